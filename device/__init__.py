@@ -1,0 +1,3 @@
+"""Vigie on the board: read, judge, remember, publish."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,62 @@
+"""The numbers that travel: flag bits of a verdict and reasons of a failed read (docs/contract.md)."""
+
+from .compat import const
+
+RANGE = const(1)
+STUCK = const(2)
+ZSCORE = const(4)
+FOREST = const(8)
+ENVELOPE = const(16)
+JITTER = const(32)
+DRIFT = const(64)
+LIMIT = const(128)  # the user's own limits
+SENSOR_ERROR = const(256)
+WARMING_UP = const(512)
+CLOCK_UNSET = const(1024)
+
+ABNORMAL = const(511)  # any detector, or a failed read; warming up and an unset clock are not alarms
+
+FLAG_NAMES = (
+    "range",
+    "stuck",
+    "zscore",
+    "forest",
+    "envelope",
+    "jitter",
+    "drift",
+    "limit",
+    "sensor error",
+    "warming up",
+    "clock unset",
+)
+
+# Reasons of a failed read; the index is what flash keeps, the text is what the wire says. Append only.
+WHY = (
+    None,
+    "no answer",
+    "bad checksum",
+    "not a number",
+    "out of range",
+    "starting up",
+    "end of data",
+    "driver error",
+)
+NO_ANSWER = const(1)
+BAD_CHECKSUM = const(2)
+NOT_A_NUMBER = const(3)
+OUT_OF_RANGE = const(4)
+STARTING_UP = const(5)
+END_OF_DATA = const(6)
+DRIVER_ERROR = const(7)
+
+
+def names(flags):
+    """The detectors' names in `flags`, for people; unknown bits show as bitN."""
+    found = []
+    bit = 0
+    while flags:
+        if flags & 1:
+            found.append(FLAG_NAMES[bit] if bit < len(FLAG_NAMES) else "bit%d" % bit)
+        flags >>= 1
+        bit += 1
+    return found

@@ -1,0 +1,1 @@
+"""Vigie's cloud companion: it checks what the boards decided, remembers, warns and shows."""

@@ -30,9 +30,7 @@ class ZScore:
             return 0
         rest = window.rest
         away = SIZE * (x - window.mean) - rest
-        spread = SIZE * window.squares - rest * rest
-        if spread < self._least:
-            spread = self._least
+        spread = max(SIZE * window.squares - rest * rest, self._least)
         score = -(-away * away // spread)
         if score <= threshold:
             self._refused = 0

@@ -1,0 +1,111 @@
+"""The only file of the package that touches the chip: Wi-Fi, watchdog, LED, clock chip, resets."""
+
+import os
+
+import machine
+import network
+
+_REASON = "/reset.txt"  # why Vigie itself asked for the last reset
+_WATCHDOG_MS = 60000  # longer than any blocking call, such as a name look-up at three servers that are silent
+
+
+class Board:
+    """One ESP32. `led_pin` is the LED's GPIO or None."""
+
+    def __init__(self, led_pin=None):
+        self._led = None if led_pin is None else machine.Pin(led_pin, machine.Pin.OUT, value=0)
+        self._watchdog = None
+        self._wlan = network.WLAN(network.STA_IF)
+        self.reset_reason = _take_reason() or _cause()
+
+    def unique_id(self):
+        """The chip's own id, hex."""
+        return "".join("%02x" % byte for byte in machine.unique_id())
+
+    # Wi-Fi. The chip reconnects by itself; the link decides when to switch the radio off and on.
+
+    def wifi_on(self, ssid, password):
+        """Start to connect; wifi_up() tells when it is done."""
+        self._wlan.active(True)
+        if not self._wlan.isconnected():
+            self._wlan.connect(ssid, password)
+
+    def wifi_off(self):
+        """Switch the radio off: the cure for a driver that lies."""
+        self._wlan.active(False)
+
+    def wifi_up(self):
+        """True while there is an address."""
+        return self._wlan.isconnected()
+
+    def wifi_address(self):
+        return self._wlan.ifconfig()[0]
+
+    def wifi_problem(self):
+        """Why there is no connection, for people."""
+        status = self._wlan.status()
+        for name, text in (
+            ("STAT_WRONG_PASSWORD", "wrong password"),
+            ("STAT_NO_AP_FOUND", "no such network in reach (2.4 GHz only)"),
+            ("STAT_CONNECTING", "still connecting"),
+            ("STAT_IDLE", "not started"),
+        ):
+            if status == getattr(network, name, None):
+                return text
+        return "status %s" % status
+
+    def set_rtc(self, sec):
+        """Put `sec` (seconds since 2000) into the clock chip: TLS checks certificates against it."""
+        from time import gmtime
+
+        if gmtime(0)[0] == 1970:  # the unix port's epoch; an ESP32 counts from 2000
+            sec += 946684800
+        year, month, day, hour, minute, second, weekday, _ = gmtime(sec)
+        machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
+
+    # Watchdog and resets.
+
+    def watch(self):
+        """Start the watchdog; from now on feed() must come at least once a minute."""
+        self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
+
+    def feed(self):
+        if self._watchdog:
+            self._watchdog.feed()
+
+    def reset(self, reason):
+        """Restart; the next boot reports `reason`."""
+        try:
+            with open(_REASON, "w") as file:
+                file.write(reason)
+        except OSError:
+            pass  # a full flash must not keep the board from restarting
+        machine.reset()
+
+    def led(self, on):
+        if self._led:
+            self._led.value(1 if on else 0)
+
+
+def _take_reason():
+    try:
+        with open(_REASON) as file:
+            reason = file.read()
+        os.remove(_REASON)
+        return reason
+    except OSError:
+        return None
+
+
+def _cause():
+    cause = machine.reset_cause()
+    for name, text in (
+        ("PWRON_RESET", "power on"),
+        ("HARD_RESET", "hard reset"),
+        ("WDT_RESET", "watchdog"),
+        ("DEEPSLEEP_RESET", "deep sleep"),
+        ("SOFT_RESET", "soft reset"),
+    ):
+        if cause == getattr(machine, name, None):
+            return text
+    return "cause %s" % cause

@@ -7,6 +7,11 @@ _BLOCK = 64  # SHA-256 works on blocks of this many bytes
 
 def hmac_sha256(key, message):
     """The 32-byte HMAC-SHA256 of `message` under `key` (both bytes-like)."""
+    return hmac_sha256_parts(key, (message,))
+
+
+def hmac_sha256_parts(key, parts):
+    """The same of a message that comes in parts: a file need not fit the heap."""
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
     inner = bytearray(b"\x36" * _BLOCK)
@@ -15,7 +20,8 @@ def hmac_sha256(key, message):
         inner[i] ^= key[i]
         outer[i] ^= key[i]
     digest = hashlib.sha256(inner)
-    digest.update(message)
+    for part in parts:
+        digest.update(part)
     outer = hashlib.sha256(outer)
     outer.update(digest.digest())
     return outer.digest()

@@ -1,0 +1,83 @@
+"""Writes the binary that a board loads as its model, and checks it with the board's own reader (docs/forest.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud.training.interpret_packed import PackedForest
+from cloud.training.packed import packed_scores
+from device import features, model
+
+VECTORS = 8
+
+
+def build(
+    key: bytes,
+    forest: PackedForest,
+    threshold: int,
+    params: bytes,
+    x: NDArray[np.int16],
+    meta: Mapping[str, Any],
+) -> bytes:
+    """The bundle for the device whose key this is.
+
+    `threshold`: a reading is abnormal when its path-length sum is less. `params`: the detectors' parameters
+    (device/params.py). `x`: int16[n, 8], readings of the training span: a few become self-test vectors, with
+    the extremes of int16. `meta`: what people want to know, as JSON. Raises PackError or ValueError.
+    """
+    sections = [
+        (b"FRST", forest.section(threshold)),
+        (b"PARM", params),
+        (b"VECT", _vectors(forest, x)),
+        (b"META", json.dumps(meta, ensure_ascii=False, sort_keys=True).encode()),
+    ]
+    body = b"".join(struct.pack("<4sI", tag, len(part)) + part for tag, part in sections)
+    total = 12 + len(body) + 32
+    header = struct.pack("<4sBBHI", model.MAGIC, model.FORMAT, features.VERSION, len(sections), total)
+    bundle = header + body + hmac.digest(key, header + body, "sha256")
+    verify(bundle, key)
+    return bundle
+
+
+def verify(bundle: bytes, key: bytes) -> str:
+    """The model's id (8 hex) when a board with this key would take the bundle; else ValueError with its reason."""
+    loaded: Any = model.read(io.BytesIO(bundle), len(bundle), key)
+    return bytes(loaded.id).hex()
+
+
+def model_id(bundle: bytes) -> str:
+    """The id (8 hex) of a bundle that is known to be sound: the first 4 bytes of the SHA-256 of its sections."""
+    return hashlib.sha256(bundle[12:-32]).hexdigest()[:8]
+
+
+def meta(bundle: bytes) -> dict[str, Any]:
+    """The META section of a bundle that is known to be sound."""
+    place = 12
+    while place < len(bundle) - 32:
+        tag, length = struct.unpack_from("<4sI", bundle, place)
+        if tag == b"META":
+            found: dict[str, Any] = json.loads(bundle[place + 8 : place + 8 + length])
+            return found
+        place += 8 + length
+    return {}
+
+
+def _vectors(forest: PackedForest, x: NDArray[np.int16]) -> bytes:
+    """Readings whose sums spread from the shortest to the longest, and the corners of int16."""
+    order = np.argsort(packed_scores(forest, x), kind="stable")
+    chosen = x[order[np.linspace(0, len(order) - 1, VECTORS - 2).astype(int)]]
+    corners = np.array([[-32768] * 8, [32767] * 8], np.int16)
+    vectors = np.concatenate([chosen, corners])
+    return b"".join(
+        struct.pack("<8hi", *map(int, row), int(total))
+        for row, total in zip(vectors, packed_scores(forest, vectors), strict=True)
+    )

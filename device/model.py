@@ -1,0 +1,148 @@
+"""A board's model: a checked and authenticated bundle, written by cloud/training/bundle.py (docs/forest.md).
+
+header  "VGM1", format u8, features version u8, number of sections u16, length of the whole u32   (little-endian)
+section tag 4 bytes, length u32, body: FRST the forest, PARM the detectors' parameters, VECT self-test vectors,
+        META for people; a board skips what it does not know
+tail    HMAC-SHA256 (32 bytes) of all before it, under the device's key
+"""
+
+import gc
+import hashlib
+import os
+import struct
+from array import array
+
+from . import features, forest
+from .auth import hmac_sha256_parts, same
+from .compat import const
+
+MAGIC = b"VGM1"
+FORMAT = const(1)
+_HEADER = "<4sBBHI"
+_HEADER_SIZE = const(12)
+_SECTION = "<4sI"
+_SECTION_SIZE = const(8)
+_MAC_SIZE = const(32)
+_VECTOR_SIZE = const(20)  # 8 int16 and the expected sum, int32
+_CHUNK = const(512)
+
+
+class Model:
+    """What a bundle holds: `id` (4 bytes), `forest`, `threshold` (abnormal when forest.score(x) is less) and
+    `params`, the bytes of the PARM section."""
+
+    def __init__(self, model_id, forest, params, vectors):
+        self.id = model_id
+        self.features = features.VERSION
+        self.forest = forest
+        self.threshold = forest.threshold
+        self.params = params
+        self._vectors = vectors
+
+    def self_test(self):
+        """True when the forest gives the sums that the cloud computed for the vectors in the bundle."""
+        vectors = self._vectors
+        for i in range(0, len(vectors), _VECTOR_SIZE):
+            x = array("h", vectors[i : i + 16])
+            if self.forest.score(x) != struct.unpack_from("<i", vectors, i + 16)[0]:
+                return False
+        return True
+
+
+def load(path, key):
+    """(model, None), or (None, the reason in words) when the bundle at `path` cannot be used. `key`: 32 bytes."""
+    gc.collect()  # the table wants a gap as long as itself
+    try:
+        length = os.stat(path)[6]
+        with open(path, "rb") as file:
+            return read(file, length, key), None
+    except OSError as error:
+        return None, "no model at %s: %s" % (path, error)
+    except ValueError as error:
+        return None, "model %s refused: %s" % (path, error)
+    except MemoryError:
+        return None, "model %s refused: no room for %d bytes on the heap" % (path, length)
+
+
+def read(file, length, key):
+    """The model in `file` (at its start, `length` bytes). ValueError says why not. Nothing but the fixed
+    header is looked at before the whole is authenticated."""
+    sections, model_id = _authenticate(file, length, key)
+    places = _sections(file, length - _MAC_SIZE, sections)
+    for tag in (b"FRST", b"PARM", b"VECT"):
+        if tag not in places:
+            raise ValueError("section %s is missing" % tag.decode())
+    vectors = _body(file, places[b"VECT"])
+    if not vectors or len(vectors) % _VECTOR_SIZE:
+        raise ValueError("the self-test vectors are cut short")
+    params = _body(file, places[b"PARM"])
+    place, size = places[b"FRST"]
+    file.seek(place)
+    model = Model(model_id, forest.read(file, size), params, vectors)
+    if not model.self_test():
+        raise ValueError("its self-test failed: this board would not judge as the cloud does")
+    return model
+
+
+def _authenticate(file, length, key):
+    header = file.read(_HEADER_SIZE)
+    if len(header) < _HEADER_SIZE or length < _HEADER_SIZE + _MAC_SIZE:
+        raise ValueError("it is cut short at %d bytes" % length)
+    magic, version, features_version, sections, total = struct.unpack(_HEADER, header)
+    if magic != MAGIC:
+        raise ValueError("it is not a Vigie model")
+    if version != FORMAT:
+        raise ValueError("format %d, this board reads %d: update the board's software" % (version, FORMAT))
+    if total != length:
+        raise ValueError("it is cut short or joined: %d bytes, not %d" % (length, total))
+    digest = hashlib.sha256()
+    mac = hmac_sha256_parts(key, _parts(file, header, length - _HEADER_SIZE - _MAC_SIZE, digest))
+    if not same(mac, file.read(_MAC_SIZE)):
+        raise ValueError("it is damaged or was made for another device: copy this device's model again")
+    if features_version != features.VERSION:
+        raise ValueError(
+            "made for features %d, this board has %d: train it again" % (features_version, features.VERSION)
+        )
+    return sections, digest.digest()[:4]
+
+
+def _parts(file, header, length, digest):
+    """The authenticated bytes, piece by piece; `digest` takes the sections on the way."""
+    yield header
+    buffer = memoryview(bytearray(_CHUNK))
+    while length:
+        part = buffer[: min(length, _CHUNK)]
+        got = file.readinto(part)
+        if not got:
+            raise ValueError("it is cut short")
+        part = part[:got]
+        digest.update(part)
+        yield part
+        length -= got
+
+
+def _sections(file, end, count):
+    """{tag: (place, length)}; every section must lie inside the authenticated bytes, and fill them."""
+    places = {}
+    place = _HEADER_SIZE
+    for _ in range(count):
+        if place + _SECTION_SIZE > end:
+            raise ValueError("it has fewer sections than it says")
+        file.seek(place)
+        tag, length = struct.unpack(_SECTION, file.read(_SECTION_SIZE))
+        place += _SECTION_SIZE
+        if length > end - place:
+            raise ValueError("section %r runs past the end" % tag)
+        if tag in places:
+            raise ValueError("section %r comes twice" % tag)
+        places[tag] = (place, length)
+        place += length
+    if place != end:
+        raise ValueError("%d bytes stand after the last section" % (end - place))
+    return places
+
+
+def _body(file, section):
+    place, length = section
+    file.seek(place)
+    return file.read(length)

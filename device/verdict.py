@@ -2,56 +2,128 @@
 
 from array import array
 
-from .codes import RANGE, SENSOR_ERROR, STUCK, WARMING_UP, ZSCORE
+from .codes import DRIFT, ENVELOPE, FOREST, JITTER, RANGE, SENSOR_ERROR, STUCK, WARMING_UP, ZSCORE
+from .compat import const
+from .drift import Drift
+from .envelope import Envelope
 from .features import Features
+from .jitter import SIZE as STEPS, Jitter, Steps
+from .jump import jump
+from .limits import Limits
+from .moisture import moisture
+from .params import Params
+from .stuck import Stuck
+from .window import SIZE as WINDOW
 from .zscore import ZScore
 
-SCORES = ("range", "stuck", "zscore")  # what `Judge.scores` holds, in this order
+FLOOR_T = const(5)  # hundredths: a quieter window counts as this noisy
+FLOOR_H = const(20)
+GAP = const(16)  # periods without a reading: a step across that says nothing
+LONG_GAP = const(60)  # the windows are of another time: they fill again before they judge
+DAY_MS = const(86400000)
+MOST = const(0x3FFFFFFF)
+SCORES = ("range", "stuck", "zscore", "jump", "forest", "envelope", "jitter", "drift")
 
 
 class Judge:
-    """Feeds each good reading to every detector and joins their flags.
+    """Feeds each good reading to every detector and joins their flags; an ordinary one allocates nothing.
 
-    `x` holds the eight features of the last good reading, `flags` its verdict, `score` the forest's
-    path-length sum (-1 when no forest ran) and `scores` each detector's own number.
+    `x`: the eight features of the last good reading. `flags`: its verdict. `score`: the forest's path-length
+    sum, -1 when no forest ran. `scores`: each detector's own number, in the order of `SCORES`.
     """
 
     def __init__(self, model=None, period_ms=10000):
-        self.features = Features()
-        self.x = self.features.x
+        """`model`: a device.model Model, or None; `period_ms`: between readings."""
+        self.params = params = Params(model.params if model else None)
         self.flags = WARMING_UP
         self.score = -1
         self.scores = array("i", bytes(4 * len(SCORES)))
-        self._zt = ZScore(5)
-        self._zh = ZScore(20)
-        self._run = 0
+        self.good = 0  # readings judged since the start
+        self._features = Features()
+        self.x = self._features.x
+        self._period_ms = period_ms
+        self._model = model
+        self._missed = 0
+        self._fresh = 0  # good readings since the start or the last long gap
+        self._m = 0
+        self._limits = Limits(params)
+        self._stuck = Stuck(params)
+        self._z_t = ZScore(FLOOR_T)
+        self._z_h = ZScore(FLOOR_H)
+        self._steps_t = Steps(params.step_t)
+        self._steps_m = Steps(params.step_m)
+        self._jitter = Jitter(params)
+        self._drift = Drift(params)
+        self._envelope = Envelope(params.means, params.weights) if model else None
 
-    def reading(self, t, h):
-        """Judge a good reading (int16 hundredths of degC and %RH); returns the flags."""
-        features = self.features
-        flags = 0 if features.ready() else WARMING_UP
-        x = self.x
-        same = t == x[0] and h == x[1]
-        features.take(t, h)
+    def reading(self, t, h, periods=0):
+        """Judge a good reading (int16 hundredths of degC and %RH); returns the flags.
+
+        `periods`: since the last good reading, where the caller knows better than the count of failed ones.
+        """
+        params = self.params
         scores = self.scores
-        if t < -4000 or t > 8000 or h <= 50 or h >= 9999:
+        gap = periods or self._missed + 1
+        self._missed = 0
+        if gap >= LONG_GAP:
+            self._fresh = 0
+            self._drift.restart()
+        before_t = self.x[0]
+        before_m = self._m
+        x = self._features.take(t, h)
+        m = self._m = moisture(t, h, params.coupling, params.t_ref)
+        flags = 0
+
+        scores[0] = self._limits.score(t, h)
+        if scores[0]:
             flags |= RANGE
-            scores[0] = 1
-        else:
-            scores[0] = 0
-        self._run = self._run + 1 if same else 0
-        scores[1] = self._run
-        if self._run > 60:
+        scores[1] = self._stuck.score(t, h)
+        if scores[1] > 64:
             flags |= STUCK
-        zt = self._zt.score(t, 64)
-        zh = self._zh.score(h, 64)
-        scores[2] = min(zt if zt > zh else zh, 1000000)
-        if scores[2] > 64:
+        z = max(self._z_t.score(t, params.zscore), self._z_h.score(h, params.zscore))
+        ready = self._fresh >= WINDOW
+        scores[2] = min(z, MOST) if ready else 0
+        if scores[2] > params.zscore:
             flags |= ZSCORE
+
+        scores[3] = scores[6] = 0
+        if self._fresh and gap < GAP:
+            step_t = abs(t - before_t)
+            step_m = abs(m - before_m)
+            scores[3] = jump(step_t, step_m, self._steps_t, self._steps_m)
+            self._steps_t.push(step_t)
+            self._steps_m.push(step_m)
+            if self._fresh >= STEPS:
+                if scores[3] > params.jump:
+                    flags |= ZSCORE
+                scores[6] = self._jitter.score(self._steps_t, self._steps_m)
+                if scores[6] > params.jitter:
+                    flags |= JITTER
+        if not flags & (RANGE | ZSCORE):
+            self._drift.push(m)
+        scores[7] = self._drift.value
+        if self._drift.alarm:
+            flags |= DRIFT
+
+        self.score = -1
+        scores[4] = scores[5] = 0
+        if not ready:
+            flags |= WARMING_UP
+        elif self._model:
+            scores[5] = self._envelope.score(x)
+            if scores[5] > params.envelope:
+                flags |= ENVELOPE
+            if self._model.forest:
+                self.score = scores[4] = self._model.forest.score(x)
+                if self.score < self._model.threshold:
+                    flags |= FOREST
+        self._fresh += 1
+        self.good += 1
         self.flags = flags
         return flags
 
     def failed(self):
-        """Judge a read that failed: nothing is pushed; run lengths stand still."""
-        self.flags = SENSOR_ERROR if self.features.ready() else SENSOR_ERROR | WARMING_UP
+        """Judge a read that failed: nothing is pushed, run lengths stand still, the gap grows."""
+        self._missed += 1
+        self.flags = SENSOR_ERROR if self._fresh >= WINDOW else SENSOR_ERROR | WARMING_UP
         return self.flags

@@ -1,0 +1,68 @@
+"""Drift: moisture that creeps one way, block after block, more steadily than air in a room does."""
+
+from array import array
+
+from .compat import const
+
+BLOCK = const(16)  # readings
+BLOCKS = const(12)  # increments compared: 192 readings
+
+
+class Drift:
+    """score = 512 |last - first| / (sum of |increment - mean increment| + spread), over 12 increments.
+
+    A t-statistic of the slope with absolute deviations. An alarm lasts one block; then the slope is accepted
+    and the next 12 blocks are silent, so one slow change of weather is one alarm and not one an hour.
+    """
+
+    def __init__(self, params):
+        self._spread = params.drift_spread
+        self._threshold = params.drift
+        self._sums = array("i", bytes(4 * (BLOCKS + 1)))
+        self.restart()
+
+    def restart(self):
+        """Forget: after a long gap nothing is known about the slope."""
+        self._sum = 0
+        self._count = 0
+        self._next = 0
+        self._filled = 0
+        self._mute = 0
+        self.value = 0
+        self.alarm = False
+
+    def push(self, m):
+        """Add a moisture value (hundredths of %RH); `value` and `alarm` change at the end of a block."""
+        self._sum += m
+        self._count += 1
+        if self._count < BLOCK:
+            return
+        sums = self._sums
+        index = self._next
+        sums[index] = self._sum
+        index += 1
+        self._next = 0 if index > BLOCKS else index
+        self._sum = self._count = 0
+        if self._filled < BLOCKS:
+            self._filled += 1
+            return
+        self.value = self._slope()
+        self.alarm = self.value > self._threshold and not self._mute
+        if self.alarm:
+            self._mute = BLOCKS
+        elif self._mute:
+            self._mute -= 1
+
+    def _slope(self):
+        sums = self._sums
+        index = self._next  # the oldest
+        first = before = sums[index]
+        newest = sums[index - 1]
+        rise = newest - first
+        mean = rise // BLOCKS
+        spread = self._spread
+        for _ in range(BLOCKS):
+            index = 0 if index == BLOCKS else index + 1
+            spread += abs(sums[index] - before - mean)
+            before = sums[index]
+        return 512 * abs(rise) // spread

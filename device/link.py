@@ -1,0 +1,313 @@
+"""The way to the broker: Wi-Fi, TLS and MQTT kept up by small steps, with back-off and a ladder of cures.
+
+Nothing here waits longer than the caller allows, save a name look-up (transport.resolve) and the arithmetic
+of a TLS handshake (under a second on an ESP32).
+"""
+
+import errno
+import os
+from time import gmtime
+
+from . import trouble
+from .backoff import RADIO, RESET, delay_ms, rung
+from .compat import const
+from .session import Refused, Session
+from .transport import TX_LIMIT, Transport, resolve, trust
+from .wire import Wire
+
+# Stages before and beside those of `trouble`.
+_CLOSED = const(-3)
+_RESTING = const(-2)
+_RADIO_OFF = const(-1)
+
+# Milliseconds that each stage may take: Wi-Fi, CA, DNS, TCP, TLS, CONNACK with SUBACK. Last, a session: when
+# it has lasted this long, the back-off is over.
+_LIMITS = (30000, 0, 0, 10000, 15000, 10000, 5000)
+_ANSWER_MS = const(20000)  # for a PUBACK, and for the rest of a packet that has begun
+_TELL_AGAIN_S = const(600)
+_ROUNDS = const(8)  # of one step
+
+
+class Link:
+    """Keeps one MQTT session up and tells when it cannot.
+
+    config: the board's; of it site, device, wifi (ssid, password) and broker (host, port, user, password, ca:
+    path of a DER file, name: of the broker's certificate).
+    board: wifi_on(ssid, password), wifi_off(), wifi_up(), wifi_problem(), reset(reason).  clock: a Clock.
+    log: info(area, text), warn(area, text).
+    state(online) -> bytes: the retained payload of <topic>/state; state(False) is also the last will.
+    on_ack(payload): called from step(); may publish.
+    patience_s: seconds of complete silence before the board is reset.
+    """
+
+    def __init__(self, config, board, clock, log, state, on_ack, keepalive_s=30, patience_s=3600):
+        self._wifi = config["wifi"]
+        self._broker = broker = config["broker"]
+        self._where = "%s:%d" % (broker["host"], broker["port"])
+        self._board = board
+        self._clock = clock
+        self._log = log
+        self._state = state
+        self._on_ack = on_ack
+        self._patience_s = patience_s
+        self._ping_ms = keepalive_s * 500
+        topic = "vigie/1/%s/%s/" % (config["site"], config["device"])
+        self._state_topic = (topic + "state").encode()
+        self._wire = Wire()
+        self._session = Session(
+            self._wire,
+            ("vigie-%s-%s" % (config["site"], config["device"])).encode(),
+            broker["user"].encode(),
+            broker["password"].encode(),
+            keepalive_s,
+            (topic + "ack").encode(),
+            self._state_topic,
+            state(False),
+        )
+        self._transport = None
+        self._context = None
+        self._address = None
+        self._failures = 0
+        self._silent = 0
+        self._heard_s = clock.uptime()
+        self._told_s = 0
+        self._without_wifi = False
+        self.last_error = None
+        self._counts = {"connects": 0}
+        self._greet = False
+        board.wifi_on(self._wifi["ssid"], self._wifi["password"])
+        self._begin(trouble.WIFI)
+
+    # -- for the node
+
+    def ready(self):
+        """True while messages can be published."""
+        return self._session.ready
+
+    def publish(self, topic, payload, qos=1, retain=False):
+        """Queue `payload` (bytes) for `topic`; the packet id, or None when it cannot be taken now.
+
+        None: not connected, 8 publishes await their PUBACK, or earlier ones are still being sent. A PUBACK
+        frees a place, no more. QoS 0 gives 0. ValueError for a message that could never be sent.
+        """
+        if isinstance(topic, str):
+            topic = topic.encode()
+        size = len(topic) + len(payload) + 9  # a header of five, topic length, id
+        if size > TX_LIMIT:
+            raise ValueError("message of %d bytes; at most %d" % (size, TX_LIMIT))
+        if not self._session.ready or self._transport.unsent() + size > TX_LIMIT:
+            return None
+        return self._session.publish(topic, payload, qos, retain)
+
+    def counts(self):
+        """What happened in this boot: name -> how often, for `state`."""
+        counts = dict(self._counts)
+        counts["oversize packets"] = self._wire.oversize
+        counts["strange packets"] = self._session.strange
+        return counts
+
+    def publish_state(self):
+        """Publish state(True) as soon as possible; after each connect this happens by itself."""
+        self._greet = True
+
+    def step(self, budget_ms=0):
+        """Go on by what can be done now, else wait up to `budget_ms` for the network. ready().
+
+        Returns early after each acknowledgement that was handed to on_ack.
+        """
+        payload = None
+        try:
+            for _ in range(_ROUNDS):
+                payload = self._advance()
+                if payload:
+                    break
+                if payload is None:
+                    if budget_ms <= 0:
+                        break
+                    self._rest(budget_ms)
+                    budget_ms = 0
+        except (OSError, ValueError, MemoryError, AssertionError, IndexError, Refused) as error:
+            self._failed(error)  # AssertionError, IndexError: umqtt about a malformed packet
+        if self._greet and self._session.ready:
+            self._greet = self.publish(self._state_topic, self._state(True), 1, True) is None
+        if payload:
+            self._on_ack(payload)
+        return self._session.ready
+
+    def close(self, wait_ms=1000):
+        """Say goodbye: state(False), DISCONNECT; at most `wait_ms`. The link stays closed."""
+        try:
+            if self.publish(self._state_topic, self._state(False), 1, True):
+                end = self._clock.after(self._clock.ms(), wait_ms)
+                while self._session.unacknowledged and self._clock.until(end) > 0:
+                    self._rest(20)
+                    self._advance()
+                self._session.disconnect()
+                self._transport.flush()
+        except (OSError, ValueError, MemoryError, AssertionError, IndexError):
+            pass  # the last will says the same
+        self._drop()
+        self._stage = _CLOSED
+
+    # -- the steps: each returns None when there is nothing to do now, b"" when it moved, or an ack's payload
+
+    def _advance(self):
+        stage = self._stage
+        if stage > trouble.TCP:
+            return self._talk()
+        late = self._clock.until(self._deadline) <= 0
+        if stage < 0:
+            return self._wake(late)
+        if stage == trouble.WIFI:
+            if self._board.wifi_up():
+                return self._open(late)
+            self._without_wifi = True
+        elif self._transport.connected():
+            self._begin(trouble.TLS)
+            self._wire.attach(self._transport)
+            self._session.connect()
+            return b""
+        if late:
+            raise OSError(errno.ETIMEDOUT)
+        return None
+
+    def _wake(self, late):
+        """The end of a rest: in time, or when the Wi-Fi that was missing is back."""
+        if self._stage == _CLOSED:
+            return None
+        if self._stage == _RADIO_OFF:
+            if late:
+                self._board.wifi_on(self._wifi["ssid"], self._wifi["password"])
+        elif self._without_wifi and self._board.wifi_up():
+            late = True
+        if not late:
+            return None
+        self._begin(trouble.WIFI)
+        return b""
+
+    def _open(self, late):
+        """Wi-Fi is up: connect, unless no certificate could be verified for want of a date."""
+        self._without_wifi = False
+        if not self._date():
+            if late:
+                self._begin(trouble.WIFI)
+                self._tell("no date yet, so no certificate can be verified: waiting for NTP")
+            return None
+        if self._context is None:
+            self._begin(trouble.CA)
+            with open(self._broker["ca"], "rb") as file:
+                self._context = trust(file.read())
+        host = self._broker["host"]
+        if self._address is None or self._failures % 3 == 2:
+            self._begin(trouble.DNS)
+            self._address = resolve(host, self._broker["port"])
+        self._begin(trouble.TCP)
+        self._transport = Transport(self._address, self._broker["name"] or host, self._context)
+        return b""
+
+    def _talk(self):
+        moved = self._transport.flush()
+        if self._stage == trouble.TLS and self._transport.secure:
+            self._begin(trouble.WELCOME)
+        payload = self._session.receive() if self._transport.secure else None
+        if self._session.ready:
+            if self._stage != trouble.UP:
+                self._up()
+            self._watch(payload is not None)
+        elif self._clock.until(self._deadline) <= 0:
+            raise OSError(errno.ETIMEDOUT)
+        return b"" if payload is None and moved else payload
+
+    def _up(self):
+        self._begin(trouble.UP)
+        self._counts["connects"] += 1
+        self._greet = True
+        self._ping_at = self._clock.after(self._clock.ms(), self._ping_ms)
+        self._oldest = 0
+        self._log.info("link", "connected to " + self._where)
+
+    def _watch(self, moved):
+        """Deadlines of a session: PINGRESP, the oldest PUBACK, the rest of a packet."""
+        clock = self._clock
+        if self._failures and clock.until(self._deadline) <= 0:
+            self._failures = 0
+        if clock.until(self._ping_at) <= 0:
+            if self._session.pinging:
+                raise OSError(errno.ETIMEDOUT)
+            self._session.ping()
+            self._ping_at = clock.after(clock.ms(), self._ping_ms)
+        waiting = self._session.unacknowledged
+        oldest = waiting[0] if waiting else -1 if self._wire.partial() and not moved else 0
+        if oldest != self._oldest:
+            self._oldest = oldest
+            self._answer_by = clock.after(clock.ms(), _ANSWER_MS)
+        elif oldest and clock.until(self._answer_by) <= 0:
+            raise OSError(errno.ETIMEDOUT)
+
+    def _rest(self, ms):
+        if self._transport:
+            self._transport.wait(ms)
+        else:
+            self._clock.sleep(ms)
+
+    def _begin(self, stage):
+        self._stage = stage
+        self._deadline = self._clock.after(self._clock.ms(), _LIMITS[stage])
+        if stage > trouble.TCP:
+            self._silent = 0
+            self._heard_s = self._clock.uptime()
+
+    # -- failure
+
+    def _failed(self, error):
+        """Count it, tell it, let go of the connection, and decide when and how to go on."""
+        stage = self._stage
+        self._drop()
+        self._failures += 1
+        self._counted(trouble.name(stage, error))
+        problem = self._board.wifi_problem() if stage == trouble.WIFI else self._date()
+        self._tell(trouble.explain(stage, error, self._where, problem))
+        uptime = self._clock.uptime()
+        if trouble.silent(stage, error):
+            self._silent += 1
+        else:
+            self._silent = 0
+            self._heard_s = uptime
+        self._stage = _RESTING
+        cure = rung(self._silent, uptime - self._heard_s, self._patience_s)
+        if cure == RADIO:
+            self._counted("radio off")
+            self._board.wifi_off()
+            self._stage = _RADIO_OFF
+        elif cure == RESET:
+            self._heard_s = uptime
+            self._board.reset("link: " + self.last_error)
+        rest = delay_ms(self._failures, int.from_bytes(os.urandom(3), "big"))
+        self._deadline = self._clock.after(self._clock.ms(), rest)
+
+    def _counted(self, name):
+        self._counts[name] = self._counts.get(name, 0) + 1
+
+    def _tell(self, text):
+        """One line when the trouble changes, and every ten minutes."""
+        uptime = self._clock.uptime()
+        if text != self.last_error or uptime - self._told_s >= _TELL_AGAIN_S:
+            self._told_s = uptime
+            self._log.warn("link", text)
+        self.last_error = text
+
+    def _date(self):
+        """The date that TLS goes by, as text; None while there is none, not even of an earlier boot."""
+        sec = self._clock.now() or self._clock.floor
+        if not sec:
+            return None
+        if gmtime(0)[0] == 1970:  # the unix port's epoch; an ESP32 counts from 2000
+            sec += 946684800
+        return "%d-%02d-%02d" % gmtime(sec)[:3]
+
+    def _drop(self):
+        self._session.restart()
+        self._wire.attach(None)
+        if self._transport:
+            self._transport.close()
+            self._transport = None

@@ -1,0 +1,129 @@
+"""A verified TLS connection that never waits: connect, handshake, write and read advance as far as they can.
+
+Waiting happens in `wait()` alone and for as long as the caller says. Whoever uses it owns the deadlines.
+"""
+
+import errno
+import select
+import socket
+import ssl
+
+from .compat import const
+
+_CHUNK = const(2048)  # bytes handed to TLS at once: one record
+TX_LIMIT = const(8192)  # bytes that may wait to be sent
+_FAILED = select.POLLERR | select.POLLHUP
+
+
+def trust(ca):
+    """The TLS context that trusts the CA certificate `ca` (DER bytes) and nothing else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = ssl.CERT_REQUIRED  # MicroPython's default is CERT_NONE
+    context.load_verify_locations(cadata=ca)
+    return context
+
+
+def resolve(host, port):
+    """The address of `host`; OSError when there is none.
+
+    The one call of the link that blocks: lwIP asks each name server for up to 7 s. So the link keeps the
+    answer.
+    """
+    return socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)[0][-1]
+
+
+class Transport:
+    """One connection to `address`, whose certificate must carry `name` (sent as SNI) and satisfy `context`.
+
+    Methods raise OSError, or ValueError when the certificate is not acceptable; then close() and forget it.
+    """
+
+    def __init__(self, address, name, context):
+        self._name = name
+        self._context = context
+        self._tx = bytearray()
+        self._sent = 0  # bytes of _tx that the socket has taken
+        self._chunk = 0  # bytes of an unfinished write: TLS wants the same length again
+        self.secure = False  # the handshake is done: the peer's certificate was accepted
+        self._tls = None
+        self._sock = socket.socket()
+        self._sock.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(self._sock, select.POLLOUT)
+        try:
+            self._sock.connect(address)
+        except OSError as error:
+            if error.errno != errno.EINPROGRESS:
+                self.close()
+                raise
+
+    def connected(self):
+        """True once TCP has connected."""
+        if self._tls:
+            return True
+        for _, event in self._poll.poll(0):
+            if event & _FAILED:
+                self._sock.recv(1)  # raises what went wrong
+                raise OSError(errno.ECONNRESET)
+            self._poll.unregister(self._sock)
+            self._tls = self._context.wrap_socket(
+                self._sock, server_hostname=self._name, do_handshake_on_connect=False
+            )
+            self._tls.setblocking(False)
+            self._poll.register(self._tls, select.POLLIN)
+            return True
+        return False
+
+    def wait(self, ms):
+        """Wait until something can go on, at most `ms`."""
+        if self._tls:
+            # A full socket is waited for too, but not during the handshake: there the peer has to speak.
+            sending = self.secure and self.unsent()
+            self._poll.modify(self._tls, select.POLLIN | select.POLLOUT if sending else select.POLLIN)
+        self._poll.poll(ms)
+
+    def unsent(self):
+        """How many bytes wait to be sent."""
+        return len(self._tx) - self._sent
+
+    def write(self, data):
+        """Put `data` behind what waits to be sent; flush() sends it: one packet, one record."""
+        if self.unsent() + len(data) > TX_LIMIT:
+            raise OSError(errno.ENOBUFS)
+        self._tx.extend(data)
+
+    def flush(self):
+        """Send what the socket takes. True when nothing is left and when something went."""
+        if not self.unsent():
+            return False
+        view = memoryview(self._tx)
+        moved = False
+        while self._sent < len(view):
+            self._chunk = self._chunk or min(_CHUNK, len(view) - self._sent)
+            count = self._tls.write(view[self._sent : self._sent + self._chunk])
+            if not count:
+                return moved
+            self.secure = moved = True
+            self._sent += count
+            self._chunk -= count
+        self._tx = bytearray()
+        self._sent = 0
+        return True
+
+    def read_into(self, buffer):
+        """Read what is there into `buffer` and return how many bytes, 0 when there are none now."""
+        count = self._tls.readinto(buffer)
+        if count is None:
+            return 0
+        if count == 0:
+            raise OSError(errno.ECONNRESET)  # the peer closed
+        return count
+
+    def close(self):
+        """Free the sockets. Never raises."""
+        for sock in (self._tls, self._sock):
+            try:
+                if sock:
+                    sock.close()
+            except OSError:
+                pass  # it is gone either way

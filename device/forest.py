@@ -33,9 +33,9 @@ class Forest:
 
 
 def read(file, length):
-    """The forest of a FRST section of `length` bytes at the file's position; ValueError says what is wrong with it.
+    """The forest of a FRST section of `length` bytes at the file's position; ValueError says what is wrong.
 
-    The table is read in place, never copied, and every offset in it is checked: a walk cannot leave it or hang.
+    The table is read in place, never copied, and every offset is checked: a walk cannot leave it or hang.
     """
     if length < _HEADER_SIZE:
         raise ValueError("the forest is cut short")

@@ -1,7 +1,7 @@
-"""The packed forest's walk as machine code. Its format is in docs/forest.md; forest_plain.py is the same in bytecode.
+"""The packed forest's walk as machine code (docs/forest.md); forest_plain.py is the same in bytecode.
 
-Viper keeps the first three locals in registers, and arguments come first: so `node` (first the number of trees), `words`
-(which moves from node to node) and `values` carry names that fit their second use, and nothing else is hot.
+Viper keeps the first three locals in registers, and arguments come first: so the first argument is the number
+of trees and then the node at hand, and `words` moves from node to node. Nothing else is hot.
 """
 
 import micropython

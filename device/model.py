@@ -1,9 +1,9 @@
 """A board's model: a checked and authenticated bundle, written by cloud/training/bundle.py (docs/forest.md).
 
-header  "VGM1", format u8, features version u8, number of sections u16, length of the whole u32   (little-endian)
-section tag 4 bytes, length u32, body: FRST the forest, PARM the detectors' parameters, VECT self-test vectors,
-        META for people; a board skips what it does not know
-tail    HMAC-SHA256 (32 bytes) of all before it, under the device's key
+header   "VGM1", format u8, features version u8, number of sections u16, length of the whole u32
+section  tag 4 bytes, length u32, body: FRST the forest, PARM the detectors' parameters, VECT self-test
+         vectors, META for people; a board skips what it does not know
+tail     HMAC-SHA256 (32 bytes) of all before it, under the device's key; numbers are little-endian
 """
 
 import gc
@@ -50,7 +50,7 @@ class Model:
 
 
 def load(path, key):
-    """(model, None), or (None, the reason in words) when the bundle at `path` cannot be used. `key`: 32 bytes."""
+    """(model, None), or (None, the reason in words) when `path` cannot be used. `key`: 32 bytes."""
     gc.collect()  # the table wants a gap as long as itself
     try:
         length = os.stat(path)[6]

@@ -5,8 +5,9 @@ plus the average path length that a tree of the leaf's `n` training samples woul
 Isolation Forest, ICDM 2008, equation 1; the numbers are scikit-learn's own). The expression is the sum over
 the trees; short paths are abnormal.
 
-With `scale` the expression is exact in integers: a threshold is floored (`x <= floor(t)` is `x <= t` for every
-integer x) and a leaf is rounded to the nearest `1/scale`, which is the only error: at most half a unit a tree.
+With `scale` the expression is exact in integers: a threshold is floored (`x <= floor(t)` is `x <= t` for
+every integer x) and a leaf is rounded to the nearest `1/scale`, which is the only error: at most half a unit
+a tree.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ SCALE = 1024  # units of one edge of a path in the integer forest: a power of tw
 
 
 def path_lengths(tree: Tree) -> NDArray[np.float64]:
-    """`depth + c(n)` of every node of `tree` (float64[node_count]), as score_samples adds it up at the leaves."""
-    lengths: NDArray[np.float64] = tree.compute_node_depths() + _average_path_length(tree.n_node_samples) - 1.0
+    """`depth + c(n)` of every node (float64[node_count]), as score_samples adds it up at the leaves."""
+    depth = tree.compute_node_depths() - 1.0  # scikit-learn counts the root as 1
+    lengths: NDArray[np.float64] = depth + _average_path_length(tree.n_node_samples)
     return lengths
 
 
@@ -58,7 +60,7 @@ class IsolationTreeAssembler(TreeModelAssembler):
 
 
 class IsolationForestAssembler(ModelAssembler):
-    """A fitted IsolationForest (any `max_features`, `bootstrap`, `max_samples`) as the sum of its path lengths.
+    """A fitted IsolationForest as the sum of its path lengths (any `max_features`, `bootstrap`).
 
     `scale=None` keeps scikit-learn's floats; an integer gives the integer forest that boards walk.
     """
@@ -68,6 +70,8 @@ class IsolationForestAssembler(ModelAssembler):
             raise TypeError(f"expected a scikit-learn IsolationForest, not {type(model).__name__}")
         if not hasattr(model, "estimators_"):
             raise ValueError("the IsolationForest has no trees yet: call fit first")
+        if model.max_samples_ < 2:
+            raise ValueError("trees of one sample tell nothing apart: max_samples must be at least 2")
         super().__init__(model)
         self._scale = scale
 

@@ -1,4 +1,4 @@
-"""Writes the binary that a board loads as its model, and checks it with the board's own reader (docs/forest.md)."""
+"""Writes the binary that a board loads as its model, and reads it back as the board does (docs/forest.md)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ VECTORS = 8
 
 def build(
     key: bytes,
+    *,
     forest: PackedForest,
     threshold: int,
     params: bytes,
@@ -49,18 +50,18 @@ def build(
 
 
 def verify(bundle: bytes, key: bytes) -> str:
-    """The model's id (8 hex) when a board with this key would take the bundle; else ValueError with its reason."""
+    """The model's id (8 hex) when a board with this key would take the bundle; else ValueError."""
     loaded: Any = model.read(io.BytesIO(bundle), len(bundle), key)
     return bytes(loaded.id).hex()
 
 
 def model_id(bundle: bytes) -> str:
-    """The id (8 hex) of a bundle that is known to be sound: the first 4 bytes of the SHA-256 of its sections."""
+    """The id (8 hex) of a sound bundle: the first 4 bytes of the SHA-256 of its sections."""
     return hashlib.sha256(bundle[12:-32]).hexdigest()[:8]
 
 
 def meta(bundle: bytes) -> dict[str, Any]:
-    """The META section of a bundle that is known to be sound."""
+    """The META section of a sound bundle."""
     place = 12
     while place < len(bundle) - 32:
         tag, length = struct.unpack_from("<4sI", bundle, place)

@@ -1,15 +1,15 @@
-"""The m2cgen interpreter that boards use: an integer forest as one packed table (docs/forest.md, "The table").
+"""The m2cgen interpreter that boards use: an integer forest as one packed table (docs/forest.md).
 
-One 32-bit word for each inner node, trees in preorder, so that the left child of a node is the next word:
+One 32-bit word for each inner node, trees in preorder, so that a left child that is a node is the next word:
 
     bits 0-2    feature
     bit  3      the left child is a node (else a leaf)
     bit  4      the right child is a node (else a leaf)
-    bits 5-15   both nodes: words to the right child; else where in `values` the left leaf stands, the right one after it
+    bits 5-15   both nodes: words to the right child; else the left leaf's place in `values`, before the right's
     bits 16-31  threshold + 32768: go left when x + 32768 <= it
 
-and one uint16 array `values`: eight places for the reading being walked, the first word of each tree, the leaf values.
-Leaf values stand so that neighbours serve as many (left, right) pairs as possible.
+and one uint16 array `values`: eight places for the reading being walked, the first word of each tree, and the
+leaf values, in an order in which neighbours serve as many (left, right) pairs as possible.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RIGHT_IS_NODE = 0x10
 ARGUMENT_LIMIT = 1 << 11
 WORD_LIMIT = 1 << 15
 VALUE_LIMIT = 1 << 16
-SUM_LIMIT = 1 << 30  # MicroPython's small integers on 32 bits
+SUM_LIMIT = ARGUMENT_LIMIT * VALUE_LIMIT  # 2^27: every sum is a small integer on a board (2^30)
 HEADER = struct.Struct("<HHHHi")  # trees, units of one edge, values, words, threshold
 
 
@@ -72,15 +72,12 @@ class PackedInterpreter(BaseInterpreter):  # type: ignore[misc]
 
     def interpret(self, expr: ast.Expr) -> PackedForest:
         forest = [_fold(tree) for tree in terms(expr)]
-        top = sum(_highest(tree) for tree in terms(expr))
-        if top >= SUM_LIMIT:
-            raise PackError(f"a path-length sum could reach {top}, past 2^30: use fewer trees")
         first = FEATURES + len(forest)
         leaves, places = _arrange([node.leaves for tree in forest for node in tree], first)
         if len(leaves) + first > ARGUMENT_LIMIT:
             raise PackError(
-                f"{len(forest)} trees and {len(leaves)} leaf values are more than {ARGUMENT_LIMIT - FEATURES}: "
-                "use fewer trees or a smaller max_samples"
+                f"{len(forest)} trees and {len(leaves)} places of leaf values are more than "
+                f"{ARGUMENT_LIMIT - FEATURES}: use fewer trees or a smaller max_samples"
             )
         words: list[int] = []
         starts: list[int] = []
@@ -119,7 +116,9 @@ def _fold(tree: ast.Expr) -> list[_Node]:
     leaves = (None if left else _leaf(tree.body), None if right else _leaf(tree.orelse))
     skip = 1 + len(left)
     if left and right and skip >= ARGUMENT_LIMIT:
-        raise PackError(f"a right child is {skip} nodes away, at most {ARGUMENT_LIMIT - 1}: use a smaller max_samples")
+        raise PackError(
+            f"a right child is {skip} words away, at most {ARGUMENT_LIMIT - 1}: lower max_samples"
+        )
     return [_Node(*_test(tree.test), leaves, skip), *left, *right]
 
 
@@ -130,14 +129,18 @@ def _test(test: ast.CompExpr) -> tuple[int, int]:
     if not 0 <= feature < FEATURES:
         raise PackError(f"the forest uses feature {feature}; a reading has {FEATURES}")
     if not -32768 <= threshold <= 32767:
-        raise PackError(f"the threshold {threshold} of feature {feature} is outside int16: train on int16 features")
+        raise PackError(
+            f"threshold {threshold} of feature {feature} is outside int16: train on int16 features"
+        )
     return feature, threshold
 
 
 def _leaf(leaf: ast.NumVal) -> int:
     value = _integer(leaf.value, "a leaf")
     if not 0 <= value < VALUE_LIMIT:
-        raise PackError(f"the path length {value} (in 1/{SCALE}) is not in 0..{VALUE_LIMIT - 1}: trees are too deep")
+        raise PackError(
+            f"the path length {value}/{SCALE} is past {VALUE_LIMIT - 1}/{SCALE}: lower max_samples"
+        )
     return value
 
 
@@ -145,10 +148,6 @@ def _integer(value: object, what: str) -> int:
     if not isinstance(value, int | np.integer):
         raise PackError(f"{what} is the float {value}: assemble the forest with a scale")
     return int(value)
-
-
-def _highest(tree: ast.Expr) -> int:
-    return _leaf(tree) if isinstance(tree, ast.NumVal) else max(_highest(tree.body), _highest(tree.orelse))
 
 
 def _count(tree: ast.Expr) -> int:
@@ -171,7 +170,7 @@ def _arrange(wanted: Iterable[Pair], first: int) -> tuple[list[int], dict[Pair, 
         surplus[left] += 1
         surplus[right] -= 1
     values: list[int] = []
-    # Trails that must begin somewhere begin where more edges leave than arrive; what is left then are circles.
+    # Trails begin where more edges leave than arrive; what is left after them are circles.
     begin = [value for value in sorted(ahead) for _ in range(max(0, surplus[value]))]
     for start in [*begin, *sorted(ahead)]:
         while ahead[start]:

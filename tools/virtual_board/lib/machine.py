@@ -1,0 +1,100 @@
+"""Stand-in for the chip's `machine` on a virtual board: only the edge of the chip, nothing of Vigie.
+
+What the chip would do to itself (reset, watchdog) is told to the launcher, which does it to this process.
+So a reset here is as sudden as on the chip: no `finally`, no `except` runs.
+"""
+
+import time
+
+import chip
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+
+
+def reset():
+    chip.tell("reset hard")
+    chip.halt()
+
+
+def soft_reset():
+    chip.tell("reset soft")
+    chip.halt()
+
+
+def reset_cause():
+    return (PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET)[chip.CAUSES.index(chip.cause)]
+
+
+def unique_id():
+    return chip.unique_id
+
+
+def freq():
+    return 160000000
+
+
+class Pin:
+    IN = 1
+    OUT = 3
+    PULL_UP = 2
+
+    def __init__(self, id, mode=-1, pull=-1, value=None):
+        self._id = id
+        self._value = 1 if pull == self.PULL_UP else 0
+        if value is not None:
+            self.value(value)
+
+    def value(self, value=None):
+        if value is None:
+            return self._value
+        value = 1 if value else 0
+        if value != self._value:
+            self._value = value
+            chip.tell("pin %d %d" % (self._id, value))
+
+    __call__ = value
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+
+class WDT:
+    """The launcher hears of a tenth of the feeding, and kills a board that is silent too long."""
+
+    def __init__(self, id=0, timeout=5000):
+        self._timeout = timeout
+        self._told = time.ticks_ms()
+        chip.tell("watchdog %d" % timeout)
+
+    def feed(self):
+        now = time.ticks_ms()
+        if time.ticks_diff(now, self._told) * 10 >= self._timeout:
+            self._told = now
+            chip.tell("feed")
+
+
+class RTC:
+    """Holds what was set; the TLS of this port reads the host's clock instead."""
+
+    _set = None  # (Unix-like seconds that were set, ticks then)
+
+    def datetime(self, value=None):
+        if value is None:
+            seconds = RTC._now()
+            year, month, day, hour, minute, second, weekday, _ = time.gmtime(seconds)
+            return (year, month, day, weekday, hour, minute, second, 0)
+        year, month, day, _, hour, minute, second, _ = value
+        RTC._set = (time.mktime((year, month, day, hour, minute, second, 0, 0)), time.ticks_ms())
+
+    @staticmethod
+    def _now():
+        if RTC._set is None:
+            return 946684800 + time.ticks_ms() // 1000  # a chip wakes up in the year 2000
+        return RTC._set[0] + time.ticks_diff(time.ticks_ms(), RTC._set[1]) // 1000

@@ -41,6 +41,10 @@ class Board:
     def wifi_address(self):
         return self._wlan.ifconfig()[0]
 
+    def wifi_dns(self):
+        """The name server's address."""
+        return self._wlan.ifconfig()[3]
+
     def wifi_problem(self):
         """Why there is no connection, for people."""
         status = self._wlan.status()

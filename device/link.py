@@ -1,18 +1,18 @@
 """The way to the broker: Wi-Fi, TLS and MQTT kept up by small steps, with back-off and a ladder of cures.
 
-Nothing here waits longer than the caller allows, save a name look-up (transport.resolve) and the arithmetic
-of a TLS handshake (under a second on an ESP32).
+Nothing here waits longer than the caller allows, save the arithmetic of a TLS handshake (under a second on an
+ESP32).
 """
 
 import errno
-import os
 from time import gmtime
 
 from . import trouble
-from .backoff import RADIO, RESET, delay_ms, rung
 from .compat import const
+from .dns import Lookup
+from .ladder import Ladder
 from .session import Refused, Session
-from .transport import TX_LIMIT, Transport, resolve, trust
+from .transport import TX_LIMIT, Transport, trust
 from .wire import Wire
 
 # Stages before and beside those of `trouble`.
@@ -24,7 +24,6 @@ _RADIO_OFF = const(-1)
 # it has lasted this long, the back-off is over.
 _LIMITS = (30000, 0, 0, 10000, 15000, 10000, 5000)
 _ANSWER_MS = const(20000)  # for a PUBACK, and for the rest of a packet that has begun
-_TELL_AGAIN_S = const(600)
 _ROUNDS = const(8)  # of one step
 
 
@@ -33,14 +32,14 @@ class Link:
 
     config: the board's; of it site, device, wifi (ssid, password) and broker (host, port, user, password, ca:
     path of a DER file, name: of the broker's certificate).
-    board: wifi_on(ssid, password), wifi_off(), wifi_up(), wifi_problem(), reset(reason).  clock: a Clock.
-    log: info(area, text), warn(area, text).
+    board: wifi_on(ssid, password), wifi_off(), wifi_up(), wifi_dns(), wifi_problem(), reset(reason).
+    clock: a Clock.  log: info(area, text), warn(area, text).
     state(online) -> bytes: the retained payload of <topic>/state; state(False) is also the last will.
     on_ack(payload): called from step(); may publish.
     patience_s: seconds of complete silence before the board is reset.
     """
 
-    def __init__(self, config, board, clock, log, state, on_ack, keepalive_s=30, patience_s=3600):
+    def __init__(self, config, board, clock, log, *, state, on_ack, keepalive_s=30, patience_s=3600):
         self._wifi = config["wifi"]
         self._broker = broker = config["broker"]
         self._where = "%s:%d" % (broker["host"], broker["port"])
@@ -49,7 +48,6 @@ class Link:
         self._log = log
         self._state = state
         self._on_ack = on_ack
-        self._patience_s = patience_s
         self._ping_ms = keepalive_s * 500
         topic = "vigie/1/%s/%s/" % (config["site"], config["device"])
         self._state_topic = (topic + "state").encode()
@@ -59,21 +57,17 @@ class Link:
             ("vigie-%s-%s" % (config["site"], config["device"])).encode(),
             broker["user"].encode(),
             broker["password"].encode(),
-            keepalive_s,
-            (topic + "ack").encode(),
-            self._state_topic,
-            state(False),
+            keepalive_s=keepalive_s,
+            inbox=(topic + "ack").encode(),
+            outbox=self._state_topic,
+            will=state(False),
         )
+        self._lookup = None
         self._transport = None
         self._context = None
         self._address = None
-        self._failures = 0
-        self._silent = 0
-        self._heard_s = clock.uptime()
-        self._told_s = 0
+        self._ladder = Ladder(board, clock, log, patience_s)
         self._without_wifi = False
-        self.last_error = None
-        self._counts = {"connects": 0}
         self._greet = False
         board.wifi_on(self._wifi["ssid"], self._wifi["password"])
         self._begin(trouble.WIFI)
@@ -101,10 +95,14 @@ class Link:
 
     def counts(self):
         """What happened in this boot: name -> how often, for `state`."""
-        counts = dict(self._counts)
+        counts = dict(self._ladder.counts)
         counts["oversize packets"] = self._wire.oversize
         counts["strange packets"] = self._session.strange
         return counts
+
+    def last_error(self):
+        """The newest trouble in plain words, or None: for `state`, once the board is online again."""
+        return self._ladder.last_error
 
     def publish_state(self):
         """Publish state(True) as soon as possible; after each connect this happens by itself."""
@@ -149,7 +147,7 @@ class Link:
         self._drop()
         self._stage = _CLOSED
 
-    # -- the steps: each returns None when there is nothing to do now, b"" when it moved, or an ack's payload
+    # -- the steps: each returns None when there is nothing to do, b"" when it moved, or an ack's payload
 
     def _advance(self):
         stage = self._stage
@@ -162,6 +160,8 @@ class Link:
             if self._board.wifi_up():
                 return self._open(late)
             self._without_wifi = True
+        elif stage == trouble.DNS:
+            return self._look_up()
         elif self._transport.connected():
             self._begin(trouble.TLS)
             self._wire.attach(self._transport)
@@ -191,18 +191,30 @@ class Link:
         if not self._date():
             if late:
                 self._begin(trouble.WIFI)
-                self._tell("no date yet, so no certificate can be verified: waiting for NTP")
+                self._ladder.tell("no date yet, so no certificate can be verified: waiting for NTP")
             return None
         if self._context is None:
             self._begin(trouble.CA)
             with open(self._broker["ca"], "rb") as file:
                 self._context = trust(file.read())
-        host = self._broker["host"]
-        if self._address is None or self._failures % 3 == 2:
-            self._begin(trouble.DNS)
-            self._address = resolve(host, self._broker["port"])
+        broker = self._broker
+        if self._address and self._ladder.failures % 3 != 2:  # a broker may move, but not at every hiccup
+            return self._dial()
+        self._begin(trouble.DNS)
+        self._lookup = Lookup(broker["host"], broker["port"], self._board.wifi_dns(), self._clock)
+        return b""
+
+    def _look_up(self):
+        address = self._lookup.step()
+        if address is None:
+            return None
+        self._address = address
+        return self._dial()
+
+    def _dial(self):
         self._begin(trouble.TCP)
-        self._transport = Transport(self._address, self._broker["name"] or host, self._context)
+        name = self._broker["name"] or self._broker["host"]
+        self._transport = Transport(self._address, name, self._context)
         return b""
 
     def _talk(self):
@@ -220,7 +232,7 @@ class Link:
 
     def _up(self):
         self._begin(trouble.UP)
-        self._counts["connects"] += 1
+        self._ladder.count("connects")
         self._greet = True
         self._ping_at = self._clock.after(self._clock.ms(), self._ping_ms)
         self._oldest = 0
@@ -229,8 +241,8 @@ class Link:
     def _watch(self, moved):
         """Deadlines of a session: PINGRESP, the oldest PUBACK, the rest of a packet."""
         clock = self._clock
-        if self._failures and clock.until(self._deadline) <= 0:
-            self._failures = 0
+        if clock.until(self._deadline) <= 0:
+            self._ladder.failures = 0
         if clock.until(self._ping_at) <= 0:
             if self._session.pinging:
                 raise OSError(errno.ETIMEDOUT)
@@ -254,47 +266,18 @@ class Link:
         self._stage = stage
         self._deadline = self._clock.after(self._clock.ms(), _LIMITS[stage])
         if stage > trouble.TCP:
-            self._silent = 0
-            self._heard_s = self._clock.uptime()
+            self._ladder.heard()
 
     # -- failure
 
     def _failed(self, error):
-        """Count it, tell it, let go of the connection, and decide when and how to go on."""
+        """Let go of the connection and rest, as the ladder says."""
         stage = self._stage
         self._drop()
-        self._failures += 1
-        self._counted(trouble.name(stage, error))
-        problem = self._board.wifi_problem() if stage == trouble.WIFI else self._date()
-        self._tell(trouble.explain(stage, error, self._where, problem))
-        uptime = self._clock.uptime()
-        if trouble.silent(stage, error):
-            self._silent += 1
-        else:
-            self._silent = 0
-            self._heard_s = uptime
-        self._stage = _RESTING
-        cure = rung(self._silent, uptime - self._heard_s, self._patience_s)
-        if cure == RADIO:
-            self._counted("radio off")
-            self._board.wifi_off()
-            self._stage = _RADIO_OFF
-        elif cure == RESET:
-            self._heard_s = uptime
-            self._board.reset("link: " + self.last_error)
-        rest = delay_ms(self._failures, int.from_bytes(os.urandom(3), "big"))
+        detail = self._board.wifi_problem() if stage == trouble.WIFI else self._date()
+        rest, radio_off = self._ladder.failed(stage, error, self._where, detail)
+        self._stage = _RADIO_OFF if radio_off else _RESTING
         self._deadline = self._clock.after(self._clock.ms(), rest)
-
-    def _counted(self, name):
-        self._counts[name] = self._counts.get(name, 0) + 1
-
-    def _tell(self, text):
-        """One line when the trouble changes, and every ten minutes."""
-        uptime = self._clock.uptime()
-        if text != self.last_error or uptime - self._told_s >= _TELL_AGAIN_S:
-            self._told_s = uptime
-            self._log.warn("link", text)
-        self.last_error = text
 
     def _date(self):
         """The date that TLS goes by, as text; None while there is none, not even of an earlier boot."""
@@ -308,6 +291,7 @@ class Link:
     def _drop(self):
         self._session.restart()
         self._wire.attach(None)
-        if self._transport:
-            self._transport.close()
-            self._transport = None
+        for part in (self._lookup, self._transport):
+            if part:
+                part.close()
+        self._lookup = self._transport = None

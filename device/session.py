@@ -27,7 +27,7 @@ class Refused(Exception):
 class Session:
     """The client `client_id`, reading the topic `inbox`, with the last will `will` on `outbox`. All bytes."""
 
-    def __init__(self, wire, client_id, user, password, keepalive_s, inbox, outbox, will):
+    def __init__(self, wire, client_id, user, password, *, keepalive_s, inbox, outbox, will):
         self._wire = wire
         self._client = umqtt.simple.MQTTClient(
             client_id, "", user=user or None, password=password, keepalive=keepalive_s

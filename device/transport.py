@@ -23,15 +23,6 @@ def trust(ca):
     return context
 
 
-def resolve(host, port):
-    """The address of `host`; OSError when there is none.
-
-    The one call of the link that blocks: lwIP asks each name server for up to 7 s. So the link keeps the
-    answer.
-    """
-    return socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)[0][-1]
-
-
 class Transport:
     """One connection to `address`, whose certificate must carry `name` (sent as SNI) and satisfy `context`.
 

@@ -7,6 +7,7 @@ WIFI, CA, DNS, TCP, TLS, WELCOME, UP = range(7)
 _NAMES = ("wifi", "ca", "dns", "tcp", "tls", "login", "session")
 
 _NO_MEMORY = (errno.ENOMEM, errno.ENOBUFS)
+_ANSWERS = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOENT)  # ENOENT: DNS knows no such name
 _CERTIFICATE = (
     ("signed", "is not signed by the CA on this board: put the right CA (DER) at broker.ca"),
     ("CN", "is for another host: set broker.name to the name that it carries"),
@@ -27,7 +28,7 @@ def silent(stage, error):
     number = _number(error)
     if isinstance(error, MemoryError) or number in _NO_MEMORY:
         return True
-    return stage <= TCP and stage != CA and number not in (errno.ECONNREFUSED, errno.ECONNRESET)
+    return stage in (WIFI, DNS, TCP) and number not in _ANSWERS
 
 
 def name(stage, error):

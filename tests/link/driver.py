@@ -1,4 +1,4 @@
-"""Runs under MicroPython: a Link as a board has it, commanded by lines on stdin, telling JSON lines on stdout.
+"""Runs under MicroPython: a Link as a board has it, commanded by lines on stdin, answering in JSON lines.
 
 argv: config.json, a folder whose umqtt is to be used. Commands: `publish TOPIC QOS TEXT`, `big N`, `flood N`,
 `wifi 0|1`, `pid N`, `echo 0|1` (publish from within on_ack), `close`, `quit`. The chip alone is played here.
@@ -13,8 +13,8 @@ here = sys.argv[0].rsplit("/", 1)[0]
 sys.path.insert(0, here + "/../..")
 sys.path.insert(0, sys.argv[2])
 
-from device.clock import Clock
-from device.link import Link
+from device.clock import Clock  # noqa: E402
+from device.link import Link  # noqa: E402
 
 
 def tell(**event):
@@ -33,6 +33,9 @@ class Chip:
 
     def wifi_up(self):
         return self.wifi
+
+    def wifi_dns(self):
+        return options.get("dns")
 
     def wifi_problem(self):
         return "no such network in reach"
@@ -61,7 +64,7 @@ echo = False
 
 def state(online):
     return json.dumps(
-        {"state": "online" if online else "offline", "last_error": link and link.last_error}
+        {"state": "online" if online else "offline", "last_error": link and link.last_error()}
     ).encode()
 
 
@@ -78,8 +81,8 @@ link = Link(
     chip,
     clock,
     Log(),
-    state,
-    on_ack,
+    state=state,
+    on_ack=on_ack,
     keepalive_s=options.get("keepalive_s", 30),
     patience_s=options.get("patience_s", 3600),
 )
@@ -113,7 +116,7 @@ def command(words):
         link.close()
         tell(event="closed", ms=time.ticks_diff(time.ticks_ms(), start))
     elif verb == "quit":
-        tell(event="end", longest_ms=longest, counts=link.counts(), last_error=link.last_error)
+        tell(event="end", longest_ms=longest, counts=link.counts(), last_error=link.last_error())
         sys.exit(0)
 
 

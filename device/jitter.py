@@ -1,14 +1,15 @@
-"""Jitter: the mean |step| of temperature and moisture over 16 readings, against the history's own level."""
+"""Jitter: the mean |step| of moisture and temperature over 16 readings, against the history's own mean."""
 
 from array import array
 
 from .compat import const
 
 SIZE = const(16)
+CAP = const(32)
 
 
 class Steps:
-    """The sum of the last 16 |steps| of one channel (hundredths), each capped at ten typical ones.
+    """The sum of the last 16 |steps| of one channel (hundredths), each capped at `CAP` typical ones.
 
     The cap keeps one spike from hiding what follows it, and a long fault from filling the memory.
     """
@@ -16,7 +17,7 @@ class Steps:
     def __init__(self, typical):
         """`typical`: the sum of 16 typical |steps|, hundredths, at least 16."""
         self.typical = typical
-        self._cap = min(10 * typical // SIZE, 32767)
+        self._cap = min(CAP * typical // SIZE, 32767)
         self._ring = array("h", (min(typical // SIZE, 32767) for _ in range(SIZE)))
         self.sum = sum(self._ring)
         self._next = 0
@@ -31,13 +32,7 @@ class Steps:
         self._next = 0 if index == SIZE else index
 
 
-class Jitter:
-    """Score in 1/64 of the level that 99.5 % of the history stayed below, the worse channel."""
-
-    def __init__(self, params):
-        self._level_t = params.jitter_t
-        self._level_m = params.jitter_m
-
-    def score(self, steps_t, steps_m):
-        """`steps_t`, `steps_m`: Steps of temperature and moisture, this reading pushed."""
-        return max(64 * steps_t.sum // self._level_t, 64 * steps_m.sum // self._level_m)
+def jitter(steps_t, steps_m):
+    """The mean |step| in 1/64 of a typical one, this reading's pushed. Temperature counts a quarter: rooms make
+    it restless every morning, moisture hardly ever."""
+    return max(64 * steps_m.sum // steps_m.typical, 16 * steps_t.sum // steps_t.typical)

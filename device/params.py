@@ -18,18 +18,17 @@ FIELDS = (
     "coupling", "t_ref",  # device/moisture.py
     "step_t", "step_m",  # sum of 16 typical steps
     "jump",
-    "jitter_t", "jitter_m",  # levels of the sum of 16 steps
     "jitter",
     "drift_spread",
     "drift",
     "envelope",
 )  # fmt: skip
 NEVER = const(0x3FFFFFFF)
-# No history yet: only what is safe for any room. The sensor's own limits, Z = 8, jumps far above a
-# window's own noise; nothing that needs the absolute level or the day's rhythm.
+# No history yet: only what is safe for any room. The sensor's own limits, Z = 12, jumps 15 times what a
+# restless sensor does; nothing that needs the absolute level or the rhythm of the day.
 DEFAULTS = (
-    LAYOUT, 0, -4000, 8000, 50, 9998, 120, 120, 60, 64, 1887, 2200, 60, 200, 64 * 64 * 1600, 400, 1600, 64 * 8,
-    1000, NEVER, NEVER,
+    LAYOUT, 0, -4000, 8000, 50, 9998, 120, 120, 60, 144, 1887, 2200, 60, 200, 1000000, 640,
+    6000, NEVER, NEVER,
 )  # fmt: skip
 MEANS = const(8)
 WEIGHTS = const(36)

@@ -7,7 +7,7 @@ from .compat import const
 from .drift import Drift
 from .envelope import Envelope
 from .features import Features
-from .jitter import SIZE as STEPS, Jitter, Steps
+from .jitter import SIZE as STEPS, Steps, jitter
 from .jump import jump
 from .limits import Limits
 from .moisture import moisture
@@ -52,7 +52,6 @@ class Judge:
         self._z_h = ZScore(FLOOR_H)
         self._steps_t = Steps(params.step_t)
         self._steps_m = Steps(params.step_m)
-        self._jitter = Jitter(params)
         self._drift = Drift(params)
         self._envelope = Envelope(params.means, params.weights) if model else None
 
@@ -96,7 +95,7 @@ class Judge:
             if self._fresh >= STEPS:
                 if scores[3] > params.jump:
                     flags |= ZSCORE
-                scores[6] = self._jitter.score(self._steps_t, self._steps_m)
+                scores[6] = jitter(self._steps_t, self._steps_m)
                 if scores[6] > params.jitter:
                     flags |= JITTER
         if not flags & (RANGE | ZSCORE):

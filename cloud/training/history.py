@@ -1,0 +1,137 @@
+"""A sensor's history: what training learns from, from a CSV or the store, and whether it is enough."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+SENSOR_T = (-4000, 8000)  # hundredths of degC that any supported sensor can measure
+SENSOR_H = (50, 9998)  # hundredths of %RH; 0 and 100 are what broken ones say
+LEAST_READINGS = 600
+DAY = 86400.0
+HOUR = 3600.0
+MOST_PERIODS = 1 << 20
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class HistoryError(ValueError):
+    """The history cannot be used; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV's rows, in order. `t`, `h` are NaN where a cell is empty or not a number: a failed read."""
+
+    ts: Floats  # Unix seconds
+    t: Floats  # degC
+    h: Floats  # %RH
+
+
+@dataclass(frozen=True)
+class History:
+    """Good readings of one sensor, oldest first."""
+
+    ts: Floats  # Unix seconds
+    t: Ints  # hundredths of degC
+    h: Ints  # hundredths of %RH
+    period: float  # seconds between readings, the median
+    unfit: int  # readings left out: failed, or outside what a sensor can measure
+
+    @property
+    def periods(self) -> Ints:
+        """Periods since the reading before, at least 1."""
+        return elapsed(self.ts, self.period)
+
+    @property
+    def days(self) -> float:
+        """Days with readings; pauses of an hour or more do not count."""
+        steps = np.diff(self.ts)
+        return float(steps[(steps > 0) & (steps < HOUR)].sum()) / DAY
+
+    def part(self, start: int, stop: int) -> History:
+        return History(self.ts[start:stop], self.t[start:stop], self.h[start:stop], self.period, 0)
+
+
+def hundredths(values: ArrayLike) -> tuple[Ints, NDArray[np.bool_]]:
+    """Readings in degC or %RH as the board has them, to the nearest hundredth, and which of them are good.
+
+    A value that is not a number or outside int16 hundredths is not good, and 0 in the first array.
+    """
+    wide = np.rint(np.asarray(values, np.float64) * 100)
+    good = (wide >= -32768) & (wide <= 32767)
+    return np.where(good, wide, 0).astype(np.int64), good
+
+
+def elapsed(ts: Floats, period: float) -> Ints:
+    """Periods between each reading and the one before it, rounded, at least 1; 1 for the first."""
+    steps = np.diff(ts, prepend=ts[:1]) / period
+    return np.clip(np.rint(steps), 1, MOST_PERIODS).astype(np.int64)
+
+
+def history(ts: ArrayLike, t: ArrayLike, h: ArrayLike) -> History:
+    """The good readings of `ts` (Unix s), `t` (degC), `h` (%RH), in the order given. Raises HistoryError."""
+    seconds = np.asarray(ts, np.float64)
+    ct, good_t = hundredths(t)
+    ch, good_h = hundredths(h)
+    if not len(seconds) == len(ct) == len(ch):
+        raise HistoryError(
+            f"ts, t and h have {len(seconds)}, {len(ct)} and {len(ch)} values: one each is needed"
+        )
+    good = good_t & good_h & np.isfinite(seconds)
+    good &= (ct >= SENSOR_T[0]) & (ct <= SENSOR_T[1]) & (ch >= SENSOR_H[0]) & (ch <= SENSOR_H[1])
+    seconds, ct, ch = seconds[good], ct[good], ch[good]
+    unfit = int((~good).sum())
+    if len(seconds) < LEAST_READINGS:
+        raise HistoryError(
+            f"{len(seconds)} good readings ({unfit} unfit) are too few: at least {LEAST_READINGS} are needed, "
+            "and a day for the whole model. Let the board measure on."
+        )
+    steps = np.diff(seconds)
+    steps = steps[steps > 0]
+    if not len(steps):
+        raise HistoryError("all readings have the same time: ts must be Unix seconds that grow")
+    if ct.std() == 0 and ch.std() == 0:
+        raise HistoryError(
+            f"every reading is {ct[0] / 100:.2f} degC, {ch[0] / 100:.2f} %RH: the sensor does not move. Check it."
+        )
+    return History(seconds, ct, ch, float(np.median(steps)), unfit)
+
+
+def read_csv(path: Path) -> Table:
+    """The columns ts, t, h of a CSV; others are ignored. Raises HistoryError for a missing column or a bad ts."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.reader(file)
+        header = [name.strip() for name in next(rows, [])]
+        for name in ("ts", "t", "h"):
+            if name not in header:
+                raise HistoryError(f"{path}: no column {name!r} among {header}: ts, t and h are needed")
+        places = [header.index(name) for name in ("ts", "t", "h")]
+        ts: list[float] = []
+        t: list[float] = []
+        h: list[float] = []
+        for row in rows:
+            if not row:
+                continue
+            seconds = _number(row, places[0])
+            if not np.isfinite(seconds):
+                raise HistoryError(
+                    f"{path}:{rows.line_num}: ts {row[places[0]]!r} is not a number of Unix seconds"
+                )
+            ts.append(seconds)
+            t.append(_number(row, places[1]))
+            h.append(_number(row, places[2]))
+    return Table(np.array(ts, np.float64), np.array(t, np.float64), np.array(h, np.float64))
+
+
+def _number(row: Sequence[str], place: int) -> float:
+    try:
+        return float(row[place])
+    except (ValueError, IndexError):
+        return float("nan")

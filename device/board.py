@@ -28,7 +28,10 @@ class Board:
         """Start to connect; wifi_up() tells when it is done."""
         self._wlan.active(True)
         if not self._wlan.isconnected():
-            self._wlan.connect(ssid, password)
+            try:
+                self._wlan.connect(ssid, password)
+            except OSError:
+                pass  # the chip is already trying; the link switches the radio off if that leads nowhere
 
     def wifi_off(self):
         """Switch the radio off: the cure for a driver that lies."""
@@ -44,6 +47,11 @@ class Board:
     def wifi_dns(self):
         """The name server's address."""
         return self._wlan.ifconfig()[3]
+
+    def wifi_dns(self):
+        """The name server's address, or None."""
+        address = self._wlan.ifconfig()[3]
+        return None if address == "0.0.0.0" else address
 
     def wifi_problem(self):
         """Why there is no connection, for people."""

@@ -10,7 +10,7 @@ _COLUMNS = ("ts", "t", "h")
 
 
 class Replay:
-    """Plays `path`. ValueError names the line: of a missing column at once, of an unreadable ts when it comes."""
+    """Plays `path`. ValueError names the line: a missing column at once, an unreadable ts when met."""
 
     def __init__(self, path):
         self._path = path

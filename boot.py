@@ -1,0 +1,50 @@
+"""First thing after a reset: a way out for people, and a count of starts. Needs nothing from device/.
+
+For two seconds Ctrl-C leads to the REPL with no watchdog running; so does holding the BOOT button. A start
+that lives for a minute deletes /starts; after four that did not, main.py goes into safe mode.
+"""
+
+import os
+import time
+
+import machine
+
+starts = 1
+repl = False
+
+
+def count_starts():
+    """How often the board has started since the last good start, this one included."""
+    try:
+        with open("/starts") as file:
+            count = int(file.read()) + 1
+    except (OSError, ValueError):
+        count = 1
+    try:
+        with open("/starts.new", "w") as file:
+            file.write(str(count))
+        os.rename("/starts.new", "/starts")
+    except OSError:
+        pass  # flash is full or broken: measuring matters more than counting
+    return count
+
+
+def wants_repl():
+    """Wait two seconds for Ctrl-C or the BOOT button (GPIO0, low while it is held)."""
+    print("Vigie starts in 2 s: Ctrl-C or the BOOT button for a REPL")
+    button = machine.Pin(0, machine.Pin.IN, machine.Pin.PULL_UP)
+    try:
+        for _ in range(40):
+            if not button.value():
+                return True
+            time.sleep_ms(50)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+repl = wants_repl()
+if repl:
+    print("REPL: Vigie does not run, no watchdog. Ctrl-D starts again")
+else:
+    starts = count_starts()

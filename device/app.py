@@ -1,0 +1,102 @@
+"""Wires the parts of a real board together and runs them."""
+
+import gc
+import os
+
+from . import log
+from .board import Board
+from .clock import Clock
+from .config import ConfigError, load
+from .compat import const
+
+_GOOD_S = const(60)  # a start that lives so long was a good one
+_CONNECT_S = const(15)
+STARTS = "/starts"  # boot.py counts starts in it
+CRASH = "/last_error.txt"  # main.py writes what ended the last start
+
+
+def main():
+    """Run until something breaks; a wrong configuration is told, and leads to the REPL."""
+    try:
+        config = load("/config.json")
+    except ConfigError as error:
+        for problem in error.problems:
+            log.error("config", problem)
+        return
+    node = build(config)
+    good = False
+    try:
+        while True:
+            node.step()
+            if not good and node.clock.uptime() >= _GOOD_S:
+                good = True
+                _remove(STARTS)
+    finally:
+        node.close()
+
+
+def build(config):
+    """The Node for the checked `config`. The order of imports and of work is what heap allows."""
+    clock = log.clock = Clock()
+    board = Board(config["led_pin"])
+    log.info("boot", "Vigie on %s/%s, after %s" % (config["site"], config["device"], board.reset_reason))
+    from .outbox import Outbox
+
+    outbox = Outbox("/outbox", config["outbox_bytes"])
+    text = "boot %d of stream %s, %d readings kept"
+    log.info("outbox", text % (outbox.boot, outbox.stream.hex(), outbox.kept()))
+    clock.floor = outbox.journal.seen
+    if clock.floor:
+        board.set_rtc(clock.floor)  # until NTP answers: certificates need a date
+    from . import sensors
+    from .node import Node
+
+    node = Node(config, clock, sensors.open(config["sensor"], clock), None, outbox, board)
+    node.crash = _read(CRASH)
+    from .link import Link
+    from .ntp import Ntp
+
+    node.ntp = Ntp(config["ntp"], clock, board.wifi_dns)
+    node.link = Link(config, board, clock, log, node.state, node.on_ack)
+    board.watch()
+    # The TLS handshake takes 30 KB for a moment: before the model takes them for good.
+    node.connect(_CONNECT_S)
+    from .verdict import Judge
+
+    gc.collect()
+    model = _model(bytes.fromhex(config["key"]))
+    if model:
+        outbox.model = model.id
+    node.judge = Judge(model, config["period_ms"])
+    return node
+
+
+def _model(key):
+    """The active model, or None: rules and Z-score work without one."""
+    slot = _read("/model/active")
+    if slot is None:
+        log.info("model", "none yet: the rules and the Z-score watch alone")
+        return None
+    from .model import load as load_model
+
+    model, problem = load_model("/model/%s.bin" % slot.strip(), key)
+    if problem:
+        log.error("model", problem)
+    else:
+        log.info("model", "%s loaded" % model.id.hex())
+    return model
+
+
+def _read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError:
+        pass  # it was not there

@@ -1,0 +1,136 @@
+"""The wire: an `up` message from records on flash, and what an `ack` says (docs/contract.md)."""
+
+import json
+import struct
+from binascii import hexlify
+
+from . import segment
+from .auth import hmac_sha256, same
+from .clock import UNIX_2000
+from .codes import WHY
+from .compat import const
+from .features import VERSION
+from .outbox import NO_MODEL
+from .segment import SIZE
+
+MOST = const(40)  # readings in a message
+_LONGEST = const(3072)  # bytes of a message: 40 ordinary readings; rarely fewer fit
+_LONGEST_ACK = const(4096)
+_MOST_RUNS = const(100)
+
+
+class Writer:
+    """Builds `up` messages of `outbox` in one buffer that is kept: a fresh 3 KB would fragment the heap."""
+
+    def __init__(self, outbox):
+        self._outbox = outbox
+        self._records = memoryview(bytearray(MOST * SIZE))
+        self._out = memoryview(bytearray(_LONGEST))
+        self._at = 0
+
+    def up(self, first, last):
+        """(payload, last): the waiting records of first..last, all of one segment, and where it had to stop.
+
+        The payload is None when none of them is waiting, and valid until the next call. A damaged record is
+        reported as dropped. OSError when flash cannot be read.
+        """
+        outbox = self._outbox
+        part = outbox.find(first)
+        if part is None:
+            return None, last  # it had to make room
+        count = outbox.read(part, first, self._records[: (last - first + 1) * SIZE])
+        places = []
+        for i in range(last - first + 1):
+            if outbox.is_waiting(part, first + i):
+                if i < count and segment.sound(self._records, i * SIZE):
+                    places.append(i)
+                else:
+                    outbox.damaged += 1
+                    outbox.give_up(first + i)
+        while places:
+            try:
+                self._write(part, first, places)
+            except BufferError:
+                places = places[: len(places) // 2]
+                last = first + places[-1]
+            else:
+                return self._out[: self._at], last
+        return None, last
+
+    def _write(self, part, first, places):
+        boot, model = part[2], part[3]
+        records = self._records
+        date = self._outbox.journal.date
+        self._at = 0
+        self._put('{"v":1,"stream":"%s","boot":%d,' % (hexlify(self._outbox.stream).decode(), boot))
+        self._put('"model":%s,' % ("null" if model == NO_MODEL else '"%s"' % hexlify(model).decode()))
+        self._put('"features":%d,"seq":[' % VERSION)
+        for i in places:
+            self._item(first + i)
+        self._next('"ts":[')
+        for i in places:
+            sec = date(boot, struct.unpack_from("<I", records, i * SIZE)[0])
+            self._item("null" if sec is None else sec + UNIX_2000)
+        self._next('"up":[')
+        for i in places:
+            self._item(struct.unpack_from("<I", records, i * SIZE)[0])
+        self._next('"x":[')
+        for i in places:
+            if records[i * SIZE + 23] == segment.FAILED:
+                self._item("null")
+            else:
+                self._item("[%d,%d,%d,%d,%d,%d,%d,%d]" % struct.unpack_from("<8h", records, i * SIZE + 4))
+        self._next('"flags":[')
+        for i in places:
+            self._item(struct.unpack_from("<H", records, i * SIZE + 20)[0])
+        self._next('"score":[')
+        for i in places:
+            score = struct.unpack_from("<i", records, i * SIZE + 24)[0]
+            self._item("null" if score < 0 else score)
+        self._next('"why":[')
+        for i in places:
+            why = records[i * SIZE + 22]
+            self._item('"%s"' % WHY[why] if 0 < why < len(WHY) else "null")
+        self._at -= 1
+        self._put("]}")
+
+    def _item(self, value):
+        self._put("%s," % value)
+
+    def _next(self, text):
+        self._at -= 1  # the last comma
+        self._put("]," + text)
+
+    def _put(self, text):
+        end = self._at + len(text)
+        if end > _LONGEST:
+            raise BufferError
+        self._out[self._at : end] = text.encode()
+        self._at = end
+
+
+def read_ack(payload, stream, key):
+    """The runs [[first, last], …] that an `ack` carries for `stream` (bytes), if it was made with `key`.
+
+    ValueError says why it must not be believed. Whether the seqs make sense is the outbox's business.
+    """
+    if len(payload) > _LONGEST_ACK:
+        raise ValueError("too long")
+    try:
+        ack = json.loads(payload)
+        name, runs, mac = ack["stream"], ack["runs"], ack["mac"]
+        if not isinstance(mac, str) or not isinstance(runs, list) or len(runs) > _MOST_RUNS:
+            raise ValueError
+        parts = []
+        for first, last in runs:
+            if type(first) is not int or type(last) is not int:
+                raise ValueError
+            parts.append("%d-%d" % (first, last))
+    except (ValueError, TypeError, KeyError):
+        raise ValueError("malformed") from None
+    if name != hexlify(stream).decode():
+        raise ValueError("another stream")
+    text = "ack:%s:%s" % (name, ",".join(parts))
+    if not same(hexlify(hmac_sha256(key, text.encode())[:8]), mac.encode()):
+        raise ValueError("wrong mac")
+    return runs

@@ -1,0 +1,282 @@
+"""The loop: sample on the grid, judge, keep, send. Everything it works with is handed in."""
+
+import gc
+from array import array
+
+from . import log, state
+from .codes import ABNORMAL, CLOCK_UNSET, DRIVER_ERROR, WHY, names
+from .compat import const
+from .message import Writer, read_ack
+from .sender import Sender
+
+_TURN_MS = const(100)  # the network gets the time between two samples in such pieces
+_EACH_MS = const(5000)  # at this period and above each record is flushed; below, batches this long
+_HOLD_S = const(600)  # how long readings wait, once the broker is there, for the clock to be set
+_HOLD_URGENT_S = const(60)
+_CALM = const(5)  # good readings in a row that end an abnormal time, on the console
+_MINUTE_S = const(60)
+_STATE_S = const(900)
+_PAUSE_MS = const(250)
+
+
+class Node:
+    """One board at work. `link` and `ntp` are set before the first step(); `judge` may be replaced before it.
+
+    config: device/config.py. clock, sensor, judge, outbox, board: as their modules say.
+    link: step(ms), ready(), publish(topic, payload), publish_state(), counts().
+    ntp: step() gives seconds since 2000 or None; soon() asks again.
+    """
+
+    def __init__(self, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 - the parts of a board
+        self.period_ms = config["period_ms"]
+        self.clock = clock
+        self.sensor = sensor
+        self.judge = judge
+        self.outbox = outbox
+        self.board = board
+        self.link = self.ntp = None
+        self.sender = Sender(outbox, min(60, max(5, 6 * self.period_ms // 1000)))
+        self.counts = {}
+        self.crash = None  # what ended the last start, for `state`
+        self._writer = Writer(outbox)
+        self._key = bytes(int(config["key"][i : i + 2], 16) for i in range(0, 64, 2))
+        self._topic = "vigie/1/%s/%s/up" % (config["site"], config["device"])
+        self._out = array("h", (0, 0))
+        self._since_good = 0  # periods
+        self._flags = 0  # what the console last called abnormal
+        self._calm = 0
+        self._abnormal_up = 0
+        self._sensor_error = None
+        now = clock.ms()
+        self._next = now
+        self._flush_by = self._send_at = now
+        self._minute_up = self._state_up = 0
+        self._online_up = None  # when the broker was first there
+        self._was_ready = False
+        self._told = None
+
+    def step(self):
+        """One turn: sample if it is time, else let the network work until the next sample is due."""
+        clock = self.clock
+        clock.tick()
+        self.board.feed()
+        try:
+            if clock.until(self._next) <= 0:
+                self._schedule()
+                self.sample()
+            self._keep()
+            self._talk(max(0, min(self.clock.until(self._next), _TURN_MS)))
+            if clock.uptime() - self._minute_up >= _MINUTE_S:
+                self._minute()
+        except MemoryError:
+            gc.collect()
+            self._count("out of memory")
+
+    def connect(self, seconds):
+        """Let the network begin, for `seconds` at most, before there is anything to sample."""
+        end = self.clock.after(self.clock.ms(), seconds * 1000)
+        while self.clock.until(end) > 0 and not self._was_ready:
+            self.clock.tick()
+            self.board.feed()
+            self._talk(_TURN_MS)
+        self._next = self.clock.ms()
+
+    def close(self):
+        """Put what is in RAM onto flash."""
+        self.outbox.flush()
+
+    # Sampling
+
+    def _schedule(self):
+        """The next sample is on the grid that began with the first; ticks that were missed are counted."""
+        late = -self.clock.until(self._next)
+        missed = late // self.period_ms
+        if missed:
+            self._count("ticks missed", missed)
+        self._since_good += 1 + missed
+        self._next = self.clock.after(self._next, (1 + missed) * self.period_ms)
+
+    def sample(self):
+        """One reading: read, judge, keep in RAM; at once onto flash when it is abnormal."""
+        out = self._out
+        judge = self.judge
+        why = self._read(out)
+        if why:
+            flags = judge.failed()
+            x = None
+            score = -1
+        else:
+            flags = judge.reading(out[0], out[1], self._since_good)
+            self._since_good = 0
+            x = judge.x
+            score = judge.score
+        if not self.clock.is_set():
+            flags |= CLOCK_UNSET
+        outbox = self.outbox
+        if not outbox.pending():
+            self._flush_by = self.clock.after(self.clock.ms(), _EACH_MS - self.period_ms)
+        seq = outbox.append(self.clock.uptime(), x, flags, why, score)
+        if flags & ABNORMAL:
+            self._flush_by = self.clock.ms()
+            self.sender.urgent(seq)
+        self._show(flags, why)
+
+    def _read(self, out):
+        try:
+            return self.sensor.read(out)
+        except Exception as error:  # a driver may raise anything; that is one failed read
+            self._count("sensor exceptions")
+            text = "%s: %s" % (type(error).__name__, error)
+            if text != self._sensor_error:
+                self._sensor_error = text
+                log.error("sensor", text)
+            return DRIVER_ERROR
+
+    def _keep(self):
+        """Flush on time; what flash refuses stays in RAM and is tried again at the next sample."""
+        outbox = self.outbox
+        if outbox.pending() and self.clock.until(self._flush_by) <= 0:
+            if outbox.flush():
+                return
+            self._flush_by = self._next
+            if outbox.failures == 1:
+                log.error("outbox", "flash refuses to write: is it full or worn out?")
+
+    # Network
+
+    def _talk(self, ms):
+        ready = self.link.step(ms)
+        self.clock.tick()
+        up = self.clock.uptime()
+        sec = self.ntp.step()
+        if sec is not None:
+            self._dated(sec)
+        if ready and not self._was_ready:
+            self.sender.again(up)
+            if self._online_up is None:
+                self._online_up = up
+        self._was_ready = ready
+        if ready and self.clock.until(self._send_at) <= 0:
+            self._send(up)
+
+    def _send(self, up):
+        hold = False
+        if not self.clock.is_set():
+            hold = up - self._online_up < (_HOLD_URGENT_S if self.sender.is_urgent() else _HOLD_S)
+        run = self.sender.take(up, hold)
+        if not run:
+            return
+        first, last = run
+        try:
+            payload, last = self._writer.up(first, last)
+        except OSError:
+            self._count("flash reads failed")
+            self._pause()
+            return
+        if payload is None:
+            self.sender.skip(first, last)
+            self.sender.sweep()
+        elif self.link.publish(self._topic, payload) is None:
+            self._pause()
+        else:
+            self.sender.sent(first, last, up)
+
+    def _pause(self):
+        self._send_at = self.clock.after(self.clock.ms(), _PAUSE_MS)
+
+    def on_ack(self, payload):
+        """The link received an `ack`."""
+        try:
+            runs = read_ack(payload, self.outbox.stream, self._key)
+        except ValueError as error:
+            self._count("acks refused: %s" % error)
+            return
+        for first, last in runs:
+            if self.sender.acked(first, last, self.clock.uptime()) < 0:
+                self._count("acks refused: no such readings")
+
+    def _dated(self, sec):
+        """NTP answered."""
+        clock = self.clock
+        first = not clock.is_set()
+        if not clock.set(sec):
+            self.ntp.soon()
+            log.warn("clock", "NTP answer refused: it contradicts what this board knows")
+            return
+        journal = self.outbox.journal
+        date = journal.date(self.outbox.boot, clock.uptime())
+        if date is None or abs(date - sec) > 1:
+            journal.anchor(self.outbox.boot, clock.uptime(), sec)
+            self.board.set_rtc(sec)
+        if first:
+            log.info("clock", "set by NTP")
+
+    # What people see
+
+    def state(self, online):
+        """The payload of `state`."""
+        outbox = self.outbox
+        fields = {}
+        if online:
+            counts = self.link.counts()
+            counts.update(self.counts)
+            counts["dropped"] = outbox.dropped
+            counts["damaged"] = outbox.damaged
+            counts["unkept"] = outbox.unkept
+            counts["flash failures"] = outbox.failures + outbox.journal.failures
+            counts["dates refused"] = self.clock.refused
+            counts["waiting"] = outbox.waiting()
+            fields["reset"] = self.board.reset_reason
+            fields["refused"] = sorted(self.sender.refused)
+            fields["learning"] = None
+            fields["counts"] = counts
+            fields["last_error"] = log.last_error or self.crash
+        return state.payload(online, outbox, fields)
+
+    def _show(self, flags, why):
+        """The LED, and a line when an abnormal time begins or ends."""
+        bad = flags & ABNORMAL
+        if bad:
+            self._calm = 0
+            if not self._flags:
+                self._flags = bad
+                self._abnormal_up = self.clock.uptime()
+                log.warn("node", "ABNORMAL %s: %s" % (", ".join(names(bad)), self._values(why)))
+        elif self._flags:
+            self._calm += 1
+            if self._calm == _CALM:
+                self._flags = 0
+                lasted = self.clock.uptime() - self._abnormal_up
+                log.info("node", "normal again after %d s: %s" % (lasted, self._values(why)))
+        self.board.led(self._flags)
+
+    def _values(self, why):
+        if why:
+            return WHY[why]
+        t, h = self._out
+        return "%s%d.%02d degC %d.%02d %%RH" % (
+            "-" if t < 0 else "",
+            abs(t) // 100,
+            abs(t) % 100,
+            h // 100,
+            h % 100,
+        )
+
+    def _minute(self):
+        """Once a minute: one quiet line, the last known date, news for `state`."""
+        up = self.clock.uptime()
+        self._minute_up = up
+        gc.collect()
+        if self.clock.is_set():
+            self.outbox.journal.see(self.clock.now())
+        free = " | %d KB free" % (gc.mem_free() // 1024) if hasattr(gc, "mem_free") else ""
+        text = "%s | %d of %d not acknowledged%s"
+        log.info("node", text % (self._values(0), self.outbox.waiting(), self.outbox.kept(), free))
+        news = (self.outbox.journal.dropped, sorted(self.sender.refused), log.last_error)
+        if news != self._told or up - self._state_up >= _STATE_S:
+            self._told = news
+            self._state_up = up
+            self.link.publish_state()
+
+    def _count(self, name, by=1):
+        self.counts[name] = self.counts.get(name, 0) + by

@@ -1,0 +1,61 @@
+"""Starts Vigie; whatever happens, the board comes back."""
+
+import sys
+import time
+
+starts = globals().get("starts", 1)  # of boot.py: both run in one namespace
+repl = globals().get("repl", False)
+
+SAFE_STARTS = 4
+SAFE_S = 600
+
+
+def restart(seconds):
+    """Reset after `seconds`; Ctrl-C leads to the REPL instead."""
+    import machine  # here because device/ may be what is broken
+
+    print("Restart in %d s; Ctrl-C for a REPL" % seconds)
+    time.sleep(seconds)
+    machine.reset()
+
+
+def keep(error):
+    """Write `error` down for the next start's `state`."""
+    sys.print_exception(error)
+    try:
+        with open("/last_error.txt", "w") as file:
+            file.write("%s: %s" % (type(error).__name__, error))
+    except OSError:
+        pass  # flash is full or broken: it was printed
+
+
+def safe_mode():
+    """No application: Wi-Fi for a person who looks for the board, and one more try in ten minutes."""
+    print("Safe mode: %d starts failed. See /last_error.txt" % (starts - 1))
+    try:
+        from device.board import Board
+        from device.config import load
+
+        wifi = load("/config.json")["wifi"]
+        Board().wifi_on(wifi["ssid"], wifi["password"])
+    except Exception as error:
+        sys.print_exception(error)
+    restart(SAFE_S)
+
+
+def start():
+    try:
+        if starts > SAFE_STARTS and starts % 2:
+            safe_mode()
+        from device import app
+
+        app.main()
+    except KeyboardInterrupt:
+        print("Stopped. The watchdog restarts the board in a minute. To stay: Ctrl-D, then Ctrl-C within 2 s")
+    except Exception as error:
+        keep(error)
+        restart(min(2**starts, 60))
+
+
+if not repl:
+    start()

@@ -7,6 +7,7 @@ A `MONGODB_URI` in the environment goes first, then a `mongod` on PATH, then the
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import platform
 import shutil
@@ -56,9 +57,22 @@ class Database:
             *("--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]
-        self.child = Child("database", [str(part) for part in command], log=self.log)
+        complaints: list[str] = []
+
+        def listen(line: str) -> None:
+            if (complaint := _complaint(line)) is not None:
+                complaints.append(complaint)
+
+        self.child = Child("database", [str(part) for part in command], log=self.log, on_line=listen)
         with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=200) as client:
-            self.child.wait_until(lambda: self._is_primary(client), "it took writes", START_TIMEOUT)
+            try:
+                self.child.wait_until(lambda: self._is_primary(client), "it took writes", START_TIMEOUT)
+            except Failed as failed:
+                self.child.stop()
+                if complaints:
+                    lines = "\n".join(f"    {text}" for text in complaints[:3])
+                    raise Failed(f"database: mongod does not start\n{lines}\n    log: {self.log}") from failed
+                raise
 
     def stop(self) -> None:
         if self.child:
@@ -99,6 +113,16 @@ class Database:
             raise Failed(
                 f"the database of MONGODB_URI does not answer: check it, or unset it\n    {error}"
             ) from error
+
+
+def _complaint(line: str) -> str | None:
+    """The words of a line of mongod's log that is an error or a fatal one; None for all others."""
+    try:
+        entry = json.loads(line)
+        severity, message, details = entry["s"], entry["msg"], entry.get("attr", {})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return f"{message} {json.dumps(details)}" if severity in ("E", "F") else None
 
 
 def find_mongod() -> str:

@@ -20,8 +20,25 @@ _commands = open(_commands, "rb")
 _commands.seek(0, 2)  # what was said to an earlier boot is not for this one
 _events = open(_events, "w")
 
+
+
+class _Flash:
+    """VfsPosix with a rename() that works: with a root, MicroPython's own takes the new path for both."""
+
+    def __init__(self, root):
+        self._root = root
+        self._files = vfs.VfsPosix(root)
+        self._host = vfs.VfsPosix()
+
+    def rename(self, old, new):
+        self._host.rename(self._root + old, self._root + new)
+
+    def __getattr__(self, name):
+        return getattr(self._files, name)
+
+
 vfs.umount("/")
-vfs.mount(vfs.VfsPosix(_flash), "/")
+vfs.mount(_Flash(_flash), "/")
 vfs.mount(vfs.VfsPosix(_firmware), "/lib")
 os.chdir("/")
 sys.path[:] = ["", ".frozen", "/lib"]
@@ -100,13 +117,16 @@ class _Logged:
         return getattr(self._sensor, name)
 
 
+_main = {"__name__": "__main__"}  # boot.py and main.py share their names, as on the chip
+
+
 def _run(path):
     try:
         with open(path) as file:
             code = file.read()
     except OSError:
         return
-    exec(compile(code, path, "exec"), {"__name__": "__main__"})
+    exec(compile(code, path, "exec"), _main)
 
 
 def _power_on():

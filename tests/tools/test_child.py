@@ -1,0 +1,123 @@
+"""Children never outlive us, however we end."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tools.child import Child, Failed
+
+ROOT = Path(__file__).parents[2]
+SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
+# Ignores SIGTERM, and has a child of its own that does too.
+STUBBORN = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(os.getpid(), flush=True)
+if os.fork() == 0:
+    print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+
+def alive(pid):
+    """A zombie is not alive, though it still has its number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
+    ).stdout.strip()
+    return bool(state) and not state.startswith("Z")
+
+
+def gone(pids, within):
+    deadline = time.monotonic() + within
+    while any(alive(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_output_goes_to_the_log_and_line_by_line_to_the_listener(tmp_path):
+    heard = []
+    child = Child(
+        "c", [sys.executable, "-c", "print('a'); print('b')"], log=tmp_path / "log", on_line=heard.append
+    )
+    assert child.exited.wait(10)
+    assert heard == ["a", "b"]
+    assert (tmp_path / "log").read_text() == "a\nb\n"
+    assert child.exit_code == 0
+
+
+def test_a_command_that_does_not_exist_ends_with_its_reason(tmp_path):
+    child = Child("c", ["no-such-command-anywhere"], log=tmp_path / "log")
+    with pytest.raises(Failed, match="No such file"):
+        child.wait_until(lambda: False, "it was ready", 10)
+
+
+def test_stop_ends_a_child_that_was_stopped_in_its_tracks(tmp_path):
+    up = threading.Event()
+    child = Child("c", [sys.executable, "-c", SLEEPER], log=tmp_path / "log", on_line=lambda _: up.set())
+    assert up.wait(10)
+    child.send(signal.SIGSTOP)
+    child.stop()
+    assert gone([child.pid], 5)
+
+
+def test_stop_ends_those_that_do_not_listen(tmp_path):
+    pids, both = [], threading.Event()
+
+    def line(text):
+        pids.append(int(text))
+        if len(pids) == 2:
+            both.set()
+
+    child = Child("c", [sys.executable, "-c", STUBBORN], log=tmp_path / "log", on_line=line)
+    assert both.wait(10)
+    child.stop(grace=0.3)
+    assert gone(pids, 5)
+
+
+PARENT = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from tools.child import Child
+for n in range(3):
+    child = Child(str(n), [sys.executable, "-c", {code!r}], log=Path(sys.argv[2]) / str(n))
+    print(child.pid, flush=True)
+print("all", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("after", [1, 2, 4], ids=["first child", "second child", "all"])
+@pytest.mark.parametrize("code", [SLEEPER, STUBBORN], ids=["sleeper", "stubborn"])
+def test_nothing_is_left_when_the_parent_is_killed(tmp_path, after, code):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT.format(code=code), str(ROOT), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines = [parent.stdout.readline().strip() for _ in range(after)]
+    parent.kill()
+    rest = parent.stdout.read().split()  # the children have their own output: this ends with the parent
+    parent.wait()
+    pids = [int(line) for line in (*lines, *rest) if line.isdigit()]
+    assert pids
+    assert gone(pids, 15)
+    # A child that had just been started may not have told its number: none of its kind may be left either.
+    assert marked(str(tmp_path)) == []
+
+
+def marked(text):
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True).stdout
+    return [line for line in listing.splitlines() if text in line and "ps -A" not in line]

@@ -1,36 +1,33 @@
 """The packed forest's walk as machine code (docs/forest.md); forest_plain.py is the same in bytecode.
 
-Viper keeps the first three locals in registers, and arguments come first: so the first argument is the number
-of trees and then the node at hand, and `words` moves from node to node. Nothing else is hot.
+Viper keeps the first locals in registers and arguments come first, so `x` becomes the node at hand, and a
+node is read again where it is needed: that costs no more than to keep it.
 """
 
 import micropython
 
 
 @micropython.viper
-def walk(node: int, words: ptr16, values: ptr16, x: ptr16) -> int:  # noqa: F821
-    last = node + 8
-    first = int(words)
-    tree = 0
-    while tree < 8:
-        values[tree] = x[tree] ^ 0x8000
-        tree += 1
+def walk(table: ptr16, x: ptr16) -> int:  # noqa: F821
+    i = 0
+    while i < 8:
+        table[i] = x[i] ^ 0x8000
+        table[i + 8] = x[i] ^ 0x7FFF
+        i += 1
     total = 0
-    while tree < last:
-        words = ptr16(first + (values[tree] << 2))  # noqa: F821
-        tree += 1
-        while True:
-            node = words[0]
-            if values[node & 7] <= words[1]:
-                if not node & 8:
-                    break
+    tree = 16
+    i = table[16]
+    while i:
+        x = ptr16(int(table) + (i << 1))  # noqa: F821
+        while x[0] & 16:
+            if table[x[0] & 15] <= x[1]:
+                x = ptr16(int(x) + 4)  # noqa: F821
+            elif x[0] & 32:
+                x = ptr16(int(x) + ((x[0] >> 4) & 0xFFC))  # noqa: F821
             else:
-                if not node & 16:
-                    node += 32  # the right leaf stands after the left one
-                    break
-                if node & 8:
-                    words = ptr16(int(words) + ((node >> 3) & 0x1FFC))  # noqa: F821
-                    continue
-            words = ptr16(int(words) + 4)  # noqa: F821
-        total += values[node >> 5]
+                break
+        # A difference below zero, shifted, is -1: the second leaf, without a jump.
+        total += table[(x[0] >> 6) - ((x[1] - table[x[0] & 15]) >> 20)]
+        tree += 1
+        i = table[tree]
     return total

@@ -26,6 +26,8 @@ from sklearn.tree._tree import Tree
 
 SCALE = 1024  # units of one edge of a path in the integer forest: a power of two, so that depths stay exact
 
+_INTEGER_C = np.rint(_average_path_length(np.arange(1, 1 << 14)) * SCALE)
+
 
 def path_lengths(tree: Tree) -> NDArray[np.float64]:
     """`depth + c(n)` of every node (float64[node_count]), as score_samples adds it up at the leaves."""
@@ -39,7 +41,12 @@ def integer_path_lengths(tree: Tree, scale: int = SCALE) -> NDArray[np.int64]:
     return np.rint(path_lengths(tree) * scale).astype(np.int64)
 
 
-class IsolationTreeAssembler(TreeModelAssembler):
+def samples(length: int, depth: int) -> int:
+    """Training samples of a leaf with this integer path length at this depth: c(n) the other way."""
+    return int(np.searchsorted(_INTEGER_C, length - depth * SCALE)) + 1
+
+
+class IsolationTreeAssembler(TreeModelAssembler):  # type: ignore[misc]
     """One tree. `columns[i]` is the reading's feature that the tree calls i."""
 
     def __init__(self, estimator: object, columns: Sequence[int], scale: int | None) -> None:
@@ -59,7 +66,7 @@ class IsolationTreeAssembler(TreeModelAssembler):
         return lte(feature, ast.NumVal(np.floor(threshold), dtype=np.int64))
 
 
-class IsolationForestAssembler(ModelAssembler):
+class IsolationForestAssembler(ModelAssembler):  # type: ignore[misc]
     """A fitted IsolationForest as the sum of its path lengths (any `max_features`, `bootstrap`).
 
     `scale=None` keeps scikit-learn's floats; an integer gives the integer forest that boards walk.

@@ -1,39 +1,43 @@
 """The m2cgen interpreter that boards use: an integer forest as one packed table (docs/forest.md).
 
-One 32-bit word for each inner node, trees in preorder, so that a left child that is a node is the next word:
+The table is one uint16 array:
 
-    bits 0-2    feature
-    bit  3      the left child is a node (else a leaf)
-    bit  4      the right child is a node (else a leaf)
-    bits 5-15   both nodes: words to the right child; else the left leaf's place in `values`, before the right's
-    bits 16-31  threshold + 32768: go left when x + 32768 <= it
+    16 places    the reading being walked: u = x + 32768 of each feature, then 65535 - u, its mirror image
+    trees + 1    where each tree begins, then 0
+    leaf values  path lengths, in an order in which neighbours serve as many pairs of leaves as possible
+    nodes        two entries for each inner node, trees in preorder, leaves folded into their parents:
+                 bits 0-3 a place of the reading; bit 4 the first child is a node, the next one; bit 5
+                 the second child is a node too; bits 6-15 nodes to the second child when both are nodes,
+                 else where the first leaf stands, the second one next to it
+                 threshold: the first child when reading[place] <= threshold, else the second
 
-and one uint16 array `values`: eight places for the reading being walked, the first word of each tree, and the
-leaf values, in an order in which neighbours serve as many (left, right) pairs as possible.
+Either child can come first: `u > t` is `65535 - u <= 65534 - t`. A child that is a node comes before a leaf,
+and of two nodes the one with more training samples: that keeps the walk short and its jumps predictable.
 """
 
 from __future__ import annotations
 
 import struct
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from m2cgen import ast
 from m2cgen.interpreters.interpreter import BaseInterpreter
 from numpy.typing import NDArray
 
-from cloud.training.assemble import SCALE, terms
+from cloud.training.assemble import SCALE, samples, terms
 
 FEATURES = 8
-LEFT_IS_NODE = 0x08
-RIGHT_IS_NODE = 0x10
-ARGUMENT_LIMIT = 1 << 11
-WORD_LIMIT = 1 << 15
-VALUE_LIMIT = 1 << 16
-SUM_LIMIT = ARGUMENT_LIMIT * VALUE_LIMIT  # 2^27: every sum is a small integer on a board (2^30)
-HEADER = struct.Struct("<HHHHi")  # trees, units of one edge, values, words, threshold
+READING = 2 * FEATURES
+FIRST_IS_NODE = 0x10
+SECOND_IS_NODE = 0x20
+ARGUMENT_LIMIT = 1 << 10
+TABLE_LIMIT = 1 << 16
+VALUE_LIMIT = 1 << 16  # with at most 1,007 trees every sum is below 2^26: a small integer on a board
+HEADER = struct.Struct("<HHIi")  # trees, units of one edge, entries after the reading, threshold
 
 
 class PackError(ValueError):
@@ -42,17 +46,16 @@ class PackError(ValueError):
 
 @dataclass(frozen=True)
 class PackedForest:
-    """The table: `words` uint32[inner nodes], `values` uint16[8 + trees + leaf values]."""
+    """The table, uint16[16 + trees + 1 + leaf values + 2 * inner nodes]."""
 
     trees: int
     nodes: int  # inner nodes and leaves
-    words: NDArray[np.uint32]
-    values: NDArray[np.uint16]
+    table: NDArray[np.uint16]
 
     @property
     def size(self) -> int:
-        """Bytes on the board's heap, the eight places for the reading included."""
-        return self.words.nbytes + self.values.nbytes
+        """Bytes on the board's heap, the places for the reading included."""
+        return self.table.nbytes
 
     @property
     def bytes_per_node(self) -> float:
@@ -60,38 +63,38 @@ class PackedForest:
 
     def section(self, threshold: int) -> bytes:
         """The bundle's FRST section. A reading is abnormal when its sum is less than `threshold`."""
-        if not 0 <= threshold < SUM_LIMIT:
-            raise PackError(f"the threshold {threshold} is not in 0..{SUM_LIMIT - 1}")
-        kept = self.values[FEATURES:]
-        head = HEADER.pack(self.trees, SCALE, len(kept), len(self.words), threshold)
-        return head + kept.astype("<u2").tobytes() + self.words.astype("<u4").tobytes()
+        if not 0 <= threshold < self.trees * VALUE_LIMIT:
+            raise PackError(f"the threshold {threshold} is not a sum of {self.trees} path lengths")
+        kept = self.table[READING:].astype("<u2")
+        return HEADER.pack(self.trees, SCALE, len(kept), threshold) + kept.tobytes()
 
 
 class PackedInterpreter(BaseInterpreter):  # type: ignore[misc]
     """`interpret(expression of IsolationForestAssembler(forest)) -> PackedForest`, or PackError."""
 
     def interpret(self, expr: ast.Expr) -> PackedForest:
-        forest = [_fold(tree) for tree in terms(expr)]
-        first = FEATURES + len(forest)
-        leaves, places = _arrange([node.leaves for tree in forest for node in tree], first)
-        if len(leaves) + first > ARGUMENT_LIMIT:
+        forest = [_fold(tree, 0).nodes for tree in terms(expr)]
+        first = READING + len(forest) + 1
+        leaves = _arrange({node.leaves for tree in forest for node in tree})
+        if first + len(leaves) > ARGUMENT_LIMIT:
             raise PackError(
-                f"{len(forest)} trees and {len(leaves)} places of leaf values are more than "
-                f"{ARGUMENT_LIMIT - FEATURES}: use fewer trees or a smaller max_samples"
+                f"{len(forest)} trees and {len(leaves)} places for leaf values are more than "
+                f"{ARGUMENT_LIMIT - READING - 1}: use fewer trees or a smaller max_samples"
             )
-        words: list[int] = []
+        places = _places(leaves, first)
         starts: list[int] = []
+        nodes: list[int] = []
         for tree in forest:
-            starts.append(len(words))
-            words.extend(_word(node, places) for node in tree)
-        if len(words) >= WORD_LIMIT:
-            raise PackError(f"{len(words)} inner nodes are more than {WORD_LIMIT - 1}: use fewer trees")
-        return PackedForest(
-            trees=len(forest),
-            nodes=sum(_count(tree) for tree in terms(expr)),
-            words=np.array(words, np.uint32),
-            values=np.array([0] * FEATURES + starts + leaves, np.uint16),
-        )
+            starts.append(first + len(leaves) + len(nodes))
+            for node in tree:
+                nodes.extend(_entries(node, places))
+        table = [*[0] * READING, *starts, 0, *leaves, *nodes]
+        if len(table) >= TABLE_LIMIT:
+            raise PackError(
+                f"a table of {len(table)} entries is more than {TABLE_LIMIT - 1}: use fewer trees"
+            )
+        counted = sum(_count(tree) for tree in terms(expr))
+        return PackedForest(len(forest), counted, np.array(table, np.uint16))
 
 
 Pair = tuple[int | None, int | None]
@@ -99,27 +102,45 @@ Pair = tuple[int | None, int | None]
 
 @dataclass(frozen=True)
 class _Node:
-    feature: int
-    threshold: int
+    place: int
+    threshold: int  # u <= threshold goes to the first child
     leaves: Pair  # None where the child is a node
-    skip: int  # words to the right child when both are nodes
+    skip: int  # nodes to the second child
+
+    def mirrored(self) -> _Node:
+        """The same test with its children exchanged."""
+        leaves = self.leaves[::-1]
+        return _Node(self.place ^ FEATURES, 65534 - self.threshold, leaves, self.skip)
 
 
-def _fold(tree: ast.Expr) -> list[_Node]:
-    """Inner nodes in preorder, leaves folded into their parents. A tree that is one leaf becomes a node
-    that always goes left."""
+@dataclass(frozen=True)
+class _Folded:
+    """A subtree: its inner nodes in preorder (none for a leaf), its leaf's value, its training samples."""
+
+    nodes: list[_Node]
+    leaf: int | None
+    samples: int
+
+
+def _fold(tree: ast.Expr, depth: int) -> _Folded:
     if isinstance(tree, ast.NumVal):
         value = _leaf(tree)
-        return [_Node(0, 32767, (value, value), 0)]
-    left = [] if isinstance(tree.body, ast.NumVal) else _fold(tree.body)
-    right = [] if isinstance(tree.orelse, ast.NumVal) else _fold(tree.orelse)
-    leaves = (None if left else _leaf(tree.body), None if right else _leaf(tree.orelse))
-    skip = 1 + len(left)
-    if left and right and skip >= ARGUMENT_LIMIT:
+        if depth == 0:  # a tree of one leaf: a node that comes to it either way
+            return _Folded([_Node(0, 0, (value, value), 0)], None, 0)
+        return _Folded([], value, samples(value, depth))
+    place, threshold = _test(tree.test)
+    first, second = _fold(tree.body, depth + 1), _fold(tree.orelse, depth + 1)
+    heavier = (bool(second.nodes), second.samples) > (bool(first.nodes), first.samples)
+    node = _Node(place, threshold, (first.leaf, second.leaf), 0)
+    if heavier:
+        first, second, node = second, first, node.mirrored()
+    skip = 1 + len(first.nodes)
+    if second.nodes and skip >= ARGUMENT_LIMIT:
         raise PackError(
-            f"a right child is {skip} words away, at most {ARGUMENT_LIMIT - 1}: lower max_samples"
+            f"a child is {skip} nodes away, at most {ARGUMENT_LIMIT - 1}: use a smaller max_samples"
         )
-    return [_Node(*_test(tree.test), leaves, skip), *left, *right]
+    node = _Node(node.place, node.threshold, node.leaves, skip)
+    return _Folded([node, *first.nodes, *second.nodes], None, first.samples + second.samples)
 
 
 def _test(test: ast.CompExpr) -> tuple[int, int]:
@@ -128,19 +149,17 @@ def _test(test: ast.CompExpr) -> tuple[int, int]:
     feature, threshold = int(test.left.index), _integer(test.right.value, "a threshold")
     if not 0 <= feature < FEATURES:
         raise PackError(f"the forest uses feature {feature}; a reading has {FEATURES}")
-    if not -32768 <= threshold <= 32767:
+    if not -32768 <= threshold < 32767:  # nothing lies above 32767: a split there was not trained on int16
         raise PackError(
-            f"threshold {threshold} of feature {feature} is outside int16: train on int16 features"
+            f"threshold {threshold} of feature {feature} splits no int16: train on int16 features"
         )
-    return feature, threshold
+    return feature, threshold + 32768
 
 
 def _leaf(leaf: ast.NumVal) -> int:
     value = _integer(leaf.value, "a leaf")
     if not 0 <= value < VALUE_LIMIT:
-        raise PackError(
-            f"the path length {value}/{SCALE} is past {VALUE_LIMIT - 1}/{SCALE}: lower max_samples"
-        )
+        raise PackError(f"a path of {value}/{SCALE} is past {VALUE_LIMIT - 1}/{SCALE}: lower max_samples")
     return value
 
 
@@ -154,48 +173,50 @@ def _count(tree: ast.Expr) -> int:
     return 1 if isinstance(tree, ast.NumVal) else 1 + _count(tree.body) + _count(tree.orelse)
 
 
-def _arrange(wanted: Iterable[Pair], first: int) -> tuple[list[int], dict[Pair, int]]:
-    """Leaf values, the first one at `first`, and where each (left, right) stands.
+def _arrange(wanted: Iterable[Pair]) -> list[int]:
+    """Leaf values such that each wanted pair stands side by side, in either order.
 
-    Pairs are the edges of a directed graph over the values; walking it edge after edge writes each pair once
-    and shares the value between two: about half of what separate pairs take.
+    Pairs are the edges of a graph over the values; a walk along them writes each pair once and shares the
+    value between two: about half of what separate pairs take.
     """
-    counted = Counter(wanted)
-    pairs = sorted(pair for pair in counted if None not in pair)
-    ahead: dict[int, list[int]] = defaultdict(list)
-    surplus: Counter[int] = Counter()
-    for left, right in pairs:
-        assert left is not None and right is not None
-        ahead[left].append(right)
-        surplus[left] += 1
-        surplus[right] -= 1
+    beside: dict[int, set[int]] = defaultdict(set)
+    singles: set[int] = set()
+    for one, other in wanted:
+        if one is not None and other is not None:
+            beside[one].add(other)
+            beside[other].add(one)
+        singles.update(leaf for leaf in (one, other) if leaf is not None)
     values: list[int] = []
-    # Trails begin where more edges leave than arrive; what is left after them are circles.
-    begin = [value for value in sorted(ahead) for _ in range(max(0, surplus[value]))]
-    for start in [*begin, *sorted(ahead)]:
-        while ahead[start]:
-            here = start
+    # A walk from a value with an odd number of neighbours ends at another such; what is left are rounds.
+    odd = [value for value in sorted(beside) if len(beside[value] - {value}) % 2]
+    for start in [*odd, *sorted(beside)]:
+        if not beside[start]:
+            continue
+        here = start
+        values.append(here)
+        while beside[here]:
+            following = min(beside[here], key=lambda value: (value != here, -len(beside[value]), value))
+            beside[here].discard(following)
+            beside[following].discard(here)
+            here = following
             values.append(here)
-            while ahead[here]:
-                here = ahead[here].pop()
-                values.append(here)
-    singles = {leaf for pair in counted for leaf in pair if leaf is not None}
-    values.extend(sorted(singles - set(values)))
-    places: dict[Pair, int] = {(None, None): 0}
-    for place, value in enumerate(values, first):
-        places.setdefault((value, None), place)
+    return values + sorted(singles - set(values))
+
+
+def _places(leaves: list[int], first: int) -> dict[Pair, int]:
+    """What bits 6-15 say for each pair of leaves (None: a node) that stands in `leaves`."""
+    places: dict[Pair, int] = {}
+    for place, value in enumerate(leaves, first):
         places.setdefault((None, value), place - 1)
-        if place > first:
-            places.setdefault((values[place - 1 - first], value), place - 1)
-    return values, places
+    for place, pair in enumerate(pairwise(leaves), first):
+        places.setdefault(pair, place)
+    return places
 
 
-def _word(node: _Node, places: dict[Pair, int]) -> int:
-    left, right = node.leaves
-    argument = node.skip if left is None and right is None else places[node.leaves]
-    word = node.feature | (argument << 5) | (node.threshold + 32768) << 16
-    if left is None:
-        word |= LEFT_IS_NODE
-    if right is None:
-        word |= RIGHT_IS_NODE
-    return word
+def _entries(node: _Node, places: dict[Pair, int]) -> tuple[int, int]:
+    if node.leaves == (None, None):
+        return node.place | FIRST_IS_NODE | SECOND_IS_NODE | node.skip << 6, node.threshold
+    if node.leaves not in places:
+        node = node.mirrored()
+    flag = FIRST_IS_NODE if node.leaves[0] is None else 0
+    return node.place | flag | places[node.leaves] << 6, node.threshold

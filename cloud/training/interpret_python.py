@@ -1,8 +1,8 @@
 """The m2cgen interpreter that people read: an integer forest as Python source, one function for each tree.
 
-It says the same as the packed table and runs wherever Python or MicroPython does: to check, to compare, or for
-a board with heap to spare. m2cgen's own interpreter puts all trees into one function, which MicroPython cannot
-compile once its jumps pass 32 KB.
+It says the same as the packed table and runs wherever Python or MicroPython does: to check, to compare, or
+for a board with heap to spare. m2cgen's own interpreter puts all trees into one function, which MicroPython
+cannot compile once its jumps pass 32 KB.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The cloud's second opinion on a board's model: its twin, and a forest too big for a board.
 
-The twin is scikit-learn's own trees, asked through `apply`, with the integer leaves of the bundle; so its sums
-and verdicts equal the board's on every reading, by another road than the packed table.
+The twin is scikit-learn's own trees, asked through `apply`, with the integer leaves of the bundle; so its
+sums and verdicts equal the board's on every reading, by another road than the packed table.
 """
 
 from __future__ import annotations

@@ -41,13 +41,6 @@ class Board:
         """True while there is an address."""
         return self._wlan.isconnected()
 
-    def wifi_address(self):
-        return self._wlan.ifconfig()[0]
-
-    def wifi_dns(self):
-        """The name server's address."""
-        return self._wlan.ifconfig()[3]
-
     def wifi_dns(self):
         """The name server's address, or None."""
         address = self._wlan.ifconfig()[3]
@@ -72,7 +65,7 @@ class Board:
 
         if gmtime(0)[0] == 1970:  # the unix port's epoch; an ESP32 counts from 2000
             sec += 946684800
-        year, month, day, hour, minute, second, weekday, _ = gmtime(sec)
+        year, month, day, hour, minute, second, weekday = gmtime(sec)[:7]
         machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 
     # Watchdog and resets.

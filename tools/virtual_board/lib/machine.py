@@ -88,7 +88,7 @@ class RTC:
     def datetime(self, value=None):
         if value is None:
             seconds = RTC._now()
-            year, month, day, hour, minute, second, weekday, _ = time.gmtime(seconds)
+            year, month, day, hour, minute, second, weekday = time.gmtime(seconds)[:7]
             return (year, month, day, weekday, hour, minute, second, 0)
         year, month, day, _, hour, minute, second, _ = value
         RTC._set = (time.mktime((year, month, day, hour, minute, second, 0, 0)), time.ticks_ms())

@@ -1,6 +1,6 @@
 """Reading back what is stored: one way for the dashboard, the export and the audit, open or sealed.
 
-    reader = Reader(connect(uri, "vigie"))
+    reader = Reader(cloud.database.connect(uri, "vigie"))
     day = reader.readings("demo", "C001", start=now - 86400)
     day.ts, day.t, day.abnormal
 
@@ -9,6 +9,8 @@ Everything here only reads; it needs no key and no broker.
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from pymongo.database import Database
 
-Document = dict[str, Any]
+from cloud import packing
+from cloud.database import Document, device_id
+from cloud.packing import SIZE
+from cloud.sealing import AGREEMENT, AgreementRow, agreement, packed_of
+from device import codes
+
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.uint16]
 
@@ -26,9 +33,9 @@ Flags = npt.NDArray[np.uint16]
 class Readings:
     """Readings of one device as columns of one length, in the order in which they were taken.
 
-    A failed read has NaN in `t` and `h` and its reason in `why`. An undated reading has NaN in `ts` and stands
-    between its neighbours by `seq`. `missing_before` says how many seqs of the same stream are not stored between
-    the reading before and this one (0: no gap): break a curve there.
+    A failed read has NaN in `t` and `h` and its reason in `why`. An undated reading has NaN in `ts` and
+    stands between its neighbours by `seq`. `missing_before` says how many seqs of the same stream are not
+    stored between the reading before and this one (0: no gap): break a curve there.
     """
 
     site: str
@@ -45,6 +52,7 @@ class Readings:
     cloud_flags: Flags  # the cloud's verdict: the same bits, and TWIN_RAN, TWIN_DIFFERS of cloud.contract
     cloud_score: Floats  # the full forest, 0..1, higher = more abnormal; NaN = no model was known
     why: npt.NDArray[np.object_]  # str, the reason of a failed read; None = good read
+    model: npt.NDArray[np.object_]  # str, 8 hex digits: the model the board judged with; None = none
     missing_before: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -53,12 +61,12 @@ class Readings:
     @property
     def edge_abnormal(self) -> npt.NDArray[np.bool_]:
         """True where the board said abnormal (any detector, or a failed read)."""
-        raise NotImplementedError
+        return np.asarray((self.edge_flags & codes.ABNORMAL) > 0)
 
     @property
     def cloud_abnormal(self) -> npt.NDArray[np.bool_]:
         """True where the cloud said abnormal (its Z-score, full forest or envelope, or a failed read)."""
-        raise NotImplementedError
+        return np.asarray((self.cloud_flags & codes.ABNORMAL) > 0)
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,9 @@ class Latest:
     model: str | None = None  # 8 hex digits, the model the board judged with
     period: float | None = None  # seconds between its last two readings; None = not yet known
     online: bool | None = None  # None = no `state` was ever seen
-    state: Document = field(default_factory=dict)  # the whole `state` message: version, dropped, counts, learning, …
+    state: Document = field(
+        default_factory=dict
+    )  # the whole `state` message: version, dropped, counts, learning, …
 
 
 @dataclass(frozen=True)
@@ -100,12 +110,15 @@ class Episode:
     edge_flags: int  # union of what the board's detectors said
     cloud_flags: int  # union of what the cloud said
     agreed: int  # of `abnormal`, those that the cloud calls abnormal too
+    late: bool  # it was over before the cloud heard of it
     t_min: float | None = None  # degC, over its abnormal readings
     t_max: float | None = None
     h_min: float | None = None
     h_max: float | None = None
     why: str | None = None  # reason of the last failed read in it
-    alert: str | None = None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
+    alert: str | None = (
+        None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
+    )
 
 
 @dataclass(frozen=True)
@@ -136,11 +149,6 @@ class Summary:
     backend_seen: float | None = None  # Unix seconds of the backend's last sign of life
 
 
-def connect(uri: str, database: str, *, timeout: float = 5.0) -> Database[Document]:
-    """A database handle; nothing is sent before its first use. `timeout` (s) bounds every operation."""
-    raise NotImplementedError
-
-
 class Reader:
     """Questions to the database. Raises pymongo.errors.PyMongoError when it cannot be asked."""
 
@@ -148,25 +156,56 @@ class Reader:
         self.database = database
 
     def devices(self) -> list[tuple[str, str]]:
-        """(site, device) of all that ever stored something, sorted."""
-        raise NotImplementedError
+        """(site, device) of all that ever sent something, sorted."""
+        found = self.database["latest"].find({}, {"site": 1, "device": 1})
+        return sorted((document["site"], document["device"]) for document in found)
 
     def readings(
-        self, site: str, device: str, *, start: float | None = None, end: float | None = None, stream: str | None = None
+        self,
+        site: str,
+        device: str,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        stream: str | None = None,
     ) -> Readings:
         """All readings with start <= ts < end (Unix seconds; None = no bound), open and sealed alike.
 
         Undated readings come along when the dated reading before them (or else after them) is inside.
         """
-        raise NotImplementedError
+        found: dict[str, list[Document]] = defaultdict(list)
+        for document in self._touching(site, device, start, end):
+            name = document["_id"].split("/")[2]
+            if stream is None or name == stream:
+                found[name].append(document)
+        parts = [
+            _Part.of(name, sorted(buckets, key=lambda bucket: str(bucket["_id"])))
+            for name, buckets in found.items()
+        ]
+        return _columns(site, device, parts, start, end)
 
     def stored(self, site: str, device: str) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
         """(stream, its stored seqs in ascending order) for each stream of a device."""
-        raise NotImplementedError
+        seqs: dict[str, list[npt.NDArray[np.int64]]] = defaultdict(list)
+        query = {"d": device_id(site, device)}
+        for document in self.database["buckets"].find(query, {"k": 1, "r": 1}).sort("_id", 1):
+            name, number = document["_id"].split("/")[2:]
+            present = [np.arange(first, last + 1) for first, last in document.get("k", [])]
+            present.append(np.array([int(position) for position in document.get("r", {})], np.int64))
+            seqs[name].append(np.unique(np.concatenate(present)) + int(number) * SIZE)
+        for name, found in sorted(seqs.items()):
+            yield name, np.concatenate(found)
+
+    def streams(self, site: str, device: str) -> dict[str, Document]:
+        """What else is known of a device's streams: `dropped` runs, `quarantined` seqs, `floor`."""
+        return {
+            document["stream"]: document
+            for document in self.database["streams"].find({"d": device_id(site, device)})
+        }
 
     def latest(self) -> list[Latest]:
         """One for each device, sorted by site and device."""
-        raise NotImplementedError
+        return [_latest(document) for document in self.database["latest"].find().sort("_id", 1)]
 
     def episodes(
         self,
@@ -179,16 +218,210 @@ class Reader:
         limit: int = 200,
     ) -> list[Episode]:
         """Episodes that touch [start, end), newest first."""
-        raise NotImplementedError
+        query = _of_device(site, device)
+        if open_only:
+            query["closed"] = None
+        elif start is not None:
+            query["$or"] = [{"closed": None}, {"closed": {"$gte": start}}]
+        if end is not None:
+            query["opened"] = {"$lt": end}
+        found = list(self.database["episodes"].find(query).sort("opened", -1).limit(limit))
+        alerts = self.database["alerts"].find({"_id": {"$in": [e["_id"] for e in found]}}, {"state": 1})
+        states = {alert["_id"]: alert["state"] for alert in alerts}
+        return [_episode(document, states.get(document["_id"])) for document in found]
 
-    def agreement(self, site: str | None = None, device: str | None = None) -> list[Agreement]:
-        """One for each device and model that re-scored readings exist for."""
-        raise NotImplementedError
+    def agreement(
+        self, site: str | None = None, device: str | None = None, *, start: float | None = None
+    ) -> list[Agreement]:
+        """One for each device and model, over all buckets that reach past `start` (None = all)."""
+        query = _of_device(site, device)
+        if start is not None:
+            query["z"] = {"$gte": start}
+        buckets = self.database["buckets"]
+        rows: list[tuple[str, AgreementRow]] = []
+        for bucket in buckets.find({**query, "r": {"$exists": False}}, {"d": 1, "g": 1}):
+            rows += [(bucket["d"], row) for row in AGREEMENT.iter_unpack(bucket["g"])]
+        for bucket in buckets.find({**query, "r": {"$exists": True}}):
+            rows += [(bucket["d"], row) for row in agreement(packed_of(bucket).record)]
+        sums: dict[tuple[str, str, str], list[int]] = {}
+        for owner, (modelled, model, *counts) in rows:
+            name, _, board = owner.partition("/")
+            key = (name, board, model.hex() if modelled else "")
+            sums[key] = [a + b for a, b in zip(sums.get(key, [0] * 6), counts, strict=True)]
+        return [Agreement(key[0], key[1], key[2] or None, *found) for key, found in sorted(sums.items())]
 
     def model(self, site: str, device: str) -> Document | None:
-        """The newest model's document without its binaries: _id, site, device, created, report; None = none yet."""
-        raise NotImplementedError
+        """The newest model's document without its binaries; None = none yet."""
+        without = {"bundle": 0, "cloud": 0, "png": 0}
+        return self.database["models"].find_one(
+            {"site": site, "device": device}, without, sort=[("created", -1)]
+        )
 
     def summary(self) -> Summary:
         """The fleet in a few numbers."""
-        raise NotImplementedError
+        opened = {"$size": {"$objectToArray": {"$ifNull": ["$r", {}]}}}
+        # A re-opened bucket counts both: what is sealed in it never stands in `r` again.
+        total = {"$group": {"_id": None, "n": {"$sum": {"$add": [{"$ifNull": ["$n", 0]}, opened]}}}}
+        counted = list(self.database["buckets"].aggregate([total]))
+        alerts = self.database["alerts"].aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}])
+        lease = self.database["lease"].find_one({"_id": "watch"}, {"at": 1}) or {}
+        return Summary(
+            devices=self.database["latest"].count_documents({}),
+            online=self.database["latest"].count_documents({"state.state": "online"}),
+            readings=counted[0]["n"] if counted else 0,
+            open_episodes=self.database["episodes"].count_documents({"closed": None}),
+            quarantined=self.database["quarantine"].estimated_document_count(),
+            alerts={alert["_id"]: alert["n"] for alert in alerts},
+            backend_seen=lease["at"].timestamp() if lease else None,
+        )
+
+    def _touching(self, site: str, device: str, start: float | None, end: float | None) -> Iterator[Document]:
+        """Bucket documents that hold readings of this span, or undated ones between such."""
+        buckets = self.database["buckets"]
+        low, high = -math.inf if start is None else start, math.inf if end is None else end
+        owner = device_id(site, device)
+        yield from buckets.find({"d": owner, "z": {"$gte": low}, "a": {"$lt": high}})
+        for document in buckets.find({"d": owner, "z": None}):
+            stream = document["_id"].rpartition("/")[0]
+            before = {"_id": {"$gt": f"{stream}/", "$lt": document["_id"]}, "z": {"$ne": None}}
+            after = {"_id": {"$gt": document["_id"], "$lt": f"{stream}0"}, "z": {"$ne": None}}
+            if found := buckets.find_one(before, {"z": 1}, sort=[("_id", -1)]):
+                place = found["z"]
+            elif found := buckets.find_one(after, {"a": 1}, sort=[("_id", 1)]):
+                place = found["a"]
+            else:
+                place = document["w"]
+            if low <= place < high:
+                yield document
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Readings of one stream in order, with the time at which each one stands."""
+
+    stream: str
+    seq: npt.NDArray[np.int64]
+    record: npt.NDArray[Any]
+    why: npt.NDArray[np.object_]
+    place: Floats
+
+    @classmethod
+    def of(cls, stream: str, buckets: list[Document]) -> _Part:
+        packed = [packed_of(bucket) for bucket in buckets]
+        numbers = [int(bucket["_id"].rpartition("/")[2]) for bucket in buckets]
+        seq = np.concatenate([p.position + number * SIZE for p, number in zip(packed, numbers, strict=True)])
+        record = np.concatenate([p.record for p in packed])
+        dated = np.flatnonzero(record["has"] & packing.DATED)
+        if len(dated):
+            nearest = np.searchsorted(dated, np.arange(len(seq)), side="right") - 1
+            place = record["ts"][dated[np.maximum(nearest, 0)]].astype(np.float64)
+        else:
+            place = np.full(len(seq), float(buckets[-1]["w"]))
+        why = np.array([reason for p in packed for reason in p.why], object)
+        return cls(stream, seq, record, why, place)
+
+
+def _columns(site: str, device: str, parts: list[_Part], start: float | None, end: float | None) -> Readings:
+    if not parts:
+        parts = [
+            _Part("", np.zeros(0, np.int64), np.zeros(0, packing.RECORD), np.zeros(0, object), np.zeros(0))
+        ]
+    place = np.concatenate([part.place for part in parts])
+    seq = np.concatenate([part.seq for part in parts])
+    rank = np.concatenate([np.full(len(part.seq), k) for k, part in enumerate(parts)])
+    missing = np.concatenate([np.diff(part.seq, prepend=part.seq[:1] - 1) - 1 for part in parts])
+    inside = np.ones(len(seq), np.bool_)
+    if start is not None:
+        inside &= place >= start
+    if end is not None:
+        inside &= place < end
+    order = np.lexsort((seq, rank, place))
+    order = order[inside[order]]
+    record = np.concatenate([part.record for part in parts])[order]
+    has = record["has"]
+
+    def where(bit: int, values: npt.NDArray[Any]) -> Floats:
+        return np.where(has & bit, values, np.nan)
+
+    return Readings(
+        site=site,
+        device=device,
+        stream=np.array([part.stream for part in parts])[rank[order]],
+        seq=seq[order],
+        boot=record["boot"].astype(np.int64),
+        ts=where(packing.DATED, record["ts"]),
+        up=record["up"].astype(np.int64),
+        t=where(packing.MEASURED, record["t"] / 100),
+        h=where(packing.MEASURED, record["h"] / 100),
+        edge_flags=record["edge_flags"].astype(np.uint16),
+        edge_score=where(packing.SCORED, record["edge_score"]),
+        cloud_flags=record["cloud_flags"].astype(np.uint16),
+        cloud_score=where(packing.RESCORED, record["cloud_score"] / packing.CLOUD_SCALE),
+        why=np.concatenate([part.why for part in parts])[order],
+        model=_models(record),
+        missing_before=missing[order],
+    )
+
+
+def _models(record: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
+    known, which = np.unique(record["model"], return_inverse=True)
+    names = np.array([model.ljust(4, b"\0").hex() for model in known.tolist()] or [None], object)
+    return np.where(record["has"] & packing.MODELLED, names[which], np.array(None, object))
+
+
+def _of_device(site: str | None, device: str | None) -> Document:
+    if device is not None and site is not None:
+        return {"d": device_id(site, device)}
+    return {} if site is None else {"d": {"$gte": f"{site}/", "$lt": f"{site}0"}}  # "0" follows "/"
+
+
+def _latest(document: Document) -> Latest:
+    reading = document.get("reading", {})
+    state = document.get("state", {})
+    return Latest(
+        site=document["site"],
+        device=document["device"],
+        received=document["received"],
+        stream=reading.get("stream"),
+        seq=reading.get("seq"),
+        boot=reading.get("boot"),
+        ts=reading.get("ts"),
+        t=_hundredths(reading.get("t")),
+        h=_hundredths(reading.get("h")),
+        edge_flags=reading.get("edge_flags", 0),
+        edge_score=reading.get("edge_score"),
+        cloud_flags=reading.get("cloud_flags", 0),
+        cloud_score=reading.get("cloud_score"),
+        why=reading.get("why"),
+        model=reading.get("model"),
+        period=document.get("period"),
+        online=state["state"] == "online" if "state" in state else None,
+        state=state,
+    )
+
+
+def _episode(document: Document, alert: str | None) -> Episode:
+    return Episode(
+        id=document["_id"],
+        site=document["site"],
+        device=document["device"],
+        opened=document["opened"],
+        closed=document["closed"],
+        last=document["last"],
+        severity=document["severity"],
+        abnormal=document["abnormal"],
+        edge_flags=document["edge_flags"],
+        cloud_flags=document["cloud_flags"],
+        agreed=document["agreed"],
+        late=document["late"],
+        t_min=_hundredths(document["t_min"]),
+        t_max=_hundredths(document["t_max"]),
+        h_min=_hundredths(document["h_min"]),
+        h_max=_hundredths(document["h_max"]),
+        why=document["why"],
+        alert=alert,
+    )
+
+
+def _hundredths(value: int | None) -> float | None:
+    return None if value is None else value / 100

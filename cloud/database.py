@@ -1,0 +1,69 @@
+"""The database: which collections there are, their indexes, how bucket keys are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, MongoClient, WriteConcern
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid
+
+Document = dict[str, Any]
+
+# buckets           360 readings each; _id "<site>/<device>/<stream>/<seq // 360>"; cloud.store writes them
+#   d device key · v version · w last write · a, z first and last date (Unix s) · r open readings by position
+#   sealed: p packed · n count · k runs of positions in p · g agreement · T, H [min, sum, max] · m measured
+# streams           one install of one board: dropped runs, quarantined seqs, floor
+# latest            one a device: newest reading, last `state`
+# events            abnormal readings and returns to normal, for `watch`; forgotten after three days
+# watched           what `watch` knows of a device between two events
+# episodes alerts models labels acknowledgements quarantine lease
+QUARANTINE_BYTES = 16 * 1024 * 1024
+EVENT_SECONDS = 3 * 86400
+
+
+def connect(uri: str, database: str, *, timeout: float = 10.0) -> Database[Document]:
+    """A database handle; nothing is sent before its first use. `timeout` (s) bounds every operation.
+
+    Writes are majority-committed and journaled before they return.
+    """
+    client: MongoClient[Document] = MongoClient(
+        uri,
+        appname="vigie",
+        serverSelectionTimeoutMS=int(timeout * 1000),
+        timeoutMS=int(timeout * 1000),
+        tz_aware=True,
+    )
+    return client.get_database(database, write_concern=WriteConcern(w="majority", j=True))
+
+
+def prepare(database: Database[Document]) -> None:
+    """Make what must be there before the first write. Safe to repeat, and in several workers at once."""
+    try:
+        database.create_collection("quarantine", capped=True, size=QUARANTINE_BYTES)
+    except CollectionInvalid:
+        pass  # it is there
+    database["buckets"].create_index([("d", ASCENDING), ("z", ASCENDING)])
+    database["buckets"].create_index(
+        [("w", ASCENDING)], partialFilterExpression={"r": {"$exists": True}}, name="open"
+    )
+    database["streams"].create_index([("d", ASCENDING)])
+    database["events"].create_index([("at", ASCENDING)], expireAfterSeconds=EVENT_SECONDS)
+    database["events"].create_index([("taken", ASCENDING), ("at", ASCENDING)])
+    database["episodes"].create_index([("d", ASCENDING), ("opened", DESCENDING)])
+    database["episodes"].create_index([("opened", DESCENDING)])
+    database["alerts"].create_index([("state", ASCENDING), ("due", ASCENDING)])
+    database["models"].create_index([("site", ASCENDING), ("device", ASCENDING), ("created", DESCENDING)])
+
+
+def device_id(site: str, device: str) -> str:
+    return f"{site}/{device}"
+
+
+def stream_id(site: str, device: str, stream: str) -> str:
+    return f"{site}/{device}/{stream}"
+
+
+def bucket_id(site: str, device: str, stream: str, number: int) -> str:
+    """Unique by construction and in order: neither site nor device holds a "/", numbers have one width."""
+    return f"{site}/{device}/{stream}/{number:08d}"

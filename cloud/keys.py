@@ -1,0 +1,19 @@
+"""Keys: one master secret in the cloud, one key for each device derived from it, and the mac of an `ack`."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+
+MAC_BYTES = 8
+
+
+def device_key(master: bytes, site: str, device: str) -> bytes:
+    """The 32-byte key of one device: HMAC-SHA256(master, "vigie/1/<site>/<device>")."""
+    return hmac.digest(master, f"vigie/1/{site}/{device}".encode(), "sha256")
+
+
+def ack_mac(key: bytes, stream: str, runs: Sequence[tuple[int, int]]) -> str:
+    """16 hex digits over exactly these runs in this order, under the device's own key."""
+    text = "ack:" + stream + ":" + ",".join(f"{first}-{last}" for first, last in runs)
+    return hmac.digest(key, text.encode(), "sha256")[:MAC_BYTES].hex()

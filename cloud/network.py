@@ -1,0 +1,166 @@
+"""The backend's connection to the broker: paho-mqtt over verified TLS, in a thread of its own.
+
+It reconnects for ever, saying once what is wrong and what to do. PUBACKs are sent by hand, for the connection
+that the message came on: after a reconnect the broker sends again what was not acknowledged.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import sys
+import threading
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from cloud.ingest import Inbox, Received, brief
+from cloud.settings import BrokerSettings
+
+log = logging.getLogger("broker")
+
+KEEPALIVE = 30  # s
+LEAVES = ("up", "state")
+CURES = {
+    "Not authorized": "check MQTT_USER and MQTT_PASSWORD",
+    "Bad user name or password": "check MQTT_USER and MQTT_PASSWORD",
+    "Client identifier not valid": "set MQTT_CLIENT_ID to another name",
+}
+
+
+class Network:
+    """Connects at `start`, fills `inbox`, publishes acks. Once it can do no more, `alive` is false."""
+
+    def __init__(self, settings: BrokerSettings, inbox: Inbox) -> None:
+        self._settings = settings
+        self._inbox = inbox
+        self._generation = 0
+        self._complaint = ""
+        self._stopping = False
+        self.why = ""
+        self.subscribed = threading.Event()
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.client_id,
+            clean_session=False,
+            protocol=mqtt.MQTTv311,
+            manual_ack=True,
+        )
+        self._client.username_pw_set(settings.user, settings.password)
+        self._client.tls_set(ca_certs=settings.ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        self._client.reconnect_delay_set(1, 30)
+        self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+        self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._client.connect_async(self._settings.host, self._settings.port, KEEPALIVE)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say goodbye; the broker keeps the session for when we are back."""
+        self._stopping = True
+        self._client.disconnect()
+        self._thread.join(5)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """QoS 0, not retained; lost when there is no connection: the board asks again by sending again."""
+        self._client.publish(topic, payload, qos=0)
+
+    def fetch_again(self) -> None:
+        """Reconnect, so that the broker sends again what was not acknowledged."""
+        wire = self._client.socket()
+        if isinstance(wire, socket.socket):
+            try:
+                wire.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it was gone already, which is just as well
+
+    def _run(self) -> None:
+        try:
+            self._client.loop_forever(retry_first_connection=True)
+        except Exception as problem:
+            self.why = brief(problem)
+            log.exception("the connection to the broker ended for good")
+
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        userdata: Any,
+        flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        properties: Any,
+    ) -> None:
+        if reason.is_failure:
+            self._complain(
+                f"the broker refuses us: {reason} ({CURES.get(str(reason), 'see the log of the broker')})"
+            )
+            return
+        self._generation += 1
+        self._complaint = ""
+        log.info("connected to %s:%d over TLS", self._settings.host, self._settings.port)
+        prefix = f"$share/{self._settings.share}/" if self._settings.share else ""
+        client.subscribe([(f"{prefix}vigie/1/+/+/{leaf}", 1) for leaf in LEAVES])
+
+    def _on_connect_fail(self, client: mqtt.Client, userdata: Any) -> None:
+        problem = sys.exception()
+        host = f"{self._settings.host}:{self._settings.port}"
+        if isinstance(problem, ssl.SSLCertVerificationError):
+            cure = (
+                "set MQTT_CA to the CA that signed it"
+                if not self._settings.ca
+                else "check MQTT_CA and MQTT_HOST"
+            )
+            self._complain(f"the certificate of {host} is not trusted: {problem.verify_message} ({cure})")
+        elif isinstance(problem, socket.gaierror):
+            self._complain(f"{self._settings.host} has no address (check MQTT_HOST and the network)")
+        elif problem is not None:
+            self._complain(f"{host} cannot be reached: {brief(problem)}; trying on")
+
+    def _on_disconnect(
+        self, client: mqtt.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
+    ) -> None:
+        self.subscribed.clear()
+        if not self._stopping:
+            self._complain(f"the connection to {self._settings.host} is gone ({reason}); trying again")
+
+    def _on_subscribe(
+        self, client: mqtt.Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Any
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self.why = "the broker does not let us read vigie/1/+/+/up and state: give MQTT_USER that right"
+            if self._settings.share:
+                self.why += ", or unset MQTT_SHARE if the broker knows no shared subscriptions"
+            log.error("%s", self.why)
+            client.disconnect()
+            return
+        self.subscribed.set()
+
+    def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
+        generation, mid, qos = self._generation, message.mid, message.qos
+
+        def puback() -> None:
+            if generation == self._generation and qos:
+                client.ack(mid, qos)
+
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ascii(message._topic)
+        self._inbox.put(Received(topic, bytes(message.payload), puback))
+
+    def _complain(self, complaint: str) -> None:
+        """One line for each thing that happened, not one for each try."""
+        if complaint != self._complaint:
+            self._complaint = complaint
+            log.warning("%s", complaint)

@@ -1,0 +1,242 @@
+"""Readings as bytes: one alone (in an open bucket), and up to 360 together as columns (in a sealed one).
+
+Both forms decode to the same thing, a `Packed`: positions in the bucket, a structured array, the reasons.
+Nothing is lost by sealing: values are integers throughout. Sealed, each column is reduced to what it does not
+share with the reading before (and, for times, with the sampling period), cut into byte planes and deflated
+together.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cloud.contract import Reading
+
+SIZE = 360  # readings a bucket: an hour at 10 s
+FORMAT = 1
+CLOUD_SCALE = 1000  # the full forest's score is kept in thousandths
+
+DATED, MEASURED, SCORED, RESCORED, MODELLED = 1, 2, 4, 8, 16  # which of the values below are there
+
+RECORD = np.dtype(
+    [
+        ("has", "u1"),
+        ("ts", "<u4"),
+        ("up", "<u4"),
+        ("boot", "<u4"),
+        ("t", "<i2"),
+        ("h", "<i2"),
+        ("edge_flags", "<u2"),
+        ("edge_score", "<i4"),
+        ("cloud_flags", "<u2"),
+        ("cloud_score", "<u2"),
+        ("model", "S4"),
+    ]
+)
+_ONE = struct.Struct("<BIIIhhHiHH4s")
+if _ONE.size != RECORD.itemsize:
+    raise AssertionError("a reading has one layout")
+
+Ints = npt.NDArray[np.int64]
+
+# Columns that are stored as differences, and the bit that says whether a value is there at all.
+_DELTAS = (("boot", 0), ("t", MEASURED), ("h", MEASURED), ("edge_score", SCORED), ("cloud_score", RESCORED))
+_PLAIN = ("has", "edge_flags", "cloud_flags")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """n readings of one bucket in ascending position."""
+
+    position: Ints
+    record: npt.NDArray[Any]  # RECORD; a value whose bit in `has` is not set is 0
+    why: list[str | None]
+
+
+def pack(reading: Reading, cloud_flags: int, cloud_score: float | None) -> bytes:
+    """One reading with both verdicts. `cloud_score` is 0..1."""
+    has = (
+        (DATED if reading.ts is not None else 0)
+        | (MEASURED if reading.x is not None else 0)
+        | (SCORED if reading.score is not None else 0)
+        | (RESCORED if cloud_score is not None else 0)
+        | (MODELLED if reading.model is not None else 0)
+    )
+    t, h = reading.measured or (0, 0)
+    fixed = _ONE.pack(
+        has,
+        reading.ts or 0,
+        reading.up,
+        reading.boot,
+        t,
+        h,
+        reading.flags,
+        reading.score or 0,
+        cloud_flags,
+        min(CLOUD_SCALE, max(0, round(cloud_score * CLOUD_SCALE))) if cloud_score is not None else 0,
+        bytes.fromhex(reading.model) if reading.model is not None else bytes(4),
+    )
+    return fixed + (reading.why.encode() if reading.why is not None else b"")
+
+
+def measured(packed: bytes) -> tuple[int, int] | None:
+    """What the sensor said in one packed reading."""
+    values = _ONE.unpack_from(packed)
+    return (values[4], values[5]) if values[0] & MEASURED else None
+
+
+def edge_flags(packed: bytes) -> int:
+    """The board's verdict in one packed reading."""
+    flags: int = _ONE.unpack_from(packed)[6]
+    return flags
+
+
+def plain(packed: bytes) -> dict[str, Any]:
+    """One packed reading as a document: t, h in hundredths, None for what is not there."""
+    has, ts, up, boot, t, h, flags, score, cloud, cloud_score, model = _ONE.unpack_from(packed)
+    return {
+        "boot": boot,
+        "ts": ts if has & DATED else None,
+        "up": up,
+        "t": t if has & MEASURED else None,
+        "h": h if has & MEASURED else None,
+        "edge_flags": flags,
+        "edge_score": score if has & SCORED else None,
+        "cloud_flags": cloud,
+        "cloud_score": cloud_score / CLOUD_SCALE if has & RESCORED else None,
+        "model": model.hex() if has & MODELLED else None,
+        "why": packed[_ONE.size :].decode() or None,
+    }
+
+
+def scatter(packed: Packed) -> dict[int, bytes]:
+    """The opposite of `gather`."""
+    return {
+        position: record.tobytes() + (why or "").encode()
+        for position, record, why in zip(packed.position.tolist(), packed.record, packed.why, strict=True)
+    }
+
+
+def gather(readings: Mapping[int, bytes]) -> Packed:
+    """Packed readings by position, as columns."""
+    positions = sorted(readings)
+    parts = [readings[position] for position in positions]
+    record = np.frombuffer(b"".join(part[: _ONE.size] for part in parts), RECORD)
+    why = [part[_ONE.size :].decode() or None for part in parts]
+    return Packed(np.array(positions, np.int64), record, why)
+
+
+def merge(first: Packed, second: Packed) -> Packed:
+    """Both together; where a position is in both, `first` stays."""
+    new = ~np.isin(second.position, first.position)
+    position = np.concatenate([first.position, second.position[new]])
+    record = np.concatenate([first.record, second.record[new]])
+    why = first.why + [reason for reason, keep in zip(second.why, new, strict=True) if keep]
+    order = np.argsort(position)
+    return Packed(position[order], record[order], [why[k] for k in order])
+
+
+def seal(packed: Packed) -> bytes:
+    """The whole bucket in a few bytes a reading. At least one reading."""
+    position, record = packed.position, packed.record
+    steps = np.diff(position)
+    up = record["up"].astype(np.int64)
+    period = int(np.median(np.diff(up) // steps)) if len(steps) else 0
+    has = record["has"]
+    offset = _filled(record["ts"].astype(np.int64) - up, has, DATED)
+    models, model = np.unique(record["model"], return_inverse=True)
+    reasons = sorted({reason for reason in packed.why if reason is not None})
+    reason = np.array([0 if text is None else reasons.index(text) + 1 for text in packed.why], np.int64)
+
+    columns = [up - period * position, offset]
+    columns += [_filled(record[name].astype(np.int64), has, bit) for name, bit in _DELTAS]
+    first = np.array([column[0] for column in columns], "<i8")
+    body = [_planes(np.diff(column)) for column in columns]
+    body += [_planes(record[name].astype(np.int64)) for name in _PLAIN]
+    body += [_planes(model.astype(np.int64)), _planes(reason)]
+
+    present = np.zeros(SIZE, np.uint8)
+    present[position] = 1
+    words = json.dumps([[bytes(name).ljust(4, b"\0").hex() for name in models], reasons]).encode()
+    header = struct.pack("<IH", period, len(words)) + words + np.packbits(present).tobytes() + first.tobytes()
+    return bytes([FORMAT]) + zlib.compress(header + b"".join(body), 9)
+
+
+def unseal(sealed: bytes) -> Packed:
+    """What `seal` was given. Raises ValueError when it was not made by `seal`."""
+    if sealed[:1] != bytes([FORMAT]):
+        raise ValueError(f"a sealed bucket of format {sealed[:1].hex()} is not known here")
+    try:
+        raw = zlib.decompress(sealed[1:])
+        period, length = struct.unpack_from("<IH", raw)
+        models, reasons = json.loads(raw[6 : 6 + length])
+        at = 6 + length
+        position = np.flatnonzero(np.unpackbits(np.frombuffer(raw, np.uint8, SIZE // 8, at)))
+        at += SIZE // 8
+        count = len(position)
+        first = np.frombuffer(raw, "<i8", 2 + len(_DELTAS), at)
+        at += first.nbytes
+        columns = []
+        for start in first:
+            steps, at = _unplanes(raw, at, count - 1)
+            columns.append(np.cumsum(np.concatenate([[start], steps])))
+        plain = []
+        for _ in range(len(_PLAIN) + 2):
+            values, at = _unplanes(raw, at, count)
+            plain.append(values)
+    except (zlib.error, struct.error, json.JSONDecodeError) as problem:
+        raise ValueError(f"a sealed bucket cannot be read: {problem}") from problem
+
+    record = np.zeros(count, RECORD)
+    for name, values in zip(_PLAIN, plain, strict=False):
+        record[name] = values
+    has = record["has"]
+    up = columns[0] + period * position
+    record["up"] = up
+    record["ts"] = np.where(has & DATED, columns[1] + up, 0)
+    for (name, bit), values in zip(_DELTAS, columns[2:], strict=True):
+        record[name] = np.where(has & bit, values, 0) if bit else values
+    record["model"] = np.array([bytes.fromhex(name) for name in models], "S4")[plain[-2]]
+    why = [None if k == 0 else reasons[k - 1] for k in plain[-1].tolist()]
+    return Packed(position.astype(np.int64), record, why)
+
+
+def _filled(values: Ints, has: npt.NDArray[np.uint8], bit: int) -> Ints:
+    """`values` with what is not there replaced by its neighbour, so that it costs nothing as a difference."""
+    if not bit:
+        return values
+    there = np.flatnonzero(has & bit)
+    if len(there) == 0:
+        return np.zeros_like(values)
+    before = np.searchsorted(there, np.arange(len(values)), side="right") - 1
+    return values[there[np.maximum(before, 0)]]
+
+
+def _planes(values: Ints) -> bytes:
+    """Width in bytes (0 = all zero), then the lowest bytes of all values, then the next, …"""
+    if not values.any():
+        return b"\0"
+    for width in (1, 2, 4, 8):
+        limit = 1 << (8 * width - 1)
+        if width == 8 or (values.min() >= -limit and values.max() < limit):
+            narrow = np.ascontiguousarray(values.astype(f"<i{width}"))
+            return bytes([width]) + narrow.view(np.uint8).reshape(-1, width).T.tobytes()
+    raise AssertionError("int64 has 8 bytes")
+
+
+def _unplanes(raw: bytes, at: int, count: int) -> tuple[Ints, int]:
+    width = raw[at]
+    at += 1
+    if width == 0:
+        return np.zeros(count, np.int64), at
+    planes = np.frombuffer(raw, np.uint8, width * count, at).reshape(width, count)
+    values = np.ascontiguousarray(planes.T).view(f"<i{width}").reshape(count).astype(np.int64)
+    return values, at + width * count

@@ -1,0 +1,154 @@
+"""The cloud's own opinion of each reading: the board's twin, a larger forest, the envelope, the Z-score.
+
+A reading carries its features, so nothing is remembered between two of them and any worker may judge any
+reading. With no model known for a reading only the Z-score speaks. A failed read is abnormal on both sides;
+while the board's windows fill (`warming up`) the cloud keeps silent too.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from cloud.contract import TWIN_DIFFERS, TWIN_RAN, Reading, Verdict
+from cloud.database import Document
+from cloud.training.envelope import Envelope
+from cloud.training.twin import CloudModel, ModelRefused
+from device import codes
+
+log = logging.getLogger("rescore")
+
+SENSOR_ERROR: int = codes.SENSOR_ERROR
+
+Matrix = npt.NDArray[np.int16]  # [n, 8], the features in the order of the contract
+Z_LIMIT = 8  # the board's own default; |z| > 3 would fire ten times a day
+Z_FLOOR = np.array(
+    [5, 20], np.int64
+)  # least std60 of t and h, hundredths: quieter windows count as this noisy
+ASK_AGAIN = 10.0  # s until an unknown model is looked for again
+
+
+class Models:
+    """The models that boards judge with, by id, as they become known. A new one needs no restart."""
+
+    def __init__(
+        self,
+        database: Database[Document],
+        key: bytes,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`key`: the master secret, under which stored models are authentic."""
+        self._models = database["models"]
+        self._key = key
+        self._clock = clock
+        self._known: dict[str, CloudModel] = {}
+        self._asked: dict[str, float] = {}
+
+    def get(self, model_id: str) -> CloudModel | None:
+        """The model with this id; None while it is not known. Raises PyMongoError."""
+        known = self._known.get(model_id)
+        if known is not None:
+            return known
+        now = self._clock()
+        if now - self._asked.get(model_id, -ASK_AGAIN) < ASK_AGAIN:
+            return None
+        if len(self._asked) > 10_000:  # ids that were made up must not fill the memory
+            self._asked.clear()
+        self._asked[model_id] = now
+        document = self._models.find_one({"_id": model_id}, {"cloud": 1})
+        if document is None:
+            return None
+        try:
+            model = CloudModel.loads(bytes(document["cloud"]), self._key)
+        except (ModelRefused, KeyError) as problem:
+            log.error("model %s is not used: %s", model_id, problem)
+            return None
+        log.info("model %s loaded", model_id)
+        self._known[model_id] = model
+        return model
+
+
+class Rescorer:
+    """Judges readings in micro-batches: one pass a model, however many boards."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def verdicts(self, readings: Sequence[Reading]) -> list[Verdict]:
+        """The cloud's verdict on each reading, in their order. Never fails for want of a model."""
+        flags = np.array([_carried(reading) for reading in readings], np.int64)
+        scores = np.full(len(readings), np.nan)
+        ready = [k for k, reading in enumerate(readings) if _judgeable(reading)]
+        if ready:
+            x = np.array([readings[k].x for k in ready], np.int16)
+            flags[ready] |= np.where(z_abnormal(x), codes.ZSCORE, 0)
+            groups: dict[str, list[int]] = defaultdict(list)
+            for row, k in enumerate(ready):
+                if (model_id := readings[k].model) is not None:
+                    groups[model_id].append(row)
+            for model_id, rows in groups.items():
+                model = self._model(model_id)
+                if model is not None:
+                    places = [ready[row] for row in rows]
+                    found, scores[places] = _opinion(model, x[rows], [readings[k] for k in places])
+                    flags[places] |= found
+        return [
+            Verdict(int(flag), None if np.isnan(score) else float(score))
+            for flag, score in zip(flags, scores, strict=True)
+        ]
+
+    def _model(self, model_id: str) -> CloudModel | None:
+        try:
+            return self._models.get(model_id)
+        except PyMongoError as problem:  # the store will say so too, and wait; scoring need not
+            log.warning("model %s could not be read: %s", model_id, problem)
+            return None
+
+
+def z_abnormal(x: Matrix) -> npt.NDArray[np.bool_]:
+    """|value - mean60| > Z_LIMIT * max(std60, floor) for temperature or humidity, from the features alone."""
+    wide = x.astype(np.int64)
+    limit = Z_LIMIT * np.maximum(wide[:, 6:8], Z_FLOOR)
+    return np.asarray((np.abs(wide[:, 4:6]) > limit).any(axis=1))
+
+
+def envelope_abnormal(model: CloudModel, x: Matrix) -> npt.NDArray[np.bool_]:
+    """The verdict of the envelope that travels with the model; never abnormal when it has none."""
+    if "means" not in model.envelope:
+        return np.zeros(len(x), np.bool_)
+    envelope = Envelope(model.envelope["means"], model.envelope["weights"])
+    return np.asarray(envelope.scores(x) > int(model.envelope["threshold"]))
+
+
+def _judgeable(reading: Reading) -> bool:
+    return reading.x is not None and not reading.flags & codes.WARMING_UP
+
+
+def _carried(reading: Reading) -> int:
+    """What is true on both sides without judging."""
+    warming: int = reading.flags & codes.WARMING_UP
+    return SENSOR_ERROR if reading.x is None else warming
+
+
+def _opinion(
+    model: CloudModel, x: Matrix, readings: Sequence[Reading]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Flags and score of the full forest, the envelope and, where the board's forest ran, its twin."""
+    full = np.asarray(model.full_scores(x), np.float64)
+    flags = np.where(model.full_abnormal(full), codes.FOREST, 0)
+    flags |= np.where(envelope_abnormal(model, x), codes.ENVELOPE, 0)
+    ran = np.array([reading.score is not None for reading in readings])
+    if ran.any():
+        edge_sum = np.array([reading.score for reading in readings if reading.score is not None], np.int64)
+        edge_says = np.array([bool(reading.flags & codes.FOREST) for reading in readings])[ran]
+        twin_sum = model.twin_scores(x[ran])
+        differs = (twin_sum != edge_sum) | (model.twin_abnormal(twin_sum) != edge_says)
+        flags[ran] |= TWIN_RAN | np.where(differs, TWIN_DIFFERS, 0)
+    return flags.astype(np.int64), np.clip(-full, 0.0, 1.0)

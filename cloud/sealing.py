@@ -1,0 +1,118 @@
+"""Sealing: buckets that have come to rest become a few bytes a reading; those past their time go.
+
+Both are safe beside any number of ingest workers: a seal replaces only the version that it read.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from bson.binary import Binary
+from pymongo import UpdateOne
+from pymongo.database import Database
+
+from cloud import packing
+from cloud.contract import TWIN_DIFFERS, TWIN_RAN, runs_of
+from cloud.database import Document
+from cloud.packing import SIZE, Packed
+from device import codes
+
+REST = 600  # s without a new reading after which a bucket is sealed
+AT_ONCE = 200  # buckets a round: what is held in memory
+AGREEMENT = struct.Struct(
+    "<B4s6H"
+)  # has a model, its id, both, edge only, cloud only, neither, twin ran, twin differs
+
+
+AgreementRow = tuple[int, bytes, int, int, int, int, int, int]
+
+
+def packed_of(document: Document) -> Packed:
+    """All readings of a bucket document, open, sealed or re-opened; what is sealed goes first."""
+    opened = {int(position): bytes(packed) for position, packed in document.get("r", {}).items()}
+    if "p" not in document:
+        return packing.gather(opened)
+    sealed = packing.unseal(document["p"])
+    return packing.merge(sealed, packing.gather(opened)) if opened else sealed
+
+
+class Sealer:
+    """Seals and expires. Raises pymongo.errors.PyMongoError; what was not done is done the next time."""
+
+    def __init__(self, database: Database[Document], clock: Callable[[], float] = time.time) -> None:
+        self.database = database
+        self.clock = clock
+
+    def seal(self, rest: float = REST) -> int:
+        """Seal what had no new reading for `rest` seconds; returns how many buckets were sealed."""
+        buckets = self.database["buckets"]
+        sealed = 0
+        while True:
+            query = {"r": {"$exists": True}, "w": {"$lte": int(self.clock() - rest)}}
+            found = list(buckets.find(query).limit(AT_ONCE))
+            if not found:
+                return sealed
+            updates = [UpdateOne({"_id": b["_id"], "v": b["v"]}, sealing(packed_of(b))) for b in found]
+            sealed += buckets.bulk_write(updates, ordered=False).modified_count
+
+    def expire(self, days: int) -> int:
+        """Delete sealed buckets older than `days`; returns how many. Their streams keep a floor."""
+        before = int(self.clock() - days * 86400)
+        old = {"r": {"$exists": False}, "w": {"$lt": before}, "z": {"$not": {"$gte": before}}}
+        buckets = self.database["buckets"]
+        floors: dict[str, int] = {}
+        keys: list[str] = [bucket["_id"] for bucket in buckets.find(old, {"_id": 1})]
+        for key in keys:
+            stream, _, number = key.rpartition("/")
+            floors[stream] = max(floors.get(stream, 0), (int(number) + 1) * SIZE)
+        if not keys:
+            return 0
+        self.database["streams"].bulk_write([_raise_floor(stream, floor) for stream, floor in floors.items()])
+        return buckets.delete_many({**old, "_id": {"$in": keys}}).deleted_count
+
+
+def sealing(packed: Packed) -> dict[str, Document]:
+    """The update that turns a bucket into its sealed form."""
+    record = packed.record
+    good = record[(record["has"] & packing.MEASURED) > 0]
+    values: Document = {
+        "p": Binary(packing.seal(packed)),
+        "n": len(record),
+        "k": [list(run) for run in runs_of(packed.position.tolist())],
+        "g": Binary(b"".join(AGREEMENT.pack(*row) for row in agreement(record))),
+    }
+    if len(good):
+        for name in ("t", "h"):
+            column = good[name].astype(np.int64)
+            values[name] = [int(column.min()), int(column.sum()), int(column.max())]
+    return {"$set": values, "$unset": {"r": ""}}
+
+
+def agreement(record: npt.NDArray[Any]) -> list[AgreementRow]:
+    """Rows of AGREEMENT for these readings, one for each model."""
+    rows = []
+    has_model = (record["has"] & packing.MODELLED) > 0
+    edge = (record["edge_flags"] & codes.ABNORMAL) > 0
+    cloud = (record["cloud_flags"] & codes.ABNORMAL) > 0
+    ran = (record["cloud_flags"] & TWIN_RAN) > 0
+    differs = (record["cloud_flags"] & TWIN_DIFFERS) > 0
+    for modelled, model in sorted(set(zip(has_model.tolist(), record["model"].tolist(), strict=True))):
+        here = (has_model == modelled) & (record["model"] == model)
+        counts = [here & edge & cloud, here & edge & ~cloud, here & ~edge & cloud, here & ~edge & ~cloud]
+        counts += [here & ran, here & differs]
+        both, edge_only, cloud_only, neither, twin, differing = (int(count.sum()) for count in counts)
+        rows.append(
+            (int(modelled), model.ljust(4, b"\0"), both, edge_only, cloud_only, neither, twin, differing)
+        )
+    return rows
+
+
+def _raise_floor(stream: str, floor: int) -> UpdateOne:
+    site, device, name = stream.split("/")
+    whose = {"d": f"{site}/{device}", "site": site, "device": device, "stream": name}
+    return UpdateOne({"_id": stream}, {"$max": {"floor": floor}, "$set": whose}, upsert=True)

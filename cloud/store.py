@@ -1,0 +1,399 @@
+"""Writing: readings into buckets, and beside them what the rest of the cloud lives on.
+
+A reading is kept under (stream, seq): the first write of a position wins, open or sealed, in any order, from
+any number of workers. Every call may be repeated; it returns only when all is majority-committed and
+journaled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from bson.binary import Binary
+from pymongo import InsertOne, UpdateOne, WriteConcern
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from cloud import contract, packing
+from cloud.contract import Reading, State, Unfit, Verdict
+from cloud.database import Document, bucket_id, device_id, stream_id
+from cloud.packing import SIZE
+from cloud.sealing import packed_of
+
+FLOORS_SECONDS = 60.0  # how long a worker trusts what it knows of floors
+QUARANTINED_SEQS = 10_000  # newest kept for each stream, so that an audit can name them
+PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
+DROPPED_RUNS = 1000
+
+
+class Entry(NamedTuple):
+    """One reading with the cloud's verdict, to be stored."""
+
+    site: str
+    device: str
+    stream: str
+    reading: Reading
+    verdict: Verdict
+
+
+class Quarantined(NamedTuple):
+    """One reading or one whole message that cannot be stored, with the reason."""
+
+    site: str | None
+    device: str | None
+    stream: str | None
+    seq: int | None  # None = a whole message
+    reason: str
+    content: bytes | str
+
+
+@dataclass
+class Counts:
+    """What became of one batch."""
+
+    kept: int = 0  # stored now, or found stored with the same values
+    conflicts: int = 0  # found stored with other values: quarantined
+    expired: int = 0  # below the floor of their stream
+    events: int = 0
+
+
+@dataclass
+class _Bucket:
+    site: str
+    device: str
+    stream: str
+    number: int
+    readings: dict[int, Entry] = field(default_factory=dict)  # by position
+
+
+class Store:
+    """All writes of an ingest worker. Raises pymongo.errors.PyMongoError; nothing is acknowledged then."""
+
+    def __init__(self, database: Database[Document], clock: Callable[[], float] = time.time) -> None:
+        self.database = database
+        self.clock = clock
+        self._buckets = database["buckets"]
+        self._floors: dict[str, int] = {}
+        self._floors_until = 0.0
+
+    def write(self, entries: Sequence[Entry]) -> Counts:
+        """Store readings. When it returns, each of them may be acknowledged."""
+        counts = Counts()
+        if not entries:
+            return counts
+        floors = self._known_floors()
+        buckets: dict[str, _Bucket] = {}
+        conflicts: list[Entry] = []
+        for entry in entries:
+            site, device, stream, reading, _ = entry
+            if reading.seq < floors.get(stream_id(site, device, stream), 0):
+                counts.expired += 1
+                continue
+            number, position = divmod(reading.seq, SIZE)
+            key = bucket_id(site, device, stream, number)
+            bucket = buckets.setdefault(key, _Bucket(site, device, stream, number))
+            first = bucket.readings.setdefault(position, entry)
+            if first is not entry and first.reading.measured != reading.measured:
+                conflicts.append(entry)
+            else:
+                counts.kept += 1
+        if buckets:
+            now = int(self.clock())
+            self._buckets.bulk_write(
+                [_update(key, bucket, now) for key, bucket in buckets.items()], ordered=False
+            )
+            lost, events = self._look_back(buckets)
+            conflicts += lost
+            counts.kept -= len(lost)
+            counts.events = len(events)
+            if events:
+                self.database["events"].bulk_write(events, ordered=False)
+            self._update_latest(buckets.values())
+        if conflicts:
+            counts.conflicts = len(conflicts)
+            self.quarantine(_conflict(entry) for entry in conflicts)
+        return counts
+
+    def quarantine(self, items: Iterable[Quarantined]) -> None:
+        """Put aside what cannot be stored, with the reason, and remember which seqs these were."""
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        documents: list[InsertOne[Document]] = []
+        seqs: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+        for item in items:
+            content = item.content[:PAYLOAD_KEPT]
+            documents.append(InsertOne({**item._asdict(), "at": now, "content": content}))
+            if item.site and item.device and item.stream and item.seq is not None:
+                seqs[item.site, item.device, item.stream].add(item.seq)
+        if documents:
+            self.database["quarantine"].bulk_write(documents)
+        if seqs:
+            self.database["streams"].bulk_write(
+                [_remember_quarantined(*key, found) for key, found in seqs.items()]
+            )
+
+    def state(self, site: str, device: str, state: State) -> None:
+        """Keep a board's `state` message; what it dropped is final from now on."""
+        self._add_dropped(site, device, state)
+        document = {
+            "boot": state.boot,
+            "stream": state.stream,
+            "state": state.state,
+            "at": self.clock(),
+            "version": state.version,
+            "model": state.model,
+            "features": state.features,
+            "reset": state.reset,
+            "dropped": [list(run) for run in state.dropped],
+            "refused": state.refused,
+            "learning": state.learning,
+            "counts": state.counts,
+            "last_error": state.last_error,
+        }
+        if state.state == "offline":  # a last will knows nothing but that: keep what is known of the board
+            kept = ("boot", "stream", "state", "at")
+            document = {name: document[name] for name in kept}
+        # The will of an older boot can come after the younger boot is back: then it says nothing new.
+        stale = {
+            "$and": [
+                {"$eq": ["$state.stream", state.stream]},
+                {"$gt": ["$state.boot", state.boot]},
+            ]
+        }
+        merged = {"$mergeObjects": ["$state", {"$literal": document}]}
+        self.database["latest"].update_one(
+            {"_id": device_id(site, device)},
+            [
+                {
+                    "$set": {
+                        "site": site,
+                        "device": device,
+                        "received": {"$max": ["$received", self.clock()]},
+                        "state": {"$cond": [stale, "$state", merged]},
+                    }
+                }
+            ],
+            upsert=True,
+        )
+
+    def answers(self) -> bool:
+        """Whether the database can be reached now."""
+        try:
+            self.database.client.admin.command("ping")
+        except PyMongoError:
+            return False
+        return True
+
+    def _known_floors(self) -> dict[str, int]:
+        now = time.monotonic()
+        if now >= self._floors_until:
+            found = self.database["streams"].find({"floor": {"$gt": 0}}, {"floor": 1})
+            self._floors = {document["_id"]: document["floor"] for document in found}
+            self._floors_until = now + FLOORS_SECONDS
+        return self._floors
+
+    def _look_back(self, buckets: Mapping[str, _Bucket]) -> tuple[list[Entry], list[UpdateOne]]:
+        """What really stands there now: readings that lost against other values, and events to be written."""
+        wanted: Document = {"k": 1, "p": 1}
+        for bucket in buckets.values():
+            for position in bucket.readings:
+                for near in (position - 1, position, position + 1):
+                    wanted[f"r.{near}"] = 1
+        lost: list[Entry] = []
+        events: list[UpdateOne] = []
+        at = datetime.fromtimestamp(self.clock(), UTC)
+        for document in self._buckets.find({"_id": {"$in": list(buckets)}}, wanted):
+            bucket = buckets[document["_id"]]
+            there = packing.scatter(packed_of(document))
+            for position, entry in bucket.readings.items():
+                if packing.measured(there[position]) != entry.reading.measured:
+                    lost.append(entry)
+                    continue
+                events += _events(bucket, there, position, at)
+        return lost, events
+
+    def _update_latest(self, buckets: Iterable[_Bucket]) -> None:
+        newest: dict[tuple[str, str], Entry] = {}
+        now = self.clock()
+        for bucket in buckets:
+            for entry in bucket.readings.values():
+                key = (entry.site, entry.device)
+                if key not in newest or _age(entry, now) > _age(newest[key], now):
+                    newest[key] = entry
+        # A lost `latest` is made good by the next reading, so the primary's word is enough.
+        latest = self.database["latest"].with_options(write_concern=WriteConcern(w=1))
+        latest.bulk_write([_replace_latest(entry, now) for entry in newest.values()], ordered=False)
+
+    def _add_dropped(self, site: str, device: str, state: State) -> None:
+        if not state.dropped:
+            return
+        streams = self.database["streams"]
+        key = stream_id(site, device, state.stream)
+        whose = {"d": device_id(site, device), "site": site, "device": device, "stream": state.stream}
+        while True:
+            old = (streams.find_one({"_id": key}) or {}).get("dropped")
+            runs = contract.merge_runs([*((first, last) for first, last in old or ()), *state.dropped])
+            new = [list(run) for run in runs][-DROPPED_RUNS:]
+            if new == old:
+                return
+            try:  # only over what was read: another worker may be at the same stream
+                streams.update_one(
+                    {"_id": key, "dropped": old}, {"$set": {"dropped": new, **whose}}, upsert=True
+                )
+            except DuplicateKeyError:
+                continue
+            return
+
+
+def _update(key: str, bucket: _Bucket, now: int) -> UpdateOne:
+    """One atomic update: positions that are not there yet are added, everything else stays as it is."""
+    offered = [
+        {
+            "k": str(position),
+            "v": Binary(packing.pack(entry.reading, entry.verdict.flags, entry.verdict.score)),
+            "ts": entry.reading.ts,
+            "there": {"$or": [{"$gt": [f"$r.{position}", None]}, _is_sealed(position)]},
+        }
+        for position, entry in bucket.readings.items()
+    ]
+    nothing = {"$eq": ["$new", []]}
+    pairs = {"$map": {"input": "$new", "in": {"k": "$$this.k", "v": "$$this.v"}}}
+    return UpdateOne(
+        {"_id": key},
+        [
+            {"$set": {"new": {"$filter": {"input": offered, "cond": {"$not": ["$$this.there"]}}}}},
+            {
+                "$set": {
+                    "d": device_id(bucket.site, bucket.device),
+                    "v": {"$cond": [nothing, "$v", {"$add": [{"$ifNull": ["$v", 0]}, 1]}]},
+                    "w": {"$cond": [nothing, "$w", now]},
+                    "a": {"$min": ["$a", {"$min": "$new.ts"}]},
+                    "z": {"$max": ["$z", {"$max": "$new.ts"}]},
+                    "r": {"$cond": [nothing, "$r", {"$mergeObjects": ["$r", {"$arrayToObject": pairs}]}]},
+                }
+            },
+            {"$unset": "new"},
+        ],
+        upsert=True,
+    )
+
+
+def _is_sealed(position: int) -> Document:
+    inside = {"$and": [{"$lte": [{"$first": "$$this"}, position]}, {"$gte": [{"$last": "$$this"}, position]}]}
+    return {"$anyElementTrue": {"$map": {"input": {"$ifNull": ["$k", []]}, "in": inside}}}
+
+
+def _events(bucket: _Bucket, there: Mapping[int, bytes], position: int, at: datetime) -> list[UpdateOne]:
+    """Events that follow from the reading at `position`: its own, and the return to normal right after it."""
+
+    def abnormal(place: int) -> bool | None:
+        return contract.is_abnormal(packing.edge_flags(there[place])) if place in there else None
+
+    events = []
+    if abnormal(position):
+        events.append(_event("abnormal", bucket, position, there[position], at))
+        if abnormal(position + 1) is False:
+            events.append(_event("normal", bucket, position + 1, there[position + 1], at))
+    elif position == 0 or abnormal(
+        position - 1
+    ):  # what stood before a bucket's first reading is not looked up
+        events.append(_event("normal", bucket, position, there[position], at))
+    return events
+
+
+def _event(kind: str, bucket: _Bucket, position: int, packed: bytes, at: datetime) -> UpdateOne:
+    seq = bucket.number * SIZE + position
+    document = {
+        "kind": kind,
+        "at": at,
+        "taken": False,
+        "site": bucket.site,
+        "device": bucket.device,
+        "stream": bucket.stream,
+        "seq": seq,
+        **packing.plain(packed),
+    }
+    key = f"{stream_id(bucket.site, bucket.device, bucket.stream)}/{seq}"
+    return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
+
+
+def _age(entry: Entry, now: float) -> tuple[float, int]:
+    return (now if entry.reading.ts is None else entry.reading.ts, entry.reading.seq)
+
+
+def _replace_latest(entry: Entry, now: float) -> UpdateOne:
+    reading = entry.reading
+    packed = packing.pack(reading, entry.verdict.flags, entry.verdict.score)
+    new = {"stream": entry.stream, "seq": reading.seq, **packing.plain(packed)}
+    same_stream = {"$eq": ["$reading.stream", entry.stream]}
+    date = now if reading.ts is None else reading.ts
+    newer = {
+        "$cond": [
+            same_stream,
+            {"$gt": [reading.seq, "$reading.seq"]},
+            {"$gte": [date, {"$ifNull": ["$reading.ts", {"$ifNull": ["$received", 0]}]}]},
+        ]
+    }
+    steady = {"$and": [same_stream, {"$eq": ["$reading.boot", reading.boot]}, newer]}
+    steps = {"$subtract": [reading.seq, "$reading.seq"]}
+    period = {"$divide": [{"$subtract": [reading.up, "$reading.up"]}, steps]}
+    return UpdateOne(
+        {"_id": device_id(entry.site, entry.device)},
+        [
+            {
+                "$set": {
+                    "site": entry.site,
+                    "device": entry.device,
+                    "received": {"$max": ["$received", now]},
+                    "period": {"$cond": [steady, period, "$period"]},
+                    "reading": {"$cond": [newer, {"$literal": new}, "$reading"]},
+                }
+            }
+        ],
+        upsert=True,
+    )
+
+
+def _remember_quarantined(site: str, device: str, stream: str, seqs: set[int]) -> UpdateOne:
+    known = {"$setUnion": [{"$ifNull": ["$quarantined", []]}, sorted(seqs)]}
+    return UpdateOne(
+        {"_id": stream_id(site, device, stream)},
+        [
+            {
+                "$set": {
+                    "d": device_id(site, device),
+                    "site": site,
+                    "device": device,
+                    "stream": stream,
+                    "quarantined": {"$slice": [known, -QUARANTINED_SEQS]},
+                }
+            }
+        ],
+        upsert=True,
+    )
+
+
+def _conflict(entry: Entry) -> Quarantined:
+    reason = "this seq is stored with other sensor values"
+    return Quarantined(entry.site, entry.device, entry.stream, entry.reading.seq, reason, str(entry.reading))
+
+
+def unfit_item(site: str, device: str, stream: str, unfit: Unfit) -> Quarantined:
+    """A reading that came in a readable message but cannot be stored."""
+    return Quarantined(site, device, stream, unfit.seq, unfit.reason, unfit.values)
+
+
+def refused_item(topic: str, payload: bytes, reason: str) -> Quarantined:
+    """A message that cannot be read as a whole. Of a large one its beginning, length and digest are kept."""
+    if len(payload) > PAYLOAD_KEPT:
+        reason = f"{reason} ({len(payload)} bytes, SHA-256 {hashlib.sha256(payload).hexdigest()})"
+    try:
+        site, device, _ = contract.parse_topic(topic)
+    except contract.Refused:
+        return Quarantined(None, None, None, None, f"{reason}; topic {topic[:200]!r}", payload)
+    return Quarantined(site, device, None, None, reason, payload)

@@ -1,9 +1,10 @@
 """Runs under MicroPython: a Link as a board has it, commanded by lines on stdin, answering in JSON lines.
 
-argv: config.json, a folder whose umqtt is to be used. Commands: `publish TOPIC QOS TEXT`, `big N`, `flood N`,
-`wifi 0|1`, `pid N`, `echo 0|1` (publish from within on_ack), `close`, `quit`. The chip alone is played here.
+argv: a config.json (with a section `test`), and the folder whose umqtt is to be used. Only the chip is played
+here. `test.speed` lets the clock run faster than the world, so that deadlines of 20 s pass in two.
 """
 
+import gc
 import json
 import select
 import sys
@@ -21,12 +22,29 @@ def tell(**event):
     print(json.dumps(event))
 
 
+with open(sys.argv[1]) as file:
+    config = json.load(file)
+options = config.pop("test")
+speed = options.get("speed", 1)
+UP = "vigie/1/%s/%s/up" % (config["site"], config["device"])
+
+
+class Ticks:
+    ticks_diff = staticmethod(time.ticks_diff)
+    ticks_add = staticmethod(time.ticks_add)
+
+    def ticks_ms(self):
+        return time.ticks_ms() * speed & 0x3FFFFFFF
+
+    def sleep_ms(self, ms):
+        time.sleep_ms(ms // speed)
+
+
 class Chip:
-    def __init__(self, wifi):
-        self.wifi = wifi
+    wifi = options.get("wifi", True)
 
     def wifi_on(self, ssid, password):
-        tell(event="wifi on", ssid=ssid)
+        tell(event="wifi on", ssid=ssid, password=password)
 
     def wifi_off(self):
         tell(event="wifi off")
@@ -49,95 +67,103 @@ class Log:
         tell(event="info", text=text)
 
     def warn(self, area, text):
-        tell(event="warn", text=text, ms=time.ticks_ms())
+        tell(event="warn", text=text)
 
 
-with open(sys.argv[1]) as file:
-    config = json.load(file)
-options = config["test"]
-clock = Clock()
-if options.get("dated", True):
-    clock.set(time.time() - 946684800)
-chip = Chip(options.get("wifi", True))
-echo = False
+class Driver:
+    def __init__(self):
+        self.clock = Clock(Ticks())
+        if options.get("dated", True):
+            self.clock.set(time.time() - 946684800)
+        self.chip = Chip()
+        self.link = None
+        self.echo = False
+        self.flood = 0
+        self.longest = 0
+        self.link = Link(
+            config,
+            self.chip,
+            self.clock,
+            Log(),
+            state=self.state,
+            on_ack=self.on_ack,
+            keepalive_s=options.get("keepalive_s", 30),
+            patience_s=options.get("patience_s", 3600),
+        )
 
+    def state(self, online):
+        last_error = self.link and self.link.last_error()
+        return json.dumps({"state": "online" if online else "offline", "last_error": last_error}).encode()
 
-def state(online):
-    return json.dumps(
-        {"state": "online" if online else "offline", "last_error": link and link.last_error()}
-    ).encode()
+    def on_ack(self, payload):
+        tell(event="ack", text=payload.decode())
+        if self.echo:
+            self.publish("echo")
 
+    # commands
 
-def on_ack(payload):
-    tell(event="ack", text=payload.decode())
-    if echo:
-        tell(event="published", id=link.publish(up, b"echo"))
+    def publish(self, *words):
+        tell(event="published", id=self.link.publish(UP, " ".join(words).encode()))
 
-
-up = "vigie/1/%s/%s/up" % (config["site"], config["device"])
-link = None
-link = Link(
-    config,
-    chip,
-    clock,
-    Log(),
-    state=state,
-    on_ack=on_ack,
-    keepalive_s=options.get("keepalive_s", 30),
-    patience_s=options.get("patience_s", 3600),
-)
-commands = select.poll()
-commands.register(sys.stdin, select.POLLIN)
-flood = longest = 0
-ready = False
-budget = options.get("budget_ms", 50)
-
-
-def command(words):
-    global flood, echo, longest
-    verb = words[0]
-    if verb == "publish":
-        tell(event="published", id=link.publish(words[1], " ".join(words[3:]).encode(), int(words[2])))
-    elif verb == "big":
+    def big(self, size):
         try:
-            tell(event="published", id=link.publish(up, b"x" * int(words[1])))
+            tell(event="published", id=self.link.publish(UP, b"x" * int(size)))
         except ValueError as error:
             tell(event="refused", text=str(error))
-    elif verb == "flood":
-        flood = int(words[1])
-    elif verb == "wifi":
-        chip.wifi = words[1] == "1"
-    elif verb == "pid":
-        link._session._client.pid = int(words[1])
-    elif verb == "echo":
-        echo = words[1] == "1"
-    elif verb == "close":
+
+    def flooding(self, count):
+        self.flood = int(count)
+
+    def echoing(self):
+        self.echo = True
+
+    def wifi(self, up):
+        self.chip.wifi = up == "up"
+
+    def date(self):
+        self.clock.set(time.time() - 946684800)
+
+    def last_id(self, number):
+        self.link._session._client.pid = int(number)
+
+    def memory(self):
+        gc.collect()
+        tell(event="memory", bytes=gc.mem_alloc())
+
+    def close(self):
         start = time.ticks_ms()
-        link.close()
+        self.link.close()
         tell(event="closed", ms=time.ticks_diff(time.ticks_ms(), start))
-    elif verb == "quit":
-        tell(event="end", longest_ms=longest, counts=link.counts(), last_error=link.last_error())
+
+    def quit(self):
+        link = self.link
+        tell(event="end", longest_ms=self.longest, counts=link.counts(), last_error=link.last_error())
         sys.exit(0)
 
+    def run(self):
+        stdin = select.poll()
+        stdin.register(sys.stdin, select.POLLIN)
+        was_ready = False
+        while True:
+            while stdin.poll(0):
+                words = sys.stdin.readline().split()
+                if not words:
+                    return
+                getattr(self, words[0])(*words[1:])
+            start = time.ticks_ms()
+            ready = self.link.step(20)
+            self.longest = max(self.longest, time.ticks_diff(time.ticks_ms(), start))
+            self.clock.tick()
+            if ready != was_ready:
+                was_ready = ready
+                tell(event="ready" if ready else "down")
+            while self.flood:
+                packet = self.link.publish(UP, b"flood %d" % self.flood)
+                if packet is None:
+                    break
+                self.flood -= 1
+                if not self.flood:
+                    tell(event="flooded")
 
-while True:
-    while commands.poll(0):
-        line = sys.stdin.readline()
-        if not line:
-            sys.exit(0)
-        command(line.split())
-    start = time.ticks_ms()
-    now_ready = link.step(budget)
-    took = time.ticks_diff(time.ticks_ms(), start)
-    longest = max(longest, took)
-    clock.tick()
-    if now_ready != ready:
-        ready = now_ready
-        tell(event="ready" if ready else "down")
-    while flood:
-        packet = link.publish(up, b"flood %d" % flood)
-        if packet is None:
-            break
-        flood -= 1
-        if not flood:
-            tell(event="flooded", id=packet)
+
+Driver().run()

@@ -1,0 +1,167 @@
+"""A TLS server that speaks just enough MQTT to do everything wrong."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+CONNECT, SUBSCRIBE, PUBLISH, PINGREQ, DISCONNECT = 0x10, 0x82, 0x30, 0xC0, 0xE0
+CONNACK = b"\x20\x02\0\0"
+ACK_TOPIC = b"vigie/1/demo/C001/ack"
+STATE_TOPIC = b"vigie/1/demo/C001/state"
+UP_TOPIC = b"vigie/1/demo/C001/up"
+
+
+class Gone(Exception):
+    """The board hung up."""
+
+
+def length(size: int) -> bytes:
+    out = bytearray()
+    while size > 127:
+        out.append(size & 127 | 128)
+        size >>= 7
+    out.append(size)
+    return bytes(out)
+
+
+def message(payload: bytes, topic: bytes = ACK_TOPIC, first: int = PUBLISH, packet: bytes = b"") -> bytes:
+    body = len(topic).to_bytes(2, "big") + topic + packet + payload
+    return bytes((first,)) + length(len(body)) + body
+
+
+def puback(packet: int) -> bytes:
+    return b"\x40\x02" + packet.to_bytes(2, "big")
+
+
+class Peer:
+    """One connection of a board; raises Gone when it ends."""
+
+    def __init__(self, wire: ssl.SSLSocket) -> None:
+        self.wire = wire
+        self.chunks: list[int] = []
+
+    def send(self, data: bytes) -> None:
+        try:
+            self.wire.sendall(data)
+        except OSError as error:
+            raise Gone from error
+
+    def _bytes(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            try:
+                got = self.wire.recv(size - len(data))
+            except OSError as error:
+                raise Gone from error
+            if not got:
+                raise Gone
+            data += got
+        return data
+
+    def read(self) -> tuple[int, bytes]:
+        """First byte and body of the next packet."""
+        first = self._bytes(1)[0]
+        size = shift = 0
+        while True:
+            byte = self._bytes(1)[0]
+            size |= (byte & 127) << shift
+            if byte < 128:
+                return first, self._bytes(size)
+            shift += 7
+
+    def expect(self, kind: int) -> bytes:
+        """The body of the next packet of a kind; PINGs before it are answered."""
+        while True:
+            first, body = self.read()
+            if first == PINGREQ and kind != PINGREQ:
+                self.send(b"\xd0\0")
+                continue
+            assert first & 0xF0 == kind & 0xF0, f"expected {kind:02x}, got {first:02x} {body!r}"
+            return body
+
+    def published(self) -> tuple[bytes, int, bytes]:
+        """Topic, packet id and payload of the next publish (QoS 1)."""
+        body = self.expect(PUBLISH)
+        size = int.from_bytes(body[:2], "big")
+        return body[2 : 2 + size], int.from_bytes(body[2 + size : 4 + size], "big"), body[4 + size :]
+
+    def welcome(self) -> bytes:
+        """An orderly beginning: CONNECT, SUBSCRIBE, the first `state`, whose payload is given back."""
+        self.expect(CONNECT)
+        self.send(CONNACK)
+        self.subscribed()
+        topic, packet, payload = self.published()
+        assert topic == STATE_TOPIC
+        self.send(puback(packet))
+        return payload
+
+    def subscribed(self) -> None:
+        body = self.expect(SUBSCRIBE)
+        assert body[2:] == len(ACK_TOPIC).to_bytes(2, "big") + ACK_TOPIC + b"\0"
+        self.send(b"\x90\x03" + body[:2] + b"\0")
+
+    def hold(self) -> None:
+        """Answer pings until the board goes."""
+        while True:
+            first, _ = self.read()
+            if first == PINGREQ:
+                self.send(b"\xd0\0")
+
+
+class Server:
+    """Serves each connection by `script(peer, n)` (n = 0, 1, …) in a thread. What a script asserts is raised
+    again when the block is left, so that a board's misbehaviour fails the test.
+    """
+
+    def __init__(self, certificate: Path, key: Path, script: Callable[[Peer, int], None]) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self._script = script
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.connections = 0
+        self.handshakes = 0
+        self._failures: list[BaseException] = []
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.append(plain)
+            number = self.connections
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(plain, number), daemon=True).start()
+
+    def _serve(self, plain: socket.socket, number: int) -> None:
+        try:
+            wire = self.context.wrap_socket(plain, server_side=True)
+        except OSError:
+            return
+        self._open.append(wire)
+        self.handshakes += 1
+        try:
+            self._script(Peer(wire), number)
+        except Gone:
+            pass
+        except BaseException as error:
+            self._failures.append(error)
+        finally:
+            wire.close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._listener.close()
+        for one in self._open:
+            one.close()
+        if self._failures and kind is None:
+            raise self._failures[0]

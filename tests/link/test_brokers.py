@@ -1,0 +1,128 @@
+"""The link on real brokers over verified TLS: passwords, restarts, the last will, the retained state."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from tests.link.board import Board
+from tests.link.conftest import Certificates
+from tools import pki
+from tools.broker import Broker, find_mosquitto
+
+Start = Callable[..., Board]
+USERS = {"backend": "backend-secret", "demo/C001": "secret"}
+
+
+@pytest.fixture(params=["iotcore", "mosquitto"])
+def broker(request: pytest.FixtureRequest, certificates: Certificates, tmp_path: Path) -> Iterator[Broker]:
+    if request.param == "mosquitto" and not find_mosquitto():
+        pytest.skip("mosquitto is not installed")
+    made = pki.Pki(certificates.folder)
+    one = Broker(tmp_path / "broker", tmp_path / "broker.log", made, USERS, port=free_port(), kind=request.param)
+    one.start()
+    yield one
+    one.stop()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return one.getsockname()[1]
+
+
+class Cloud:
+    """Acknowledges each `up` as the backend does and remembers what it got."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.states: list[tuple[str, bool]] = []
+        self.up: list[bytes] = []
+        self._news = threading.Condition()
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="backend")
+        self._client.username_pw_set("backend", USERS["backend"])
+        self._client.tls_set(str(broker.pki.ca_pem), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda client, *_: client.subscribe("vigie/1/#", 1)
+        self._client.on_message = self._message
+        self._client.connect("localhost", broker.port)
+        self._client.loop_start()
+
+    def _message(self, client: mqtt.Client, _: object, got: mqtt.MQTTMessage) -> None:
+        with self._news:
+            if got.topic.endswith("/up"):
+                self.up.append(got.payload)
+                client.publish("vigie/1/demo/C001/ack", b"stored " + got.payload)
+            elif got.topic.endswith("/state") and got.payload:
+                self.states.append((json.loads(got.payload)["state"], got.retain))
+            self._news.notify_all()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        with self._news:
+            assert self._news.wait_for(condition, timeout=20), (self.states, self.up)
+
+    def __enter__(self) -> Cloud:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def test_publish_and_ack_over_verified_tls(broker: Broker, board: Start, any_umqtt: Path) -> None:
+    with Cloud(broker) as cloud, board(broker.port, umqtt=any_umqtt) as one:
+        one.expect("ready")
+        cloud.until(lambda: bool(cloud.states))
+        one.do("publish grüße")
+        one.expect("ack", text="stored grüße")
+        one.do("flooding 300")
+        one.expect("ack", text="stored flood 1")
+        one.do("close")
+        one.expect("closed")
+        cloud.until(lambda: cloud.states[-1][0] == "offline")
+        end = one.end()
+    assert len(cloud.up) == 301
+    assert end["counts"] == {"connects": 1, "oversize packets": 0, "strange packets": 0}
+
+
+def test_a_wrong_password_is_told_and_tried_again(broker: Broker, board: Start) -> None:
+    with board(broker.port, broker={"password": "wrong"}, speed=5) as one:
+        told = one.expect("warn")["text"]
+        assert "check broker.user" in told
+        assert "broker.password" in told
+        end = one.end()
+    assert end["counts"]["login errors"] >= 1
+
+
+def test_after_a_restart_of_the_broker_the_board_is_back_and_reads_its_acks(
+    broker: Broker, board: Start, any_umqtt: Path
+) -> None:
+    with board(broker.port, umqtt=any_umqtt, speed=3) as one:
+        one.expect("ready")
+        for round_ in range(2):
+            assert broker.child
+            broker.child.kill()
+            one.expect("down")
+            broker.start()
+            one.expect("ready")
+            with Cloud(broker) as cloud:
+                cloud.until(lambda cloud=cloud: ("online", True) in cloud.states)
+                one.do("publish round", round_)
+                one.expect("ack", text=f"stored round {round_}")
+        assert one.end()["counts"]["connects"] == 3
+
+
+def test_the_last_will_speaks_for_a_board_that_lost_power(broker: Broker, board: Start) -> None:
+    with Cloud(broker) as cloud:
+        with board(broker.port) as one:
+            one.expect("ready")
+            cloud.until(lambda: bool(cloud.states))
+            one.kill()
+            cloud.until(lambda: cloud.states[-1][0] == "offline")
+    with Cloud(broker) as late:
+        late.until(lambda: ("offline", True) in late.states)

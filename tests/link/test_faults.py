@@ -1,0 +1,530 @@
+"""The link against a server that does everything wrong: it never hangs, and goes on as soon as it can."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.link.board import Board
+from tests.link.conftest import Certificates
+from tests.link.server import (
+    ACK_TOPIC,
+    CONNACK,
+    CONNECT,
+    PINGREQ,
+    UP_TOPIC,
+    Peer,
+    Server,
+    message,
+    puback,
+)
+
+Start = Callable[..., Board]
+
+
+@pytest.fixture
+def serve(certificates: Certificates) -> Callable[..., Server]:
+    return lambda script: Server(*certificates.server, script)
+
+
+def test_the_whole_conversation_in_order(serve, board: Start, any_umqtt: Path) -> None:
+    connects = []
+
+    def script(peer: Peer, n: int) -> None:
+        connects.append(peer.expect(CONNECT))
+        peer.send(CONNACK)
+        peer.subscribed()
+        _, packet, payload = peer.published()
+        assert payload == b'{"state": "online", "last_error": null}'
+        peer.send(puback(packet))
+        topic, _, payload = peer.published()
+        assert topic == UP_TOPIC
+        assert payload == "Grüße, 21 °C".encode()  # not cut by counting characters
+        peer.send(message(b"stored"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+        one.expect("wifi on", ssid="home", password="wifi-secret")
+        one.expect("ready")
+        one.do("publish Grüße, 21 °C")
+        one.expect("ack", text="stored")
+        end = one.end()
+    assert end["counts"] == {"connects": 1, "oversize packets": 0, "strange packets": 0}
+    will = b'{"state": "offline", "last_error": null}'
+    expected = [b"\0\x04MQTT\x04\xee\0\x1e"]  # user, password, retained will at QoS 1, clean session; 30 s
+    for field in (b"vigie-demo-C001", b"vigie/1/demo/C001/state", will, b"demo/C001", b"secret"):
+        expected += [len(field).to_bytes(2, "big"), field]
+    assert connects == [b"".join(expected)]
+
+
+def test_a_publish_is_one_write(serve, board: Start, any_umqtt: Path) -> None:
+    sizes = []
+
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        sizes.append(len(peer.wire.recv(16384)))  # one TLS record: what was written at once
+        peer.send(message(b"done"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+        one.expect("ready")
+        one.do("big 1000")
+        one.expect("ack", text="done")
+        one.end()
+    assert sizes == [1 + 2 + 2 + len("vigie/1/demo/C001/up") + 2 + 1000]
+
+
+def test_a_server_that_drips_byte_by_byte_is_understood(serve, board: Start, any_umqtt: Path) -> None:
+    def script(peer: Peer, n: int) -> None:
+        whole = peer.send
+
+        def drip(data: bytes) -> None:
+            for i in range(len(data)):
+                whole(data[i : i + 1])
+                time.sleep(0.004)
+
+        peer.send = drip
+        peer.welcome()
+        peer.send(message(b"one") + b"\xd0\0" + message(b"two"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+        one.expect("ack", text="one")
+        one.expect("ack", text="two")
+        assert one.end()["counts"]["connects"] == 1
+
+
+def test_packets_glued_together_are_taken_apart(serve, board: Start, any_umqtt: Path) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        peer.send(b"".join(message(b"ack %d" % i) for i in range(300)))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+        for i in range(300):
+            one.expect("ack", text=f"ack {i}")
+        one.end()
+
+
+def test_a_server_that_takes_tcp_but_not_tls_is_left(board: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute, board(mute.getsockname()[1], speed=10) as one:
+        told = one.expect("warn")["text"]
+        assert "does not speak TLS in time" in told
+        assert one.end()["counts"]["tls timeouts"] == 1
+
+
+def test_a_server_that_never_welcomes_is_left_and_tried_again(serve, board: Start) -> None:
+    def script(peer: Peer, n: int) -> None:
+        if n:
+            peer.welcome()
+        peer.hold()
+
+    with serve(script) as server, board(server.port, speed=10) as one:
+        assert "does not welcome this client in time" in one.expect("warn")["text"]
+        one.expect("ready")
+        assert one.end()["counts"]["login timeouts"] == 1
+
+
+def test_a_subscription_that_is_never_confirmed_is_tried_again(serve, board: Start) -> None:
+    def script(peer: Peer, n: int) -> None:
+        if n == 0:
+            peer.expect(CONNECT)
+            peer.send(CONNACK)
+            peer.hold()
+        peer.welcome()
+        peer.hold()
+
+    with serve(script) as server, board(server.port, speed=10) as one:
+        one.expect("warn")
+        one.expect("ready")
+        assert one.end()["counts"]["login timeouts"] == 1
+
+
+def test_a_refused_subscription_is_told(serve, board: Start, any_umqtt: Path) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.expect(CONNECT)
+        peer.send(CONNACK)
+        body = peer.read()[1]
+        peer.send(b"\x90\x03" + body[:2] + b"\x80")
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt, speed=10) as one:
+        assert "does not let this user read its own ack topic" in one.expect("warn")["text"]
+        assert one.end()["counts"]["login errors"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (1, "another version of MQTT"),
+        (2, "does not like the client's name"),
+        (3, "is not available now"),
+        (4, "check broker.user and broker.password"),
+        (5, "does not authorize this user"),
+        (99, "refuses with code 99"),
+    ],
+)
+def test_a_refused_login_says_why(serve, board: Start, code: int, words: str) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.expect(CONNECT)
+        peer.send(b"\x20\x02\0" + bytes((code,)))
+
+    with serve(script) as server, board(server.port) as one:
+        assert words in one.expect("warn")["text"]
+        assert one.end()["counts"]["login errors"] >= 1
+
+
+def test_a_server_that_hangs_up_instead_of_a_welcome_points_at_the_password(serve, board: Start) -> None:
+    with serve(lambda peer, n: peer.expect(CONNECT)) as server, board(server.port) as one:
+        assert "hangs up instead of a welcome: check broker.user" in one.expect("warn")["text"]
+        one.end()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 5, 25])
+def test_a_packet_cut_by_a_disconnect_is_dropped_and_the_link_returns(serve, board: Start, cut: int) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        if n == 0:
+            peer.send(message(b"never whole")[:cut])
+            return
+        peer.send(message(b"whole"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, speed=10) as one:
+        one.expect("ack", text="whole")
+        end = one.end()
+    assert [event["text"] for event in one.log if event["event"] == "ack"] == ["whole"]
+    assert end["counts"]["connects"] == 2
+
+
+def test_half_a_packet_does_not_hold_the_link_for_ever(serve, board: Start) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        if n == 0:
+            peer.send(message(b"half")[:10])
+        peer.hold()
+
+    with serve(script) as server, board(server.port, speed=10) as one:
+        one.expect("ready")
+        assert "no longer answers" in one.expect("warn")["text"]
+        one.expect("ready")
+        assert one.end()["counts"]["session timeouts"] == 1
+
+
+def test_pubacks_in_odd_order_twice_and_for_nothing(serve, board: Start, any_umqtt: Path) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        packets = [peer.published()[1] for _ in range(8)]
+        for packet in reversed(packets):
+            peer.send(puback(packet))
+        peer.send(puback(packets[3]) + puback(packets[3]) + puback(0) + puback(65535))
+        for _ in range(12):
+            peer.send(puback(peer.published()[1]))
+        peer.send(message(b"all twenty"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+        one.expect("ready")
+        one.do("flooding 20")
+        one.expect("ack", text="all twenty")
+        end = one.end()
+    assert end["counts"]["strange packets"] == 4
+    assert end["counts"]["connects"] == 1
+
+
+def test_without_pubacks_eight_publishes_wait_and_then_the_link_starts_afresh(serve, board: Start) -> None:
+    taken = []
+
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        while n == 0:
+            first, body = peer.read()
+            if first == PINGREQ:
+                peer.send(b"\xd0\0")
+            else:
+                taken.append(body[-1:])
+        peer.hold()
+
+    with serve(script) as server, board(server.port, speed=10) as one:
+        one.expect("ready")
+        for i in range(10):
+            one.do("publish", i)
+        given = [one.expect("published")["id"] for _ in range(10)]
+        one.expect("down")
+        one.expect("ready")
+        assert one.end()["counts"]["session timeouts"] == 1
+    assert None not in given[:7]
+    assert given[8:] == [None, None]
+    assert len(taken) <= 8
+
+
+def test_packet_ids_wrap_past_zero(serve, board: Start, any_umqtt: Path) -> None:
+    seen = []
+
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        for _ in range(5):
+            seen.append(peer.published()[1])
+            peer.send(puback(seen[-1]))
+        peer.send(message(b"five"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+        one.expect("ready")
+        one.do("last_id 65532")
+        one.do("flooding 5")
+        one.expect("ack", text="five")
+        one.end()
+    assert seen == [65533, 65534, 65535, 1, 2]
+
+
+def test_publishing_while_an_ack_is_handled_loses_no_puback(serve, board: Start, any_umqtt: Path) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        for i in range(30):
+            peer.send(message(b"%d" % i))
+            _, packet, payload = peer.published()
+            assert payload == b"echo"
+            peer.send(puback(packet))
+        peer.send(message(b"end"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+        one.do("echoing")
+        one.expect("ack", text="end")
+        assert one.end()["counts"]["strange packets"] == 0
+
+
+def test_a_huge_packet_is_skipped_and_counted(serve, board: Start, any_umqtt: Path) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        fits = 2048 - len(message(b"", ACK_TOPIC)) - 1  # one more byte of length
+        peer.send(message(b"x" * 300_000) + message(b"y" * (fits + 1)) + message(b"z" * fits))
+        peer.send(message(b"behind"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+        assert set(one.expect("ack")["text"]) == {"z"}
+        one.expect("ack", text="behind")
+        end = one.end()
+    assert end["counts"]["oversize packets"] == 2
+    assert end["counts"]["connects"] == 1
+
+
+def test_junk_is_counted_and_passed_over(serve, board: Start, any_umqtt: Path) -> None:
+    acknowledged = []
+
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        peer.send(message(b"retained junk", topic=b"vigie/1/demo/C002/ack", first=0x31))
+        peer.send(message(b""))  # an empty payload clears a retained message
+        peer.send(b"\xf0\0" + b"\xb0\x02\0\x01")  # packets that nobody asked for
+        peer.send(b"\x90\x03\0\x63\0")  # SUBACK of another subscription
+        peer.send(message(b"at QoS 1", first=0x32, packet=b"\x01\x02"))
+        acknowledged.append(peer.read())
+        peer.send(message(b"good"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+        one.expect("ack", text="at QoS 1")
+        one.expect("ack", text="good")
+        end = one.end()
+    assert acknowledged == [(0x40, b"\x01\x02")]
+    assert end["counts"]["strange packets"] == 5
+    assert end["counts"]["connects"] == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"\x30\xff\xff\xff\xff\x01",  # a length of five bytes
+        b"\x30\x04\xff\xffab",  # a topic longer than its packet
+        b"\x30\x01\x00",  # no room for a topic's length
+        b"\x40\x00",  # PUBACK without id
+        b"\xd0\x01\x00",  # PINGRESP with a body
+        message(b"exactly once", first=0x34, packet=b"\0\x01"),  # QoS 2 was never granted
+    ],
+)
+def test_malformed_packets_end_the_session_not_the_board(
+    serve, board: Start, any_umqtt: Path, wrong: bytes
+) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        if n == 0:
+            peer.send(wrong)
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt, speed=10) as one:
+        one.expect("ready")
+        assert "sends what is not MQTT" in one.expect("warn")["text"]
+        one.expect("ready")
+        one.end()
+
+
+def test_pings_go_out_at_half_the_keepalive(serve, board: Start, any_umqtt: Path) -> None:
+    gaps = []
+
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        last = time.monotonic()
+        for _ in range(4):
+            peer.expect(PINGREQ)
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+            peer.send(b"\xd0\0")
+        peer.send(message(b"alive"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt, speed=20, keepalive_s=20) as one:
+        one.expect("ack", text="alive")
+        assert one.end()["counts"]["connects"] == 1
+    assert all(0.3 < gap < 1.0 for gap in gaps), gaps  # 10 s, twenty times faster
+
+
+def test_a_missing_pingresp_ends_a_half_open_connection(serve, board: Start) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        while n == 0:
+            peer.read()
+        peer.hold()
+
+    with serve(script) as server, board(server.port, speed=20) as one:
+        one.expect("ready")
+        assert "no longer answers" in one.expect("warn")["text"]
+        one.expect("ready")
+        assert one.end()["counts"]["session timeouts"] == 1
+
+
+def test_a_server_that_stops_reading_fills_no_memory_and_is_left(serve, board: Start) -> None:
+    def script(peer: Peer, n: int) -> None:
+        if n == 0:
+            peer.wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.expect(CONNECT)
+            peer.send(CONNACK)
+            peer.subscribed()
+            time.sleep(8)
+            return
+        peer.welcome()
+        peer.hold()
+
+    with serve(script) as server, board(server.port, speed=5) as one:
+        one.expect("ready")
+        for _ in range(10):
+            one.do("big 8000")
+        given = [one.expect("published")["id"] for _ in range(10)]
+        one.expect("down")
+        one.expect("ready")
+        one.end()
+    assert given[-1] is None
+
+
+def test_a_message_that_never_fits_is_refused_loudly(serve, board: Start) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        peer.hold()
+
+    with serve(script) as server, board(server.port) as one:
+        one.expect("ready")
+        one.do("big 9000")
+        assert one.expect("refused")["text"] == "message of 9029 bytes; at most 8192"
+        one.end()
+
+
+def test_a_black_hole_is_left_without_waiting_in_it(board: Start) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        fillers = []
+        for _ in range(4):  # the backlog is full: from now on nobody is answered
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+            fillers.append(filler)
+        with board(full.getsockname()[1], speed=10) as one:
+            assert "does not answer" in one.expect("warn")["text"]
+            end = one.end()
+        for filler in fillers:
+            filler.close()
+    assert end["counts"]["tcp timeouts"] == 1
+
+
+def test_a_closed_port_is_told_once_and_tried_on(board: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    with board(port, speed=20) as one:
+        assert "refuses connections: is the broker running" in one.expect("warn")["text"]
+        time.sleep(1.5)
+        end = one.end()
+    assert end["counts"]["tcp errors"] >= 3
+    assert len(one.told()) == 1
+
+
+def test_a_reconnected_board_says_what_went_wrong(serve, board: Start) -> None:
+    states = []
+
+    def script(peer: Peer, n: int) -> None:
+        if n == 0:
+            peer.expect(CONNECT)
+            peer.send(b"\x20\x02\0\x03")
+            return
+        states.append(peer.welcome())
+        peer.send(message(b"again"))
+        peer.hold()
+
+    with serve(script) as server, board(server.port) as one:
+        one.expect("ack", text="again")
+        one.end()
+    assert b"is not available now" in states[0]
+
+
+def test_memory_stays_flat_over_many_sessions(serve, board: Start) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        peer.send(message(b"%d" % n))
+        if n % 2:
+            peer.send(message(b"cut")[:9])
+        time.sleep(0.25)  # long enough, thirty times faster, to end the back-off
+
+    with serve(script) as server, board(server.port, speed=30) as one:
+        sizes = []
+        for n in (5, 25):
+            one.expect("ack", text=str(n), timeout=60)
+            one.do("memory")
+            sizes.append(one.expect("memory")["bytes"])
+        one.end()
+    assert sizes[1] - sizes[0] < 512, sizes
+
+
+def test_goodbye_is_said(serve, board: Start, any_umqtt: Path) -> None:
+    said = []
+
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        _, packet, payload = peer.published()
+        peer.send(puback(packet))
+        said.extend([payload, peer.read()])
+
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+        one.expect("ready")
+        one.do("close")
+        assert one.expect("closed")["ms"] < 1100
+        one.expect("down")
+        one.end()
+    assert said == [b'{"state": "offline", "last_error": null}', (0xE0, b"")]
+
+
+def test_goodbye_to_a_deaf_server_takes_a_second_at_most(serve, board: Start) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        while True:
+            peer.read()
+
+    with serve(script) as server, board(server.port) as one:
+        one.expect("ready")
+        one.do("close")
+        assert one.expect("closed")["ms"] < 1500
+        one.end()

@@ -1,0 +1,66 @@
+"""Wi-Fi that comes and goes, and the ladder of cures when nothing is heard at all."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.link.board import Board
+from tests.link.conftest import Certificates
+from tests.link.server import Peer, Server
+
+Start = Callable[..., Board]
+
+
+@pytest.fixture
+def server(certificates: Certificates) -> Iterator[Server]:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        peer.hold()
+
+    with Server(*certificates.server, script) as one:
+        yield one
+
+
+def test_without_wifi_the_cause_is_told_and_its_return_noticed_at_once(server: Server, board: Start) -> None:
+    with board(server.port, wifi=False, speed=20) as one:
+        told = one.expect("warn")["text"]
+        assert told == (
+            "no Wi-Fi (no such network in reach): check wifi.ssid and wifi.password in config.json"
+        )
+        one.expect("wifi off")
+        one.expect("wifi on")
+        one.do("wifi up")
+        start = time.monotonic()
+        one.expect("ready")
+        assert time.monotonic() - start < 1
+        end = one.end()
+    assert end["counts"]["radio off"] == 1
+    assert server.connections == 1
+
+
+def test_silence_switches_the_radio_and_in_the_end_resets_the_board(board: Start) -> None:
+    with board(1, wifi=False, speed=200, patience_s=600) as one:
+        one.expect("wifi on")
+        one.expect("wifi off")
+        one.expect("wifi on")
+        one.expect("wifi off")
+        one.expect("wifi on")
+        reason = one.expect("reset", timeout=30)["reason"]
+        one.end()
+    assert reason.startswith("link: no Wi-Fi (no such network in reach)")
+
+
+def test_a_refusing_broker_never_costs_the_radio_or_a_reset(board: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    with board(port, speed=200, patience_s=60) as one:
+        one.expect("wifi on")
+        time.sleep(3)  # ten minutes
+        end = one.end()
+    assert end["counts"]["tcp errors"] >= 6
+    assert not [event for event in one.log if event["event"] in ("wifi off", "reset")]
+    assert 1 <= len(one.told()) <= 2  # once, and after ten minutes again

@@ -1,0 +1,137 @@
+"""No connection without a certificate that satisfies the CA, the name and the date: told plainly, tried again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.link.board import Board
+from tests.link.conftest import Certificates
+from tests.link.server import Peer, Server, message
+from tools import pki
+
+Start = Callable[..., Board]
+
+
+def never(peer: Peer, n: int) -> None:
+    raise AssertionError("a board spoke to a server that it must not trust")
+
+
+def today() -> str:
+    now = dt.datetime.now(dt.UTC)
+    return f"{now.year}-{now.month:02}-{now.day:02}"
+
+
+def refused(board: Start, server: Server, ca: Path | None = None, **broker: str) -> str:
+    """What a board tells about `server`; it was refused in the handshake, and more than once."""
+    with board(server.port, speed=20, broker={"ca": str(ca)} if ca else broker) as one:
+        told = one.expect("warn")["text"]
+        deadline = time.monotonic() + 10
+        while server.connections < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        end = one.end()
+    assert end["counts"]["tls errors"] >= 2
+    assert end["last_error"] == told
+    assert one.told() == [told]
+    assert server.handshakes == 0
+    assert not any(event["event"] == "ready" for event in one.log)
+    return told
+
+
+def test_another_ca_is_refused(certificates: Certificates, board: Start, tmp_path: Path) -> None:
+    other = pki.ensure(tmp_path / "other", ["localhost"])
+    with Server(*certificates.server, never) as server:
+        told = refused(board, server, ca=other.ca_der)
+    assert told.endswith("is not signed by the CA on this board: put the right CA (DER) at broker.ca")
+
+
+def test_a_self_signed_certificate_is_refused(certificates: Certificates, board: Start, tmp_path: Path) -> None:
+    other = pki.ensure(tmp_path / "other", ["localhost"])
+    with Server(other.server_pem, other.server_key, never) as server:
+        assert "is not signed by the CA" in refused(board, server)
+
+
+def test_another_host_is_refused(certificates: Certificates, board: Start) -> None:
+    with Server(*certificates.make("other.example"), never) as server:
+        told = refused(board, server)
+    assert told.endswith("is for another host: set broker.name to the name that it carries")
+
+
+def test_an_expired_certificate_is_refused(certificates: Certificates, board: Start) -> None:
+    with Server(*certificates.make("localhost", -20, -1), never) as server:
+        told = refused(board, server)
+    assert told.endswith(f"has expired: renew it (if the date here, {today()}, is right)")
+
+
+def test_a_certificate_of_tomorrow_is_refused(certificates: Certificates, board: Start) -> None:
+    with Server(*certificates.make("localhost", 1, 20), never) as server:
+        told = refused(board, server)
+    assert told.endswith(f"is not valid yet: is the date here, {today()}, right?")
+
+
+def test_a_refusal_is_reported_once_online_again(certificates: Certificates, board: Start) -> None:
+    states = []
+
+    def script(peer: Peer, n: int) -> None:
+        states.append(peer.welcome())
+        peer.send(message(b"now"))
+        peer.hold()
+
+    with Server(*certificates.make("localhost", -20, -1), script) as server:
+        with board(server.port, speed=10) as one:
+            one.expect("warn")
+            server.context.load_cert_chain(*certificates.server)
+            one.expect("ack", text="now")
+            one.end()
+    assert b"has expired: renew it" in states[0]
+
+
+def test_the_name_of_the_certificate_may_differ_from_the_host(certificates: Certificates, board: Start) -> None:
+    names = []
+
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        peer.hold()
+
+    with Server(*certificates.make("broker.example"), script) as server:
+        server.context.sni_callback = lambda wire, name, context: names.append(name)
+        with board(server.port, broker={"host": "127.0.0.1", "name": "broker.example"}) as one:
+            one.expect("ready")
+            one.end()
+    assert names == ["broker.example"]
+
+
+def test_without_a_date_nobody_is_even_called(certificates: Certificates, board: Start) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        peer.hold()
+
+    with Server(*certificates.server, script) as server:
+        with board(server.port, dated=False, speed=30) as one:
+            told = one.expect("warn")["text"]
+            assert told == "no date yet, so no certificate can be verified: waiting for NTP"
+            assert server.connections == 0
+            one.do("date")
+            one.expect("ready")
+            one.end()
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\nno DER\n"])
+def test_an_unusable_ca_file_is_told(
+    certificates: Certificates, board: Start, tmp_path: Path, content: bytes | None
+) -> None:
+    ca = tmp_path / "bad.der"
+    if content is not None:
+        ca.write_bytes(content)
+    with Server(*certificates.server, never) as server:
+        with board(server.port, broker={"ca": str(ca)}) as one:
+            told = one.expect("warn")["text"]
+            one.end()
+        assert told.startswith("cannot use broker.ca (")
+        assert told.endswith("copy the broker's CA certificate, as DER, to the board")
+        assert server.connections == 0

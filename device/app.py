@@ -57,7 +57,7 @@ def build(config):
     from .ntp import Ntp
 
     node.ntp = Ntp(config["ntp"], clock, board.wifi_dns)
-    node.link = Link(config, board, clock, log, node.state, node.on_ack)
+    node.link = Link(config, board, clock, log, state=node.state, on_ack=node.on_ack)
     board.watch()
     # The TLS handshake takes 30 KB for a moment: before the model takes them for good.
     node.connect(_CONNECT_S)

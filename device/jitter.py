@@ -33,6 +33,8 @@ class Steps:
 
 
 def jitter(steps_t, steps_m):
-    """The mean |step| in 1/64 of a typical one, this reading's pushed. Temperature counts a quarter: rooms make
-    it restless every morning, moisture hardly ever."""
+    """The mean |step| in 1/64 of a typical one, this reading's pushed.
+
+    Temperature counts a quarter: heating makes it restless every morning, and moisture hardly ever.
+    """
     return max(64 * steps_m.sum // steps_m.typical, 16 * steps_t.sum // steps_t.typical)

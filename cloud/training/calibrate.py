@@ -20,7 +20,7 @@ def alarms(flagged: NDArray[np.bool_]) -> int:
     """How many alarms the flagged readings are, re-arming after 60."""
     count = 0
     last = -REARM
-    for i in np.flatnonzero(flagged):
+    for i in np.flatnonzero(flagged).tolist():
         if i - last >= REARM:
             count += 1
             last = i
@@ -39,9 +39,9 @@ def peaks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 def tail_threshold(scores: NDArray[np.float64], days: float, per_day: float) -> float:
     """The level that peaks exceed `per_day` times a day, on a scale where the tail is exponential.
 
-    A few days hold no more than a handful of rare events, so the level is not read off the highest of them but
-    extrapolated: above a high level u peaks exceed it by an exponential excess (Pickands' theorem with shape 0;
-    on a logarithmic scale that is Hill's estimator of a power law's tail).
+    A few days hold no more than a handful of rare events, so the level is not read off the highest of them
+    but extrapolated: above a high level u peaks exceed it by an exponential excess (Pickands' theorem with
+    shape 0; on a logarithmic scale that is Hill's estimator of a power law's tail).
     """
     highest = peaks(scores)
     count = min(max(LEAST_PEAKS, round(PEAKS_PER_DAY * days)), len(highest) - 1)

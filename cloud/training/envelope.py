@@ -1,4 +1,4 @@
-"""The envelope: scikit-learn's covariance as the integers of device/envelope.py, and its scores from arrays."""
+"""The envelope: scikit-learn's covariance in the integers of device/envelope.py, and scores from arrays."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from device.features import NAMES as NAMES
-from device.features import VERSION as VERSION
 from device.window import SIZE
 
 Int16 = NDArray[np.int16]
@@ -14,7 +12,7 @@ def features(t: ArrayLike, h: ArrayLike) -> Int16:
     """The eight features of each reading of one run of a board, oldest first.
 
     `t`, `h`: n int16 hundredths of degC and %RH, good readings only, from a boot (or a first reading) on.
-    Returns int16 [n, 8] in the order of `NAMES`; the last four of the first 60 rows are 0, as on the board.
+    Returns int16 [n, 8] in the order of device.features.NAMES; the last four of the first 60 rows are 0, as on the board.
     Raises ValueError when the lengths differ or a value does not fit int16.
     """
     channels = [_int16(t), _int16(h)]
@@ -40,8 +38,10 @@ def _int16(values: ArrayLike) -> NDArray[np.int64]:
 
 
 def _windows(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """floor(mean) and floor(std) of the 60 values before each one but the first 60. Exact: 60 * sum of squares
-    is below 2^42, and the square root of such an integer rounds down rightly in float64."""
+    """floor(mean) and floor(std) of the 60 values before each one but the first 60.
+
+    Exact: 60 * sum of squares is below 2^42, and the root of such an integer rounds down rightly in float64.
+    """
     totals = _rolling(values)
     squares = _rolling(values * values)
     variance = (SIZE * squares - totals * totals) // (SIZE * SIZE)

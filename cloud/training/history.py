@@ -90,8 +90,8 @@ def history(ts: ArrayLike, t: ArrayLike, h: ArrayLike) -> History:
     unfit = int((~good).sum())
     if len(seconds) < LEAST_READINGS:
         raise HistoryError(
-            f"{len(seconds)} good readings ({unfit} unfit) are too few: at least {LEAST_READINGS} are needed, "
-            "and a day for the whole model. Let the board measure on."
+            f"{len(seconds)} good readings ({unfit} unfit) are too few: {LEAST_READINGS} are needed, and a day "
+            "for the whole model. Let the board measure on."
         )
     steps = np.diff(seconds)
     steps = steps[steps > 0]
@@ -99,13 +99,13 @@ def history(ts: ArrayLike, t: ArrayLike, h: ArrayLike) -> History:
         raise HistoryError("all readings have the same time: ts must be Unix seconds that grow")
     if ct.std() == 0 and ch.std() == 0:
         raise HistoryError(
-            f"every reading is {ct[0] / 100:.2f} degC, {ch[0] / 100:.2f} %RH: the sensor does not move. Check it."
+            f"every reading is {ct[0] / 100:.2f} degC, {ch[0] / 100:.2f} %RH: check the sensor, it does not move"
         )
     return History(seconds, ct, ch, float(np.median(steps)), unfit)
 
 
 def read_csv(path: Path) -> Table:
-    """The columns ts, t, h of a CSV; others are ignored. Raises HistoryError for a missing column or a bad ts."""
+    """The columns ts, t, h of a CSV, whatever others it has. HistoryError: a column is missing, a ts is bad."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file)
         header = [name.strip() for name in next(rows, [])]

@@ -92,7 +92,7 @@ def _runs(history: History) -> tuple[int, int, int]:
 
 
 def _spread(m: Ints, periods: Ints) -> int:
-    """Twice the mean |increment| of block sums, for 12 of them: below it no slope is steady enough to tell."""
+    """Twice the mean |increment| of block sums, for 12 of them: it keeps still air from looking steady."""
     starts = np.flatnonzero(np.concatenate(([True], periods[1:] >= LONG_GAP)))
     increments = [
         np.abs(np.diff(part[: len(part) // BLOCK * BLOCK].reshape(-1, BLOCK).sum(axis=1)))

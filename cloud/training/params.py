@@ -13,9 +13,9 @@ DEFAULT: dict[str, int] = dict(zip(FIELDS, DEFAULTS, strict=True))
 
 
 def pack(values: Mapping[str, int], means: NDArray[np.int64], weights: NDArray[np.int64]) -> bytes:
-    """The section's bytes. `values`: every name of FIELDS; `means` int[8] and `weights` int[36] of the envelope.
+    """The section's bytes. `values`: every name of FIELDS; the envelope's `means` int[8] and `weights` int[36].
 
-    Raises KeyError for a missing name and OverflowError for a number that a board's small int cannot hold.
+    Raises KeyError for a missing name, OverflowError for a number that a board's small int cannot hold.
     """
     if len(means) != MEANS or len(weights) != WEIGHTS:
         raise ValueError(

@@ -1,0 +1,193 @@
+"""From a sensor's history to its model: levels, envelope, forests, and thresholds for a false-alarm budget."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.ensemble import IsolationForest
+
+from cloud.training import bundle, calibrate, envelope, levels, params, report
+from cloud.training.assemble import IsolationForestAssembler
+from cloud.training.envelope import Envelope
+from cloud.training.features import features
+from cloud.training.history import SENSOR_H, SENSOR_T, History, history
+from cloud.training.interpret_packed import PackedForest, PackedInterpreter
+from cloud.training.judged import Judged, judge
+from cloud.training.packed import packed_scores
+from cloud.training.twin import CloudModel
+from device import codes
+from device.params import NEVER
+
+# Alarms a day that each threshold may give, of a budget of one. They add up to two thirds: range and stuck
+# have no share of their own, and the days to come are not quite like the days of the history.
+SHARES = {"jump": 0.3, "drift": 0.2, "jitter": 0.07, "envelope": 0.03, "forest": 0.03, "zscore": 0.02}
+# A tail reaches no farther than twice the worst of the history (four times where the score is a square).
+CAPS = {"jump": 4.0, "drift": 2.0, "jitter": 2.0, "envelope": 4.0, "zscore": 4.0}
+BOARD_TREES, CLOUD_TREES, SAMPLES = 64, 300, 256
+WHOLE_DAY = 0.98  # days: below it nothing that depends on the level or the hour is judged
+RELATIVE = ("zscore", "jump", "jitter")
+TIGHTEN = 0.6
+ROUNDS = 8
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All numbers of a model. `threshold`: abnormal when the packed forest's sum is less."""
+
+    values: dict[str, int]  # device.params.FIELDS
+    envelope: Envelope
+    board: IsolationForest
+    packed: PackedForest
+    threshold: int
+    x: NDArray[np.int16]  # the features that were fitted
+    flags: NDArray[np.uint16]  # the verdicts on the history itself
+    whole: bool  # at least a day: everything watches
+    shares: dict[str, float]
+
+    @property
+    def params(self) -> bytes:
+        return params.pack(self.values, self.envelope.means, self.envelope.weights)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `train` gives: the board's bundle, the cloud's model, and what people read."""
+
+    bundle: bytes
+    model: CloudModel
+    report: dict[str, Any]
+    png: bytes
+
+
+def train(  # noqa: PLR0917
+    site: str,
+    device: str,
+    key: bytes,
+    ts: ArrayLike,
+    t: ArrayLike,
+    h: ArrayLike,
+    *,
+    budget: float = 1.0,
+    seed: int = 0,
+    progress: Progress = lambda text: None,
+) -> Trained:
+    """Train on `ts` (Unix s), `t` (degC), `h` (%RH), oldest first, for `budget` false alarms a day in all.
+
+    `key`: the device's 32 bytes, under which the bundle is authentic. Raises HistoryError for a history that
+    cannot be used; one shorter than a day gives a model that judges relative changes only.
+    """
+    past = history(ts, t, h)
+    fitted = fit(past, budget=budget, seed=seed, progress=progress)
+    progress("the cloud's larger forest")
+    full = IsolationForest(
+        n_estimators=CLOUD_TREES, max_samples=min(SAMPLES, len(fitted.x)), random_state=seed
+    )
+    full.fit(fitted.x.astype(np.float32))
+    scores = full.score_samples(fitted.x.astype(np.float32))
+    full_threshold = (
+        -calibrate.tail_threshold(-scores, past.days, fitted.shares["forest"]) if fitted.whole else -1.0
+    )
+    progress("checking on days that were held out")
+    text = report.describe(site, device, past, fitted, budget, held_out(past, budget, seed))
+    blob = pack(key, fitted, report.meta(text))
+    name = bundle.model_id(blob)
+    model = CloudModel.of(
+        model_id=name,
+        board=fitted.board,
+        threshold=fitted.threshold,
+        full=full,
+        full_threshold=float(full_threshold),
+        envelope={
+            "means": fitted.envelope.means,
+            "weights": fitted.envelope.weights,
+            "threshold": np.array(fitted.values["envelope"]),
+            "zscore": np.array(fitted.values["zscore"]),
+        },
+    )
+    text |= {"model": name, "created": time.time(), "bytes": len(blob)}
+    return Trained(blob, model, text, report.picture(past, fitted, text))
+
+
+def pack(key: bytes, fitted: Fitted, meta: Mapping[str, Any]) -> bytes:
+    """The bundle that a board with this key loads."""
+    return bundle.build(
+        key, forest=fitted.packed, threshold=fitted.threshold, params=fitted.params, x=fitted.x, meta=meta
+    )
+
+
+def fit(
+    past: History, *, budget: float = 1.0, seed: int = 0, progress: Progress = lambda text: None
+) -> Fitted:
+    """Levels, envelope, the board's forest and all thresholds, from the history alone."""
+    progress("features and levels")
+    whole = past.days >= WHOLE_DAY
+    values = {**params.DEFAULT, **levels.levels(past)}
+    if not whole:
+        values |= {"t_low": SENSOR_T[0], "t_high": SENSOR_T[1], "h_low": SENSOR_H[0], "h_high": SENSOR_H[1]}
+    values |= dict.fromkeys(("jump", "jitter", "drift", "envelope"), NEVER)
+    x = features(past.t, past.h)
+    shape = envelope.fit(x[levels.LAG * 6 :])
+    progress("the board's judge on the history")
+    judged = judge(past, params.pack(values, shape.means, shape.weights))
+    ready = (judged.flags & codes.WARMING_UP) == 0
+    progress("the board's forest")
+    board = IsolationForest(
+        n_estimators=BOARD_TREES, max_samples=min(SAMPLES, int(ready.sum())), random_state=seed
+    )
+    board.fit(x[ready].astype(np.float32))
+    packed = PackedInterpreter().interpret(IsolationForestAssembler(board).assemble())
+    sums = packed_scores(packed, x)
+    shares = {name: share * budget for name, share in SHARES.items()}
+    for attempt in range(ROUNDS):
+        progress(f"thresholds, round {attempt + 1}")
+        values |= _thresholds(judged, past.days, shares, whole)
+        threshold = _forest_threshold(sums[ready], past.days, shares["forest"]) if whole else 0
+        again = judge(past, params.pack(values, shape.means, shape.weights))
+        flags = again.flags | np.where(ready & (sums < threshold), codes.FOREST, 0).astype(np.uint16)
+        if calibrate.alarms((flags & codes.ABNORMAL) > 0) <= max(1.0, budget * past.days):
+            break
+        shares = {name: share * TIGHTEN for name, share in shares.items()}
+    return Fitted(values, shape, board, packed, threshold, x[ready], flags, whole, shares)
+
+
+def held_out(past: History, budget: float, seed: int) -> float | None:
+    """Alarms a day on the last third of the history when only the first two thirds are learned from.
+
+    None when two thirds are less than a day.
+    """
+    cut = len(past.t) * 2 // 3
+    first = past.part(0, cut)
+    if first.days < WHOLE_DAY:
+        return None
+    fitted = fit(first, budget=budget, seed=seed)
+    flags = judge(past, fitted.params).flags
+    sums = packed_scores(fitted.packed, features(past.t, past.h))
+    ready = (flags & codes.WARMING_UP) == 0
+    abnormal = ((flags & codes.ABNORMAL) > 0) | (ready & (sums < fitted.threshold))
+    return calibrate.alarms(abnormal[cut:]) / max(past.part(cut, len(past.t)).days, 1e-6)
+
+
+def _thresholds(judged: Judged, days: float, shares: dict[str, float], whole: bool) -> dict[str, int]:
+    """Of each detector but the forest. Before a day is over none is tighter than a board's without a model."""
+    found = {}
+    for name, cap in CAPS.items():
+        if whole or name in RELATIVE:
+            logs = np.log1p(judged.column(name))
+            level = min(calibrate.tail_threshold(logs, days, shares[name]), float(logs.max()) + math.log(cap))
+            least = 1 if whole else params.DEFAULT[name]
+            found[name] = max(least, min(math.ceil(math.expm1(level)), NEVER))
+    return found
+
+
+def _forest_threshold(sums: NDArray[np.int32], days: float, share: float) -> int:
+    """The sum that is undercut `share` times a day, but no lower than nine tenths of the lowest seen."""
+    logs = -np.log(np.maximum(sums, 1))
+    level = min(calibrate.tail_threshold(logs, days, share), float(logs.max()) - math.log(0.9))
+    return math.floor(math.exp(-level))

@@ -1,0 +1,159 @@
+"""What people see of a training: a few lines, a picture, and the same numbers for the dashboard."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cloud.training import calibrate
+from cloud.training.history import History
+from device import codes
+from device.params import NEVER
+
+if TYPE_CHECKING:
+    from cloud.training.fit import Fitted
+
+INK, FAINT, WARM, COOL, ALARM = "#1b1b1f", "#c9c9d1", "#c2410c", "#0f6cbd", "#d92d20"
+
+
+def describe(  # noqa: PLR0917
+    site: str, device: str, past: History, fitted: Fitted, budget: float, held_out: float | None
+) -> dict[str, Any]:
+    """Plain numbers (JSON), from which `lines` writes and the dashboard draws."""
+    flags = fitted.flags
+    found = {
+        name: calibrate.alarms((flags & 1 << bit) > 0)
+        for bit, name in enumerate(codes.FLAG_NAMES)
+        if 1 << bit & codes.ABNORMAL and name not in ("limit", "sensor error")
+    }
+    values = fitted.values
+    return {
+        "site": site,
+        "device": device,
+        "readings": len(past.t),
+        "unfit": past.unfit,
+        "from": float(past.ts[0]),
+        "to": float(past.ts[-1]),
+        "days": round(past.days, 2),
+        "period": round(past.period, 1),
+        "budget": budget,
+        "whole": fitted.whole,
+        "alarms": calibrate.alarms((flags & codes.ABNORMAL) > 0),
+        "alarms_by_detector": found,
+        "held_out_alarms_per_day": None if held_out is None else round(held_out, 2),
+        "limits": {
+            "t": [values["t_low"] / 100, values["t_high"] / 100],
+            "h": [values["h_low"] / 100, values["h_high"] / 100],
+        },
+        "runs": {"t": values["run_t"], "h": values["run_h"], "both": values["run_both"]},
+        "coupling_percent_per_degree": round(values["coupling"] / (1 << 22) * 100 * 100, 2),
+        "typical_step": {"t": values["step_t"] / 1600, "moisture": values["step_m"] / 1600},
+        "thresholds": {
+            "zscore": _root(values["zscore"], 1),
+            "jump": _root(values["jump"], 64),
+            "jitter": _ratio(values["jitter"], 64),
+            "drift": _ratio(values["drift"], 512),
+            "envelope": _root(values["envelope"], 64),
+            "forest": fitted.threshold or None,
+        },
+    }
+
+
+def meta(text: Mapping[str, Any]) -> dict[str, Any]:
+    """What of it travels in the bundle."""
+    kept = ("site", "device", "readings", "from", "to", "days", "period", "budget", "whole")
+    return {name: text[name] for name in kept}
+
+
+def lines(text: Mapping[str, Any]) -> list[str]:
+    """The report for a terminal."""
+    span = f"{_date(text['from'])} to {_date(text['to'])}"
+    unfit = f", {text['unfit']} unfit left out" if text["unfit"] else ""
+    limits, runs, levels = text["limits"], text["runs"], text["thresholds"]
+    out = [
+        f"{text['site']}/{text['device']}: model {text.get('model', '')}, {text.get('bytes', 0)} bytes",
+        f"  learned from   {text['readings']} readings, {text['days']} days, "
+        f"one each {text['period']} s{unfit}",
+        f"                 {span}",
+        f"  range          {limits['t'][0]:.1f} to {limits['t'][1]:.1f} degC, "
+        f"{limits['h'][0]:.1f} to {limits['h'][1]:.1f} %RH",
+        f"  stuck          the same t {runs['t']} times, h {runs['h']} times, both {runs['both']} times",
+        f"  jump           {_times(levels['jump'])} a typical step "
+        f"({text['typical_step']['t']:.3f} degC, {text['typical_step']['moisture']:.3f} %RH)",
+        f"  z-score        {_times(levels['zscore'])} the deviation of the last 60",
+        f"  jitter         {_times(levels['jitter'])} the typical restlessness",
+        f"  drift          slope {_times(levels['drift'])} its own scatter",
+        f"  envelope       {_times(levels['envelope'])} standard deviations from the centre",
+        f"  forest         path-length sum below {levels['forest'] or 'nothing'}",
+        f"  false alarms   {text['alarms']} in these {text['days']} days; "
+        f"the budget is {text['budget']:g} a day",
+    ]
+    if text["held_out_alarms_per_day"] is not None:
+        out.append(
+            f"  held out       {text['held_out_alarms_per_day']:g} a day on the last third, "
+            "learned from the rest"
+        )
+    if not text["whole"]:
+        out.append(
+            "  Less than a day: range (the sensor's own limits), stuck, jumps, z-score and jitter watch."
+        )
+        out.append("  Drift, envelope and forest need a day; train again then.")
+    return out
+
+
+def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
+    """PNG: the history, the trained range and where the model alarms on it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (slow, and only needed here)
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(10, 5), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    top, bottom = figure.subplots(2, 1, sharex=True)
+    when = (past.ts * 1e6).astype("datetime64[us]")
+    broken = past.periods > 30  # a line across a pause would be a reading that nobody took
+    abnormal = (fitted.flags & codes.ABNORMAL) > 0
+    for axes, values, limits, colour, unit in (
+        (top, past.t / 100, text["limits"]["t"], WARM, "°C"),
+        (bottom, past.h / 100, text["limits"]["h"], COOL, "%RH"),
+    ):
+        axes.plot(when, np.where(broken, np.nan, values), color=colour, linewidth=0.8)
+        axes.plot(when[abnormal], values[abnormal], "o", color=ALARM, markersize=4)
+        for limit in limits:
+            axes.axhline(limit, color=FAINT, linewidth=1, linestyle="--")
+        axes.set_ylabel(unit, color=INK)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(colors=INK)
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    bottom.xaxis.set_major_locator(locator)
+    bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    top.set_title(
+        f"{text['site']}/{text['device']}  {text['days']} days, {text['alarms']} alarms (dots); "
+        "dashed: the trained range",
+        loc="left",
+        fontsize=10,
+        color=INK,
+    )
+    out = io.BytesIO()
+    figure.savefig(out, format="png")
+    return out.getvalue()
+
+
+def _root(value: int, unit: int) -> float | None:
+    return None if value >= NEVER else round(value**0.5 / unit, 1)
+
+
+def _ratio(value: int, unit: int) -> float | None:
+    return None if value >= NEVER else round(value / unit, 2)
+
+
+def _times(value: float | None) -> str:
+    return "never" if value is None else f"{value:g} x"
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds)) + " UTC"

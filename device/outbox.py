@@ -5,7 +5,6 @@ flush(); whatever leaves the board is read back from flash. So a seq that left t
 never be given again. After a reboot what is kept is sent again.
 """
 
-import errno
 import os
 
 from . import segment
@@ -17,14 +16,15 @@ from .segment import BLOCK, RECORDS, SIZE
 
 NO_MODEL = b"\0\0\0\0"
 _PENDING = const(32)  # records that may wait in RAM
+_ENOSPC = const(28)  # MicroPython's errno has no name for it
 
 
 class Outbox:
     """The readings in `folder`, at most `capacity` bytes of flash; one object is one boot.
 
     `stream`: 4 bytes, random for a new folder. `boot`: counts up by one. `model`: 4 bytes, what judges from
-    the next segment on. Counters: `dropped` (records given up because flash was full), `damaged` (unreadable),
-    `unkept` (readings that neither flash nor RAM had room for), `failures` (of flash).
+    the next segment on. Counters: `dropped` (records given up because flash was full), `damaged` (records that
+    cannot be read), `unkept` (readings that neither flash nor RAM had room for), `failures` (of flash).
     """
 
     def __init__(self, folder, capacity, random=os.urandom):
@@ -76,7 +76,7 @@ class Outbox:
                 self._write()
             except OSError as error:
                 self._close()
-                if error.errno != errno.ENOSPC or not self._drop_oldest():
+                if error.args[0] != _ENOSPC or not self._drop_oldest():
                     self.failures += 1
                     return False
         return True
@@ -89,7 +89,7 @@ class Outbox:
         for i in range(count):
             segment.seal(self._view, i * SIZE)
         if self._file.write(self._view[: count * SIZE]) != count * SIZE:
-            raise OSError(errno.ENOSPC)
+            raise OSError(_ENOSPC)
         self._file.flush()
         self._count += count
         self._pending -= count
@@ -103,7 +103,8 @@ class Outbox:
             pass
         file = open(self._path(self._first, self.boot), "wb")
         try:
-            file.write(segment.header(self.stream, self.boot, self.model, self._first))
+            if file.write(segment.header(self.stream, self.boot, self.model, self._first)) != SIZE:
+                raise OSError(_ENOSPC)
             file.flush()
         except OSError:
             file.close()

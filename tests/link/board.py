@@ -72,7 +72,7 @@ class Board:
         self._process.stdin.flush()
 
     def expect(self, event: str, timeout: float = 15.0, **fields: Any) -> dict[str, Any]:
-        """The next such event (those before it are passed over), or an AssertionError with what came instead."""
+        """The next such event (those before it are passed over); AssertionError with what came instead."""
         while True:
             try:
                 got = self._events.get(timeout=timeout)
@@ -80,7 +80,7 @@ class Board:
                 raise AssertionError(f"no {event} {fields}; so far: {self.log}") from None
             if got["event"] == event and all(got.get(key) == value for key, value in fields.items()):
                 return got
-            assert got["event"] != "gone", f"the interpreter ended before {event}: {self.log}"
+            assert got["event"] != "gone", f"ended before {event}: {self.log}"
 
     def told(self) -> list[str]:
         return [event["text"] for event in self.log if event["event"] == "warn"]

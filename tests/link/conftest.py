@@ -22,7 +22,7 @@ DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Certificates:
-    """`ca`: what the board trusts (DER). `server`: of localhost, 127.0.0.1 and broker.test; `make` for others."""
+    """`ca`: what the board trusts (DER). `server`: localhost, 127.0.0.1, broker.test; `make` for others."""
 
     folder: Path
     ca: Path

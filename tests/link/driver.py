@@ -74,7 +74,7 @@ class Driver:
     def __init__(self):
         self.clock = Clock(Ticks())
         if options.get("dated", True):
-            self.clock.set(time.time() - 946684800)
+            self.clock.set(int(time.time()) - 946684800)
         self.chip = Chip()
         self.link = None
         self.echo = False
@@ -121,7 +121,7 @@ class Driver:
         self.chip.wifi = up == "up"
 
     def date(self):
-        self.clock.set(time.time() - 946684800)
+        self.clock.set(int(time.time()) - 946684800)
 
     def last_id(self, number):
         self.link._session._client.pid = int(number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from tests.link.board import Board
 from tests.link.conftest import Certificates
 from tools import pki
 from tools.broker import Broker, find_mosquitto
+from tools.ports import free
 
 Start = Callable[..., Board]
 USERS = {"backend": "backend-secret", "demo/C001": "secret"}
@@ -26,15 +26,10 @@ def broker(request: pytest.FixtureRequest, certificates: Certificates, tmp_path:
     if request.param == "mosquitto" and not find_mosquitto():
         pytest.skip("mosquitto is not installed")
     made = pki.Pki(certificates.folder)
-    one = Broker(tmp_path / "broker", tmp_path / "broker.log", made, USERS, port=free_port(), kind=request.param)
+    one = Broker(tmp_path / "broker", tmp_path / "broker.log", made, USERS, port=free(), kind=request.param)
     one.start()
     yield one
     one.stop()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
 
 
 class Cloud:

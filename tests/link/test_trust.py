@@ -1,4 +1,4 @@
-"""No connection without a certificate that satisfies the CA, the name and the date: told plainly, tried again."""
+"""No connection without a certificate that satisfies CA, name and date: told plainly, and tried again."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_another_ca_is_refused(certificates: Certificates, board: Start, tmp_pat
     assert told.endswith("is not signed by the CA on this board: put the right CA (DER) at broker.ca")
 
 
-def test_a_self_signed_certificate_is_refused(certificates: Certificates, board: Start, tmp_path: Path) -> None:
+def test_a_self_signed_certificate_is_refused(
+    certificates: Certificates, board: Start, tmp_path: Path
+) -> None:
     other = pki.ensure(tmp_path / "other", ["localhost"])
     with Server(other.server_pem, other.server_key, never) as server:
         assert "is not signed by the CA" in refused(board, server)
@@ -90,7 +92,9 @@ def test_a_refusal_is_reported_once_online_again(certificates: Certificates, boa
     assert b"has expired: renew it" in states[0]
 
 
-def test_the_name_of_the_certificate_may_differ_from_the_host(certificates: Certificates, board: Start) -> None:
+def test_the_name_of_the_certificate_may_differ_from_the_host(
+    certificates: Certificates, board: Start
+) -> None:
     names = []
 
     def script(peer: Peer, n: int) -> None:

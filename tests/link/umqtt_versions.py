@@ -36,7 +36,10 @@ CHANGES = (
         '        struct.pack_into("!H", pkt, 2, self.pid)\n'
         "        self.sock.write(bytes(pkt[2:]))\n",
     ),
-    ("        elif op & 6 == 4:\n            assert 0\n", "        elif op & 6 == 4:\n            assert 0\n        return op\n"),
+    (
+        "        elif op & 6 == 4:\n            assert 0\n",
+        "        elif op & 6 == 4:\n            assert 0\n        return op\n",
+    ),
 )
 
 

@@ -1,0 +1,34 @@
+"""Runs under MicroPython: asks the servers in argv[2:] for the date until one tells it, prints it, and ends.
+
+argv[1]: how much faster than the world its clock runs.
+"""
+
+import sys
+import time
+
+sys.path.insert(0, sys.argv[0].rsplit("/", 1)[0] + "/../..")
+
+from device.clock import Clock  # noqa: E402
+from device.ntp import Ntp  # noqa: E402
+
+speed = int(sys.argv[1])
+
+
+class Ticks:
+    ticks_diff = staticmethod(time.ticks_diff)
+    ticks_add = staticmethod(time.ticks_add)
+
+    def ticks_ms(self):
+        return time.ticks_ms() * speed & 0x3FFFFFFF
+
+
+ntp = Ntp(sys.argv[2:], Clock(Ticks()), lambda: None)
+longest = 0
+while True:
+    start = time.ticks_ms()
+    sec = ntp.step()
+    longest = max(longest, time.ticks_diff(time.ticks_ms(), start))
+    if sec is not None:
+        break
+    time.sleep_ms(2)
+print(sec - (int(time.time()) - 946684800), longest, ntp.last_error)

@@ -1,0 +1,162 @@
+"""DNS and NTP by UDP: silent, lying and wrong servers hold nobody up, and the next one is asked."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.link.board import HERE, Board, micropython
+from tests.link.conftest import Certificates
+from tests.link.server import Peer, Server
+
+Start = Callable[..., Board]
+TO_1900 = 2208988800
+
+
+class Udp:
+    """Answers each datagram with those that `answers(question, n)` gives, n = 0, 1, …"""
+
+    def __init__(self, answers: Callable[[bytes, int], list[bytes]]) -> None:
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sock.bind(("127.0.0.1", 0))
+        self.name = "127.0.0.1:%d" % self._sock.getsockname()[1]
+        self.questions: list[bytes] = []
+        self._answers = answers
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                question, sender = self._sock.recvfrom(512)
+            except OSError:
+                return
+            self.questions.append(question)
+            for answer in self._answers(question, len(self.questions) - 1):
+                self._sock.sendto(answer, sender)
+
+    def __enter__(self) -> Udp:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sock.close()
+
+
+def silent(question: bytes, n: int) -> list[bytes]:
+    return []
+
+
+def found(question: bytes, address: str = "127.0.0.1") -> bytes:
+    record = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04" + socket.inet_aton(address)
+    return question[:2] + b"\x81\x80\0\x01\0\x01\0\0\0\0" + question[12:] + record
+
+
+@pytest.fixture
+def script() -> Callable[[Peer, int], None]:
+    def welcome(peer: Peer, n: int) -> None:
+        peer.welcome()
+        peer.hold()
+
+    return welcome
+
+
+def test_a_name_is_looked_up_and_kept(certificates: Certificates, board: Start, script) -> None:
+    def drop_the_first(peer: Peer, n: int) -> None:
+        peer.welcome()
+        if n:
+            peer.hold()
+
+    def answers(question: bytes, n: int) -> list[bytes]:
+        other = bytes((question[0] ^ 1,)) + found(question, "192.0.2.1")[1:]
+        return [other, found(question)] if n else []  # the first question is lost
+
+    with Udp(answers) as dns, Server(*certificates.server, drop_the_first) as server:
+        with board(server.port, broker={"host": "broker.test"}, dns=dns.name, speed=5) as one:
+            one.expect("ready")
+            one.expect("down")
+            one.expect("ready")
+            one.end()
+        assert len(dns.questions) == 2  # none for the second connection
+        assert b"\x06broker\x04test\0\0\x01\0\x01" in dns.questions[0]
+
+
+def test_a_silent_name_server_holds_nobody_up(board: Start) -> None:
+    with Udp(silent) as dns, board(8883, broker={"host": "broker.test"}, dns=dns.name, speed=20) as one:
+        told = one.expect("warn")["text"]
+        end = one.end()
+    assert told == (
+        "no address for broker.test:8883: check broker.host in config.json, and that this network has DNS"
+    )
+    assert end["counts"]["dns timeouts"] == 1
+    assert len(dns.questions) == 3
+
+
+def test_a_name_that_does_not_exist_is_told(board: Start) -> None:
+    def no(question: bytes, n: int) -> list[bytes]:
+        return [question[:2] + b"\x81\x83\0\x01\0\0\0\0\0\0" + question[12:]]
+
+    with Udp(no) as dns, board(8883, broker={"host": "broker.test"}, dns=dns.name) as one:
+        assert one.expect("warn")["text"].startswith("no address for broker.test:8883")
+        assert one.end()["counts"]["dns errors"] == 1
+
+
+def time_server(seconds: float = 0.0, **wrong: bytes) -> Callable[[bytes, int], list[bytes]]:
+    """Tells the date plus `seconds`; `first`, `stratum` and `nonce` replace fields."""
+
+    def answers(question: bytes, n: int) -> list[bytes]:
+        now = time.time() + TO_1900 + seconds
+        stamp = int(now).to_bytes(4, "big") + int(now % 1 * 2**32).to_bytes(4, "big")
+        head = wrong.get("first", b"\x24") + wrong.get("stratum", b"\x02") + b"\0\0" + bytes(20)
+        return [head + wrong.get("nonce", question[40:48]) + stamp + stamp]
+
+    return answers
+
+
+def ask(*servers: str, speed: int = 20) -> tuple[int, str]:
+    """The error of the date that a board was told (whole seconds), and its last trouble."""
+    command = [micropython(), str(HERE / "ntp_driver.py"), str(speed), *servers]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    error, longest, trouble = done.stdout.split(" ", 2)
+    assert int(longest) < 500
+    return int(error), trouble.strip()
+
+
+def test_the_date_is_right_to_the_second() -> None:
+    with Udp(time_server()) as good:
+        error, trouble = ask(good.name)
+    assert abs(error) <= 1
+    assert trouble == "None"
+    assert good.questions[0][0] & 7 == 3
+    assert len(good.questions[0]) == 48
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        silent,
+        time_server(1000, first=b"\xe4"),
+        time_server(1000, stratum=b"\0"),
+        time_server(1000, nonce=b"replayed"),
+        lambda question, n: [b"", b"short", bytes(48)],
+    ],
+    ids=["silent", "not synchronized", "kiss of death", "replayed", "rubbish"],
+)
+def test_after_a_bad_server_the_next_one_is_asked(answers: Callable[[bytes, int], list[bytes]]) -> None:
+    with Udp(answers) as bad, Udp(time_server()) as good:
+        error, trouble = ask(bad.name, good.name)
+    assert abs(error) <= 1
+    assert trouble == f"{bad.name}: no good answer"
+
+
+def test_a_server_that_is_not_there_and_a_name_that_is_none_are_passed_over() -> None:
+    with Udp(silent) as gone:
+        pass
+    with Udp(time_server()) as good:
+        error, trouble = ask("no-such-host.invalid:123", gone.name, good.name)
+    assert abs(error) <= 1
+    assert trouble.startswith(gone.name)

@@ -144,6 +144,7 @@ class Network:
             log.error("%s", self.why)
             client.disconnect()
             return
+        log.info("listening to the boards")
         self.subscribed.set()
 
     def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:

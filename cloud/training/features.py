@@ -12,7 +12,8 @@ def features(t: ArrayLike, h: ArrayLike) -> Int16:
     """The eight features of each reading of one run of a board, oldest first.
 
     `t`, `h`: n int16 hundredths of degC and %RH, good readings only, from a boot (or a first reading) on.
-    Returns int16 [n, 8] in the order of device.features.NAMES; the last four of the first 60 rows are 0, as on the board.
+    Returns int16[n, 8] in the order of device.features.NAMES; as on the board the last four of the first 60
+    rows are 0.
     Raises ValueError when the lengths differ or a value does not fit int16.
     """
     channels = [_int16(t), _int16(h)]

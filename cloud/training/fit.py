@@ -1,4 +1,4 @@
-"""From a sensor's history to its model: levels, envelope, forests, and thresholds for a false-alarm budget."""
+"""From a sensor's history to its model: levels, envelope, forests, thresholds for a false-alarm budget."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def held_out(past: History, budget: float, seed: int) -> float | None:
 
 
 def _thresholds(judged: Judged, days: float, shares: dict[str, float], whole: bool) -> dict[str, int]:
-    """Of each detector but the forest. Before a day is over none is tighter than a board's without a model."""
+    """Of each detector but the forest. In the first day none is tighter than a board's without a model."""
     found = {}
     for name, cap in CAPS.items():
         if whole or name in RELATIVE:

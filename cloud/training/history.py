@@ -32,6 +32,7 @@ class Table:
     ts: Floats  # Unix seconds
     t: Floats  # degC
     h: Floats  # %RH
+    cells: list[tuple[str, str, str]]  # ts, t, h as they stand in the file
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def history(ts: ArrayLike, t: ArrayLike, h: ArrayLike) -> History:
     unfit = int((~good).sum())
     if len(seconds) < LEAST_READINGS:
         raise HistoryError(
-            f"{len(seconds)} good readings ({unfit} unfit) are too few: {LEAST_READINGS} are needed, and a day "
-            "for the whole model. Let the board measure on."
+            f"{len(seconds)} good readings ({unfit} unfit) are too few: {LEAST_READINGS} are needed, "
+            "and a day for the whole model. Let the board measure on."
         )
     steps = np.diff(seconds)
     steps = steps[steps > 0]
@@ -99,13 +100,13 @@ def history(ts: ArrayLike, t: ArrayLike, h: ArrayLike) -> History:
         raise HistoryError("all readings have the same time: ts must be Unix seconds that grow")
     if ct.std() == 0 and ch.std() == 0:
         raise HistoryError(
-            f"every reading is {ct[0] / 100:.2f} degC, {ch[0] / 100:.2f} %RH: check the sensor, it does not move"
+            f"every reading is {ct[0] / 100:.2f} degC, {ch[0] / 100:.2f} %RH: the sensor is stuck, check it"
         )
     return History(seconds, ct, ch, float(np.median(steps)), unfit)
 
 
 def read_csv(path: Path) -> Table:
-    """The columns ts, t, h of a CSV, whatever others it has. HistoryError: a column is missing, a ts is bad."""
+    """The columns ts, t, h of a CSV, whatever else it has. HistoryError: a column is missing, a ts is bad."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file)
         header = [name.strip() for name in next(rows, [])]
@@ -116,22 +117,28 @@ def read_csv(path: Path) -> Table:
         ts: list[float] = []
         t: list[float] = []
         h: list[float] = []
+        cells: list[tuple[str, str, str]] = []
         for row in rows:
             if not row:
                 continue
             seconds = _number(row, places[0])
             if not np.isfinite(seconds):
                 raise HistoryError(
-                    f"{path}:{rows.line_num}: ts {row[places[0]]!r} is not a number of Unix seconds"
+                    f"{path}:{rows.line_num}: ts {_cell(row, places[0])!r} is not a number of Unix seconds"
                 )
             ts.append(seconds)
             t.append(_number(row, places[1]))
             h.append(_number(row, places[2]))
-    return Table(np.array(ts, np.float64), np.array(t, np.float64), np.array(h, np.float64))
+            cells.append((_cell(row, places[0]), _cell(row, places[1]), _cell(row, places[2])))
+    return Table(np.array(ts, np.float64), np.array(t, np.float64), np.array(h, np.float64), cells)
+
+
+def _cell(row: Sequence[str], place: int) -> str:
+    return row[place] if place < len(row) else ""
 
 
 def _number(row: Sequence[str], place: int) -> float:
     try:
-        return float(row[place])
-    except (ValueError, IndexError):
+        return float(_cell(row, place))
+    except ValueError:
         return float("nan")

@@ -34,7 +34,7 @@ class Judged:
 
 
 def judge(history: History, params: bytes) -> Judged:
-    """Every reading of `history`, in order, through device.verdict.Judge with these parameters and no forest."""
+    """Every reading of `history`, in order, through the board's judge with these parameters and no forest."""
     judge = Judge(ParametersOnly(params))
     flags = np.empty(len(history.t), np.uint16)
     scores = np.empty((len(history.t), len(SCORES)), np.int64)

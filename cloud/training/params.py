@@ -13,7 +13,7 @@ DEFAULT: dict[str, int] = dict(zip(FIELDS, DEFAULTS, strict=True))
 
 
 def pack(values: Mapping[str, int], means: NDArray[np.int64], weights: NDArray[np.int64]) -> bytes:
-    """The section's bytes. `values`: every name of FIELDS; the envelope's `means` int[8] and `weights` int[36].
+    """The section's bytes. `values`: all FIELDS by name; the envelope's `means` int[8], `weights` int[36].
 
     Raises KeyError for a missing name, OverflowError for a number that a board's small int cannot hold.
     """

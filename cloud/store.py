@@ -332,13 +332,8 @@ def _replace_latest(entry: Entry, now: float) -> UpdateOne:
     new = {"stream": entry.stream, "seq": reading.seq, **packing.plain(packed)}
     same_stream = {"$eq": ["$reading.stream", entry.stream]}
     date = now if reading.ts is None else reading.ts
-    newer = {
-        "$cond": [
-            same_stream,
-            {"$gt": [reading.seq, "$reading.seq"]},
-            {"$gte": [date, {"$ifNull": ["$reading.ts", {"$ifNull": ["$received", 0]}]}]},
-        ]
-    }
+    other_stream = {"$gte": [date, {"$ifNull": ["$reading.ts", 0]}]}
+    newer = {"$cond": [same_stream, {"$gt": [reading.seq, "$reading.seq"]}, other_stream]}
     steady = {"$and": [same_stream, {"$eq": ["$reading.boot", reading.boot]}, newer]}
     steps = {"$subtract": [reading.seq, "$reading.seq"]}
     period = {"$divide": [{"$subtract": [reading.up, "$reading.up"]}, steps]}

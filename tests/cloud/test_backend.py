@@ -1,0 +1,115 @@
+"""The whole backend as a process, on a real broker and a real database."""
+
+import json
+import signal
+
+from cloud.reader import Reader
+from device import codes
+from tests.cloud.conftest import wait_for
+
+
+def test_a_reading_is_stored_acknowledged_and_judged(backend, board, database):
+    running = backend()
+    running.wait_for_line("connected to localhost")
+    c001 = board()
+    c001.send(range(10))
+    wait_for(lambda: c001.acked == set(range(10)), "the acks")
+    readings = Reader(database).readings("demo", "C001")
+    assert readings.seq.tolist() == list(range(10))
+    assert readings.t.tolist() == [21.0 + seq % 7 / 100 for seq in range(10)]
+    assert running.stop() == 0
+
+
+def test_an_episode_makes_one_mail(backend, board, database, sendgrid):
+    backend().wait_for_line("connected to localhost")
+    c002 = board("C002")
+    c002.publish({"v": 1, "stream": c002.stream, "boot": 7, "state": "online"}, "state")
+    c002.send(range(5))
+    for seq in range(5, 30):
+        c002.send([seq], flags=codes.ZSCORE, x=[[2900, 4500, 0, 0, 800, 0, 5, 20]])
+    wait_for(lambda: len(c002.acked) == 30, "the acks")
+    wait_for(lambda: sendgrid.mails, "the mail")
+    c002.send(range(30, 65))
+    reader = Reader(database)
+    wait_for(lambda: [e for e in reader.episodes() if e.closed], "the end of the episode")
+    (episode,) = reader.episodes()
+    assert (episode.device, episode.abnormal, episode.agreed, episode.alert) == ("C002", 25, 25, "sent")
+    (mail,) = sendgrid.mails
+    assert mail.subject == "C002: unusual readings (29.0 °C, 45.0 %RH)"
+    assert reader.summary().online == 1 and reader.latest()[0].online
+
+
+def test_nothing_is_acknowledged_while_the_database_is_away(backend, board, database, mongod):
+    running = backend()
+    running.wait_for_line("connected to localhost")
+    c001 = board()
+    c001.send(range(5))
+    wait_for(lambda: c001.acked == set(range(5)), "the first acks")
+    mongod.child.send(signal.SIGSTOP)
+    try:
+        c001.send(range(5, 20))
+        running.wait_for_line("the database did not store", timeout=40)
+        assert c001.acked == set(range(5))
+    finally:
+        mongod.child.send(signal.SIGCONT)
+    wait_for(lambda: c001.acked == set(range(20)), "the acks once it is back", 40)
+    assert Reader(database).readings("demo", "C001").seq.tolist() == list(range(20))
+
+
+def test_a_killed_backend_loses_nothing_and_stores_nothing_twice(backend, board, database):
+    c001 = board()
+    sent = 0
+    for _ in range(3):
+        running = backend()
+        running.wait_for_line("connected to localhost")
+        for _ in range(40):
+            c001.send([sent, sent + 1])
+            sent += 2
+        running.kill()
+    backend().wait_for_line("connected to localhost")
+    missing = lambda: set(range(sent)) - c001.acked  # noqa: E731
+    for seq in sorted(missing()):  # what a board does: send again what nobody acknowledged
+        c001.send([seq])
+    wait_for(lambda: not missing(), "every ack", 30)
+    assert Reader(database).readings("demo", "C001").seq.tolist() == list(range(sent))
+
+
+def test_nothing_a_message_holds_stops_it(backend, board, database):
+    running = backend()
+    running.wait_for_line("connected to localhost")
+    c001 = board()
+    for bad in (b"", b"{", b"\xff\xfe", b"[" * 5000, b"null", b'{"v":1}', json.dumps({"v": 1}).encode()):
+        c001.publish(bad)
+        c001.publish(bad, "state")
+    c001.publish(b'{"pad":"' + b"x" * 1_000_000 + b'"}')
+    c001.send([1, 2, 3], x=[[1] * 8, [99999] * 8, [1] * 8], ts=[None, None, 5])
+    c001.send([4])
+    wait_for(lambda: 4 in c001.acked, "life after all that")
+    wait_for(lambda: {1, 2, 3} <= c001.acked, "put aside is acknowledged too")
+    assert Reader(database).readings("demo", "C001").seq.tolist() == [1, 4]
+    (big,) = [item for item in database["quarantine"].find() if "1000010 bytes, SHA-256" in item["reason"]]
+    assert len(big["content"]) == 4096
+    assert running.process.poll() is None
+
+
+def test_a_wrong_setting_stops_the_start_with_all_problems(backend):
+    running = backend(MQTT_PORT="x", VIGIE_KEY="", MQTT_PASWORD="y", MQTT_PASSWORD="")
+    assert running.process.wait(20) == 2
+    running.wait_for_line("did you mean MQTT_PASSWORD?")
+    text = "\n".join(running.lines)
+    assert "MQTT_PORT must be a whole number" in text and "VIGIE_KEY is missing" in text
+
+
+def test_an_untrusted_broker_is_never_talked_to(backend, tmp_path):
+    from tools import pki
+
+    other = pki.ensure(tmp_path / "other")
+    running = backend(MQTT_CA=str(other.ca_pem))
+    line = running.wait_for_line("is not trusted")
+    assert "check MQTT_CA" in line
+    assert not [each for each in running.lines if "connected to localhost" in each]
+
+
+def test_a_wrong_password_is_told_with_its_cure(backend):
+    running = backend(MQTT_PASSWORD="wrong")
+    running.wait_for_line("broker  ")

@@ -64,9 +64,11 @@ class Sender:
         newest = self._outbox.newest()
         if newest - self._live >= MOST:
             self._live = newest - MOST + 1  # the older ones are backlog now
-        count = newest - self._live + 1
-        if count <= 0:
+        waiting = self._outbox.next_waiting(self._live)
+        if waiting < 0:
             return None
+        self._live = waiting  # some may have had to make room
+        count = newest - self._live + 1
         if not self.is_urgent() and count < MOST and now - self._shared_at < self._share_s:
             return None
         return self._cut(self._live, newest)
@@ -130,7 +132,7 @@ class Sender:
                 return
         live = first >= self._live
         self.skip(first, last)
-        if live:
+        if live and last == self._outbox.newest():
             self._shared_at = now
         if len(self._flights) >= _FLIGHTS:
             self._back = min(self._back, self._flights.pop(0).first)

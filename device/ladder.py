@@ -1,6 +1,7 @@
 """What follows a failure of the link: it is counted, told, and answered by a rest, the radio or a reset."""
 
 import os
+import sys
 
 from . import trouble
 from .backoff import RADIO, RESET, delay_ms, rung
@@ -33,7 +34,7 @@ class Ladder:
         """(milliseconds to rest, whether the radio was switched off for that time)."""
         self.failures += 1
         self.count(trouble.name(stage, error))
-        self.tell(trouble.explain(stage, error, broker, detail))
+        self.tell(_explained(stage, error, broker, detail))
         if trouble.silent(stage, error):
             self._silent += 1
         else:
@@ -57,3 +58,17 @@ class Ladder:
             self._told_s = uptime
             self._log.warn("link", text)
         self.last_error = text
+
+
+def _explained(stage, error, broker, detail):
+    """The words take 4 KB of heap: they are imported for this call alone."""
+    try:
+        from . import words
+
+        text = words.explain(stage, error, broker, detail)
+    except MemoryError:
+        return "out of memory"
+    package, _, own = words.__name__.rpartition(".")
+    del sys.modules[words.__name__]
+    delattr(sys.modules[package], own)
+    return text

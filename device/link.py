@@ -1,10 +1,11 @@
 """The way to the broker: Wi-Fi, TLS and MQTT kept up by small steps, with back-off and a ladder of cures.
 
-Nothing here waits longer than the caller allows, save the arithmetic of a TLS handshake (under a second on an
-ESP32).
+Nothing here waits longer than the caller allows, save the arithmetic of a TLS handshake (on an ESP32
+about a second in all).
 """
 
 import errno
+import gc
 from time import gmtime
 
 from . import trouble
@@ -214,6 +215,7 @@ class Link:
     def _dial(self):
         self._begin(trouble.TCP)
         name = self._broker["name"] or self._broker["host"]
+        gc.collect()  # TLS takes 30 KB of the memory that the heap lives in
         self._transport = Transport(self._address, name, self._context)
         return b""
 

@@ -26,7 +26,7 @@ def server(certificates: Certificates) -> Iterator[Server]:
 
 
 def test_without_wifi_the_cause_is_told_and_its_return_noticed_at_once(server: Server, board: Start) -> None:
-    with board(server.port, wifi=False, speed=20) as one:
+    with board(server.port, wifi=False, speed=30) as one:
         told = one.expect("warn")["text"]
         assert told == (
             "no Wi-Fi (no such network in reach): check wifi.ssid and wifi.password in config.json"

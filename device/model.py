@@ -15,6 +15,7 @@ from array import array
 from . import features, forest
 from .auth import hmac_sha256_parts, same
 from .compat import const
+from .forest_check import check
 
 MAGIC = b"VGM1"
 FORMAT = const(1)
@@ -78,7 +79,9 @@ def read(file, length, key):
     params = _body(file, places[b"PARM"])
     place, size = places[b"FRST"]
     file.seek(place)
-    model = Model(model_id, forest.read(file, size), params, vectors)
+    trees = forest.read(file, size)
+    check(trees.table, trees.trees)
+    model = Model(model_id, trees, params, vectors)
     if not model.self_test():
         raise ValueError("its self-test failed: this board would not judge as the cloud does")
     return model

@@ -19,6 +19,10 @@ _LONGEST_ACK = const(4096)
 _MOST_RUNS = const(100)
 
 
+class TooLong(Exception):
+    """A message does not fit into the buffer."""
+
+
 class Writer:
     """Builds `up` messages of `outbox` in one buffer that is kept: a fresh 3 KB would fragment the heap."""
 
@@ -50,7 +54,7 @@ class Writer:
         while places:
             try:
                 self._write(part, first, places)
-            except BufferError:
+            except TooLong:
                 places = places[: len(places) // 2]
                 last = first + places[-1]
             else:
@@ -104,7 +108,7 @@ class Writer:
     def _put(self, text):
         end = self._at + len(text)
         if end > _LONGEST:
-            raise BufferError
+            raise TooLong
         self._out[self._at : end] = text.encode()
         self._at = end
 

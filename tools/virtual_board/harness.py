@@ -5,7 +5,7 @@
 FLASH becomes `/`, FIRMWARE (the stand-ins and umqtt, which a chip has built in) becomes `/lib`; boot.py and
 main.py run. Beside that it keeps the sensor's own log: one line in READINGS for each time that the sensor was
 asked, written before anybody else sees the values, and it obeys the lines of COMMANDS: `inject KIND SECONDS`,
-`stop`, `start`, `wifi off`. Nothing in device/ knows of it.
+`unplug SECONDS`, `stop`, `start`, `wifi off`. Nothing in device/ knows of it.
 """
 
 import os
@@ -19,7 +19,6 @@ _readings = open(_readings, "ab")
 _commands = open(_commands, "rb")
 _commands.seek(0, 2)  # what was said to an earlier boot is not for this one
 _events = open(_events, "w")
-
 
 
 class _Flash:
@@ -53,6 +52,7 @@ chip.begin(_events, _cause, _name)
 class _Harness:
     def __init__(self):
         self.sampling = True
+        self.unplugged = None  # ticks until which the sensor's cable is out
         self._started = time.ticks_ms()
         self._rest = b""
 
@@ -65,12 +65,17 @@ class _Harness:
             if not self.sampling:
                 return None
             if type(node.sensor) is not _Logged:
-                node.sensor = _Logged(node.sensor, self._note)
+                node.sensor = _Logged(node.sensor, self)
             return sample(node, *args)
 
         Node.sample = watched
 
-    def _note(self, why, out):
+    def is_unplugged(self):
+        if self.unplugged is not None and time.ticks_diff(self.unplugged, time.ticks_ms()) <= 0:
+            self.unplugged = None
+        return self.unplugged is not None
+
+    def note(self, why, out):
         up = time.ticks_diff(time.ticks_ms(), self._started)
         values = (
             '"t":%d,"h":%d,"why":null' % (out[0], out[1]) if not why else '"t":null,"h":null,"why":%d' % why
@@ -88,6 +93,8 @@ class _Harness:
             words = line.decode().split()
             if words[0] == "inject":
                 sensor.inject(words[1], seconds=int(words[2]))
+            elif words[0] == "unplug":
+                self.unplugged = time.ticks_add(time.ticks_ms(), int(words[1]) * 1000)
             elif words[0] in ("stop", "start"):
                 self.sampling = words[0] == "start"
             elif words[0] == "wifi":
@@ -100,17 +107,19 @@ class _Harness:
 class _Logged:
     """A sensor whose every answer is noted first. All else is the sensor's own."""
 
-    def __init__(self, sensor, note):
+    def __init__(self, sensor, harness):
         self._sensor = sensor
-        self._note = note
+        self._harness = harness
 
     def read(self, out):
         try:
             why = self._sensor.read(out)
         except Exception:
-            self._note(7, out)  # the driver failed: codes.DRIVER_ERROR
+            self._harness.note(7, out)  # the driver failed: codes.DRIVER_ERROR
             raise
-        self._note(why, out)
+        if self._harness.is_unplugged():
+            why = 1  # codes.NO_ANSWER
+        self._harness.note(why, out)
         return why
 
     def __getattr__(self, name):

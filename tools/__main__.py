@@ -1,0 +1,33 @@
+"""`python -m tools COMMAND`: what the Makefile's targets call."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from tools.child import Failed
+
+# Each is a module with main(argv) -> exit code, imported late: most need only a part of the packages.
+COMMANDS = {
+    "demo": ("tools.demo", "all of Vigie on this machine, until Ctrl-C"),
+    "smoke": ("tools.smoke", "the demo for 90 s, then every reading is accounted for"),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    if not argv or argv[0] not in COMMANDS:
+        print("usage: python -m tools COMMAND\n")
+        print("\n".join(f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()))
+        return 2
+    try:
+        return int(importlib.import_module(COMMANDS[argv[0]][0]).main(argv[1:]))
+    except Failed as failed:
+        print(f"{argv[0]}: {failed}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

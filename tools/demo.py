@@ -1,0 +1,105 @@
+"""`make demo`: all of Vigie in one terminal. Three boards measure, one goes wrong, an e-mail arrives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from tools.child import Failed
+from tools.sendgrid_standin import Mail
+from tools.sensor_choice import SensorChoice
+from tools.stack import Plan, Stack, shown
+from tools.terminal import say
+
+PATIENT = "C002"
+WARM_UP = 60  # readings: before that the rolling window is not full
+MARGIN = 12  # readings more, so that there is something normal to see first
+FAULT_S = 20
+PORTS = {"broker": 8883, "dashboard": 8501}
+
+
+def plan(environment: Mapping[str, str] = os.environ) -> Plan:
+    """From SENSOR, LISTEN and PORT_…. Raises Failed."""
+    return Plan(
+        folder=Path("var/demo"),
+        sensor=SensorChoice.parse(environment.get("SENSOR") or "simulated"),
+        ports=PORTS,
+        address=environment.get("LISTEN") or "127.0.0.1",
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs until Ctrl-C."""
+    if argv:
+        raise Failed("demo takes no arguments; SENSOR=replay:FILE.csv and PORT_…= go before `make`")
+    stop = stop_on_signals()
+    chosen = plan()
+    with Stack(
+        chosen,
+        on_mail=tell_mail,
+        on_board_line=tell_board,
+        on_board_event=tell_chip,
+        on_death=lambda name: say(name, "ended by itself: see its log in var/demo/log", "trouble"),
+    ) as stack:
+        say(
+            "demo",
+            f"all is up. Open {stack.dashboard_url} and watch {PATIENT}. Ctrl-C ends everything",
+            "good",
+        )
+        period = chosen.period_ms / 1000
+        wait = (WARM_UP + MARGIN) * period
+        say("demo", f"{PATIENT} warms up; it will fail in {wait:.0f} s, for {FAULT_S} s")
+        if not stop.wait(wait):
+            fail(stack, stop)
+        stop.wait()
+        say("demo", "stopping …")
+    say("demo", "all parts have ended")
+    return 0
+
+
+def fail(stack: Stack, stop: threading.Event) -> None:
+    """Let C002 fail and recover, and say so."""
+    board = stack.boards[PATIENT]
+    what = {"inject offset": "its sensor reads 3 degC too warm", "unplug": "its sensor is unplugged"}
+    fault = stack.plan.sensor.fault
+    say(PATIENT, f"FAILS now: {what[fault]}, for {FAULT_S} s", "warning")
+    board.tell(f"{fault} {FAULT_S}", timeout=10)
+    if not stop.wait(FAULT_S):
+        say(PATIENT, "has RECOVERED; its episode closes after 30 normal readings", "good")
+
+
+def stop_on_signals() -> threading.Event:
+    """Set by Ctrl-C and SIGTERM; a second Ctrl-C interrupts what is going on."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    return stop
+
+
+def tell_mail(mail: Mail) -> None:
+    page = mail.file.with_suffix(".html")
+    say("mail", f"{mail.subject} -> {shown(page if page.exists() else mail.file)}", "warning")
+
+
+def tell_board(name: str, line: str) -> None:
+    """Of a board's console what a person wants to see go by: warnings, errors, comings and goings."""
+    mark, text = line[9:10], line[11:].strip()
+    if mark in ("!", "E"):
+        say(name, text, "trouble" if mark == "E" else "warning")
+    elif any(word in text for word in ("connected", "normal again", "loaded")):
+        say(name, text)
+
+
+def tell_chip(name: str, event: str) -> None:
+    if event.startswith(("crashed", "watchdog bit", "ended")):
+        say(name, event, "trouble")

@@ -1,0 +1,50 @@
+"""Train one board's model into the database: `python -m tools.first_model SITE DEVICE HISTORY.npz`.
+
+A process of its own for each board, so that the boards of a demo are trained side by side.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cloud import settings
+from cloud.database import connect
+from cloud.keys import device_key
+from cloud.training.fit import train
+
+
+def main(argv: Sequence[str]) -> int:
+    site, device, history = argv
+    master = bytes.fromhex(os.environ["VIGIE_KEY"])
+    known = settings.load_database(os.environ)
+    columns = np.load(Path(history))
+    trained = train(
+        site,
+        device,
+        device_key(master, site, device),
+        columns["ts"],
+        columns["t"],
+        columns["h"],
+        progress=lambda text: print(text, flush=True),
+    )
+    document = {
+        "site": site,
+        "device": device,
+        "created": trained.report["created"],
+        "bundle": trained.bundle,
+        "cloud": trained.model.dumps(master),
+        "report": trained.report,
+        "png": trained.png,
+    }
+    models = connect(known.uri, known.name)["models"]
+    models.replace_one({"_id": trained.model.model_id}, document, upsert=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,346 @@
+"""Everything of one local Vigie: started in order, each part awaited, all of it ended whatever happens.
+
+    with Stack(Plan(folder=Path("var/demo"))) as stack:
+        stack.boards["C002"].inject("offset", 20)
+
+What a part needs is up before it is started. Each child dies with this process, however that ends (guard.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from cloud import database as databases
+from cloud import keys
+from cloud.reader import Reader
+from tools import pki, ports, secrets_file
+from tools.broker import BACKEND_USER, Broker
+from tools.child import Child, Failed
+from tools.database import Database
+from tools.ntp_server import NtpServer
+from tools.sendgrid_standin import Mail, SendGrid
+from tools.sensor_choice import SensorChoice
+from tools.terminal import say
+from tools.virtual_board.board import REPOSITORY, VirtualBoard
+
+SITE = "demo"
+DATABASE = "vigie"
+BACKEND_TIMEOUT = 60.0
+DASHBOARD_TIMEOUT = 60.0
+MODEL_TIMEOUT = 300.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start. Ports: 0 means any free one; PORT_… of the environment goes first."""
+
+    folder: Path
+    boards: tuple[str, ...] = ("C001", "C002", "C003")
+    period_ms: int = 500
+    sensor: SensorChoice = field(default_factory=SensorChoice)
+    history_s: float = 86400.0  # what a board's model learns from, before the board starts
+    ports: Mapping[str, int] = field(default_factory=dict)
+    address: str = "127.0.0.1"  # of the broker; 0.0.0.0 lets boards on the LAN in
+    dashboard: bool = True
+    broker: str | None = None  # "mosquitto" or "iotcore"; None = mosquitto if it is there
+
+
+class Stack:
+    """The parts by name, as long as the `with` lasts."""
+
+    boards: dict[str, VirtualBoard]
+    broker: Broker
+    database: Database
+    sendgrid: SendGrid
+    ntp: NtpServer
+    backend: Child
+    dashboard: Child | None = None
+    reader: Reader
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        on_mail: Callable[[Mail], None] | None = None,
+        on_board_line: Callable[[str, str], None] | None = None,
+        on_board_event: Callable[[str, str], None] | None = None,
+        on_death: Callable[[str], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.site = SITE
+        self.boards = {}
+        self._on_mail, self._on_board_line, self._on_board_event = on_mail, on_board_line, on_board_event
+        self._on_death = on_death
+        self._parts = ExitStack()
+        self._stopping = False
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every part, the last one first."""
+        self._stopping = True
+        self._parts.close()
+
+    @property
+    def dashboard_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['dashboard']}"
+
+    def log(self, name: str) -> Path:
+        return self.plan.folder / "log" / f"{name}.log"
+
+    def _start(self) -> None:
+        plan, folder = self.plan, self.plan.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._parts.enter_context(only_one(folder))
+        self.ports = ports.choose(plan.ports)
+        users = [f"{SITE}/{name}" for name in plan.boards]
+        self.secrets = secrets_file.load(folder / "secrets.json", users)
+        self.pki = pki.ensure(folder / "pki")
+        say("pki", f"certificates of our own CA in {shown(folder / 'pki')}")
+        self._start_broker_and_database()
+        self._start_mail_and_time()
+        self._make_models()
+        self.start_backend()
+        if plan.dashboard:
+            self._start_dashboard()
+        for name in plan.boards:
+            self._start_board(name)
+        if self.dashboard:
+            self._await_dashboard(self.dashboard)
+
+    def _start_broker_and_database(self) -> None:
+        plan = self.plan
+        self.broker = Broker(
+            plan.folder / "broker",
+            self.log("broker"),
+            self.pki,
+            self.secrets.passwords,
+            port=self.ports["broker"],
+            address=plan.address,
+            kind=plan.broker,
+        )
+        self._parts.callback(self.broker.stop)
+        self.broker.start()
+        say("broker", f"{self.broker.kind} on {plan.address}:{self.ports['broker']}, TLS and passwords only")
+        self.database = Database(plan.folder / "database", self.log("database"), port=self.ports["database"])
+        self._parts.callback(self.database.stop)
+        self.database.start()
+        self.reader = Reader(databases.connect(self.database.uri, DATABASE))
+        self._parts.callback(self.reader.database.client.close)
+        where = (
+            "of MONGODB_URI"
+            if self.database.outside
+            else f"on 127.0.0.1:{self.ports['database']}, a replica set of one"
+        )
+        say("database", f"MongoDB {where}")
+
+    def _start_mail_and_time(self) -> None:
+        self.sendgrid = SendGrid(
+            self.plan.folder / "outbox",
+            key=self.secrets.mail_key,
+            port=self.ports["mail"],
+            on_mail=self._on_mail,
+        ).start()
+        self._parts.callback(self.sendgrid.stop)
+        say(
+            "mail",
+            f"stand-in for SendGrid on {self.sendgrid.url}; mails land in {shown(self.sendgrid.outbox)}",
+        )
+        self.ntp = NtpServer(self.ports["ntp"]).start()
+        self._parts.callback(self.ntp.stop)
+        say("time", f"NTP on 127.0.0.1:{self.ntp.port}")
+
+    def environment(self) -> dict[str, str]:
+        """What the backend and the dashboard find in their environment."""
+        return {
+            **os.environ,
+            "MQTT_HOST": "localhost",
+            "MQTT_PORT": str(self.ports["broker"]),
+            "MQTT_USER": BACKEND_USER,
+            "MQTT_PASSWORD": self.secrets.passwords[BACKEND_USER],
+            "MQTT_CA": str(self.pki.ca_pem.resolve()),
+            "MONGODB_URI": self.database.uri,
+            "MONGODB_DATABASE": DATABASE,
+            "VIGIE_KEY": self.secrets.master_key.hex(),
+            "SENDGRID_API_KEY": self.secrets.mail_key,
+            "SENDGRID_HOST": self.sendgrid.url,
+            "MAIL_FROM": "vigie@example.org",
+            "MAIL_TO": "you@example.org",
+            "DASHBOARD_URL": self.dashboard_url,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def start_backend(self) -> None:
+        """Returns when it listens to the boards."""
+        began = time.monotonic()
+        lines: list[str] = []
+        self.backend = Child(
+            "backend",
+            [sys.executable, "-m", "cloud", "run"],
+            log=self.log("backend"),
+            append=True,
+            env=self.environment(),
+            cwd=REPOSITORY,
+            on_line=lines.append,
+            on_exit=lambda: self._died("backend"),
+        )
+        self._parts.callback(self.backend.stop)
+        self.backend.wait_until(
+            lambda: any("listening to the boards" in line for line in lines), "it listened", BACKEND_TIMEOUT
+        )
+        say("backend", f"listening, re-scoring, watching ({time.monotonic() - began:.1f} s)")
+
+    def _died(self, name: str) -> None:
+        if not self._stopping and self._on_death:
+            self._on_death(name)
+
+    def _start_dashboard(self) -> None:
+        self.dashboard = Child(
+            "dashboard",
+            [
+                *(sys.executable, "-m", "streamlit", "run", "cloud/dashboard/app.py"),
+                *("--server.headless", "true", "--server.address", "127.0.0.1"),
+                *("--server.port", str(self.ports["dashboard"]), "--server.fileWatcherType", "none"),
+                *("--browser.gatherUsageStats", "false"),
+            ],
+            log=self.log("dashboard"),
+            env=self.environment(),
+            cwd=REPOSITORY,
+            on_exit=lambda: self._died("dashboard"),
+        )
+        self._parts.callback(self.dashboard.stop)
+
+    def _await_dashboard(self, dashboard: Child) -> None:
+        dashboard.wait_until(
+            lambda: answers(self.dashboard_url + "/_stcore/health"), "its page was there", DASHBOARD_TIMEOUT
+        )
+        say("dashboard", f"{self.dashboard_url}", "good")
+
+    def _make_models(self) -> None:
+        """A model for each board that has none, learned from what its sensor gave before."""
+        began = time.monotonic()
+        wanted = [name for name in self.plan.boards if self.reader.model(SITE, name) is None]
+        if not wanted:
+            return
+        say("training", f"a model for each of {', '.join(wanted)}, on its sensor's own history …")
+        running = [self._train(name) for name in wanted]
+        for child in running:
+            child.exited.wait(MODEL_TIMEOUT)
+            if child.exit_code != 0:
+                raise Failed(f"{child.name} did not succeed\n{child.last_words()}")
+        say("training", f"{len(wanted)} models made ({time.monotonic() - began:.0f} s)")
+
+    def _train(self, name: str) -> Child:
+        number = self.plan.boards.index(name)
+        ts, t, h = self.plan.sensor.history(number, self.plan.period_ms / 1000, self.plan.history_s)
+        history = self.plan.folder / "boards" / name / "history.npz"
+        history.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(history, ts=ts, t=t, h=h)
+        child = Child(
+            f"training {name}",
+            [sys.executable, "-m", "tools.first_model", SITE, name, history.resolve()],
+            log=self.log(f"training-{name}"),
+            env=self.environment(),
+            cwd=REPOSITORY,
+        )
+        self._parts.callback(child.stop)
+        return child
+
+    def _start_board(self, name: str) -> None:
+        number = self.plan.boards.index(name)
+        board = VirtualBoard(
+            name,
+            self.plan.folder / "boards" / name,
+            self.log(name),
+            on_line=self._on_board_line,
+            on_event=self._on_board_event,
+        )
+        board.install(self.board_config(name), self.pki.ca_der)
+        self.plan.sensor.put_on(board.flash, number, len(self.plan.boards))
+        bundle = self.bundle(name)
+        if bundle:
+            board.put_model(bundle)
+        self.boards[name] = board
+        self._parts.callback(board.power_off)
+        board.power_on()
+        say(
+            name,
+            f"powered on: {self.plan.sensor.options(number)['kind']} sensor, every {self.plan.period_ms} ms",
+        )
+
+    def bundle(self, name: str) -> bytes | None:
+        """The newest model of a board as it goes onto its flash."""
+        newest = self.reader.model(SITE, name)
+        found = self.reader.database["models"].find_one({"_id": newest["_id"]}) if newest else None
+        return bytes(found["bundle"]) if found else None
+
+    def board_config(self, name: str) -> dict[str, Any]:
+        """config.json of a board. Its key is made from the master key, as `provision` would."""
+        user = f"{SITE}/{name}"
+        return {
+            "v": 1,
+            "site": SITE,
+            "device": name,
+            "key": keys.device_key(self.secrets.master_key, SITE, name).hex(),
+            "wifi": {"ssid": "local", "password": "none-needed"},
+            "broker": {
+                "host": "localhost",
+                "port": self.ports["broker"],
+                "user": user,
+                "password": self.secrets.passwords[user],
+            },
+            "ntp": [f"127.0.0.1:{self.ntp.port}"],
+            "sensor": self.plan.sensor.options(self.plan.boards.index(name)),
+            "period_ms": self.plan.period_ms,
+        }
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: two stacks in one folder would take each other's database for their own."""
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Failed(
+                f"another one runs in {shown(folder)}: end it first (Ctrl-C in its terminal)"
+            ) from error
+        yield
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of `url` gives a 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310  our own address
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def shown(path: Path) -> str:
+    """`path` as a person would type it here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -166,7 +166,7 @@ def seal(packed: Packed) -> bytes:
     present = np.zeros(SIZE, np.uint8)
     present[position] = 1
     words = json.dumps([[bytes(name).ljust(4, b"\0").hex() for name in models], reasons]).encode()
-    header = struct.pack("<IH", period, len(words)) + words + np.packbits(present).tobytes() + first.tobytes()
+    header = struct.pack("<qI", period, len(words)) + words + np.packbits(present).tobytes() + first.tobytes()
     return bytes([FORMAT]) + zlib.compress(header + b"".join(body), 9)
 
 
@@ -176,9 +176,9 @@ def unseal(sealed: bytes) -> Packed:
         raise ValueError(f"a sealed bucket of format {sealed[:1].hex()} is not known here")
     try:
         raw = zlib.decompress(sealed[1:])
-        period, length = struct.unpack_from("<IH", raw)
-        models, reasons = json.loads(raw[6 : 6 + length])
-        at = 6 + length
+        period, length = struct.unpack_from("<qI", raw)
+        models, reasons = json.loads(raw[12 : 12 + length])
+        at = 12 + length
         position = np.flatnonzero(np.unpackbits(np.frombuffer(raw, np.uint8, SIZE // 8, at)))
         at += SIZE // 8
         count = len(position)

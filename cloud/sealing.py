@@ -5,6 +5,7 @@ Both are safe beside any number of ingest workers: a seal replaces only the vers
 
 from __future__ import annotations
 
+import logging
 import struct
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from cloud.contract import TWIN_DIFFERS, TWIN_RAN, runs_of
 from cloud.database import Document
 from cloud.packing import SIZE, Packed
 from device import codes
+
+log = logging.getLogger("sealing")
 
 REST = 600  # s without a new reading after which a bucket is sealed
 AT_ONCE = 200  # buckets a round: what is held in memory
@@ -47,6 +50,7 @@ class Sealer:
     def __init__(self, database: Database[Document], clock: Callable[[], float] = time.time) -> None:
         self.database = database
         self.clock = clock
+        self.unreadable: set[str] = set()
 
     def seal(self, rest: float = REST) -> int:
         """Seal what had no new reading for `rest` seconds; returns how many buckets were sealed."""
@@ -54,11 +58,22 @@ class Sealer:
         sealed = 0
         while True:
             query = {"r": {"$exists": True}, "w": {"$lte": int(self.clock() - rest)}}
-            found = list(buckets.find(query).limit(AT_ONCE))
+            found = list(buckets.find({**query, "_id": {"$nin": sorted(self.unreadable)}}).limit(AT_ONCE))
             if not found:
                 return sealed
-            updates = [UpdateOne({"_id": b["_id"], "v": b["v"]}, sealing(packed_of(b))) for b in found]
-            sealed += buckets.bulk_write(updates, ordered=False).modified_count
+            updates = [self._sealing(bucket) for bucket in found]
+            ready = [update for update in updates if update is not None]
+            if ready:
+                sealed += buckets.bulk_write(ready, ordered=False).modified_count
+
+    def _sealing(self, bucket: Document) -> UpdateOne | None:
+        try:
+            change = sealing(packed_of(bucket))
+        except ValueError as problem:  # damaged in the database: it stays as it is, the others go on
+            self.unreadable.add(bucket["_id"])
+            log.error("bucket %s is not sealed: %s", bucket["_id"], problem)
+            return None
+        return UpdateOne({"_id": bucket["_id"], "v": bucket["v"]}, change)
 
     def expire(self, days: int) -> int:
         """Delete sealed buckets older than `days`; returns how many. Their streams keep a floor."""

@@ -210,7 +210,7 @@ class _Source:
     @staticmethod
     def _is_ours(key: str) -> bool:
         """An environment holds many other things; only names that begin like ours are looked at."""
-        return key.startswith(tuple({name.partition("_")[0] for name in KEYS}))
+        return key.startswith(tuple({name.partition("_")[0] + "_" for name in KEYS}))
 
     def _read_file(self, file: Path) -> None:
         try:

@@ -1,0 +1,161 @@
+"""Reading back: open and sealed buckets, undated readings, gaps, agreement, export and audit. On a real mongod."""
+
+import csv
+import io
+import math
+import time
+
+import pytest
+
+from cloud import __main__ as command
+from cloud import audit, contract, export
+from cloud.packing import SIZE
+from cloud.reader import Reader
+from cloud.sealing import Sealer
+from cloud.store import Quarantined, Store
+from device import codes
+from tests.cloud.conftest import entry
+
+NOW = int(time.time()) - 7200
+
+
+@pytest.fixture
+def store(database):
+    return Store(database)
+
+
+@pytest.fixture
+def reader(database):
+    return Reader(database)
+
+
+@pytest.fixture(params=["open", "sealed"])
+def settle(request, database):
+    """Leave the buckets open, or seal them: every question must have the same answer."""
+    sealer = Sealer(database, clock=lambda: time.time() + 5)
+    return (lambda: sealer.seal(0)) if request.param == "sealed" else (lambda: None)
+
+
+def test_a_span_is_cut_at_its_edges(store, reader, settle):
+    store.write([entry(s, ts=NOW + s) for s in range(0, 2 * SIZE)])
+    settle()
+    found = reader.readings("demo", "C001", start=NOW + 300, end=NOW + 400)
+    assert found.seq.tolist() == list(range(300, 400))
+    assert not found.missing_before.any()
+    assert len(reader.readings("demo", "C001", start=NOW + 9999)) == 0
+    assert len(reader.readings("demo", "C404")) == 0
+
+
+def test_every_column_comes_back(store, reader, settle):
+    store.write([
+        entry(1, t=-512, h=9999, ts=NOW, flags=codes.ZSCORE, cloud=codes.FOREST, score=-7, model="0a0b0c00", boot=3, up=5),
+        entry(2, ts=None, failed="no answer", flags=codes.SENSOR_ERROR, cloud=codes.SENSOR_ERROR, boot=3, up=6),
+    ])  # fmt: skip
+    settle()
+    found = reader.readings("demo", "C001")
+    assert found.t.tolist()[0] == -5.12 and found.h.tolist()[0] == 99.99
+    assert math.isnan(found.t[1]) and math.isnan(found.h[1]) and math.isnan(found.ts[1])
+    assert found.why.tolist() == [None, "no answer"] and found.model.tolist() == ["0a0b0c00", None]
+    assert found.edge_score.tolist()[0] == -7 and math.isnan(found.edge_score[1])
+    assert found.boot.tolist() == [3, 3] and found.up.tolist() == [5, 6]
+    assert found.edge_flags.tolist() == [codes.ZSCORE, codes.SENSOR_ERROR]
+    assert found.cloud_flags.tolist() == [codes.FOREST, codes.SENSOR_ERROR]
+    assert found.edge_abnormal.tolist() == [True, True] and found.cloud_abnormal.tolist() == [True, True]
+    assert found.cloud_score.tolist()[0] == 0.4
+
+
+def test_gaps_show(store, reader, settle):
+    store.write([entry(s, ts=NOW + s) for s in (5, 6, 9, 10, 500)])
+    settle()
+    assert reader.readings("demo", "C001").missing_before.tolist() == [0, 0, 2, 0, 489]
+
+
+def test_undated_readings_stand_between_their_neighbours(store, reader, settle):
+    dated = [entry(s, ts=NOW + s) for s in (0, 1, 2, 6, 7)]
+    store.write([*dated, *(entry(s, ts=None) for s in (3, 4, 5))])
+    settle()
+    assert reader.readings("demo", "C001").seq.tolist() == list(range(8))
+    assert reader.readings("demo", "C001", end=NOW + 3).seq.tolist() == [0, 1, 2, 3, 4, 5]
+    assert reader.readings("demo", "C001", start=NOW + 6).seq.tolist() == [6, 7]
+
+
+def test_a_whole_undated_bucket_stands_there_too(store, reader, settle):
+    store.write([entry(s, ts=NOW + s) for s in (0, 2 * SIZE + 5)])
+    store.write([entry(s, ts=None) for s in range(SIZE, SIZE + 4)])
+    settle()
+    middle = list(range(SIZE, SIZE + 4))
+    assert reader.readings("demo", "C001").seq.tolist() == [0, *middle, 2 * SIZE + 5]
+    assert reader.readings("demo", "C001", end=NOW + 10).seq.tolist() == [0, *middle]
+    assert reader.readings("demo", "C001", start=NOW + 10).seq.tolist() == [2 * SIZE + 5]
+
+
+def test_a_new_install_follows_the_old_one(store, reader, settle):
+    store.write([entry(s, ts=NOW + s, stream="ffffffff") for s in range(3)])
+    store.write([entry(s, ts=NOW + 100 + s, stream="00000000") for s in range(3)])
+    settle()
+    assert reader.readings("demo", "C001").seq.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_agreement_is_counted_exactly(store, reader, settle):
+    z, ran, differs = codes.ZSCORE, contract.TWIN_RAN, contract.TWIN_DIFFERS
+    verdicts = [(z, z), (z, 0), (0, z), (0, 0), (0, ran), (0, ran | differs)]
+    batch = [entry(s, flags=e, cloud=c, model="0a0b0c0d") for s, (e, c) in enumerate(verdicts)]
+    for _ in range(2):  # a repeat counts nothing twice
+        store.write([*batch, entry(400)])
+    settle()
+    without, with_model = reader.agreement("demo", "C001")
+    assert (without.model, without.both_normal) == (None, 1)
+    counts = (with_model.both_abnormal, with_model.edge_only, with_model.cloud_only, with_model.both_normal)
+    assert counts == (1, 1, 1, 3) and (with_model.twin_ran, with_model.twin_differs) == (2, 1)
+
+
+def test_the_summary_counts_the_fleet(store, reader, settle):
+    store.write([entry(1), entry(2), entry(1, device="C002")])
+    settle()
+    summary = reader.summary()
+    assert (summary.devices, summary.readings, summary.open_episodes) == (2, 3, 0)
+    assert reader.devices() == [("demo", "C001"), ("demo", "C002")]
+
+
+def test_an_export_reads_back_as_the_same_values(store, reader, settle, tmp_path):
+    import pyarrow.parquet as pq
+
+    store.write([entry(1, t=2105, ts=NOW), entry(2, ts=None, failed="no answer", flags=256)])
+    settle()
+    file = io.StringIO()
+    assert export.write_csv([reader.readings("demo", "C001")], file) == 2
+    first, second = csv.DictReader(io.StringIO(file.getvalue()))
+    assert (first["device"], first["seq"], first["t"], first["ts"], first["why"]) == ("C001", "1", "21.05", str(NOW), "")
+    assert (second["t"], second["ts"], second["time"], second["why"]) == ("", "", "", "no answer")
+    assert export.write_parquet([reader.readings("demo", "C001")], tmp_path / "x.parquet") == 2
+    table = pq.read_table(tmp_path / "x.parquet").to_pylist()
+    assert table[0]["t"] == 21.05 and table[0]["time"].timestamp() == NOW and table[1]["t"] is None
+
+
+def test_the_audit_finds_every_missing_seq(store, reader, settle, database):
+    store.write([entry(s) for s in (0, 1, 2, 6, 400)])
+    store.quarantine([Quarantined("demo", "C001", "9f3a1c07", 3, "bad", "{}")])
+    known = {"v": 1, "stream": "9f3a1c07", "boot": 7, "state": "online"}
+    store.state("demo", "C001", contract.State(**known, dropped=[(4, 4), (6, 399)]))
+    settle()
+    (found,) = audit.audit(reader, "C001")
+    assert (found.stored, found.dropped, found.quarantined) == (5, [(4, 4), (7, 399)], [(3, 3)])
+    assert found.missing == [(5, 5)] and not found.complete
+    assert "1 MISSING (5)" in audit.line(found)
+
+
+def test_the_commands_exit_as_they_must(store, monkeypatch, mongod, database, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MONGODB_URI", mongod.uri)
+    monkeypatch.setenv("MONGODB_DATABASE", database.name)
+    store.write([entry(s, ts=NOW + s) for s in (0, 1)])
+    assert command.main(["audit"]) == 0
+    assert "none missing" in capsys.readouterr().out
+    assert command.main(["export", "--device", "demo/C001", "--start", str(NOW + 1)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert command.main(["export", "--device", "C404"]) == 1
+    store.write([entry(3)])
+    assert command.main(["audit", "C001"]) == 1
+    monkeypatch.setenv("MONGODB_URI", "")
+    assert command.main(["audit"]) == 2
+    assert "MONGODB_URI is missing" in capsys.readouterr().err

@@ -145,7 +145,13 @@ class Node:
     # Network
 
     def _talk(self, ms):
-        ready = self.link.step(ms)
+        try:
+            ready = self.link.step(ms)
+        except Exception as error:  # a mistake in there must not end the sampling
+            self._count("link exceptions")
+            log.error("link", "%s: %s" % (type(error).__name__, error))
+            ready = False
+            self.clock.sleep(ms)
         self.clock.tick()
         up = self.clock.uptime()
         sec = self.ntp.step()

@@ -1,10 +1,9 @@
 """`python -m tools.prove`: the board's forest is exact, over a million readings of random forests.
 
-For each forest the same readings go through the bundle as a board loads it (under MicroPython, its native
-walker; one in ten by the plain one), the readable Python, an integer walk that shares no code with them,
-the replay's numpy walk, and the cloud's twin after a trip through storage. All sums must be equal and all verdicts
-too; scikit-learn's float `predict`, with `offset_` at the bundle's threshold, may differ only inside the
-rounding band.
+The same readings go through the bundle as a board loads it (under MicroPython, its native walker; one in ten
+by the plain one), readable Python, an integer walk that shares no code with them, the replay's numpy walk
+and the cloud's twin after a trip through storage. All sums must be equal and all verdicts too; scikit-learn's
+float `predict`, with `offset_` at the bundle's threshold, may differ only inside the rounding band.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ _INTEGER_C = np.rint(_average_path_length(np.arange(1, 1 << 14)) * SCALE)
 
 def path_lengths(tree: Tree) -> NDArray[np.float64]:
     """`depth + c(n)` of every node (float64[node_count]), as score_samples adds it up at the leaves."""
-    depth = tree.compute_node_depths() - 1.0  # scikit-learn counts the root as 1
-    lengths: NDArray[np.float64] = depth + _average_path_length(tree.n_node_samples)
+    root_is_one = tree.compute_node_depths()
+    lengths: NDArray[np.float64] = root_is_one + _average_path_length(tree.n_node_samples) - 1.0
     return lengths
 
 

@@ -139,13 +139,18 @@ class _Values(msgspec.Struct):
     why: Why | None
 
 
-class State(msgspec.Struct):
-    """A board's `state` (retained; its last will too). Keys that are not named here are left out."""
+class _Core(msgspec.Struct):
+    """What a `state` must say rightly to be of use."""
 
     v: int
     stream: Stream
     boot: Seconds
     state: Annotated[str, Meta(pattern=r"\A(online|offline)\Z")]
+
+
+class State(_Core):
+    """A board's `state` (retained; its last will too). Keys that are not named here are left out."""
+
     version: Annotated[str, Meta(max_length=64)] | None = None
     model: Model | None = None
     features: int | None = None
@@ -168,6 +173,7 @@ class Ack(msgspec.Struct):
 _up = msgspec.json.Decoder(Up)
 _loose = msgspec.json.Decoder(_Loose)
 _state = msgspec.json.Decoder(State)
+_core = msgspec.json.Decoder(_Core)
 _encode = msgspec.json.Encoder().encode
 
 _COLUMNS = ("ts", "up", "x", "flags", "score", "why")
@@ -219,12 +225,19 @@ def decode_up(site: str, device: str, payload: bytes, now: float) -> Message:
 
 
 def decode_state(payload: bytes) -> State:
-    """A `state` message. Raises Refused."""
+    """A `state` message. Raises Refused.
+
+    Should what is beside the core be wrong, the core stands alone: whether a board is online is worth that.
+    """
     _check_size(payload)
     try:
         state = _state.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise Refused(_short(problem)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            core = _core.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+            raise Refused(_short(problem)) from None
+        state = State(core.v, core.stream, core.boot, core.state)
     if state.v != VERSION:
         raise Refused(f"version {state.v} of the contract is not known here")
     if any(first > last for first, last in state.dropped):

@@ -28,7 +28,7 @@ log = logging.getLogger("rescore")
 SENSOR_ERROR: int = codes.SENSOR_ERROR
 
 Matrix = npt.NDArray[np.int16]  # [n, 8], the features in the order of the contract
-Z_LIMIT = 8  # the board's own default; |z| > 3 would fire ten times a day
+SQUARED_Z = 64  # the board's own default without a model; |z| > 3 would fire ten times a day
 Z_FLOOR = np.array(
     [5, 20], np.int64
 )  # least std60 of t and h, hundredths: quieter windows count as this noisy
@@ -88,7 +88,7 @@ class Rescorer:
         ready = [k for k, reading in enumerate(readings) if _judgeable(reading)]
         if ready:
             x = np.array([readings[k].x for k in ready], np.int16)
-            flags[ready] |= np.where(z_abnormal(x), codes.ZSCORE, 0)
+            squared = np.full(len(ready), SQUARED_Z, np.int64)
             groups: dict[str, list[int]] = defaultdict(list)
             for row, k in enumerate(ready):
                 if (model_id := readings[k].model) is not None:
@@ -99,6 +99,8 @@ class Rescorer:
                     places = [ready[row] for row in rows]
                     found, scores[places] = _opinion(model, x[rows], [readings[k] for k in places])
                     flags[places] |= found
+                    squared[rows] = int(model.envelope.get("zscore", SQUARED_Z))
+            flags[ready] |= np.where(z_abnormal(x, squared), codes.ZSCORE, 0)
         return [
             Verdict(int(flag), None if np.isnan(score) else float(score))
             for flag, score in zip(flags, scores, strict=True)
@@ -112,11 +114,11 @@ class Rescorer:
             return None
 
 
-def z_abnormal(x: Matrix) -> npt.NDArray[np.bool_]:
-    """|value - mean60| > Z_LIMIT * max(std60, floor) for temperature or humidity, from the features alone."""
+def z_abnormal(x: Matrix, squared: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """(value - mean60)^2 > squared * max(std60, floor)^2 for temperature or humidity. `squared`: int64[n]."""
     wide = x.astype(np.int64)
-    limit = Z_LIMIT * np.maximum(wide[:, 6:8], Z_FLOOR)
-    return np.asarray((np.abs(wide[:, 4:6]) > limit).any(axis=1))
+    limit = squared[:, None] * np.maximum(wide[:, 6:8], Z_FLOOR) ** 2
+    return np.asarray((wide[:, 4:6] ** 2 > limit).any(axis=1))
 
 
 def envelope_abnormal(model: CloudModel, x: Matrix) -> npt.NDArray[np.bool_]:

@@ -171,7 +171,12 @@ def test_a_state_keeps_what_the_contract_names():
     assert state.dropped == [(1, 4)] and state.counts == {"acks bad": 2} and state.version is None
 
 
-@pytest.mark.parametrize("bad", ['"state":"gone"', '"state":"online","dropped":[[4,1]]', '"state":"online","counts":{"$a":1}'])
+def test_a_state_with_a_strange_detail_still_says_whether_the_board_is_online():
+    state = contract.decode_state(b'{"v":1,"stream":"9f3a1c07","boot":7,"state":"online","counts":{"$a":1}}')
+    assert state.state == "online" and state.counts == {}
+
+
+@pytest.mark.parametrize("bad", ['"state":"gone"', '"state":"online","dropped":[[4,1]]', '"state":7'])
 def test_a_state_that_is_wrong_is_refused(bad):
     with pytest.raises(Refused):
         contract.decode_state(b'{"v":1,"stream":"9f3a1c07","boot":7,' + bad.encode() + b"}")

@@ -1,0 +1,200 @@
+"""One worker without the network: what is acknowledged when, and that nothing in a message can stop it."""
+
+import json
+import random
+import threading
+
+import pytest
+from pymongo.errors import AutoReconnect, PyMongoError
+
+from cloud import keys
+from cloud.ingest import BATCH, Inbox, Ingest, Received
+from cloud.reader import Reader
+from cloud.rescore import Models, Rescorer
+from cloud.seen import Seen
+from cloud.store import Store
+from tests.cloud.conftest import MASTER, entry, up
+
+
+class Wire:
+    """The broker's side: messages in, PUBACKs and acks out."""
+
+    def __init__(self, database):
+        self.inbox = Inbox()
+        self.pubacks, self.acks = [], []
+        self.store = Store(database)
+        self.ingest = Ingest(self.inbox, self.store, Rescorer(Models(database, MASTER)), MASTER, self.publish)
+
+    def publish(self, topic, payload):
+        self.acks.append((topic, json.loads(payload)))
+
+    def message(self, payload, topic="vigie/1/demo/C001/up"):
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        return Received(topic, body, lambda: self.pubacks.append(body))
+
+    def acked(self, device="C001", stream="9f3a1c07"):
+        runs = [
+            run for topic, ack in self.acks for run in ack["runs"]
+            if topic == f"vigie/1/demo/{device}/ack" and ack["stream"] == stream
+        ]  # fmt: skip
+        return {seq for first, last in runs for seq in range(first, last + 1)}
+
+
+@pytest.fixture
+def wire(database):
+    return Wire(database)
+
+
+def test_an_ack_names_exactly_the_seqs_that_came(wire):
+    wire.ingest.handle([wire.message(up([1, 2, 9])), wire.message(up([3, 5])), wire.message(up([2, 9]))])
+    ((topic, ack),) = wire.acks
+    assert topic == "vigie/1/demo/C001/ack"
+    assert ack["runs"] == [[1, 3], [5, 5], [9, 9]]
+    key = keys.device_key(MASTER, "demo", "C001")
+    assert ack["mac"] == keys.ack_mac(key, "9f3a1c07", [(1, 3), (5, 5), (9, 9)])
+
+
+def test_repeats_and_conflicts_are_acknowledged_too(wire, database):
+    wire.ingest.handle([wire.message(up([1, 2]))])
+    wire.acks.clear()
+    different = up([1], x=[[9, 9, 0, 0, 0, 0, 5, 20]])
+    wire.ingest.handle([wire.message(up([1, 2])), wire.message(different)])
+    assert wire.acked() == {1, 2}
+    assert (wire.ingest.totals.repeats, wire.ingest.totals.conflicts) == (2, 1)
+    assert database["quarantine"].count_documents({}) == 1
+
+
+def test_a_refused_message_is_put_aside_but_its_seqs_are_not_acknowledged(wire, database):
+    bad = {**up([1, 2]), "v": 9}
+    wire.ingest.handle([wire.message(bad), wire.message(up([3]))])
+    assert wire.acked() == {3} and len(wire.pubacks) == 2
+    assert database["quarantine"].count_documents({"seq": None}) == 1
+
+
+def test_a_message_for_another_device_stays_with_the_topic(wire, database):
+    wire.ingest.handle([wire.message(up([1]), "vigie/1/demo/C002/up")])
+    assert wire.acked("C002") == {1} and wire.acked("C001") == set()
+    assert len(Reader(database).readings("demo", "C001")) == 0
+
+
+def test_dropped_runs_are_kept_and_then_acknowledged(wire, database):
+    state = {"v": 1, "stream": "9f3a1c07", "boot": 7, "state": "online", "dropped": [[4, 9], [2, 4]]}
+    wire.ingest.handle([wire.message(state, "vigie/1/demo/C001/state")])
+    assert Reader(database).streams("demo", "C001")["9f3a1c07"]["dropped"] == [[2, 9]]
+    assert wire.acked() == set(range(2, 10))
+
+
+def test_nothing_is_acknowledged_before_the_write_succeeds(wire, monkeypatch):
+    write = wire.store.write
+    failures = [AutoReconnect("gone"), AutoReconnect("gone")]
+    seen = []
+
+    def failing(entries):
+        seen.append((len(wire.acks), len(wire.pubacks)))
+        if failures:
+            raise failures.pop()
+        return write(entries)
+
+    monkeypatch.setattr(wire.store, "write", failing)
+    monkeypatch.setattr("cloud.ingest.FIRST_PAUSE", 0.01)
+    wire.ingest.settle([wire.message(up([1, 2]))], threading.Event())
+    assert seen == [(0, 0)] * 3 and wire.acked() == {1, 2} and len(wire.pubacks) == 1
+
+
+def test_a_stop_while_the_database_is_away_acknowledges_nothing(wire, monkeypatch):
+    stop = threading.Event()
+
+    def away(entries):
+        stop.set()
+        raise AutoReconnect("gone")
+
+    monkeypatch.setattr(wire.store, "write", away)
+    wire.ingest.settle([wire.message(up([1]))], stop)
+    assert wire.acks == [] and wire.pubacks == []
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("a bug"), PyMongoError("this document, never")])
+def test_one_poisonous_message_does_not_hold_up_the_others(wire, database, monkeypatch, problem):
+    write = wire.store.write
+
+    def choking(entries):
+        if any(each.reading.seq == 666 for each in entries):
+            raise problem
+        return write(entries)
+
+    monkeypatch.setattr(wire.store, "write", choking)
+    monkeypatch.setattr("cloud.ingest.FIRST_PAUSE", 0.01)
+    batch = [wire.message(up([seq])) for seq in (1, 666, 2)]
+    wire.ingest.settle(batch, threading.Event())
+    assert wire.acked() == {1, 2} and len(wire.pubacks) == 3
+    assert "not stored" in database["quarantine"].find_one({"seq": None})["reason"]
+
+
+def test_a_full_inbox_lets_go_without_a_puback_and_asks_again(wire):
+    wire.ingest.inbox = small = Inbox(messages=3)
+    assert [small.put(wire.message(up([seq]))) for seq in range(5)] == [True] * 3 + [False] * 2
+    stop, asked = threading.Event(), []
+
+    def ask_again():
+        asked.append(len(wire.pubacks))
+        stop.set()
+
+    wire.ingest.run(stop, ask_again)
+    assert asked == [3] and small.let_go == 2
+
+
+def test_the_inbox_is_bounded_in_bytes():
+    inbox = Inbox(size=1000)
+    big = Received("x", b"x" * 600, lambda: None)
+    assert inbox.put(big) and not inbox.put(big)
+    assert inbox.take(0.01) == [big]
+    assert inbox.put(big)
+
+
+def test_a_batch_has_at_most_forty_messages():
+    inbox = Inbox()
+    for _ in range(100):
+        inbox.put(Received("x", b"", lambda: None))
+    assert [len(inbox.take(0.01)) for _ in range(3)] == [BATCH, BATCH, 100 - 2 * BATCH]
+
+
+def test_the_window_of_what_was_seen_is_bounded_and_knows_values():
+    seen = Seen(size=10)
+    one, other = entry(1, t=1).reading, entry(1, t=2).reading
+    seen.add(("a", "b", "c", 1), one)
+    assert seen.stored(("a", "b", "c", 1), one) and not seen.stored(("a", "b", "c", 1), other)
+    for seq in range(100, 130):
+        seen.add(("a", "b", "c", seq), one)
+    assert not seen.stored(("a", "b", "c", 1), one) and seen.stored(("a", "b", "c", 129), one)
+    assert len(seen._new) + len(seen._old) <= 20
+
+
+def test_fuzzed_messages_are_stored_or_put_aside_and_never_stop_it(wire, database):
+    chance = random.Random(7)
+    odd = [None, True, -1, 2**40, 10**30, 1.5, "", "x" * 500, [], {}, [[]], "\0$a.b", [1] * 8]
+    batch = []
+    for k in range(1500):
+        message = up(range(3 * k, 3 * k + 3), stream=f"{chance.randrange(4):08x}")
+        for _ in range(chance.randrange(4)):
+            name = chance.choice(list(message))
+            if isinstance(message[name], list) and message[name] and chance.random() < 0.7:
+                message[name][chance.randrange(len(message[name]))] = chance.choice(odd)
+            else:
+                message[name] = chance.choice(odd)
+        body = json.dumps(message).encode()
+        if chance.random() < 0.2:
+            place = chance.randrange(len(body))
+            body = body[:place] + bytes([chance.randrange(256)]) + body[place + chance.randrange(3) :]
+        topic = chance.choice(["vigie/1/demo/C001/up"] * 8 + ["vigie/1/demo/C001/state", "vigie/1/é/C001/up"])
+        batch.append(wire.message(body, topic))
+    for first in range(0, len(batch), BATCH):
+        wire.ingest.settle(batch[first : first + BATCH], threading.Event())
+    totals = wire.ingest.totals
+    assert len(wire.pubacks) == 1500 and totals.messages == 1500
+    assert totals.retries == 0 and totals.refused and totals.unfit and totals.readings
+    assert not database["quarantine"].count_documents({"reason": {"$regex": "^not stored"}})
+    reader = Reader(database)
+    stored = {(stream, seq) for stream, seqs in reader.stored("demo", "C001") for seq in seqs.tolist()}
+    aside = {(s, seq) for s, d in reader.streams("demo", "C001").items() for seq in d.get("quarantined", [])}
+    for stream in {ack["stream"] for _, ack in wire.acks}:
+        assert {(stream, seq) for seq in wire.acked(stream=stream)} <= stored | aside

@@ -1,0 +1,129 @@
+"""The watch: each event counts once, however often it is killed; of two watches one works. On a real mongod."""
+
+import time
+
+import pytest
+from pymongo.errors import PyMongoError
+
+from cloud.lease import Lease, Lost
+from cloud.reader import Reader
+from cloud.store import Store
+from cloud.watch import Watch
+from device import codes
+from tests.cloud.conftest import entry
+
+
+def watching(database):
+    watch = Watch(database, ("a@example.org",), None)
+    assert watch.lease.hold()
+    return watch
+
+
+@pytest.fixture
+def store(database):
+    return Store(database)
+
+
+@pytest.fixture
+def reader(database):
+    return Reader(database)
+
+
+def live(seq, **more):
+    return entry(seq, ts=int(time.time()) - 100 + seq, **more)
+
+
+def test_an_episode_is_written_with_its_alert_and_ends(store, reader, database):
+    watch = watching(database)
+    store.write([live(seq, flags=codes.ZSCORE, t=2900 + seq) for seq in range(5)])
+    assert watch.step() == (False, 1)
+    (episode,) = reader.episodes(open_only=True)
+    assert (episode.abnormal, episode.t_min, episode.t_max, episode.alert) == (5, 29.0, 29.04, "pending")
+    store.write([live(seq) for seq in range(5, 40)])
+    watch.step()
+    watch.step()
+    (episode,) = reader.episodes("demo", "C001")
+    assert episode.closed is not None and reader.episodes(open_only=True) == []
+    assert database["alerts"].count_documents({}) == 1
+    assert database["events"].count_documents({"taken": False}) == 0
+
+
+def test_a_watch_killed_before_its_commit_counts_nothing_twice(store, reader, database):
+    store.write([live(seq, flags=codes.ZSCORE) for seq in range(5)])
+    watch = watching(database)
+    commit = watch._commit
+
+    def die(*arguments):
+        commit(*arguments)
+        raise PyMongoError("killed")
+
+    watch._commit = die
+    for _ in range(3):
+        with pytest.raises(PyMongoError, match="killed"):
+            watch.step()
+    watch._commit = commit
+    assert watch.step() == (False, 1)
+    assert reader.episodes()[0].abnormal == 5 and database["alerts"].count_documents({}) == 1
+
+
+def test_a_new_watch_goes_on_where_the_old_one_stopped(store, reader, database):
+    store.write([live(seq, flags=codes.ZSCORE) for seq in range(2)])
+    first = watching(database)
+    assert first.step() == (False, 0)
+    first.lease.release()
+    store.write([live(2, flags=codes.ZSCORE)])
+    assert watching(database).step() == (False, 1)
+    assert reader.episodes()[0].abnormal == 3
+
+
+def test_ten_thousand_abnormal_readings_make_one_alert(store, reader, database):
+    watch = watching(database)
+    alerts = 0
+    for first in range(0, 10_000, 500):
+        store.write([entry(s, ts=int(time.time()), flags=codes.ZSCORE) for s in range(first, first + 500)])
+        while True:
+            more, made = watch.step()
+            alerts += made
+            if not more:
+                break
+    assert alerts == 1
+    (episode,) = reader.episodes()
+    assert episode.abnormal == 10_000
+
+
+def test_a_message_that_ends_normal_does_not_close_what_it_opened(store, reader, database):
+    watch = watching(database)
+    store.write([live(seq, flags=codes.ZSCORE if seq < 8 else 0) for seq in range(38)])
+    assert watch.step() == (False, 1)
+    assert reader.episodes(open_only=True)[0].abnormal == 8
+    watch.step()
+    assert reader.episodes(open_only=True) == []
+
+
+def test_undated_readings_count_from_when_they_came(store, reader, database):
+    watch = watching(database)
+    store.write([entry(seq, ts=None, flags=codes.ZSCORE) for seq in range(5)])
+    assert watch.step() == (False, 1)
+    assert abs(reader.episodes()[0].opened - time.time()) < 10
+
+
+def test_one_of_two_watches_holds_the_lease(database):
+    first, second = Lease(database, "watch"), Lease(database, "watch")
+    assert first.hold() and first.fence == 1
+    assert not second.hold() and first.hold() and first.fence == 1
+    first.release()
+    assert second.hold() and second.fence == 2
+    assert not first.hold()
+
+
+def test_a_watch_that_slept_through_its_lease_writes_nothing(store, reader, database):
+    sleeper = watching(database)
+    database["lease"].update_one({"_id": "watch"}, {"$unset": {"until": ""}})  # it ran out
+    other = watching(database)
+    assert other.lease.fence == 2
+    store.write([live(seq, flags=codes.ZSCORE) for seq in range(5)])
+    with pytest.raises(Lost):
+        sleeper.step()
+    assert reader.episodes() == [] and database["alerts"].count_documents({}) == 0
+    assert other.step() == (False, 1)
+    assert reader.summary().backend_seen == pytest.approx(time.time(), abs=5)

@@ -62,7 +62,7 @@ def in_order(stored: Readings) -> list[int]:
     """Positions by seq, one stream after the other as they began: a seq never lies, a clock may."""
     streams = list(dict.fromkeys(stored.stream.tolist()))
     rank = [streams.index(name) for name in stored.stream.tolist()]
-    return [int(i) for i in np.lexsort((stored.seq, rank))]
+    return [int(i) for i in np.lexsort((stored.seq, np.array(rank, np.int64)))]
 
 
 def values(stored: Readings) -> list[Value]:

@@ -4,19 +4,27 @@ import json
 from dataclasses import replace
 
 from tools import prove
+from tools.proofs import Outcome, forest
 
 
 def test_the_boards_forest_is_exact():
-    proof = prove.exactness(readings=30_000, forests=18, seed=1)
+    proof = forest.exactness(readings=30_000, forests=18, seed=1)
     assert proof.readings == 30_000
     assert proof.holds, proof
     assert proof.band > 0
+    assert "| float predict, outside the rounding band |" in forest.table(proof)
     assert not replace(proof, board=1).holds
     assert not replace(proof, outside=1).holds
 
 
-def test_the_proof_prints_its_table_and_json(capsys):
-    assert prove.main(["--readings", "600", "--forests", "6"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("| float predict, outside the rounding band |") for line in lines)
-    assert json.loads(lines[-1])["holds"] is True
+def test_proofs_become_a_page_and_a_line_of_json(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(prove, "PAGE", tmp_path / "proofs.md")
+    outcomes = {"good": Outcome("| a table |", {"n": 3}, True), "bad": Outcome("| none |", {"n": 4}, False)}
+    monkeypatch.setattr(
+        prove, "PROOFS", {title: lambda _, o=outcome: o for title, outcome in outcomes.items()}
+    )
+    assert prove.main() == 1
+    page = (tmp_path / "proofs.md").read_text()
+    assert "## good\n\n| a table |\n\nHolds.\n" in page
+    assert "**Does not hold.**" in page
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["good"] == {"n": 3, "holds": True}

@@ -1,0 +1,62 @@
+# Vigie. `make` lists the targets. Each installs into .venv what it needs, once, and nothing more.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+.DEFAULT_GOAL := help
+
+# What installs a set of extras again: the list of packages, or their pins.
+PINS := pyproject.toml constraints.txt
+INSTALL = $(PY) -m pip install --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo smoke test lint prove bench-edge bench-detect train lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/local ## all of Vigie on this machine: three boards, one fails, an e-mail, a dashboard; SENSOR=replay:FILE.csv
+	@$(PY) -m tools demo
+
+smoke: $(VENV)/local ## the demo for 90 s, then every reading is accounted for; its last line is JSON
+	@$(PY) -m tools smoke
+
+test: lint ## the whole test suite: CPython, MicroPython, real broker and database
+	@$(PY) -m pytest
+
+lint: $(VENV)/local ## ruff and mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check --quiet .
+	@$(PY) -m mypy
+
+prove: $(VENV)/local ## the heavy proofs at full size; writes their tables into docs/
+	@$(PY) -m tools.prove
+
+bench-edge: $(VENV)/local ## size and speed of the forest's forms under MicroPython
+	@$(PY) -m tools.bench_edge
+
+bench-detect: $(VENV)/local ## what the detectors find, and how often they cry wolf
+	@$(PY) -m tools.bench_detect
+
+train: $(VENV)/local ## train a board's model on its own history: ARGS="--device C001"
+	@$(PY) -m cloud train $(ARGS)
+
+lock: $(VENV)/local ## pin what is installed now into constraints.txt
+	@$(PY) -m tools.lock
+
+clean: ## delete what the targets made: var/ and .venv
+	rm -rf var $(VENV)
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit("Vigie needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+# Everything for one laptop, tests included.
+$(VENV)/local: $(PINS) | $(PY)
+	$(INSTALL) -e '.[cloud,local,dev]'
+	$(PY) -m tools.virtual_board.umqtt
+	@touch $@
+
+# Only what speaks to a board over USB: no scikit-learn, no database, no Streamlit.
+$(VENV)/tools: $(PINS) | $(PY)
+	$(INSTALL) -e '.[tools]'
+	@touch $@

@@ -1,0 +1,29 @@
+"""On a laptop a test may skip for want of a part (mosquitto, Java, …); where VIGIE_SKIPS_FAIL is set, none may.
+
+A skip whose reason begins with "data:" is for want of recordings that are not ours to keep: it counts only
+where their folder is there.
+"""
+
+import os
+from pathlib import Path
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_terminal_summary(terminalreporter):
+    for reason in forbidden(terminalreporter):
+        terminalreporter.write_line(f"skipped, and must not be here: {reason}", red=True)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and exitstatus == 0 and forbidden(reporter):
+        session.exitstatus = 1
+
+
+def forbidden(reporter):
+    """Reasons of the skips that this machine does not excuse."""
+    if not os.environ.get("VIGIE_SKIPS_FAIL"):
+        return []
+    reasons = [f"{report.nodeid}: {report.longrepr[2]}" for report in reporter.stats.get("skipped", [])]
+    return [reason for reason in reasons if DATA.is_dir() or "data:" not in reason]

@@ -1,0 +1,52 @@
+"""The house rules that no linter knows."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools import lock
+
+ROOT = Path(__file__).parents[2]
+
+
+def tracked():
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("not a git clone")
+    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_every_target_of_the_makefile_has_one_line_in_its_help():
+    text = (ROOT / "Makefile").read_text()
+    phony = set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split())
+    told = re.findall(r"^([a-z-]+):.*## \S", text, re.MULTILINE)
+    assert sorted(told) == sorted(phony)
+    listing = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert [line.split()[1] for line in listing.splitlines()] == told
+
+
+def test_every_package_that_an_extra_names_is_pinned_and_explained():
+    extras = re.findall(r'^  "([A-Za-z0-9_.-]+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    pinned = set(re.findall(r"^(\S+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    told = (ROOT / "docs" / "dependencies.md").read_text()
+    assert extras
+    assert {lock.normal(name) for name in extras} <= pinned
+    assert [name for name in extras if f"`{name}`" not in told] == []
+
+
+def test_lock_files_name_no_host():
+    assert not re.search(r"https?:|index-url|find-links", (ROOT / "constraints.txt").read_text())
+
+
+def test_no_large_file_is_kept():
+    assert [path.name for path in tracked() if path.stat().st_size > 1_000_000] == []
+
+
+def test_the_lock_keeps_what_only_other_platforms_install():
+    before = "fiftyone-db==1\nold==2\nnumpy==1\n"
+    assert lock.merged(before, {"numpy": "2", "vigie": "0", "pip": "1"}).splitlines()[1:] == [
+        "fiftyone-db==1",
+        "numpy==2",
+    ]

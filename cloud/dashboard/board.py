@@ -35,7 +35,9 @@ def link(site: str, device: str, label: str, episode: Episode | None = None) -> 
         end = episode.closed or episode.last
         margin = max(MARGIN, (end - episode.opened) / 2)
         address |= {"from": str(int(episode.opened - margin)), "to": str(int(end + margin))}
-    st.page_link(page(), label=label, icon="", query_params=address)
+    st.page_link(
+        page(), label=label, icon=":material/arrow_forward:", icon_position="right", query_params=address
+    )
 
 
 def show() -> None:

@@ -10,16 +10,19 @@ puts new rows into the chart that is there: no flicker, and the zoom stays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 
-from cloud.dashboard.curve import BOARD, CLOUD, NO_READING, Curve, Table
+from cloud.dashboard.curve import BOARD, CLOUD, FAILED, Curve, Floats, Table
 
 Spec = dict[str, Any]
 Tables = dict[str, Table]
+X = Callable[[str], alt.X]  # a field on the time axis
 Drawn = Any  # an Altair chart; its methods' types are too loose to keep
 
 
@@ -49,7 +52,8 @@ _TIME = (
 
 def history(curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
     """Temperature, humidity and score on one time axis; below, the verdicts' lanes, where one zooms."""
-    brush = alt.selection_interval(name="zoom", encodings=["x"], mark=alt.BrushConfig(fillOpacity=0.15))
+    outline = alt.BrushConfig(fill=palette.text, fillOpacity=0.06, stroke=palette.text, strokeOpacity=0.7)
+    brush = alt.selection_interval(name="zoom", encodings=["x"], mark=outline)
     panels = [_panel(quantity, palette, brush) for quantity in ("t", "h", "score")]
     chart = alt.vconcat(*panels, _lanes(palette, brush), spacing=12).configure_view(stroke=None)
     tables = {
@@ -66,14 +70,15 @@ def history(curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
 def spark(curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
     """The last hour's temperature without axes, for a card."""
     none = alt.Axis(labels=False, ticks=False, domain=False, grid=False, minExtent=0)
+    x = _time(none)
     y = alt.Y("t:Q", title=None, axis=none, scale=alt.Scale(zero=False, nice=False, padding=6))
     chart = (
         alt.layer(
-            _ground("gaps", palette.quiet, none),
-            _ground("episodes", palette.episode, none),
-            _axis_ends(none),
-            _line(palette, none, y),
-            *_marks(y, none, palette, size=36),
+            _ground("gaps", palette.quiet, x),
+            _ground("episodes", palette.episode, x),
+            _axis_ends(x).encode(y=y),
+            _line(palette, x, y),
+            *_marks(y, x, palette, size=36),
         )
         .properties(height=72, padding={"left": 2, "right": 2, "top": 2, "bottom": 2})
         .configure_view(stroke=None)
@@ -83,9 +88,16 @@ def spark(curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
         "marks": curve.marks,
         "gaps": curve.gaps,
         "episodes": curve.episodes,
-        "window": curve.window,
+        "window": curve.window | {"t": _around(curve.line["t"])},
     }
     return chart.to_dict(), tables
+
+
+def _around(values: Floats) -> Floats:
+    """Half a degree to both sides of the middle: so a calm room looks calm."""
+    known = values[~np.isnan(values)]
+    middle = float(known.min() + known.max()) / 2 if len(known) else 0.0
+    return np.array([middle - 0.5, middle + 0.5])
 
 
 def frames(tables: Tables) -> dict[str, pd.DataFrame]:
@@ -99,7 +111,7 @@ def _base(name: str) -> Drawn:
 
 def _panel(quantity: str, palette: Palette, brush: alt.Parameter) -> Drawn:
     score = quantity == "score"
-    axis = _time_axis(palette, labels=score)
+    x = _time(_time_axis(palette, labels=score), domain=brush)
     y = alt.Y(
         f"{quantity}:Q",
         title=None,
@@ -107,30 +119,30 @@ def _panel(quantity: str, palette: Palette, brush: alt.Parameter) -> Drawn:
         axis=_value_axis(palette, 2 if score else 4),
     )
     shown = [
-        _line(palette, axis, y),
-        *_marks(y, axis, palette, size=52),
-        _pointer(y, axis, quantity, palette),
+        _line(palette, x, y),
+        *_marks(y, x, palette, size=52),
+        _pointer(y, x, quantity, palette),
     ]
     return alt.layer(
-        _ground("gaps", palette.quiet, axis),
-        _ground("episodes", palette.episode, axis),
-        _axis_ends(axis, domain=brush),
+        _ground("gaps", palette.quiet, x),
+        _ground("episodes", palette.episode, x),
+        _axis_ends(x),
         *[layer.transform_filter(brush) for layer in shown],
     ).properties(height=HEIGHTS[quantity], title=_title(TITLES[quantity], palette))
 
 
-def _line(palette: Palette, axis: alt.Axis, y: alt.Y) -> Drawn:
+def _line(palette: Palette, x: X, y: alt.Y) -> Drawn:
     dots = alt.StrokeDash(
         "undated:N", legend=None, scale=alt.Scale(domain=[False, True], range=[[1, 0], [2, 3]])
     )
     return (
         _base("line")
         .mark_line(color=palette.line, strokeWidth=1.6, clip=True)
-        .encode(x=_x("at", axis), y=y, detail="segment:N", strokeDash=dots)
+        .encode(x=x("at"), y=y, detail="segment:N", strokeDash=dots)
     )
 
 
-def _marks(y: alt.Y, axis: alt.Axis, palette: Palette, size: int) -> list[Drawn]:
+def _marks(y: alt.Y, x: X, palette: Palette, size: int) -> list[Drawn]:
     """A ring for the cloud, drawn larger so that the board's triangle stands inside it."""
     tooltip = [
         _when("at", "Time"),
@@ -151,12 +163,12 @@ def _marks(y: alt.Y, axis: alt.Axis, palette: Palette, size: int) -> list[Drawn]
         shape="triangle-up", size=size, color=palette.board, filled=True, opacity=1, clip=True
     )
     return [
-        mark.transform_filter(alt.datum.who == who).encode(x=_x("at", axis), y=y, tooltip=tooltip)
+        mark.transform_filter(alt.datum.who == who).encode(x=x("at"), y=y, tooltip=tooltip)
         for mark, who in ((rings, CLOUD), (triangles, BOARD))
     ]
 
 
-def _pointer(y: alt.Y, axis: alt.Axis, quantity: str, palette: Palette) -> Drawn:
+def _pointer(y: alt.Y, x: X, quantity: str, palette: Palette) -> Drawn:
     """The reading nearest to the pointer, so that one need not hit a line."""
     nearest = alt.selection_point(
         name=f"near_{quantity}",
@@ -170,7 +182,7 @@ def _pointer(y: alt.Y, axis: alt.Axis, quantity: str, palette: Palette) -> Drawn
         _base("line")
         .mark_point(size=50, filled=True, color=palette.line, clip=True)
         .encode(
-            x=_x("at", axis),
+            x=x("at"),
             y=y,
             opacity=alt.condition(nearest, alt.value(1), alt.value(0)),
             tooltip=[_when("at", "Time"), *_values()],
@@ -181,9 +193,9 @@ def _pointer(y: alt.Y, axis: alt.Axis, quantity: str, palette: Palette) -> Drawn
 
 def _lanes(palette: Palette, brush: alt.Parameter) -> Drawn:
     """Who said abnormal when, over the whole range; drawing across it zooms the curves above."""
-    rows = [BOARD, CLOUD, NO_READING]
+    rows = [BOARD, CLOUD, FAILED]
     colors = alt.Scale(domain=rows, range=[palette.board, palette.cloud, palette.failed])
-    axis = _time_axis(palette)
+    x = _time(_time_axis(palette))
     y = alt.Y(
         "who:N",
         title=None,
@@ -194,7 +206,7 @@ def _lanes(palette: Palette, brush: alt.Parameter) -> Drawn:
         _base("runs")
         .mark_bar(height=8, yOffset=8, strokeWidth=2, cornerRadius=1)
         .encode(
-            x=_x("begin", axis),
+            x=x("begin"),
             x2="finish:T",
             y=y,
             color=alt.Color("who:N", legend=None, scale=colors),
@@ -208,22 +220,20 @@ def _lanes(palette: Palette, brush: alt.Parameter) -> Drawn:
         )
     )
     return alt.layer(
-        _ground("gaps", palette.quiet, axis),
-        _ground("episodes", palette.episode, axis),
-        _axis_ends(axis).add_params(brush),
+        _ground("gaps", palette.quiet, x),
+        _ground("episodes", palette.episode, x),
+        _axis_ends(x).add_params(brush),
         bars,
-    ).properties(
-        height=96, title=_title("Who says abnormal", palette, "Drag across to zoom; double-click for all")
-    )
+    ).properties(height=96, title=_title("Who says abnormal", palette, "Drag across to zoom; tap for all"))
 
 
-def _ground(name: str, color: str, axis: alt.Axis) -> Drawn:
+def _ground(name: str, color: str, x: X) -> Drawn:
     """A stretch of time behind everything, from top to bottom."""
     return (
         _base(name)
         .mark_rect(color=color, opacity=0.2, clip=True)
         .encode(
-            x=_x("begin", axis),
+            x=x("begin"),
             x2="finish:T",
             tooltip=[
                 alt.Tooltip("saw:N", title="Episode" if name == "episodes" else "Gap"),
@@ -234,13 +244,14 @@ def _ground(name: str, color: str, axis: alt.Axis) -> Drawn:
     )
 
 
-def _axis_ends(axis: alt.Axis, **scale: Any) -> Drawn:
+def _axis_ends(x: X) -> Drawn:
     """Nothing to see: it stretches the time axis over the whole range, also where there are no readings."""
-    return _base("window").mark_rule(opacity=0).encode(x=_x("at", axis, **scale))
+    return _base("window").mark_point(opacity=0).encode(x=x("at"))
 
 
-def _x(field: str, axis: alt.Axis, **scale: Any) -> alt.X:
-    return alt.X(f"{field}:T", title=None, axis=axis, scale=alt.Scale(nice=False, **scale))
+def _time(axis: alt.Axis, **scale: Any) -> X:
+    """Every layer of a panel must say the same of the time axis, or the zoom does not reach it."""
+    return lambda field: alt.X(f"{field}:T", title=None, axis=axis, scale=alt.Scale(nice=False, **scale))
 
 
 def _when(field: str, title: str) -> alt.Tooltip:

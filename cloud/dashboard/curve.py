@@ -22,7 +22,10 @@ Index = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-BOARD, CLOUD, NO_READING = "Board", "Cloud", "No reading"
+BOARD, CLOUD, FAILED = "Board", "Cloud", "Failed reads"
+SILENT = (
+    90.0  # s without a reading at an end of the range are a gap; a board may wait a minute before it sends
+)
 GAP_PERIODS = 3.0  # a pause this many times longer than usual is a gap
 
 
@@ -57,7 +60,8 @@ def shape(
     good = ~np.isnan(readings.t)
     begin = _first_moment(readings, at, start)
     width = (end - begin) / slices if len(readings) > 8 * slices else 0.0
-    breaks, pauses = _breaks(readings, at, least=width)
+    usual = _usual(readings, at)
+    breaks, pauses = _breaks(readings, at, usual, least=width)
     segment = np.cumsum(breaks | np.concatenate(([False], ~good[:-1])) if len(at) else breaks)
     drawn = _drawn(readings, at, good, breaks, begin=begin, width=width)
     return Curve(
@@ -71,7 +75,7 @@ def shape(
         },
         marks=_marks(readings, at, good, width),
         runs=_runs(readings, at, good, breaks, near=(end - begin) / (2 * slices)),
-        gaps=_gaps(readings, at, pauses),
+        gaps=_gaps(readings, at, pauses, _silences(at, usual, begin, end)),
         window={"at": np.array([begin, end]) * 1000},
         readings=len(readings),
         board_abnormal=int((readings.edge_abnormal & good).sum()),
@@ -93,7 +97,7 @@ def placed(ts: Floats) -> Floats:
     if not dated.any():
         return where
     known = where[dated]
-    step = np.median(np.diff(ts[dated])) if len(known) > 1 else 1.0
+    step = np.median(np.diff(ts[dated]) / np.diff(known)) if len(known) > 1 else 1.0
     result: Floats = np.interp(where, known, ts[dated])
     before, after = where < known[0], where > known[-1]
     result[before] -= (known[0] - where[before]) * step
@@ -108,20 +112,24 @@ def _first_moment(readings: Readings, at: Floats, start: float) -> float:
     return start
 
 
-def _breaks(readings: Readings, at: Floats, least: float) -> tuple[Mask, Index]:
+def _usual(readings: Readings, at: Floats) -> Floats:
+    """The pause that is usual around each reading (s): a board's period is constant from boot to boot."""
+    if len(at) < 2:
+        return np.ones(len(at))
+    step = np.diff(at, prepend=at[0])
+    other = (readings.stream[1:] != readings.stream[:-1]) | (readings.boot[1:] != readings.boot[:-1])
+    usual = np.empty(len(at))
+    for boot in np.split(np.arange(len(at)), np.flatnonzero(other) + 1):
+        usual[boot] = np.median(step[boot[1:]]) if len(boot) > 1 else 0.0
+    usual[usual == 0] = np.median(step[1:])
+    return usual
+
+
+def _breaks(readings: Readings, at: Floats, usual: Floats, least: float) -> tuple[Mask, Index]:
     """(True where a new stretch begins, indices of the readings that follow a gap of more than `least` s)."""
     if len(at) == 0:
         return np.zeros(0, np.bool_), np.zeros(0, np.int64)
     step = np.diff(at, prepend=at[0])
-    boots = np.unique(
-        np.char.add(readings.stream.astype(str), readings.boot.astype(str)), return_inverse=True
-    )[1]
-    usual = np.empty(len(at))
-    for boot in range(boots.max() + 1):
-        here = boots == boot
-        steps = step[here][1:]
-        usual[here] = np.median(steps) if len(steps) else np.inf
-    usual[np.isinf(usual)] = np.median(step[1:]) if len(at) > 1 else 1.0
     pause = (readings.missing_before > 0) | (step > GAP_PERIODS * np.maximum(usual, 0.5))
     pause[0] = False
     pause &= step > least
@@ -176,7 +184,7 @@ def _runs(readings: Readings, at: Floats, good: Mask, breaks: Mask, *, near: flo
     """Stretches of one verdict; those nearer than `near` s to each other are drawn as one."""
     rows: list[tuple[float, float, str, str]] = []
     sides = [(who, said & good, flags) for who, said, flags in _sides(readings)]
-    for who, said, flags in [*sides, (NO_READING, ~good, None)]:
+    for who, said, flags in [*sides, (FAILED, ~good, None)]:
         index = np.flatnonzero(said)
         if len(index) == 0:
             continue
@@ -198,8 +206,19 @@ def _sides(readings: Readings) -> list[tuple[str, Mask, npt.NDArray[np.uint16]]]
     ]
 
 
-def _gaps(readings: Readings, at: Floats, pauses: Index) -> Table:
-    rows = []
+def _silences(at: Floats, usual: Floats, begin: float, end: float) -> list[tuple[float, float]]:
+    """Where the range begins or ends without readings (s)."""
+    if len(at) == 0:
+        return []
+    sides = [(begin, at[0], usual[0]), (at[-1], end, usual[-1])]
+    return [(left, right) for left, right, step in sides if right - left > max(SILENT, GAP_PERIODS * step)]
+
+
+def _gaps(readings: Readings, at: Floats, pauses: Index, silences: list[tuple[float, float]]) -> Table:
+    rows = [
+        (left * 1000, right * 1000, f"Nothing is stored of {words.duration(right - left)}")
+        for left, right in silences
+    ]
     for here in pauses:
         lasted = words.duration(at[here] - at[here - 1])
         lost = int(readings.missing_before[here])

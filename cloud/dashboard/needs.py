@@ -19,7 +19,7 @@ class Need(IntEnum):
     """How much a board needs somebody, the most first."""
 
     SEVERE = 0
-    ABNORMAL = 1
+    WARNING = 1
     SILENT = 2
     OFFLINE = 3
     NO_READING = 4
@@ -39,7 +39,7 @@ class Need(IntEnum):
 
 _LABELS = {
     Need.SEVERE: "Severe",
-    Need.ABNORMAL: "Abnormal",
+    Need.WARNING: "Warning",
     Need.SILENT: "Silent",
     Need.OFFLINE: "Offline",
     Need.NO_READING: "Sensor fails",
@@ -109,7 +109,7 @@ def headline(made: list[Card]) -> str:
 
 def _need(latest: Latest, episode: Episode | None, fresh: int) -> Need:
     if episode:
-        return Need.SEVERE if episode.severity == "severe" else Need.ABNORMAL
+        return Need.SEVERE if episode.severity == "severe" else Need.WARNING
     if latest.online is False:
         return Need.OFFLINE
     if fresh == 0:

@@ -17,7 +17,7 @@ Color = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
 # Colour, sign and word each say it alone.
 _NEEDS: dict[Need, tuple[Color, str]] = {
     Need.SEVERE: ("red", "emergency"),
-    Need.ABNORMAL: ("orange", "warning"),
+    Need.WARNING: ("orange", "warning"),
     Need.SILENT: ("violet", "do_not_disturb_on"),
     Need.OFFLINE: ("violet", "wifi_off"),
     Need.NO_READING: ("violet", "sensors_off"),
@@ -33,7 +33,7 @@ def need(which: Need) -> None:
 
 
 def severity(episode: Episode) -> None:
-    need(Need.SEVERE if episode.severity == "severe" else Need.ABNORMAL)
+    need(Need.SEVERE if episode.severity == "severe" else Need.WARNING)
 
 
 def values(card: Card) -> None:
@@ -68,7 +68,7 @@ def legend(palette: Palette) -> None:
     ]
     items = [_sign(style, f"{who} says abnormal") for style, who in signs]
     items.append(_sign(f"{ground};background:{palette.episode}", "Episode"))
-    items.append(_sign(f"{ground};background:{palette.quiet}", "No readings"))
+    items.append(_sign(f"{ground};background:{palette.quiet}", "No readings stored"))
     row = "display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;font-size:.875rem"
     st.html(f'<div style="{row}">{"".join(items)}</div>')
 

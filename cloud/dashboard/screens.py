@@ -16,9 +16,11 @@ from cloud.dashboard.source import Answer, Trouble, Unavailable
 
 log = logging.getLogger("dashboard")
 
-# A refresh must not be seen as one (Streamlit fades what is older than the running script); less empty space.
+# A refresh must not be seen as one (Streamlit fades what is older than the running script); a finger drawn
+# across a chart zooms, one drawn down scrolls; less space.
 STYLE = """<style>
 [data-stale='true'] {opacity: 1 !important; transition: none !important}
+.stVegaLiteChart :is(svg, canvas) {touch-action: pan-y}
 .stMainBlockContainer {padding-top: 4.5rem; padding-bottom: 3rem}
 </style>"""
 

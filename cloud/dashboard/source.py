@@ -1,7 +1,7 @@
 """Asking the database for a page: shared between viewers, bounded in time, never a crash.
 
-What was known when the database was last reached stays on the page; `Answer.trouble` says why it is not
-newer.
+Answers are frozen and are shared as they are (`cache_resource`), not copied for each viewer. What was
+known when the database was last reached stays on the page; `Answer.trouble` says why it is not newer.
 """
 
 from __future__ import annotations
@@ -121,18 +121,18 @@ def _why(error: PyMongoError) -> Trouble:
     return Trouble.REFUSED if isinstance(error, OperationFailure) else Trouble.LOST
 
 
-@st.cache_data(ttl=SHARED, max_entries=4, show_spinner=False)
+@st.cache_resource(ttl=SHARED, max_entries=4, show_spinner=False)
 def fleet() -> Fleet:
     ask_reader = reader()
     return Fleet(ask_reader.latest(), ask_reader.episodes(open_only=True), summary())
 
 
-@st.cache_data(ttl=COUNTED, max_entries=2, show_spinner=False)
+@st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)
 def summary() -> Summary:
     return reader().summary()
 
 
-@st.cache_data(ttl=SPARK_SHARED, max_entries=500, show_spinner=False)
+@st.cache_resource(ttl=SPARK_SHARED, max_entries=500, show_spinner=False)
 def spark(site: str, device: str) -> Curve:
     """The last hour, for a card."""
     now = time.time()
@@ -148,7 +148,7 @@ class History:
     end: float  # Unix s
 
 
-@st.cache_data(ttl=SHARED, max_entries=32, show_spinner=False)
+@st.cache_resource(ttl=SHARED, max_entries=32, show_spinner=False)
 def history(site: str, device: str, start: float | None, end: float | None, span: float) -> History:
     """Readings and episodes of [start, end); with None for both: of the last `span` seconds."""
     finish = time.time() if end is None else end
@@ -158,6 +158,6 @@ def history(site: str, device: str, start: float | None, end: float | None, span
     return History(curve.shape(readings, episodes, start=begin, end=finish), episodes, finish)
 
 
-@st.cache_data(ttl=SHARED, max_entries=16, show_spinner=False)
+@st.cache_resource(ttl=SHARED, max_entries=16, show_spinner=False)
 def episodes(site: str | None, device: str | None, open_only: bool, limit: int) -> list[Episode]:
     return reader().episodes(site, device, open_only=open_only, limit=limit)

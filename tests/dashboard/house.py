@@ -7,12 +7,12 @@ import random
 import time
 from dataclasses import dataclass
 
-from cloud import contract
+from pymongo.database import Database
+
 from cloud.contract import Reading, State, Verdict
 from cloud.database import Document, prepare
 from cloud.store import Entry, Store
 from device import codes
-from pymongo.database import Database
 
 SITE = "demo"
 STREAM = "9f3a1c07"
@@ -64,7 +64,7 @@ class House:
             self.store.write(entries[first : first + 2000])
 
     def state(self, device: str, state: str = "online", **more: object) -> None:
-        message = State(v=contract.VERSION, stream=STREAM, boot=7, state=state, version="0.1.0", model=MODEL, **more)
+        message = State(1, STREAM, 7, state, version="0.1.0", model=MODEL, **more)
         self.store.state(SITE, device, message)
 
     def episode(
@@ -109,9 +109,7 @@ class House:
                 self._trouble(moments, count)
             if device == "C003":
                 for k in range(count - 3, count):
-                    failed = Moment(
-                        None, None, codes.SENSOR_ERROR, codes.SENSOR_ERROR, None, why="no answer"
-                    )
+                    failed = Moment(None, None, codes.SENSOR_ERROR, codes.SENSOR_ERROR, None, why="no answer")
                     moments[1000 + k] = (moments[1000 + k][0], failed)
             self.put(device, moments)
             self.state(device)

@@ -1,0 +1,139 @@
+"""A real mongod with a furnished database for each test, and the real dashboard on it."""
+
+import os
+import secrets
+import shutil
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from house import House
+
+from cloud import database as databases
+from cloud.dashboard import source
+from tools import ports
+from tools.child import Child
+from tools.database import Database
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "cloud" / "dashboard" / "app.py"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+@pytest.fixture(scope="session")
+def mongod(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mongod")
+    made = Database(folder / "db", folder / "log", port=ports.free(), outside=False)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def database(mongod):
+    made = databases.connect(mongod.uri, "test_" + secrets.token_hex(4))
+    yield made
+    made.client.drop_database(made.name)
+    made.client.close()
+
+
+@pytest.fixture
+def house(database):
+    return House(database)
+
+
+@pytest.fixture
+def address(mongod, database, monkeypatch, tmp_path):
+    """The dashboard inside this process finds the test's database, and no file of whoever runs the tests."""
+    monkeypatch.setenv("MONGODB_URI", mongod.uri)
+    monkeypatch.setenv("MONGODB_DATABASE", database.name)
+    monkeypatch.setattr(source, "HOUSE", tmp_path)
+    st.cache_resource.clear()
+    yield monkeypatch
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def web(mongod, database, tmp_path):
+    """The address of a dashboard that runs as `streamlit run` runs it."""
+    port = ports.free()
+    child = Child(
+        "dashboard",
+        [
+            *(sys.executable, "-m", "streamlit", "run", APP),
+            *("--server.port", str(port), "--server.address", "127.0.0.1"),
+        ],
+        log=tmp_path / "dashboard.log",
+        cwd=ROOT,
+        env={**os.environ, "MONGODB_URI": mongod.uri, "MONGODB_DATABASE": database.name},
+    )
+
+    def healthy():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    try:
+        child.wait_until(healthy, "it answered", 30)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        child.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    driver = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with driver.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=found, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+class Looker:
+    """A person with a browser, who also notes what the browser complains about."""
+
+    def __init__(self, browser, **context):
+        self.context = browser.new_context(timezone_id="Europe/Paris", locale="en-GB", **context)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.complaints = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.complaints.append(request.url))
+
+    def open(self, address):
+        self.page.goto(address)
+        self.page.wait_for_selector("h1")
+
+    def sees(self, text):
+        self.page.get_by_text(text, exact=False).first.wait_for()
+
+
+@pytest.fixture
+def look(chromium):
+    """look(width=…, height=…) -> Looker"""
+    opened = []
+
+    def start(width=1280, height=900, **context):
+        opened.append(Looker(chromium, viewport={"width": width, "height": height}, **context))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.context.close()
+
+
+@pytest.fixture
+def now():
+    return time.time()

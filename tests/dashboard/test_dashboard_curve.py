@@ -1,0 +1,151 @@
+"""What is drawn of stored readings: nothing made up, nothing that matters left out."""
+
+import numpy as np
+import pytest
+
+from cloud.dashboard import charts, curve
+from cloud.dashboard.curve import BOARD, CLOUD, FAILED
+from cloud.reader import Readings
+from device import codes
+
+
+def readings(ts, **columns):
+    """Readings at `ts` that are good and normal but for what `columns` say."""
+    ts = np.asarray(ts, np.float64)
+    count = len(ts)
+    zeros, none = np.zeros(count, np.int64), np.full(count, None, object)
+    values = {
+        "stream": np.full(count, "9f3a1c07"),
+        "seq": np.arange(count) + 100,
+        "boot": zeros + 7,
+        "ts": ts,
+        "up": zeros,
+        "t": np.full(count, 21.0),
+        "h": np.full(count, 40.0),
+        "edge_flags": zeros.astype(np.uint16),
+        "edge_score": np.full(count, 9000.0),
+        "cloud_flags": zeros.astype(np.uint16),
+        "cloud_score": np.full(count, 0.4),
+        "why": none,
+        "model": none,
+        "missing_before": zeros,
+    }
+    return Readings(site="demo", device="C001", **{**values, **columns})
+
+
+def shape(found, start, end, **more):
+    return curve.shape(found, more.pop("episodes", []), start=start, end=end, **more)
+
+
+def test_no_readings_are_an_empty_curve():
+    drawn = shape(readings([]), 0, 3600)
+    assert drawn.empty
+    assert all(
+        len(column) == 0 for table in (drawn.line, drawn.marks, drawn.runs) for column in table.values()
+    )
+
+
+def test_missing_seqs_break_the_line_and_are_told():
+    missing = np.zeros(10, np.int64)
+    missing[5] = 37
+    drawn = shape(readings(np.r_[0:50:10, 420:470:10], missing_before=missing), 0, 470)
+    assert np.unique(drawn.line["segment"][:5]).size == 1
+    assert drawn.line["segment"][4] != drawn.line["segment"][5]
+    assert drawn.missing == 37
+    assert list(drawn.gaps["begin"]) == [40_000] and list(drawn.gaps["finish"]) == [420_000]
+    assert drawn.gaps["saw"][0] == "37 readings not stored, 6 min"
+
+
+def test_a_pause_of_the_board_is_a_gap_too():
+    boot = np.r_[[7] * 5, [8] * 5]
+    drawn = shape(readings(np.r_[0:50:10, 420:470:10], boot=boot), 0, 470)
+    assert drawn.gaps["saw"][0] == "The board was off or restarting for 6 min"
+
+
+def test_another_period_after_a_restart_is_no_gap():
+    boot = np.r_[[7] * 20, [8] * 10]
+    drawn = shape(readings(np.r_[0:200:10, 200:2200:200], boot=boot), 0, 2200)
+    assert len(drawn.gaps["begin"]) == 0
+
+
+def test_silence_up_to_now_is_a_gap():
+    drawn = shape(readings(np.arange(0, 600, 10)), 0, 1800)
+    assert list(drawn.gaps["finish"]) == [1_800_000]
+
+
+def test_a_failed_read_is_never_a_value():
+    t = np.full(10, 21.0)
+    t[4] = np.nan
+    flags = np.where(np.isnan(t), codes.SENSOR_ERROR, 0).astype(np.uint16)
+    why = np.where(np.isnan(t), "no answer", None)
+    drawn = shape(
+        readings(np.arange(10) * 10, t=t, h=t, edge_flags=flags, cloud_flags=flags, why=why), 0, 100
+    )
+    assert len(drawn.line["t"]) == 9 and not np.isnan(drawn.line["t"]).any()
+    assert drawn.line["segment"][3] != drawn.line["segment"][4]
+    assert (drawn.failed, drawn.board_abnormal, drawn.cloud_abnormal) == (1, 0, 0)
+    assert list(drawn.runs["who"]) == [FAILED] and drawn.runs["saw"][0] == "no answer · 1 reading"
+
+
+def test_board_and_cloud_are_marked_apart():
+    edge, cloud = np.zeros(20, np.uint16), np.zeros(20, np.uint16)
+    edge[5:8] = codes.ZSCORE
+    cloud[6:9] = codes.FOREST
+    drawn = shape(readings(np.arange(20) * 10, edge_flags=edge, cloud_flags=cloud), 0, 200)
+    seen = {
+        who: [int(at) // 10_000 for at, by in zip(drawn.marks["at"], drawn.marks["who"]) if by == who]
+        for who in (BOARD, CLOUD)
+    }
+    assert seen == {BOARD: [5, 6, 7], CLOUD: [6, 7, 8]}
+    assert list(zip(drawn.runs["who"], drawn.runs["begin"], drawn.runs["finish"])) == [
+        (BOARD, 50_000, 70_000),
+        (CLOUD, 60_000, 80_000),
+    ]
+
+
+def test_undated_readings_stand_between_their_neighbours_and_are_shown_so():
+    ts = np.array([0, 10, np.nan, np.nan, 40, np.nan])
+    drawn = shape(readings(ts), 0, 60)
+    assert list(drawn.line["at"]) == [0, 10_000, 20_000, 30_000, 40_000, 50_000]
+    assert list(drawn.line["undated"]) == [False, False, True, True, False, True]
+    assert drawn.undated == 3
+
+
+def test_a_board_that_never_knew_the_time_is_drawn_in_order():
+    drawn = shape(readings([np.nan] * 5), 0, 60)
+    assert (np.diff(drawn.line["at"]) > 0).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_thinning_keeps_every_extreme_and_every_verdict(seed):
+    random = np.random.default_rng(seed)
+    count = 40_000
+    t = 21 + random.normal(0, 0.05, count)
+    spikes = random.choice(count, 8, replace=False)
+    t[spikes] += random.choice([-3.0, 3.0], 8)
+    edge = np.zeros(count, np.uint16)
+    edge[spikes] = codes.ZSCORE
+    drawn = shape(readings(np.arange(count) * 10.0, t=t, edge_flags=edge), 0, count * 10)
+    assert len(drawn.line["t"]) <= 8 * 300
+    assert drawn.thinned == count * 10 / 300
+    assert drawn.line["t"].min() == t.min() and drawn.line["t"].max() == t.max()
+    assert set(drawn.line["at"]) <= set(np.arange(count) * 10_000.0)
+    assert drawn.board_abnormal == 8
+    assert {BOARD} == set(drawn.marks["who"])
+
+
+def test_the_axis_begins_with_the_boards_first_reading_and_else_as_asked():
+    first = shape(readings(np.arange(3000, 3600, 10), seq=np.arange(60)), 0, 3600)
+    assert list(first.window["at"]) == [3_000_000, 3_600_000]
+    later = shape(readings(np.arange(3000, 3600, 10)), 0, 3600)
+    assert list(later.window["at"]) == [0, 3_600_000]
+
+
+@pytest.mark.parametrize("draw", [charts.history, charts.spark])
+def test_a_charts_spec_holds_no_data_and_stays_the_same_between_refreshes(draw):
+    """Only then does the browser change rows instead of the chart: no flicker, and the zoom stays."""
+    one, rows = draw(shape(readings(np.arange(0, 600, 10)), 0, 600), charts.LIGHT)
+    other, _ = draw(shape(readings(np.arange(0, 700, 10)), 0, 700), charts.LIGHT)
+    assert one == other
+    assert "datasets" not in one
+    assert {"line", "marks", "gaps", "episodes", "window"} <= set(rows)

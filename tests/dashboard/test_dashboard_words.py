@@ -1,0 +1,124 @@
+"""Words for people, and who needs a person."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from cloud.dashboard import needs, words
+from cloud.dashboard.needs import Need
+from cloud.reader import Episode, Latest
+from device import codes
+
+PARIS = ZoneInfo("Europe/Paris")
+NOON = 1_795_345_200.0  # 22 Nov 2026, 12:00 in Paris
+
+
+def latest(device="C001", **more):
+    known = {"received": NOON - 1, "seq": 5, "t": 21.0, "h": 40.0, "period": 10.0, "online": True}
+    return Latest("demo", device, **{**known, **more})
+
+
+def episode(device="C001", **more):
+    known = {
+        "opened": NOON - 240,
+        "closed": None,
+        "last": NOON,
+        "severity": "warning",
+        "abnormal": 9,
+        "agreed": 9,
+    }
+    flags = {"edge_flags": codes.STUCK, "cloud_flags": codes.FOREST, "late": False}
+    return Episode(id="e", site="demo", device=device, **{**known, **flags, **more})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (7500, "2 h 05 min"),
+        (7200, "2 h"),
+        (90000, "1 d 1 h"),
+        (-5, "0 s"),
+    ],
+)
+def test_a_duration_has_one_or_two_units(seconds, said):
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (0, "12:00:00"),
+        (86400, "yesterday 12:00"),
+        (20 * 86400, "2 Nov 12:00"),
+        (400 * 86400, "18 Oct 2025 13:00"),
+    ],
+)
+def test_a_date_is_local_and_no_longer_than_it_must_be(before, said):
+    assert words.clock(NOON - before, PARIS, NOON) == said
+
+
+@pytest.mark.parametrize("name", [None, "", "Nowhere/Land", "../etc/passwd"])
+def test_an_unknown_time_zone_is_utc(name):
+    assert words.clock(NOON, words.zone(name), NOON) == "11:00:00"
+
+
+def test_a_name_cannot_mark_anything_up():
+    assert words.plain("<b>*a*</b>") == r"\<b\>\*a\*\<\/b\>"
+    assert words.plain("a\u202eb\n# c") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}\\# c"
+
+
+def test_every_detector_has_words():
+    for bit in range(9):
+        assert "unknown" not in words.seen(1 << bit)
+        assert words.seen(1 << bit)
+    assert words.seen(codes.WARMING_UP | codes.CLOCK_UNSET) == ""
+
+
+@pytest.mark.parametrize(
+    ("board", "during", "need"),
+    [
+        (latest(), None, Need.FINE),
+        (latest(), episode(), Need.WARNING),
+        (latest(), episode(severity="severe"), Need.SEVERE),
+        (latest(online=False), None, Need.OFFLINE),
+        (latest(received=NOON - 400), None, Need.SILENT),
+        (latest(received=NOON - 400, period=300.0), None, Need.FINE),
+        (latest(t=None, h=None, why="no answer"), None, Need.NO_READING),
+        (latest(edge_flags=codes.JITTER), None, Need.UNUSUAL),
+        (latest(cloud_flags=codes.FOREST), None, Need.UNUSUAL),
+        (latest(edge_flags=codes.WARMING_UP), None, Need.WARMING_UP),
+        (latest(seq=None, t=None, h=None), None, Need.WARMING_UP),
+    ],
+)
+def test_what_a_board_needs_follows_from_what_is_known_of_it(board, during, need):
+    assert needs.card(board, during, NOON).need is need
+
+
+def test_who_needs_a_person_comes_first():
+    boards = [latest("C001"), latest("C002", online=False), latest("C003"), latest("C004")]
+    cards = needs.cards(boards, [episode("C003"), episode("C004", severity="severe")], NOON)
+    assert [card.device for card in cards] == ["C004", "C003", "C002", "C001"]
+    assert needs.headline(cards) == "3 of 4 boards need a look"
+    assert needs.headline(cards[-1:]) == "The board is fine"
+    assert needs.headline(cards[2:]) == "C002 needs a look"
+
+
+def test_freshness_is_measured_by_how_often_a_board_should_be_heard_of():
+    assert [needs.freshness(age, 10.0) for age in (0, 19, 40, 80, 100, 200)] == [4, 4, 3, 2, 1, 0]
+    assert needs.freshness(600.0, 600.0) == 4
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"agreed": 9}, "Board and cloud agree."),
+        ({"agreed": 8}, "Board and cloud agree on 8 of 9 readings."),
+        ({"cloud_flags": 0, "agreed": 0}, "Only the board says so."),
+        ({"edge_flags": 0}, "Only the cloud says so."),
+    ],
+)
+def test_an_episode_tells_whether_both_sides_see_it(more, said):
+    assert needs.about(episode(**more)).endswith(said)

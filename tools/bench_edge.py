@@ -29,7 +29,7 @@ from cloud.training.features import features
 from cloud.training.interpret_packed import PackedForest, PackedInterpreter
 from cloud.training.interpret_python import ReadablePythonInterpreter
 from device.sensors.simulated import Simulated
-from tools.prove import KEY, ROOT, micropython
+from tools.proofs.forest import KEY, ROOT, micropython
 
 SIZES = ((32, 128), (64, 256))
 PERIOD_S = 10

@@ -5,6 +5,7 @@ that lives for a minute deletes /starts; after four that did not, main.py goes i
 """
 
 import os
+import sys
 import time
 
 import machine
@@ -30,9 +31,10 @@ def count_starts():
 
 
 def wants_repl():
-    """Wait two seconds for Ctrl-C or the BOOT button (GPIO0, low while it is held)."""
+    """Wait two seconds for Ctrl-C or the BOOT button (low while it is held)."""
     print("Vigie starts in 2 s: Ctrl-C or the BOOT button for a REPL")
-    button = machine.Pin(0, machine.Pin.IN, machine.Pin.PULL_UP)
+    chip = sys.implementation._machine
+    button = machine.Pin(9 if "C3" in chip or "C6" in chip else 0, machine.Pin.IN, machine.Pin.PULL_UP)
     try:
         for _ in range(40):
             if not button.value():

@@ -51,10 +51,10 @@ def start():
 
         app.main()
     except KeyboardInterrupt:
-        print("Stopped. The watchdog restarts the board in a minute. To stay: Ctrl-D, then Ctrl-C within 2 s")
+        print("Stopped for an hour at most, then the watchdog resets. Ctrl-D starts again")
     except Exception as error:
         keep(error)
-        restart(min(2**starts, 60))
+        restart(2 ** min(starts, 5))
 
 
 if not repl:

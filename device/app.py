@@ -22,23 +22,34 @@ def main():
     except ConfigError as error:
         for problem in error.problems:
             log.error("config", problem)
+        _remove(STARTS)  # another start would not help
         return
-    node = build(config)
-    good = False
+    board = Board(config["led_pin"])
+    try:
+        _run(build(config, board))
+    except KeyboardInterrupt:
+        board.watch(3600)  # time for a person, or a deployment, at the REPL
+        raise
+
+
+def _run(node):
+    good = told = False
     try:
         while True:
             node.step()
             if not good and node.clock.uptime() >= _GOOD_S:
                 good = True
                 _remove(STARTS)
+            if good and not told and node.link.ready():
+                told = True
+                _remove(CRASH)  # `state` carried it
     finally:
         node.close()
 
 
-def build(config):
-    """The Node for the checked `config`. The order of imports and of work is what heap allows."""
+def build(config, board):
+    """The Node for the checked `config` on `board`. The order of imports and of work is what heap allows."""
     clock = log.clock = Clock()
-    board = Board(config["led_pin"])
     log.info("boot", "Vigie on %s/%s, after %s" % (config["site"], config["device"], board.reset_reason))
     from .outbox import Outbox
 

@@ -6,7 +6,7 @@ import machine
 import network
 
 _REASON = "/reset.txt"  # why Vigie itself asked for the last reset
-_WATCHDOG_MS = 60000  # longer than any blocking call, such as a name look-up at three servers that are silent
+_WATCHDOG_S = 60  # longer than any blocking call, such as a name look-up at three servers that are silent
 
 
 class Board:
@@ -70,9 +70,9 @@ class Board:
 
     # Watchdog and resets.
 
-    def watch(self):
-        """Start the watchdog; from now on feed() must come at least once a minute."""
-        self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
+    def watch(self, seconds=_WATCHDOG_S):
+        """Start the watchdog, or give it another time; without feed() the board resets after `seconds`."""
+        self._watchdog = machine.WDT(timeout=seconds * 1000)
 
     def feed(self):
         if self._watchdog:

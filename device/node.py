@@ -17,13 +17,14 @@ _CALM = const(5)  # good readings in a row that end an abnormal time, on the con
 _MINUTE_S = const(60)
 _STATE_S = const(900)
 _PAUSE_MS = const(250)
+_LEARN_H = const(24)  # of readings before a first model is worth having
 
 
 class Node:
     """One board at work. `link` and `ntp` are set before the first step(); `judge` may be replaced before it.
 
     config: device/config.py. clock, sensor, judge, outbox, board: as their modules say.
-    link: step(ms), ready(), publish(topic, payload), publish_state(), counts().
+    link: step(ms), ready(), publish(topic, payload), publish_state(), counts(), last_error().
     ntp: step() gives seconds since 2000 or None; soon() asks again.
     """
 
@@ -45,6 +46,7 @@ class Node:
         self._since_good = 0  # periods
         self._flags = 0  # what the console last called abnormal
         self._calm = 0
+        self._blink = False
         self._abnormal_up = 0
         self._sensor_error = None
         now = clock.ms()
@@ -176,19 +178,17 @@ class Node:
         try:
             payload, last = self._writer.up(first, last)
         except OSError:
+            # As if the cloud had not answered: tried again later and in halves, so it blocks nobody.
             self._count("flash reads failed")
-            self._pause()
+            self.sender.sent(first, last, up)
             return
         if payload is None:
             self.sender.skip(first, last)
             self.sender.sweep()
         elif self.link.publish(self._topic, payload) is None:
-            self._pause()
+            self._send_at = self.clock.after(self.clock.ms(), _PAUSE_MS)
         else:
             self.sender.sent(first, last, up)
-
-    def _pause(self):
-        self._send_at = self.clock.after(self.clock.ms(), _PAUSE_MS)
 
     def on_ack(self, payload):
         """The link received an `ack`."""
@@ -234,13 +234,14 @@ class Node:
             counts["waiting"] = outbox.waiting()
             fields["reset"] = self.board.reset_reason
             fields["refused"] = sorted(self.sender.refused)
-            fields["learning"] = None
+            hours = (outbox.newest() + 1) * self.period_ms // 3600000
+            fields["learning"] = "%d h of %d" % (hours, _LEARN_H) if hours < _LEARN_H else None
             fields["counts"] = counts
-            fields["last_error"] = log.last_error or self.crash
+            fields["last_error"] = log.last_error or self.link.last_error() or self.crash
         return state.payload(online, outbox, fields)
 
     def _show(self, flags, why):
-        """The LED, and a line when an abnormal time begins or ends."""
+        """The LED (on: abnormal, blinking: no broker), and a line when an abnormal time begins or ends."""
         bad = flags & ABNORMAL
         if bad:
             self._calm = 0
@@ -254,7 +255,8 @@ class Node:
                 self._flags = 0
                 lasted = self.clock.uptime() - self._abnormal_up
                 log.info("node", "normal again after %d s: %s" % (lasted, self._values(why)))
-        self.board.led(self._flags)
+        self._blink = not self._blink
+        self.board.led(self._flags or (self._blink and not self._was_ready))
 
     def _values(self, why):
         if why:

@@ -1,4 +1,4 @@
-"""The loop on a real outbox, judge and sensor; only the network, the chip and the passing of time are played."""
+"""The loop on a real outbox, judge and sensor; only the network, the chip and the time are played."""
 
 import gc
 import json
@@ -311,6 +311,7 @@ def test_state_says_what_a_person_must_know():
         assert (said["boot"], said["reset"], said["model"]) == (1, "power on", None)
         assert said["dropped"] == [[3, 7]]
         assert said["refused"] == []
+        assert said["learning"] == "0 h of 24"
         assert said["last_error"] == "ValueError: last time"
         assert said["counts"]["connects"] == 1
         assert said["counts"]["waiting"] == 2

@@ -1,0 +1,125 @@
+"""boot.py and main.py on virtual boards: whatever is wrong, the board comes back or leads to a REPL."""
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from tools.virtual_board.board import VirtualBoard
+
+CONFIG = {
+    "site": "home",
+    "device": "C001",
+    "key": "ab" * 32,
+    "wifi": {"ssid": "net", "password": "secret"},
+    "broker": {"host": "127.0.0.1", "port": 9},
+    "ntp": ["127.0.0.1:9"],
+    "period_ms": 200,
+}
+
+
+class Watched:
+    """A virtual board whose console and events can be awaited."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lines: list[str] = []
+        self._more = threading.Condition()
+        self.board = VirtualBoard(
+            "C001",
+            folder,
+            folder / "log",
+            on_line=self._said,
+            on_event=lambda name, event: self._said(name, event),
+        )
+        (folder / "ca.der").write_bytes(b"")
+        self.board.install(CONFIG, folder / "ca.der")
+
+    def _said(self, _: str, line: str) -> None:
+        with self._more:
+            self.lines.append(line)
+            self._more.notify_all()
+
+    def wait(self, text: str, seconds: float = 20) -> str:
+        """The first line with `text`, when it is there."""
+        with self._more:
+            assert self._more.wait_for(lambda: any(text in line for line in self.lines), seconds), "\n".join(
+                self.lines
+            )
+            return next(line for line in self.lines if text in line)
+
+    def flash(self, name: str) -> Path:
+        return self.board.flash / name
+
+
+@pytest.fixture
+def watched(tmp_path):
+    watched = Watched(tmp_path)
+    yield watched
+    watched.board.power_off()
+
+
+def test_ctrl_c_within_two_seconds_leads_to_a_repl_without_a_watchdog(watched):
+    watched.board.power_on()
+    watched.wait("starts in 2 s")
+    os.kill(watched.board.pid, signal.SIGINT)
+    watched.wait("no watchdog")
+    watched.wait("ended")
+    assert not any("watchdog 60000" in line for line in watched.lines)
+    assert not watched.flash("starts").exists()
+
+
+def test_ctrl_c_later_flushes_and_gives_the_watchdog_an_hour(watched):
+    watched.board.power_on()
+    watched.wait("0 readings kept")
+    os.kill(watched.board.pid, signal.SIGINT)
+    watched.wait("watchdog 3600000")
+    watched.wait("Ctrl-D starts again")
+
+
+def test_a_broken_application_is_written_down_and_the_board_starts_again(watched):
+    watched.flash("device/app.py").write_text("1 / 0\n")
+    watched.board.power_on()
+    watched.wait("Restart in 2 s")
+    assert watched.flash("last_error.txt").read_text().startswith("ZeroDivisionError")
+    watched.wait("boot hard")
+    watched.wait("Restart in 4 s")
+    assert watched.flash("starts").read_text() == "2"
+
+
+def test_without_any_application_the_board_still_counts_its_starts(watched):
+    for path in sorted(watched.flash("device").rglob("*.py")):
+        path.unlink()
+    watched.flash("starts").write_text("nonsense")
+    watched.board.power_on()
+    watched.wait("Restart in 2 s")
+    assert "ImportError" in watched.flash("last_error.txt").read_text()
+
+
+def test_after_four_failed_starts_comes_safe_mode_with_a_way_out(watched):
+    watched.flash("starts").write_text("4")
+    watched.board.power_on()
+    watched.wait("Safe mode: 4 starts failed")
+    watched.wait("Restart in 600 s")
+    os.kill(watched.board.pid, signal.SIGINT)
+    watched.wait("Ctrl-D starts again")
+    assert not any("outbox" in line for line in watched.lines)
+
+
+def test_a_wrong_configuration_is_told_as_a_whole_and_leads_to_the_repl(watched):
+    watched.flash("config.json").write_text(json.dumps(CONFIG | {"device": "C 1", "period_ms": 1}))
+    watched.board.power_on()
+    watched.wait("config.json: device is 'C 1'")
+    watched.wait("config.json: period_ms is 1")
+    watched.wait("ended")
+    assert not watched.flash("starts").exists()
+
+
+def test_the_last_error_is_told_by_the_next_start(watched):
+    watched.flash("last_error.txt").write_text("ValueError: before")
+    watched.flash("reset.txt").write_text("link: silent for an hour")
+    watched.board.power_on()
+    assert "after link: silent for an hour" in watched.wait("Vigie on home/C001")
+    assert not watched.flash("reset.txt").exists()

@@ -1,4 +1,4 @@
-"""`python -m tools.prove`: the heavy proofs at full size; tables into docs/proofs.md, JSON as the last line."""
+"""`python -m tools.prove`: the heavy proofs at full size; tables into docs/proofs.md, JSON as last line."""
 
 from __future__ import annotations
 

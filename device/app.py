@@ -2,11 +2,11 @@
 
 import gc
 import os
+import sys
 
 from . import log
 from .board import Board
 from .clock import Clock
-from .config import ConfigError, load
 from .compat import const
 
 _GOOD_S = const(60)  # a start that lives so long was a good one
@@ -17,11 +17,8 @@ CRASH = "/last_error.txt"  # main.py writes what ended the last start
 
 def main():
     """Run until something breaks; a wrong configuration is told, and leads to the REPL."""
-    try:
-        config = load("/config.json")
-    except ConfigError as error:
-        for problem in error.problems:
-            log.error("config", problem)
+    config = _configuration()
+    if config is None:
         _remove(STARTS)  # another start would not help
         return
     board = Board(config["led_pin"])
@@ -30,6 +27,19 @@ def main():
     except KeyboardInterrupt:
         board.watch(3600)  # time for a person, or a deployment, at the REPL
         raise
+
+
+def _configuration():
+    from .config import ConfigError, load
+
+    try:
+        return load("/config.json")
+    except ConfigError as error:
+        for problem in error.problems:
+            log.error("config", problem)
+        return None
+    finally:
+        _let_go("config")
 
 
 def _run(node):
@@ -54,6 +64,7 @@ def build(config, board):
     from .outbox import Outbox
 
     outbox = Outbox("/outbox", config["outbox_bytes"])
+    _let_go("recovery")
     text = "boot %d of stream %s, %d readings kept"
     log.info("outbox", text % (outbox.boot, outbox.stream.hex(), outbox.kept()))
     clock.floor = outbox.journal.seen
@@ -96,6 +107,13 @@ def _model(key):
     else:
         log.info("model", "%s loaded" % model.id.hex())
     return model
+
+
+def _let_go(name):
+    """What ran once and runs no more gives its heap back."""
+    package = __name__.rpartition(".")[0]
+    del sys.modules[package + "." + name]
+    delattr(sys.modules[package], name)
 
 
 def _read(path):

@@ -11,7 +11,6 @@ from . import segment
 from .acks import Acks
 from .compat import const
 from .journal import Journal
-from .recovery import recover
 from .segment import BLOCK, RECORDS, SIZE
 
 NO_MODEL = b"\0\0\0\0"
@@ -23,8 +22,8 @@ class Outbox:
     """The readings in `folder`, at most `capacity` bytes of flash; one object is one boot.
 
     `stream`: 4 bytes, random for a new folder. `boot`: counts up by one. `model`: 4 bytes, what judges from
-    the next segment on. Counters: `dropped` (records given up because flash was full), `damaged` (records that
-    cannot be read), `unkept` (readings that neither flash nor RAM had room for), `failures` (of flash).
+    the next segment on. Counters: `dropped` (records given up because flash was full), `damaged` (that cannot
+    be read), `unkept` (readings that neither flash nor RAM had room for), `failures` (of flash).
     """
 
     def __init__(self, folder, capacity, random=os.urandom):
@@ -38,6 +37,8 @@ class Outbox:
             pass  # it is there; if flash is broken, the first flush tells
         self.journal = Journal(folder + "/journal")
         self._acks = Acks()
+        from .recovery import recover  # the application lets it go
+
         found = recover(folder, self.journal)
         self._closed = found.segments  # (first, count, boot, model), oldest first
         self._useless = found.useless  # files to delete once a newer header is on flash

@@ -53,6 +53,7 @@ def prepare(database: Database[Document]) -> None:
     database["episodes"].create_index([("d", ASCENDING), ("opened", DESCENDING)])
     database["episodes"].create_index([("opened", DESCENDING)])
     database["alerts"].create_index([("state", ASCENDING), ("due", ASCENDING)])
+    database["alerts"].create_index([("created", DESCENDING)])
     database["models"].create_index([("site", ASCENDING), ("device", ASCENDING), ("created", DESCENDING)])
 
 

@@ -22,7 +22,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from cloud import contract, keys
 from cloud.contract import Message, Reading, Refused, Verdict
@@ -36,6 +36,7 @@ BATCH = 40  # messages; HiveMQ keeps at most 50 unacknowledged ones on the way
 LINGER = 0.25  # s that a message may wait for others
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # s between two tries while the database is away
 TRIES_TOGETHER = 3  # then, if the database does answer, each message is tried alone
+COMPLAINTS = 20  # lines about bad messages in that time
 REPORT = 60.0  # s between two lines that say how much was stored
 
 
@@ -128,6 +129,7 @@ class Ingest:
         self._clock = clock
         self._seen = Seen()
         self._device_keys: dict[tuple[str, str], bytes] = {}
+        self._complaints = 0
         self._online: dict[tuple[str, str], tuple[str, int]] = {}
 
     def run(self, stop: threading.Event, caught_up: Callable[[], None] = lambda: None) -> None:
@@ -147,6 +149,7 @@ class Ingest:
                 caught_up()
             if time.monotonic() >= report:
                 report = time.monotonic() + REPORT
+                self._complaints = 0
                 if self.totals.readings > reported:
                     log.info("%d readings stored (%s)", self.totals.readings - reported, self._report())
                     reported = self.totals.readings
@@ -192,7 +195,7 @@ class Ingest:
                 message = self._decode(received)
             except Refused as reason:
                 aside.append(refused_item(received.topic, received.payload, str(reason)))
-                log.warning("%s refused: %s", printable(received.topic), reason)
+                self._complain(f"{printable(received.topic)} refused: {reason}")
                 continue
             if message is not None:
                 messages.append(message)
@@ -202,9 +205,8 @@ class Ingest:
                 unfit_item(message.site, message.device, message.stream, unfit) for unfit in message.unfit
             ]
             for unfit in message.unfit[:1]:
-                log.warning(
-                    "%s/%s seq %d put aside: %s", message.site, message.device, unfit.seq, unfit.reason
-                )
+                who = f"{message.site}/{message.device} seq {unfit.seq}"
+                self._complain(f"{who} put aside: {unfit.reason}")
         new = [
             (message, reading)
             for message in messages
@@ -280,12 +282,24 @@ class Ingest:
             try:
                 self.handle([received])
             except Exception as problem:
+                if isinstance(problem, ConnectionFailure) or (
+                    isinstance(problem, PyMongoError) and problem.timeout
+                ):
+                    raise  # that says nothing about the message
                 log.exception("%s could not be worked on", printable(received.topic))
                 self._store.quarantine(
                     [refused_item(received.topic, received.payload, f"not stored: {brief(problem)}")]
                 )
                 self.totals.refused += 1
                 received.puback()
+
+    def _complain(self, text: str) -> None:
+        """A flood of bad messages must not become a flood of lines; all are in quarantine and in the totals."""
+        self._complaints += 1
+        if self._complaints <= COMPLAINTS:
+            log.warning("%s", text)
+        elif self._complaints == COMPLAINTS + 1:
+            log.warning("more were put aside; the rest of this minute is counted only")
 
     def _report(self) -> str:
         totals = self.totals

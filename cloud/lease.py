@@ -49,7 +49,7 @@ class Lease:
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
-        self.fence = after["fence"] if after["holder"] == self._me else None
+        self.fence = after["fence"] if after and after["holder"] == self._me else None
         return self.fence is not None
 
     def confirm(self, session: ClientSession) -> None:

@@ -39,6 +39,7 @@ class Network:
         self._inbox = inbox
         self._generation = 0
         self._complaint = ""
+        self._connected = self._refused = False
         self._stopping = False
         self.why = ""
         self.subscribed = threading.Event()
@@ -102,11 +103,13 @@ class Network:
         properties: Any,
     ) -> None:
         if reason.is_failure:
+            self._refused = True
             self._complain(
                 f"the broker refuses us: {reason} ({CURES.get(str(reason), 'see the log of the broker')})"
             )
             return
         self._generation += 1
+        self._connected = True
         self._complaint = ""
         log.info("connected to %s:%d over TLS", self._settings.host, self._settings.port)
         prefix = f"$share/{self._settings.share}/" if self._settings.share else ""
@@ -131,8 +134,13 @@ class Network:
         self, client: mqtt.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
         self.subscribed.clear()
-        if not self._stopping:
+        if self._connected and not self._stopping:
             self._complain(f"the connection to {self._settings.host} is gone ({reason}); trying again")
+        elif not self._refused and not self._stopping:  # some brokers refuse a login in this way
+            self._complain(
+                f"{self._settings.host} hung up during the login (check MQTT_USER and MQTT_PASSWORD)"
+            )
+        self._connected = self._refused = False
 
     def _on_subscribe(
         self, client: mqtt.Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Any

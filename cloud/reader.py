@@ -122,6 +122,19 @@ class Episode:
 
 
 @dataclass(frozen=True)
+class Alert:
+    """One mail: what became of it, and why it did not go out."""
+
+    episode: str
+    state: str  # pending, sending, sent, failed, unknown
+    created: float  # Unix seconds
+    subject: str
+    to: tuple[str, ...]
+    tries: int
+    error: str | None  # of the last try
+
+
+@dataclass(frozen=True)
 class Agreement:
     """How often board and cloud agreed, for one device and one model."""
 
@@ -229,6 +242,14 @@ class Reader:
         alerts = self.database["alerts"].find({"_id": {"$in": [e["_id"] for e in found]}}, {"state": 1})
         states = {alert["_id"]: alert["state"] for alert in alerts}
         return [_episode(document, states.get(document["_id"])) for document in found]
+
+    def alerts(self, *, limit: int = 50) -> list[Alert]:
+        """The newest mails, sent or not, newest first."""
+        found = self.database["alerts"].find({}, {"text": 0, "html": 0}).sort("created", -1).limit(limit)
+        return [
+            Alert(a["_id"], a["state"], a["created"], a["subject"], tuple(a["to"]), a["tries"], a["error"])
+            for a in found
+        ]
 
     def agreement(
         self, site: str | None = None, device: str | None = None, *, start: float | None = None

@@ -17,7 +17,7 @@ from cloud import keys
 from cloud.contract import Reading, Verdict
 from cloud.store import Entry
 from tools import pki, ports
-from tools.broker import BACKEND_USER, Broker
+from tools.broker import BACKEND_USER, Broker, find_mosquitto
 from tools.database import Database
 from tools.sendgrid_standin import SendGrid
 
@@ -55,13 +55,35 @@ def database(mongod):
     made.client.close()
 
 
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("broker")
-    made = Broker(folder / "broker", folder / "log", pki.ensure(folder / "pki"), USERS, port=ports.free())
+def _broker(tmp_path_factory, kind):
+    folder = tmp_path_factory.mktemp(kind)
+    made = Broker(
+        folder / "broker", folder / "log", pki.ensure(folder / "pki"), USERS, port=ports.free(), kind=kind
+    )
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def iotcore(tmp_path_factory):
+    yield from _broker(tmp_path_factory, "iotcore")
+
+
+@pytest.fixture(scope="session")
+def mosquitto(tmp_path_factory):
+    if not find_mosquitto():
+        pytest.skip("mosquitto is not installed")
+    yield from _broker(tmp_path_factory, "mosquitto")
+
+
+@pytest.fixture
+def broker(request):
+    """iotcore, which is there on every machine; a test asks for both with `both_brokers`."""
+    return request.getfixturevalue(getattr(request, "param", "iotcore"))
+
+
+both_brokers = pytest.mark.parametrize("broker", ["iotcore", "mosquitto"], indirect=True)
 
 
 @pytest.fixture
@@ -158,7 +180,9 @@ class Board:
         self._key = keys.device_key(MASTER, "demo", device)
         self._subscribed = threading.Event()
         self._client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, client_id=f"{device}-{secrets.token_hex(4)}", protocol=mqtt.MQTTv311
+            mqtt.CallbackAPIVersion.VERSION2,
+            client_id=f"{device}-{secrets.token_hex(4)}",
+            protocol=mqtt.MQTTv311,
         )
         self._client.username_pw_set(f"demo/{device}", USERS[f"demo/{device}"])
         self._client.tls_set(str(broker.pki.ca_pem))
@@ -219,7 +243,9 @@ def up(seqs, stream="9f3a1c07", boot=7, model=None, **columns):
     return {"v": 1, "stream": stream, "boot": boot, "model": model, "features": 1, "seq": seqs, **made}
 
 
-def entry(seq, *, t=2100, h=4500, ts="now", flags=0, stream="9f3a1c07", device="C001", cloud=0, failed=None, **more):
+def entry(
+    seq, *, t=2100, h=4500, ts="now", flags=0, stream="9f3a1c07", device="C001", cloud=0, failed=None, **more
+):
     """One reading with the cloud's verdict, as the store takes it."""
     date = int(time.time()) - 3600 + seq if ts == "now" else ts
     values = {"boot": 7, "up": seq, "score": None, "model": None, **more}

@@ -1,4 +1,4 @@
-"""Reading back: open and sealed buckets, undated readings, gaps, agreement, export and audit. On a real mongod."""
+"""Reading back: open and sealed buckets, undated readings, gaps, agreement, export, audit; a real mongod."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ def settle(request, database):
 
 
 def test_a_span_is_cut_at_its_edges(store, reader, settle):
-    store.write([entry(s, ts=NOW + s) for s in range(0, 2 * SIZE)])
+    store.write([entry(s, ts=NOW + s) for s in range(2 * SIZE)])
     settle()
     found = reader.readings("demo", "C001", start=NOW + 300, end=NOW + 400)
     assert found.seq.tolist() == list(range(300, 400))
@@ -47,10 +47,10 @@ def test_a_span_is_cut_at_its_edges(store, reader, settle):
 
 
 def test_every_column_comes_back(store, reader, settle):
-    store.write([
-        entry(1, t=-512, h=9999, ts=NOW, flags=codes.ZSCORE, cloud=codes.FOREST, score=-7, model="0a0b0c00", boot=3, up=5),
-        entry(2, ts=None, failed="no answer", flags=codes.SENSOR_ERROR, cloud=codes.SENSOR_ERROR, boot=3, up=6),
-    ])  # fmt: skip
+    judged = {"flags": codes.ZSCORE, "cloud": codes.FOREST, "score": -7, "model": "0a0b0c00"}
+    failed = {"flags": codes.SENSOR_ERROR, "cloud": codes.SENSOR_ERROR, "failed": "no answer"}
+    store.write([entry(1, t=-512, h=9999, ts=NOW, boot=3, up=5, **judged)])
+    store.write([entry(2, ts=None, boot=3, up=6, **failed)])
     settle()
     found = reader.readings("demo", "C001")
     assert found.t.tolist()[0] == -5.12 and found.h.tolist()[0] == 99.99
@@ -125,7 +125,13 @@ def test_an_export_reads_back_as_the_same_values(store, reader, settle, tmp_path
     file = io.StringIO()
     assert export.write_csv([reader.readings("demo", "C001")], file) == 2
     first, second = csv.DictReader(io.StringIO(file.getvalue()))
-    assert (first["device"], first["seq"], first["t"], first["ts"], first["why"]) == ("C001", "1", "21.05", str(NOW), "")
+    assert (first["device"], first["seq"], first["t"], first["ts"], first["why"]) == (
+        "C001",
+        "1",
+        "21.05",
+        str(NOW),
+        "",
+    )
     assert (second["t"], second["ts"], second["time"], second["why"]) == ("", "", "", "no answer")
     assert export.write_parquet([reader.readings("demo", "C001")], tmp_path / "x.parquet") == 2
     table = pq.read_table(tmp_path / "x.parquet").to_pylist()

@@ -94,7 +94,11 @@ def test_a_write_between_reading_and_sealing_is_not_lost(store, database, reader
 
 def test_streams_and_devices_never_meet(store, reader):
     store.write(
-        [entry(1, t=1, device="C001"), entry(1, t=2, device="C002"), entry(1, t=3, device="C001", stream="00000000")]
+        [
+            entry(1, t=1, device="C001"),
+            entry(1, t=2, device="C002"),
+            entry(1, t=3, device="C001", stream="00000000"),
+        ]
     )
     assert sorted(reader.readings("demo", "C001").t.tolist()) == [0.01, 0.03]
     assert reader.readings("demo", "C002").t.tolist() == [0.02]
@@ -200,7 +204,9 @@ def test_a_will_of_an_older_boot_says_nothing(store, reader):
     assert reader.latest()[0].online
     store.state("demo", "C001", state(boot=8, state="offline"))
     latest = reader.latest()[0]
-    assert latest.online is False and latest.state["version"] == "1.2" and latest.state["counts"] == {"acks": 3}
+    assert (
+        latest.online is False and latest.state["version"] == "1.2" and latest.state["counts"] == {"acks": 3}
+    )
 
 
 def test_dropped_runs_grow_together(store, reader):

@@ -294,7 +294,7 @@ class Ingest:
                 received.puback()
 
     def _complain(self, text: str) -> None:
-        """A flood of bad messages must not become a flood of lines; all are in quarantine and in the totals."""
+        """A flood of bad messages must not become a flood of lines; quarantine and totals have them all."""
         self._complaints += 1
         if self._complaints <= COMPLAINTS:
             log.warning("%s", text)

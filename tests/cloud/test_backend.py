@@ -65,7 +65,7 @@ def test_a_killed_backend_loses_nothing_and_stores_nothing_twice(backend, board,
     for _ in range(3):
         running = backend()
         running.wait_for_line("connected to localhost")
-        for _ in range(40):
+        for _ in range(20):
             c001.send([sent, sent + 1])
             sent += 2
         running.kill()
@@ -132,10 +132,10 @@ def test_two_workers_killed_in_turn_lose_nothing(backend, board, database):
     workers = {name: worker(name) for name in "ab"}
     sent = 0
     for name in "ab":
-        for k in range(60):
+        for k in range(30):
             c001.send([sent, sent + 1])
             sent += 2
-            if k == 20:
+            if k == 12:
                 workers[name].kill()
         workers[name] = worker(name)
     missing = lambda: set(range(sent)) - c001.acked  # noqa: E731

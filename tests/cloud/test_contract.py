@@ -23,7 +23,9 @@ def with_dates(seqs, **columns):
 
 
 def test_good_readings_come_through_as_they_were_sent():
-    message = with_dates([5, 6], x=[[1, 2, 3, 4, 5, 6, 7, 8], None], why=[None, "no answer"], flags=[1 << 15, 256])
+    message = with_dates(
+        [5, 6], x=[[1, 2, 3, 4, 5, 6, 7, 8], None], why=[None, "no answer"], flags=[1 << 15, 256]
+    )
     good, failed = decode(message).readings
     assert good.x == (1, 2, 3, 4, 5, 6, 7, 8) and good.measured == (1, 2) and good.flags == 1 << 15
     assert failed.x is None and failed.measured is None and failed.why == "no answer"
@@ -96,7 +98,10 @@ def test_a_megabyte_is_refused_unread():
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.binary(max_size=300) | st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists).map(repr).map(str.encode))
+@given(
+    st.binary(max_size=300)
+    | st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists).map(repr).map(str.encode)
+)
 def test_any_bytes_are_read_or_refused(payload):
     for read in (decode, contract.decode_state):
         try:
@@ -109,7 +114,14 @@ def test_any_bytes_are_read_or_refused(payload):
 @given(st.data())
 def test_any_change_of_a_good_message_is_read_put_aside_or_refused(data):
     message = with_dates(range(3))
-    anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.lists(st.integers())
+    anything = (
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.text(max_size=9)
+        | st.lists(st.integers())
+    )
     for _ in range(data.draw(st.integers(1, 3))):
         name = data.draw(st.sampled_from(sorted(message)))
         if isinstance(message[name], list) and message[name] and data.draw(st.booleans()):
@@ -120,14 +132,25 @@ def test_any_change_of_a_good_message_is_read_put_aside_or_refused(data):
         decoded = decode(message)
     except Refused:
         return
-    assert sorted([r.seq for r in decoded.readings] + [u.seq for u in decoded.unfit]) == sorted(message["seq"])
+    assert sorted([r.seq for r in decoded.readings] + [u.seq for u in decoded.unfit]) == sorted(
+        message["seq"]
+    )
 
 
 @pytest.mark.parametrize(
     "topic",
-    ["vigie/1/demo/C001", "vigie/1/demo/C001/up/", "vigie/2/demo/C001/up", "vigie/1//C001/up", "vigie/1/demo/C 1/up",
-     "vigie/1/demo/C001/ack", "vigie/1/demo/" + "C" * 33 + "/up", "vigie/1/demo/é/up", "vigie/1/demo/C001/up\n"],
-)  # fmt: skip
+    [
+        "vigie/1/demo/C001",
+        "vigie/1/demo/C001/up/",
+        "vigie/2/demo/C001/up",
+        "vigie/1//C001/up",
+        "vigie/1/demo/C 1/up",
+        "vigie/1/demo/C001/ack",
+        "vigie/1/demo/" + "C" * 33 + "/up",
+        "vigie/1/demo/é/up",
+        "vigie/1/demo/C001/up\n",
+    ],
+)
 def test_other_topics_are_refused(topic):
     with pytest.raises(Refused):
         contract.parse_topic(topic)
@@ -166,7 +189,8 @@ def test_the_board_and_the_cloud_make_the_same_mac():
 
 def test_a_state_keeps_what_the_contract_names():
     state = contract.decode_state(
-        b'{"v":1,"stream":"9f3a1c07","boot":7,"state":"online","dropped":[[1,4]],"counts":{"acks bad":2},"more":[1]}'
+        b'{"v":1,"stream":"9f3a1c07","boot":7,"state":"online","dropped":[[1,4]],'
+        b'"counts":{"acks bad":2},"more":[1]}'
     )
     assert state.dropped == [(1, 4)] and state.counts == {"acks bad": 2} and state.version is None
 

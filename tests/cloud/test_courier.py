@@ -1,4 +1,4 @@
-"""Delivery: an alert is a document first; each goes out at most once, whatever SendGrid or the backend does."""
+"""Delivery: an alert is a document first; each goes out at most once, whatever SendGrid or the backend do."""
 
 import time
 
@@ -67,7 +67,12 @@ def test_a_mail_says_what_happened(courier, database, sendgrid, clock):
     (sent,) = sendgrid.mails
     assert sent.subject == "C002: severe anomaly (29.0 to 31.5 °C, 45.0 %RH)"
     text, page = (part["value"] for part in sent.body["content"])
-    for words in ("range, jitter", "agrees with the board on 2 of 3", "29.0 to 31.5 °C", "http://localhost:8501"):
+    for words in (
+        "range, jitter",
+        "agrees with the board on 2 of 3",
+        "29.0 to 31.5 °C",
+        "http://localhost:8501",
+    ):
         assert words in text and words in page
     assert sent.body["personalizations"][0]["custom_args"]["device"] == "demo/C002"
     (document,) = database["alerts"].find()
@@ -95,7 +100,9 @@ def test_what_a_device_says_cannot_write_html(database):
         (401, "Maximum credits exceeded", 3600, "quota"),
     ],
 )
-def test_a_refusal_that_can_pass_is_tried_again_later(courier, database, sendgrid, clock, status, message, pause, words):
+def test_a_refusal_that_can_pass_is_tried_again_later(
+    courier, database, sendgrid, clock, status, message, pause, words
+):
     sendgrid.refuse(status, message=message)
     alert(database, clock)
     assert courier.deliver() == 1
@@ -143,7 +150,9 @@ def test_without_a_network_it_is_tried_again(database, clock):
     assert document["state"] == "pending" and "cannot be reached" in document["error"]
 
 
-def test_an_answer_that_never_comes_is_unknown_and_never_sent_again(courier, database, sendgrid, clock, monkeypatch):
+def test_an_answer_that_never_comes_is_unknown_and_never_sent_again(
+    courier, database, sendgrid, clock, monkeypatch
+):
     courier._sender._client.client.timeout = 0.3
     sendgrid.refuse(500, delay=1.0)
     alert(database, clock)

@@ -106,7 +106,10 @@ seqs = st.lists(st.tuples(st.integers(0, 200), st.sampled_from([0, codes.ZSCORE,
 @settings(max_examples=200, deadline=None)
 @given(seqs, st.randoms())
 def test_whatever_comes_in_any_order_counts_add_up(readings, chance):
-    events = [event(seq, flags, when=NOW + seq) for seq, flags in {seq: (seq, flags) for seq, flags in readings}.values()]
+    events = [
+        event(seq, flags, when=NOW + seq)
+        for seq, flags in {seq: (seq, flags) for seq, flags in readings}.values()
+    ]
     chance.shuffle(events)
     state, open_id, told = Device(), None, 0
     for one in events:

@@ -54,7 +54,9 @@ def test_what_was_first_stays_when_two_meet():
     assert both.record["t"].tolist() == [10, 1, 5]
 
 
-@pytest.mark.parametrize("bad", [b"", b"\x02abc", b"\x01abc", packing.seal(packing.gather({0: bytes(31)}))[:-9]])
+@pytest.mark.parametrize(
+    "bad", [b"", b"\x02abc", b"\x01abc", packing.seal(packing.gather({0: bytes(31)}))[:-9]]
+)
 def test_bytes_that_are_no_bucket_say_so(bad):
     with pytest.raises(ValueError, match="bucket"):
         packing.unseal(bad)

@@ -1,4 +1,4 @@
-"""The cloud's opinion: the twin to the bit, the larger forest, the envelope, the Z-score, on really trained models."""
+"""The cloud's opinion: twin, larger forest, envelope, Z-score, with a model that was really trained."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,12 @@ def test_the_twin_agrees_with_the_board_to_the_bit(models, trained, history):
     model = trained[0].model
     sums = model.twin_scores(history)
     board = [
-        reading(tuple(row), score=int(total), model=model.model_id, flags=codes.FOREST if total < model.threshold else 0)
+        reading(
+            tuple(row),
+            score=int(total),
+            model=model.model_id,
+            flags=codes.FOREST if total < model.threshold else 0,
+        )
         for row, total in zip(history.tolist(), sums)
     ]
     flags = [verdict.flags for verdict in Rescorer(models).verdicts(board)]

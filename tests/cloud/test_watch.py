@@ -1,4 +1,4 @@
-"""The watch: each event counts once, however often it is killed; of two watches one works. On a real mongod."""
+"""The watch: each event counts once, however often it is killed; of two one works. On a real mongod."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""On a laptop a test may skip for want of a part (mosquitto, Java, …); where VIGIE_SKIPS_FAIL is set, none may.
+"""On a laptop a test may skip for want of a part (mosquitto, Java); where VIGIE_SKIPS_FAIL is set, none may.
 
 A skip whose reason begins with "data:" is for want of recordings that are not ours to keep: it counts only
 where their folder is there.

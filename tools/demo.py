@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -36,8 +37,17 @@ def main(argv: Sequence[str]) -> int:
     """Runs until Ctrl-C."""
     if argv:
         raise Failed("demo takes no arguments; SENSOR=replay:FILE.csv and PORT_…= go before `make`")
-    stop = stop_on_signals()
+    interrupt_on_signals()
     chosen = plan()
+    try:
+        show(chosen)
+    except KeyboardInterrupt:
+        say("demo", "all parts have ended")
+    return 0
+
+
+def show(chosen: Plan) -> None:
+    """Start everything, let C002 fail once, wait for Ctrl-C (KeyboardInterrupt)."""
     with Stack(
         chosen,
         on_mail=tell_mail,
@@ -53,37 +63,30 @@ def main(argv: Sequence[str]) -> int:
         period = chosen.period_ms / 1000
         wait = (WARM_UP + MARGIN) * period
         say("demo", f"{PATIENT} warms up; it will fail in {wait:.0f} s, for {FAULT_S} s")
-        if not stop.wait(wait):
-            fail(stack, stop)
-        stop.wait()
-        say("demo", "stopping …")
-    say("demo", "all parts have ended")
-    return 0
+        time.sleep(wait)
+        fail(stack)
+        threading.Event().wait()
 
 
-def fail(stack: Stack, stop: threading.Event) -> None:
+def fail(stack: Stack) -> None:
     """Let C002 fail and recover, and say so."""
     board = stack.boards[PATIENT]
     what = {"inject offset": "its sensor reads 3 degC too warm", "unplug": "its sensor is unplugged"}
     fault = stack.plan.sensor.fault
     say(PATIENT, f"FAILS now: {what[fault]}, for {FAULT_S} s", "warning")
     board.tell(f"{fault} {FAULT_S}", timeout=10)
-    if not stop.wait(FAULT_S):
-        say(PATIENT, "has RECOVERED; its episode closes after 30 normal readings", "good")
+    time.sleep(FAULT_S)
+    say(PATIENT, "has RECOVERED; its episode closes after 30 normal readings", "good")
 
 
-def stop_on_signals() -> threading.Event:
-    """Set by Ctrl-C and SIGTERM; a second Ctrl-C interrupts what is going on."""
-    stop = threading.Event()
+def interrupt_on_signals() -> None:
+    """SIGTERM and a closed terminal are what Ctrl-C is: a KeyboardInterrupt, which unwinds the stack."""
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
+        raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
-    return stop
 
 
 def tell_mail(mail: Mail) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,16 @@ from pathlib import Path
 
 from tools.account import Account, account
 from tools.child import Failed
-from tools.demo import FAULT_S, MARGIN, PATIENT, WARM_UP, stop_on_signals, tell_board, tell_chip, tell_mail
+from tools.demo import (
+    FAULT_S,
+    MARGIN,
+    PATIENT,
+    WARM_UP,
+    interrupt_on_signals,
+    tell_board,
+    tell_chip,
+    tell_mail,
+)
 from tools.sensor_choice import SensorChoice
 from tools.stack import Plan, Stack
 from tools.terminal import say
@@ -78,6 +86,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     if len(argv) > 1 or not all(word.replace(".", "", 1).isdecimal() for word in argv):
         raise Failed("usage: python -m tools smoke [SECONDS]")
     seconds = float(argv[0]) if argv else SECONDS
+    interrupt_on_signals()
     folder = Path("var/smoke")
     shutil.rmtree(folder, ignore_errors=True)
     plan = Plan(folder=folder, sensor=SensorChoice.parse(environment.get("SENSOR") or "simulated"))
@@ -90,40 +99,43 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 
 def run(plan: Plan, seconds: float, drain: float = DRAIN_S) -> Result:
     """Start `plan`, let its boards measure for `seconds`, and C002 fail; then drain, at most `drain` s."""
-    stop = stop_on_signals()
     died: list[str] = []
     with Stack(
         plan, on_mail=tell_mail, on_board_line=tell_board, on_board_event=tell_chip, on_death=died.append
     ) as stack:
-        began = first_sample(stack, stop)
+        began = first_sample(stack)
         say("smoke", f"first sample taken; {seconds:.0f} s from now the boards stop measuring")
-        failed_at = None
-        wait = min((WARM_UP + MARGIN) * plan.period_ms / 1000, seconds * 0.6)
-        if not stop.wait(began + wait - time.time()):
-            fault_s = int(min(FAULT_S, seconds * 0.25))
-            failed_at = time.time()
-            say(PATIENT, f"FAILS now, for {fault_s} s", "warning")
-            stack.boards[PATIENT].tell(f"{plan.sensor.fault} {fault_s}", timeout=10)
-        stop.wait(began + seconds - time.time())
+        sleep_until(began + min((WARM_UP + MARGIN) * plan.period_ms / 1000, seconds * 0.6))
+        fault_s = int(min(FAULT_S, seconds * 0.25))
+        failed_at = time.time()
+        say(PATIENT, f"FAILS now, for {fault_s} s", "warning")
+        stack.boards[PATIENT].tell(f"{plan.sensor.fault} {fault_s}", timeout=10)
+        sleep_until(began + seconds)
         for board in stack.boards.values():
             if not board.tell("stop", timeout=10):
                 raise Failed(f"{board.name} does not stop measuring: see {board.log}")
         say("smoke", "the boards have stopped measuring; waiting until all is stored")
-        stored_all = await_true(lambda: drained(stack), drain, stop)
+        stored_all = await_true(lambda: drained(stack), drain)
         if not stored_all:
             say("smoke", f"not all was stored within {drain:.0f} s", "trouble")
-        mails = [mail for mail in stack.sendgrid.mails if failed_at and mail.received >= failed_at]
-        about = [mail for mail in mails if PATIENT in mail.subject]
+        about = [
+            mail for mail in stack.sendgrid.mails if mail.received >= failed_at and PATIENT in mail.subject
+        ]
         return Result(
             accounts={name: tally(stack, name) for name in plan.boards},
             episodes=len(stack.reader.episodes(limit=10_000)),
             emails=len(stack.sendgrid.mails),
-            first_email_s=round(about[0].received - failed_at, 1) if about and failed_at else None,
+            first_email_s=round(about[0].received - failed_at, 1) if about else None,
             died=tuple(died),
         )
 
 
-def first_sample(stack: Stack, stop: threading.Event) -> float:
+def sleep_until(moment: float) -> None:
+    """`moment` in Unix seconds."""
+    time.sleep(max(0.0, moment - time.time()))
+
+
+def first_sample(stack: Stack) -> float:
     """Wait for it; returns its Unix time by the sensor's own log."""
     times: list[float] = []
 
@@ -136,18 +148,18 @@ def first_sample(stack: Stack, stop: threading.Event) -> float:
         ]
         return len(times) == len(stack.boards)
 
-    if not await_true(there, FIRST_SAMPLE_TIMEOUT, stop):
+    if not await_true(there, FIRST_SAMPLE_TIMEOUT):
         raise Failed(
             f"no sample from every board within {FIRST_SAMPLE_TIMEOUT:.0f} s: see {stack.plan.folder}/log"
         )
     return min(times)
 
 
-def await_true(question: Callable[[], bool], timeout: float, stop: threading.Event) -> bool:
-    """Ask every 0.2 s, at most `timeout` s, or until `stop`."""
+def await_true(question: Callable[[], bool], timeout: float) -> bool:
+    """Ask every 0.2 s, at most `timeout` s."""
     deadline = time.monotonic() + timeout
-    while not (answer := question()) and time.monotonic() < deadline and not stop.wait(0.2):
-        pass
+    while not (answer := question()) and time.monotonic() < deadline:
+        time.sleep(0.2)
     return answer
 
 

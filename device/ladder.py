@@ -31,7 +31,7 @@ class Ladder:
         self._heard_s = self._clock.uptime()
 
     def failed(self, stage, error, broker, detail):
-        """(milliseconds to rest, whether the radio was switched off for that time)."""
+        """(milliseconds to rest, whether the radio was switched off)."""
         self.failures += 1
         self.count(trouble.name(stage, error))
         self.tell(_explained(stage, error, broker, detail))

@@ -6,7 +6,6 @@ about a second in all).
 
 import errno
 import gc
-from time import gmtime
 
 from . import trouble
 from .compat import const
@@ -24,7 +23,8 @@ _RADIO_OFF = const(-1)
 # Milliseconds that each stage may take: Wi-Fi, CA, DNS, TCP, TLS, CONNACK with SUBACK. Last, a session: when
 # it has lasted this long, the back-off is over.
 _LIMITS = (30000, 0, 0, 10000, 15000, 10000, 5000)
-_ANSWER_MS = const(20000)  # for a PUBACK, and for the rest of a packet that has begun
+_PUBACK_MS = const(20000)
+_RADIO_OFF_MS = const(2000)
 _ROUNDS = const(8)  # of one step
 
 
@@ -179,12 +179,12 @@ class Link:
         if self._stage == _RADIO_OFF:
             if late:
                 self._board.wifi_on(self._wifi["ssid"], self._wifi["password"])
-        elif self._without_wifi and self._board.wifi_up():
-            late = True
-        if not late:
-            return None
-        self._begin(trouble.WIFI)
-        return b""
+                self._stage = _RESTING
+                self._deadline = self._clock.after(self._deadline, self._rest_ms)
+        elif late or (self._without_wifi and self._board.wifi_up()):
+            self._begin(trouble.WIFI)
+            return b""
+        return None
 
     def _open(self, late):
         """Wi-Fi is up: connect, unless no certificate could be verified for want of a date."""
@@ -227,7 +227,7 @@ class Link:
         if self._session.ready:
             if self._stage != trouble.UP:
                 self._up()
-            self._watch(payload is not None)
+            self._watch()
         elif self._clock.until(self._deadline) <= 0:
             raise OSError(errno.ETIMEDOUT)
         return b"" if payload is None and moved else payload
@@ -240,8 +240,8 @@ class Link:
         self._oldest = 0
         self._log.info("link", "connected to " + self._where)
 
-    def _watch(self, moved):
-        """Deadlines of a session: PINGRESP, the oldest PUBACK, the rest of a packet."""
+    def _watch(self):
+        """Deadlines of a session: the oldest PUBACK, and PINGRESP, which half a packet swallows too."""
         clock = self._clock
         if clock.until(self._deadline) <= 0:
             self._ladder.failures = 0
@@ -251,10 +251,10 @@ class Link:
             self._session.ping()
             self._ping_at = clock.after(clock.ms(), self._ping_ms)
         waiting = self._session.unacknowledged
-        oldest = waiting[0] if waiting else -1 if self._wire.partial() and not moved else 0
+        oldest = waiting[0] if waiting else 0
         if oldest != self._oldest:
             self._oldest = oldest
-            self._answer_by = clock.after(clock.ms(), _ANSWER_MS)
+            self._answer_by = clock.after(clock.ms(), _PUBACK_MS)
         elif oldest and clock.until(self._answer_by) <= 0:
             raise OSError(errno.ETIMEDOUT)
 
@@ -277,18 +277,14 @@ class Link:
         stage = self._stage
         self._drop()
         detail = self._board.wifi_problem() if stage == trouble.WIFI else self._date()
-        rest, radio_off = self._ladder.failed(stage, error, self._where, detail)
+        self._rest_ms, radio_off = self._ladder.failed(stage, error, self._where, detail)
         self._stage = _RADIO_OFF if radio_off else _RESTING
-        self._deadline = self._clock.after(self._clock.ms(), rest)
+        pause = _RADIO_OFF_MS if radio_off else self._rest_ms
+        self._deadline = self._clock.after(self._clock.ms(), pause)
 
     def _date(self):
-        """The date that TLS goes by, as text; None while there is none, not even of an earlier boot."""
-        sec = self._clock.now() or self._clock.floor
-        if not sec:
-            return None
-        if gmtime(0)[0] == 1970:  # the unix port's epoch; an ESP32 counts from 2000
-            sec += 946684800
-        return "%d-%02d-%02d" % gmtime(sec)[:3]
+        """Seconds since 2000 that TLS goes by; 0 while there is no date, not even of an earlier boot."""
+        return self._clock.now() or self._clock.floor
 
     def _drop(self):
         self._session.restart()

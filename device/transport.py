@@ -11,7 +11,8 @@ import ssl
 from .compat import const
 
 _CHUNK = const(2048)  # bytes handed to TLS at once: one record
-TX_LIMIT = const(8192)  # bytes that may wait to be sent
+TX_LIMIT = const(8192)  # bytes of messages that may wait to be sent
+_ROOM = const(512)  # beside them, for pings and acknowledgements
 _FAILED = select.POLLERR | select.POLLHUP
 
 
@@ -79,7 +80,7 @@ class Transport:
 
     def write(self, data):
         """Put `data` behind what waits to be sent; flush() sends it: one packet, one record."""
-        if self.unsent() + len(data) > TX_LIMIT:
+        if self.unsent() + len(data) > TX_LIMIT + _ROOM:
             raise OSError(errno.ENOBUFS)
         self._tx.extend(data)
 

@@ -60,10 +60,6 @@ class Wire:
             self._have += count
         return None
 
-    def partial(self):
-        """True while the last packet has begun but not ended."""
-        return self._skip or self._have > self._taken
-
     def _drop(self, count):
         self._have -= count
         if count and self._have:

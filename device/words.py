@@ -1,6 +1,7 @@
 """Why the link failed, in plain words with a cure. Loaded when a failure is to be told, and let go again."""
 
 import errno
+from time import gmtime
 
 from .trouble import CA, DNS, TCP, TLS, WELCOME, WIFI, number_of, out_of_memory
 
@@ -26,7 +27,7 @@ _CONNECT = {
 
 
 def explain(stage, error, broker, detail):
-    """One line for people. `broker`: "host:port"; `detail`: what the Wi-Fi says, later the board's date."""
+    """One line for people. `broker`: "host:port". `detail`: what the Wi-Fi says; later the board's date."""
     number = number_of(error)
     if out_of_memory(error):
         return "not enough memory for a TLS connection"
@@ -47,14 +48,20 @@ def explain(stage, error, broker, detail):
     return _mqtt(stage, error, number, broker)
 
 
-def _tls(error, number, broker, date):
+def _tls(error, number, broker, sec):
     if not isinstance(error, ValueError):
         return "TLS with %s fails (error %s): is broker.port its TLS port?" % (broker, number)
     said = str(error).strip()
     for word, cure in _CERTIFICATE:
         if word in said:
-            return "the certificate of %s %s" % (broker, cure % date if "%s" in cure else cure)
+            return "the certificate of %s %s" % (broker, cure % _date(sec) if "%s" in cure else cure)
     return "the certificate of %s is refused: %s" % (broker, said)
+
+
+def _date(sec):
+    if gmtime(0)[0] == 1970:  # the unix port's epoch; an ESP32 counts from 2000
+        sec += 946684800
+    return "%d-%02d-%02d" % gmtime(sec)[:3]
 
 
 def _mqtt(stage, error, number, broker):

@@ -7,6 +7,7 @@ here. `test.speed` lets the clock run faster than the world, so that deadlines o
 import gc
 import json
 import select
+import socket
 import sys
 import time
 
@@ -25,7 +26,6 @@ def tell(**event):
 with open(sys.argv[1]) as file:
     config = json.load(file)
 options = config.pop("test")
-speed = options.get("speed", 1)
 UP = "vigie/1/%s/%s/up" % (config["site"], config["device"])
 
 
@@ -33,11 +33,20 @@ class Ticks:
     ticks_diff = staticmethod(time.ticks_diff)
     ticks_add = staticmethod(time.ticks_add)
 
+    def __init__(self):
+        self.speed = options.get("speed", 1)
+        self._real = time.ticks_ms()
+        self._played = 0
+
     def ticks_ms(self):
-        return time.ticks_ms() * speed & 0x3FFFFFFF
+        now = time.ticks_ms()
+        passed = time.ticks_diff(now, self._real) * self.speed
+        self._real = now
+        self._played = time.ticks_add(self._played, passed)
+        return self._played
 
     def sleep_ms(self, ms):
-        time.sleep_ms(ms // speed)
+        time.sleep_ms(ms // self.speed)
 
 
 class Chip:
@@ -72,7 +81,8 @@ class Log:
 
 class Driver:
     def __init__(self):
-        self.clock = Clock(Ticks())
+        self.ticks = Ticks()
+        self.clock = Clock(self.ticks)
         if options.get("dated", True):
             self.clock.set(int(time.time()) - 946684800)
         self.chip = Chip()
@@ -123,6 +133,22 @@ class Driver:
     def date(self):
         self.clock.set(int(time.time()) - 946684800)
 
+    def speed(self, speed):
+        self.ticks.ticks_ms()
+        self.ticks.speed = int(speed)
+
+    def stream(self, count):
+        """QoS 0, each sent at once while it is taken: 1,001 bytes that all say which message it is.
+
+        The socket's own buffer is made small, as a board's is, so that it is full all the time.
+        """
+        so_sndbuf = 7 if sys.platform == "linux" else 0x1001
+        self.link._transport._sock.setsockopt(socket.SOL_SOCKET, so_sndbuf, 4096)
+        for n in range(int(count)):
+            while self.link.publish(UP, b"%07d" % n * 143, 0) is None:
+                self.step()
+            self.link.step()
+
     def last_id(self, number):
         self.link._session._client.pid = int(number)
 
@@ -140,6 +166,13 @@ class Driver:
         tell(event="end", longest_ms=self.longest, counts=link.counts(), last_error=link.last_error())
         sys.exit(0)
 
+    def step(self):
+        start = time.ticks_ms()
+        ready = self.link.step(20)
+        self.longest = max(self.longest, time.ticks_diff(time.ticks_ms(), start))
+        self.clock.tick()
+        return ready
+
     def run(self):
         stdin = select.poll()
         stdin.register(sys.stdin, select.POLLIN)
@@ -150,10 +183,7 @@ class Driver:
                 if not words:
                     return
                 getattr(self, words[0])(*words[1:])
-            start = time.ticks_ms()
-            ready = self.link.step(20)
-            self.longest = max(self.longest, time.ticks_diff(time.ticks_ms(), start))
-            self.clock.tick()
+            ready = self.step()
             if ready != was_ready:
                 was_ready = ready
                 tell(event="ready" if ready else "down")

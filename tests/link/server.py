@@ -121,8 +121,8 @@ class Server:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, key)
         self._script = script
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
         self.connections = 0
         self.handshakes = 0
         self._failures: list[BaseException] = []
@@ -132,7 +132,7 @@ class Server:
     def _accept(self) -> None:
         while True:
             try:
-                plain, _ = self._listener.accept()
+                plain, _ = self.listener.accept()
             except OSError:
                 return
             self._open.append(plain)
@@ -160,7 +160,7 @@ class Server:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._listener.close()
+        self.listener.close()
         for one in self._open:
             one.close()
         if self._failures and kind is None:

@@ -16,6 +16,7 @@ from tests.link.server import (
     CONNACK,
     CONNECT,
     PINGREQ,
+    PUBLISH,
     UP_TOPIC,
     Peer,
     Server,
@@ -422,6 +423,28 @@ def test_a_server_that_stops_reading_fills_no_memory_and_is_left(serve, board: S
     assert given[-1] is None
 
 
+def test_a_slow_reader_gets_every_byte_in_order(serve, board: Start) -> None:
+    count = 700
+
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        for i in range(count):
+            body = peer.expect(PUBLISH)
+            assert body[2 + len(UP_TOPIC) :] == b"%07d" % i * 143
+            if i % 70 == 0:
+                time.sleep(0.1)  # let the board run into a full socket
+        peer.send(message(b"all"))
+        peer.hold()
+
+    with serve(script) as server:
+        server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with board(server.port) as one:
+            one.expect("ready")
+            one.do("stream", count)
+            one.expect("ack", text="all", timeout=60)
+            assert one.end()["counts"]["connects"] == 1
+
+
 def test_a_message_that_never_fits_is_refused_loudly(serve, board: Start) -> None:
     def script(peer: Peer, n: int) -> None:
         peer.welcome()
@@ -491,12 +514,14 @@ def test_memory_stays_flat_over_many_sessions(serve, board: Start) -> None:
 
     with serve(script) as server, board(server.port, speed=30) as one:
         sizes = []
+        start = time.monotonic()
         for n in (5, 25):
             one.expect("ack", text=str(n), timeout=60)
             one.do("memory")
             sizes.append(one.expect("memory")["bytes"])
         one.end()
     assert sizes[1] - sizes[0] < 512, sizes
+    assert time.monotonic() - start < 40  # each rest is a first one; growing ones would take minutes
 
 
 def test_goodbye_is_said(serve, board: Start, any_umqtt: Path) -> None:

@@ -65,6 +65,9 @@ class Network:
     def counts(self):
         return {"connects": 1}
 
+    def last_error(self):
+        return None
+
 
 class Ntp:
     def __init__(self):

@@ -45,14 +45,14 @@ def show() -> None:
 
 
 def _page() -> None:
-    names = sorted(f"{one.site}/{one.device}" for one in source.ask("fleet", source.fleet).value.latest)
-    if not names:
+    boards = source.ask("fleet", source.fleet).value.boards
+    if not boards:
         st.fragment(_wait_for_first, run_every=EMPTY_EVERY)()
         return
     asked = st.query_params.get("board")
     window = _window(st.query_params.get("from"), st.query_params.get("to"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Board", names, key="board", bind="query-params", width=240)
+        name = st.selectbox("Board", list(boards), key="board", bind="query-params", width=240)
         if window is None:
             span = st.segmented_control(
                 "Range", list(RANGES), default="1 h", required=True, key="range", bind="query-params"
@@ -61,12 +61,12 @@ def _page() -> None:
         else:
             seconds, every = window[1] - window[0], None
             st.page_link(page(), label="Back to now", icon=":material/update:", query_params={"board": name})
-    if asked is not None and asked not in names:
+    if asked is not None and asked not in boards:
         st.warning(
             f"There is no board {words.plain(asked)}; this is {words.plain(name)}.",
             icon=":material/search_off:",
         )
-    site, _, device = name.partition("/")
+    site, device = boards[name]
     st.fragment(_guarded_body, run_every=every)(site, device, window, seconds, every)
 
 

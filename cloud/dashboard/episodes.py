@@ -32,17 +32,16 @@ def _body() -> None:
     if not fleet.latest:
         screens.empty()
         return
-    names = sorted(f"{one.site}/{one.device}" for one in fleet.latest)
     title = st.empty()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Board", [EVERYWHERE, *names], key="of", bind="query-params", width=240)
+        name = st.selectbox("Board", [EVERYWHERE, *fleet.boards], key="of", bind="query-params", width=240)
         which = st.segmented_control(
             "Show", SHOWN, default="All", required=True, key="show", bind="query-params"
         )
-    site, _, device = name.partition("/") if name != EVERYWHERE else (None, None, None)
+    site, device = fleet.boards.get(name, (None, None))
     open_only = which == "Going on"
     answer = source.ask(
-        f"episodes {name} {open_only}", lambda: source.episodes(site or None, device or None, open_only, READ)
+        f"episodes {name} {open_only}", lambda: source.episodes(site, device, open_only, READ)
     )
     found, now = answer.value, time.time()
     going_on = sum(one.closed is None for one in found)

@@ -79,6 +79,11 @@ class Fleet:
     open_episodes: list[Episode]
     summary: Summary
 
+    @property
+    def boards(self) -> dict[str, tuple[str, str]]:
+        """Name for a person -> (site, device), sorted."""
+        return dict(sorted((f"{one.site}/{one.device}", (one.site, one.device)) for one in self.latest))
+
 
 @st.cache_resource(show_spinner=False)
 def reader() -> Reader:

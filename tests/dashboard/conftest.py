@@ -18,6 +18,7 @@ from tools import ports
 from tools.child import Child
 from tools.database import Database
 
+WEB = "test_web"
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "cloud" / "dashboard" / "app.py"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -60,9 +61,9 @@ def address(mongod, database, monkeypatch, tmp_path):
     st.cache_resource.clear()
 
 
-@pytest.fixture
-def web(mongod, database, tmp_path):
-    """The address of a dashboard that runs as `streamlit run` runs it."""
+@pytest.fixture(scope="session")
+def web(mongod, tmp_path_factory):
+    """The address of a dashboard that runs as `streamlit run` runs it, on the database `WEB`."""
     port = ports.free()
     child = Child(
         "dashboard",
@@ -70,9 +71,9 @@ def web(mongod, database, tmp_path):
             *(sys.executable, "-m", "streamlit", "run", APP),
             *("--server.port", str(port), "--server.address", "127.0.0.1"),
         ],
-        log=tmp_path / "dashboard.log",
+        log=tmp_path_factory.mktemp("web") / "dashboard.log",
         cwd=ROOT,
-        env={**os.environ, "MONGODB_URI": mongod.uri, "MONGODB_DATABASE": database.name},
+        env={**os.environ, "MONGODB_URI": mongod.uri, "MONGODB_DATABASE": WEB},
     )
 
     def healthy():
@@ -132,6 +133,17 @@ def look(chromium):
     yield start
     for one in opened:
         one.context.close()
+
+
+@pytest.fixture
+def shown(mongod):
+    """The furnished house that `web` shows, new for each test."""
+    made = databases.connect(mongod.uri, WEB)
+    made.client.drop_database(WEB)
+    house = House(made)
+    house.last = house.furnish(time.time())
+    yield house
+    made.client.close()
 
 
 @pytest.fixture

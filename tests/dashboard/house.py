@@ -97,7 +97,7 @@ class House:
         self.database["lease"].update_one({"_id": "watch"}, {"$currentDate": {"at": True}}, upsert=True)
 
     def furnish(self, now: float, *, hours: float = 1.0, period: int = 10) -> int:
-        """C001 is fine; C002 has a history and an episode now; C003 loses its sensor. Returns the last seq."""
+        """C001 is fine, C002 has episodes, one of them now, C003 loses its sensor. Returns the last seq."""
         count = int(hours * 3600 / period)
         last = 1000 + count - 1
         for seed, device in enumerate(("C001", "C002", "C003")):

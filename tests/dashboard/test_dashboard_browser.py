@@ -1,0 +1,187 @@
+"""The dashboard as a person meets it: in a real browser, on a real database, refreshing by itself."""
+
+import signal
+import time
+from itertools import product
+from urllib.parse import quote
+
+import pytest
+from house import Moment, calm
+
+CHART = ".stVegaLiteChart svg, .stVegaLiteChart canvas"
+SIZES = ((1280, 900), (390, 844))
+TOO_WIDE = """() => [...document.querySelectorAll('.stMain *')]
+    .filter(one => one.getBoundingClientRect().right > window.innerWidth + 1)
+    .filter(one => !one.closest('[data-testid=stElementToolbar]'))
+    .map(one => one.className).slice(0, 3)"""
+MARKS = """() => [...document.querySelectorAll('.stVegaLiteChart svg .mark-symbol path')]
+    .map(one => one.getAttribute('fill') + ' ' + one.getAttribute('stroke'))"""
+
+
+def board(device):
+    return f"board?board={quote('demo/' + device, safe='')}"
+
+
+def remember(looker):
+    """Mark this page and its first chart, so that a reload or another chart would be noticed."""
+    looker.page.wait_for_selector(CHART)
+    looker.page.evaluate(
+        f"() => {{ window.same = true; document.querySelector('{CHART}').dataset.same = 'yes' }}"
+    )
+
+
+def is_the_same(looker):
+    return looker.page.evaluate(
+        f"() => window.same && document.querySelector('{CHART}').dataset.same === 'yes'"
+    )
+
+
+def opacity(looker):
+    """The least opacity on the page: a refresh that fades something is a flicker."""
+    return looker.page.evaluate(
+        "() => Math.min(...[...document.querySelectorAll('.stElementContainer, .stVegaLiteChart')]"
+        ".map(one => +getComputedStyle(one).opacity))"
+    )
+
+
+def axis(looker):
+    """The hours and minutes under the score's panel and under the lanes."""
+    return looker.page.evaluate(
+        "() => [...document.querySelectorAll('.stVegaLiteChart svg .role-axis-label text')]"
+        ".map(one => one.textContent).filter(text => /^[0-9]+:[0-9]+/.test(text))"
+    )
+
+
+def drag(looker, begin, end):
+    """Draw across the lanes, from one part of their width to another (0 to 1)."""
+    chart = looker.page.locator(".stVegaLiteChart").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    mouse, y = looker.page.mouse, box["y"] + box["height"] - 90
+    mouse.move(box["x"] + box["width"] * begin, y)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] * end, y, steps=10)
+    mouse.up()
+
+
+def test_new_readings_appear_without_a_reload_and_without_a_flicker(web, look, shown):
+    looker = look()
+    looker.open(web)
+    looker.sees("2 of 3 boards need a look")
+    remember(looker)
+    faintest = 1.0
+    for k, value in enumerate((31.25, 32.5)):
+        now = time.time()
+        shown.put("C001", {shown.last + 1 + k: (now, Moment(value, 40.0))})
+        deadline = now + 15
+        while not looker.page.get_by_text(f"{value:.2f} °C").count():
+            faintest = min(faintest, opacity(looker))
+            assert time.time() < deadline, "the new value did not appear by itself"
+    assert is_the_same(looker)
+    assert faintest == 1.0
+    assert looker.complaints == []
+
+
+def test_drawing_across_the_lanes_zooms_and_the_zoom_outlives_refreshes(web, look, shown):
+    looker = look(height=1300)
+    looker.open(web + board("C002"))
+    remember(looker)
+    before = axis(looker)
+    drag(looker, 0.3, 0.45)
+    looker.page.wait_for_timeout(300)
+    zoomed = axis(looker)
+    assert zoomed != before
+    updated = looker.page.get_by_text("Updated").first.inner_text()
+    shown.put("C002", {shown.last + 1: (time.time(), calm(1.0, 1))})
+    looker.page.wait_for_function(f"() => !document.body.innerText.includes({updated!r})")
+    looker.page.wait_for_timeout(300)
+    assert is_the_same(looker)
+    assert set(zoomed[:2]) <= set(axis(looker))
+    drag(looker, 0.8, 0.8)
+    looker.page.wait_for_timeout(300)
+    assert axis(looker)[:2] == before[:2]
+    assert looker.complaints == []
+
+
+def test_marks_of_board_and_cloud_differ_in_shape_and_colour(web, look, shown):
+    looker = look()
+    looker.open(web + board("C002"))
+    looker.page.wait_for_selector(CHART)
+    marks = looker.page.evaluate(MARKS)
+    assert any("#d55e00" in one for one in marks) and any("#0072b2" in one for one in marks)
+    looker.sees("Board says abnormal")
+    looker.sees("Cloud says abnormal")
+
+
+@pytest.mark.parametrize("page", ["", board("C002"), "episodes"])
+def test_every_page_fits_every_screen_in_light_and_dark(web, look, shown, page):
+    looker = look()
+    looker.open(web + page)
+    for (width, height), scheme in product(SIZES, ("light", "dark")):
+        looker.page.set_viewport_size({"width": width, "height": height})
+        looker.page.emulate_media(color_scheme=scheme)
+        looker.sees("Updated")
+        if page != "episodes":
+            looker.page.wait_for_selector(CHART)
+        looker.page.wait_for_timeout(500)
+        assert looker.page.evaluate(TOO_WIDE) == [], (width, scheme)
+    assert looker.complaints == []
+
+
+def test_a_card_leads_to_its_board_and_an_episode_to_its_time(web, look, shown):
+    looker = look()
+    looker.open(web)
+    looker.page.get_by_role("link", name="C002").click()
+    looker.page.wait_for_url("**/board?board=demo*C002")
+    looker.sees("Episodes in this range")
+    looker.page.get_by_role("link", name="C002").last.click()
+    looker.sees("Back to now")
+    looker.page.get_by_role("link", name="Back to now").click()
+    looker.page.get_by_text("Back to now").wait_for(state="hidden")
+    looker.sees("every 3 s")
+
+
+def test_a_name_is_never_run_as_code(web, look, shown):
+    evil = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
+    shown.database["latest"].update_one(
+        {"device": "C003"}, {"$set": {"device": evil, "site": evil, "reading.why": evil}}
+    )
+    shown.database["episodes"].update_many({}, {"$set": {"device": evil, "site": evil, "why": evil}})
+    looker = look()
+    for page in ("", "episodes", "board"):
+        looker.open(web + page)
+        looker.sees("<img src=x")
+        looker.page.wait_for_timeout(500)
+        assert looker.page.evaluate("() => window.hacked") is None
+        assert looker.page.locator("img[src=x]").count() == 0
+
+
+def test_a_database_that_comes_back_is_found_by_itself(web, look, shown, mongod):
+    looker = look()
+    looker.open(web)
+    looker.sees("2 of 3 boards need a look")
+    mongod.child.send(signal.SIGSTOP)
+    try:
+        looker.sees("Below is what was known then.")
+        looker.sees("2 of 3 boards need a look")
+    finally:
+        mongod.child.send(signal.SIGCONT)
+    looker.page.get_by_text("Below is what was known then.").wait_for(state="hidden")
+    looker.sees("2 of 3 boards need a look")
+
+
+def test_nothing_secret_reaches_the_browser(look, web, shown, mongod):
+    looker = look()
+    seen = []
+    looker.page.on(
+        "response", lambda answer: seen.append(answer.text() if "json" in str(answer.headers) else "")
+    )
+    looker.page.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda frame: seen.append(str(frame)))
+    )
+    looker.open(web)
+    looker.sees("Updated")
+    everything = looker.page.content() + "".join(seen)
+    assert "Updated" in everything
+    for secret in (mongod.uri, f"127.0.0.1:{mongod.port}", "MONGODB_URI"):
+        assert secret not in everything

@@ -62,7 +62,7 @@ def test_nothing_is_acknowledged_while_the_database_is_away(backend, board, data
 def test_a_killed_backend_loses_nothing_and_stores_nothing_twice(backend, board, database):
     c001 = board()
     sent = 0
-    for _ in range(3):
+    for _ in range(2):
         running = backend()
         running.wait_for_line("connected to localhost")
         for _ in range(20):

@@ -74,7 +74,8 @@ def fail(stack: Stack) -> None:
     what = {"inject offset": "its sensor reads 3 degC too warm", "unplug": "its sensor is unplugged"}
     fault = stack.plan.sensor.fault
     say(PATIENT, f"FAILS now: {what[fault]}, for {FAULT_S} s", "warning")
-    board.tell(f"{fault} {FAULT_S}", timeout=10)
+    if not board.tell(f"{fault} {FAULT_S}", timeout=10):
+        say(PATIENT, f"does not hear us: is it measuring? See {shown(board.log)}", "trouble")
     time.sleep(FAULT_S)
     say(PATIENT, "has RECOVERED; its episode closes after 30 normal readings", "good")
 

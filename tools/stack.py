@@ -243,13 +243,13 @@ class Stack:
         wanted = [name for name in self.plan.boards if self.reader.model(SITE, name) is None]
         if not wanted:
             return
-        say("training", f"a model for each of {', '.join(wanted)}, on its sensor's own history …")
-        running = [self._train(name) for name in wanted]
-        for child in running:
+        say("training", f"a model for {', '.join(wanted)}: once, half a minute or so …")
+        running = {name: self._train(name) for name in wanted}
+        for name, child in running.items():
             child.exited.wait(MODEL_TIMEOUT)
             if child.exit_code != 0:
                 raise Failed(f"{child.name} did not succeed\n{child.last_words()}")
-        say("training", f"{len(wanted)} models made ({time.monotonic() - began:.0f} s)")
+            say("training", f"{name} has learned what is ordinary for it ({time.monotonic() - began:.0f} s)")
 
     def _train(self, name: str) -> Child:
         number = self.plan.boards.index(name)

@@ -31,7 +31,7 @@ _TROUBLE = {
         [
             "Is it running? `make demo` starts one; Atlas pauses a free cluster after long idleness.",
             "Is this machine let in? In Atlas: Network Access, add its address.",
-            "Is the network there? `python -m cloud check` tests the way step by step.",
+            "Is the address right? `python -m cloud check` looks at settings and database.",
         ],
     ),
     Trouble.SLOW: (

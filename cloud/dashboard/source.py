@@ -97,7 +97,7 @@ def ask(about: str, question: Callable[[], T]) -> Answer[T]:
     known: dict[str, Answer[T]] = st.session_state.setdefault("known", {})
     began = time.monotonic()
     try:
-        if about in known:
+        if st.session_state.get("asked"):  # only a first wait is announced; later ones must not move the page
             value = question()
         else:
             with st.spinner("Asking the database…", show_time=True):
@@ -109,6 +109,8 @@ def ask(about: str, question: Callable[[], T]) -> Answer[T]:
             raise Unavailable(trouble) from error
         last = known[about]
         return Answer(last.value, last.at, last.took, trouble)
+    finally:
+        st.session_state["asked"] = True
     answer = Answer(value, time.time(), time.monotonic() - began)
     if len(known) > 50:  # a session left open for weeks
         known.clear()

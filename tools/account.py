@@ -36,7 +36,7 @@ def account(taken: Sequence[Taken], stored: Readings) -> Account:
 
     Order and value decide: a reading is stored when it is the next one in the store that has its value.
     """
-    wanted = [_taken(one) for one in taken]
+    wanted = [value(one) for one in taken]
     order = in_order(stored)
     unordered = values(stored)
     found = [unordered[i] for i in order]
@@ -114,7 +114,8 @@ def _walk_back(steps: list[dict[int, int]], x: int, y: int) -> list[tuple[int, i
     return pairs[::-1]
 
 
-def _taken(one: Taken) -> Value:
+def value(one: Taken) -> Value:
+    """What a line of the sensor's log says, as `values` has it."""
     if one.t is None or one.h is None:
         return one.why or -1
     return one.t, one.h

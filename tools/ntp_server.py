@@ -19,7 +19,7 @@ class NtpServer:
     def __init__(self, port: int = 0, address: str = "127.0.0.1") -> None:
         self.offset = 0.0
         self.silent = False
-        self.answered = 0
+        self.asked = self.answered = 0
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, port))
         self._socket.settimeout(0.2)
@@ -53,6 +53,7 @@ class NtpServer:
                 continue
             except OSError:  # an ICMP complaint about an earlier answer, or our own close
                 continue
+            self.asked += 1
             reply = answer(request, time.time() + self.offset)
             if reply and not self.silent:
                 self.answered += 1

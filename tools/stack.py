@@ -191,8 +191,8 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def start_backend(self) -> None:
-        """Returns when it listens to the boards."""
+    def start_backend(self, *, wait: bool = True) -> None:
+        """Returns when it listens to the boards, or at once."""
         began = time.monotonic()
         lines: list[str] = []
         self.backend = Child(
@@ -206,6 +206,8 @@ class Stack:
             on_exit=lambda: self._died("backend"),
         )
         self._parts.callback(self.backend.stop)
+        if not wait:
+            return
         self.backend.wait_until(
             lambda: any("listening to the boards" in line for line in lines), "it listened", BACKEND_TIMEOUT
         )

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,19 @@ class Taken:
     t: int | None  # hundredths of degC; None = failed read
     h: int | None  # hundredths of %RH
     why: int | None  # index into device.codes.WHY of a failed read
+
+
+@dataclass
+class Life:
+    """One boot as the harness saw it. It ended when the next one began."""
+
+    cause: str
+    began: float  # Unix seconds of the host
+    stream: str | None = None  # None: it never sampled
+    number: int = 0  # of this boot, as the board counts
+    first: int = 0  # the seq of its first reading
+    kept: int = 0  # so many of its readings were on flash: their flush had returned
+    taken: list[Taken] = field(default_factory=list)
 
 
 class VirtualBoard:
@@ -113,6 +126,12 @@ class VirtualBoard:
             self._thread.join(10)
 
     @property
+    def child(self) -> Child | None:
+        """The interpreter, once there was one."""
+        with self._lock:
+            return self._child
+
+    @property
     def pid(self) -> int | None:
         """The interpreter's process, None while there is none."""
         with self._lock:
@@ -136,14 +155,28 @@ class VirtualBoard:
 
     def taken(self) -> Iterator[Taken]:
         """What the sensor gave, oldest first, over all boots."""
-        boot = 0
+        for life in self.lives():
+            yield from life.taken
+
+    def lives(self) -> list[Life]:
+        """Every boot, oldest first."""
+        found: list[Life] = []
         with self.readings.open(encoding="utf-8") as lines:
             for line in lines:
+                if not line.endswith("\n"):
+                    break  # it is being written
                 entry = json.loads(line)
                 if "boot" in entry:
-                    boot += 1
-                    continue
-                yield Taken(boot, entry["up_ms"], entry["host_ts"], entry["t"], entry["h"], entry["why"])
+                    found.append(Life(entry["boot"], entry["host_ts"]))
+                elif "stream" in entry:
+                    found[-1].stream = entry["stream"]
+                    found[-1].number, found[-1].first = entry["number"], entry["first"]
+                elif "kept" in entry:
+                    found[-1].kept = entry["kept"]
+                else:
+                    fields = (entry[name] for name in ("up_ms", "host_ts", "t", "h", "why"))
+                    found[-1].taken.append(Taken(len(found), *fields))
+        return found
 
     def _live(self) -> None:
         cause = "power on"

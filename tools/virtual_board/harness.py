@@ -4,8 +4,10 @@
 
 FLASH becomes `/`, FIRMWARE (the stand-ins and umqtt, which a chip has built in) becomes `/lib`; boot.py and
 main.py run. Beside that it keeps the sensor's own log: one line in READINGS for each time that the sensor was
-asked, written before anybody else sees the values, and it obeys the lines of COMMANDS: `inject KIND SECONDS`,
-`unplug SECONDS`, `stop`, `start`, `wifi off`. Nothing in device/ knows of it.
+asked, written before anybody else sees the values, and one for each flush that returned. It obeys the lines
+of COMMANDS: `inject KIND SECONDS`, `unplug SECONDS`, `stop`, `start`, `wifi off`, `tear THOUSANDTHS RUBBISH`,
+`full MS` (flash.py), `rtc SECONDS` (the clock chip jumps), `ask` (for the time), `outbox` (what is in it).
+Nothing in device/ knows of it.
 """
 
 import os
@@ -13,6 +15,7 @@ import sys
 import time
 
 import vfs
+from flash import Flash
 
 _flash, _firmware, _readings, _commands, _events, _cause, _name = sys.argv[1:8]
 _readings = open(_readings, "ab")
@@ -20,24 +23,9 @@ _commands = open(_commands, "rb")
 _commands.seek(0, 2)  # what was said to an earlier boot is not for this one
 _events = open(_events, "w")
 
-
-class _Flash:
-    """VfsPosix with a rename() that works: with a root, MicroPython's own takes the new path for both."""
-
-    def __init__(self, root):
-        self._root = root
-        self._files = vfs.VfsPosix(root)
-        self._host = vfs.VfsPosix()
-
-    def rename(self, old, new):
-        self._host.rename(self._root + old, self._root + new)
-
-    def __getattr__(self, name):
-        return getattr(self._files, name)
-
-
+_flash = Flash(_flash)
 vfs.umount("/")
-vfs.mount(_Flash(_flash), "/")
+vfs.mount(_flash, "/")
 vfs.mount(vfs.VfsPosix(_firmware), "/lib")
 os.chdir("/")
 sys.path[:] = ["", ".frozen", "/lib"]
@@ -49,18 +37,39 @@ import chip  # noqa: E402  it lies in FIRMWARE
 chip.begin(_events, _cause, _name)
 
 
+def _note(text):
+    """One write to an unbuffered file: a kill between two lines loses neither."""
+    _readings.write(("{%s}\n" % text).encode())
+
+
+def _power_fails():
+    chip.tell("reset power on")
+    chip.halt()
+
+
+_flash.kept = lambda count: _note('"kept":%d' % count)
+_flash.tell = chip.tell
+_flash.die = _power_fails
+
+
 class _Harness:
     def __init__(self):
         self.sampling = True
         self.unplugged = None  # ticks until which the sensor's cable is out
         self._started = time.ticks_ms()
         self._rest = b""
+        self._node = None
 
     def wrap(self, Node):
         """Stand between Node and its sensor, for every node that will be made."""
         sample = Node.sample
 
         def watched(node, *args):
+            if node is not self._node:
+                self._node = node
+                outbox = node.outbox
+                text = '"stream":"%s","number":%d,"first":%d'
+                _note(text % (outbox.stream.hex(), outbox.boot, outbox.boot_first))
             self._obey(node.sensor)
             if not self.sampling:
                 return None
@@ -80,8 +89,7 @@ class _Harness:
         values = (
             '"t":%d,"h":%d,"why":null' % (out[0], out[1]) if not why else '"t":null,"h":null,"why":%d' % why
         )
-        # One write to an unbuffered file: a kill between two lines loses neither.
-        _readings.write(('{"up_ms":%d,"host_ts":%.3f,%s}\n' % (up, time.time(), values)).encode())
+        _note('"up_ms":%d,"host_ts":%.3f,%s' % (up, time.time(), values))
 
     def _obey(self, sensor):
         more = _commands.read()
@@ -101,6 +109,19 @@ class _Harness:
                 import network
 
                 network.WLAN.in_reach = words[1] == "on"
+            elif words[0] == "tear":
+                _flash.tear(int(words[1]), int(words[2]))
+            elif words[0] == "full":
+                _flash.fill(int(words[1]))
+            elif words[0] == "rtc":
+                import machine
+
+                machine.RTC.jump(int(words[1]))
+            elif words[0] == "ask":
+                self._node.ntp.soon(0)
+            elif words[0] == "outbox":
+                outbox = self._node.outbox
+                chip.tell("outbox %d %d" % (outbox.pending(), outbox.waiting()))
             chip.tell("done " + line.decode())
 
 
@@ -139,7 +160,7 @@ def _run(path):
 
 
 def _power_on():
-    _readings.write(('{"boot":"%s","host_ts":%.3f}\n' % (_cause, time.time())).encode())
+    _note('"boot":"%s","host_ts":%.3f' % (_cause, time.time()))
     try:
         _run("/boot.py")
         try:

@@ -1,0 +1,115 @@
+"""Every reading accounted for, boot by boot: the sensors' own logs against what is stored.
+
+A reading may be missing for two reasons only: it was still in RAM when power went (its flush had not
+returned), or the board had to give it up because its flash was full, and said so. All else is `lost`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cloud.reader import Readings
+from tools.account import MISDATED_S, Value, align, value, values
+from tools.virtual_board.board import Life
+
+Runs = Iterable[Sequence[int]]
+Span = tuple[float, float]  # Unix seconds
+
+
+@dataclass
+class Tally:
+    """Of one board. `problems` names what must not be, for people."""
+
+    taken: int = 0
+    stored: int = 0
+    lost: int = 0
+    duplicated: int = 0  # stored, though the sensor did not give it (once more) in that boot
+    misdated: int = 0
+    undated: int = 0
+    cut_in_ram: int = 0
+    dropped: int = 0
+    most_in_ram: int = 0  # of one cut
+    longest_pause_s: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+
+def tally(
+    lives: Sequence[Life], stored: Readings, dropped: Runs, frozen: Sequence[Span], period: float
+) -> Tally:
+    """Hold the log of one board against the store.
+
+    dropped: [first, last] of the seqs that the board gave up, as the cloud was told. frozen: when the board
+    was stopped from outside, which is no pause of its own. period: s.
+    """
+    result = Tally(stored=len(stored), undated=int(np.isnan(stored.ts).sum()))
+    rows = _rows(stored)
+    said = values(stored)
+    gone = {seq for first, last in dropped for seq in range(first, last + 1)}
+    for life in reversed(lives):  # of two boots with one number only the later one left anything
+        result.taken += len(life.taken)
+        result.longest_pause_s = max(result.longest_pause_s, _longest_pause(life, frozen, period))
+        there = rows.pop((life.stream, life.number), [])
+        pairs = _pairs(life, there, stored, said)
+        result.duplicated += len(there) - len(pairs)
+        for i, row in pairs.items():
+            off = stored.ts[row] - life.taken[i].host_ts
+            if abs(off) > MISDATED_S:
+                result.misdated += 1
+                result.problems.append(f"boot {life.number}, seq {stored.seq[row]}: dated {off:+.1f} s")
+        in_ram = 0
+        for i in range(len(life.taken)):
+            if i in pairs:
+                continue
+            if i >= life.kept:
+                in_ram += 1
+            elif life.first + i in gone:
+                result.dropped += 1
+            else:
+                result.lost += 1
+                result.problems.append(f"boot {life.number}, seq {life.first + i}: lost")
+        result.cut_in_ram += in_ram
+        result.most_in_ram = max(result.most_in_ram, in_ram)
+    for (_, number), there in rows.items():
+        result.duplicated += len(there)
+        result.problems.append(f"boot {number}: {len(there)} readings stored that no sensor gave")
+    return result
+
+
+def _rows(stored: Readings) -> dict[tuple[str | None, int], list[int]]:
+    """Rows by (stream, boot), each in the order of seq."""
+    rows: dict[tuple[str | None, int], list[int]] = defaultdict(list)
+    names, boots = stored.stream.tolist(), stored.boot.tolist()
+    for row in np.argsort(stored.seq, kind="stable").tolist():
+        rows[names[row], boots[row]].append(row)
+    return dict(rows)
+
+
+def _pairs(life: Life, there: list[int], stored: Readings, said: Sequence[Value]) -> dict[int, int]:
+    """Index in life.taken -> row: by seq where value and seq agree, the rest by order and value."""
+    wanted = [value(one) for one in life.taken]
+    pairs: dict[int, int] = {}
+    for row in there:
+        i = int(stored.seq[row]) - life.first
+        if 0 <= i < len(wanted) and wanted[i] == said[row]:
+            pairs[i] = row
+    left = [i for i in range(len(wanted)) if i not in pairs]
+    used = set(pairs.values())
+    other = [row for row in there if row not in used]
+    for i, j in align([wanted[i] for i in left], [said[row] for row in other]):
+        pairs[left[i]] = other[j]
+    return pairs
+
+
+def _longest_pause(life: Life, frozen: Sequence[Span], period: float) -> float:
+    longest = 0.0
+    for before, after in zip(life.taken, life.taken[1:], strict=False):
+        pause = (after.up_ms - before.up_ms) / 1000 - period
+        if pause > longest and not any(
+            begin <= after.host_ts and end >= before.host_ts for begin, end in frozen
+        ):
+            longest = pause
+    return longest

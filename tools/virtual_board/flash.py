@@ -1,0 +1,124 @@
+"""The flash of a virtual board: a folder that fails as flash does, when harness.py is told so.
+
+Power may go in the middle of a write, the file system may be full. It also knows what is safe: how many
+records of this boot are in segments whose flush() has returned.
+"""
+
+import os
+import time
+
+import vfs
+
+_ENOSPC = 28
+_OUTBOX = "/outbox/"
+_HEADER = _RECORD = 32  # bytes
+
+
+class Flash:
+    """VfsPosix on the folder `root`, and a rename() that works: with a root, its own takes one path for both.
+
+    `kept(count)` is called after each flush of a segment, `tell(event)` when a fault has shown its effect,
+    `die()` once power is gone.
+    """
+
+    def __init__(self, root):
+        self._root = root
+        self._files = vfs.VfsPosix(root)
+        self._host = vfs.VfsPosix()
+        self._tear = None  # (part of the next write that still arrives, in thousandths; bytes of rubbish)
+        self._full_ms = None  # how long it is full, from the first write that it refuses
+        self._full_until = None
+        self._room = 0  # bytes that can be written while it is full: what was deleted since
+        self._safe = 0  # records of this boot in earlier segments
+        self._segment = None
+        self.kept = self.tell = self.die = None
+
+    def tear(self, thousandths, rubbish):
+        """Power goes in the middle of the next write to the outbox."""
+        self._tear = (thousandths, rubbish)
+
+    def fill(self, ms):
+        """Full from now on, until `ms` after the first write that it refused."""
+        self._full_ms, self._full_until, self._room = ms, None, 0
+
+    def rename(self, old, new):
+        self._host.rename(self._root + old, self._root + new)
+
+    def remove(self, path):
+        size = self._files.stat(path)[6]
+        self._files.remove(path)
+        self._room += size
+
+    def open(self, path, mode="r", *more):
+        file = self._files.open(path, mode, *more)
+        if "w" not in mode and "a" not in mode:
+            return file
+        written = _Written(self, file, path)
+        if path.endswith(".seg"):
+            if self._segment:
+                self._safe += self._segment.safe
+            self._segment = written
+        return written
+
+    def write(self, file, path, data):
+        """Write to `file` what power and room allow."""
+        if self._tear and path.startswith(_OUTBOX):
+            thousandths, rubbish = self._tear
+            count = len(data) * thousandths // 1000
+            file.write(data[:count])
+            file.write(os.urandom(rubbish))
+            file.flush()
+            self.tell("torn %s after %d of %d bytes, %d of rubbish" % (path, count, len(data), rubbish))
+            self.die()
+        if self._full_ms is not None:
+            now = time.ticks_ms()
+            if self._full_until is not None and time.ticks_diff(now, self._full_until) >= 0:
+                self._full_ms = None
+            elif len(data) > self._room:
+                if self._full_until is None:
+                    self._full_until = time.ticks_add(now, self._full_ms)
+                file.write(data[: self._room])
+                self._room = 0
+                self.tell("refused %d bytes to %s" % (len(data), path))
+                raise OSError(_ENOSPC)
+            else:
+                self._room -= len(data)
+        return file.write(data)
+
+    def flushed(self, written):
+        """`written` is on flash as far as it was written."""
+        if written is self._segment:
+            written.safe = (written.size - _HEADER) // _RECORD
+            self.kept(self._safe + written.safe)
+
+    def __getattr__(self, name):
+        return getattr(self._files, name)
+
+
+class _Written:
+    """A file that is being written."""
+
+    def __init__(self, flash, file, path):
+        self._flash = flash
+        self._file = file
+        self._path = path
+        self.size = 0
+        self.safe = 0
+
+    def write(self, data):
+        count = self._flash.write(self._file, self._path, data)
+        self.size += count
+        return count
+
+    def flush(self):
+        self._file.flush()
+        self._flash.flushed(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)

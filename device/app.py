@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 
-from . import log
+from . import VERSION, log
 from .board import Board
 from .clock import Clock
 from .compat import const
@@ -60,7 +60,9 @@ def _run(node):
 def build(config, board):
     """The Node for the checked `config` on `board`. The order of imports and of work is what heap allows."""
     clock = log.clock = Clock()
-    log.info("boot", "Vigie on %s/%s, after %s" % (config["site"], config["device"], board.reset_reason))
+    text = "Vigie %s on %s/%s, after %s, %d KB of heap free"
+    name = (VERSION, config["site"], config["device"], board.reset_reason, gc.mem_free() // 1024)
+    log.info("boot", text % name)
     from .outbox import Outbox
 
     outbox = Outbox("/outbox", config["outbox_bytes"])

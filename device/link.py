@@ -188,7 +188,9 @@ class Link:
 
     def _open(self, late):
         """Wi-Fi is up: connect, unless no certificate could be verified for want of a date."""
-        self._without_wifi = False
+        if self._without_wifi:
+            self._without_wifi = False
+            self._log.info("link", "Wi-Fi up")
         if not self._date():
             if late:
                 self._begin(trouble.WIFI)

@@ -56,6 +56,7 @@ class Node:
         self._online_up = None  # when the broker was first there
         self._was_ready = False
         self._told = None
+        self._firsts = []  # the lines that are told once
 
     def step(self):
         """One turn: sample if it is time, else let the network work until the next sample is due."""
@@ -189,6 +190,7 @@ class Node:
             self._send_at = self.clock.after(self.clock.ms(), _PAUSE_MS)
         else:
             self.sender.sent(first, last, up)
+            self._first("first readings sent")
 
     def on_ack(self, payload):
         """The link received an `ack`."""
@@ -200,6 +202,13 @@ class Node:
         for first, last in runs:
             if self.sender.acked(first, last, self.clock.uptime()) < 0:
                 self._count("acks refused: no such readings")
+        self._first("first readings acknowledged")
+
+    def _first(self, text):
+        """A line for the person who watches the board start; once."""
+        if text not in self._firsts:
+            self._firsts.append(text)
+            log.info("node", text)
 
     def _dated(self, sec):
         """NTP answered."""

@@ -224,7 +224,9 @@ def _lanes(palette: Palette, brush: alt.Parameter) -> Drawn:
         _ground("episodes", palette.episode, x),
         _axis_ends(x).add_params(brush),
         bars,
-    ).properties(height=96, title=_title("Who says abnormal", palette, "Drag across to zoom; tap for all"))
+    ).properties(
+        height=96, title=_title("Who says abnormal", palette, "Drag across to zoom, tap beside it for all")
+    )
 
 
 def _ground(name: str, color: str, x: X) -> Drawn:

@@ -12,6 +12,8 @@ from tools.child import Failed
 COMMANDS = {
     "demo": ("tools.demo", "all of Vigie on this machine, until Ctrl-C"),
     "smoke": ("tools.smoke", "the demo for 90 s, then every reading is accounted for"),
+    "hivemq": ("tools.hivemq", "HiveMQ CE on port 8883, until Ctrl-C"),
+    "chaos": ("tools.chaos.command", "faults of every kind, then every reading is accounted for"),
 }
 
 

@@ -1,8 +1,8 @@
 """The local MQTT broker: mosquitto when it is on PATH, else rumqttd from the PyPI package `iotcore`.
 
-TLS only, a password for each device and one for the backend. With mosquitto a device may publish its own `up`
-and `state` and read its own `ack`, `model` and `config`; rumqttd has no such rules and keeps nothing over a
-restart, which is enough for a demo on one's own laptop.
+TLS only, a password for each device and one for the backend. With mosquitto (and HiveMQ CE, where it is
+asked for) a device may publish its own `up` and `state` and read its own `ack`, `model` and `config`; rumqttd
+has no such rules and keeps nothing over a restart, which is enough for a demo on one's own laptop.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools import hivemq
 from tools.child import Child, Failed
 from tools.pki import Pki
 
@@ -104,11 +105,16 @@ class Broker:
         self.child: Child | None = None
 
     def start(self) -> None:
-        """Raises Failed when a real login does not succeed within START_TIMEOUT."""
+        """Raises Failed when a real login does not succeed in good time."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = self._configure_mosquitto() if self.kind == "mosquitto" else self._configure_rumqttd()
-        self.child = Child("broker", command, log=self.log, append=True)
-        self.child.wait_until(self.answers, "its first login", START_TIMEOUT)
+        configure = {
+            "mosquitto": self._configure_mosquitto,
+            "hivemq": self._configure_hivemq,
+            "iotcore": self._configure_rumqttd,
+        }
+        self.child = Child("broker", configure[self.kind](), log=self.log, append=True)
+        timeout = hivemq.START_TIMEOUT if self.kind == "hivemq" else START_TIMEOUT
+        self.child.wait_until(self.answers, "its first login", timeout)
 
     def answers(self) -> bool:
         """Whether the backend's user can log in."""
@@ -125,9 +131,7 @@ class Broker:
     def _configure_mosquitto(self) -> list[str]:
         if not self._mosquitto:
             raise Failed("mosquitto is not on PATH: install it, or let iotcore be used")
-        passwords = "".join(f"{user}:{mosquitto_hash(word)}\n" for user, word in self.users.items())
-        private_write(self.folder / "passwords", passwords)
-        private_write(self.folder / "acl", acl(self.users))
+        self._write_users()
         config = MOSQUITTO.format(
             port=self.port,
             address=self.address,
@@ -138,6 +142,18 @@ class Broker:
         )
         private_write(self.folder / "mosquitto.conf", config)
         return [self._mosquitto, "-c", str(self.folder / "mosquitto.conf")]
+
+    def _configure_hivemq(self) -> list[str]:
+        self._write_users()
+        config, command = hivemq.configure(self.folder, self.pki, port=self.port, address=self.address)
+        private_write(self.folder / "config.xml", config)
+        return command
+
+    def _write_users(self) -> None:
+        """Passwords and rules in mosquitto's formats, which HiveMq.java reads too."""
+        passwords = "".join(f"{user}:{mosquitto_hash(word)}\n" for user, word in self.users.items())
+        private_write(self.folder / "passwords", passwords)
+        private_write(self.folder / "acl", acl(self.users))
 
     def _configure_rumqttd(self) -> list[str]:
         passwords = "\n".join(f'"{user}" = "{word}"' for user, word in self.users.items())

@@ -16,6 +16,7 @@ from cloud import database as databases
 from cloud import keys
 from cloud.contract import Reading, Verdict
 from cloud.store import Entry
+from tools import hivemq as hivemq_ce
 from tools import pki, ports
 from tools.broker import BACKEND_USER, Broker, find_mosquitto
 from tools.database import Database
@@ -77,13 +78,21 @@ def mosquitto(tmp_path_factory):
     yield from _broker(tmp_path_factory, "mosquitto")
 
 
+@pytest.fixture(scope="session")
+def hivemq(tmp_path_factory):
+    if not hivemq_ce.is_here():
+        pytest.skip("no JDK or no Maven")
+    yield from _broker(tmp_path_factory, "hivemq")
+
+
 @pytest.fixture
 def broker(request):
-    """iotcore, which is there on every machine; a test asks for both with `both_brokers`."""
+    """iotcore, which is there on every machine; a test asks for others with the marks below."""
     return request.getfixturevalue(getattr(request, "param", "iotcore"))
 
 
-both_brokers = pytest.mark.parametrize("broker", ["iotcore", "mosquitto"], indirect=True)
+all_brokers = pytest.mark.parametrize("broker", ["iotcore", "mosquitto", "hivemq"], indirect=True)
+brokers_with_rules = pytest.mark.parametrize("broker", ["mosquitto", "hivemq"], indirect=True)
 
 
 @pytest.fixture

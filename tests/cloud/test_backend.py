@@ -6,10 +6,10 @@ import time
 
 from cloud.reader import Reader
 from device import codes
-from tests.cloud.conftest import both_brokers, wait_for
+from tests.cloud.conftest import all_brokers, wait_for
 
 
-@both_brokers
+@all_brokers
 def test_a_reading_is_stored_acknowledged_and_judged(backend, board, database):
     running = backend()
     running.wait_for_line("connected to localhost")
@@ -58,7 +58,7 @@ def test_nothing_is_acknowledged_while_the_database_is_away(backend, board, data
     assert Reader(database).readings("demo", "C001").seq.tolist() == list(range(20))
 
 
-@both_brokers
+@all_brokers
 def test_a_killed_backend_loses_nothing_and_stores_nothing_twice(backend, board, database):
     c001 = board()
     sent = 0
@@ -113,13 +113,13 @@ def test_an_untrusted_broker_is_never_talked_to(backend, tmp_path):
     assert not [each for each in running.lines if "connected to localhost" in each]
 
 
-@both_brokers
+@all_brokers
 def test_a_wrong_password_is_told_with_its_cure(backend):
     running = backend(MQTT_PASSWORD="wrong")
     running.wait_for_line("check MQTT_USER and MQTT_PASSWORD")
 
 
-@both_brokers
+@all_brokers
 def test_two_workers_killed_in_turn_lose_nothing(backend, board, database):
     """They share one subscription, so each message goes to one of them."""
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tools import smoke
+from tools import hivemq, smoke
 from tools.broker import find_mosquitto
 from tools.sensor_choice import SensorChoice
 from tools.stack import Plan
@@ -31,10 +31,11 @@ def check(result):
     assert told["emails"] >= 1 and told["episodes"] >= 1
 
 
-def test_every_reading_arrives_once_and_a_failing_sensor_sends_a_mail(tmp_path):
-    if not find_mosquitto():
-        pytest.skip("mosquitto is not installed")
-    check(smoke.run(plan(tmp_path, "mosquitto"), 26))
+@pytest.mark.parametrize("broker", ["mosquitto", "hivemq"])
+def test_every_reading_arrives_once_and_a_failing_sensor_sends_a_mail(tmp_path, broker):
+    if not (find_mosquitto() if broker == "mosquitto" else hivemq.is_here()):
+        pytest.skip(f"{broker} is not installed")
+    check(smoke.run(plan(tmp_path, broker), 26))
     mail = next((tmp_path / "outbox").glob("*C002*.json"))
     assert json.loads(mail.read_text())["body"]["personalizations"][0]["to"] == [{"email": "you@example.org"}]
 

@@ -32,10 +32,10 @@ def count_starts():
 
 def wants_repl():
     """Wait two seconds for Ctrl-C or the BOOT button (low while it is held)."""
-    print("Vigie starts in 2 s: Ctrl-C or the BOOT button for a REPL")
     chip = sys.implementation._machine
     button = machine.Pin(9 if "C3" in chip or "C6" in chip else 0, machine.Pin.IN, machine.Pin.PULL_UP)
     try:
+        print("Vigie starts in 2 s: Ctrl-C or the BOOT button for a REPL")
         for _ in range(40):
             if not button.value():
                 return True

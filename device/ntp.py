@@ -9,13 +9,18 @@ from .udp import Question, split
 _ANSWER_MS = const(2000)
 _PAUSE_S = const(5)  # before the next server
 _LONGEST_S = const(600)  # between rounds, when nobody answers
+_AGREE_S = const(2)  # two servers mean the same date
 _FRESH_S = const(3600)  # an answer serves for so long: a crystal that is 100 ppm off loses 0.4 s
 _MASK = const(0xFFFFFFFF)
 _TO_2000 = const(3155673600)  # NTP counts from 1900
 
 
 class Ntp:
-    """Asks each of `servers` ("host" or "host:port") in turn. `dns()`: the name server's address or None."""
+    """Asks each of `servers` ("host" or "host:port") in turn. `dns()`: the name server's address or None.
+
+    Where there are several, two in a row must agree: one that is wrong would date a whole boot wrongly, as a
+    board that just started knows nothing to doubt it by. If no other one answers, one alone is believed.
+    """
 
     def __init__(self, servers, clock, dns):
         self._servers = servers
@@ -24,6 +29,7 @@ class Ntp:
         self._next = 0  # index of the server
         self._lookup = None
         self._question = None
+        self._first = None  # (date, ticks) that waits for a second server to say the same
         self.unanswered = 0  # attempts in a row without a good answer
         self.last_error = None
         self.soon(0)
@@ -39,8 +45,7 @@ class Ntp:
         try:
             return self._advance()
         except OSError as error:
-            self._failed(error)
-        return None
+            return self._failed(error)
 
     def _advance(self):
         clock = self._clock
@@ -63,20 +68,46 @@ class Ntp:
             if sec is not None:
                 self._end()
                 self.unanswered = 0
-                self.soon(_FRESH_S * 1000)
-                return sec
+                return self._compare(sec)
             answer = self._question.answer()
         if clock.until(self._deadline) <= 0:
-            self._failed("no good answer")
+            return self._failed("no good answer")
         return None
 
+    def _compare(self, sec):
+        """`sec` when it is to be believed; else the next server is asked."""
+        if len(self._servers) > 1:
+            told = self._told()
+            if told is None or abs(told - sec) > _AGREE_S:
+                self._first = (sec, self._clock.ms())
+                self._next = (self._next + 1) % len(self._servers)
+                self.soon(0 if told is None else _PAUSE_S * 1000)
+                return None
+        return self._believe(sec)
+
+    def _told(self):
+        """The date that the first server's answer has become by now, or None."""
+        if self._first is None:
+            return None
+        sec, at = self._first
+        return sec + (500 - self._clock.until(at)) // 1000
+
+    def _believe(self, sec):
+        self._first = None
+        self.soon(_FRESH_S * 1000)
+        return sec
+
     def _failed(self, error):
+        """Go on to the next server; the date, when all others failed to contradict the first one."""
         self.last_error = "%s: %s" % (self._servers[self._next], error)
         self._end()
         self.unanswered += 1
         self._next = (self._next + 1) % len(self._servers)
         rounds = self.unanswered // len(self._servers)
+        if self._first and self.unanswered >= len(self._servers) - 1:
+            return self._believe(self._told())
         self.soon(min(_PAUSE_S << min(rounds, 8), _LONGEST_S) * 1000)
+        return None
 
     def _end(self):
         for part in (self._question, self._lookup):

@@ -1,4 +1,4 @@
-"""Runs under MicroPython: asks the servers in argv[2:] for the date until one tells it, prints it, and ends.
+"""Runs under MicroPython: asks the servers in argv[2:] until it has a date; prints it and the host's, and ends.
 
 argv[1]: how much faster than the world its clock runs.
 """
@@ -31,4 +31,4 @@ while True:
     if sec is not None:
         break
     time.sleep_ms(2)
-print(sec - (int(time.time()) - 946684800), longest, ntp.last_error)
+print(sec, "%.3f" % time.time(), longest, ntp.last_error)

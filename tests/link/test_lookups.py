@@ -16,6 +16,9 @@ from tests.link.server import Peer, Server
 
 Start = Callable[..., Board]
 TO_1900 = 2208988800
+UNIX_2000 = 946_684_800
+SPEED = 20
+STARTED = time.time()
 
 
 class Udp:
@@ -104,11 +107,16 @@ def test_a_name_that_does_not_exist_is_told(board: Start) -> None:
         assert one.end()["counts"]["dns errors"] == 1
 
 
+def world(now: float) -> float:
+    """The date (Unix s) in the board's world, which runs SPEED times as fast as that of the host."""
+    return STARTED + (now - STARTED) * SPEED
+
+
 def time_server(seconds: float = 0.0, **wrong: bytes) -> Callable[[bytes, int], list[bytes]]:
-    """Tells the date plus `seconds`; `first`, `stratum` and `nonce` replace fields."""
+    """Tells the board's date plus `seconds`; `first`, `stratum` and `nonce` replace fields."""
 
     def answers(question: bytes, n: int) -> list[bytes]:
-        now = time.time() + TO_1900 + seconds
+        now = world(time.time()) + TO_1900 + seconds
         stamp = int(now).to_bytes(4, "big") + int(now % 1 * 2**32).to_bytes(4, "big")
         head = wrong.get("first", b"\x24") + wrong.get("stratum", b"\x02") + b"\0\0" + bytes(20)
         return [head + wrong.get("nonce", question[40:48]) + stamp + stamp]
@@ -116,14 +124,14 @@ def time_server(seconds: float = 0.0, **wrong: bytes) -> Callable[[bytes, int], 
     return answers
 
 
-def ask(*servers: str, speed: int = 20) -> tuple[int, str]:
+def ask(*servers: str, timeout: float = 30) -> tuple[int, str]:
     """The error of the date that a board was told (whole seconds), and its last trouble."""
-    command = [micropython(), str(HERE / "ntp_driver.py"), str(speed), *servers]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    command = [micropython(), str(HERE / "ntp_driver.py"), str(SPEED), *servers]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stdout + done.stderr
-    error, longest, trouble = done.stdout.split(" ", 2)
+    sec, now, longest, trouble = done.stdout.split(" ", 3)
     assert int(longest) < 500
-    return int(error), trouble.strip()
+    return round(int(sec) + UNIX_2000 - world(float(now))), trouble.strip()
 
 
 def test_the_date_is_right_to_the_second() -> None:
@@ -151,6 +159,26 @@ def test_after_a_bad_server_the_next_one_is_asked(answers: Callable[[bytes, int]
         error, trouble = ask(bad.name, good.name)
     assert abs(error) <= 1
     assert trouble == f"{bad.name}: no good answer"
+
+
+@pytest.mark.parametrize("lie", [-86400, -60, 10, 3600])
+def test_of_three_servers_one_may_be_wrong(lie: int) -> None:
+    with Udp(time_server(lie)) as liar, Udp(time_server()) as one, Udp(time_server()) as other:
+        for servers in ((liar, one, other), (one, liar, other), (one, other, liar)):
+            error, _ = ask(*(server.name for server in servers))
+            assert abs(error) <= 1
+
+
+def test_two_servers_that_never_agree_tell_no_date() -> None:
+    with Udp(time_server(3600)) as liar, Udp(time_server()) as good:
+        with pytest.raises(subprocess.TimeoutExpired):
+            ask(liar.name, good.name, timeout=3)
+        assert len(liar.questions) > 2  # 60 s have passed for the board
+
+
+def test_one_server_alone_is_believed() -> None:
+    with Udp(time_server(3600)) as only:
+        assert abs(ask(only.name)[0] - 3600) <= 1
 
 
 def test_a_server_that_is_not_there_and_a_name_that_is_none_are_passed_over() -> None:

@@ -1,4 +1,4 @@
-"""Runs under MicroPython: asks the servers in argv[2:] until it has a date; prints it and the host's, and ends.
+"""Runs under MicroPython: asks the servers in argv[2:] until it has a date; prints it and that of the host.
 
 argv[1]: how much faster than the world its clock runs.
 """

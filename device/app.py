@@ -40,6 +40,7 @@ def _configuration():
         return None
     finally:
         _let_go("config")
+        _let_go("choices")
 
 
 def _run(node):
@@ -75,7 +76,7 @@ def build(config, board):
     from . import sensors
     from .node import Node
 
-    node = Node(config, clock, sensors.open(config["sensor"], clock), None, outbox, board)
+    node = Node(config, clock, sensors.open(config["sensor"], clock, board), None, outbox, board)
     node.crash = _read(CRASH)
     from .link import Link
     from .ntp import Ntp

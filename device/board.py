@@ -68,6 +68,18 @@ class Board:
         year, month, day, hour, minute, second, weekday = gmtime(sec)[:7]
         machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 
+    # What sensors hang on.
+
+    def dht22(self, pin):
+        """The firmware's driver of the DHT22 on GPIO `pin`."""
+        import dht
+
+        return dht.DHT22(machine.Pin(pin))
+
+    def i2c(self, scl, sda):
+        """An I2C bus at 100 kHz: long wires forgive it."""
+        return machine.I2C(0, scl=machine.Pin(scl), sda=machine.Pin(sda), freq=100000)
+
     # Watchdog and resets.
 
     def watch(self, seconds=_WATCHDOG_S):

@@ -5,6 +5,8 @@
 
 import json
 
+from . import choices
+
 DEFAULTS = {
     "v": 1,
     "site": None,
@@ -74,15 +76,12 @@ def check(values, path="config.json"):
     ntp = config["ntp"]
     if not isinstance(ntp, list) or not ntp or not all(isinstance(name, str) and name for name in ntp):
         found.wrong("ntp", "is %r" % (ntp,), 'give a list of servers, such as ["pool.ntp.org"]')
-    sensor = config["sensor"]
-    if not isinstance(sensor, dict) or not isinstance(sensor.get("kind"), str):
-        found.wrong("sensor", "has no kind", 'write {"kind": "simulated"}')
+    config["sensor"] = choices.sensor(found, config["sensor"], config["period_ms"])
+    config["limits"] = choices.limits(found, config["limits"])
     found.number(config, "period_ms", 50, 3600000)
     found.number(config, "outbox_bytes", 65536, 1 << 28)
     if config["led_pin"] is not None:
         found.number(config, "led_pin", 0, 48)
-    if config["limits"] is not None and not isinstance(config["limits"], dict):
-        found.wrong("limits", "is no object", 'write {"t_max": 8.0, "for_minutes": 10}')
     if found.problems:
         raise ConfigError(found.problems)
     return config

@@ -44,6 +44,11 @@ class Node:
         self._topic = "vigie/1/%s/%s/up" % (config["site"], config["device"])
         self._out = array("h", (0, 0))
         self._since_good = 0  # periods
+        self._bounds = None
+        if config["limits"]:
+            from .bounds import Bounds
+
+            self._bounds = Bounds(config["limits"])
         self._flags = 0  # what the console last called abnormal
         self._calm = 0
         self._blink = False
@@ -113,6 +118,8 @@ class Node:
             self._since_good = 0
             x = judge.x
             score = judge.score
+            if self._bounds:
+                flags |= self._bounds.flags(out[0], out[1], self.clock.uptime())
         if not self.clock.is_set():
             flags |= CLOCK_UNSET
         outbox = self.outbox

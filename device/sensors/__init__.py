@@ -4,8 +4,11 @@ It returns 0 or the reason of a failed read (codes.WHY) and does not raise for o
 """
 
 
-def open(options, clock):
-    """The sensor that `options` (the configuration's "sensor") names; ValueError says what is wrong."""
+def open(options, clock, board=None):
+    """The sensor that `options` (the configuration's "sensor") names; ValueError says what is wrong.
+
+    board: dht22(pin) and i2c(scl, sda), for the sensors that are on pins.
+    """
     kind = options.get("kind")
     if kind == "simulated":
         from .simulated import Simulated
@@ -17,4 +20,15 @@ def open(options, clock):
         from .replay import Replay
 
         return Replay(options["file"])
-    raise ValueError("sensor.kind is %r: use simulated or replay" % (kind,))
+    if kind == "dht22":
+        from .dht22 import Dht22
+
+        return Dht22(board.dht22(options["pin"]), clock)
+    if kind in ("sht3x", "bme280"):
+        i2c = board.i2c(options["scl"], options["sda"])
+        if kind == "sht3x":
+            from .sht3x import Sht3x as OnI2c
+        else:
+            from .bme280 import Bme280 as OnI2c
+        return OnI2c(i2c, options["address"], clock)
+    raise ValueError("sensor.kind is %r: use simulated, replay, dht22, sht3x or bme280" % (kind,))

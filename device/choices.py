@@ -1,0 +1,73 @@
+"""What a sensor and the user's own limits can be told; checked on the PC and again when the board starts."""
+
+# For each kind of sensor: option -> (default, least, most), whole numbers; None stands for "must be given".
+_I2C = {"scl": (22, 0, 48), "sda": (21, 0, 48)}
+SENSORS = {
+    "simulated": {"seed": (1, 0, 1 << 30), "day_s": (86400, 240, 1 << 30)},
+    "replay": {},
+    "dht22": {"pin": (None, 0, 48)},
+    "sht3x": dict(_I2C, address=(0x44, 0x44, 0x45)),
+    "bme280": dict(_I2C, address=(0x76, 0x76, 0x77)),
+}
+SLOWEST = {"dht22": 2000, "sht3x": 50, "bme280": 50}  # milliseconds between two reads, at least
+LIMITS = {"t_min": (-40, 125), "t_max": (-40, 125), "h_min": (0, 100), "h_max": (0, 100)}
+_EXAMPLE = 'write {"t_max": 8.0, "for_minutes": 10}'
+
+
+def sensor(found, options, period_ms):
+    """`options` with its defaults; problems go to `found.wrong(key, what, cure)`."""
+    kind = options.get("kind") if isinstance(options, dict) else None
+    if not isinstance(kind, str) or kind not in SENSORS:
+        found.wrong("sensor.kind", "is %r" % (kind,), "use one of " + ", ".join(sorted(SENSORS)))
+        return options
+    known = SENSORS[kind]
+    filled = {"kind": kind}
+    for key in options:
+        if key not in known and key != "kind" and (kind, key) != ("replay", "file"):
+            names = ", ".join(sorted(known) + (["file"] if kind == "replay" else []))
+            found.wrong("sensor." + key, "is unknown", "a %s takes %s" % (kind, names))
+    if kind == "replay":
+        filled["file"] = options.get("file")
+        if not isinstance(filled["file"], str):
+            found.wrong("sensor.file", "is missing", 'add "file": "/readings.csv"')
+    for key, (default, least, most) in known.items():
+        value = filled[key] = options.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            cure = "a whole number from %d to %d" % (least, most)
+            found.wrong("sensor." + key, "is missing" if value is None else "is %r" % (value,), cure)
+    if isinstance(period_ms, int) and period_ms < SLOWEST.get(kind, 0):
+        found.wrong("period_ms", "is %d" % period_ms, "a %s needs at least %d" % (kind, SLOWEST[kind]))
+    return filled
+
+
+def limits(found, values):
+    """The user's own limits as {"t_max": hundredths, …, "for_s": seconds}, or None."""
+    if values is None:
+        return None
+    if not isinstance(values, dict):
+        found.wrong("limits", "is no object", _EXAMPLE)
+        return None
+    filled = {}
+    for key, value in values.items():
+        if key == "for_minutes":
+            least, most = 0, 1440
+        elif key in LIMITS:
+            least, most = LIMITS[key]
+        else:
+            found.wrong(
+                "limits." + key, "is unknown", "known are " + ", ".join(sorted(LIMITS) + ["for_minutes"])
+            )
+            continue
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
+            found.wrong("limits." + key, "is %r" % (value,), "a number from %d to %d" % (least, most))
+        elif key == "for_minutes":
+            filled["for_s"] = round(value * 60)
+        else:
+            filled[key] = round(value * 100)
+    for channel in ("t", "h"):
+        low, high = filled.get(channel + "_min"), filled.get(channel + "_max")
+        if low is not None and high is not None and low >= high:
+            found.wrong("limits.%s_min" % channel, "is not below %s_max" % channel, "exchange them")
+    if not [key for key in filled if key != "for_s"] and not found.problems:
+        found.wrong("limits", "sets none", _EXAMPLE)
+    return filled

@@ -67,6 +67,7 @@ class VirtualBoard:
         on_event: Callable[[str, str], None] | None = None,
         interpreter: str | None = None,
     ) -> None:
+        folder = folder.resolve()  # the interpreter changes its own working directory
         self.name, self.folder, self.log = name, folder, log
         self.flash = folder / "flash"
         self.readings = folder / "readings.jsonl"

@@ -4,15 +4,16 @@ from array import array
 
 from .compat import const
 
-BLOCK = const(16)  # readings
-BLOCKS = const(12)  # increments compared: 192 readings
+BLOCK = const(8)  # readings
+BLOCKS = const(20)  # increments compared: 160 readings
+CALM = const(10)
 
 
 class Drift:
-    """score = 512 |last - first| / (sum of |increment - mean increment| + spread), over 12 increments.
+    """score = 512 |last - first| / (sum of |increment - mean increment| + spread), over 20 increments.
 
-    A t-statistic of the slope with absolute deviations. An alarm lasts one block; then the slope is accepted
-    and the next 12 blocks are silent, so one slow change of weather is one alarm and not one an hour.
+    A t-statistic of the slope with absolute deviations. An alarm lasts one block; the next comes only after
+    the slope was below half the threshold for ten blocks: one slow change of weather is one alarm, not five.
     """
 
     def __init__(self, params):
@@ -49,8 +50,8 @@ class Drift:
         self.value = self._slope()
         self.alarm = self.value > self._threshold and not self._mute
         if self.alarm:
-            self._mute = BLOCKS
-        elif self._mute:
+            self._mute = CALM
+        elif self._mute and 2 * self.value < self._threshold:
             self._mute -= 1
 
     def _slope(self):

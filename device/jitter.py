@@ -9,13 +9,13 @@ CAP = const(32)
 
 
 class Steps:
-    """The sum of the last 16 |steps| of one channel (hundredths), each capped at `CAP` typical ones.
+    """The sum of the last 16 |steps| (eighths of a hundredth), each capped at `CAP` typical ones.
 
     The cap keeps one spike from hiding what follows it, and a long fault from filling the memory.
     """
 
     def __init__(self, typical):
-        """`typical`: the sum of 16 typical |steps|, hundredths, at least 16."""
+        """`typical`: the sum of 16 typical |steps|, eighths of a hundredth, at least 16."""
         self.typical = typical
         self._cap = min(CAP * typical // SIZE, 32767)
         self._ring = array("h", (min(typical // SIZE, 32767) for _ in range(SIZE)))

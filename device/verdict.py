@@ -8,7 +8,7 @@ from .drift import Drift
 from .envelope import Envelope
 from .features import Features
 from .jitter import SIZE as STEPS, Steps, jitter
-from .jump import jump
+from .jump import FARTHEST, jump, per_period
 from .limits import Limits
 from .moisture import moisture
 from .params import Params
@@ -18,8 +18,9 @@ from .zscore import ZScore
 
 FLOOR_T = const(5)  # hundredths: a quieter window counts as this noisy
 FLOOR_H = const(20)
-GAP = const(16)  # periods without a reading: a step across that says nothing
-LONG_GAP = const(60)  # the windows are of another time: they fill again before they judge
+LONG_GAP = const(
+    60
+)  # periods without a reading: the windows are of another time: they fill again before they judge
 DAY_MS = const(86400000)
 MOST = const(0x3FFFFFFF)
 SCORES = ("range", "stuck", "zscore", "jump", "forest", "envelope", "jitter", "drift")
@@ -86,9 +87,9 @@ class Judge:
             flags |= ZSCORE
 
         scores[3] = scores[6] = 0
-        if self._fresh and gap < GAP:
-            step_t = abs(t - before_t)
-            step_m = abs(m - before_m)
+        if self._fresh and gap < FARTHEST:
+            step_t = per_period(abs(t - before_t), gap)
+            step_m = per_period(abs(m - before_m), gap)
             scores[3] = jump(step_t, step_m, self._steps_t, self._steps_m)
             self._steps_t.push(step_t)
             self._steps_m.push(step_m)

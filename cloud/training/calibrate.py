@@ -7,13 +7,15 @@ gaps instead would count an alarm that never ends as one.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 REARM = 60  # readings
-PEAKS_PER_DAY = 6  # the tail is fitted to this many highest windows a day
-LEAST_PEAKS = 8
+PEAKS_PER_DAY = 2  # the tail is fitted to this many highest events a day
+LEAST_PEAKS = 4
+PRIOR_DAYS = 7.0
 
 
 def alarms(flagged: NDArray[np.bool_]) -> int:
@@ -27,26 +29,45 @@ def alarms(flagged: NDArray[np.bool_]) -> int:
     return count
 
 
-def peaks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The highest score of each 60 readings, highest first."""
-    whole = len(scores) // REARM
+def peaks(scores: NDArray[np.float64], rearm: int = REARM) -> NDArray[np.float64]:
+    """The highest score of each `rearm` readings, highest first."""
+    whole = len(scores) // rearm
     if not whole:
         return np.sort(scores)[::-1][:1]
-    found: NDArray[np.float64] = np.sort(scores[: whole * REARM].reshape(whole, REARM).max(axis=1))[::-1]
+    found: NDArray[np.float64] = np.sort(scores[: whole * rearm].reshape(whole, rearm).max(axis=1))[::-1]
     return found
 
 
-def tail_threshold(scores: NDArray[np.float64], days: float, per_day: float) -> float:
-    """The level that peaks exceed `per_day` times a day, on a scale where the tail is exponential.
+@dataclass(frozen=True)
+class Prior:
+    """What other sensors showed of a tail: the level exceeded PEAKS_PER_DAY times a day, and its slope."""
 
-    A few days hold no more than a handful of rare events, so the level is not read off the highest of them
-    but extrapolated: above a high level u peaks exceed it by an exponential excess (Pickands' theorem with
-    shape 0; on a logarithmic scale that is Hill's estimator of a power law's tail).
+    level: float
+    slope: float
+
+
+def tail(
+    highest: NDArray[np.float64],
+    days: float,
+    per_day: float,
+    prior: Prior | None = None,
+    peaks_per_day: int = PEAKS_PER_DAY,
+) -> float:
+    """The level that events exceed `per_day` times a day, on a scale where their tail is exponential.
+
+    `highest`: their heights over `days` days, highest first. A few days hold no more than a handful of rare
+    events, so the level is not read off the highest of them but extrapolated: above a high level they exceed
+    it by an exponential excess (Pickands' theorem with shape 0; on a logarithmic scale that is Hill's
+    estimator of a power law's tail). A few days do not tell the slope of that tail either, so it is drawn to
+    the `prior` by PRIOR_DAYS days of evidence; and a calm history does not make a sensor calmer than others.
     """
-    highest = peaks(scores)
-    count = min(max(LEAST_PEAKS, round(PEAKS_PER_DAY * days)), len(highest) - 1)
+    count = min(max(LEAST_PEAKS, round(peaks_per_day * days)), len(highest) // 2)
     if count < 1:
         return float(highest[0])
-    level = highest[count]
-    excess = float((highest[:count] - level).mean())
-    return float(level + excess * math.log(max(1.0, count / (per_day * days))))
+    level = float(highest[count])
+    slope = float((highest[:count] - level).mean())
+    if prior:
+        own = days / (days + PRIOR_DAYS)
+        slope = own * slope + (1 - own) * prior.slope
+        level = max(level, own * level + (1 - own) * prior.level)
+    return level + slope * math.log(max(1.0, count / (per_day * days)))

@@ -14,6 +14,7 @@ from sklearn.ensemble import IsolationForest
 
 from cloud.training import bundle, calibrate, envelope, levels, params, report
 from cloud.training.assemble import IsolationForestAssembler
+from cloud.training.calibrate import Prior
 from cloud.training.envelope import Envelope
 from cloud.training.features import features
 from cloud.training.history import SENSOR_H, SENSOR_T, History, history
@@ -22,13 +23,25 @@ from cloud.training.judged import Judged, judge
 from cloud.training.packed import packed_scores
 from cloud.training.twin import CloudModel
 from device import codes
+from device.drift import BLOCK, BLOCKS
 from device.params import NEVER
 
-# Alarms a day that each threshold may give, of a budget of one. They add up to two thirds: range and stuck
+# Alarms a day that each threshold may give, of a budget of one. They add up to half of it: range and stuck
 # have no share of their own, and the days to come are not quite like the days of the history.
-SHARES = {"jump": 0.3, "drift": 0.2, "jitter": 0.07, "envelope": 0.03, "forest": 0.03, "zscore": 0.02}
+SHARES = {"jump": 0.17, "drift": 0.27, "jitter": 0.06, "envelope": 0.01, "forest": 0.01, "zscore": 0.01}
+# Tails on the tuning data (docs/detectors.md): log of the score that comes twice a day, and its slope. All
+# scores are relative to the sensor's own ordinary behaviour, so sensors can be compared.
+PRIORS = {
+    "jump": Prior(12.75, 0.65),
+    "drift": Prior(5.45, 0.3),
+    "jitter": Prior(5.3, 0.25),
+    "envelope": Prior(12.5, 0.7),
+    "zscore": Prior(3.5, 2.0),
+    "forest": Prior(-12.95, 0.1),
+}
 # A tail reaches no farther than twice the worst of the history (four times where the score is a square).
 CAPS = {"jump": 4.0, "drift": 2.0, "jitter": 2.0, "envelope": 4.0, "zscore": 4.0}
+REARMS = {"drift": BLOCK * BLOCKS}  # readings; its alarms are that far apart
 BOARD_TREES, CLOUD_TREES, SAMPLES = 64, 300, 256
 WHOLE_DAY = 0.98  # days: below it nothing that depends on the level or the hour is judged
 RELATIVE = ("zscore", "jump", "jitter")
@@ -92,7 +105,9 @@ def train(  # noqa: PLR0917
     full.fit(fitted.x.astype(np.float32))
     scores = full.score_samples(fitted.x.astype(np.float32))
     full_threshold = (
-        -calibrate.tail_threshold(-scores, past.days, fitted.shares["forest"]) if fitted.whole else -1.0
+        -calibrate.tail(calibrate.peaks(-scores), past.days, fitted.shares["forest"])
+        if fitted.whole
+        else -1.0
     )
     progress("checking on days that were held out")
     text = report.describe(site, device, past, fitted, budget, held_out(past, budget, seed))
@@ -180,7 +195,10 @@ def _thresholds(judged: Judged, days: float, shares: dict[str, float], whole: bo
     for name, cap in CAPS.items():
         if whole or name in RELATIVE:
             logs = np.log1p(judged.column(name))
-            level = min(calibrate.tail_threshold(logs, days, shares[name]), float(logs.max()) + math.log(cap))
+            highest = calibrate.peaks(logs, REARMS.get(name, calibrate.REARM))
+            level = min(
+                calibrate.tail(highest, days, shares[name], PRIORS[name]), float(highest[0]) + math.log(cap)
+            )
             least = 1 if whole else params.DEFAULT[name]
             found[name] = max(least, min(math.ceil(math.expm1(level)), NEVER))
     return found
@@ -189,5 +207,6 @@ def _thresholds(judged: Judged, days: float, shares: dict[str, float], whole: bo
 def _forest_threshold(sums: NDArray[np.int32], days: float, share: float) -> int:
     """The sum that is undercut `share` times a day, but no lower than nine tenths of the lowest seen."""
     logs = -np.log(np.maximum(sums, 1))
-    level = min(calibrate.tail_threshold(logs, days, share), float(logs.max()) - math.log(0.9))
+    highest = calibrate.peaks(logs)
+    level = min(calibrate.tail(highest, days, share, PRIORS["forest"]), float(highest[0]) - math.log(0.9))
     return math.floor(math.exp(-level))

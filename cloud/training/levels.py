@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud.training import calibrate
 from cloud.training.history import SENSOR_H, SENSOR_T, History, Ints
 from cloud.training.params import DEFAULT
 from device.drift import BLOCK, BLOCKS
+from device.jitter import SIZE as STEPS
+from device.jump import FARTHEST, per_period
 from device.moisture import moisture
-from device.verdict import GAP, LONG_GAP
+from device.stuck import LONGEST
+from device.verdict import LONG_GAP
 
 MARGIN = (600, 1500)  # hundredths beyond the trained span that weather may bring: 6 degC, 15 %RH
-LAG = 10  # readings over which humidity has followed temperature
+LAG = 100  # readings over which humidity has followed temperature
 COUPLING_UNIT = float(1 << 22)  # of moisture's k per hundredth of a degree
 COUPLING = (0.02, 0.065)  # per degC: what air can do; the upper end is closed air at room temperature
-LEAST_STEP = (0.5, 1.0)  # hundredths: mean |step| of a sensor whose resolution hides its noise
+LEAST_STEP = (4.0, 8.0)  # eighths of a hundredth: mean |step| of a sensor whose resolution hides its noise
 JITTER_QUANTILE = 0.995
-RUN_FACTORS = (1.25, 1.25, 1.5)  # t, h, both: beyond the longest run of the history
+RUNS_PER_DAY = 0.01  # of equal readings, longer than the limit, in each of t, h and both
 LEAST_RUNS = (16, 16, 8)
+# A limit this near is drawn in: a frozen channel shows within 20 readings, for a natural run once in a while.
+NEAR_RUN, MOST_RUN = 24, 18
+LONG_RUN = 12  # readings
+WAY_FACTOR = 1.25  # beyond the farthest way of the history
+LEAST_WAYS = (10, 40)  # hundredths of degC, of %RH
 
 
 def levels(history: History) -> dict[str, int]:
@@ -27,11 +39,11 @@ def levels(history: History) -> dict[str, int]:
     coupling = _coupling(history)
     t_ref = int(np.median(t))
     m = moistures(t, h, coupling, t_ref)
-    near = history.periods < GAP
-    step_t, step_m = _steps(t, near), _steps(m, near)
+    step_t, step_m = _steps(t, history.periods), _steps(m, history.periods)
     t_low, t_high = _span(t, MARGIN[0], SENSOR_T)
     h_low, h_high = _span(h, MARGIN[1], SENSOR_H)
     run_t, run_h, run_both = _runs(history)
+    way_t, way_h = (_way(still, moving) for still, moving in ((h, t), (t, h)))
     return {
         "period_ms": round(history.period * 1000),
         "t_low": t_low,
@@ -41,10 +53,12 @@ def levels(history: History) -> dict[str, int]:
         "run_t": run_t,
         "run_h": run_h,
         "run_both": run_both,
+        "way_t": max(LEAST_WAYS[0], way_t),
+        "way_h": max(LEAST_WAYS[1], way_h),
         "coupling": coupling,
         "t_ref": t_ref,
-        "step_t": round(BLOCK * max(float(step_t.mean()), LEAST_STEP[0])),
-        "step_m": round(BLOCK * max(float(step_m.mean()), LEAST_STEP[1])),
+        "step_t": round(STEPS * max(float(step_t.mean()), LEAST_STEP[0])),
+        "step_m": round(STEPS * max(float(step_m.mean()), LEAST_STEP[1])),
         "drift_spread": _spread(m, history.periods),
     }
 
@@ -59,7 +73,7 @@ def moistures(t: Ints, h: Ints, coupling: int, t_ref: int) -> Ints:
 def _coupling(history: History) -> int:
     """Least squares of the change of humidity on -humidity x change of temperature, over LAG readings."""
     t, h = history.t.astype(float), history.h.astype(float)
-    near = np.convolve(history.periods >= GAP, np.ones(LAG), "full")[LAG : len(t)] == 0
+    near = np.convolve(history.periods >= FARTHEST, np.ones(LAG), "full")[LAG : len(t)] == 0
     dt, dh, mean_h = (t[LAG:] - t[:-LAG])[near], (h[LAG:] - h[:-LAG])[near], (h[LAG:] + h[:-LAG])[near] / 2
     force = mean_h * dt
     power = float((force * force).sum())
@@ -70,8 +84,10 @@ def _coupling(history: History) -> int:
     )
 
 
-def _steps(values: Ints, near: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return np.abs(np.diff(values))[near[1:]].astype(np.float64)
+def _steps(values: Ints, periods: Ints) -> NDArray[np.float64]:
+    """|steps| as device/jump.py has them."""
+    pairs = zip(np.abs(np.diff(values)).tolist(), periods[1:].tolist(), strict=True)
+    return np.array([per_period(step, gap) for step, gap in pairs if gap < FARTHEST], np.float64)
 
 
 def _span(values: Ints, margin: int, sensor: tuple[int, int]) -> tuple[int, int]:
@@ -81,14 +97,27 @@ def _span(values: Ints, margin: int, sensor: tuple[int, int]) -> tuple[int, int]
 
 
 def _runs(history: History) -> tuple[int, int, int]:
-    """Limits of the runs of equal readings, a factor above the longest of the history."""
+    """Limits of the runs of equal readings of t, h and both, from the tail of their lengths."""
     same_t, same_h = np.diff(history.t) == 0, np.diff(history.h) == 0
     limits = []
-    for same, factor, least in zip((same_t, same_h, same_t & same_h), RUN_FACTORS, LEAST_RUNS, strict=True):
+    for same, least in zip((same_t, same_h, same_t & same_h), LEAST_RUNS, strict=True):
         ends = np.flatnonzero(np.concatenate(([True], ~same, [True])))
-        longest = int(np.diff(ends).max()) - 1
-        limits.append(max(least, int(factor * longest)))
+        lengths = np.sort(np.diff(ends) - 1)[::-1].astype(np.float64)
+        limit = calibrate.tail(lengths, history.days, RUNS_PER_DAY, peaks_per_day=6)
+        run = max(least, math.ceil(limit))
+        limits.append(MOST_RUN if MOST_RUN < run <= NEAR_RUN else min(run, LONGEST))
     return limits[0], limits[1], limits[2]
+
+
+def _way(still: Ints, moving: Ints) -> int:
+    """How far `moving` may go during a long run of `still`, hundredths."""
+    ends = np.flatnonzero(np.concatenate(([True], np.diff(still) != 0, [True])))
+    ways = [
+        int(np.abs(moving[start:stop] - moving[start]).max())
+        for start, stop in pairwise(ends.tolist())
+        if stop - start > LONG_RUN
+    ]
+    return math.ceil(WAY_FACTOR * max(ways, default=0))
 
 
 def _spread(m: Ints, periods: Ints) -> int:

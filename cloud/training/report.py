@@ -51,7 +51,7 @@ def describe(  # noqa: PLR0917
         },
         "runs": {"t": values["run_t"], "h": values["run_h"], "both": values["run_both"]},
         "coupling_percent_per_degree": round(values["coupling"] / (1 << 22) * 100 * 100, 2),
-        "typical_step": {"t": values["step_t"] / 1600, "moisture": values["step_m"] / 1600},
+        "typical_step": {"t": values["step_t"] / 12800, "moisture": values["step_m"] / 12800},
         "thresholds": {
             "zscore": _root(values["zscore"], 1),
             "jump": _root(values["jump"], 64),

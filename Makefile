@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 PINS := pyproject.toml constraints.txt
 INSTALL = $(PY) -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo smoke test lint prove bench-edge bench-detect train lock clean
+.PHONY: help demo smoke chaos test lint prove bench-edge bench-detect train lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo: $(VENV)/local ## all of Vigie on this machine: three boards, one fails, an
 
 smoke: $(VENV)/local ## the demo for 90 s, then every reading is accounted for; its last line is JSON
 	@$(PY) -m tools smoke
+
+chaos: $(VENV)/local ## faults of every kind on the real parts, then every reading is accounted for: FAULTS=200 SEED=7
+	@$(PY) -m tools chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
 
 test: lint ## the whole test suite: CPython, MicroPython, real broker and database
 	@$(PY) -m pytest

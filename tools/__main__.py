@@ -13,7 +13,15 @@ COMMANDS = {
     "demo": ("tools.demo", "all of Vigie on this machine, until Ctrl-C"),
     "smoke": ("tools.smoke", "the demo for 90 s, then every reading is accounted for"),
     "hivemq": ("tools.hivemq", "HiveMQ CE on port 8883, until Ctrl-C"),
+    "roles": ("tools.roles", "users of a MongoDB of one's own: backend and dashboard"),
     "chaos": ("tools.chaos.command", "faults of every kind, then every reading is accounted for"),
+    "doctor": ("tools.board.doctor", "look at a board, its cable and its port; writes nothing"),
+    "flash": ("tools.board.flash", "MicroPython onto a board, then deploy"),
+    "deploy": ("tools.board.deploy", "Vigie onto a board: what changed; then watch it start"),
+    "provision": ("tools.board.provision", "tell a board its name, network, broker and sensor"),
+    "model": ("tools.board.model", "a model onto a board, tested there before it is used"),
+    "repl": ("tools.board.repl", "talk to a board"),
+    "logs": ("tools.board.logs", "follow what a board says"),
 }
 
 

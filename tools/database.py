@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,10 @@ INVALID_SET_CONFIG = 93
 
 
 class Database:
-    """`uri` is what clients use; with an outside MONGODB_URI nothing is started or stopped."""
+    """`uri` is what clients use; with an outside MONGODB_URI nothing is started or stopped.
+
+    `arguments`: more of mongod's own.
+    """
 
     def __init__(
         self,
@@ -37,8 +40,10 @@ class Database:
         port: int,
         environment: Mapping[str, str] = os.environ,
         outside: bool = True,
+        arguments: Sequence[str] = (),
     ) -> None:
         self.folder, self.log, self.port = folder, log, port
+        self._arguments = arguments
         self.outside = environment.get("MONGODB_URI", "").strip() if outside else ""
         self.uri = self.outside or f"mongodb://127.0.0.1:{port}/?directConnection=true"
         self.child: Child | None = None
@@ -56,6 +61,7 @@ class Database:
             *("--dbpath", self.folder, "--port", self.port, "--bind_ip", "127.0.0.1", "--replSet", SET_NAME),
             *("--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *self._arguments,
         ]
         complaints: list[str] = []
 

@@ -1,0 +1,185 @@
+"""The database's users, on a mongod that asks for passwords: each can do its work, and nothing else."""
+
+import os
+import time
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+
+from cloud import audit
+from cloud import database as databases
+from cloud.reader import Reader
+from cloud.sealing import Sealer
+from cloud.store import Store
+from cloud.watch import Watch
+from device import codes
+from tests.cloud.conftest import entry, wait_for
+from tools import ports, roles
+from tools.child import Failed
+from tools.database import Database
+
+UNAUTHORIZED, FAILED = 13, 18
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A mongod with authentication on, and the URIs of its three users."""
+    folder = tmp_path_factory.mktemp("guarded")
+    port = ports.free()
+    open_door = Database(folder / "db", folder / "log", port=port, outside=False)
+    open_door.start()
+    with MongoClient(open_door.uri) as client:
+        client.admin.command("createUser", "root", pwd="root", roles=["root"])
+    open_door.stop()
+    key = folder / "key"
+    key.write_text("a" * 64)
+    os.chmod(key, 0o600)
+    closed = Database(
+        folder / "db", folder / "log", port=port, outside=False, arguments=("--auth", "--keyFile", str(key))
+    )
+    closed.start()
+    admin = f"mongodb://root:root@127.0.0.1:{port}/admin?directConnection=true"
+    yield {"admin": admin, **uris(admin)}
+    closed.stop()
+
+
+def uris(admin):
+    with MongoClient(admin) as client:
+        passwords = roles.make(client["vigie"])
+    return {user: roles.address(admin, user, password, "vigie") for user, password in passwords.items()}
+
+
+@pytest.fixture
+def backend_database(guarded):
+    made = databases.connect(guarded["vigie-backend"], "vigie")
+    databases.prepare(made)
+    yield made
+    made.client.close()
+
+
+@pytest.fixture
+def dashboard_database(guarded, backend_database):
+    made = databases.connect(guarded["vigie-dashboard"], "vigie")
+    yield made
+    made.client.close()
+
+
+def test_the_backend_can_do_all_of_its_work(backend_database):
+    store = Store(backend_database)
+    store.write([entry(seq, flags=codes.ZSCORE) for seq in range(5)])
+    store.write([entry(1, t=1)])  # a conflict goes to quarantine
+    later = Sealer(backend_database, clock=lambda: time.time() + 40 * 86400)
+    assert later.seal() == 1
+    watch = Watch(backend_database, ("a@example.org",), None)
+    assert watch.lease.hold()
+    watch.step()
+    watch.lease.release()
+    assert len(Reader(backend_database).episodes()) == 1
+    assert later.expire(30) == 1
+
+
+def test_the_dashboard_can_read_everything(dashboard_database, backend_database):
+    Store(backend_database).write([entry(seq, device="C002") for seq in range(5)])
+    reader = Reader(dashboard_database)
+    assert len(reader.readings("demo", "C002")) == 5
+    assert reader.latest() and reader.summary().devices and reader.alerts() is not None
+    assert reader.episodes() is not None and reader.agreement() and audit.audit(reader)
+
+
+@pytest.mark.parametrize("name", ["labels", "acknowledgements"])
+def test_the_dashboard_can_insert_labels_and_acknowledgements_and_not_change_them(dashboard_database, name):
+    collection = dashboard_database[name]
+    made = collection.insert_one({"by": "somebody"}).inserted_id
+    assert collection.find_one({"_id": made})
+    for attempt in (
+        lambda: collection.update_one({"_id": made}, {"$set": {"by": "me"}}),
+        lambda: collection.delete_one({"_id": made}),
+        lambda: collection.drop(),
+    ):
+        with pytest.raises(OperationFailure) as refused:
+            attempt()
+        assert refused.value.code == UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "buckets",
+        "latest",
+        "streams",
+        "events",
+        "watched",
+        "episodes",
+        "alerts",
+        "models",
+        "quarantine",
+        "lease",
+    ],
+)
+def test_the_dashboard_can_write_nothing_else(dashboard_database, name):
+    collection = dashboard_database[name]
+    attempts = {
+        "insert": lambda: collection.insert_one({"_id": "x"}),
+        "update": lambda: collection.update_many({}, {"$set": {"x": 1}}),
+        "upsert": lambda: collection.update_one({"_id": "x"}, {"$set": {"x": 1}}, upsert=True),
+        "remove": lambda: collection.delete_many({}),
+        "drop": lambda: collection.drop(),
+        "index": lambda: collection.create_index("x"),
+        "copy": lambda: list(dashboard_database["latest"].aggregate([{"$out": name}])),
+    }
+    for what, attempt in attempts.items():
+        with pytest.raises(OperationFailure) as refused:
+            attempt()
+        assert refused.value.code == UNAUTHORIZED, what
+
+
+@pytest.mark.parametrize("user", ["vigie-backend", "vigie-dashboard"])
+def test_neither_can_see_other_databases_or_rule_this_one(guarded, user):
+    with MongoClient(guarded[user]) as client:
+        attempts = (
+            lambda: client["vigie"].command("createUser", "me", pwd="x", roles=[]),
+            lambda: client["vigie"].command("grantRolesToUser", user, roles=["readWrite"]),
+            lambda: client.drop_database("vigie"),
+            lambda: client["other"]["things"].find_one(),
+            lambda: client["local"]["oplog.rs"].find_one(),
+            lambda: client.admin.command("shutdown"),
+        )
+        for attempt in attempts:
+            with pytest.raises(OperationFailure) as refused:
+                attempt()
+            assert refused.value.code == UNAUTHORIZED
+
+
+def test_made_anew_the_old_passwords_end(guarded):
+    old = dict(guarded)
+    guarded.update(uris(guarded["admin"]))
+    for user in roles.RIGHTS:
+        with MongoClient(old[user]) as client, pytest.raises(OperationFailure) as refused:
+            client["vigie"]["latest"].find_one()
+        assert refused.value.code == FAILED
+        with MongoClient(guarded[user]) as client:
+            client["vigie"]["latest"].find_one()
+
+
+def test_the_script_says_what_to_put_where_and_only_an_administrator_can_run_it(guarded, capsys):
+    assert roles.main([], {"MONGODB_URI": guarded["admin"]}) == 0
+    told = capsys.readouterr().out
+    for user in roles.RIGHTS:
+        guarded[user] = told.split(f"{user}:  MONGODB_URI=")[1].splitlines()[0]
+        with MongoClient(guarded[user]) as client:
+            client["vigie"]["latest"].find_one()
+    with pytest.raises(Failed, match="administrator"):
+        roles.main([], {"MONGODB_URI": guarded["vigie-backend"]})
+
+
+def test_the_whole_backend_runs_with_its_user(guarded, backend, board):
+    running = backend("ingest", MONGODB_URI=guarded["vigie-backend"], MONGODB_DATABASE="vigie")
+    running.wait_for_line("listening")
+    c003 = board("C003")
+    c003.send(range(5))
+    wait_for(lambda: c003.acked == set(range(5)), "the acks")
+    assert running.stop() == 0
+    refused = backend(MONGODB_URI=guarded["vigie-dashboard"], MONGODB_DATABASE="vigie")
+    refused.wait_for_line("check MONGODB_URI")
+    assert refused.process.wait(20) == 1

@@ -52,7 +52,7 @@ class Network:
         )
         self._client.username_pw_set(settings.user, settings.password)
         self._client.tls_set(ca_certs=settings.ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        self._client.reconnect_delay_set(1, 30)
+        self._client.reconnect_delay_set(1, 8)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect

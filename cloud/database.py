@@ -18,8 +18,11 @@ Document = dict[str, Any]
 # events            abnormal readings and returns to normal, for `watch`; forgotten after three days
 # watched           what `watch` knows of a device between two events
 # episodes alerts models labels acknowledgements quarantine lease
+# policy            one document: what cloud.alerts.policy remembers
+# mail_days         mails handed over by UTC day
 QUARANTINE_BYTES = 16 * 1024 * 1024
 EVENT_SECONDS = 3 * 86400
+SEALED, OPEN = "sealed", "open"  # indexes of the buckets; one that was re-opened stands in both
 
 
 def connect(uri: str, database: str, *, timeout: float = 10.0) -> Database[Document]:
@@ -43,9 +46,13 @@ def prepare(database: Database[Document]) -> None:
         database.create_collection("quarantine", capped=True, size=QUARANTINE_BYTES)
     except CollectionInvalid:
         pass  # it is there
-    database["buckets"].create_index([("d", ASCENDING), ("z", ASCENDING)])
+    # What every write of a reading changes must not stand in an index: half of its pages would be empty for
+    # ever. So an open bucket is only listed under its device, and its dates are indexed once it is sealed.
     database["buckets"].create_index(
-        [("w", ASCENDING)], partialFilterExpression={"r": {"$exists": True}}, name="open"
+        [("d", ASCENDING), ("z", ASCENDING)], partialFilterExpression={"p": {"$exists": True}}, name=SEALED
+    )
+    database["buckets"].create_index(
+        [("d", ASCENDING)], partialFilterExpression={"r": {"$exists": True}}, name=OPEN
     )
     database["streams"].create_index([("d", ASCENDING)])
     database["events"].create_index([("at", ASCENDING)], expireAfterSeconds=EVENT_SECONDS)
@@ -54,6 +61,8 @@ def prepare(database: Database[Document]) -> None:
     database["episodes"].create_index([("opened", DESCENDING)])
     database["alerts"].create_index([("state", ASCENDING), ("due", ASCENDING)])
     database["alerts"].create_index([("created", DESCENDING)])
+    database["alerts"].create_index([("episodes", ASCENDING)])
+    database["acknowledgements"].create_index([("at", ASCENDING)])
     database["models"].create_index([("site", ASCENDING), ("device", ASCENDING), ("created", DESCENDING)])
 
 

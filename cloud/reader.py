@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from pymongo.database import Database
 
 from cloud import packing
-from cloud.database import Document, device_id
+from cloud.database import OPEN, SEALED, Document, device_id
 from cloud.packing import SIZE
 from cloud.sealing import AGREEMENT, AgreementRow, agreement, packed_of
 from device import codes
@@ -125,9 +125,12 @@ class Episode:
 class Alert:
     """One mail: what became of it, and why it did not go out."""
 
-    episode: str
+    id: str
+    episodes: tuple[str, ...]
+    kind: str  # opening, worse, together, reminder, escalation, budget, digest
     state: str  # pending, sending, sent, failed, unknown
     created: float  # Unix seconds
+    due: float  # Unix seconds of the next try, while pending
     subject: str
     to: tuple[str, ...]
     tries: int
@@ -200,7 +203,8 @@ class Reader:
     def stored(self, site: str, device: str) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
         """(stream, its stored seqs in ascending order) for each stream of a device."""
         seqs: dict[str, list[npt.NDArray[np.int64]]] = defaultdict(list)
-        query = {"d": device_id(site, device)}
+        owner = device_id(site, device)
+        query = {"_id": {"$gt": f"{owner}/", "$lt": f"{owner}0"}}  # "0" follows "/"
         for document in self.database["buckets"].find(query, {"k": 1, "r": 1}).sort("_id", 1):
             name, number = document["_id"].split("/")[2:]
             present = [np.arange(first, last + 1) for first, last in document.get("k", [])]
@@ -239,16 +243,28 @@ class Reader:
         if end is not None:
             query["opened"] = {"$lt": end}
         found = list(self.database["episodes"].find(query).sort("opened", -1).limit(limit))
-        alerts = self.database["alerts"].find({"_id": {"$in": [e["_id"] for e in found]}}, {"state": 1})
-        states = {alert["_id"]: alert["state"] for alert in alerts}
+        about = {"episodes": {"$in": [e["_id"] for e in found]}}
+        alerts = self.database["alerts"].find(about, {"state": 1, "episodes": 1}).sort("created", 1)
+        states = {name: alert["state"] for alert in alerts for name in alert["episodes"]}
         return [_episode(document, states.get(document["_id"])) for document in found]
 
     def alerts(self, *, limit: int = 50) -> list[Alert]:
         """The newest mails, sent or not, newest first."""
-        found = self.database["alerts"].find({}, {"text": 0, "html": 0}).sort("created", -1).limit(limit)
+        found = self.database["alerts"].find({}, {"text": 0, "letter": 0}).sort("created", -1).limit(limit)
         return [
-            Alert(a["_id"], a["state"], a["created"], a["subject"], tuple(a["to"]), a["tries"], a["error"])
-            for a in found
+            Alert(
+                id=alert["_id"],
+                episodes=tuple(alert["episodes"]),
+                kind=alert["kind"],
+                state=alert["state"],
+                created=alert["created"],
+                due=alert["due"],
+                subject=alert["subject"],
+                to=tuple(alert["to"]),
+                tries=alert["tries"],
+                error=alert["error"],
+            )
+            for alert in found
         ]
 
     def agreement(
@@ -260,9 +276,10 @@ class Reader:
             query["z"] = {"$gte": start}
         buckets = self.database["buckets"]
         rows: list[tuple[str, AgreementRow]] = []
-        for bucket in buckets.find({**query, "r": {"$exists": False}}, {"d": 1, "g": 1}):
+        sealed = {**query, "p": {"$exists": True}, "r": {"$exists": False}}
+        for bucket in buckets.find(sealed, {"d": 1, "g": 1}, hint=SEALED):
             rows += [(bucket["d"], row) for row in AGREEMENT.iter_unpack(bucket["g"])]
-        for bucket in buckets.find({**query, "r": {"$exists": True}}):
+        for bucket in buckets.find({**query, "r": {"$exists": True}}, hint=OPEN):
             rows += [(bucket["d"], row) for row in agreement(packed_of(bucket).record)]
         sums: dict[tuple[str, str, str], list[int]] = {}
         for owner, (modelled, model, *counts) in rows:
@@ -301,8 +318,8 @@ class Reader:
         buckets = self.database["buckets"]
         low, high = -math.inf if start is None else start, math.inf if end is None else end
         owner = device_id(site, device)
-        yield from buckets.find({"d": owner, "z": {"$gte": low}, "a": {"$lt": high}})
-        for document in buckets.find({"d": owner, "z": None}):
+        yield from self._of_either_form({"d": owner, "z": {"$gte": low}, "a": {"$lt": high}})
+        for document in self._of_either_form({"d": owner, "z": None}):
             stream = document["_id"].rpartition("/")[0]
             before = {"_id": {"$gt": f"{stream}/", "$lt": document["_id"]}, "z": {"$ne": None}}
             after = {"_id": {"$gt": document["_id"], "$lt": f"{stream}0"}, "z": {"$ne": None}}
@@ -314,6 +331,14 @@ class Reader:
                 place = document["w"]
             if low <= place < high:
                 yield document
+
+    def _of_either_form(self, query: Document) -> Iterable[Document]:
+        """Open buckets first: one that is sealed between the two questions must not be missed."""
+        buckets = self.database["buckets"]
+        opened = {"r": {"$exists": True}, "p": {"$exists": False}}
+        found = {document["_id"]: document for document in buckets.find({**query, **opened}, hint=OPEN)}
+        sealed = buckets.find({**query, "p": {"$exists": True}}, hint=SEALED)
+        return {**found, **{document["_id"]: document for document in sealed}}.values()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pymongo.database import Database
 
 from cloud import packing
 from cloud.contract import TWIN_DIFFERS, TWIN_RAN, runs_of
-from cloud.database import Document
+from cloud.database import OPEN, SEALED, Document
 from cloud.packing import SIZE, Packed
 from device import codes
 
@@ -57,8 +57,9 @@ class Sealer:
         buckets = self.database["buckets"]
         sealed = 0
         while True:
-            query = {"r": {"$exists": True}, "w": {"$lte": int(self.clock() - rest)}}
-            found = list(buckets.find({**query, "_id": {"$nin": sorted(self.unreadable)}}).limit(AT_ONCE))
+            query: Document = {"r": {"$exists": True}, "w": {"$lte": int(self.clock() - rest)}}
+            query["_id"] = {"$nin": sorted(self.unreadable)}
+            found = list(buckets.find(query, hint=OPEN).limit(AT_ONCE))
             if not found:
                 return sealed
             updates = [self._sealing(bucket) for bucket in found]
@@ -78,10 +79,11 @@ class Sealer:
     def expire(self, days: int) -> int:
         """Delete sealed buckets older than `days`; returns how many. Their streams keep a floor."""
         before = int(self.clock() - days * 86400)
-        old = {"r": {"$exists": False}, "w": {"$lt": before}, "z": {"$not": {"$gte": before}}}
+        sealed = {"p": {"$exists": True}, "r": {"$exists": False}}
+        old = {**sealed, "w": {"$lt": before}, "z": {"$not": {"$gte": before}}}
         buckets = self.database["buckets"]
         floors: dict[str, int] = {}
-        keys: list[str] = [bucket["_id"] for bucket in buckets.find(old, {"_id": 1})]
+        keys: list[str] = [bucket["_id"] for bucket in buckets.find(old, {"_id": 1}, hint=SEALED)]
         for key in keys:
             stream, _, number = key.rpartition("/")
             floors[stream] = max(floors.get(stream, 0), (int(number) + 1) * SIZE)

@@ -19,7 +19,7 @@ def ratio(step, steps):
 
 
 def jump(step_t, step_m, steps_t, steps_m):
-    """Squared length of the step in (1/64)^2 of typical ones. `steps_*`: Steps of the readings before this one.
+    """Squared length of a step in (1/64)^2 of typical ones. `steps_*`: Steps of the readings before this one.
 
     A change of temperature that humidity follows leaves the moisture alone, and buildings make those every
     morning; a faulty reading moves both. So temperature counts no more than twice what moisture does.

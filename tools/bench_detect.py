@@ -2,8 +2,8 @@
 
 Real traces of the Intel Berkeley Research Lab, faults put in by tools/faults.py. Vigie is what a board would
 say: a model trained on the first 8,000 readings, thresholds from these alone, the board's code in its own
-interpreter. Everything else gets the best threshold it could have: the lowest with at most one false alarm a day
-on the very stream that it is judged on. Numbers were tuned on motes 01 and 19; mote 23 is what is reported.
+interpreter. Everything else gets the best threshold it could have: the lowest with at most one false alarm a
+day on the very stream that it is judged on. Numbers were tuned on motes 01 and 19; mote 23 is reported.
 """
 
 from __future__ import annotations

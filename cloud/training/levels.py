@@ -29,7 +29,7 @@ LEAST_RUNS = (16, 16, 8)
 # A limit this near is drawn in: a frozen channel shows within 20 readings, for a natural run once in a while.
 NEAR_RUN, MOST_RUN = 24, 18
 LONG_RUN = 12  # readings
-WAY_FACTOR = 1.25  # beyond the farthest way of the history
+WAY_FACTOR = 1.5  # beyond the farthest way of the history
 LEAST_WAYS = (10, 40)  # hundredths of degC, of %RH
 
 

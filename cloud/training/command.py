@@ -1,0 +1,145 @@
+"""`python -m cloud train --device C001`, or `--csv FILE…`: learn what is normal, write the board's model."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+
+from cloud import database, settings
+from cloud.database import Document
+from cloud.keys import device_key
+from cloud.reader import Reader
+from cloud.training import report
+from cloud.training.fit import Trained, train
+from cloud.training.history import DAY, Floats, HistoryError, Table, read_csv
+
+ENV_FILE = Path(".env")
+FOLDER = Path("var") / "models"
+Columns = tuple[Floats, Floats, Floats]  # ts, t, h
+
+
+def main(argv: Sequence[str]) -> int:
+    """0 = trained, 1 = it cannot be, 2 = the command or the settings are wrong."""
+    options = _options(argv)
+    try:
+        if not options.csv:
+            known = settings.load_database(os.environ, ENV_FILE)
+        master = settings.load_master_key(os.environ, ENV_FILE)
+        if options.csv:
+            site, device = _named(options.device or "csv", [])
+            columns = _joined([read_csv(path) for path in options.csv])
+            models = None
+        else:
+            connected = database.connect(known.uri, known.name)
+            reader = Reader(connected)
+            site, device = _named(options.device, reader.devices())
+            columns = _stored(reader, site, device, options.days)
+            models = connected["models"]
+        trained = train(
+            site,
+            device,
+            device_key(master, site, device),
+            *columns,
+            budget=options.budget,
+            progress=_progress,
+        )
+        _progress("")
+        if models is not None:
+            keep(models, trained, master)
+    except settings.SettingsError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except PyMongoError as problem:
+        print(f"the database cannot be asked ({type(problem).__name__}): check MONGODB_URI", file=sys.stderr)
+        return 1
+    except (HistoryError, OSError, UnicodeDecodeError) as problem:
+        _progress("")
+        print(f"train: {problem}", file=sys.stderr)
+        return 1
+    _write(options.out, site, device, trained, models is not None)
+    return 0
+
+
+def keep(models: Collection[Document], trained: Trained, master: bytes) -> None:
+    """Store the model for the cloud's own judging and the dashboard. Raises PyMongoError."""
+    document = {
+        "site": trained.report["site"],
+        "device": trained.report["device"],
+        "created": trained.report["created"],
+        "bundle": trained.bundle,
+        "cloud": trained.model.dumps(master),
+        "report": trained.report,
+        "png": trained.png,
+    }
+    models.replace_one({"_id": trained.model.model_id}, document, upsert=True)
+
+
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m cloud train", description=__doc__)
+    parser.add_argument("--device", help="C001 or site/C001: whose key the model is made under")
+    parser.add_argument(
+        "--csv", type=Path, nargs="+", metavar="FILE", help="learn from these, not the database"
+    )
+    parser.add_argument("--days", type=float, default=30.0, help="how far back to learn from (default 30)")
+    parser.add_argument("--budget", type=float, default=1.0, help="false alarms a day, in all (default 1)")
+    parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder for the model (default {FOLDER})")
+    options = parser.parse_args(argv)
+    if not options.device and not options.csv:
+        parser.error("which board? --device C001, or --csv FILE")
+    if not 0 < options.budget <= 100:
+        parser.error("--budget must be above 0 and at most 100 alarms a day")
+    return options
+
+
+def _named(name: str, known: list[tuple[str, str]]) -> tuple[str, str]:
+    """(site, device) of "site/device", or of a device whose site is not said."""
+    site, _, device = name.rpartition("/")
+    if site:
+        return site, device
+    sites = [pair for pair in known if pair[1] == device]
+    if len(sites) > 1:
+        raise HistoryError(
+            f"{device} is at {', '.join(site for site, _ in sites)}: say --device SITE/{device}"
+        )
+    if known and not sites:
+        names = ", ".join("/".join(pair) for pair in known)
+        raise HistoryError(f"no readings of {device} are stored; there are {names}")
+    return sites[0] if sites else ("demo", device)
+
+
+def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:
+    readings = reader.readings(site, device, start=time.time() - days * DAY)
+    if not len(readings):
+        raise HistoryError(f"no readings of {site}/{device} in the last {days:g} days are stored")
+    return readings.ts, readings.t, readings.h
+
+
+def _joined(tables: Sequence[Table]) -> Columns:
+    """All files as one history, by time."""
+    ts, t, h = (np.concatenate([getattr(each, name) for each in tables]) for name in ("ts", "t", "h"))
+    order = np.argsort(ts, kind="stable")
+    return ts[order], t[order], h[order]
+
+
+def _write(folder: Path, site: str, device: str, trained: Trained, stored: bool) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{site}-{device}-{trained.model.model_id}"
+    bundle, picture = folder / f"{stem}.bin", folder / f"{stem}.png"
+    bundle.write_bytes(trained.bundle)
+    picture.write_bytes(trained.png)
+    print("\n".join(report.lines(trained.report)))
+    print(f"  picture        {picture}" + ("; also on the dashboard's page of models" if stored else ""))
+    print(f"  next           make model DEVICE={device} BUNDLE={bundle}")
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text:<60}" if text else f"\r{'':<60}\r", end="", file=sys.stderr, flush=True)

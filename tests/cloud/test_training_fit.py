@@ -1,0 +1,193 @@
+"""Training: from a history to a bundle that a board takes, within its false-alarm budget."""
+
+import io
+from functools import cache
+
+import numpy as np
+import pytest
+
+from cloud.keys import device_key
+from cloud.training import calibrate, envelope, fit, levels, params, report
+from cloud.training.history import HistoryError, history
+from cloud.training.judged import judge
+from cloud.training.twin import CloudModel
+from device import codes, model
+from device.params import FIELDS, NEVER, Params
+
+MASTER = bytes(range(32))
+KEY = device_key(MASTER, "demo", "C001")
+
+
+def room(days: float, seed: int = 0, period: float = 30.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ts, t, h of a room with a day's rhythm, weather that wanders, and a sensor's noise."""
+    random = np.random.default_rng(seed)
+    n = int(days * 86400 / period)
+    ts = 1.75e9 + np.arange(n) * period
+    wander = np.cumsum(random.normal(0, 0.01, n))
+    wander -= np.linspace(0, wander[-1], n)
+    t = 21 + 2 * np.sin(2 * np.pi * ts / 86400) + random.normal(0, 0.02, n)
+    h = (40 + wander) * np.exp(-0.045 * (t - 21)) + random.normal(0, 0.05, n)
+    return ts, np.round(t, 2), np.round(h, 2)
+
+
+@cache
+def trained() -> fit.Trained:
+    return fit.train("demo", "C001", KEY, *room(4))
+
+
+def test_the_bundle_is_what_a_board_with_the_key_takes() -> None:
+    found = trained()
+    loaded = model.read(io.BytesIO(found.bundle), len(found.bundle), KEY)
+    assert loaded.id.hex() == found.model.model_id
+    assert loaded.threshold == found.model.threshold
+    assert Params(loaded.params).envelope == int(found.model.envelope["threshold"])
+    with pytest.raises(ValueError, match="another device"):
+        model.read(io.BytesIO(found.bundle), len(found.bundle), bytes(32))
+
+
+def test_the_history_itself_stays_within_the_budget() -> None:
+    past = history(*room(4))
+    for budget in (0.25, 1.0):
+        fitted = fit.fit(past, budget=budget)
+        assert calibrate.alarms((fitted.flags & codes.ABNORMAL) > 0) <= max(1.0, budget * past.days)
+
+
+def test_faults_that_anyone_would_see_are_found_after_training() -> None:
+    ts, t, h = room(4)
+    fitted = fit.fit(history(ts, t, h))
+    ts, t, h = room(5)
+    faulty = slice(12000, 12030)
+    for change, flag in (
+        (lambda: t.__setitem__(faulty, t[faulty] + 4), codes.ZSCORE),
+        (lambda: h.__setitem__(faulty, h[faulty] + 8), codes.ZSCORE),
+        (lambda: (t.__setitem__(faulty, t[12000]), h.__setitem__(faulty, h[12000])), codes.STUCK),
+        (lambda: t.__setitem__(faulty, t[faulty] + np.resize([-1.0, 1.0], 30)), codes.JITTER),
+        (lambda: t.__setitem__(faulty, 60.0), codes.RANGE),
+    ):
+        ts, t, h = room(5)
+        change()
+        flags = judge(history(ts, t, h), fitted.params).flags
+        assert np.bitwise_or.reduce(flags[faulty]) & flag
+
+
+def test_the_same_history_and_seed_give_the_same_model() -> None:
+    again = fit.train("demo", "C001", KEY, *room(4))
+    assert again.model.model_id == trained().model.model_id
+    assert again.bundle == trained().bundle
+
+
+def test_the_cloud_keeps_the_model_and_its_envelope_through_storage() -> None:
+    found = trained().model
+    kept = CloudModel.loads(found.dumps(MASTER), MASTER)
+    x = np.random.default_rng(1).integers(-32768, 32768, (500, 8)).astype(np.int16)
+    shape = envelope.Envelope(kept.envelope["means"], kept.envelope["weights"])
+    loaded = model.read(io.BytesIO(trained().bundle), len(trained().bundle), KEY)
+    numbers = Params(loaded.params)
+    from device.envelope import Envelope
+
+    board = Envelope(numbers.means, numbers.weights)
+    assert [board.score(row) for row in x.tolist()] == shape.scores(x).tolist()
+    assert kept.twin_scores(x).tolist() == found.twin_scores(x).tolist()
+
+
+def test_the_envelope_is_scikit_learns_distance() -> None:
+    from sklearn.covariance import EmpiricalCovariance
+
+    from cloud.training.features import features
+
+    past = history(*room(2))
+    x = features(past.t, past.h)[60:]
+    fitted = EmpiricalCovariance().fit(x.astype(float))
+    wide = fitted.covariance_ + envelope.LEAST_VARIANCE * np.eye(8)
+    away = x - fitted.location_
+    exact = np.einsum("ij,jk,ik->i", away, np.linalg.inv(wide), away)
+    found = envelope.fit(x).scores(x) / 4096
+    assert np.abs(np.sqrt(found) - np.sqrt(exact)).max() < 0.25  # means are whole hundredths, y 1/64
+
+
+def test_less_than_a_day_judges_relative_changes_only() -> None:
+    found = fit.train("demo", "C001", KEY, *room(0.5))
+    numbers = Params(model.read(io.BytesIO(found.bundle), len(found.bundle), KEY).params)
+    assert found.report["whole"] is False
+    assert numbers.envelope == numbers.drift == NEVER
+    assert found.model.threshold == 0
+    assert (numbers.t_low, numbers.t_high) == (-4000, 8000)
+    assert numbers.jump >= params.DEFAULT["jump"]
+    assert "need a day" in report.lines(found.report)[-1]
+
+
+@pytest.mark.parametrize(
+    ("columns", "word"),
+    [
+        (room(0.1), "too few"),
+        ((np.arange(5000.0), np.full(5000, 21.5), np.full(5000, 40.0)), "stuck"),
+        ((np.zeros(5000), *room(2)[1:]), "same time"),
+        ((room(2)[0], np.full(5760, np.nan), room(2)[2]), "too few"),
+        ((room(2)[0][:-1], *room(2)[1:]), "one each"),
+    ],
+)
+def test_a_history_that_teaches_nothing_is_refused_in_words(columns, word: str) -> None:
+    columns = tuple(column[: len(columns[0])] if word == "same time" else column for column in columns)
+    with pytest.raises(HistoryError, match=word):
+        fit.train("demo", "C001", KEY, *columns)
+
+
+def test_failed_reads_and_nonsense_are_left_out_and_counted() -> None:
+    ts, t, h = room(2)
+    t[100:150] = np.nan
+    t[200:220] = 999
+    h[300:310] = 0
+    assert history(ts, t, h).unfit == 80
+
+
+def test_pauses_do_not_count_as_days() -> None:
+    ts, t, h = room(2)
+    ts[len(ts) // 2 :] += 20 * 86400
+    past = history(ts, t, h)
+    assert abs(past.days - 2) < 0.01
+    assert past.periods.max() > 50000
+
+
+def test_a_coarse_sensor_repeats_itself_without_being_stuck() -> None:
+    ts, t, h = room(4)
+    past = history(ts, np.round(t, 1), np.round(h))
+    numbers = levels.levels(past)
+    assert numbers["run_h"] > 16
+    values = {**params.DEFAULT, **numbers}
+    shape = fit.fit(past)
+    assert calibrate.alarms((shape.flags & codes.STUCK) > 0) <= 1
+    assert set(values) == set(FIELDS)
+
+
+def test_one_channel_may_be_constant() -> None:
+    ts, t, _ = room(2)
+    found = fit.train("demo", "C001", KEY, ts, t, np.full(len(t), 45.0))
+    assert found.report["whole"]
+
+
+def test_alarms_are_counted_by_re_arming() -> None:
+    always = np.ones(600, bool)
+    assert calibrate.alarms(always) == 10
+    once = np.zeros(600, bool)
+    once[[5, 30, 64, 65]] = True
+    assert calibrate.alarms(once) == 2
+
+
+def test_the_tail_is_extrapolated_and_drawn_to_what_other_sensors_showed() -> None:
+    highest = np.sort(np.random.default_rng(0).exponential(1.0, 2000))[::-1]
+    days = 40.0
+    assert abs(calibrate.tail(highest, days, 0.01) - np.log(2000 / days / 0.01)) < 0.7
+    few, calm = highest[::40], highest[::40] - 5  # a day each; the calm one lies far below other sensors
+    alone = calibrate.tail(few, 1.0, 0.01)
+    assert calibrate.tail(few, 1.0, 0.01, calibrate.Prior(level=0.0, slope=3.0)) > alone
+    assert calibrate.tail(few, 1.0, 0.01, calibrate.Prior(level=0.0, slope=0.1)) < alone
+    assert calibrate.tail(calm, 1.0, 0.01, calibrate.Prior(level=5.0, slope=1.0)) > alone - 5
+
+
+def test_the_report_is_for_people_and_the_picture_is_a_png() -> None:
+    found = trained()
+    text = "\n".join(report.lines(found.report))
+    assert "learned from   11520 readings, 4.0 days, one each 30.0 s" in text
+    assert "held out" in text
+    assert found.png.startswith(b"\x89PNG")
+    assert len(found.png) < 300_000

@@ -1,0 +1,94 @@
+"""The replay: one row out for each row in, by the board's own code on either interpreter."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cloud.test_training_fit import room
+from tools import replay
+from tools.faults import KINDS, inject
+
+TRAIN = 5000
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory) -> Path:
+    """Two days and a half with a fault, failed reads and fractional times."""
+    ts, t, h = room(2.5)
+    t[6000:6010] = 70.0
+    path = tmp_path_factory.mktemp("replay") / "trace.csv"
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["label", "ts", "t", "h"])
+        for i in range(len(ts)):
+            out.writerow(["0", f"{ts[i] + 0.25:.2f}", f"{t[i]:.2f}", f"{h[i]:.2f}"])
+        for i, (bad_t, bad_h) in enumerate(
+            [("", "40"), ("21", "x"), ("400", "40"), ("nan", "40"), ("21", "inf")]
+        ):
+            out.writerow(["1", f"{ts[-1] + 30 * (i + 1):.2f}", bad_t, bad_h])
+    return path
+
+
+def run(trace: Path, out: Path, *more: str) -> list[dict[str, str]]:
+    assert replay.main([str(trace), "--train-rows", str(TRAIN), "--out", str(out), *more]) == 0
+    with out.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_row_after_the_training_has_one_row_in_order(trace: Path, tmp_path: Path) -> None:
+    rows = run(trace, tmp_path / "out.csv")
+    with trace.open(newline="") as file:
+        given = list(csv.DictReader(file))[TRAIN:]
+    assert [(r["ts"], r["t"], r["h"]) for r in rows] == [(r["ts"], r["t"], r["h"]) for r in given]
+    assert list(rows[0])[:5] == ["ts", "t", "h", "abnormal", "flags"]
+    assert {row["abnormal"] for row in rows} == {"0", "1"}
+
+
+def test_a_reading_that_failed_is_abnormal_and_touches_no_window(trace: Path, tmp_path: Path) -> None:
+    rows = run(trace, tmp_path / "out.csv")
+    for row in rows[-5:]:
+        assert (row["abnormal"], row["flags"], row["range"]) == ("1", "256", "0")
+
+
+def test_a_fault_is_found_and_quiet_hours_are_quiet(trace: Path, tmp_path: Path) -> None:
+    abnormal = [row["abnormal"] == "1" for row in run(trace, tmp_path / "out.csv")]
+    assert all(abnormal[6000 - TRAIN : 6010 - TRAIN])
+    assert sum(abnormal[: 6000 - TRAIN]) <= 10
+
+
+def test_both_interpreters_say_the_same(trace: Path, tmp_path: Path) -> None:
+    board = run(trace, tmp_path / "board.csv", "--interpreter", "micropython")
+    assert board == run(trace, tmp_path / "cpython.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ts,t\n1,2\n", "no column 'h'"),
+        ("", "no column 'ts'"),
+        ("ts,t,h\n1,20,40\nsoon,20,40\n", ":3: ts 'soon' is not a number"),
+        ("ts,t,h\n1,20,40\n", "has 1 rows"),
+    ],
+)
+def test_what_cannot_be_read_stops_with_its_place(text: str, said: str, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(text)
+    assert replay.main([str(path), "--train-rows", "5", "--out", str(tmp_path / "out.csv")]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_injected_faults_come_in_every_kind_and_leave_the_rest_alone() -> None:
+    _, t, h = room(6)
+    found = inject(t, h, 3000, seed=1)
+    assert {fault.kind for fault in found.faults} == set(KINDS)
+    assert np.array_equal(found.t[found.normal], t[found.normal])
+    assert np.array_equal(found.h[found.normal], h[found.normal])
+    assert not found.normal[:3000].any()
+    again = inject(t, h, 3000, seed=1)
+    assert np.array_equal(found.t, again.t)
+    for fault in found.faults:
+        rows = slice(fault.start, fault.stop)
+        if fault.kind != "stuck":
+            assert not (np.array_equal(found.t[rows], t[rows]) and np.array_equal(found.h[rows], h[rows]))

@@ -37,7 +37,8 @@ HOLD_S = (0.5, 8.0)  # most faults; one in LONG_EVERY is LONG_TIMES as long
 LONG_EVERY, LONG_TIMES = 8, 4
 LANES = 4  # faults at a time
 DRAIN_S = 300.0
-LONGEST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 2.0  # over the period
+TELL_EVERY_S = 10.0
 SENSOR_FAULTS = ("spike", "dropout 2", "stuck 5", "offset 3")
 
 
@@ -88,6 +89,8 @@ class Outcome:
         found = list(self.surprises)
         for name, one in self.tallies.items():
             found += [f"{name}: {text}" for text in one.problems[:20]]
+            if one.longest_pause_s > LONGEST_PAUSE_S:
+                found.append(f"{name}: {one.longest_pause_s:.1f} s between two samples, over the period")
             if one.most_in_ram > BATCH:
                 found.append(f"{name}: a power cut took {one.most_in_ram} readings, a batch is {BATCH}")
         found += [
@@ -234,7 +237,9 @@ def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> Outcome:
         await_true(lambda: _taken(world) >= ordeal.readings or time.monotonic() > deadline, ordeal.limit)
         trouble.end()
         say("chaos", "no more faults, no more readings; waiting until the outboxes are empty")
-        outcome.drained = await_true(lambda: _drained(world), ordeal.drain)
+        for wire in world.wires.values():
+            wire.heal(forget=True)  # the last one for all: who reconnects sends at once what is on its way
+        outcome.drained = _drained(world, ordeal.drain)
         for name in world.boards:
             outcome.tallies[name] = _tally(world, name)
         outcome.audit_passed, outcome.audit = _audit(world)
@@ -262,14 +267,23 @@ class Trouble(threading.Thread):
 
 
 def _taken(world: World) -> int:
-    return sum(1 for board in world.boards.values() for _ in board.taken())
+    return sum(board.readings.read_bytes().count(b'"up_ms"') for board in world.boards.values())
 
 
-def _drained(world: World) -> bool:
-    """Whether nothing is measured any more and nothing is kept that is not acknowledged."""
-    for board in world.boards.values():
-        board.tell("stop")
-    return all(world.outbox(name) == (0, 0) for name in world.boards)
+def _drained(world: World, seconds: float) -> bool:
+    """Let the boards measure no more; whether all that they keep was acknowledged within `seconds`."""
+    deadline = time.monotonic() + seconds
+    tell_at = time.monotonic() + TELL_EVERY_S
+    while True:
+        for board in world.boards.values():
+            board.tell("stop")
+        left = {name: box for name in world.boards if (box := world.outbox(name)) != (0, 0)}
+        if not left or time.monotonic() > deadline:
+            return not left
+        if time.monotonic() > tell_at:
+            tell_at += TELL_EVERY_S
+            boxes = [f"{name} {sum(box)}" if box else f"{name} is silent" for name, box in left.items()]
+            say("chaos", f"not acknowledged yet: {', '.join(boxes)}", "quiet")
 
 
 def _tally(world: World, name: str) -> Tally:

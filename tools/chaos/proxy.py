@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import random as randoms
+import socket
+import struct
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -89,13 +91,18 @@ class Proxy:
         for pair in self._pairs:
             self.seen["cut"] += 1
             for writer in pair:
-                writer.transport.abort()
+                reset(writer)
+
+    async def close(self) -> None:
+        """For good; in the loop."""
+        await self._refuse()
+        self._open.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, on = await asyncio.open_connection("127.0.0.1", self.target, limit=CHUNK)
         except OSError:
-            writer.transport.abort()
+            reset(writer)
             return
         pair = (writer, on)
         self._pairs.add(pair)
@@ -104,7 +111,7 @@ class Proxy:
         finally:
             self._pairs.discard(pair)
             for end in pair:
-                end.transport.abort()
+                reset(end)
 
     async def _relay(
         self,
@@ -131,7 +138,7 @@ class Proxy:
         except OSError:
             pass  # one end is gone: so is the other
         for end in pair:
-            end.transport.abort()
+            reset(end)
 
     def _scarred(self, kind: str | None, data: bytes) -> bytes:
         if kind is None:
@@ -144,6 +151,14 @@ class Proxy:
             "drop": b"",
             "duplicate": data + data,
         }[kind]
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection as a crash or a firewall does: with RST, not with a goodbye."""
+    if not writer.transport.is_closing():
+        wire = writer.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 class Proxies:
@@ -159,8 +174,18 @@ class Proxies:
         return self
 
     def __exit__(self, *error: object) -> None:
+        for proxy in self.all.values():
+            self._run(proxy.close())
+        self._run(self._finish())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        self._loop.close()
+
+    async def _finish(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     def to(self, name: str, target: int) -> Proxy:
         """A new proxy to the port `target`."""

@@ -25,7 +25,7 @@ class World(Stack):
         self.proxies = Proxies()
         self.times: list[NtpServer] = []
         self.frozen: dict[str, list[tuple[float, float]]] = defaultdict(list)  # Unix seconds, by board
-        self.backend_wanted = True
+        self.backend_wanted = False
         self.revived = 0  # times that the backend ended by itself and was started anew
         self.surprises: list[str] = []  # what a board did that no fault explains
         self._events = Events()
@@ -33,6 +33,10 @@ class World(Stack):
     @property
     def wires(self) -> dict[str, Proxy]:
         return self.proxies.all
+
+    def _start(self) -> None:
+        super()._start()
+        self.backend_wanted = True
 
     def _start_broker_and_database(self) -> None:
         super()._start_broker_and_database()

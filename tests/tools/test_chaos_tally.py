@@ -1,0 +1,116 @@
+"""The judge of chaos must itself be right: what is lost, what was only in RAM, what was given up, what is wrong."""
+
+import numpy as np
+
+from cloud.reader import Readings
+from tools.chaos.tally import tally
+from tools.virtual_board.board import Life, Taken
+
+STREAM = "0badcafe"
+BEGAN = 1_800_000_000.0
+
+
+def life(number, first, count, kept, began=BEGAN):
+    """A boot with `count` readings, the first `kept` of them on flash; each value occurs once in a boot."""
+    taken = [Taken(1, 200 * i, began + 0.2 * i, 2000 + i, 4000, None) for i in range(count)]
+    return Life("power on", began, STREAM, number, first, kept, taken)
+
+
+def rows(*lives, without=(), **changes):
+    """The readings of `lives` as they should be stored, without some seqs; `changes` replace columns."""
+    found = [
+        (one.first + i, one.number, int(taken.host_ts), taken.t / 100, taken.h / 100)
+        for one in lives
+        for i, taken in enumerate(one.taken)
+        if one.first + i not in without
+    ]
+    seq, boot, ts, t, h = (np.array(column) for column in zip(*found, strict=True))
+    zeros = np.zeros(len(found))
+    columns = {
+        "stream": np.array([STREAM] * len(found)),
+        "seq": seq,
+        "boot": boot,
+        "ts": ts.astype(float),
+        "up": zeros.astype(int),
+        "t": t,
+        "h": h,
+        **dict.fromkeys(("edge_flags", "cloud_flags", "missing_before"), zeros.astype(int)),
+        **dict.fromkeys(("edge_score", "cloud_score"), zeros),
+        **dict.fromkeys(("why", "model"), np.full(len(found), None)),
+        **changes,
+    }
+    return Readings("demo", "C001", **columns)
+
+
+def check(lives, stored, dropped=(), frozen=()):
+    return tally(lives, stored, dropped, frozen, 0.2)
+
+
+def test_all_is_well_when_every_reading_is_there_once():
+    lives = [life(1, 0, 50, 50), life(2, 50, 50, 50, BEGAN + 60)]
+    result = check(lives, rows(*lives))
+    assert (result.taken, result.stored) == (100, 100)
+    assert (result.lost, result.duplicated, result.misdated, result.cut_in_ram) == (0, 0, 0, 0)
+    assert result.problems == []
+
+
+def test_a_reading_whose_flush_returned_and_that_is_not_there_is_lost():
+    lives = [life(1, 0, 50, 50)]
+    result = check(lives, rows(*lives, without={17}))
+    assert (result.lost, result.cut_in_ram) == (1, 0)
+    assert result.problems == ["boot 1, seq 17: lost"]
+
+
+def test_what_was_in_ram_at_a_cut_counts_apart_also_when_the_next_boot_gives_its_seqs_again():
+    cut, after = life(1, 0, 50, 45), life(2, 45, 50, 50, BEGAN + 60)
+    stored = rows(cut, after, without=())
+    keep = ~((stored.boot == 1) & (stored.seq >= 45))
+    stored = Readings(
+        "demo", "C001", **{k: v[keep] for k, v in vars(stored).items() if isinstance(v, np.ndarray)}
+    )
+    result = check([cut, after], stored)
+    assert (result.lost, result.duplicated) == (0, 0)
+    assert (result.cut_in_ram, result.most_in_ram) == (5, 5)
+
+
+def test_what_the_board_said_it_dropped_counts_apart():
+    lives = [life(1, 0, 50, 50)]
+    result = check(lives, rows(*lives, without={3, 4, 9}), dropped=[[3, 4]])
+    assert (result.dropped, result.lost) == (2, 1)
+
+
+def test_a_boot_that_kept_nothing_may_share_its_number_with_the_next():
+    nothing, after = life(1, 0, 8, 0), life(1, 0, 50, 50, BEGAN + 60)
+    result = check([nothing, after], rows(after))
+    assert (result.lost, result.duplicated, result.cut_in_ram, result.misdated) == (0, 0, 8, 0)
+
+
+def test_a_wrong_date_is_seen_and_none_is_no_wrong_one():
+    lives = [life(1, 0, 50, 50)]
+    right = rows(*lives).ts
+    late = right.copy()
+    late[20] += 4
+    late[30] = np.nan
+    result = check(lives, rows(*lives, ts=late))
+    assert (result.misdated, result.undated) == (1, 1)
+    assert result.problems == ["boot 1, seq 20: dated +4.0 s"]
+
+
+def test_a_reading_that_no_sensor_gave_is_surplus():
+    lives = [life(1, 0, 50, 50)]
+    stored = rows(*lives)
+    changed = stored.t.copy()
+    changed[10] += 1
+    result = check(lives, rows(*lives, t=changed))
+    assert (result.lost, result.duplicated) == (1, 1)
+    assert check([], stored).duplicated == 50
+
+
+def test_a_pause_counts_unless_the_board_was_stopped():
+    one = life(1, 0, 10, 10)
+    one.taken[5:] = [
+        Taken(1, taken.up_ms + 3000, taken.host_ts + 3, taken.t, taken.h, None) for taken in one.taken[5:]
+    ]
+    assert check([one], rows(one)).longest_pause_s == 3
+    frozen = [(BEGAN + 1.5, BEGAN + 3.0)]
+    assert check([one], rows(one), frozen=frozen).longest_pause_s < 0.001

@@ -1,4 +1,4 @@
-"""Runs under MicroPython: a virtual board's flash in argv[1], its faults one by one. Prints what was noted."""
+"""Runs under MicroPython: a virtual board's flash in argv[1], one fault after the other; prints the notes."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The judge of chaos must itself be right: what is lost, what was only in RAM, what was given up, what is wrong."""
+"""The judge of chaos must itself be right: what is lost, what was only in RAM, what is wrong."""
 
 import numpy as np
 

@@ -180,11 +180,13 @@ class Planned:
 
 
 def planned(ordeal: Ordeal, boards: Sequence[str]) -> deque[Planned]:
-    """As many as wanted: every kind once, in a random order, then all over again."""
+    """As many as wanted: every kind once, in a random order, then all over again as often as they come."""
     random = randoms.Random(ordeal.seed)
     plan: deque[Planned] = deque()
+    deck = list(FAULTS)
     while len(plan) < ordeal.faults:
-        for fault in random.sample(FAULTS, len(FAULTS)):
+        random.shuffle(deck)
+        for fault in deck:
             board = random.choice(boards)
             name = fault.needs.split()[0] if fault.needs.endswith(" wire") else board
             part = f"{fault.needs} {board}" if fault.needs in ("board", "wire") else fault.needs
@@ -194,6 +196,7 @@ def planned(ordeal: Ordeal, boards: Sequence[str]) -> deque[Planned]:
             plan.append(Planned(fault, name, part, hold, randoms.Random(random.random())))
             if len(plan) == ordeal.faults:
                 break
+        deck = [fault for fault in FAULTS for _ in range(fault.often)]
     return plan
 
 

@@ -24,19 +24,23 @@ Act = Callable[[World, str, Random, float], bool]
 
 @dataclass(frozen=True)
 class Fault:
-    """`needs`: what nobody else may harm meanwhile: "board" and "wire" stand for those of one board."""
+    """`needs`: what nobody else may harm meanwhile: "board" and "wire" stand for those of one board.
+
+    `often`: how many times it comes while most come once.
+    """
 
     kind: str
     needs: str
     act: Act
+    often: int = 1
 
 
 FAULTS: list[Fault] = []
 
 
-def fault(kind: str, needs: str) -> Callable[[Act], Act]:
+def fault(kind: str, needs: str, often: int = 1) -> Callable[[Act], Act]:
     def keep(act: Act) -> Act:
-        FAULTS.append(Fault(kind, needs, act))
+        FAULTS.append(Fault(kind, needs, act, often))
         return act
 
     return keep
@@ -86,7 +90,7 @@ def backend_stopped(world: World, name: str, random: Random, hold: float) -> boo
     return _stop(world.backend, hold)
 
 
-@fault("board killed", "board")
+@fault("board killed", "board", often=3)
 def board_killed(world: World, name: str, random: Random, hold: float) -> bool:
     board = world.boards[name]
     there = board.pid is not None
@@ -129,7 +133,7 @@ def _stop(child: Child | None, hold: float) -> bool:
 # Flash, power, clocks
 
 
-@fault("power cut in a write", "board")
+@fault("power cut in a write", "board", often=6)
 def power_cut_in_write(world: World, name: str, random: Random, hold: float) -> bool:
     """Of the next write to the outbox a part arrives, sometimes with rubbish behind it."""
     rubbish = random.choice((0, 0, random.randrange(1, 64)))

@@ -17,3 +17,8 @@ def ack_mac(key: bytes, stream: str, runs: Sequence[tuple[int, int]]) -> str:
     """16 hex digits over exactly these runs in this order, under the device's own key."""
     text = "ack:" + stream + ":" + ",".join(f"{first}-{last}" for first, last in runs)
     return hmac.digest(key, text.encode(), "sha256")[:MAC_BYTES].hex()
+
+
+def link_key(master: bytes) -> bytes:
+    """The 32-byte key that signs links in mails; the dashboard may have it, the master key it must not."""
+    return hmac.digest(master, b"vigie/1/links", "sha256")

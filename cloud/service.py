@@ -18,8 +18,12 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
 from cloud import database as databases
+from cloud import keys
+from cloud.alerts import senders
 from cloud.alerts.courier import Courier
-from cloud.alerts.sendgrid import SendGrid
+from cloud.alerts.letters import Desk
+from cloud.alerts.links import Links
+from cloud.alerts.writer import Writer
 from cloud.database import Document
 from cloud.ingest import Inbox, Ingest, brief
 from cloud.network import Network
@@ -28,6 +32,7 @@ from cloud.sealing import Sealer
 from cloud.settings import Settings
 from cloud.store import Store
 from cloud.watch import Watch
+from cloud.words import Words
 
 log = logging.getLogger("vigie")
 
@@ -127,8 +132,11 @@ def _prepare(database: Database[Document], stop: threading.Event) -> bool:
 
 
 def _watch_loops(settings: Settings, database: Database[Document]) -> dict[str, Loop]:
-    watch = Watch(database, settings.mail.to, settings.mail.dashboard)
-    courier = Courier(database, SendGrid(settings.mail))
+    watch = Watch(database, settings.mail, settings.alerts)
+    links = Links(keys.link_key(settings.key), settings.mail.dashboard)
+    words = Words(settings.mail.language, settings.mail.zone)
+    writer = Writer(database, Desk(words, links, settings.alerts))
+    courier = Courier(database, senders.open_sender(settings.mail), writer, settings.alerts.per_day)
     bell = threading.Event()
     return {
         "watch": lambda stop: watch.run(stop, bell),

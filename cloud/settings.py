@@ -14,10 +14,13 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv.parser import parse_stream
 from pymongo.errors import ConfigurationError, InvalidURI
 from pymongo.uri_parser import parse_uri
+
+from cloud import keys
 
 
 class SettingsError(Exception):
@@ -52,14 +55,59 @@ class BrokerSettings:
 
 
 @dataclass(frozen=True)
-class MailSettings:
-    """SendGrid; `host` only for a stand-in."""
+class SendGridSettings:
+    """`host` only for a stand-in."""
 
     key: str = field(repr=False)
-    host: str | None
+    host: str | None = None
+    template: str | None = None  # id of a dynamic template; None = Vigie's own pages
+
+
+@dataclass(frozen=True)
+class SmtpSettings:
+    host: str
+    port: int
+    user: str | None = None
+    password: str = field(default="", repr=False)
+    security: str = "starttls"  # "starttls", "tls" from the first byte on, or "none"
+    ca: str | None = None  # PEM file; None = the certificates of the system
+
+
+@dataclass(frozen=True)
+class FolderSettings:
+    """Mails become files."""
+
+    folder: Path
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """Who writes to whom, how, and in which language."""
+
+    via: SendGridSettings | SmtpSettings | FolderSettings
     sender: str
     to: tuple[str, ...]
-    dashboard: str | None  # its address, for links in mails
+    second: tuple[str, ...] = ()  # who hears of a severe episode that nobody acknowledged
+    dashboard: str | None = None  # its address, for links in mails
+    language: str = "en"
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class AlertSettings:
+    """Which of all that happens becomes a mail (cloud.alerts.policy)."""
+
+    per_day: int = 100  # mails; each recipient counts; a day is a UTC day
+    severe_share: float = 0.3  # of them only for severe episodes
+    cost: int = 1  # recipients of a mail
+    second_cost: int = 0  # recipients of an escalation; 0 = nobody
+    single: int = 5  # mails about one episode in ten minutes; then those that follow come together
+    cool_down: float = 1800.0  # s between two mails about one device
+    repeat: float = 14400.0  # s until the first reminder; then after twice as long each time; 0 = never
+    escalate: float = 3600.0  # s that a severe episode may stay unacknowledged
+    quiet_hours: tuple[int, int] | None = None  # minutes of the day, local: warnings wait
+    digest_minute: int = 8 * 60  # minute of the day, local
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True)
@@ -69,6 +117,7 @@ class Settings:
     broker: BrokerSettings
     database: DatabaseSettings
     mail: MailSettings
+    alerts: AlertSettings
     key: bytes = field(repr=False)  # the master secret, 32 bytes
     retention_days: int
 
@@ -78,7 +127,12 @@ KEYS = (
     *("MQTT_HOST", "MQTT_PORT", "MQTT_USER", "MQTT_PASSWORD", "MQTT_CA", "MQTT_CLIENT_ID", "MQTT_SHARE"),
     *DATABASE_KEYS,
     "VIGIE_KEY",
-    *("SENDGRID_API_KEY", "SENDGRID_HOST", "MAIL_FROM", "MAIL_TO", "DASHBOARD_URL"),
+    *("MAIL_VIA", "MAIL_FROM", "MAIL_TO", "MAIL_ESCALATE_TO", "MAIL_FOLDER", "DASHBOARD_URL"),
+    *("SENDGRID_API_KEY", "SENDGRID_HOST", "SENDGRID_TEMPLATE_ID"),
+    *("SMTP_HOST", "SMTP_PORT", "SMTP_USER", "SMTP_PASSWORD", "SMTP_SECURITY", "SMTP_CA"),
+    *("MAIL_PER_DAY", "MAIL_SEVERE_PERCENT", "ALERT_SINGLE_MAILS", "ALERT_COOL_DOWN_MINUTES"),
+    *("ALERT_REPEAT_MINUTES", "ALERT_ESCALATE_MINUTES", "QUIET_HOURS", "DIGEST_TIME"),
+    *("LANGUAGE", "TIMEZONE", "LINK_KEY"),
     "RETENTION_DAYS",
 )
 
@@ -89,6 +143,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,23}")
 def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
     """The backend's settings. Raises SettingsError."""
     source = _Source(environment, file)
+    mail = _mail(source)
     settings = Settings(
         broker=BrokerSettings(
             host=source.text("MQTT_HOST", "the broker's name, such as abc123.s1.eu.hivemq.cloud"),
@@ -100,19 +155,8 @@ def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
             share=source.checked("MQTT_SHARE", "", _name) or None,
         ),
         database=_database(source),
-        mail=MailSettings(
-            key=source.text(
-                "SENDGRID_API_KEY", "a key with permission to send mail, made in SendGrid under API Keys"
-            ),
-            host=source.checked("SENDGRID_HOST", "", _web_address) or None,
-            sender=source.checked(
-                "MAIL_FROM", None, _mail_address, "the address that SendGrid knows as your sender"
-            ),
-            to=_addresses(
-                source.checked("MAIL_TO", None, _mail_addresses, "who is warned: addresses with commas")
-            ),
-            dashboard=source.checked("DASHBOARD_URL", "", _web_address) or None,
-        ),
+        mail=mail,
+        alerts=_alerts(source, mail),
         key=source.secret("VIGIE_KEY"),
         retention_days=source.number("RETENTION_DAYS", 30, 1, 3650),
     )
@@ -133,6 +177,93 @@ def _database(source: _Source) -> DatabaseSettings:
     return DatabaseSettings(
         uri=source.checked("MONGODB_URI", None, _mongodb_uri, cure),
         name=source.checked("MONGODB_DATABASE", "vigie", _database_name),
+    )
+
+
+def load_mail(environment: Mapping[str, str], file: Path | None = None) -> MailSettings:
+    """What sending needs. Raises SettingsError."""
+    source = _Source(environment, file)
+    settings = _mail(source)
+    source.finish(KEYS)
+    return settings
+
+
+def load_link_key(environment: Mapping[str, str], file: Path | None = None) -> bytes | None:
+    """What signs the links in mails: LINK_KEY, else made from VIGIE_KEY. None = neither is set."""
+    source = _Source(environment, file)
+    own = source.secret("LINK_KEY", needed=False)
+    master = source.secret("VIGIE_KEY", needed=False)
+    source.finish(KEYS, only=("LINK_KEY", "VIGIE_KEY"))
+    return own or (keys.link_key(master) if master else None)
+
+
+def load_master_key(environment: Mapping[str, str], file: Path | None = None) -> bytes:
+    """The secret that every device's key is made of, 32 bytes. Raises SettingsError."""
+    source = _Source(environment, file)
+    master = source.secret("VIGIE_KEY")
+    source.finish(KEYS, only=("VIGIE_KEY",))
+    return master
+
+
+def _mail(source: _Source) -> MailSettings:
+    ways: dict[str, Callable[[_Source], SendGridSettings | SmtpSettings | FolderSettings]] = {
+        "sendgrid": _sendgrid,
+        "smtp": _smtp,
+        "folder": lambda source: FolderSettings(
+            Path(source.text("MAIL_FOLDER", "the folder that mails are written to, because MAIL_VIA=folder"))
+        ),
+    }
+    way = source.choice("MAIL_VIA", "sendgrid", tuple(ways))
+    verified = "the address that mails come from; SendGrid must know it as a sender"
+    people = "who is warned: addresses with commas"
+    return MailSettings(
+        via=ways[way](source),
+        sender=source.checked("MAIL_FROM", None, _mail_address, verified),
+        to=_addresses(source.checked("MAIL_TO", None, _mail_addresses, people)),
+        second=_addresses(source.checked("MAIL_ESCALATE_TO", "", _mail_addresses)),
+        dashboard=source.checked("DASHBOARD_URL", "", _web_address).rstrip("/") or None,
+        language=_language(source.checked("LANGUAGE", "en", lambda value: None)),
+        zone=source.checked("TIMEZONE", "UTC", _zone),
+    )
+
+
+def _sendgrid(source: _Source) -> SendGridSettings:
+    cure = "a key with permission to send mail, made in SendGrid under API Keys"
+    return SendGridSettings(
+        key=source.text("SENDGRID_API_KEY", cure),
+        host=source.checked("SENDGRID_HOST", "", _web_address) or None,
+        template=source.checked("SENDGRID_TEMPLATE_ID", "", _template) or None,
+    )
+
+
+def _smtp(source: _Source) -> SmtpSettings:
+    return SmtpSettings(
+        host=source.text("SMTP_HOST", "the mail server's name, because MAIL_VIA=smtp"),
+        port=source.number("SMTP_PORT", 587, 1, 65535),
+        user=source.checked("SMTP_USER", "", lambda value: None) or None,
+        password=source.checked("SMTP_PASSWORD", "", lambda value: None),
+        security=source.choice("SMTP_SECURITY", "starttls", ("starttls", "tls", "none")),
+        ca=source.existing_file("SMTP_CA"),
+    )
+
+
+def _alerts(source: _Source, mail: MailSettings) -> AlertSettings:
+    cost = max(1, len(mail.to))
+    quiet = source.checked("QUIET_HOURS", "", _span_of_day)
+    times = [_minute(part) for part in quiet.split("-")] if quiet and not _span_of_day(quiet) else []
+    digest = source.checked("DIGEST_TIME", "08:00", _time_of_day)
+    return AlertSettings(
+        per_day=source.number("MAIL_PER_DAY", 100, 4 * cost, 1_000_000),
+        severe_share=source.number("MAIL_SEVERE_PERCENT", 30, 0, 100) / 100,
+        cost=cost,
+        second_cost=len(mail.second),
+        single=source.number("ALERT_SINGLE_MAILS", 5, 1, 1_000_000),
+        cool_down=60.0 * source.number("ALERT_COOL_DOWN_MINUTES", 30, 0, 10_080),
+        repeat=60.0 * source.number("ALERT_REPEAT_MINUTES", 240, 0, 10_080),
+        escalate=60.0 * source.number("ALERT_ESCALATE_MINUTES", 60, 1, 10_080),
+        quiet_hours=(times[0], times[1]) if times else None,
+        digest_minute=_minute(digest) if not _time_of_day(digest) else 480,
+        zone=mail.zone if not _zone(mail.zone) else "UTC",
     )
 
 
@@ -183,7 +314,15 @@ class _Source:
 
         return self.checked(key, "", problem) or None
 
-    def secret(self, key: str) -> bytes:
+    def choice(self, key: str, default: str, allowed: tuple[str, ...]) -> str:
+        def problem(value: str) -> str | None:
+            known = ", ".join(allowed)
+            return None if value.lower() in allowed else f'must be one of {known}, not "{value}"'
+
+        value = self.checked(key, default, problem).lower()
+        return value if value in allowed else default
+
+    def secret(self, key: str, *, needed: bool = True) -> bytes:
         make = 'make one with: python -c "import secrets; print(secrets.token_hex(32))"'
 
         def problem(value: str) -> str | None:
@@ -191,7 +330,7 @@ class _Source:
                 return None
             return f"must be 64 hex digits, it has {len(value)} characters: {make}"
 
-        value = self.checked(key, None, problem, f"64 hex digits; {make}")
+        value = self.checked(key, None if needed else "", problem, f"64 hex digits; {make}")
         return bytes.fromhex(value) if problem(value) is None else b""
 
     def finish(self, known: tuple[str, ...], only: tuple[str, ...] | None = None) -> None:
@@ -269,6 +408,41 @@ def _addresses(value: str) -> tuple[str, ...]:
 def _mail_addresses(value: str) -> str | None:
     wrong = [part for part in _addresses(value) if not _ADDRESS.fullmatch(part)]
     return f'has no mail address in "{wrong[0]}"' if wrong else None
+
+
+def _language(value: str) -> str:
+    """Systems set LANGUAGE too, to such as "de_DE:de": what is not French is English."""
+    return "fr" if value.lower().startswith("fr") else "en"
+
+
+def _zone(value: str) -> str | None:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return f'is no time zone: "{value}" (such as Europe/Paris)'
+    return None
+
+
+def _template(value: str) -> str | None:
+    known = re.fullmatch(r"d-[0-9a-f]{32}", value)
+    return None if known else f'must be a dynamic template\'s id, "d-" and 32 hex digits, not "{value}"'
+
+
+def _time_of_day(value: str) -> str | None:
+    known = re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", value)
+    return None if known else f'must be a time of day such as 08:00, not "{value}"'
+
+
+def _span_of_day(value: str) -> str | None:
+    begin, _, end = value.partition("-")
+    if _time_of_day(begin) or _time_of_day(end) or begin == end:
+        return f'must be two times of day such as 22:00-07:00, not "{value}"'
+    return None
+
+
+def _minute(value: str) -> int:
+    hour, minute = value.split(":")
+    return 60 * int(hour) + int(minute)
 
 
 def _web_address(value: str) -> str | None:

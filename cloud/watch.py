@@ -1,7 +1,8 @@
-"""The watch: turns events into episodes, and episodes into alerts, exactly once each.
+"""The watch: turns events and silence into episodes, and episodes into alerts, exactly once each.
 
-Every half second it takes the new events in order of arrival and commits what follows from them (states of
-devices, episodes, alerts, that the events are taken) in one transaction. So it can be killed at any moment.
+Every half second it takes the new events in order of arrival, looks by the clock who is silent, and commits
+what follows (states of devices, episodes, what policy remembers, alerts, that the events are taken) in one
+transaction. So it can be killed at any moment.
 """
 
 from __future__ import annotations
@@ -18,23 +19,32 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from cloud.alerts import courier, mail
+from cloud.alerts import courier, facts, letters, policy
 from cloud.alerts.episodes import (
     RULES,
     Action,
+    Again,
     Closed,
     Device,
     Episode,
     Event,
+    Input,
     Opened,
     Progress,
     Rules,
+    Sign,
+    Worse,
     decide,
 )
+from cloud.alerts.facts import Span
+from cloud.alerts.policy import Acknowledged, Desk, Happening, Letter
+from cloud.alerts.writer import episode_of
 from cloud.contract import is_abnormal
 from cloud.database import Document, device_id
 from cloud.ingest import brief
 from cloud.lease import Lease, Lost
+from cloud.settings import AlertSettings, MailSettings
+from cloud.words import Words, plain
 
 log = logging.getLogger("watch")
 
@@ -42,6 +52,9 @@ POLL = 0.5  # s
 AT_ONCE = 1000  # events a transaction
 RENEW = 2.0  # s between two renewals of the lease while nothing happens
 PAUSE = 2.0  # s after the database did not answer
+LISTEN = 2.0  # s between two looks for silent boards and for acknowledgements
+RANGES = 300.0  # s that a board's trained range is trusted
+OVERLAP = 60.0  # s by which clocks of those who acknowledge may differ
 
 
 class Watch:
@@ -50,18 +63,20 @@ class Watch:
     def __init__(
         self,
         database: Database[Document],
-        to: tuple[str, ...],
-        dashboard: str | None,
+        mail: MailSettings,
+        alerts: AlertSettings,
         *,
         rules: Rules = RULES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.database = database
         self.lease = Lease(database, "watch")
-        self._to = to
-        self._dashboard = dashboard
-        self._rules = rules
+        self._mail, self._alerts, self._rules = mail, alerts, rules
+        self._words = Words(mail.language, mail.zone)
         self._clock = clock
+        self._listening = clock()  # since when silence would be heard
+        self._listened = 0.0
+        self._ranges: dict[str, tuple[float, Span | None, Span | None]] = {}
 
     def run(self, stop: threading.Event, bell: threading.Event) -> None:
         """Watch until `stop`; rings `bell` when an alert was made."""
@@ -74,6 +89,7 @@ class Watch:
                     renewed = time.monotonic()
                     if held == standing_by:
                         standing_by = not held
+                        self._listening = self._clock()
                         log.info("watching" if held else "standing by: another process watches")
                 if self.lease.fence is not None:
                     more, alerts = self.step()
@@ -86,6 +102,7 @@ class Watch:
             except PyMongoError as problem:
                 log.warning("the database does not answer the watch (%s); trying on", brief(problem))
                 stop.wait(PAUSE)
+                self._listening = self._clock()  # what came meanwhile could not be stored
             stop.wait(POLL)
         try:
             if self.lease.fence is not None:
@@ -96,20 +113,27 @@ class Watch:
     def step(self) -> tuple[bool, int]:
         """One look. (whether more events wait, how many alerts were made). Raises Lost, PyMongoError."""
         watched = self.database["watched"]
-        going_on = watched.find({"$or": [{"episode": {"$ne": None}}, {"late": {"$ne": None}}]})
-        devices = {document.pop("_id"): _device(document) for document in going_on}
+        open_ones = [{name: {"$ne": None}} for name in ("episode", "late", "silence")]
+        devices = {document.pop("_id"): _device(document) for document in watched.find({"$or": open_ones})}
         # Asked for before the events: what is abnormal up to there is then among the events found or taken.
-        progress = self._progress(list(devices))
+        progress = self._progress([owner for owner, state in devices.items() if state.episode or state.late])
         found = list(self.database["events"].find({"taken": False}).sort("at", 1).limit(AT_ONCE))
-        others = {device_id(event["site"], event["device"]) for event in found} - set(devices)
-        for document in watched.find({"_id": {"$in": sorted(others)}}):
+        now = self._clock()
+        signs: dict[str, Sign] = {}
+        acknowledged: list[Acknowledged] = []
+        if now - self._listened >= LISTEN:
+            self._listened = now
+            signs = self._signs(now, [owner for owner, state in devices.items() if state.silence])
+            acknowledged = self._acknowledged(now)
+        others = {device_id(event["site"], event["device"]) for event in found} | set(signs)
+        for document in watched.find({"_id": {"$in": sorted(others - set(devices))}}):
             devices[document.pop("_id")] = _device(document)
         before = dict(devices)
 
-        now = self._clock()
-        steps: list[tuple[str, Event | Progress]] = [
-            *((device_id(event["site"], event["device"]), _event(event)) for event in found),
+        steps: list[tuple[str, Input]] = [
+            *((device_id(event["site"], event["device"]), self._event(event, now)) for event in found),
             *progress.items(),
+            *signs.items(),
         ]
         actions: list[Action] = []
         for owner, event in steps:
@@ -117,20 +141,99 @@ class Watch:
             actions += follows
         changed = {owner: state for owner, state in devices.items() if before.get(owner) != state}
         episodes = {action.episode.id: action.episode for action in actions}
-        opened = [episodes[action.episode.id] for action in actions if isinstance(action, Opened)]
-        alerts = [
-            courier.pending(episode.id, mail.opening(episode, self._to, self._dashboard), now)
-            for episode in opened
-        ]
-        if found or changed:
+        desk, next_desk, alerts = self._policy([*actions, *acknowledged], episodes, now)
+        if found or changed or alerts or next_desk != desk:
             with self.database.client.start_session() as session:
                 session.with_transaction(
-                    lambda s: self._commit(s, changed, episodes, alerts, found),
+                    lambda s: self._commit(s, changed, episodes, (next_desk, alerts), found),
                     write_concern=WriteConcern(w="majority", j=True),
                 )
         for action in actions:
-            _tell(action)
-        return len(found) == AT_ONCE, len(opened)
+            self._tell(action)
+        return len(found) == AT_ONCE, len(alerts)
+
+    def _policy(
+        self, happenings: list[Happening], episodes: dict[str, Episode], now: float
+    ) -> tuple[Desk, Desk, list[Document]]:
+        """What policy remembered, what it remembers next, and the alerts that follow."""
+        stored = self.database["policy"].find_one({"_id": "desk"}) or {}
+        desk = msgspec.convert(stored.get("desk", {}), Desk)
+        lost = {"state": {"$in": ["unknown", "failed"]}, "told": None, "text": {"$ne": ""}}
+        unsaid = self.database["alerts"].find_one(lost, {"_id": 1}) is not None
+        after, written = policy.decide(desk, happenings, now, self._alerts, unsaid=unsaid)
+        if not written:
+            return desk, after, []
+        wanted = {name for letter in written for name in letter.episodes} - set(episodes)
+        rows = self.database["episodes"].find({"_id": {"$in": sorted(wanted)}})
+        known = {**episodes, **{row["_id"]: episode_of(row) for row in rows}}
+        made = [self._alert(letter, known, now, number) for number, letter in enumerate(written)]
+        return desk, after, made
+
+    def _alert(self, letter: Letter, known: dict[str, Episode], now: float, number: int) -> Document:
+        own = [known[name] for name in letter.episodes if name in known]
+        subject = letters.subject(letter, own, self._words, now, letters.NO_FACTS)
+        to = self._mail.second if letter.second else self._mail.to
+        return courier.pending(f"{int(now * 1000)}-{number}-{letter.kind}", letter, to, plain(subject), now)
+
+    def _acknowledged(self, now: float) -> list[Acknowledged]:
+        newest = self.database["acknowledgements"].find({"at": {"$gte": now - LISTEN - OVERLAP}})
+        return [Acknowledged(tuple(one["episodes"])) for one in newest]
+
+    def _signs(self, now: float, silent: list[str]) -> dict[str, Sign]:
+        """The last sign of life of all that could be silent, by the database's own reckoning, and are."""
+        rules = self._rules
+        periods = {"$multiply": [rules.silent_periods, {"$ifNull": ["$period", 0]}]}
+        patience = {"$max": [rules.silent_seconds, periods]}
+        quiet = {"$expr": {"$lt": ["$received", {"$subtract": [now, patience]}]}}
+        wanted = {"$or": [{"_id": {"$in": silent}}, {"state.state": {"$nin": ["online", None]}}, quiet]}
+        fields = {"site": 1, "device": 1, "received": 1, "period": 1}
+        state = {"state.state": 1, "state.at": 1, "state.next": 1}
+        signs = {}
+        for document in self.database["latest"].find(wanted, {**fields, **state}):
+            last = document.get("state") or {}
+            signs[document["_id"]] = Sign(
+                site=document["site"],
+                device=document["device"],
+                heard=document["received"],
+                listening=self._listening,
+                offline=last.get("at") if last.get("state") == "offline" else None,
+                due=last.get("next") if last.get("state") == "sleeping" else None,
+                period=document.get("period"),
+            )
+        return signs
+
+    def _event(self, document: Document, now: float) -> Event:
+        arrived = document["at"].timestamp()
+        t, h = self._trained(document["site"], document["device"], now)
+        far = [
+            facts.beyond(None if document[name] is None else document[name] / 100, span)
+            for name, span in (("t", t), ("h", h))
+            if span is not None
+        ]
+        return Event(
+            site=document["site"],
+            device=document["device"],
+            stream=document["stream"],
+            seq=document["seq"],
+            when=arrived if document["ts"] is None else document["ts"],
+            edge_flags=document["edge_flags"],
+            cloud_flags=document["cloud_flags"],
+            t=document["t"],
+            h=document["h"],
+            why=document["why"],
+            beyond=max(far, default=None),
+        )
+
+    def _trained(self, site: str, device: str, now: float) -> tuple[Span | None, Span | None]:
+        owner = device_id(site, device)
+        until, t, h = self._ranges.get(owner, (0.0, None, None))
+        if now >= until:
+            newest = self.database["models"].find_one(
+                {"site": site, "device": device}, {"report.limits": 1}, sort=[("created", -1)]
+            )
+            t, h = facts.trained(newest)
+            self._ranges[owner] = (now + RANGES, t, h)
+        return t, h
 
     def _progress(self, owners: list[str]) -> dict[str, Progress]:
         latest = self.database["latest"].find({"_id": {"$in": owners}}, {"reading": 1, "received": 1})
@@ -145,16 +248,35 @@ class Watch:
             if "reading" in document
         }
 
+    def _tell(self, action: Action) -> None:
+        episode = action.episode
+        who = device_id(episode.site, episode.device)
+        if isinstance(action, Opened | Again | Worse):
+            opinion = "agrees" if episode.agreed else "does not agree"
+            judged = f"; the cloud {opinion}" if episode.abnormal else ""
+            state = {Opened: episode.severity, Again: "again", Worse: "now severe"}[type(action)]
+            log.warning("%s %s: %s%s", who, state, _said(episode, self._clock()), judged)
+        elif isinstance(action, Closed) and episode.late:
+            log.info("%s: %d abnormal readings came late: noted, no alarm", who, episode.abnormal)
+        elif isinstance(action, Closed) and episode.kind == "silence":
+            log.info("%s is heard again", who)
+        elif isinstance(action, Closed):
+            log.info("%s normal again after %d abnormal readings", who, episode.abnormal)
+
     def _commit(
         self,
         session: ClientSession,
         devices: dict[str, Device],
         episodes: dict[str, Episode],
-        alerts: list[Document],
+        told: tuple[Desk, list[Document]],
         taken: list[Document],
     ) -> None:
         self.lease.confirm(session)
         database = self.database
+        desk, alerts = told
+        database["policy"].replace_one(
+            {"_id": "desk"}, {"desk": msgspec.to_builtins(desk)}, upsert=True, session=session
+        )
         if devices:
             states = [ReplaceOne({"_id": o}, _document(state), upsert=True) for o, state in devices.items()]
             database["watched"].bulk_write(states, session=session)
@@ -168,23 +290,6 @@ class Watch:
         if taken:
             ids = [event["_id"] for event in taken]
             database["events"].update_many({"_id": {"$in": ids}}, {"$set": {"taken": True}}, session=session)
-
-
-def _event(document: Document) -> Event:
-    arrived = document["at"].timestamp()
-    when = arrived if document["ts"] is None else document["ts"]
-    return Event(
-        site=document["site"],
-        device=document["device"],
-        stream=document["stream"],
-        seq=document["seq"],
-        when=when,
-        edge_flags=document["edge_flags"],
-        cloud_flags=document["cloud_flags"],
-        t=document["t"],
-        h=document["h"],
-        why=document["why"],
-    )
 
 
 def _device(document: Document) -> Device:
@@ -203,13 +308,6 @@ def _row(episode: Episode) -> Document:
     return row
 
 
-def _tell(action: Action) -> None:
-    episode = action.episode
-    who = device_id(episode.site, episode.device)
-    if isinstance(action, Opened):
-        opinion = "agrees" if episode.agreed else "does not agree"
-        log.warning("%s abnormal: %s; the cloud %s", who, mail.headline(episode), opinion)
-    elif isinstance(action, Closed):
-        log.info("%s normal again after %d abnormal readings", who, episode.abnormal)
-    elif episode.late and episode.abnormal == 1:
-        log.info("%s had abnormal readings that came late: noted, no mail", who)
+def _said(episode: Episode, now: float) -> str:
+    """The episode in a line of the log, which speaks English."""
+    return plain(letters.about(episode, Words("en"), now))

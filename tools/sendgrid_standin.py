@@ -151,7 +151,7 @@ class SendGrid:
             mail = Mail(message_id, now, subject, to, body, file)
             envelope = {"id": message_id, "received": now, "body": body}
             _write(file, json.dumps(envelope, indent=2, ensure_ascii=False))
-            for part in body["content"]:
+            for part in body.get("content", []):
                 if part["type"] == "text/plain":
                     _write(self.outbox / f"{stem}.txt", _headed(body, subject, to) + "\n" + part["value"])
                 elif part["type"] == "text/html":
@@ -252,7 +252,8 @@ def _basic_problems(body: Any) -> list[tuple[str, str | None]]:
     subjects = [body.get("subject"), *(group.get("subject") for group in groups if isinstance(group, dict))]
     if not any(isinstance(subject, str) and subject for subject in subjects):
         found.append(("The subject is required.", "subject"))
-    found.extend(_content_problems(body.get("content")))
+    if "content" in body or not body.get("template_id"):
+        found.extend(_content_problems(body.get("content")))
     return found
 
 

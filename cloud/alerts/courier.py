@@ -1,8 +1,10 @@
 """The courier: takes alerts, which are documents first, to the mail service, each at most once.
 
-pending -> sending -> sent | failed, or back to pending with a later `due`. An alert found in `sending` by a
-courier that begins was in the hands of one that died: nobody knows whether it went out, so it becomes
-`unknown` and is never sent again.
+pending -> sending -> sent | failed | unknown, or back to pending with a later `due`. An alert found in
+`sending` by a courier that begins was in the hands of one that died: nobody knows whether it went out, so it
+becomes `unknown` and is never sent again; what it said goes into the next mail to the same people.
+
+What a mail says is written when it is handed over, so that it is true then.
 """
 
 from __future__ import annotations
@@ -10,60 +12,73 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
+import msgspec
 from pymongo import ReturnDocument
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from cloud.alerts.mail import Mail
-from cloud.alerts.sendgrid import Failed, Later, Outcome, Sent, Unknown
+from cloud.alerts.policy import Letter
+from cloud.alerts.sender import ErrorKind, Failed, Later, Outcome, Sender, Sent, Unknown
+from cloud.alerts.writer import Writer, Written
 from cloud.database import Document
 
 log = logging.getLogger("mail")
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0  # s between two tries
+DAY = 86400
 
 
-class Sender(Protocol):
-    """Anything that can hand over a mail."""
-
-    def send(self, mail: Mail) -> Outcome: ...
-
-
-def pending(episode_id: str, mail: Mail, now: float) -> Document:
-    """A new alert, to be inserted before anything is sent. One for each episode, by its `_id`."""
+def pending(name: str, letter: Letter, to: Sequence[str], subject: str, now: float) -> Document:
+    """A new alert, to be inserted before anything is sent."""
     return {
-        "_id": episode_id,
+        "_id": name,
         "state": "pending",
         "created": now,
         "due": now,
         "tries": 0,
-        "to": list(mail.to),
-        "subject": mail.subject,
-        "text": mail.text,
-        "html": mail.html,
-        "category": mail.category,
-        "tags": mail.tags,
+        "to": list(to),
+        "subject": subject,  # as known now; text and the final subject are written at the hand-over
+        "text": "",
+        "kind": letter.kind,
+        "severity": letter.severity,
+        "episodes": list(letter.episodes),
+        "letter": msgspec.to_builtins(letter),
         "error": None,
+        "error_kind": None,
+        "told": None,  # the mail that carried what this one said, had it not arrived
     }
 
 
 class Courier:
-    """Delivers what is due. Only the holder of the watch's lease may run one."""
+    """Delivers what is due, `per_day` mails a day (UTC) at most, each recipient counts.
+
+    Only the holder of the watch's lease may run one.
+    """
 
     def __init__(
-        self, database: Database[Document], sender: Sender, clock: Callable[[], float] = time.time
+        self,
+        database: Database[Document],
+        sender: Sender,
+        writer: Writer,
+        per_day: int,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._alerts = database["alerts"]
-        self._sender = sender
+        self._days = database["mail_days"]
+        self._sender, self._writer = sender, writer
+        self._per_day = per_day
         self._clock = clock
+        self._closed_until = 0.0  # the mail service takes nothing before
 
     def begin(self) -> int:
         """To be called once before the first delivery; returns how many were left in nobody's hands."""
         reason = "the backend stopped while this mail was being handed over"
-        lost = self._alerts.update_many({"state": "sending"}, {"$set": {"state": "unknown", "error": reason}})
+        change = {"state": "unknown", "error": reason, "error_kind": "stopped"}
+        lost = self._alerts.update_many({"state": "sending"}, {"$set": change})
         if lost.modified_count:
             log.warning("%d mails may or may not have gone out: not sent again", lost.modified_count)
         return lost.modified_count
@@ -71,10 +86,25 @@ class Courier:
     def deliver(self) -> int:
         """Try everything that is due, once each; returns how many were tried. Raises PyMongoError."""
         tried = 0
-        while (alert := self._claim()) is not None:
+        while self._clock() >= self._closed_until and (alert := self._next()) is not None:
+            now = self._clock()
+            cost = len(alert["to"])
+            if not self._charge(cost, now):
+                self._wait_for_tomorrow(alert, now)
+                continue
+            written = self._write(alert, now)
+            if written is None:
+                self._charge(-cost, now)
+                continue
+            claimed = self._claim(alert, written, now)
+            if claimed is None:  # somebody else has it
+                self._charge(-cost, now)
+                continue
             tried += 1
-            outcome = self._sender.send(_mail(alert))
-            self._settle(alert, outcome)
+            outcome = self._sender.send(written.mail)
+            self._settle(claimed, written, outcome)
+            if isinstance(outcome, Later | Failed):  # not taken, so not counted
+                self._charge(-cost, now)
         return tried
 
     def run(self, stop: threading.Event, bell: threading.Event, allowed: Callable[[], bool]) -> None:
@@ -97,45 +127,83 @@ class Courier:
                 log.warning("the database does not answer the courier (%s); trying on", problem)
                 stop.wait(FIRST_PAUSE)
 
-    def _claim(self) -> Document | None:
-        now = self._clock()
+    def _next(self) -> Document | None:
+        due = {"state": "pending", "due": {"$lte": self._clock()}}
+        return self._alerts.find_one(due, sort=[("due", 1)])
+
+    def _write(self, alert: Document, now: float) -> Written | None:
+        """None when it cannot be written: then it is shown as failed, and stops no other."""
+        try:
+            return self._writer.write(alert, now)
+        except PyMongoError:
+            raise
+        except Exception as problem:
+            log.exception("a mail could not be written: %s", alert["subject"])
+            reason = f"the mail could not be written ({type(problem).__name__}): see the backend's log"
+            change = {"state": "failed", **_trouble("unwritten", reason)}
+            self._alerts.update_one({"_id": alert["_id"], "state": "pending"}, {"$set": change})
+            return None
+
+    def _claim(self, alert: Document, written: Written, now: float) -> Document | None:
+        """From here on it counts as handed over, whatever happens."""
+        mail = written.mail
+        change = {"state": "sending", "started": now, "subject": mail.subject, "text": mail.text}
         return self._alerts.find_one_and_update(
-            {"state": "pending", "due": {"$lte": now}},
-            {"$set": {"state": "sending", "started": now}, "$inc": {"tries": 1}},
-            sort=[("due", 1)],
+            {"_id": alert["_id"], "state": "pending", "tries": alert["tries"]},
+            {"$set": change, "$inc": {"tries": 1}},
             return_document=ReturnDocument.AFTER,
         )
 
-    def _settle(self, alert: Document, outcome: Outcome) -> None:
+    def _charge(self, cost: int, now: float) -> bool:
+        """Count mails of today; False when there are no more."""
+        day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+        room: dict[str, Any] = {"_id": day}
+        if cost > 0:
+            room["used"] = {"$not": {"$gt": self._per_day - cost}}
+        try:
+            self._days.update_one(room, {"$inc": {"used": cost}}, upsert=True)
+        except DuplicateKeyError:  # it is there, and has no room
+            return False
+        return True
+
+    def _wait_for_tomorrow(self, alert: Document, now: float) -> None:
+        reason = f"today's {self._per_day} mails are used up: it waits for midnight (UTC)"
+        change = {"due": (now // DAY + 1) * DAY, "error": reason, "error_kind": "budget"}
+        self._alerts.update_one({"_id": alert["_id"], "state": "pending"}, {"$set": change})
+        log.warning("mail not sent, %s: %s", reason, alert["subject"])
+
+    def _settle(self, alert: Document, written: Written, outcome: Outcome) -> None:
         now = self._clock()
         subject = alert["subject"]
+        change: dict[str, Any]
         match outcome:
             case Sent(id=message):
-                change = {"state": "sent", "sent": now, "message": message, "error": None}
+                change = {"state": "sent", "sent": now, "message": message, "error": None, "error_kind": None}
                 log.info("mail sent to %s: %s", ", ".join(alert["to"]), subject)
-            case Later(reason=reason, after=after):
+            case Later(kind=kind, reason=reason, after=after):
                 pause = (
                     min(FIRST_PAUSE * 2 ** (alert["tries"] - 1), LONGEST_PAUSE) if after is None else after
                 )
-                change = {"state": "pending", "due": now + pause, "error": reason}
+                change = {"state": "pending", "due": now + pause, "error": reason, "error_kind": kind}
+                if outcome.for_all:
+                    self._closed_until = now + pause
                 log.warning("mail not sent, next try in %.0f s: %s", pause, reason)
-            case Failed(reason=reason):
-                change = {"state": "failed", "error": reason}
+            case Failed(kind="size", reason=reason) if not alert.get("plain"):
+                change = {"state": "pending", "due": now, "plain": True, **_trouble("size", reason)}
+                log.warning("mail not sent, next without its chart: %s", reason)
+            case Failed(kind=kind, reason=reason):
+                change = {"state": "failed", **_trouble(kind, reason)}
                 log.error("mail given up: %s (%s)", reason, subject)
-            case Unknown(reason=reason):
-                change = {"state": "unknown", "error": reason}
+            case Unknown(kind=kind, reason=reason):
+                change = {"state": "unknown", **_trouble(kind, reason)}
                 log.error("mail may or may not have gone out, not sent again: %s (%s)", reason, subject)
         # Another courier may have called it unknown meanwhile; what we know of it is better.
         mine = {"_id": alert["_id"], "tries": alert["tries"], "state": {"$in": ["sending", "unknown"]}}
         self._alerts.update_one(mine, {"$set": change})
+        if isinstance(outcome, Sent | Unknown) and written.carried:
+            carried = {"_id": {"$in": list(written.carried)}}
+            self._alerts.update_many(carried, {"$set": {"told": alert["_id"]}})
 
 
-def _mail(alert: Document) -> Mail:
-    return Mail(
-        to=tuple(alert["to"]),
-        subject=alert["subject"],
-        text=alert["text"],
-        html=alert["html"],
-        category=alert["category"],
-        tags=alert["tags"],
-    )
+def _trouble(kind: ErrorKind, reason: str) -> dict[str, str]:
+    return {"error": reason, "error_kind": kind}

@@ -1,9 +1,10 @@
-"""Episodes: when a run of abnormal readings begins, how it grows, when it is over. Pure decisions, no I/O.
+"""Episodes: when something abnormal begins, how it grows, when it is over. Pure decisions, no I/O.
 
     state, actions = decide(state, event, now)
 
 `state` is all that is remembered of one device between two events; it survives restarts as a document. Events
-may come in any order; each comes once.
+may come in any order; each comes once. A device can have two open episodes: one of its readings, one of its
+silence.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import msgspec
 from cloud.contract import is_abnormal
 from device import codes
 
+Kind = Literal["anomaly", "sensor", "silence"]
 Severity = Literal["warning", "severe"]
 
-SEVERE: int = codes.RANGE | codes.LIMIT  # one such reading is enough
-DETECTORS = 3  # so many detectors on one reading, and the cloud agreeing, are severe too
+DETECTORS = 3  # so many detectors on one reading, and the cloud agreeing, are severe
+FAR = 0.5  # so far outside the board's normal range, in widths of that range, is severe
+UNKNOWN_PERIOD = 10.0  # s, until two readings told it
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -28,7 +31,12 @@ class Rules(msgspec.Struct, frozen=True):
     among: int = 5  # ... among this many in a row open an episode
     quiet_readings: int = 30  # this many readings without an abnormal one close it,
     quiet_seconds: int = 600  # or this long
+    merge_seconds: int = 900  # what begins again so soon after its end is the same episode
     late_seconds: int = 3600  # what is older when it arrives makes a note, not an alarm
+    silent_periods: float = 5.0  # so many periods without a sign of life,
+    silent_seconds: float = 180.0  # and at least so long, are silence
+    offline_seconds: float = 60.0  # so long after the last will: a restart takes less
+    overslept_seconds: float = 120.0  # so long after a sleeping board was due
 
 
 RULES = Rules()
@@ -47,10 +55,15 @@ class Event(msgspec.Struct, frozen=True):
     t: int | None = None  # hundredths of degC
     h: int | None = None
     why: str | None = None
+    beyond: float | None = None  # how far outside its normal range, in widths of it; None = not known
 
     @property
     def abnormal(self) -> bool:
         return is_abnormal(self.edge_flags)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.edge_flags & codes.SENSOR_ERROR)
 
     @property
     def agreed(self) -> bool:
@@ -59,8 +72,12 @@ class Event(msgspec.Struct, frozen=True):
 
     @property
     def severe(self) -> bool:
-        detectors = (self.edge_flags & codes.ABNORMAL).bit_count()
-        return bool(self.edge_flags & SEVERE) or (detectors >= DETECTORS and self.agreed)
+        """The user's own limits; far outside; or many detectors, and the cloud agrees."""
+        if self.edge_flags & codes.LIMIT:
+            return True
+        if self.edge_flags & codes.RANGE and (self.beyond is None or self.beyond >= FAR):
+            return True
+        return (self.edge_flags & codes.ABNORMAL).bit_count() >= DETECTORS and self.agreed
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -72,14 +89,34 @@ class Progress(msgspec.Struct, frozen=True):
     abnormal: bool
 
 
+class Sign(msgspec.Struct, frozen=True):
+    """The last sign of life of a device, looked at by a timer."""
+
+    site: str
+    device: str
+    heard: float  # Unix s when something of it was last stored
+    listening: float  # Unix s since when the cloud would have heard it
+    offline: float | None = None  # Unix s when its last will came, if that was the last of it
+    due: float | None = None  # Unix s when it said that it would wake up again
+    period: float | None = None  # s between its readings
+
+    @property
+    def gone(self) -> bool:
+        """Whether its last will is the newest that is known of it."""
+        return self.offline is not None and self.offline >= self.heard - 1
+
+
+Input = Event | Progress | Sign
+
+
 class Episode(msgspec.Struct, frozen=True):
-    """A run of abnormal readings of one device. Temperatures and humidities in hundredths."""
+    """Something that goes on with one device. Temperatures and humidities in hundredths."""
 
     id: str
     site: str
     device: str
     stream: str
-    opened: float  # Unix s of its first abnormal reading
+    opened: float  # Unix s of its first abnormal reading; of silence: when it was last heard
     last: float  # ... of its newest one
     last_seq: int
     closed: float | None
@@ -93,21 +130,39 @@ class Episode(msgspec.Struct, frozen=True):
     t_max: int | None = None
     h_min: int | None = None
     h_max: int | None = None
-    why: str | None = None
+    why: str | None = None  # of the last failed read; of silence: "offline", "silent" or "overslept"
     quiet: float | None = None  # Unix s of the first normal reading after `last`
     heard: float = 0.0  # Unix s when something was last added
+    kind: Kind = "anomaly"
+    beyond: float | None = None  # the farthest of its readings
+    again: int = 0  # how often it began again
 
 
 class Device(msgspec.Struct, frozen=True):
     """What is remembered of one device."""
 
     recent: tuple[Event, ...] = ()  # abnormal readings that do not make an episode yet, oldest first
-    episode: Episode | None = None  # the open one
+    episode: Episode | None = None  # of its readings, open
+    over: Episode | None = None  # the last one, closed: it may begin again
     late: Episode | None = None  # the note that gathers a backlog
+    silence: Episode | None = None
+    silence_over: Episode | None = None
 
 
 class Opened(msgspec.Struct, frozen=True):
     """An episode began: a person is to be told."""
+
+    episode: Episode
+
+
+class Again(msgspec.Struct, frozen=True):
+    """An episode that had just ended goes on."""
+
+    episode: Episode
+
+
+class Worse(msgspec.Struct, frozen=True):
+    """An episode has become severe."""
 
     episode: Episode
 
@@ -119,48 +174,118 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 class Closed(msgspec.Struct, frozen=True):
-    """An episode is over."""
+    """An episode is over; a late note is complete."""
 
     episode: Episode
 
 
-Action = Opened | Changed | Closed
+Action = Opened | Again | Worse | Changed | Closed
+Decision = tuple[Device, list[Action]]
 
 
-def decide(
-    state: Device, event: Event | Progress, now: float, rules: Rules = RULES
-) -> tuple[Device, list[Action]]:
+def decide(state: Device, event: Input, now: float, rules: Rules = RULES) -> Decision:
     """The next state of a device and what follows for the world."""
     if isinstance(event, Progress):
         return _progress(state, event, now, rules)
+    if isinstance(event, Sign):
+        return _listen(state, event, now, rules)
+    return _reading(state, event, now, rules)
+
+
+def _reading(state: Device, event: Event, now: float, rules: Rules) -> Decision:
     if not event.abnormal:
         return _returned(state, event), []
-    if _is_late(state, event, now, rules):
+    episode, over = state.episode, state.over
+    if episode is not None and event.when >= episode.opened - rules.quiet_seconds:
+        grown = _grow(episode, event, now)
+        worse = grown.severity != episode.severity
+        return _with(state, episode=grown), [Worse(grown) if worse else Changed(grown)]
+    if over is not None and over.opened - rules.quiet_seconds <= event.when <= over.last:
+        grown = _grow(over, event, now)  # came after its end, belongs into it
+        return _with(state, over=grown), [Changed(grown)]
+    if episode is not None or now - event.when > rules.late_seconds:
         return _note(state, event, now)
-    if state.episode is not None:
-        grown = _grow(state.episode, event, now)
-        return _replace(state, episode=grown), [Changed(grown)]
-    recent = tuple(sorted((*state.recent, event), key=lambda e: (e.when, e.seq)))[-rules.among :]
-    if not event.severe and _most_in_a_row(recent, event.stream, rules.among) < rules.abnormal:
-        return _replace(state, recent=recent), []
-    episode = _begin(recent[0], now)
-    for further in recent[1:]:
+    recent = tuple(sorted((*state.recent, event), key=lambda e: (e.when, e.seq)))
+    dense = _dense(recent, event, rules)
+    if not dense:
+        return _with(state, recent=recent[-rules.among :]), []
+    if over is not None and 0 <= dense[0].when - (over.closed or over.last) <= rules.merge_seconds:
+        episode = msgspec.structs.replace(over, closed=None, quiet=None, again=over.again + 1)
+        rest = dense
+    else:
+        episode, rest, over = _begin(dense, now), dense[1:], None
+    for further in rest:
         episode = _grow(episode, further, now)
-    return _replace(state, recent=(), episode=episode), [Opened(episode)]
+    again = over is not None
+    actions: list[Action] = [Again(episode) if again else Opened(episode)]
+    if over is not None and episode.severity != over.severity:
+        actions.append(Worse(episode))
+    return _with(state, recent=(), episode=episode, over=None), actions
 
 
-def _progress(state: Device, at: Progress, now: float, rules: Rules) -> tuple[Device, list[Action]]:
+def _progress(state: Device, at: Progress, now: float, rules: Rules) -> Decision:
+    actions: list[Action] = []
     if state.late is not None and now - state.late.heard >= rules.quiet_seconds:
-        state = _replace(state, late=None)
+        actions.append(Closed(state.late))
+        state = _with(state, late=None)
     episode = state.episode
     if episode is None or at.abnormal:
-        return state, []
+        return state, actions
     readings = at.seq - episode.last_seq if at.stream == episode.stream else 0
     if readings < rules.quiet_readings and at.when - episode.last < rules.quiet_seconds:
-        return state, []
+        return state, actions
     end = episode.last if episode.quiet is None else episode.quiet
     closed = msgspec.structs.replace(episode, closed=end)
-    return _replace(state, episode=None, recent=()), [Closed(closed)]
+    return _with(state, episode=None, recent=(), over=closed), [*actions, Closed(closed)]
+
+
+def _listen(state: Device, sign: Sign, now: float, rules: Rules) -> Decision:
+    reason = _missing(sign, now, rules)
+    open_one, over = state.silence, state.silence_over
+    if open_one is not None:
+        if reason is not None or sign.gone or sign.heard <= open_one.last:
+            return state, []
+        closed = msgspec.structs.replace(open_one, closed=sign.heard, heard=now)
+        return _with(state, silence=None, silence_over=closed), [Closed(closed)]
+    if reason is None:
+        return state, []
+    if over is not None and sign.heard - (over.closed or over.last) <= rules.merge_seconds:
+        silence = msgspec.structs.replace(
+            over, closed=None, last=sign.heard, why=reason, heard=now, again=over.again + 1
+        )
+        return _with(state, silence=silence, silence_over=None), [Again(silence)]
+    silence = Episode(
+        id=f"{sign.site}/{sign.device}/silence/{int(sign.heard)}",
+        site=sign.site,
+        device=sign.device,
+        stream="",
+        opened=sign.heard,
+        last=sign.heard,
+        last_seq=0,
+        closed=None,
+        severity="warning",
+        abnormal=0,
+        agreed=0,
+        edge_flags=0,
+        cloud_flags=0,
+        late=False,
+        why=reason,
+        heard=now,
+        kind="silence",
+    )
+    return _with(state, silence=silence, silence_over=None), [Opened(silence)]
+
+
+def _missing(sign: Sign, now: float, rules: Rules) -> str | None:
+    """Why it counts as silent; None while it does not. Nobody is silent to a cloud that did not listen."""
+    if sign.gone and sign.offline is not None:
+        reason, begin, patience = "offline", sign.offline, rules.offline_seconds
+    elif sign.due is not None:
+        reason, begin, patience = "overslept", max(sign.heard, sign.due), rules.overslept_seconds
+    else:
+        periods = rules.silent_periods * (sign.period or UNKNOWN_PERIOD)
+        reason, begin, patience = "silent", sign.heard, max(periods, rules.silent_seconds)
+    return reason if now >= max(begin, sign.listening) + patience else None
 
 
 def _returned(state: Device, event: Event) -> Device:
@@ -170,31 +295,38 @@ def _returned(state: Device, event: Event) -> Device:
         return state
     if episode.quiet is not None and episode.quiet <= event.when:
         return state
-    return _replace(state, episode=msgspec.structs.replace(episode, quiet=event.when))
+    return _with(state, episode=msgspec.structs.replace(episode, quiet=event.when))
 
 
-def _is_late(state: Device, event: Event, now: float, rules: Rules) -> bool:
-    if state.episode is not None:
-        return event.when < state.episode.opened - rules.quiet_seconds
-    return now - event.when > rules.late_seconds
-
-
-def _note(state: Device, event: Event, now: float) -> tuple[Device, list[Action]]:
+def _note(state: Device, event: Event, now: float) -> Decision:
     if state.late is None:
-        note = msgspec.structs.replace(_begin(event, now), late=True)
+        note = msgspec.structs.replace(_begin((event,), now), late=True)
     else:
         note = _grow(state.late, event, now)
     note = msgspec.structs.replace(note, closed=note.last)
-    return _replace(state, late=note), [Changed(note)]
+    return _with(state, late=note), [Changed(note)]
 
 
-def _most_in_a_row(recent: tuple[Event, ...], stream: str, among: int) -> int:
-    """The most abnormal readings of this stream within any `among` consecutive seqs."""
-    seqs = sorted(event.seq for event in recent if event.stream == stream)
-    return max(sum(1 for seq in seqs if first <= seq < first + among) for first in seqs)
+def _dense(recent: tuple[Event, ...], newest: Event, rules: Rules) -> tuple[Event, ...]:
+    """The readings that open an episode together; () when there are not enough of them yet."""
+    near = [
+        event
+        for event in recent
+        if event.stream == newest.stream and abs(event.seq - newest.seq) < rules.among
+    ]
+    if newest.severe:
+        return tuple(near)
+    seqs = sorted(event.seq for event in near)
+    for first in seqs:
+        inside = [event for event in near if first <= event.seq < first + rules.among]
+        if len(inside) >= rules.abnormal:
+            return tuple(inside)
+    return ()
 
 
-def _begin(event: Event, now: float) -> Episode:
+def _begin(events: tuple[Event, ...], now: float) -> Episode:
+    """An episode of the first of `events`; all of them say what kind it is."""
+    event = events[0]
     return Episode(
         id=f"{event.site}/{event.device}/{event.stream}/{event.seq}",
         site=event.site,
@@ -216,6 +348,8 @@ def _begin(event: Event, now: float) -> Episode:
         h_max=event.h,
         why=event.why,
         heard=now,
+        kind="sensor" if 2 * sum(each.failed for each in events) > len(events) else "anomaly",
+        beyond=event.beyond,
     )
 
 
@@ -239,6 +373,7 @@ def _grow(episode: Episode, event: Event, now: float) -> Episode:
         why=event.why or episode.why,
         quiet=None if newer else episode.quiet,
         heard=now,
+        beyond=max((v for v in (episode.beyond, event.beyond) if v is not None), default=None),
     )
 
 
@@ -250,5 +385,5 @@ def _most(a: int | None, b: int | None) -> int | None:
     return max((v for v in (a, b) if v is not None), default=None)
 
 
-def _replace(state: Device, **changes: object) -> Device:
+def _with(state: Device, **changes: object) -> Device:
     return msgspec.structs.replace(state, **changes)

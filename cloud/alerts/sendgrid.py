@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
 import json
 import time
 import urllib.error
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
-from cloud.alerts.mail import Mail
-from cloud.settings import MailSettings
+from cloud.alerts.sender import NAME, Failed, Later, Mail, Outcome, Sent, Unknown
+from cloud.settings import SendGridSettings
 
 TIMEOUT = 10.0  # s
 HOST = "https://api.sendgrid.com"
@@ -22,43 +23,12 @@ REFUSED_PAUSE = 300.0  # s until a refused key is tried again: a person has to a
 QUOTA_PAUSE = 3600.0
 
 
-@dataclass(frozen=True)
-class Sent:
-    """SendGrid has it."""
-
-    id: str
-
-
-@dataclass(frozen=True)
-class Later:
-    """It was not taken; trying again can help. `after`: s, None = the usual back-off."""
-
-    reason: str
-    after: float | None = None
-
-
-@dataclass(frozen=True)
-class Failed:
-    """It was not taken and never will be as it is."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """It was handed over but no answer came: sending again could send it twice."""
-
-    reason: str
-
-
-Outcome = Sent | Later | Failed | Unknown
-
-
 class SendGrid:
-    """Sends through the `sendgrid` client."""
+    """Sends through the `sendgrid` client. `sender` must be one that SendGrid has verified."""
 
-    def __init__(self, settings: MailSettings) -> None:
-        self._sender = settings.sender
+    def __init__(self, settings: SendGridSettings, sender: str) -> None:
+        self._sender = sender
+        self._template = settings.template
         self._client = SendGridAPIClient(settings.key, host=settings.host or HOST)
         self._client.client.timeout = TIMEOUT  # it has none of its own
 
@@ -69,43 +39,71 @@ class SendGrid:
         except HTTPError as refusal:
             return _refused(refusal)
         except urllib.error.URLError as problem:  # raised before the whole request was out
-            return Later(f"SendGrid cannot be reached: {problem.reason}")
+            return Later("network", f"SendGrid cannot be reached: {problem.reason}")
         except (OSError, http.client.HTTPException) as problem:  # raised while waiting for the answer
-            return Unknown(f"no answer from SendGrid: {problem or type(problem).__name__}")
+            return Unknown("no answer", f"no answer from SendGrid: {problem or type(problem).__name__}")
         return Sent(str(response.headers.get("X-Message-Id", "")))
 
     def _body(self, mail: Mail) -> dict[str, Any]:
-        return {
-            "personalizations": [
-                {"to": [{"email": address} for address in mail.to], "custom_args": mail.tags}
-            ],
-            "from": {"email": self._sender, "name": "Vigie"},
+        people: dict[str, Any] = {"to": [{"email": address} for address in mail.to], "custom_args": mail.tags}
+        body: dict[str, Any] = {
+            "personalizations": [people],
+            "from": {"email": self._sender, "name": NAME},
             "subject": mail.subject,
-            "content": [
+            "categories": list(mail.categories),
+            "headers": {"References": thread_id(mail.thread)} if mail.thread else {},
+            # Links are signed; a click must reach them as they are, and opening a mail is nobody's business.
+            "tracking_settings": {
+                "click_tracking": {"enable": False, "enable_text": False},
+                "open_tracking": {"enable": False},
+            },
+        }
+        if self._template is not None:
+            body["template_id"] = self._template
+            people["dynamic_template_data"] = {"subject": mail.subject, "text": mail.text, **mail.data}
+        else:
+            body["content"] = [
                 {"type": "text/plain", "value": mail.text},
                 {"type": "text/html", "value": mail.html},
-            ],
-            "categories": ["vigie", mail.category],
-        }
+            ]
+        if mail.picture is not None:
+            body["attachments"] = [
+                {
+                    "content": base64.b64encode(mail.picture).decode(),
+                    "type": "image/png",
+                    "filename": "chart.png",
+                    "disposition": "inline",
+                    "content_id": "chart",
+                }
+            ]
+        return body
+
+
+def thread_id(thread: str) -> str:
+    """A message id that all mails of one thread refer to."""
+    return f"<{hashlib.sha256(thread.encode()).hexdigest()[:32]}@vigie>"
 
 
 def _refused(refusal: HTTPError) -> Outcome:
     status = int(refusal.status_code)
     said = _said(refusal.body)
+    told = f"{status} {said}".strip()
     if status == 429:
-        return Later("SendGrid's rate limit is reached", _reset(refusal.headers))
+        return Later("rate", "SendGrid's rate limit is reached", _reset(refusal.headers))
     if "credits exceeded" in said:  # comes as a 401
-        return Later("SendGrid's quota is used up: no mail goes out until it is renewed", QUOTA_PAUSE)
-    if status in (401, 403):
-        cure = (
-            "check SENDGRID_API_KEY"
-            if status == 401
-            else "MAIL_FROM must be a sender that SendGrid has verified"
+        return Later(
+            "quota", "SendGrid's quota is used up: no mail goes out until it is renewed", QUOTA_PAUSE
         )
-        return Later(f"SendGrid refuses us ({status} {said}): {cure}", REFUSED_PAUSE)
+    if status == 401:
+        return Later("key", f"SendGrid refuses us ({told}): check SENDGRID_API_KEY", REFUSED_PAUSE)
+    if status == 403:
+        cure = "MAIL_FROM must be a sender that SendGrid has verified, and the key must be allowed to send"
+        return Later("sender", f"SendGrid refuses us ({told}): {cure}", REFUSED_PAUSE)
+    if status == 413:
+        return Failed("size", f"SendGrid finds this mail too large ({told})")
     if status >= 500:
-        return Later(f"SendGrid has a problem of its own ({status} {said})")
-    return Failed(f"SendGrid does not take this mail ({status} {said})")
+        return Later("server", f"SendGrid has a problem of its own ({told})")
+    return Failed("refused", f"SendGrid does not take this mail ({told})")
 
 
 def _said(body: bytes | str) -> str:

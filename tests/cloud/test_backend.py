@@ -37,7 +37,7 @@ def test_an_episode_makes_one_mail(backend, board, database, sendgrid):
     (episode,) = reader.episodes()
     assert (episode.device, episode.abnormal, episode.agreed, episode.alert) == ("C002", 25, 25, "sent")
     (mail,) = sendgrid.mails
-    assert mail.subject == "C002: unusual readings (29.0 °C, 45.0 %RH)"
+    assert mail.subject == "C002: sudden change, 29.0 °C"
     assert reader.summary().online == 1 and reader.latest()[0].online
 
 

@@ -1,28 +1,50 @@
-"""Delivery: an alert is a document first; each goes out at most once, whatever SendGrid or the backend do."""
+"""Delivery: an alert is a document first; each goes out at most once, whatever the mail service or we do."""
 
+import asyncio
+import email
+import email.policy
+import json
+import re
 import time
+import warnings
+from pathlib import Path
 
+import msgspec
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
-from cloud.alerts import mail
+from cloud.alerts import courier as couriers
 from cloud.alerts.courier import Courier, pending
 from cloud.alerts.episodes import Episode
+from cloud.alerts.letters import Desk
+from cloud.alerts.links import Links
+from cloud.alerts.policy import Letter
 from cloud.alerts.sendgrid import SendGrid
-from cloud.settings import MailSettings
+from cloud.alerts.smtp import Folder, Smtp
+from cloud.alerts.writer import Writer
+from cloud.settings import AlertSettings, SendGridSettings, SmtpSettings
+from cloud.store import Store
+from cloud.words import Words
 from device import codes
+from tests.cloud.conftest import ROOT, entry
+from tools import ports
+from tools import sendgrid_standin as standins
 
+SCHEMA = ROOT.parent / "shared" / "data" / "sendgrid" / "mail_send_schema.json"
+NOW = float(int(time.time()))
 EPISODE = Episode(
-    id="demo/C002/9f3a1c07/7",
+    id="demo/C002/9f3a1c07/170",
     site="demo",
     device="C002",
     stream="9f3a1c07",
-    opened=1_795_000_000.0,
-    last=1_795_000_020.0,
-    last_seq=9,
+    opened=NOW - 300,
+    last=NOW - 10,
+    last_seq=199,
     closed=None,
     severity="severe",
-    abnormal=3,
-    agreed=2,
+    abnormal=30,
+    agreed=20,
     edge_flags=codes.RANGE | codes.JITTER,
     cloud_flags=codes.FOREST,
     late=False,
@@ -35,7 +57,7 @@ EPISODE = Episode(
 
 class Clock:
     def __init__(self):
-        self.now = time.time()
+        self.now = NOW
 
     def __call__(self):
         return self.now
@@ -47,80 +69,163 @@ def clock():
 
 
 @pytest.fixture
-def courier(database, sendgrid, clock):
-    settings = MailSettings("SG.test", sendgrid.url, "vigie@example.org", ("somebody@example.org",), None)
-    return Courier(database, SendGrid(settings), clock)
+def sendgrid(tmp_path):
+    """The stand-in, with the official schema where it is there."""
+    schema = SCHEMA if SCHEMA.exists() else None
+    with standins.SendGrid(tmp_path / "outbox", key="SG.test", schema=schema) as standin:
+        yield standin
 
 
-def alert(database, clock, name="one"):
-    written = mail.opening(EPISODE, ("somebody@example.org",), "http://localhost:8501")
-    database["alerts"].insert_one(pending(name, written, clock()))
+@pytest.fixture
+def writer(database):
+    links = Links(b"k" * 32, "http://localhost:8501")
+    return Writer(database, Desk(Words("en"), links, AlertSettings()))
+
+
+@pytest.fixture
+def courier(database, sendgrid, writer, clock):
+    sender = SendGrid(SendGridSettings("SG.test", sendgrid.url), "vigie@example.org")
+    return Courier(database, sender, writer, 100, clock)
+
+
+@pytest.fixture
+def history(database):
+    """What the board measured around the episode, in the store."""
+    calm = [entry(seq, ts=int(NOW) - 2000 + 10 * seq, t=2100 + seq % 9, device="C002") for seq in range(170)]
+    hot = [
+        entry(seq, ts=int(NOW) - 2000 + 10 * seq, t=3150, flags=codes.RANGE, device="C002")
+        for seq in range(170, 200)
+    ]
+    Store(database).write([*calm, *hot])
+
+
+def put(database, name="one", kind="opening", *, episode=EPISODE, to=("somebody@example.org",), **more):
+    row = msgspec.to_builtins(episode)
+    row["_id"] = row.pop("id")
+    row["d"] = "demo/C002"
+    database["episodes"].replace_one({"_id": row["_id"]}, row, upsert=True)
+    letter = Letter(kind, episode.severity, (episode.id,), **more)
+    database["alerts"].insert_one(pending(name, letter, to, "a subject", NOW))
+
+
+def alert(database, name="one"):
+    return database["alerts"].find_one({"_id": name})
 
 
 def states(database):
     return [document["state"] for document in database["alerts"].find().sort("_id", 1)]
 
 
-def test_a_mail_says_what_happened(courier, database, sendgrid, clock):
-    alert(database, clock)
+def test_a_mail_says_what_happened(courier, database, sendgrid, history):
+    put(database)
     assert courier.deliver() == 1 and courier.deliver() == 0
     (sent,) = sendgrid.mails
-    assert sent.subject == "C002: severe anomaly (29.0 to 31.5 °C, 45.0 %RH)"
+    assert sent.subject == "C002: outside its range, 31.5 °C (normally 21.0 to 21.1 °C)"
     text, page = (part["value"] for part in sent.body["content"])
     for words in (
-        "range, jitter",
-        "agrees with the board on 2 of 3",
-        "29.0 to 31.5 °C",
-        "http://localhost:8501",
+        "noisy signal",
+        "agrees with the board on 20 of 30",
+        "(range, jitter)",
+        "31.5",
+        "21.0 to 21.1",
     ):
-        assert words in text and words in page
-    assert sent.body["personalizations"][0]["custom_args"]["device"] == "demo/C002"
-    (document,) = database["alerts"].find()
-    assert (document["state"], document["message"], document["tries"]) == ("sent", sent.id, 1)
+        assert words in text and words in page, words
+    assert len(re.findall(r"http://localhost:8501/answer\?token=", text)) == 3
+    (picture,) = sent.body["attachments"]
+    assert (picture["disposition"], picture["content_id"]) == ("inline", "chart") and "cid:chart" in page
+    assert len(picture["content"]) < 200_000
 
 
-def test_what_a_device_says_cannot_write_html(database):
-    import msgspec
+def test_its_statistics_can_be_read_by_board_and_kind(courier, database, sendgrid):
+    put(database)
+    courier.deliver()
+    body = sendgrid.mails[0].body
+    assert body["categories"] == ["vigie", "mail opening", "severe", "anomaly", "board demo/C002"]
+    tags = body["personalizations"][0]["custom_args"]
+    assert tags == {
+        "alert": "one",
+        "mail": "opening",
+        "severity": "severe",
+        "board": "demo/C002",
+        "kind": "anomaly",
+        "episode": EPISODE.id,
+    }
+    document = alert(database)
+    assert (document["state"], document["message"], document["tries"]) == ("sent", sendgrid.mails[0].id, 1)
 
-    episode = msgspec.structs.replace(
-        EPISODE, edge_flags=codes.SENSOR_ERROR, why="<script>", t_min=None, t_max=None, h_min=None, h_max=None
+
+def test_with_a_template_of_the_users_own_it_sends_what_the_template_needs(
+    database, sendgrid, writer, clock, history
+):
+    name = "d-" + "0" * 32
+    sender = SendGrid(SendGridSettings("SG.test", sendgrid.url, name), "vigie@example.org")
+    put(database)
+    Courier(database, sender, writer, 100, clock).deliver()
+    body = sendgrid.mails[0].body
+    assert body["template_id"] == name and "content" not in body
+    data = body["personalizations"][0]["dynamic_template_data"]
+    assert data["subject"] == sendgrid.mails[0].subject and data["badge"] == "Severe"
+    assert data["figures"][0]["value"] == "31.5\N{NO-BREAK SPACE}°C"
+    json.dumps(data)
+
+
+def test_a_mail_is_true_when_it_is_handed_over(courier, database, sendgrid, clock):
+    put(database, episode=msgspec.structs.replace(EPISODE, closed=NOW - 60))
+    courier.deliver()
+    assert sendgrid.mails[0].subject.startswith("Over: C002")
+
+
+def test_what_a_device_says_cannot_write_html(courier, database, sendgrid):
+    evil = msgspec.structs.replace(
+        EPISODE, kind="sensor", edge_flags=codes.SENSOR_ERROR, why="<script>", t_min=None, h_min=None
     )
-    written = mail.opening(episode, ("a@example.org",), None)
-    assert "<script>" not in written.html and "<script>" in written.text
-    assert written.subject == "C002: the sensor fails (<script>)"
+    put(database, episode=evil)
+    courier.deliver()
+    (sent,) = sendgrid.mails
+    text, page = (part["value"] for part in sent.body["content"])
+    assert "<script>" not in page and "<script>" in text
+    assert sent.subject == "C002: its sensor fails (<script>)"
 
 
 @pytest.mark.parametrize(
-    "status, message, pause, words",
+    "status, message, kind, pause, words",
     [
-        (500, None, 5, "a problem of its own"),
-        (503, None, 5, "a problem of its own"),
-        (401, None, 300, "check SENDGRID_API_KEY"),
-        (403, None, 300, "MAIL_FROM"),
-        (401, "Maximum credits exceeded", 3600, "quota"),
+        (500, None, "server", 5, "a problem of its own"),
+        (503, None, "server", 5, "a problem of its own"),
+        (401, None, "key", 300, "check SENDGRID_API_KEY"),
+        (403, None, "sender", 300, "MAIL_FROM"),
+        (401, "Maximum credits exceeded", "quota", 3600, "quota"),
     ],
 )
 def test_a_refusal_that_can_pass_is_tried_again_later(
-    courier, database, sendgrid, clock, status, message, pause, words
+    courier, database, sendgrid, clock, status, message, kind, pause, words
 ):
     sendgrid.refuse(status, message=message)
-    alert(database, clock)
+    put(database)
     assert courier.deliver() == 1
-    (document,) = database["alerts"].find()
-    assert document["state"] == "pending" and words in document["error"]
+    document = alert(database)
+    assert (document["state"], document["error_kind"]) == ("pending", kind) and words in document["error"]
     clock.now += pause - 1
     assert courier.deliver() == 0
     clock.now += 2
     assert courier.deliver() == 1 and states(database) == ["sent"] and len(sendgrid.mails) == 1
 
 
+def test_what_holds_for_all_mails_is_not_tried_with_each(courier, database, sendgrid, clock):
+    sendgrid.refuse(401, 10)
+    for name in ("one", "two", "three"):
+        put(database, name)
+    assert courier.deliver() == 1 and sendgrid.refused == 1
+    sendgrid.refuse(429, 10)
+
+
 def test_the_pause_doubles(courier, database, sendgrid, clock):
     sendgrid.refuse(500, 4)
-    alert(database, clock)
+    put(database)
     pauses = []
     for _ in range(4):
         courier.deliver()
-        due = database["alerts"].find_one()["due"]
+        due = alert(database)["due"]
         pauses.append(round(due - clock.now))
         clock.now = due
     assert pauses == [5, 10, 20, 40]
@@ -128,44 +233,237 @@ def test_the_pause_doubles(courier, database, sendgrid, clock):
 
 def test_a_rate_limit_waits_for_its_reset(courier, database, sendgrid, clock):
     sendgrid.refuse(429, reset_in=30)
-    alert(database, clock)
+    put(database)
     courier.deliver()
-    assert 28 <= database["alerts"].find_one()["due"] - clock.now <= 32
+    document = alert(database)
+    assert document["error_kind"] == "rate" and 25 <= document["due"] - clock.now <= 32
 
 
-@pytest.mark.parametrize("status", [400, 413])
-def test_a_mail_that_will_never_be_taken_is_given_up_and_says_why(courier, database, sendgrid, clock, status):
-    sendgrid.refuse(status)
-    alert(database, clock)
+def test_a_mail_that_will_never_be_taken_is_given_up_and_its_text_is_in_the_next(courier, database, sendgrid):
+    sendgrid.refuse(400)
+    put(database)
     courier.deliver()
-    (document,) = database["alerts"].find()
-    assert document["state"] == "failed" and str(status) in document["error"]
+    document = alert(database)
+    assert (document["state"], document["error_kind"]) == ("failed", "refused") and "400" in document["error"]
+    put(database, "two", "reminder")
+    courier.deliver()
+    assert document["subject"] in sendgrid.mails[0].body["content"][0]["value"]
+    assert alert(database)["told"] == "two"
 
 
-def test_without_a_network_it_is_tried_again(database, clock):
-    settings = MailSettings("SG.test", "http://127.0.0.1:1", "vigie@example.org", ("a@example.org",), None)
-    alert(database, clock)
-    assert Courier(database, SendGrid(settings), clock).deliver() == 1
-    (document,) = database["alerts"].find()
+def test_a_mail_that_is_too_large_goes_without_its_chart(courier, database, sendgrid, history):
+    sendgrid.refuse(413)
+    put(database)
+    courier.deliver()
+    assert states(database) == ["sent"] and "attachments" not in sendgrid.mails[0].body
+
+
+def test_without_a_network_it_is_tried_again(database, writer, clock):
+    sender = SendGrid(SendGridSettings("SG.test", "http://127.0.0.1:1"), "vigie@example.org")
+    put(database)
+    assert Courier(database, sender, writer, 100, clock).deliver() == 1
+    document = alert(database)
     assert document["state"] == "pending" and "cannot be reached" in document["error"]
 
 
-def test_an_answer_that_never_comes_is_unknown_and_never_sent_again(
-    courier, database, sendgrid, clock, monkeypatch
-):
+def test_an_answer_that_never_comes_is_unknown_and_never_sent_again(courier, database, sendgrid, clock):
     courier._sender._client.client.timeout = 0.3
     sendgrid.refuse(500, delay=1.0)
-    alert(database, clock)
+    put(database)
     courier.deliver()
     assert states(database) == ["unknown"]
     clock.now += 1e6
     assert courier.deliver() == 0
 
 
-def test_what_a_dead_courier_had_in_hand_is_unknown(courier, database, sendgrid, clock):
-    alert(database, clock, "in hand")
-    alert(database, clock, "waiting")
-    database["alerts"].update_one({"_id": "in hand"}, {"$set": {"state": "sending"}})
+def test_what_a_dead_courier_had_in_hand_is_unknown_and_its_text_is_in_the_next_mail(
+    courier, database, sendgrid
+):
+    put(database, "in hand")
+    put(database, "waiting")
+    change = {"state": "sending", "subject": "what was lost", "text": "the words of it"}
+    database["alerts"].update_one({"_id": "in hand"}, {"$set": change})
     assert courier.begin() == 1
     assert courier.deliver() == 1
     assert states(database) == ["unknown", "sent"] and len(sendgrid.mails) == 1
+    text, page = (part["value"] for part in sendgrid.mails[0].body["content"])
+    assert "what was lost" in text and "the words of it" in text and "the words of it" in page
+    put(database, "later")
+    courier.deliver()
+    assert "what was lost" not in sendgrid.mails[1].body["content"][0]["value"]
+
+
+def test_what_was_lost_for_one_person_is_not_told_to_another(courier, database, sendgrid):
+    put(database, "lost", to=("a@example.org",))
+    lost = {"state": "unknown", "text": "secret words"}
+    database["alerts"].update_one({"_id": "lost"}, {"$set": lost})
+    put(database, "other", to=("b@example.org",))
+    courier.deliver()
+    assert "secret words" not in json.dumps(sendgrid.mails[0].body)
+
+
+def test_the_mail_after_the_last_of_the_day_is_not_tried(database, sendgrid, writer, clock):
+    sender = SendGrid(SendGridSettings("SG.test", sendgrid.url), "vigie@example.org")
+    courier = Courier(database, sender, writer, 5, clock)
+    sendgrid.refuse(500)  # not taken, so not counted
+    for k in range(4):
+        put(database, f"{k}", to=("a@example.org", "b@example.org"))
+    for _ in range(3):
+        courier.deliver()
+        clock.now += 30
+    assert len(sendgrid.mails) == 2 and states(database).count("pending") == 2
+    waiting = database["alerts"].find_one({"state": "pending"})
+    assert waiting["error_kind"] == "budget" and waiting["due"] % 86400 == 0
+    clock.now = waiting["due"]
+    assert courier.deliver() == 2
+
+
+def test_a_mail_that_cannot_be_written_stops_no_other(courier, database, sendgrid):
+    put(database, "bad")
+    database["alerts"].update_one({"_id": "bad"}, {"$set": {"letter": {"kind": "nonsense"}}})
+    put(database, "good")
+    courier.deliver()
+    assert states(database) == ["failed", "sent"]
+
+
+def test_an_alert_claimed_by_another_courier_is_left_to_it(courier, database, sendgrid, writer, monkeypatch):
+    put(database)
+    write = writer.write
+
+    def and_somebody_else_takes_it(document, now):
+        written = write(document, now)
+        database["alerts"].update_one({"_id": "one"}, {"$set": {"state": "sending"}, "$inc": {"tries": 1}})
+        return written
+
+    monkeypatch.setattr(writer, "write", and_somebody_else_takes_it)
+    assert courier.deliver() == 0 and sendgrid.mails == []
+    assert database["mail_days"].find_one()["used"] == 0
+    assert couriers.FIRST_PAUSE > 0
+
+
+# -- a real SMTP server ----------------------------------------------------------------------------------
+
+
+class Post:
+    """A post office: keeps what it takes, refuses what it is told to, vanishes when it is told to."""
+
+    def __init__(self):
+        self.mails, self.answer, self.vanish = [], None, False
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("nobody"):
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.vanish:
+            server.transport.abort()
+            await asyncio.sleep(0)
+            return "250 never heard"
+        if self.answer is not None:
+            return self.answer
+        self.mails.append(
+            (envelope.rcpt_tos, email.message_from_bytes(envelope.content, policy=email.policy.default))
+        )
+        return "250 taken"
+
+
+@pytest.fixture
+def post():
+    office = Post()
+    accept = lambda *_: AuthResult(success=_[4].password == b"right", handled=False)  # noqa: E731
+    controller = Controller(
+        office, "127.0.0.1", ports.free(), authenticator=accept, auth_require_tls=False, auth_required=True
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # passwords without TLS: this is a test
+        controller.start()
+    office.settings = SmtpSettings("127.0.0.1", controller.port, "vigie", "right", "none")
+    yield office
+    controller.stop()
+
+
+def by_smtp(database, writer, clock, settings):
+    return Courier(database, Smtp(settings, "vigie@example.org"), writer, 100, clock)
+
+
+def test_over_smtp_a_mail_has_text_page_and_chart(database, writer, clock, post, history):
+    put(database, to=("a@example.org", "b@example.org"))
+    by_smtp(database, writer, clock, post.settings).deliver()
+    ((people, message),) = post.mails
+    assert people == ["a@example.org", "b@example.org"] and states(database) == ["sent"]
+    assert message["Subject"].startswith("C002: outside its range") and "Vigie" in message["From"]
+    kinds = [part.get_content_type() for part in message.walk()]
+    assert kinds == ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"]
+    picture = list(message.walk())[-1]
+    assert picture["Content-ID"] == "<chart>" and picture.get_content().startswith(b"\x89PNG")
+    assert message["X-Vigie-Board"] == "demo/C002" and message["Auto-Submitted"] == "auto-generated"
+
+
+@pytest.mark.parametrize(
+    "answer, state, kind",
+    [
+        ("451 try later", "pending", "server"),
+        ("552 too large", "sent", None),
+        ("554 spam", "failed", "refused"),
+    ],
+)
+def test_what_the_mail_server_says_is_understood(database, writer, clock, post, history, answer, state, kind):
+    post.answer = answer
+    put(database)
+    courier = by_smtp(database, writer, clock, post.settings)
+    if kind is None:  # it goes without the chart
+        send = courier._sender.send
+
+        def then_well(mail):
+            outcome = send(mail)
+            post.answer = None
+            return outcome
+
+        courier._sender.send = then_well
+    courier.deliver()
+    document = alert(database)
+    assert (document["state"], document["error_kind"]) == (state, kind)
+
+
+def test_an_smtp_server_that_vanishes_after_the_mail_leaves_it_unknown(database, writer, clock, post):
+    post.vanish = True
+    put(database)
+    by_smtp(database, writer, clock, post.settings).deliver()
+    assert alert(database)["error_kind"] == "no answer" and states(database) == ["unknown"]
+
+
+def test_a_wrong_smtp_password_is_told_with_its_cure(database, writer, clock, post):
+    put(database)
+    wrong = SmtpSettings("127.0.0.1", post.settings.port, "vigie", "wrong", "none")
+    by_smtp(database, writer, clock, wrong).deliver()
+    document = alert(database)
+    assert document["error_kind"] == "key" and "check SMTP_USER and SMTP_PASSWORD" in document["error"]
+
+
+def test_an_smtp_server_without_tls_gets_no_password(database, writer, clock, post):
+    put(database)
+    wanted = SmtpSettings("127.0.0.1", post.settings.port, "vigie", "right", "starttls")
+    by_smtp(database, writer, clock, wanted).deliver()
+    assert "check SMTP_SECURITY" in alert(database)["error"] and post.mails == []
+
+
+def test_one_refused_recipient_does_not_keep_the_others_from_it(database, writer, clock, post):
+    put(database, to=("nobody@example.org", "b@example.org"))
+    by_smtp(database, writer, clock, post.settings).deliver()
+    assert post.mails[0][0] == ["b@example.org"] and states(database) == ["sent"]
+
+
+def test_without_an_smtp_server_it_is_tried_again(database, writer, clock):
+    put(database)
+    by_smtp(database, writer, clock, SmtpSettings("127.0.0.1", 1, security="none")).deliver()
+    assert alert(database)["error_kind"] == "network" and states(database) == ["pending"]
+
+
+def test_in_a_folder_each_mail_is_a_file_that_mail_programs_open(database, writer, clock, tmp_path, history):
+    put(database)
+    Courier(database, Folder(tmp_path / "mails", "vigie@example.org"), writer, 100, clock).deliver()
+    (file,) = Path(tmp_path / "mails").glob("*.eml")
+    message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+    assert message["Subject"].startswith("C002") and alert(database)["message"] == str(file)

@@ -11,10 +11,12 @@ from cloud import audit
 from cloud import database as databases
 from cloud.reader import Reader
 from cloud.sealing import Sealer
+from cloud.settings import AlertSettings
 from cloud.store import Store
 from cloud.watch import Watch
 from device import codes
 from tests.cloud.conftest import entry, wait_for
+from tests.cloud.test_watch import MAIL
 from tools import ports, roles
 from tools.child import Failed
 from tools.database import Database

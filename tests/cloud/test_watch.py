@@ -1,20 +1,24 @@
 """The watch: each event counts once, however often it is killed; of two one works. On a real mongod."""
 
 import time
+from pathlib import Path
 
 import pytest
 from pymongo.errors import PyMongoError
 
 from cloud.lease import Lease, Lost
 from cloud.reader import Reader
+from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.store import Store
 from cloud.watch import Watch
 from device import codes
 from tests.cloud.conftest import entry
 
+MAIL = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@example.org",))
+
 
 def watching(database):
-    watch = Watch(database, ("a@example.org",), None)
+    watch = Watch(database, MAIL, AlertSettings())
     assert watch.lease.hold()
     return watch
 

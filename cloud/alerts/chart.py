@@ -1,0 +1,89 @@
+"""The small chart in a mail: the hours around an episode, what is normal, where it was abnormal."""
+
+from __future__ import annotations
+
+import io
+from datetime import tzinfo
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.figure import Figure
+
+from cloud.alerts.episodes import Episode
+from cloud.alerts.facts import Curve, Facts, Floats, Span
+from cloud.words import Words
+
+INK, FAINT, GROUND = "#1b1b1f", "#8a8a94", "#ffffff"
+ALARM, USUAL = "#d92d20", "#e3efe6"
+COLOURS = {"°C": "#c2410c", "%RH": "#0f6cbd"}
+WIDTH, HEIGHT, DPI = 5.6, 3.1, 200  # inches: 560 points wide in a mail, twice that in pixels
+LEAST_SPAN = {"°C": 1.0, "%RH": 4.0}  # a calm room is not drawn as a storm
+
+
+def draw(episode: Episode, facts: Facts, words: Words, now: float) -> bytes | None:
+    """A PNG on white, 1120 x 620; None when there is nothing to show."""
+    curve = facts.curve
+    if curve is None:
+        return None
+    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained", facecolor=GROUND)
+    FigureCanvasAgg(figure)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    _panel(top, curve, curve.t, "°C", usual=facts.t, words=words)
+    _panel(bottom, curve, curve.h, "%RH", usual=facts.h, words=words)
+    when = _days(curve.ts)
+    end = now if episode.closed is None else episode.closed
+    for axes in (top, bottom):
+        axes.axvspan(_day(episode.opened), _day(max(end, episode.opened + 1)), color=ALARM, alpha=0.09, lw=0)
+    right = max(float(when[-1]), _day(end))
+    bottom.set_xlim(float(when[0]), right + (right - float(when[0])) * 0.02)
+    _time_axis(bottom, words.zone)
+    out = io.BytesIO()
+    figure.savefig(out, format="png")
+    return out.getvalue()
+
+
+def _panel(axes: Axes, curve: Curve, values: Floats, unit: str, *, usual: Span | None, words: Words) -> None:
+    colour = COLOURS[unit]
+    when = _days(curve.ts)
+    if usual is not None:
+        axes.axhspan(*usual, color=USUAL, lw=0, zorder=0)
+    axes.plot(when, values, color=colour, linewidth=1.2, solid_joinstyle="round")
+    marked = curve.abnormal & ~np.isnan(values)
+    axes.plot(when[marked], values[marked], ".", color=ALARM, markersize=3.5)
+    known = values[~np.isnan(values)]
+    if len(known):
+        low, high = float(known.min()), float(known.max())
+        if usual is not None:
+            low, high = min(low, usual[0]), max(high, usual[1])
+        room = max(LEAST_SPAN[unit] - (high - low), 0.0) / 2 + (high - low) * 0.08
+        axes.set_ylim(low - room, high + room)
+    axes.set_title(_title(usual, unit, words), loc="left", fontsize=8, color=INK, pad=4)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(FAINT)
+    axes.tick_params(labelsize=8, colors=INK, length=0)
+    axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=0.5)
+    axes.locator_params(axis="y", nbins=4)
+
+
+def _title(usual: Span | None, unit: str, words: Words) -> str:
+    name = words("temperature") if unit == "°C" else words("humidity")
+    if usual is None:
+        return f"{name}, {words.unit(unit)}"
+    return f"{name}, {words('normally', span=words.span(*usual, unit))}"
+
+
+def _time_axis(axes: Axes, zone: tzinfo) -> None:
+    axes.xaxis.set_major_locator(AutoDateLocator(tz=zone, minticks=3, maxticks=6))  # type: ignore[no-untyped-call]
+    begin, end = axes.get_xlim()
+    form = "%H:%M:%S" if end - begin < 3 / 1440 else "%H:%M" if end - begin < 2 else "%d/%m %H:%M"
+    axes.xaxis.set_major_formatter(DateFormatter(form, tz=zone))  # type: ignore[no-untyped-call]
+
+
+def _days(seconds: Floats) -> Floats:
+    return seconds / 86400.0
+
+
+def _day(seconds: float) -> float:
+    return seconds / 86400.0

@@ -1,0 +1,93 @@
+"""What is known around an episode: what is normal for this board, and its readings of the hours around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cloud.alerts.episodes import Episode
+from cloud.database import Document
+from cloud.reader import Reader, Readings
+
+Floats = npt.NDArray[np.float64]
+Span = tuple[float, float]
+
+LEARNED = 86400.0  # s before an episode that say what is normal ...
+MOST = 20_000  # ... but not more readings than that
+LEAST = 60  # readings; fewer say nothing
+BEFORE, AFTER = 3 * 3600.0, 1800.0  # s shown around an episode
+UNKNOWN_PERIOD = 10.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Readings as columns, NaN where nothing was measured or stored."""
+
+    ts: Floats  # Unix s
+    t: Floats  # degC
+    h: Floats  # %RH
+    abnormal: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`t`, `h`: what is normal, low and high; None = not known. `basis`: s of history that say so."""
+
+    t: Span | None = None
+    h: Span | None = None
+    basis: float | None = None  # None = the range that the board's model was trained to
+    curve: Curve | None = None
+
+
+def gather(reader: Reader, episode: Episode, now: float) -> Facts:
+    """Raises PyMongoError."""
+    latest = reader.database["latest"].find_one({"_id": f"{episode.site}/{episode.device}"}, {"period": 1})
+    period = (latest or {}).get("period") or UNKNOWN_PERIOD
+    end = now if episode.closed is None else min(now, episode.closed + AFTER)
+    first = max(episode.opened - LEARNED, episode.opened - MOST * period)
+    shown = episode.opened - max(BEFORE, min(LEARNED, end - episode.opened))
+    readings = reader.readings(episode.site, episode.device, start=min(first, shown), end=end + 1)
+    known = ~np.isnan(readings.ts)
+    before = known & (readings.ts < episode.opened) & ~readings.edge_abnormal & ~np.isnan(readings.t)
+    curve = _curve(readings, known & (readings.ts >= shown), 6 * period)
+    if np.count_nonzero(before) >= LEAST:
+        times = readings.ts[before]
+        return Facts(_usual(readings.t[before]), _usual(readings.h[before]), times[-1] - times[0], curve)
+    t, h = trained(reader.model(episode.site, episode.device))
+    return Facts(t, h, None, curve)
+
+
+def trained(model: Document | None) -> tuple[Span | None, Span | None]:
+    """The ranges of t and h that a model was trained to, as its report says."""
+    limits = ((model or {}).get("report") or {}).get("limits") or {}
+    t, h = limits.get("t"), limits.get("h")
+    return (float(t[0]), float(t[1])) if t else None, (float(h[0]), float(h[1])) if h else None
+
+
+def beyond(value: float | None, span: Span | None) -> float:
+    """How far outside `span`, in widths of it (at least 1 unit); 0 inside, or when not known."""
+    if value is None or span is None:
+        return 0.0
+    return max(span[0] - value, value - span[1], 0.0) / max(span[1] - span[0], 1.0)
+
+
+def _usual(values: Floats) -> Span:
+    low, high = np.percentile(values, [1, 99])
+    return float(low), float(high)
+
+
+def _curve(readings: Readings, shown: npt.NDArray[np.bool_], pause: float) -> Curve | None:
+    """With a NaN in every longer pause: a line across it would be readings that nobody took."""
+    ts, t, h = readings.ts[shown], readings.t[shown], readings.h[shown]
+    if len(ts) < 2:
+        return None
+    breaks = np.flatnonzero(np.diff(ts) > pause) + 1
+    abnormal = np.insert(readings.edge_abnormal[shown], breaks, False)
+    return Curve(
+        np.insert(ts, breaks, ts[breaks - 1] + 1),
+        np.insert(t, breaks, np.nan),
+        np.insert(h, breaks, np.nan),
+        abnormal,
+    )

@@ -1,0 +1,334 @@
+"""What a mail about episodes says, in the words of its reader's language. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from cloud.alerts import links
+from cloud.alerts.episodes import Episode
+from cloud.alerts.facts import Facts, Span, beyond
+from cloud.alerts.links import Act, Links
+from cloud.alerts.page import Button, Entry, Figure, Page, Section, Tone
+from cloud.alerts.policy import Letter
+from cloud.settings import AlertSettings
+from cloud.words import Words
+from device import codes
+
+LISTED = 40  # episodes in one section of a mail
+AROUND = 1800.0  # s around an episode that the dashboard opens with
+NO_FACTS = Facts()
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A mail that may not have arrived: what it said goes into the next one."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Who writes: words, links, rules."""
+
+    words: Words
+    links: Links
+    rules: AlertSettings
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What is written about. `alert`: the id of the alert."""
+
+    letter: Letter
+    alert: str
+    now: float
+    facts: Facts = NO_FACTS
+
+
+def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: float, facts: Facts) -> str:
+    """Enough on a lock screen. `episodes`: those of the letter that are stored, then those of its lines."""
+    if letter.kind == "budget":
+        return words("subject budget", count=words.count(len(letter.episodes)))
+    if letter.kind == "digest":
+        counts = {
+            "digest open": len(letter.episodes),
+            "digest over": sum(line.kind == "closed" for line in letter.lines) + letter.left_out,
+            "digest late": sum(line.kind == "late" for line in letter.lines),
+        }
+        told = [words(name, count=words.count(count)) for name, count in counts.items() if count]
+        return words("subject digest", day=words.day(now), what=", ".join(told) or words("digest nothing"))
+    if len(letter.episodes) > 1 or not episodes:
+        boards = len({name.rpartition("/")[0].rpartition("/")[0] for name in letter.episodes})
+        text = words("subject many", count=words.count(boards))
+    else:
+        text = about(episodes[0], words, now, facts)
+        if episodes[0].closed is not None:
+            return words("subject over", subject=text)
+    wrap = {"worse": "subject worse", "reminder": "subject reminder", "escalation": "subject escalation"}
+    return words(wrap[letter.kind], subject=text) if letter.kind in wrap else text
+
+
+def about(episode: Episode, words: Words, now: float, facts: Facts = NO_FACTS) -> str:
+    """One episode in a line, its board first."""
+    when = words.moment(episode.opened, now)
+    if episode.kind == "silence":
+        name = {"offline": "subject offline", "overslept": "subject overslept"}.get(episode.why or "")
+        return words(name or "subject silent", device=episode.device, when=when)
+    if episode.kind == "sensor":
+        return words("subject sensor", device=episode.device, why=words.reason(episode.why))
+    what = words.seen(episode.edge_flags & codes.ABNORMAL, 1) or words("unusual readings")
+    text = words("subject anomaly", device=episode.device, what=what)
+    values = _telling(episode, words, facts)
+    return words("subject values", subject=text, values=values) if values else text
+
+
+def page(matter: Matter, episodes: Sequence[Episode], desk: Desk) -> Page:
+    """`episodes`: those of the letter that are still stored, then those of its lines."""
+    letter, now, facts = matter.letter, matter.now, matter.facts
+    named = {episode.id: episode for episode in episodes}
+    own = [named[name] for name in letter.episodes if name in named]
+    words = desk.words
+    title = subject(letter, own, words, now, facts)
+    if len(letter.episodes) == 1 and own and letter.kind not in ("digest", "budget"):
+        made = _one(matter, own[0], desk)
+    else:
+        made = _many(matter, own, named, desk)
+    held = (words(f"held {letter.held}"),) if letter.held is not None and letter.kind != "budget" else ()
+    return replace(made, title=title, leads=(*made.leads, *held))
+
+
+def carry(made: Page, carried: Sequence[Carried], words: Words) -> Page:
+    """The page, and what earlier mails said that may not have arrived."""
+    if not carried:
+        return made
+    entries = tuple(Entry(one.subject, one.text, tone="warning") for one in carried)
+    return replace(made, sections=(*made.sections, Section(words("carried"), entries)))
+
+
+def _one(matter: Matter, episode: Episode, desk: Desk) -> Page:
+    letter, alert, facts, now = matter.letter, matter.alert, matter.facts, matter.now
+    words, over = desk.words, episode.closed is not None
+    tone: Tone = "calm" if over else episode.severity
+    lead = _lead(episode, words, now)
+    leads = [lead]
+    if not over and letter.kind in ("worse", "reminder"):
+        leads.insert(0, words(f"lead {letter.kind}"))
+    if not over and letter.kind == "escalation":
+        leads.insert(0, words("lead escalation", length=words.duration(desk.rules.escalate)))
+    answers: list[Button] = []
+    buttons: list[Button] = []
+    if (url := desk.links.link("acknowledge", alert)) is not None:
+        buttons.append(Button(words("do acknowledge"), url, primary=True))
+    if (url := _dashboard(desk.links.base, episode, now)) is not None:
+        buttons.append(Button(words("do open"), url))
+    if episode.kind == "anomaly":
+        acts: tuple[Act, ...] = ("real", "false")
+        for act in acts:
+            if (url := desk.links.link(act, alert)) is not None:
+                answers.append(Button(words(f"do {act}"), url))
+    values = _telling(episode, words, facts)
+    opinion = f"{words('cloud')}: {_opinion(episode, words)}." if episode.abnormal else ""
+    return Page(
+        language=words.language,
+        tone=tone,
+        badge=words("section closed") if over else words(episode.severity),
+        place=f"{episode.device} · {episode.site} · {words.moment(episode.opened, now)}",
+        title="",
+        preview=" ".join(part for part in (values and f"{values}.", opinion, lead) if part),
+        leads=tuple(leads),
+        figures=_figures(episode, facts, words),
+        picture=words("chart alt", device=episode.device) if facts.curve is not None else "",
+        rows=tuple(_rows(episode, facts, words, now)),
+        buttons=tuple(buttons),
+        ask=words("ask label"),
+        answers=tuple(answers),
+        foot=_foot(desk, bool(buttons) and desk.links.base is not None),
+    )
+
+
+def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: Desk) -> Page:
+    letter, alert, now = matter.letter, matter.alert, matter.now
+    words = desk.words
+    leads = []
+    if letter.kind in ("reminder", "budget"):
+        leads.append(words(f"lead {letter.kind}"))
+    elif letter.kind == "escalation":
+        leads.append(words("lead escalation", length=words.duration(desk.rules.escalate)))
+    elif letter.kind == "digest":
+        leads.append(words("lead digest"))
+    else:
+        leads.append(words("lead many", count=words.count(len(letter.episodes))))
+    silent = sum(episode.kind == "silence" for episode in own)
+    if silent >= 3 and 2 * silent > len(own):
+        leads.append(words("lead many silent"))
+    going_on = [episode for episode in own if episode.closed is None]
+    over = [episode for episode in own if episode.closed is not None]
+    late: list[Episode] = []
+    for line in letter.lines:
+        if line.id in named:
+            (late if line.kind == "late" else over).append(named[line.id])
+    sections = [
+        _section(words("section open"), going_on, desk, now, gone=len(letter.episodes) - len(own)),
+        _section(words("section closed"), over, desk, now, gone=letter.left_out),
+        _section(words("section late"), late, desk, now),
+    ]
+    buttons = []
+    if going_on and (url := desk.links.link("acknowledge", alert)) is not None:
+        buttons.append(Button(words("do acknowledge all"), url, primary=True))
+    if desk.links.base is not None:
+        buttons.append(Button(words("do open"), desk.links.base))
+    worst: Tone = letter.severity if going_on else "calm"
+    return Page(
+        language=words.language,
+        tone=worst,
+        badge=words(worst) if going_on else words("section closed"),
+        place=words.moment(now, now),
+        title="",
+        preview=" ".join([*(about(episode, words, now) for episode in going_on[:3]), *leads]),
+        leads=tuple(leads),
+        sections=tuple(section for section in sections if section is not None),
+        buttons=tuple(buttons),
+        foot=_foot(desk, bool(going_on) and desk.links.base is not None),
+    )
+
+
+def _section(title: str, episodes: list[Episode], desk: Desk, now: float, gone: int = 0) -> Section | None:
+    if not episodes and not gone:
+        return None
+    words = desk.words
+    ordered = sorted(episodes, key=lambda one: (one.severity != "severe", -one.opened))
+    entries = []
+    for episode in ordered[:LISTED]:
+        end = now if episode.closed is None else episode.closed
+        length = words("for", length=words.duration(end - episode.opened))
+        again = f", {words('again', count=episode.again)}" if episode.again else ""
+        text = f"{words.moment(episode.opened, now)}, {length}{again}"
+        url = _dashboard(desk.links.base, episode, now)
+        tone: Tone = "calm" if episode.closed is not None else episode.severity
+        entries.append(Entry(about(episode, words, now), text, url, tone))
+    rest = len(ordered) - len(entries) + gone
+    return Section(title, tuple(entries), words("more", count=words.count(rest)) if rest else "")
+
+
+def _lead(episode: Episode, words: Words, now: float) -> str:
+    where = {"device": episode.device, "site": episode.site, "when": words.moment(episode.opened, now)}
+    if episode.closed is not None:
+        name = "lead over silence" if episode.kind == "silence" else "lead over"
+        return words(name, length=words.duration(episode.closed - episode.opened), **where)
+    return words(
+        {"anomaly": "lead opening", "sensor": "lead sensor", "silence": "lead silent"}[episode.kind], **where
+    )
+
+
+def _figures(episode: Episode, facts: Facts, words: Words) -> tuple[Figure, ...]:
+    """What was measured, beside what is normal here."""
+    made = []
+    for name, unit, low, high, usual in _quantities(episode, facts):
+        note = words("normally", span=words.span(*usual, unit)) if usual is not None else ""
+        value = _far_end(low, high, usual)
+        text = words.span(low, high, unit) if value is None else words.value(value, unit)
+        made.append(Figure(words(name), text, note, hot=value is not None))
+    return tuple(made)
+
+
+def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tuple[str, str]]:
+    if episode.kind == "silence":
+        how = {"offline": "by will", "overslept": "by due"}.get(episode.why or "", "by timer")
+        rows = [(words("last heard"), words.moment(episode.last, now)), (words("why silent"), words(how))]
+    else:
+        rows = [(words("since"), words.moment(episode.opened, now))]
+        count = words.count(episode.abnormal)
+        rows.append((words("readings"), count if episode.closed else words("so far", count=count)))
+        seen = words.seen(episode.edge_flags & codes.ABNORMAL)
+        rows.append((words("detectors"), f"{seen} ({', '.join(_names(episode.edge_flags))})"))
+        if episode.edge_flags & codes.SENSOR_ERROR:
+            rows.append((words("sensor says"), words.reason(episode.why)))
+        rows.append((words("cloud"), _opinion(episode, words)))
+        usual = [words.span(*span, unit) for span, unit in ((facts.t, "°C"), (facts.h, "%RH")) if span]
+        if usual:
+            basis = (
+                words("normal trained")
+                if facts.basis is None
+                else words("normal basis", length=words.duration(facts.basis))
+            )
+            rows.append((words("normal here"), f"{', '.join(usual)} ({basis})"))
+        else:
+            rows.append((words("normal here"), words("not known")))
+    if episode.closed is not None:
+        rows.append((words("lasted"), words.duration(episode.closed - episode.opened)))
+    return rows
+
+
+def _foot(desk: Desk, with_links: bool) -> tuple[str, ...]:
+    words = desk.words
+    lines = [words("foot once")] if with_links else []
+    if desk.rules.repeat:
+        lines.append(words("foot reminder", length=words.duration(desk.rules.repeat)))
+    if with_links:
+        lines.append(words("foot links", days=links.VALID_DAYS))
+    return tuple(lines)
+
+
+def _telling(episode: Episode, words: Words, facts: Facts) -> str:
+    """The value that says most: the farthest from normal, or the temperature."""
+    if episode.kind != "anomaly":
+        return ""
+    found = _quantities(episode, facts)
+    if not found:
+        return ""
+    _, unit, low, high, usual = max(
+        found, key=lambda one: max(beyond(one[2], one[4]), beyond(one[3], one[4]))
+    )
+    value = _far_end(low, high, usual)
+    if value is None or usual is None:
+        return words.span(low, high, unit)
+    span = words("normally", span=words.span(*usual, unit))
+    return f"{words.value(value, unit)} ({span})"
+
+
+def _quantities(episode: Episode, facts: Facts) -> list[tuple[str, str, float, float, Span | None]]:
+    """(name, unit, low, high, normal range) of what was measured in it."""
+    found = []
+    for name, unit, low, high, usual in (
+        ("temperature", "°C", episode.t_min, episode.t_max, facts.t),
+        ("humidity", "%RH", episode.h_min, episode.h_max, facts.h),
+    ):
+        if low is not None and high is not None:
+            found.append((name, unit, low / 100, high / 100, usual))
+    return found
+
+
+def _far_end(low: float, high: float, usual: Span | None) -> float | None:
+    """The end of [low, high] that is farther outside `usual`; None when neither is."""
+    below, above = beyond(low, usual), beyond(high, usual)
+    if max(below, above) == 0:
+        return None
+    return low if below > above else high
+
+
+def _opinion(episode: Episode, words: Words) -> str:
+    if episode.agreed == episode.abnormal:
+        return words("agrees")
+    if episode.agreed == 0:
+        return words("disagrees")
+    return words("agrees partly", agreed=words.count(episode.agreed), count=words.count(episode.abnormal))
+
+
+def _names(flags: int) -> list[str]:
+    return [name for bit, name in enumerate(codes.FLAG_NAMES) if flags & codes.ABNORMAL & 1 << bit]
+
+
+def _dashboard(base: str | None, episode: Episode, now: float) -> str | None:
+    if base is None:
+        return None
+    end = now if episode.closed is None else episode.closed
+    around = max(AROUND, (end - episode.opened) / 2)
+    asked = {
+        "board": f"{episode.site}/{episode.device}",
+        "from": int(episode.opened - around),
+        "to": int(end + around),
+    }
+    return f"{base}/board?{urlencode(asked)}"

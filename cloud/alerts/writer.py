@@ -1,0 +1,131 @@
+"""From an alert's document to the mail: asks the database for what the mail tells, when it is handed over."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from cloud.alerts import chart, facts, letters, page
+from cloud.alerts.episodes import Episode
+from cloud.alerts.facts import Facts
+from cloud.alerts.letters import Carried, Matter
+from cloud.alerts.policy import Letter
+from cloud.alerts.sender import Mail
+from cloud.database import Document
+from cloud.reader import Reader
+from cloud.words import plain
+
+log = logging.getLogger("mail")
+
+CARRIED = 5  # earlier mails in one mail
+CARRIED_TEXT = 1200  # characters of each
+
+
+@dataclass(frozen=True)
+class Written:
+    """A mail, and which earlier ones it carries (their ids)."""
+
+    mail: Mail
+    carried: tuple[str, ...]
+
+
+class Writer:
+    """Writes the mails of one backend."""
+
+    def __init__(self, database: Database[Document], desk: letters.Desk) -> None:
+        self._database, self._desk = database, desk
+        self._reader = Reader(database)
+
+    def write(self, alert: Document, now: float) -> Written:
+        """Raises PyMongoError. A chart that cannot be drawn is left out: the mail goes first."""
+        letter = letter_of(alert)
+        names = [*letter.episodes, *(line.id for line in letter.lines)]
+        stored = self._database["episodes"].find({"_id": {"$in": names}})
+        found = {document["_id"]: episode_of(document) for document in stored}
+        episodes = [found[name] for name in names if name in found]
+        own = [found[name] for name in letter.episodes if name in found]
+        known, picture = Facts(), None
+        if len(letter.episodes) == 1 and own and letter.kind not in ("digest", "budget"):
+            known = self._facts(own[0], now)
+            if not alert.get("plain"):
+                picture = self._draw(own[0], known, now)
+        if picture is None:
+            known = Facts(known.t, known.h, known.basis)
+        made = letters.page(Matter(letter, alert["_id"], now, known), episodes, self._desk)
+        carried = self._carried(alert)
+        notes = [Carried(one["subject"], one["text"][:CARRIED_TEXT]) for one in carried]
+        made = letters.carry(made, notes, self._desk.words)
+        mail = Mail(
+            to=tuple(alert["to"]),
+            subject=plain(made.title),
+            text=plain(page.text(made)),
+            html=page.html(made),
+            picture=picture,
+            categories=categories(letter, own),
+            tags=tags(letter, alert["_id"], own),
+            thread=own[0].id if len(own) == 1 and letter.kind != "digest" else "",
+            data=data(made),
+        )
+        return Written(mail, tuple(one["_id"] for one in carried))
+
+    def _facts(self, episode: Episode, now: float) -> Facts:
+        try:
+            return facts.gather(self._reader, episode, now)
+        except PyMongoError:
+            raise
+        except Exception:
+            log.exception("what is normal for %s could not be told", episode.device)
+            return Facts()
+
+    def _draw(self, episode: Episode, known: Facts, now: float) -> bytes | None:
+        try:
+            return chart.draw(episode, known, self._desk.words, now)
+        except Exception:
+            log.exception("the chart of %s could not be drawn", episode.device)
+            return None
+
+    def _carried(self, alert: Document) -> list[Document]:
+        """Earlier mails to the same people that may not have arrived and that no mail has carried yet."""
+        lost = {
+            "state": {"$in": ["unknown", "failed"]},
+            "told": None,
+            "to": {"$in": alert["to"]},
+            "text": {"$ne": ""},
+        }
+        return list(self._database["alerts"].find(lost).sort("created", -1).limit(CARRIED))
+
+
+def letter_of(alert: Document) -> Letter:
+    return msgspec.convert(alert["letter"], Letter)
+
+
+def episode_of(document: Document) -> Episode:
+    return msgspec.convert({**document, "id": document["_id"]}, Episode)
+
+
+def categories(letter: Letter, own: Sequence[Episode]) -> tuple[str, ...]:
+    """By these SendGrid's statistics can be read: at most 10."""
+    boards = sorted({f"{one.site}/{one.device}" for one in own})
+    kinds = sorted({one.kind for one in own})
+    board = boards if len(boards) == 1 else []
+    return ("vigie", f"mail {letter.kind}", letter.severity, *kinds, *(f"board {name}" for name in board))
+
+
+def tags(letter: Letter, alert: str, own: Sequence[Episode]) -> dict[str, str]:
+    found = {"alert": alert, "mail": letter.kind, "severity": letter.severity}
+    if len(own) == 1:
+        one = own[0]
+        found |= {"board": f"{one.site}/{one.device}", "kind": one.kind, "episode": one.id}
+    return found
+
+
+def data(made: page.Page) -> dict[str, Any]:
+    """What a template of the user's own can show."""
+    plain: dict[str, Any] = msgspec.to_builtins(made)
+    return plain

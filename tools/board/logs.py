@@ -1,0 +1,57 @@
+"""`make logs`: what the board says, in colour, for as long as you like; it comes back when the board does."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from tools.board import command, port, screen
+from tools.board.startup import Line
+from tools.board.wire import Wire
+from tools.child import Failed
+
+COLOURS = {" ": "default", "!": "yellow", "E": "bold red", None: "dim"}
+AGAIN_S = 1.0
+
+
+def show(text: str, now: datetime) -> None:
+    """One line of the board's, after this computer's time; the board's own stamp stays."""
+    line = Line.parse(text)
+    body = f"{line.area:<7} {line.text}" if line.mark is not None else line.text
+    stamp = f"{now:%H:%M:%S}"
+    own = f"[dim]{escape(line.stamp):>8}[/] " if line.stamp else " " * 9
+    colour = COLOURS[line.mark]
+    screen.console.print(f"[dim]{stamp}[/] {own}[{colour}]{escape(body)}[/]")
+
+
+@command.run
+def main(
+    port_name: command.PortOption = None,
+    seconds: Annotated[float, typer.Option("--seconds", help="End after so long; 0 = with Ctrl-C.")] = 0.0,
+) -> int:
+    """Follow the board's console until Ctrl-C. Sends nothing to it."""
+    found = port.find(port_name)
+    screen.say(f"{found.device} ({found.about}); first this computer's time, then the board's. Ctrl-C ends")
+    end = time.monotonic() + seconds if seconds else float("inf")
+    away = False
+    while time.monotonic() < end:
+        try:
+            with Wire(found) as wire:
+                if away:
+                    screen.tick("back", found.device, "plain")
+                    away = False
+                for text in wire.lines(0.2):
+                    if text:
+                        show(text, datetime.now())
+                    if time.monotonic() > end:
+                        break
+        except Failed as error:
+            if not away:
+                screen.tick("away", f"{error}; waiting for it …", "warn")
+                away = True
+            time.sleep(AGAIN_S)
+    return 0

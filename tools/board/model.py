@@ -1,0 +1,82 @@
+"""`make model DEVICE=C001 BUNDLE=…`: a model into the idle slot; the board tests it, then switches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from device import model as on_board
+from tools.board import command, port, screen
+from tools.board.deploy import watch
+from tools.board.provision import read_back
+from tools.board.wire import BoardError, Wire
+from tools.child import Failed
+
+# On the board: read, authenticate and self-test the bundle as a start would. Prints "ok ID" or the reason.
+TEST = """
+import gc
+from device import model
+gc.collect()
+found, problem = model.load({path!r}, bytes.fromhex({key!r}))
+print('ok ' + found.id.hex() if found else problem)
+"""
+ACTIVE = "/model/active"
+
+
+def check(bundle: Path, key: str) -> str:
+    """The id of the model in the file, checked here with the board's own code and `key`. Raises Failed."""
+    if not bundle.is_file():
+        raise Failed(f"there is no {bundle}: `make train DEVICE=…` makes one")
+    found, problem = on_board.load(str(bundle), bytes.fromhex(key))
+    if found is None:
+        raise Failed(str(problem))
+    return str(found.id.hex())
+
+
+def install(wire: Wire, bundle: Path) -> str:
+    """Copy, test on the board, switch; returns the model's id. On Failed the old model stays in use."""
+    values = read_back(wire)
+    key = str(values.get("key"))
+    model_id = check(bundle, key)
+    screen.tick("bundle", f"model {model_id} for {values.get('device')}, {bundle.stat().st_size} bytes")
+    active = (wire.get(ACTIVE) or b"").decode(errors="replace").strip()
+    slot = "b" if active == "a" else "a"
+    path = f"/model/{slot}.bin"
+    wire.run("import os\nif 'model' not in os.listdir('/'):\n os.mkdir('/model')")
+    data = bundle.read_bytes()
+    with screen.progress("copying", len(data)) as advance:
+        wire.put(path, data, advance)
+    try:
+        said = wire.run(TEST.format(path=path, key=key), timeout=60)
+    except BoardError as error:
+        said = str(error)
+    if said != f"ok {model_id}":
+        wire.run(f"import os\nos.remove({path!r})")
+        kept = f"slot {active} stays in use" if active else "none is in use, as before"
+        raise Failed(f"the board refuses this model ({said}): {kept}")
+    screen.tick("tested", f"the board computes what the cloud computed; slot {slot}")
+    wire.put(ACTIVE, slot.encode(), whole=True)
+    return model_id
+
+
+@command.run
+def main(
+    bundle: Annotated[Path, typer.Argument(envvar="BUNDLE", help="The model's file.")],
+    device: Annotated[str, typer.Option("--device", envvar="DEVICE", help="Refuse any other board.")] = "",
+    port_name: command.PortOption = None,
+    no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not wait for the start.")] = False,
+) -> int:
+    """Give a board a model over its cable."""
+    with Wire(port.find(port_name)) as wire:
+        wire.stop()
+        name = read_back(wire).get("device")
+        if device and name != device:
+            raise Failed(f"this board is {name}, not {device}: plug in the other one")
+        model_id = install(wire, bundle)
+        screen.tick("switched", f"{name} judges with model {model_id} from its next start on")
+        if no_watch:
+            wire.reset()
+            return 0
+        return 0 if watch(wire) else 1

@@ -1,0 +1,137 @@
+"""Which port the board is on, and why it cannot be used, in words with a cure."""
+
+from __future__ import annotations
+
+import grp
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import serial
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
+
+from tools.child import Failed
+
+# USB vendors of boards and of the bridges on them: what the cable says, and what the computer needs for it.
+BRIDGES = {
+    0x10C4: ("CP210x", "the CP210x driver of Silicon Labs"),
+    0x1A86: ("CH340", "the CH34x driver of WCH"),
+    0x0403: ("FTDI", "the FTDI VCP driver"),
+    0x303A: ("Espressif USB", "no driver"),
+    0x2E8A: ("MicroPython USB", "no driver"),
+    0x239A: ("Adafruit USB", "no driver"),
+}
+NONE_FOUND = """\
+no board found. Is it plugged in, with a cable that carries data (many only charge)?
+Windows and macOS may need a driver: CP210x (Silicon Labs) or CH34x (WCH), by the chip beside the USB socket.
+Name the port yourself with PORT=/dev/ttyUSB0, PORT=socket://HOST:PORT or PORT=rfc2217://HOST:PORT"""
+
+
+@dataclass(frozen=True)
+class Port:
+    """`device` as pyserial opens it; `about` for people."""
+
+    device: str
+    about: str
+
+    @property
+    def remote(self) -> bool:
+        return "://" in self.device
+
+
+def find(wanted: str | None) -> Port:
+    """The port `wanted`, or the only one with a board on it. Raises Failed with the cure."""
+    if wanted and "://" in wanted:
+        return Port(wanted, "over the network")
+    known = {info.device: info for info in list_ports.comports()}
+    if wanted:
+        if wanted not in known and not Path(wanted).exists() and os.name != "nt":
+            there = ", ".join(candidate.device for candidate in candidates()) or "none"
+            raise Failed(f"there is no {wanted}; ports with a board: {there}. Is the board plugged in?")
+        return Port(wanted, _about(known[wanted]) if wanted in known else "given")
+    found = candidates()
+    if not found:
+        raise Failed(NONE_FOUND)
+    if len(found) > 1:
+        listed = "\n".join(f"    PORT={port.device}   {port.about}" for port in found)
+        raise Failed(f"{len(found)} boards are plugged in: say which one\n{listed}")
+    return found[0]
+
+
+def candidates() -> list[Port]:
+    """The serial ports that look like a board: a USB bridge, or a board's own USB."""
+    ports = [info for info in list_ports.comports() if info.vid is not None]
+    known = [info for info in ports if info.vid in BRIDGES]
+    return [Port(info.device, _about(info)) for info in known or ports]
+
+
+def _about(info: ListPortInfo) -> str:
+    name = BRIDGES.get(info.vid or 0, ("", ""))[0]
+    return " ".join(filter(None, (name, info.product or info.description or "")))
+
+
+def trouble(port: Port) -> str | None:
+    """Why `port` cannot be opened, or None when it can. Opens it for a moment; writes nothing."""
+    try:
+        with serial.serial_for_url(port.device, do_not_open=True, exclusive=True, timeout=1) as line:
+            line.open()
+    except (serial.SerialException, OSError, ValueError) as error:
+        return explain(port, error)
+    return None
+
+
+def explain(port: Port, error: Exception) -> str:
+    """`error`, met when opening `port`, with what to do about it."""
+    text = str(error)
+    number = getattr(error, "errno", None)
+    if port.remote:
+        return (
+            f"{port.device} cannot be reached ({text}): is the bridge running, and are host and port right?"
+        )
+    if number == 13 or "Permission" in text:
+        return f"no permission for {port.device}: {_permission(port.device)}"
+    if number in (11, 16) or "exclusively" in text or "busy" in text.lower() or "Access is denied" in text:
+        who = holders(port.device)
+        by = f" by {', '.join(who)}" if who else " by another program"
+        return f"{port.device} is held{by}: close it (a serial monitor, Thonny, another `make logs`)"
+    if number in (2, 6, 19) or "could not open" in text:
+        return f"{port.device} is gone: plug the board in again; a loose or charge-only cable does this too"
+    return f"{port.device} cannot be opened: {text}"
+
+
+def _permission(device: str) -> str:
+    if sys.platform != "linux":
+        return "run the terminal as a user who may use it"
+    try:
+        group = grp.getgrgid(os.stat(device).st_gid).gr_name
+    except (OSError, KeyError):
+        group = "dialout"
+    return f"`sudo usermod -aG {group} $USER`, then log out and in again"
+
+
+def holders(device: str) -> list[str]:
+    """The programs that have `device` open, as "name (pid)". Linux only; others' programs may stay hidden."""
+    found = []
+    try:
+        number = os.stat(device).st_rdev
+    except OSError:
+        return []
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        try:
+            held = any(_device_of(link) == number for link in (process / "fd").iterdir())
+            if held:
+                found.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
+        except OSError:
+            continue  # it ended, or is not ours to look at
+    return found
+
+
+def _device_of(link: Path) -> int | None:
+    try:
+        return link.stat().st_rdev or None
+    except OSError:
+        return None

@@ -1,0 +1,87 @@
+"""Watching a board start: six ticks, or what is in the way, from the lines of its console."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+LINE = re.compile(r"^(?P<stamp>.{8}) (?P<mark>[ !E]) (?P<area>\w+) +(?P<text>.*)$")
+
+
+class Step(NamedTuple):
+    """A tick: the line that earns it (area, first words), and what to do when it does not come."""
+
+    name: str
+    area: str
+    words: str
+    cure: str
+
+
+STEPS = (
+    Step("start", "boot", "Vigie", "nothing heard: `make logs` shows whether anything comes"),
+    Step("Wi-Fi", "link", "Wi-Fi up", "check wifi.ssid and wifi.password; an ESP32 hears 2.4 GHz only"),
+    Step("clock", "clock", "set by NTP", "no NTP server answers: may this network send UDP to port 123?"),
+    Step("TLS", "link", "connected to", "check broker.host, port, user, password and ca"),
+    Step("publish", "node", "first readings sent", "no reading was sent: `make logs` tells more"),
+    Step(
+        "ack",
+        "node",
+        "first readings acknowledged",
+        "the cloud does not answer: is `python -m cloud run` running, on the same broker, and with the\n"
+        "VIGIE_KEY that made this board's key?",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the console. `mark`: " ", "!" a warning, "E" an error; None for what is not Vigie's."""
+
+    text: str
+    stamp: str = ""
+    mark: str | None = None
+    area: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Line:
+        found = LINE.match(text)
+        if not found:
+            return cls(text)
+        return cls(found["text"], found["stamp"].strip(), found["mark"], found["area"])
+
+
+@dataclass
+class Start:
+    """Feed it lines. `done`: the ticks' names. `trouble`: the newest warning since the last tick."""
+
+    done: set[str] = field(default_factory=set)
+    trouble: str | None = None
+    ended: str | None = None  # why the board will not get further without a person
+
+    def feed(self, text: str) -> Step | None:
+        """The tick that this line earns."""
+        line = Line.parse(text)
+        if line.mark in ("!", "E"):
+            self.trouble = f"{line.area}: {line.text}"
+            if line.area == "config":
+                self.ended = line.text
+        if text.startswith("Safe mode"):
+            self.ended = text
+        for step in STEPS:
+            if (line.mark, line.area) == (" ", step.area) and line.text.startswith(step.words):
+                self.trouble = None
+                if step.name not in self.done:
+                    self.done.add(step.name)
+                    return step
+        return None
+
+    @property
+    def complete(self) -> bool:
+        return len(self.done) == len(STEPS)
+
+    @property
+    def missing(self) -> tuple[str, str]:
+        """(the first tick that did not come, what to do): in the board's own words when it said something."""
+        step = next(step for step in STEPS if step.name not in self.done)
+        return step.name, self.ended or self.trouble or step.cure

@@ -75,8 +75,8 @@ def _about(info: ListPortInfo) -> str:
 def trouble(port: Port) -> str | None:
     """Why `port` cannot be opened, or None when it can. Opens it for a moment; writes nothing."""
     try:
-        with serial.serial_for_url(port.device, do_not_open=True, exclusive=True, timeout=1) as line:
-            line.open()
+        with serial.serial_for_url(port.device, exclusive=True, timeout=1):
+            pass
     except (serial.SerialException, OSError, ValueError) as error:
         return explain(port, error)
     return None

@@ -1,0 +1,123 @@
+"""`make doctor`: one line for each thing that must be right, a tick or the cure. Nothing is written."""
+
+from __future__ import annotations
+
+import json
+
+from device import VERSION, config
+from tools.board import build, command, port, screen
+from tools.board.chip import Chip
+from tools.board.deploy import Firmware, plan, survey
+from tools.board.port import Port
+from tools.board.wire import Wire
+from tools.child import Failed
+
+LEAST_FLASH = 256 * 1024  # bytes free for the outbox on a 2 MB file system
+OLDEST = (1, 23, 0)
+
+
+def examine_repl(found: Port) -> bool:
+    """What can be seen through the REPL; False when there is none."""
+    try:
+        with Wire(found) as wire:
+            wire.stop()
+            good = firmware(wire)
+            good &= application(wire)
+            good &= configuration(wire)
+            wire.reset()
+            return good
+    except Failed as failed:
+        screen.tick("REPL", str(failed), "bad")
+        return False
+
+
+def firmware(wire: Wire) -> bool:
+    """MicroPython, its age, and the room on flash and heap."""
+    there = Firmware.ask(wire)
+    version = tuple(int(part) for part in there.version.split("."))
+    good = version >= OLDEST
+    cure = "" if good else ": older than 1.23; `make flash` puts a newer one on it"
+    screen.tick(
+        "firmware", f"MicroPython {there.version} on {there.machine}{cure}", "good" if good else "bad"
+    )
+    arch = build.arch_of(there.mpy)
+    screen.tick("compiler", f".mpy {there.mpy & 0xFF} for {arch or 'bytecode'}: what this computer writes")
+    room = there.flash_free >= LEAST_FLASH
+    text = f"{there.flash_free // 1024} of {there.flash_size // 1024} KB free for files"
+    cure = "" if room else ": too little for the outbox; delete files of yours or `make flash ERASE=1`"
+    screen.tick("files", text + cure, "good" if room else "bad")
+    screen.tick("heap", f"{there.heap_free // 1024} KB free at the prompt")
+    return good and room
+
+
+def application(wire: Wire) -> bool:
+    """Which Vigie is on the board, compared with this tree."""
+    present = survey(wire)
+    if "/device/" not in present:
+        screen.tick("Vigie", "not on the board yet: make deploy", "warn")
+        return True
+    try:
+        version = wire.run("from device import VERSION\nprint(VERSION)")
+    except Failed as failed:
+        screen.tick("Vigie", f"broken ({failed}): make deploy", "bad")
+        return False
+    there = Firmware.ask(wire)
+    todo = plan(build.files(build.arch_of(there.mpy)), present)
+    changes = len(todo.copy) + len(todo.delete)
+    if changes:
+        text = f"{version}; {changes} files differ from this tree ({VERSION}): make deploy brings them over"
+        screen.tick("Vigie", text, "warn")
+    else:
+        screen.tick("Vigie", f"{version}, the same as this tree")
+    return True
+
+
+def configuration(wire: Wire) -> bool:
+    """config.json as a start would find it."""
+    data = wire.get("/config.json")
+    if data is None:
+        screen.tick("config", "none yet: make provision DEVICE=C001", "warn")
+        return True
+    try:
+        values = json.loads(data)
+        checked = config.check(values)
+    except (ValueError, config.ConfigError) as error:
+        problems = error.problems if isinstance(error, config.ConfigError) else [str(error)]
+        screen.tick("config", "\n".join([*problems, "make provision writes it again"]), "bad")
+        return False
+    screen.tick("config", f"{checked['site']}/{checked['device']}, {checked['sensor']['kind']} sensor")
+    crash = wire.get("/last_error.txt")
+    if crash:
+        screen.tick("crash", f"the last start ended with {crash.decode(errors='replace')}", "warn")
+    return True
+
+
+def examine_chip(found: Port) -> bool:
+    """Without a REPL: is there a chip at all?"""
+    try:
+        with Chip(found) as chip:
+            screen.tick("chip", f"{chip.about}, {chip.flash >> 20} MB of flash, in download mode")
+            files = chip.holds_files()
+            text = "a MicroPython with files is on it; press RESET" if files else "no MicroPython: make flash"
+            screen.tick("flash", text, "warn")
+            chip.restart()
+            return True
+    except Failed as failed:
+        screen.tick("chip", str(failed), "bad")
+        return False
+
+
+@command.run
+def main(port_name: command.PortOption = None) -> int:
+    """Check the port, the chip, and what is on it. Writes nothing."""
+    found = port.find(port_name)
+    screen.tick("port", f"{found.device} ({found.about})")
+    why = port.trouble(found)
+    if why:
+        screen.tick("open", why, "bad")
+        return 1
+    screen.tick("open", "it can be opened, and nobody else holds it")
+    if examine_repl(found):
+        return 0
+    examine_chip(found)
+    return 1

@@ -1,0 +1,117 @@
+"""Which firmware a chip gets: from tools/firmware.toml, downloaded once, or a file of one's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.board import image
+from tools.child import Failed
+
+MANIFEST = Path(__file__).parents[1] / "firmware.toml"
+CACHE = Path("var/firmware")
+TIMEOUT = 30.0
+CHUNK = 65536
+
+Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 = unknown)
+
+
+@dataclass(frozen=True)
+class Entry:
+    chip: str
+    version: str
+    file: str
+    offset: int
+    source: str
+    sha256: str | None = None
+
+
+def manifest(path: Path = MANIFEST) -> dict[str, Entry]:
+    """{chip: entry}. Raises Failed."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        source = values.pop("source")
+        return {
+            chip: Entry(
+                chip, item["version"], item["file"], item["offset"], source + item["file"], item.get("sha256")
+            )
+            for chip, item in values.items()
+        }
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise Failed(f"{path}: {error!r}: each chip needs version, file and offset") from None
+
+
+def entry_for(chip: str, entries: dict[str, Entry]) -> Entry:
+    if chip not in entries:
+        raise Failed(f"no firmware for {chip} in {MANIFEST.name}: it knows {', '.join(sorted(entries))}")
+    return entries[chip]
+
+
+def local(path: Path, entry: Entry) -> bytes:
+    """The checked firmware in a file. Raises Failed, also when it is for another chip."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Failed(f"{path}: {error.strerror}") from None
+    return checked(data, entry, str(path))
+
+
+def checked(data: bytes, entry: Entry, name: str) -> bytes:
+    """`data` if it is a sound firmware for the entry's chip. Raises Failed."""
+    try:
+        chip = image.chip_of(data)
+        if chip != entry.chip:
+            raise Failed(f"it is for {chip}, the board has an {entry.chip}")
+        image.check(data, entry.offset)
+    except Failed as failed:
+        raise Failed(f"{name} is refused: {failed}") from None
+    return data
+
+
+def fetched(entry: Entry, progress: Progress, cache: Path = CACHE) -> bytes:
+    """The firmware of the manifest, from the cache or downloaded. Raises Failed."""
+    target = cache / entry.file
+    ledger = cache / "sha256.json"
+    known = json.loads(ledger.read_text()) if ledger.exists() else {}
+    if target.exists():
+        data = target.read_bytes()
+        if hashlib.sha256(data).hexdigest() == known.get(entry.file):
+            return checked(data, entry, str(target))
+        target.unlink()  # changed since it was downloaded
+    data = checked(download(entry, progress), entry, entry.source)
+    digest = hashlib.sha256(data).hexdigest()
+    for wanted, where in ((entry.sha256, MANIFEST.name), (known.get(entry.file), str(ledger))):
+        if wanted and wanted != digest:
+            raise Failed(f"{entry.source} has SHA-256 {digest}, {where} says {wanted}: not used")
+    cache.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(target)
+    ledger.write_text(json.dumps({**known, entry.file: digest}, indent=2))
+    return data
+
+
+def download(entry: Entry, progress: Progress) -> bytes:
+    """The bytes at the entry's address. Raises Failed."""
+    data = bytearray()
+    try:
+        with urllib.request.urlopen(entry.source, timeout=TIMEOUT) as reply:  # noqa: S310  the manifest is ours
+            size = int(reply.headers.get("Content-Length") or 0)
+            while part := reply.read(CHUNK):
+                data += part
+                progress(len(data), size)
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise Failed(
+            f"{entry.source} cannot be downloaded ({reason}).\n"
+            "Offline? Fetch the file elsewhere and give it: make flash FIRMWARE=file.bin"
+        ) from None
+    if size and len(data) != size:
+        raise Failed(f"{entry.source} broke off after {len(data)} of {size} bytes: try again")
+    return bytes(data)

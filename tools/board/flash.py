@@ -1,0 +1,111 @@
+"""`make flash`: the chip's own MicroPython onto it, checked before and after; then deploy."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.board import command, deploy, firmware, port, screen
+from tools.board.chip import FAST, SLOW, Chip
+from tools.board.port import Port
+from tools.board.wire import Wire
+from tools.child import Failed
+
+RESET_S = 60.0
+
+
+def choose(chip: str, own: Path | None) -> tuple[firmware.Entry, bytes]:
+    """The manifest's entry for `chip`, and its firmware: the file `own`, else downloaded. Raises Failed."""
+    entry = firmware.entry_for(chip, firmware.manifest())
+    if own:
+        data = firmware.local(own, entry)
+        screen.tick("firmware", f"{own}, {len(data) // 1024} KB, sound, for {entry.chip}")
+        return entry, data
+    with screen.progress("download", None) as advance:
+        before = 0
+
+        def on_progress(so_far: int, _: int) -> None:
+            nonlocal before
+            advance(so_far - before)
+            before = so_far
+
+        data = firmware.fetched(entry, on_progress)
+    screen.tick("firmware", f"MicroPython {entry.version}, {len(data) // 1024} KB, sound, for {entry.chip}")
+    return entry, data
+
+
+def put(found: Port, own: Path | None, erase: bool, baud: int) -> bool:
+    """Flash the chip at `baud`; True when it restarts by itself. Raises Failed."""
+    with Chip(found, baud) as chip:
+        screen.tick("chip", f"{chip.about}, {chip.flash >> 20} MB of flash")
+        entry, data = choose(chip.name, own)
+        if chip.flash and entry.offset + len(data) > chip.flash:
+            raise Failed(f"{entry.file} does not fit into {chip.flash >> 20} MB of flash")
+        new = not chip.holds_files()
+        if erase or new:
+            with screen.waiting("erasing …"):
+                chip.erase()
+            screen.tick("erased", "as you asked" if erase else "it was new")
+        else:
+            screen.tick(
+                "kept", "its files stay (readings, model, configuration); ERASE=1 deletes them", "plain"
+            )
+        began = time.monotonic()
+        with screen.waiting(f"writing {len(data) // 1024} KB at {baud} baud …"):
+            chip.write(entry.offset, data)
+        screen.tick("written", f"at 0x{entry.offset:x} and verified ({time.monotonic() - began:.0f} s)")
+        return chip.restart()
+
+
+def wake(found: Port) -> Wire:
+    """The board's REPL after its first start. Raises Failed."""
+    end = time.monotonic() + RESET_S
+    while True:
+        wire = None
+        try:
+            wire = Wire(found)
+            wire.stop()
+            return wire
+        except Failed:
+            if wire:
+                wire.close()
+            if time.monotonic() > end:
+                raise
+
+
+@command.run
+def main(
+    own: Annotated[
+        Path | None, typer.Option("--firmware", envvar="FIRMWARE", help="A .bin of your own, offline.")
+    ] = None,
+    erase: Annotated[
+        bool, typer.Option("--erase", envvar="ERASE", help="Erase all of the flash first.")
+    ] = False,
+    port_name: command.PortOption = None,
+) -> int:
+    """Put MicroPython and Vigie onto a board."""
+    found = port.find(port_name)
+    screen.tick("port", f"{found.device} ({found.about})")
+    why = port.trouble(found)
+    if why:
+        raise Failed(why)
+    try:
+        restarts = put(found, own, erase, FAST)
+    except Failed as failed:
+        if "stopped answering" not in str(failed):
+            raise
+        screen.tick("slower", f"{FAST} baud is too much for this cable or bridge; now {SLOW}", "warn")
+        restarts = put(found, own, erase, SLOW)
+    if not restarts:
+        screen.tick("RESET", "press the board's RESET now: over a network nothing else can", "warn")
+    with screen.waiting("waiting for MicroPython …"):
+        wire = wake(found)
+    with wire:
+        deploy.deploy(wire)
+        if deploy.is_provisioned(wire):
+            return 0 if deploy.watch(wire) else 1
+    screen.tick("next", "make provision DEVICE=C001: tells the board its Wi-Fi and broker", "plain")
+    return 0

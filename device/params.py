@@ -14,7 +14,6 @@ FIELDS = (
     "period_ms",  # of the history the numbers came from
     "t_low", "t_high", "h_low", "h_high",
     "run_t", "run_h", "run_both",  # longest normal runs, readings
-    "way_t", "way_h",  # farthest that a channel goes while the other one repeats itself
     "zscore",  # threshold: squared Z
     "coupling", "t_ref",  # device/moisture.py
     "step_t", "step_m",  # sum of 16 typical steps, eighths of a hundredth
@@ -28,7 +27,7 @@ NEVER = const(0x3FFFFFFF)
 # No history yet: only what is safe for any room. The sensor's own limits, Z = 12, jumps 15 times what a
 # restless sensor does; nothing that needs the absolute level or the rhythm of the day.
 DEFAULTS = (
-    LAYOUT, 0, -4000, 8000, 50, 9998, 120, 120, 60, 300, 900, 144, 1887, 2200, 480, 1600, 1000000, 640,
+    LAYOUT, 0, -4000, 8000, 50, 9998, 120, 120, 60, 144, 1887, 2200, 480, 1600, 1000000, 640,
     8000, NEVER, NEVER,
 )  # fmt: skip
 MEANS = const(8)

@@ -34,8 +34,8 @@ TRAIN = 8000
 MOST = 28000
 STUCK_WITHIN = 20
 HONESTLY = (
-    "no number was fitted to it, but two rules were added after its first result\n"
-    "(stuck looks at the other channel; one slow change is one drift alarm)."
+    "no number was fitted to it, but three rules were added\n"
+    "after its first result (docs/detectors.md): it is no longer unseen."
 )
 Floats = NDArray[np.float64]
 

@@ -45,6 +45,7 @@ REARMS = {"drift": BLOCK * BLOCKS}  # readings; its alarms are that far apart
 BOARD_TREES, CLOUD_TREES, SAMPLES = 64, 300, 256
 WHOLE_DAY = 0.98  # days: below it nothing that depends on the level or the hour is judged
 RELATIVE = ("zscore", "jump", "jitter")
+LEAST_LEFT = 0.25
 TIGHTEN = 0.6
 ROUNDS = 8
 Progress = Callable[[str], None]
@@ -159,7 +160,9 @@ def fit(
     board.fit(x[ready].astype(np.float32))
     packed = PackedInterpreter().interpret(IsolationForestAssembler(board).assemble())
     sums = packed_scores(packed, x)
-    shares = {name: share * budget for name, share in SHARES.items()}
+    repeats = calibrate.alarms((judged.flags & codes.STUCK) > 0) / past.days
+    left = max(LEAST_LEFT * budget, budget - repeats)  # what natural runs take is not there for the others
+    shares = {name: share * left for name, share in SHARES.items()}
     for attempt in range(ROUNDS):
         progress(f"thresholds, round {attempt + 1}")
         values |= _thresholds(judged, past.days, shares, whole)

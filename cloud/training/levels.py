@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +25,10 @@ LEAST_STEP = (4.0, 8.0)  # eighths of a hundredth: mean |step| of a sensor whose
 JITTER_QUANTILE = 0.995
 RUNS_PER_DAY = 0.01  # of equal readings, longer than the limit, in each of t, h and both
 LEAST_RUNS = (16, 16, 8)
-# A limit this near is drawn in: a frozen channel shows within 20 readings, for a natural run once in a while.
-NEAR_RUN, MOST_RUN = 24, 18
-LONG_RUN = 12  # readings
-WAY_FACTOR = 1.5  # beyond the farthest way of the history
-LEAST_WAYS = (10, 40)  # hundredths of degC, of %RH
+# A sensor that seldom repeats itself longer than this is held to it, so that a frozen channel shows within 20
+# readings; a natural run once in a while is the price. Coarse sensors, which often do, keep their own limit.
+FROZEN_RUN = 18
+SELDOM_PER_DAY = 0.75
 
 
 def levels(history: History) -> dict[str, int]:
@@ -43,7 +41,6 @@ def levels(history: History) -> dict[str, int]:
     t_low, t_high = _span(t, MARGIN[0], SENSOR_T)
     h_low, h_high = _span(h, MARGIN[1], SENSOR_H)
     run_t, run_h, run_both = _runs(history)
-    way_t, way_h = (_way(still, moving) for still, moving in ((h, t), (t, h)))
     return {
         "period_ms": round(history.period * 1000),
         "t_low": t_low,
@@ -53,8 +50,6 @@ def levels(history: History) -> dict[str, int]:
         "run_t": run_t,
         "run_h": run_h,
         "run_both": run_both,
-        "way_t": max(LEAST_WAYS[0], way_t),
-        "way_h": max(LEAST_WAYS[1], way_h),
         "coupling": coupling,
         "t_ref": t_ref,
         "step_t": round(STEPS * max(float(step_t.mean()), LEAST_STEP[0])),
@@ -105,19 +100,10 @@ def _runs(history: History) -> tuple[int, int, int]:
         lengths = np.sort(np.diff(ends) - 1)[::-1].astype(np.float64)
         limit = calibrate.tail(lengths, history.days, RUNS_PER_DAY, peaks_per_day=6)
         run = max(least, math.ceil(limit))
-        limits.append(MOST_RUN if MOST_RUN < run <= NEAR_RUN else min(run, LONGEST))
+        if (lengths > FROZEN_RUN).sum() <= SELDOM_PER_DAY * history.days:
+            run = min(run, FROZEN_RUN)
+        limits.append(min(run, LONGEST))
     return limits[0], limits[1], limits[2]
-
-
-def _way(still: Ints, moving: Ints) -> int:
-    """How far `moving` may go during a long run of `still`, hundredths."""
-    ends = np.flatnonzero(np.concatenate(([True], np.diff(still) != 0, [True])))
-    ways = [
-        int(np.abs(moving[start:stop] - moving[start]).max())
-        for start, stop in pairwise(ends.tolist())
-        if stop - start > LONG_RUN
-    ]
-    return math.ceil(WAY_FACTOR * max(ways, default=0))
 
 
 def _spread(m: Ints, periods: Ints) -> int:

@@ -36,7 +36,7 @@ def test_a_run_is_only_good_when_every_kind_was_seen_and_both_witnesses_agree():
     assert good.problems() == []
     good.faults["broker killed"] = 0
     good.drained = good.audit_passed = False
-    good.tallies["C001"] = Tally(lost=1, misdated=2, duplicated=3, most_in_ram=26, longest_pause_s=2.5)
+    good.tallies["C001"] = Tally(lost=1, misdated=2, duplicated=3, most_in_ram=26, longest_own_pause_s=2.5)
     assert sorted(good.problems()) == [
         "1 readings lost",
         "2 readings misdated",

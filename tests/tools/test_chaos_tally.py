@@ -1,5 +1,7 @@
 """The judge of chaos must itself be right: what is lost, what was only in RAM, what is wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from cloud.reader import Readings
@@ -106,11 +108,14 @@ def test_a_reading_that_no_sensor_gave_is_surplus():
     assert check([], stored).duplicated == 50
 
 
-def test_a_pause_counts_unless_the_board_was_stopped():
+def test_a_pause_counts_unless_the_board_was_stopped_and_what_the_host_took_apart():
     one = life(1, 0, 10, 10)
     one.taken[5:] = [
         Taken(1, taken.up_ms + 3000, taken.host_ts + 3, taken.t, taken.h, None) for taken in one.taken[5:]
     ]
     assert check([one], rows(one)).longest_pause_s == 3
+    one.taken[5:] = [replace(taken, starved_ms=2900) for taken in one.taken[5:]]
+    result = check([one], rows(one))
+    assert result.longest_pause_s == 3 and round(result.longest_own_pause_s, 3) == 0.1
     frozen = [(BEGAN + 1.5, BEGAN + 3.0)]
     assert check([one], rows(one), frozen=frozen).longest_pause_s < 0.001

@@ -75,10 +75,12 @@ class Outcome:
     def summary(self) -> dict[str, object]:
         """The last line of the run."""
         names = ("taken", "stored", "lost", "duplicated", "misdated", "cut_in_ram", "dropped", "undated")
+        boards = self.tallies.values()
         return {
             **{name: self.total(name) for name in names},
             "faults": dict(sorted(self.faults.items())),
-            "longest_pause_s": round(max(one.longest_pause_s for one in self.tallies.values()), 2),
+            "longest_pause_s": round(max(one.longest_pause_s for one in boards), 2),
+            "longest_own_pause_s": round(max(one.longest_own_pause_s for one in boards), 2),
             "seed": self.seed,
             "boards": len(self.tallies),
             "seconds": round(self.seconds),
@@ -89,8 +91,8 @@ class Outcome:
         found = list(self.surprises)
         for name, one in self.tallies.items():
             found += [f"{name}: {text}" for text in one.problems[:20]]
-            if one.longest_pause_s > LONGEST_PAUSE_S:
-                found.append(f"{name}: {one.longest_pause_s:.1f} s between two samples, over the period")
+            if one.longest_own_pause_s > LONGEST_PAUSE_S:
+                found.append(f"{name}: {one.longest_own_pause_s:.1f} s between two samples, over the period")
             if one.most_in_ram > BATCH:
                 found.append(f"{name}: a power cut took {one.most_in_ram} readings, a batch is {BATCH}")
         found += [

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from tools.broker import Broker
 from tools.chaos.repeater import repeat
 from tools.chaos.world import World, is_stopped, until
-from tools.child import Child
+from tools.child import Child, Failed
+from tools.database import Database
 
 PATIENCE = 10.0  # s in which an effect must show
 RAM_MS = 1200  # a full flash as long as a board's RAM holds, above the batch that it may hold already
@@ -53,7 +55,7 @@ def fault(kind: str, needs: str, often: int = 1) -> Callable[[Act], Act]:
 def broker_killed(world: World, name: str, random: Random, hold: float) -> bool:
     gone = _kill(world.broker.child)
     time.sleep(hold)
-    world.broker.start()
+    _again(world.broker)
     return gone
 
 
@@ -66,7 +68,7 @@ def broker_stopped(world: World, name: str, random: Random, hold: float) -> bool
 def database_killed(world: World, name: str, random: Random, hold: float) -> bool:
     gone = _kill(world.database.child)
     time.sleep(hold)
-    world.database.start()
+    _again(world.database)
     return gone
 
 
@@ -109,6 +111,19 @@ def board_stopped(world: World, name: str, random: Random, hold: float) -> bool:
         return _stop(child, hold)
     finally:
         world.frozen[name].append((began, time.time()))
+
+
+def _again(part: Broker | Database, tries: int = 4) -> None:
+    """Start it; a busy machine may need more time than a start is given."""
+    for left in reversed(range(tries)):
+        try:
+            part.start()
+        except Failed:
+            part.stop()
+            if not left:
+                raise
+        else:
+            return
 
 
 def _kill(child: Child | None) -> bool:

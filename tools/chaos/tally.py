@@ -7,7 +7,7 @@ returned), or the board had to give it up because its flash was full, and said s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,7 +33,8 @@ class Tally:
     cut_in_ram: int = 0
     dropped: int = 0
     most_in_ram: int = 0  # of one cut
-    longest_pause_s: float = 0.0
+    longest_pause_s: float = 0.0  # between two samples, over the period
+    longest_own_pause_s: float = 0.0  # the same, less what the board waited for a processor of the host
     problems: list[str] = field(default_factory=list)
 
 
@@ -51,7 +52,9 @@ def tally(
     gone = {seq for first, last in dropped for seq in range(first, last + 1)}
     for life in reversed(lives):  # of two boots with one number only the later one left anything
         result.taken += len(life.taken)
-        result.longest_pause_s = max(result.longest_pause_s, _longest_pause(life, frozen, period))
+        for pause, starved in _pauses(life, frozen, period):
+            result.longest_pause_s = max(result.longest_pause_s, pause)
+            result.longest_own_pause_s = max(result.longest_own_pause_s, pause - starved)
         there = rows.pop((life.stream, life.number), [])
         pairs = _pairs(life, there, stored, said)
         result.duplicated += len(there) - len(pairs)
@@ -104,12 +107,9 @@ def _pairs(life: Life, there: list[int], stored: Readings, said: Sequence[Value]
     return pairs
 
 
-def _longest_pause(life: Life, frozen: Sequence[Span], period: float) -> float:
-    longest = 0.0
+def _pauses(life: Life, frozen: Sequence[Span], period: float) -> Iterator[tuple[float, float]]:
+    """(seconds over the period, of them without a processor) between any two samples of a board that ran."""
     for before, after in zip(life.taken, life.taken[1:], strict=False):
-        pause = (after.up_ms - before.up_ms) / 1000 - period
-        if pause > longest and not any(
-            begin <= after.host_ts and end >= before.host_ts for begin, end in frozen
-        ):
-            longest = pause
-    return longest
+        if not any(begin <= after.host_ts and end >= before.host_ts for begin, end in frozen):
+            starved = (after.starved_ms - before.starved_ms) / 1000
+            yield (after.up_ms - before.up_ms) / 1000 - period, starved

@@ -35,6 +35,7 @@ class Taken:
     t: int | None  # hundredths of degC; None = failed read
     h: int | None  # hundredths of %RH
     why: int | None  # index into device.codes.WHY of a failed read
+    starved_ms: int = 0  # how long this boot had waited for a processor of the host by then
 
 
 @dataclass
@@ -175,7 +176,7 @@ class VirtualBoard:
                 elif "kept" in entry:
                     found[-1].kept = entry["kept"]
                 else:
-                    fields = (entry[name] for name in ("up_ms", "host_ts", "t", "h", "why"))
+                    fields = (entry[name] for name in ("up_ms", "host_ts", "t", "h", "why", "starved_ms"))
                     found[-1].taken.append(Taken(len(found), *fields))
         return found
 

@@ -23,6 +23,10 @@ _commands = open(_commands, "rb")
 _commands.seek(0, 2)  # what was said to an earlier boot is not for this one
 _events = open(_events, "w")
 
+try:
+    _schedule = open("/proc/self/schedstat")  # before there is another root
+except OSError:
+    _schedule = None  # only Linux has it
 _flash = Flash(_flash)
 vfs.umount("/")
 vfs.mount(_flash, "/")
@@ -40,6 +44,14 @@ chip.begin(_events, _cause, _name)
 def _note(text):
     """One write to an unbuffered file: a kill between two lines loses neither."""
     _readings.write(("{%s}\n" % text).encode())
+
+
+def _starved_ms():
+    """How long this process has waited for a processor of the host since its start: no chip does that."""
+    if _schedule is None:
+        return 0
+    _schedule.seek(0)
+    return int(_schedule.read().split()[1]) // 1000000
 
 
 def _power_fails():
@@ -89,7 +101,8 @@ class _Harness:
         values = (
             '"t":%d,"h":%d,"why":null' % (out[0], out[1]) if not why else '"t":null,"h":null,"why":%d' % why
         )
-        _note('"up_ms":%d,"host_ts":%.3f,%s' % (up, time.time(), values))
+        text = '"up_ms":%d,"starved_ms":%d,"host_ts":%.3f,%s'
+        _note(text % (up, _starved_ms(), time.time(), values))
 
     def _obey(self, sensor):
         more = _commands.read()

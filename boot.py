@@ -1,7 +1,8 @@
 """First thing after a reset: a way out for people, and a count of starts. Needs nothing from device/.
 
 For two seconds Ctrl-C leads to the REPL with no watchdog running; so does holding the BOOT button. A start
-that lives for a minute deletes /starts; after four that did not, main.py goes into safe mode.
+that lives for a minute deletes /starts; after four that did not, main.py goes into safe mode. A start that
+power ended was not a bad one.
 """
 
 import os
@@ -16,11 +17,13 @@ repl = False
 
 def count_starts():
     """How often the board has started since the last good start, this one included."""
+    count = 1
     try:
-        with open("/starts") as file:
-            count = int(file.read()) + 1
+        if machine.reset_cause() != machine.PWRON_RESET:
+            with open("/starts") as file:
+                count += int(file.read())
     except (OSError, ValueError):
-        count = 1
+        pass  # it is the first one
     try:
         with open("/starts.new", "w") as file:
             file.write(str(count))

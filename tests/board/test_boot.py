@@ -50,6 +50,11 @@ class Watched:
             )
             return next(line for line in self.lines if text in line)
 
+    def reset(self) -> None:
+        """As by the chip's reset button."""
+        os.kill(self.board.pid, signal.SIGKILL)
+        self.wait("boot hard")
+
     def flash(self, name: str) -> Path:
         return self.board.flash / name
 
@@ -99,13 +104,22 @@ def test_without_any_application_the_board_still_counts_its_starts(watched):
 
 
 def test_after_four_failed_starts_comes_safe_mode_with_a_way_out(watched):
-    watched.flash("starts").write_text("4")
     watched.board.power_on()
+    watched.wait("starts in 2 s")
+    watched.flash("starts").write_text("4")
+    watched.reset()
     watched.wait("Safe mode: 4 starts failed")
     watched.wait("Restart in 600 s")
     os.kill(watched.board.pid, signal.SIGINT)
     watched.wait("Ctrl-D starts again")
     assert not any("outbox" in line for line in watched.lines)
+
+
+def test_power_that_comes_and_goes_leads_to_no_safe_mode(watched):
+    watched.flash("starts").write_text("4")
+    watched.board.power_on()
+    watched.wait("outbox boot 1")
+    assert watched.flash("starts").read_text() == "1"
 
 
 def test_a_wrong_configuration_is_told_as_a_whole_and_leads_to_the_repl(watched):
@@ -121,5 +135,5 @@ def test_the_last_error_is_told_by_the_next_start(watched):
     watched.flash("last_error.txt").write_text("ValueError: before")
     watched.flash("reset.txt").write_text("link: silent for an hour")
     watched.board.power_on()
-    assert "after link: silent for an hour" in watched.wait("Vigie on home/C001")
+    assert "after link: silent for an hour" in watched.wait("on home/C001")
     assert not watched.flash("reset.txt").exists()

@@ -6,7 +6,15 @@ from tools.chaos.faults import FAULTS
 
 def test_under_every_kind_of_fault_nothing_is_lost_stored_twice_or_wrongly_dated(tmp_path):
     short = Ordeal(
-        faults=len(FAULTS), readings=0, seed=4, lanes=8, hold=(0.2, 1.2), long_every=1000, drain=60, limit=90
+        boards=8,
+        faults=len(FAULTS),
+        readings=0,
+        seed=4,
+        lanes=8,
+        hold=(0.2, 1.2),
+        long_every=1000,
+        drain=60,
+        limit=90,
     )
     outcome = run(tmp_path, short)
     told = outcome.summary()

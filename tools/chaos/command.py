@@ -30,7 +30,6 @@ from tools.stack import Plan
 from tools.terminal import say
 from tools.virtual_board.board import REPOSITORY
 
-BOARDS = 8
 PERIOD_MS = 200
 BATCH = 5000 // PERIOD_MS  # readings that may be in RAM: those of 5 s
 HOLD_S = (0.5, 8.0)  # most faults; one in LONG_EVERY is LONG_TIMES as long
@@ -46,6 +45,7 @@ SENSOR_FAULTS = ("spike", "dropout 2", "stuck 5", "offset 3")
 class Ordeal:
     """What is to be gone through. `readings`: go on until the sensors gave so many."""
 
+    boards: int = 16
     faults: int = 200
     readings: int = 50_000
     seed: int = 0
@@ -224,7 +224,7 @@ def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> Outcome:
         raise Failed("chaos kills its database: unset MONGODB_URI, so that it starts one of its own")
     plan = Plan(
         folder=folder,
-        boards=tuple(f"C{number:03d}" for number in range(1, BOARDS + 1)),
+        boards=tuple(f"C{number:03d}" for number in range(1, ordeal.boards + 1)),
         period_ms=PERIOD_MS,
         dashboard=False,
         broker=broker,
@@ -233,8 +233,8 @@ def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> Outcome:
     began = time.monotonic()
     with World(plan) as world:
         first_sample(world)
-        say("chaos", f"{BOARDS} boards measure; {ordeal.faults} faults from now on, seed {ordeal.seed}")
-        pace = ordeal.readings * PERIOD_MS / 1000 / BOARDS / ordeal.faults
+        say("chaos", f"{ordeal.boards} boards measure; {ordeal.faults} faults now, seed {ordeal.seed}")
+        pace = ordeal.readings * PERIOD_MS / 1000 / ordeal.boards / ordeal.faults
         trouble = Trouble(world, ordeal.seed)
         trouble.start()
         Lanes(world, ordeal, outcome).run(pace)

@@ -21,7 +21,7 @@ class World(Stack):
     """A stack without models and dashboard. `wires`: a proxy for each board, "backend" and "database"."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(plan, on_board_event=self._heard, on_death=self._revive)
+        super().__init__(plan, on_board_line=self._said, on_board_event=self._heard, on_death=self._revive)
         self.proxies = Proxies()
         self.times: list[NtpServer] = []
         self.frozen: dict[str, list[tuple[float, float]]] = defaultdict(list)  # Unix seconds, by board
@@ -75,6 +75,11 @@ class World(Stack):
             threading.Thread(target=lambda: self.start_backend(wait=False), daemon=True).start()
 
     # What boards do
+
+    def _said(self, name: str, line: str) -> None:
+        error = line[9:10] == "E" and "flash refuses" not in line  # that is a fault of ours
+        if error or line.startswith(("Safe mode", "Traceback")):
+            self.surprises.append(f"{name}: {line}")
 
     def _heard(self, name: str, event: str) -> None:
         self._events.add(name, event)

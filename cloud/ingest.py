@@ -4,9 +4,9 @@ What is promised to whom, and when:
 - a board hears `ack` only for readings that a majority-committed, journaled write has stored (or put into
   quarantine);
 - the broker hears PUBACK only after that too, so that what a killed worker had in hand comes again;
-- while the database is away nothing is acknowledged; what does not fit into the bounded inbox is let go
-  without a PUBACK, and fetched anew by a reconnect once the database is back. The board keeps it all the
-  while.
+- while the database is slow the network thread waits, and so the broker; while it is away nothing is
+  acknowledged; what does not fit into the bounded inbox is let go without a PUBACK, and fetched anew by a
+  reconnect once the database is back. The board keeps it all the while.
 
 The network lives in a thread of paho's; it only puts messages into the inbox. Should it end, the process
 ends.
@@ -15,10 +15,9 @@ ends.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -34,6 +33,7 @@ log = logging.getLogger("ingest")
 
 BATCH = 40  # messages; HiveMQ keeps at most 50 unacknowledged ones on the way
 LINGER = 0.25  # s that a message may wait for others
+HOLD = 5.0  # s that the network may be held up for want of room; well below the keep-alive
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # s between two tries while the database is away
 TRIES_TOGETHER = 3  # then, if the database does answer, each message is tried alone
 COMPLAINTS = 20  # lines about bad messages in that time
@@ -53,43 +53,39 @@ class Inbox:
     """What was received and not yet worked on: bounded in messages and in bytes."""
 
     def __init__(self, messages: int = 2000, size: int = 32 * 1024 * 1024) -> None:
-        self._queue: queue.Queue[Received] = queue.Queue(messages)
-        self._room = size
-        self._lock = threading.Lock()
+        self._waiting: deque[Received] = deque()
+        self._messages, self._room = messages, size
+        self._changed = threading.Condition()
         self.let_go = 0  # messages that found no room
 
-    def put(self, received: Received) -> bool:
-        """False when there is no room: the message is let go and must not be acknowledged."""
-        with self._lock:
-            if len(received.payload) > self._room:
+    def put(self, received: Received, patience: float = 0.0) -> bool:
+        """False when there is no room for `patience` s: the message is let go and never acknowledged."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._fits(received), patience):
                 self.let_go += 1
                 return False
-            try:
-                self._queue.put_nowait(received)
-            except queue.Full:
-                self.let_go += 1
-                return False
+            self._waiting.append(received)
             self._room -= len(received.payload)
+            if len(self._waiting) in (1, BATCH):  # what `take` waits for
+                self._changed.notify_all()
         return True
 
     def take(self, patience: float) -> list[Received]:
         """Up to BATCH messages; waits `patience` for the first and LINGER for the rest. [] when none came."""
-        try:
-            batch = [self._queue.get(timeout=patience)]
-        except queue.Empty:
-            return []
-        until = time.monotonic() + LINGER
-        while len(batch) < BATCH:
-            try:
-                batch.append(self._queue.get(timeout=max(0.0, until - time.monotonic())))
-            except queue.Empty:
-                break
-        with self._lock:
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._waiting, patience):
+                return []
+            self._changed.wait_for(lambda: len(self._waiting) >= BATCH, LINGER)
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             self._room += sum(len(received.payload) for received in batch)
+            self._changed.notify_all()
         return batch
 
     def __len__(self) -> int:
-        return self._queue.qsize()
+        return len(self._waiting)
+
+    def _fits(self, received: Received) -> bool:
+        return len(self._waiting) < self._messages and len(received.payload) <= self._room
 
 
 @dataclass

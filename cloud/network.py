@@ -17,7 +17,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud.ingest import Inbox, Received, brief
+from cloud.ingest import HOLD, Inbox, Received, brief
 from cloud.settings import BrokerSettings
 
 log = logging.getLogger("broker")
@@ -166,7 +166,7 @@ class Network:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ascii(message._topic)
-        self._inbox.put(Received(topic, bytes(message.payload), puback))
+        self._inbox.put(Received(topic, bytes(message.payload), puback), HOLD)
 
     def _complain(self, complaint: str) -> None:
         """One line for each thing that happened, not one for each try."""

@@ -35,9 +35,14 @@ AGREEMENT = struct.Struct(
 AgreementRow = tuple[int, bytes, int, int, int, int, int, int]
 
 
+def opened_of(document: Document) -> dict[int, bytes]:
+    """Packed readings by position of a bucket document, those that are not sealed."""
+    return {int(position): bytes(packed) for position, packed in document.get("r", {}).items()}
+
+
 def packed_of(document: Document) -> Packed:
     """All readings of a bucket document, open, sealed or re-opened; what is sealed goes first."""
-    opened = {int(position): bytes(packed) for position, packed in document.get("r", {}).items()}
+    opened = opened_of(document)
     if "p" not in document:
         return packing.gather(opened)
     sealed = packing.unseal(document["p"])

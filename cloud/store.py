@@ -18,18 +18,20 @@ from typing import NamedTuple
 from bson.binary import Binary
 from pymongo import InsertOne, UpdateOne, WriteConcern
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from cloud import contract, packing
 from cloud.contract import Reading, State, Unfit, Verdict
 from cloud.database import Document, bucket_id, device_id, stream_id
 from cloud.packing import SIZE
-from cloud.sealing import packed_of
+from cloud.sealing import opened_of, packed_of
 
 FLOORS_SECONDS = 60.0  # how long a worker trusts what it knows of floors
 QUARANTINED_SEQS = 10_000  # newest kept for each stream, so that an audit can name them
 PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
 DROPPED_RUNS = 1000
+LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
+DUPLICATE_KEY = 11000
 
 
 class Entry(NamedTuple):
@@ -71,6 +73,12 @@ class _Bucket:
     number: int
     readings: dict[int, Entry] = field(default_factory=dict)  # by position
 
+    def packed(self) -> dict[int, bytes]:
+        return {
+            position: packing.pack(entry.reading, entry.verdict.flags, entry.verdict.score)
+            for position, entry in self.readings.items()
+        }
+
 
 class Store:
     """All writes of an ingest worker. Raises pymongo.errors.PyMongoError; nothing is acknowledged then."""
@@ -81,6 +89,7 @@ class Store:
         self._buckets = database["buckets"]
         self._floors: dict[str, int] = {}
         self._floors_until = 0.0
+        self._last: dict[str, tuple[int, bytes]] = {}  # by bucket: the last position that was added by us
 
     def write(self, entries: Sequence[Entry]) -> Counts:
         """Store readings. When it returns, each of them may be acknowledged."""
@@ -105,10 +114,9 @@ class Store:
                 counts.kept += 1
         if buckets:
             now = int(self.clock())
-            self._buckets.bulk_write(
-                [_update(key, bucket, now) for key, bucket in buckets.items()], ordered=False
-            )
-            lost, events = self._look_back(buckets)
+            packed = {key: bucket.packed() for key, bucket in buckets.items()}
+            contested = self._add(buckets, packed, now)
+            lost, events = self._look_back(buckets, packed, contested)
             conflicts += lost
             counts.kept -= len(lost)
             counts.events = len(events)
@@ -197,24 +205,76 @@ class Store:
             self._floors_until = now + FLOORS_SECONDS
         return self._floors
 
-    def _look_back(self, buckets: Mapping[str, _Bucket]) -> tuple[list[Entry], list[UpdateOne]]:
+    def _add(
+        self, buckets: Mapping[str, _Bucket], packed: Mapping[str, dict[int, bytes]], now: int
+    ) -> set[str]:
+        """Write the readings; returns the buckets in which some position was taken already.
+
+        Nearly always all of them are new and their bucket is open: that is the condition of a plain update.
+        Where it does not hold, the upsert runs into the bucket's own key, and a pipeline looks at each one.
+        """
+        keys = list(buckets)
+        try:
+            self._buckets.bulk_write(
+                [_addition(key, buckets[key], packed[key], now) for key in keys], ordered=False
+            )
+        except BulkWriteError as problem:
+            errors = problem.details["writeErrors"]
+            if problem.details["writeConcernErrors"] or any(e["code"] != DUPLICATE_KEY for e in errors):
+                raise
+            contested = {keys[error["index"]] for error in errors}
+        else:
+            return set()
+        self._buckets.bulk_write(
+            [_update(key, buckets[key], packed[key], now) for key in sorted(contested)], ordered=False
+        )
+        return contested
+
+    def _look_back(
+        self, buckets: Mapping[str, _Bucket], packed: Mapping[str, dict[int, bytes]], contested: set[str]
+    ) -> tuple[list[Entry], list[UpdateOne]]:
         """What really stands there now: readings that lost against other values, and events to be written."""
+        there: dict[str, dict[int, bytes]] = {}
+        asked: list[str] = []
         wanted: Document = {"k": 1, "p": 1}
-        for bucket in buckets.values():
-            for position in bucket.readings:
-                for near in (position - 1, position, position + 1):
-                    wanted[f"r.{near}"] = 1
+        for key, own in packed.items():
+            if key in contested:
+                there[key] = {}
+                places = {near for position in own for near in (position - 1, position, position + 1)}
+            else:
+                there[key] = dict([self._last[key]] if key in self._last else ()) | own
+                places = {
+                    near
+                    for position, reading in own.items()
+                    if (near := position + (1 if _is_abnormal(reading) else -1)) not in there[key]
+                    and 0 <= near < SIZE
+                }
+            if places:
+                asked.append(key)
+                wanted |= {f"r.{place}": 1 for place in places}
+            newest = max(own)
+            self._last[key] = (newest, own[newest])
+        for document in self._buckets.find({"_id": {"$in": asked}}, wanted) if asked else ():
+            there[document["_id"]] |= (
+                opened_of(document) if "p" not in document else packing.scatter(packed_of(document))
+            )
+        for key in contested:
+            del self._last[key]
+        if len(self._last) > LAST_KNOWN:
+            self._last.clear()
+
         lost: list[Entry] = []
         events: list[UpdateOne] = []
         at = datetime.fromtimestamp(self.clock(), UTC)
-        for document in self._buckets.find({"_id": {"$in": list(buckets)}}, wanted):
-            bucket = buckets[document["_id"]]
-            there = packing.scatter(packed_of(document))
+        for key, bucket in buckets.items():
+            found = there[key]
             for position, entry in bucket.readings.items():
-                if packing.measured(there[position]) != entry.reading.measured:
+                if position not in found:  # expired between the write and this look
+                    continue
+                if key in contested and packing.measured(found[position]) != entry.reading.measured:
                     lost.append(entry)
                     continue
-                events += _events(bucket, there, position, at)
+                events += _events(bucket, found, position, at)
         return lost, events
 
     def _update_latest(self, buckets: Iterable[_Bucket]) -> None:
@@ -250,12 +310,30 @@ class Store:
             return
 
 
-def _update(key: str, bucket: _Bucket, now: int) -> UpdateOne:
+def _addition(key: str, bucket: _Bucket, packed: Mapping[int, bytes], now: int) -> UpdateOne:
+    """Adds all of them, if the bucket is open (or not there yet) and has none of them."""
+    free: Document = {"_id": key, "k": {"$exists": False}}
+    values: Document = {"w": now}
+    for position, reading in packed.items():
+        free[f"r.{position}"] = {"$exists": False}
+        values[f"r.{position}"] = reading
+    change: Document = {
+        "$set": values,
+        "$inc": {"v": 1},
+        "$setOnInsert": {"d": device_id(bucket.site, bucket.device)},
+    }
+    dates = [entry.reading.ts for entry in bucket.readings.values() if entry.reading.ts is not None]
+    if dates:
+        change |= {"$min": {"a": min(dates)}, "$max": {"z": max(dates)}}
+    return UpdateOne(free, change, upsert=True)
+
+
+def _update(key: str, bucket: _Bucket, packed: Mapping[int, bytes], now: int) -> UpdateOne:
     """One atomic update: positions that are not there yet are added, everything else stays as it is."""
     offered = [
         {
             "k": str(position),
-            "v": Binary(packing.pack(entry.reading, entry.verdict.flags, entry.verdict.score)),
+            "v": Binary(packed[position]),
             "ts": entry.reading.ts,
             "there": {"$or": [{"$gt": [f"$r.{position}", None]}, _is_sealed(position)]},
         }
@@ -292,7 +370,7 @@ def _events(bucket: _Bucket, there: Mapping[int, bytes], position: int, at: date
     """Events that follow from the reading at `position`: its own, and the return to normal right after it."""
 
     def abnormal(place: int) -> bool | None:
-        return contract.is_abnormal(packing.edge_flags(there[place])) if place in there else None
+        return _is_abnormal(there[place]) if place in there else None
 
     events = []
     if abnormal(position):
@@ -304,6 +382,10 @@ def _events(bucket: _Bucket, there: Mapping[int, bytes], position: int, at: date
     ):  # what stood before a bucket's first reading is not looked up
         events.append(_event("normal", bucket, position, there[position], at))
     return events
+
+
+def _is_abnormal(packed: bytes) -> bool:
+    return contract.is_abnormal(packing.edge_flags(packed))
 
 
 def _event(kind: str, bucket: _Bucket, position: int, packed: bytes, at: datetime) -> UpdateOne:

@@ -56,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", help="what became of every reading; exit code 1 when one is missing")
     audit.add_argument("device", nargs="?", help="C001 or site/C001 (default: all)")
     audit.set_defaults(command=_audit)
+    alert = commands.add_parser("alert", help="try the way of mails")
+    what = alert.add_subparsers(required=True, metavar="WHAT")
+    test = what.add_parser("test", help="send one mail that says it is a test, and tell what became of it")
+    test.set_defaults(command=_alert_test)
+    key = what.add_parser("key", help="print LINK_KEY, for a dashboard that must not know VIGIE_KEY")
+    key.set_defaults(command=_alert_key)
     check = commands.add_parser("check", help="check the settings, the database and nothing else")
     check.set_defaults(command=_check)
     return parser
@@ -102,6 +108,21 @@ def _audit(options: argparse.Namespace) -> int:
         print(f"nothing of {options.device or 'any device'} is known", file=sys.stderr)
         return 1
     return 0 if all(account.complete for account in accounts) else 1
+
+
+def _alert_test(options: argparse.Namespace) -> int:
+    from cloud.alerts import trial  # noqa: PLC0415  matplotlib takes its time to load
+
+    return trial.send(settings.load_mail(os.environ, ENV_FILE))
+
+
+def _alert_key(options: argparse.Namespace) -> int:
+    key = settings.load_link_key(os.environ, ENV_FILE)
+    if key is None:
+        print("VIGIE_KEY is not set: the key of links is made from it", file=sys.stderr)
+        return 2
+    print(f"LINK_KEY={key.hex()}")
+    return 0
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -250,7 +250,15 @@ class Reader:
 
     def alerts(self, *, limit: int = 50) -> list[Alert]:
         """The newest mails, sent or not, newest first."""
-        found = self.database["alerts"].find({}, {"text": 0, "letter": 0}).sort("created", -1).limit(limit)
+        return self._alerts({}, limit)
+
+    def undelivered(self, *, limit: int = 50) -> list[Alert]:
+        """The newest mails that did not go out, or perhaps did not, newest first; `error` says why."""
+        stuck = {"state": "pending", "error": {"$ne": None}}
+        return self._alerts({"$or": [{"state": {"$in": ["failed", "unknown"]}}, stuck]}, limit)
+
+    def _alerts(self, query: Document, limit: int) -> list[Alert]:
+        found = self.database["alerts"].find(query, {"text": 0, "letter": 0}).sort("created", -1).limit(limit)
         return [
             Alert(
                 id=alert["_id"],

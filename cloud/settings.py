@@ -205,6 +205,11 @@ def load_master_key(environment: Mapping[str, str], file: Path | None = None) ->
     return master
 
 
+def language(environment: Mapping[str, str], file: Path | None = None) -> str:
+    """The language of pages: "en" or "fr"."""
+    return _language(_Source(environment, file).checked("LANGUAGE", "en", lambda value: None))
+
+
 def _mail(source: _Source) -> MailSettings:
     ways: dict[str, Callable[[_Source], SendGridSettings | SmtpSettings | FolderSettings]] = {
         "sendgrid": _sendgrid,

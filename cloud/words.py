@@ -40,7 +40,6 @@ REASONS = {
 }
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "colon": (":", f"{NBSP}:"),
     "severe": ("Severe", "Grave"),
     "warning": ("Warning", "Attention"),
     "late": ("Late", "En retard"),
@@ -50,6 +49,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "normally": ("normally {span}", "normalement {span}"),
     "to": ("{low} to {high}", "{low} à {high}"),
     "subject anomaly": ("{device}: {what}", "{device}{nbsp}: {what}"),
+    "subject severe": ("{device}, severe", "{device}, grave"),
     "subject values": ("{subject}, {values}", "{subject}, {values}"),
     "subject sensor": (
         "{device}: its sensor fails ({why})",
@@ -154,7 +154,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "again": ("began again {count} times", "a recommencé {count} fois"),
     "measured": ("Measured", "Mesuré"),
     "normal here": ("Normal for this board", "Normal pour cette carte"),
-    "normal basis": ("98 % of its last {length}", "98 % de ses dernières {length}"),
+    "normal basis": ("98 % of its readings, {length} before it", "98 % de ses mesures, {length} avant"),
     "normal trained": ("its trained range", "sa plage apprise"),
     "not known": ("not known yet", "pas encore connu"),
     "since": ("Since", "Depuis"),
@@ -185,14 +185,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Était-ce réel{nbsp}? Votre réponse aide le prochain apprentissage.",
     ),
     "foot once": (
-        "This episode sends no other mail while it goes on and you have seen it; that it is over stands in "
-        "the daily digest.",
-        "Cet épisode n'envoie plus d'e-mail une fois que vous l'avez vu{nbsp}; sa fin sera dans le résumé du "
-        "jour.",
+        "Once you have seen it, this episode sends no more mail; its end stands in the daily digest.",
+        "Une fois vu, cet épisode n'envoie plus d'e-mail{nbsp}; sa fin sera dans le résumé du jour.",
     ),
     "foot reminder": (
-        "Not marked as seen, it is mailed again after {length}, then after twice as long each time.",
-        "Sans votre réponse, un rappel part après {length}, puis à chaque fois après le double.",
+        "Until then it is mailed again after {length}, and then after twice as long each time.",
+        "D'ici là, un rappel part après {length}, puis à chaque fois après le double.",
     ),
     "foot links": (
         "Each button works once, for {days} days, without a password: do not forward this mail.",
@@ -216,7 +214,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ceci est un essai{nbsp}: les e-mails vous parviennent. Une alerte ressemble à ce qui suit{nbsp}; sa "
         "carte et ses valeurs sont inventées.",
     ),
-    "answer title": ("One click, and it is done", "Un clic, et c'est fait"),
+    "answer trouble": (
+        "The database does not answer: nothing was changed. Try again in a minute.",
+        "La base de données ne répond pas{nbsp}: rien n'a changé. Réessayez dans une minute.",
+    ),
     "answer acknowledge": ("Thank you: marked as seen.", "Merci{nbsp}: marqué comme vu."),
     "answer real": ("Thank you: marked as real.", "Merci{nbsp}: marqué comme réel."),
     "answer false": ("Thank you: marked as a false alarm.", "Merci{nbsp}: marqué comme fausse alerte."),
@@ -281,6 +282,10 @@ class Words:
         if self.language == "fr":
             text = text.replace(".", ",")
         return text.replace("-", "\N{MINUS SIGN}")
+
+    def tick(self, value: float) -> str:
+        """A value on an axis, with no more digits than it has."""
+        return self.number(value, 0 if value == round(value) else 1)
 
     def count(self, value: int) -> str:
         return f"{value:,}".replace(",", THIN)

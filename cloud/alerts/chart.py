@@ -18,12 +18,12 @@ from cloud.words import Words
 INK, FAINT, GROUND = "#1b1b1f", "#8a8a94", "#ffffff"
 ALARM, USUAL = "#d92d20", "#e3efe6"
 COLOURS = {"°C": "#c2410c", "%RH": "#0f6cbd"}
-WIDTH, HEIGHT, DPI = 5.6, 3.1, 200  # inches: 560 points wide in a mail, twice that in pixels
+WIDTH, HEIGHT, DPI = 5.6, 3.9, 200  # inches: 560 points wide in a mail, twice that in pixels
 LEAST_SPAN = {"°C": 1.0, "%RH": 4.0}  # a calm room is not drawn as a storm
 
 
 def draw(episode: Episode, facts: Facts, words: Words, now: float) -> bytes | None:
-    """A PNG on white, 1120 x 620; None when there is nothing to show."""
+    """A PNG on white, 1120 x 780; None when there is nothing to show."""
     curve = facts.curve
     if curve is None:
         return None
@@ -49,9 +49,9 @@ def _panel(axes: Axes, curve: Curve, values: Floats, unit: str, *, usual: Span |
     when = _days(curve.ts)
     if usual is not None:
         axes.axhspan(*usual, color=USUAL, lw=0, zorder=0)
-    axes.plot(when, values, color=colour, linewidth=1.2, solid_joinstyle="round")
+    axes.plot(when, values, color=colour, linewidth=1.6, solid_joinstyle="round")
     marked = curve.abnormal & ~np.isnan(values)
-    axes.plot(when[marked], values[marked], ".", color=ALARM, markersize=3.5)
+    axes.plot(when[marked], values[marked], ".", color=ALARM, markersize=5)
     known = values[~np.isnan(values)]
     if len(known):
         low, high = float(known.min()), float(known.max())
@@ -59,12 +59,13 @@ def _panel(axes: Axes, curve: Curve, values: Floats, unit: str, *, usual: Span |
             low, high = min(low, usual[0]), max(high, usual[1])
         room = max(LEAST_SPAN[unit] - (high - low), 0.0) / 2 + (high - low) * 0.08
         axes.set_ylim(low - room, high + room)
-    axes.set_title(_title(usual, unit, words), loc="left", fontsize=8, color=INK, pad=4)
+    axes.set_title(_title(usual, unit, words), loc="left", fontsize=11, color=INK, pad=5)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)
-    axes.tick_params(labelsize=8, colors=INK, length=0)
+    axes.tick_params(labelsize=11, colors=INK, length=0)
     axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=0.5)
     axes.locator_params(axis="y", nbins=4)
+    axes.yaxis.set_major_formatter(lambda value, _: words.tick(value))
 
 
 def _title(usual: Span | None, unit: str, words: Words) -> str:
@@ -75,7 +76,7 @@ def _title(usual: Span | None, unit: str, words: Words) -> str:
 
 
 def _time_axis(axes: Axes, zone: tzinfo) -> None:
-    axes.xaxis.set_major_locator(AutoDateLocator(tz=zone, minticks=3, maxticks=6))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(AutoDateLocator(tz=zone, minticks=3, maxticks=5))  # type: ignore[no-untyped-call]
     begin, end = axes.get_xlim()
     form = "%H:%M:%S" if end - begin < 3 / 1440 else "%H:%M" if end - begin < 2 else "%d/%m %H:%M"
     axes.xaxis.set_major_formatter(DateFormatter(form, tz=zone))  # type: ignore[no-untyped-call]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+import msgspec
+
 from cloud.alerts import links
 from cloud.alerts.episodes import Episode
 from cloud.alerts.facts import Facts, Span, beyond
@@ -13,7 +15,7 @@ from cloud.alerts.links import Act, Links
 from cloud.alerts.page import Button, Entry, Figure, Page, Section, Tone
 from cloud.alerts.policy import Letter
 from cloud.settings import AlertSettings
-from cloud.words import Words
+from cloud.words import NBSP, Words
 from device import codes
 
 LISTED = 40  # episodes in one section of a mail
@@ -64,7 +66,10 @@ def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: floa
         boards = len({name.rpartition("/")[0].rpartition("/")[0] for name in letter.episodes})
         text = words("subject many", count=words.count(boards))
     else:
-        text = about(episodes[0], words, now, facts)
+        one = episodes[0]
+        if one.severity == "severe" and one.closed is None:
+            one = msgspec.structs.replace(one, device=words("subject severe", device=one.device))
+        text = about(one, words, now, facts)
         if episodes[0].closed is not None:
             return words("subject over", subject=text)
     wrap = {"worse": "subject worse", "reminder": "subject reminder", "escalation": "subject escalation"}
@@ -73,16 +78,21 @@ def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: floa
 
 def about(episode: Episode, words: Words, now: float, facts: Facts = NO_FACTS) -> str:
     """One episode in a line, its board first."""
+    text = what(episode, words, now)
+    values = _telling(episode, words, facts)
+    return words("subject values", subject=text, values=values) if values else text
+
+
+def what(episode: Episode, words: Words, now: float) -> str:
+    """What happened to which board, without values."""
     when = words.moment(episode.opened, now)
     if episode.kind == "silence":
         name = {"offline": "subject offline", "overslept": "subject overslept"}.get(episode.why or "")
         return words(name or "subject silent", device=episode.device, when=when)
     if episode.kind == "sensor":
         return words("subject sensor", device=episode.device, why=words.reason(episode.why))
-    what = words.seen(episode.edge_flags & codes.ABNORMAL, 1) or words("unusual readings")
-    text = words("subject anomaly", device=episode.device, what=what)
-    values = _telling(episode, words, facts)
-    return words("subject values", subject=text, values=values) if values else text
+    seen = words.seen(episode.edge_flags & codes.ABNORMAL, 1) or words("unusual readings")
+    return words("subject anomaly", device=episode.device, what=seen)
 
 
 def page(matter: Matter, episodes: Sequence[Episode], desk: Desk) -> Page:
@@ -91,21 +101,27 @@ def page(matter: Matter, episodes: Sequence[Episode], desk: Desk) -> Page:
     named = {episode.id: episode for episode in episodes}
     own = [named[name] for name in letter.episodes if name in named]
     words = desk.words
-    title = subject(letter, own, words, now, facts)
+    line = subject(letter, own, words, now, facts)
     if len(letter.episodes) == 1 and own and letter.kind not in ("digest", "budget"):
         made = _one(matter, own[0], desk)
     else:
         made = _many(matter, own, named, desk)
     held = (words(f"held {letter.held}"),) if letter.held is not None and letter.kind != "budget" else ()
-    return replace(made, title=title, leads=(*made.leads, *held))
+    return replace(made, subject=line, title=made.title or line, leads=(*made.leads, *held))
 
 
 def carry(made: Page, carried: Sequence[Carried], words: Words) -> Page:
     """The page, and what earlier mails said that may not have arrived."""
     if not carried:
         return made
-    entries = tuple(Entry(one.subject, one.text, tone="warning") for one in carried)
+    entries = tuple(Entry(one.subject, _below(one), tone="warning") for one in carried)
     return replace(made, sections=(*made.sections, Section(words("carried"), entries)))
+
+
+def _below(one: Carried) -> str:
+    """Its facts: the first paragraph is its title, the addresses below are for its own reader."""
+    parts = one.text.split("\n\n")
+    return "\n\n".join(part for part in parts[1:] if "://" not in part and not part.startswith("-- ")).strip()
 
 
 def _one(matter: Matter, episode: Episode, desk: Desk) -> Page:
@@ -136,7 +152,8 @@ def _one(matter: Matter, episode: Episode, desk: Desk) -> Page:
         tone=tone,
         badge=words("section closed") if over else words(episode.severity),
         place=f"{episode.device} · {episode.site} · {words.moment(episode.opened, now)}",
-        title="",
+        subject="",
+        title=what(episode, words, now),
         preview=" ".join(part for part in (values and f"{values}.", opinion, lead) if part),
         leads=tuple(leads),
         figures=_figures(episode, facts, words),
@@ -186,6 +203,7 @@ def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: D
         tone=worst,
         badge=words(worst) if going_on else words("section closed"),
         place=words.moment(now, now),
+        subject="",
         title="",
         preview=" ".join([*(about(episode, words, now) for episode in going_on[:3]), *leads]),
         leads=tuple(leads),
@@ -252,7 +270,7 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
             basis = (
                 words("normal trained")
                 if facts.basis is None
-                else words("normal basis", length=words.duration(facts.basis))
+                else words("normal basis", length=_hours(facts.basis, words))
             )
             rows.append((words("normal here"), f"{', '.join(usual)} ({basis})"))
         else:
@@ -315,6 +333,11 @@ def _opinion(episode: Episode, words: Words) -> str:
     if episode.agreed == 0:
         return words("disagrees")
     return words("agrees partly", agreed=words.count(episode.agreed), count=words.count(episode.abnormal))
+
+
+def _hours(seconds: float, words: Words) -> str:
+    """Whole hours where minutes would say nothing."""
+    return f"{round(seconds / 3600)}{NBSP}h" if seconds > 7200 else words.duration(seconds)
 
 
 def _names(flags: int) -> list[str]:

@@ -63,6 +63,7 @@ class Page:
     tone: Tone
     badge: str
     place: str
+    subject: str
     title: str
     preview: str  # what a phone shows beside the subject
     leads: tuple[str, ...] = ()
@@ -88,13 +89,14 @@ def text(page: Page) -> str:
         lines += [f"{name:<{width}}{value}" for name, value in rows] + [""]
     for section in page.sections:
         lines += [section.title]
-        lines += [f"- {entry.name}: {entry.text}" for entry in section.entries]
+        for entry in section.entries:
+            lines += [f"- {entry.name}", *(f"  {line}".rstrip() for line in entry.text.splitlines())]
         lines += [section.more] if section.more else []
         lines += [""]
     for button in page.buttons:
-        lines += [f"{button.label}:", button.url, ""]
+        lines += [button.label, button.url, ""]
     if page.answers:
-        lines += [page.ask, *(line for one in page.answers for line in (f"{one.label}:", one.url)), ""]
+        lines += [page.ask, *(line for one in page.answers for line in (one.label, one.url)), ""]
     if page.foot:
         lines += ["-- ", *page.foot]
     return "\n".join(lines).rstrip() + "\n"

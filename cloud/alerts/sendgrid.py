@@ -60,7 +60,7 @@ class SendGrid:
         }
         if self._template is not None:
             body["template_id"] = self._template
-            people["dynamic_template_data"] = {"subject": mail.subject, "text": mail.text, **mail.data}
+            people["dynamic_template_data"] = {**mail.data, "subject": mail.subject, "text": mail.text}
         else:
             body["content"] = [
                 {"type": "text/plain", "value": mail.text},

@@ -63,7 +63,7 @@ class Writer:
         made = letters.carry(made, notes, self._desk.words)
         mail = Mail(
             to=tuple(alert["to"]),
-            subject=plain(made.title),
+            subject=plain(made.subject),
             text=plain(page.text(made)),
             html=page.html(made),
             picture=picture,

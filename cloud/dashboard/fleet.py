@@ -7,7 +7,7 @@ import time
 import streamlit as st
 from pymongo.errors import PyMongoError
 
-from cloud.dashboard import board, charts, needs, parts, screens, source, words
+from cloud.dashboard import board, charts, needs, parts, screens, source, undelivered, words
 from cloud.dashboard.needs import Card
 from cloud.reader import Summary
 
@@ -42,6 +42,7 @@ def _body() -> None:
         for one in made:
             with st.container():
                 _card(one)
+    undelivered.show()
     st.caption(" · ".join(numbers(fleet.summary)))
 
 

@@ -120,7 +120,7 @@ def test_a_mail_says_what_happened(courier, database, sendgrid, history):
     put(database)
     assert courier.deliver() == 1 and courier.deliver() == 0
     (sent,) = sendgrid.mails
-    assert sent.subject == "C002: outside its range, 31.5 °C (normally 21.0 to 21.1 °C)"
+    assert sent.subject == "C002, severe: outside its range, 31.5 °C (normally 21.0 to 21.1 °C)"
     text, page = (part["value"] for part in sent.body["content"])
     for words in (
         "noisy signal",
@@ -184,7 +184,7 @@ def test_what_a_device_says_cannot_write_html(courier, database, sendgrid):
     (sent,) = sendgrid.mails
     text, page = (part["value"] for part in sent.body["content"])
     assert "<script>" not in page and "<script>" in text
-    assert sent.subject == "C002: its sensor fails (<script>)"
+    assert sent.subject == "C002, severe: its sensor fails (<script>)"
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_what_a_dead_courier_had_in_hand_is_unknown_and_its_text_is_in_the_next_
 ):
     put(database, "in hand")
     put(database, "waiting")
-    change = {"state": "sending", "subject": "what was lost", "text": "the words of it"}
+    change = {"state": "sending", "subject": "what was lost", "text": "what was lost\n\nthe words of it"}
     database["alerts"].update_one({"_id": "in hand"}, {"$set": change})
     assert courier.begin() == 1
     assert courier.deliver() == 1
@@ -393,7 +393,7 @@ def test_over_smtp_a_mail_has_text_page_and_chart(database, writer, clock, post,
     by_smtp(database, writer, clock, post.settings).deliver()
     ((people, message),) = post.mails
     assert people == ["a@example.org", "b@example.org"] and states(database) == ["sent"]
-    assert message["Subject"].startswith("C002: outside its range") and "Vigie" in message["From"]
+    assert message["Subject"].startswith("C002, severe: outside its range") and "Vigie" in message["From"]
     kinds = [part.get_content_type() for part in message.walk()]
     assert kinds == ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"]
     picture = list(message.walk())[-1]

@@ -3,7 +3,19 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.alerts.episodes import Changed, Closed, Device, Event, Opened, Progress, Rules, decide
+from cloud.alerts.episodes import (
+    Again,
+    Changed,
+    Closed,
+    Device,
+    Event,
+    Opened,
+    Progress,
+    Rules,
+    Sign,
+    Worse,
+    decide,
+)
 from device import codes
 
 NOW = 1_800_000_000.0
@@ -81,6 +93,54 @@ def test_a_relapse_moves_its_end():
     assert closed.episode.closed == NOW + 70 and closed.episode.abnormal == 6
 
 
+def test_what_begins_again_soon_is_the_same_episode():
+    state, _ = play(*(event(k) for k in range(5)), event(5, 0), progress(40))
+    state, actions = play(*(event(k) for k in range(50, 55)), state=state)
+    assert kinds(actions) == ["Again", "Changed", "Changed"]
+    assert (state.episode.again, state.episode.abnormal, state.episode.opened) == (1, 10, NOW)
+
+
+def test_what_begins_again_later_is_another():
+    state, _ = play(*(event(k) for k in range(5)), event(5, 0), progress(40))
+    _, actions = play(*(event(k) for k in range(150, 153)), state=state)
+    assert kinds(actions) == ["Opened"]
+
+
+def test_flapping_for_hours_is_one_episode():
+    state, actions = Device(), []
+    for start in range(0, 4000, 80):
+        state, more = play(
+            *(event(k) for k in range(start, start + 4)),
+            event(start + 4, 0),
+            progress(start + 40),
+            state=state,
+        )
+        actions += more
+    assert kinds(actions).count("Opened") == 1 and state.over.again == 49
+
+
+def test_a_reading_that_comes_after_the_end_belongs_into_the_episode():
+    state, _ = play(event(0), event(1), event(2), event(4), event(5, 0), progress(40))
+    state, (changed,) = play(event(3), state=state, now=NOW + 400)
+    assert isinstance(changed, Changed) and changed.episode.closed and state.over.abnormal == 5
+
+
+def test_an_episode_becomes_severe_once():
+    state, _ = play(*(event(k) for k in range(3)))
+    _, actions = play(event(3, codes.LIMIT), event(4, codes.LIMIT), state=state)
+    assert kinds(actions) == ["Worse", "Changed"]
+
+
+def test_outside_the_range_is_severe_when_it_is_far_outside():
+    assert event(1, codes.RANGE).severe and event(1, codes.RANGE, beyond=0.6).severe
+    assert not event(1, codes.RANGE, beyond=0.1).severe
+
+
+def test_one_abnormal_reading_long_ago_is_no_part_of_what_opens_now():
+    _, actions = play(event(1), *(event(k) for k in range(100, 103)))
+    assert actions[0].episode.opened == NOW + 1000 and actions[0].episode.abnormal == 3
+
+
 def test_a_backlog_of_yesterday_makes_one_late_note_and_no_alarm():
     yesterday = NOW - 86400
     state, actions = play(*(event(k, codes.RANGE, when=yesterday + 500 * k) for k in range(40)), now=NOW)
@@ -100,29 +160,140 @@ def test_a_failing_sensor_is_an_episode_with_its_reason():
     assert actions[0].episode.why == "no answer"
 
 
+def test_a_late_note_is_told_once_it_is_complete():
+    state, _ = play(*(event(k, when=NOW - 86400 + k) for k in range(40)), now=NOW)
+    _, (closed,) = play(progress(50), state=state, now=NOW + 601)
+    assert isinstance(closed, Closed) and closed.episode.late and closed.episode.abnormal == 40
+
+
+def test_a_sensor_that_mostly_fails_is_an_episode_of_the_sensor():
+    mixed = [event(1, codes.SENSOR_ERROR, why="no answer"), event(2), event(3, codes.SENSOR_ERROR)]
+    assert play(*mixed)[1][0].episode.kind == "sensor"
+    assert play(event(1), event(2), event(3, codes.SENSOR_ERROR))[1][0].episode.kind == "anomaly"
+
+
+def sign(heard=NOW, *, listening=NOW - 1000, **more):
+    return Sign("demo", "C001", heard, listening, **more)
+
+
+def silent_after(**more):
+    """How many seconds after its last sign a board counts as silent."""
+    for wait in range(0, 20_000, 10):
+        if decide(Device(), sign(**more), NOW + wait)[1]:
+            return wait
+    return None
+
+
+def test_silence_is_noticed_after_five_periods_and_three_minutes():
+    assert silent_after() == 180 and silent_after(period=10) == 180 and silent_after(period=0.5) == 180
+    assert silent_after(period=600) == 3000
+
+
+def test_a_last_will_is_believed_after_a_minute():
+    assert silent_after(offline=NOW) == 60
+
+
+def test_a_will_that_a_newer_reading_contradicts_is_not_believed():
+    assert silent_after(offline=NOW - 30) == 180
+
+
+def test_a_sleeping_board_is_missed_when_it_was_due():
+    assert silent_after(due=NOW + 3600, period=10) == 3720
+
+
+def test_nobody_is_silent_to_a_cloud_that_did_not_listen():
+    assert silent_after(heard=NOW - 50_000, listening=NOW) == 180
+    assert silent_after(offline=NOW - 50_000, heard=NOW - 50_000, listening=NOW) == 60
+
+
+def test_silence_ends_with_the_next_sign_and_is_told_with_its_times():
+    state, (opened,) = decide(Device(), sign(offline=NOW), NOW + 60)
+    assert (opened.episode.kind, opened.episode.why, opened.episode.opened) == ("silence", "offline", NOW)
+    state, nothing = decide(state, sign(offline=NOW), NOW + 70)
+    assert nothing == []
+    state, (closed,) = decide(state, sign(NOW + 100), NOW + 101)
+    assert (closed.episode.opened, closed.episode.closed) == (NOW, NOW + 100)
+
+
+def test_a_will_that_is_heard_again_after_a_restart_does_not_end_the_silence():
+    state, _ = decide(Device(), sign(offline=NOW), NOW + 60)
+    again = sign(NOW + 500, listening=NOW + 500, offline=NOW + 500)
+    assert decide(state, again, NOW + 501)[1] == []
+
+
+def test_a_board_that_comes_and_goes_is_silent_once():
+    state, actions = Device(), []
+    for k in range(20):
+        heard = NOW + 400 * k
+        for at in (heard + 1, heard + 200):
+            state, more = decide(state, sign(heard), at)
+            actions += more
+    assert kinds(actions).count("Opened") == 1 and kinds(actions).count("Again") == 19
+
+
+def test_readings_and_silence_are_two_episodes():
+    state, _ = play(*(event(k) for k in range(3)))
+    state, actions = decide(state, sign(NOW + 20), NOW + 300)
+    assert kinds(actions) == ["Opened"] and state.episode is not None and state.silence is not None
+
+
 seqs = st.lists(st.tuples(st.integers(0, 200), st.sampled_from([0, codes.ZSCORE, codes.RANGE])), max_size=60)
 
 
 @settings(max_examples=200, deadline=None)
-@given(seqs, st.randoms())
-def test_whatever_comes_in_any_order_counts_add_up(readings, chance):
+@given(seqs, st.randoms(), st.integers(0, 3))
+def test_whatever_comes_in_any_order_each_reading_counts_once(readings, chance, progress_every):
     events = [
-        event(seq, flags, when=NOW + seq)
+        event(seq, flags, when=NOW + 10 * seq)
         for seq, flags in {seq: (seq, flags) for seq, flags in readings}.values()
     ]
     chance.shuffle(events)
-    state, open_id, told = Device(), None, 0
-    for one in events:
-        state, actions = decide(state, one, NOW + 200)
+    state, open_id, counted, ever = Device(), None, {}, set()
+    for number, one in enumerate(events):
+        inputs = [one]
+        if progress_every and number % progress_every == 0:
+            inputs.append(progress(max(e.seq for e in events[: number + 1]), when=NOW + 10 * one.seq))
+        for each in inputs:
+            state, actions = decide(state, each, NOW + 2000)
+            for action in actions:
+                name = action.episode.id
+                counted[name] = action.episode.abnormal
+                if isinstance(action, Opened):
+                    assert open_id is None and name not in ever
+                    open_id = name
+                elif isinstance(action, Again):
+                    assert open_id is None and name in ever
+                    open_id = name
+                elif isinstance(action, Closed) and not action.episode.late:
+                    assert open_id == name
+                    open_id = None
+                elif isinstance(action, Worse):
+                    assert open_id == name
+                ever.add(name)
+                assert action.episode.opened <= action.episode.last
+            assert (state.episode is not None) == (open_id is not None)
+    abnormal = sum(1 for each in events if each.abnormal)
+    assert sum(counted.values()) + len(state.recent) <= abnormal
+    if any(each.abnormal and each.severe for each in events):
+        assert counted, "a severe reading is never without an episode"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 500), st.sampled_from([None, "offline"])), max_size=40),
+    st.floats(0.1, 1000),
+)
+def test_silence_opens_and_closes_in_turn_whatever_the_clock_does(looks, period):
+    state, now, heard, is_open = Device(), NOW, NOW, False
+    for pause, will in looks:
+        now += pause
+        if pause < 50:
+            heard = now
+        state, actions = decide(state, sign(heard, period=period, offline=heard if will else None), now)
         for action in actions:
-            if isinstance(action, Opened):
-                assert open_id is None
-                open_id = action.episode.id
-                told += 1
-            elif isinstance(action, Changed):
-                assert action.episode.id == open_id
-            assert action.episode.opened <= action.episode.last
-        assert (state.episode is not None) == (open_id is not None)
-        if state.episode:
-            assert state.episode.abnormal + len(state.recent) <= sum(1 for each in events if each.abnormal)
-    assert told <= 1
+            if isinstance(action, Closed):
+                assert is_open and action.episode.closed >= action.episode.opened
+                is_open = False
+            else:
+                assert not is_open and now - action.episode.last >= 60
+                is_open = True

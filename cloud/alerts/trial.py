@@ -1,0 +1,93 @@
+"""`python -m cloud alert test`: one mail with a made-up episode, and what became of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+
+import numpy as np
+
+from cloud.alerts import chart, letters, page, senders
+from cloud.alerts.episodes import Episode
+from cloud.alerts.facts import Curve, Facts
+from cloud.alerts.letters import Desk, Matter
+from cloud.alerts.links import Links
+from cloud.alerts.policy import Letter
+from cloud.alerts.sender import Failed, Later, Mail, Sent, Unknown
+from cloud.settings import AlertSettings, FolderSettings, MailSettings, SendGridSettings
+from cloud.words import Words, plain
+from device import codes
+
+
+def send(settings: MailSettings) -> int:
+    """Say what became of it; the exit code. It stands in no database and counts for no budget of ours."""
+    who = ", ".join(settings.to)
+    way = type(settings.via).__name__.removesuffix("Settings")
+    print(f"sending a test to {who} by {way} …", flush=True)
+    match senders.open_sender(settings).send(mail(settings, time.time())):
+        case Sent(id=name):
+            where = "written to" if isinstance(settings.via, FolderSettings) else "handed over as"
+            print(f"{where} {name}")
+            if isinstance(settings.via, SendGridSettings):
+                print("SendGrid took it; whether it arrives shows its Activity page, and the inbox")
+            return 0
+        case Later(reason=reason) | Failed(reason=reason):
+            print(f"not sent: {reason}", file=sys.stderr)
+        case Unknown(reason=reason):
+            print(f"perhaps sent: {reason}. Look into the inbox before you try again", file=sys.stderr)
+    return 1
+
+
+def mail(settings: MailSettings, now: float) -> Mail:
+    """A mail like any other, with its first lines saying that it is a test."""
+    words = Words(settings.language, settings.zone)
+    episode, facts = example(now)
+    desk = Desk(words, Links(b"no link of a test works"), AlertSettings())
+    letter = Letter("opening", episode.severity, (episode.id,))
+    made = letters.page(Matter(letter, "test", now, facts), [episode], desk)
+    subject = words("test subject")
+    made = dataclasses.replace(
+        made, subject=subject, leads=(words("test lead"), *made.leads), preview=words("test lead")
+    )
+    return Mail(
+        to=settings.to,
+        subject=plain(subject),
+        text=plain(page.text(made)),
+        html=page.html(made),
+        picture=chart.draw(episode, facts, words, now),
+        categories=("vigie", "mail test"),
+        tags={"mail": "test"},
+    )
+
+
+def example(now: float) -> tuple[Episode, Facts]:
+    """A warm cupboard: a door that stays open."""
+    ts = np.arange(now - 3 * 3600, now, 10.0)
+    chance = np.random.default_rng(7)
+    since = np.clip(ts - (now - 420), 0, None) / 420
+    t = 5.1 + 0.35 * np.sin(ts / 900) + chance.normal(0, 0.03, len(ts)) + 6.3 * since**0.8
+    h = 61 - 1.4 * np.sin(ts / 900) + chance.normal(0, 0.2, len(ts)) + 17 * since**0.7
+    abnormal = t > 6.4
+    inside = np.flatnonzero(abnormal)
+    episode = Episode(
+        id="example/fridge/00000000/1",
+        site="example",
+        device="fridge",
+        stream="00000000",
+        opened=float(ts[inside[0]]),
+        last=float(ts[inside[-1]]),
+        last_seq=len(inside),
+        closed=None,
+        severity="severe",
+        abnormal=len(inside),
+        agreed=len(inside) - 2,
+        edge_flags=codes.LIMIT | codes.ZSCORE | codes.ENVELOPE,
+        cloud_flags=codes.FOREST,
+        late=False,
+        t_min=round(100 * float(t[inside].min())),
+        t_max=round(100 * float(t[inside].max())),
+        h_min=round(100 * float(h[inside].min())),
+        h_max=round(100 * float(h[inside].max())),
+    )
+    return episode, Facts((4.6, 5.6), (59.2, 62.8), 86400.0, Curve(ts, t, h, abnormal))

@@ -1,0 +1,290 @@
+"""Policy: who gets which mail, and when. Pure; time is a number that goes up."""
+
+import dataclasses
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloud.alerts.episodes import Again, Changed, Closed, Episode, Opened, Worse
+from cloud.alerts.policy import DAY, WINDOW, Acknowledged, Desk, decide
+from cloud.settings import AlertSettings
+
+NOON = 1_799_928_000.0  # 2027-01-14 12:00 UTC
+RULES = AlertSettings()
+MINUTE, HOUR = 60.0, 3600.0
+
+
+def episode(name="C001", severity="warning", **more):
+    values = {
+        "id": f"demo/{name}/9f3a1c07/1",
+        "site": "demo",
+        "device": name,
+        "stream": "9f3a1c07",
+        "opened": NOON,
+        "last": NOON,
+        "last_seq": 1,
+        "closed": None,
+        "severity": severity,
+        "abnormal": 3,
+        "agreed": 3,
+        "edge_flags": 4,
+        "cloud_flags": 8,
+        "late": False,
+    }
+    return Episode(**{**values, **more})
+
+
+class World:
+    """A desk that lives through time; what it wrote is kept."""
+
+    def __init__(self, now=NOON, **rules):
+        self.desk, self.now, self.rules = Desk(), now, dataclasses.replace(RULES, **rules)
+        self.letters = []
+        self.see()
+
+    def see(self, *happenings, after=0.0, unsaid=False):
+        self.now += after
+        self.desk, written = decide(self.desk, happenings, self.now, self.rules, unsaid=unsaid)
+        self.letters += written
+        return written
+
+    def wait(self, seconds, step=60.0):
+        written = []
+        for _ in range(int(seconds / step)):
+            written += self.see(after=step)
+        return written
+
+
+def kinds(letters):
+    return [letter.kind for letter in letters]
+
+
+def test_an_episode_is_told_once_however_it_grows():
+    world = World(repeat=0)
+    one = episode()
+    assert kinds(world.see(Opened(one))) == ["opening"]
+    assert kinds(world.see(*[Changed(one)] * 10_000, after=1)) == []
+    assert kinds(world.wait(3 * HOUR)) == []
+
+
+def test_its_end_is_a_line_of_the_digest():
+    world = World()
+    one = episode()
+    world.see(Opened(one))
+    world.see(Closed(msgspec.structs.replace(one, closed=NOON + 60)), after=60)
+    (digest,) = world.wait(DAY)
+    assert digest.kind == "digest" and [line.id for line in digest.lines] == [one.id]
+    assert datetime.fromtimestamp(world.desk.digested, ZoneInfo("UTC")).hour == 8
+    assert world.wait(2 * DAY, 600) == []
+
+
+def test_what_becomes_severe_is_told_again_once():
+    world = World(repeat=0)
+    world.see(Opened(episode()))
+    worse = episode(severity="severe")
+    assert kinds(world.see(Worse(worse), after=5)) == ["worse"]
+    assert kinds(world.wait(HOUR)) == []
+
+
+def test_flapping_is_one_mail():
+    world = World(repeat=0)
+    one = episode()
+    world.see(Opened(one))
+    for _ in range(50):
+        world.see(Closed(msgspec.structs.replace(one, closed=world.now)), after=60)
+        world.see(Again(one), after=60)
+    assert kinds(world.letters) == ["opening"] and world.desk.lines == {}
+
+
+def test_a_second_episode_of_a_board_waits_for_the_cool_down():
+    world = World(repeat=0)
+    one, two = episode(), episode(id="demo/C001/9f3a1c07/900")
+    world.see(Opened(one))
+    world.see(Closed(msgspec.structs.replace(one, closed=world.now)), after=60)
+    assert world.see(Opened(two), after=60) == []
+    (letter,) = world.wait(29 * MINUTE)
+    assert letter.kind == "opening" and letter.held == "cool-down"
+
+
+def test_a_severe_episode_does_not_cool_down_after_a_warning():
+    world = World()
+    world.see(Opened(episode()))
+    assert kinds(world.see(Opened(episode(id="x/x/x/2", severity="severe")), after=1)) == ["opening"]
+
+
+def test_what_ended_while_it_waited_is_a_line_marked_as_untold():
+    world = World()
+    one, two = episode(), episode(id="demo/C001/9f3a1c07/900")
+    world.see(Opened(one))
+    world.see(Opened(two), after=60)
+    world.see(Closed(two), after=60)
+    assert world.wait(HOUR) == [] and world.desk.lines[two.id].untold
+
+
+def test_in_quiet_hours_a_warning_waits_and_a_severe_one_does_not():
+    paris = ZoneInfo("Europe/Paris")
+    night = datetime(2027, 1, 14, 23, 0, tzinfo=paris).timestamp()
+    world = World(night, quiet_hours=(22 * 60, 7 * 60), zone="Europe/Paris", repeat=0, digest_minute=12 * 60)
+    assert world.see(Opened(episode())) == []
+    assert kinds(world.see(Opened(episode("C002", "severe")), after=1)) == ["opening"]
+    (letter,) = world.wait(10 * HOUR)
+    assert letter.held == "quiet hours"
+    assert datetime.fromtimestamp(world.desk.followed[letter.episodes[0]].told, paris).hour == 7
+
+
+def test_reminders_come_after_twice_as_long_each_time_until_somebody_has_seen_it():
+    world = World(digest_minute=0)
+    one = episode(severity="severe")
+    world.see(Opened(one))
+    times = []
+    for _ in range(int(3 * DAY / 600)):
+        if [letter for letter in world.see(after=600) if letter.kind == "reminder"]:
+            times.append((world.now - NOON) / HOUR)
+    assert times == [4, 12, 28, 60]
+    world.see(Acknowledged((one.id,)))
+    assert "reminder" not in kinds(world.wait(10 * DAY, 3600))
+
+
+def test_nobody_answers_so_the_second_address_hears_of_it_once():
+    world = World(second_cost=2, repeat=0)
+    world.see(Opened(episode(severity="severe")), Opened(episode("C002")))
+    (letter,) = world.wait(3 * HOUR)
+    assert letter.kind == "escalation" and letter.second and letter.episodes == (episode().id,)
+
+
+def test_an_answer_in_time_keeps_the_second_address_out():
+    world = World(second_cost=1, repeat=0)
+    one = episode(severity="severe")
+    world.see(Opened(one))
+    world.see(Acknowledged((one.id,)), after=30 * MINUTE)
+    assert world.wait(3 * HOUR) == []
+
+
+def test_a_thousand_boards_at_once_are_one_mail():
+    world = World(repeat=0)
+    (letter,) = world.see(*(Opened(episode(f"B{k}", "severe")) for k in range(1000)))
+    assert letter.kind == "together" and len(letter.episodes) == 1000
+
+
+def test_a_thousand_boards_in_a_minute_are_a_few_mails():
+    world = World(repeat=0)
+    for k in range(1000):
+        world.see(Opened(episode(f"B{k}", "severe")), after=0.06)
+    world.wait(HOUR)
+    assert kinds(world.letters) == ["opening"] * 5 + ["together"]
+    assert sum(len(letter.episodes) for letter in world.letters) == 1000
+
+
+def test_when_the_budget_is_used_up_one_mail_says_so_and_nothing_is_lost():
+    world = World(repeat=0, per_day=10, single=1000, digest_minute=23 * 60)
+    for k in range(100):
+        world.see(Opened(episode(f"B{k}", "severe")), after=WINDOW)
+    today = [letter for letter in world.letters if letter.kind != "digest"]
+    assert kinds(today)[:9] == ["opening"] * 8 + ["budget"] and world.desk.spent <= 10
+    world.wait(2 * DAY, 600)
+    told = [name for letter in world.letters for name in letter.episodes]
+    assert sorted(told) == sorted(episode(f"B{k}").id for k in range(100))
+
+
+def test_a_share_is_kept_for_severe_ones():
+    world = World(repeat=0, single=1000, per_day=100)
+    for k in range(90):
+        world.see(Opened(episode(f"B{k}")), after=10)
+    assert len(world.letters) == 70
+    for k in range(20):
+        world.see(Opened(episode(f"S{k}", "severe")), after=10)
+    assert len(world.letters) == 90
+
+
+def test_each_recipient_counts():
+    world = World(repeat=0, single=1000, per_day=100, cost=3)
+    for k in range(90):
+        world.see(Opened(episode(f"B{k}", "severe")), after=10)
+    assert world.desk.spent <= 100 and kinds(world.letters).count("budget") == 1
+
+
+def test_a_mail_that_may_not_have_arrived_makes_a_digest():
+    world = World()
+    (digest,) = [one for _ in range(25) for one in world.see(after=HOUR, unsaid=True)][:1]
+    assert digest.kind == "digest" and not digest.lines and not digest.episodes
+
+
+def test_a_late_note_is_a_line_and_no_mail():
+    world = World()
+    world.see(Closed(episode(late=True, closed=NOON - DAY)))
+    (digest,) = world.wait(DAY)
+    assert [(line.kind, line.untold) for line in digest.lines] == [("late", True)]
+
+
+def test_what_is_remembered_survives_as_a_document():
+    world = World()
+    world.see(Opened(episode()), Opened(episode("C002", "severe")))
+    world.see(Closed(episode()), after=1)
+    assert msgspec.convert(msgspec.to_builtins(world.desk), Desk) == world.desk
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["open", "severe", "worse", "close", "again", "seen", "wait"]),
+        st.integers(0, 7),
+        st.sampled_from([0.5, 30.0, 700.0, 5000.0, 40_000.0]),
+    ),
+    max_size=120,
+)
+rules = st.builds(
+    AlertSettings,
+    per_day=st.integers(8, 40),
+    severe_share=st.floats(0, 1),
+    cost=st.integers(1, 2),
+    second_cost=st.integers(0, 2),
+    single=st.integers(1, 6),
+    cool_down=st.sampled_from([0.0, 1800.0]),
+    repeat=st.sampled_from([0.0, 3600.0]),
+    quiet_hours=st.sampled_from([None, (1320, 420), (0, 1)]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps, rules)
+def test_whatever_happens_the_budget_is_kept_and_each_episode_is_told_or_waits(history, limits):
+    world = World()
+    world.rules = limits
+    open_ones, over, made, spent, acknowledged = {}, {}, 0, {}, set()
+    told, lines = set(), set()
+    for what, k, pause in history:
+        happenings = []
+        if what in ("open", "severe") and k not in open_ones:
+            made += 1
+            severity = "severe" if what == "severe" else "warning"
+            open_ones[k] = episode(f"B{k}", severity, id=f"demo/B{k}/9f3a1c07/{made}")
+            happenings = [Opened(open_ones[k])]
+        elif what == "worse" and k in open_ones and open_ones[k].severity == "warning":
+            open_ones[k] = msgspec.structs.replace(open_ones[k], severity="severe")
+            happenings = [Worse(open_ones[k])]
+            acknowledged.discard(open_ones[k].id)
+        elif what == "close" and k in open_ones:
+            over[k] = open_ones.pop(k)
+            happenings = [Closed(over[k])]
+        elif what == "again" and k in over and k not in open_ones:
+            open_ones[k] = over.pop(k)
+            happenings = [Again(open_ones[k])]
+            acknowledged.discard(open_ones[k].id)
+        elif what == "seen" and k in open_ones:
+            happenings = [Acknowledged((open_ones[k].id,))]
+            acknowledged.add(open_ones[k].id)
+        for letter in world.see(*happenings, after=pause):
+            day = int(world.now // DAY)
+            spent[day] = spent.get(day, 0) + (limits.second_cost if letter.second else limits.cost)
+            names = {one.id for one in open_ones.values()}
+            assert set(letter.episodes) <= names, "only what goes on is told as going on"
+            if letter.kind in ("reminder", "escalation"):
+                assert not set(letter.episodes) & acknowledged
+            told |= set(letter.episodes)
+            lines |= {line.id for line in letter.lines}
+        assert all(count <= limits.per_day for count in spent.values())
+        waiting = set(world.desk.followed) | set(world.desk.lines)
+        for one in [*open_ones.values(), *over.values()]:
+            assert one.id in told | lines | waiting, "nothing is lost"

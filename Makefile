@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 PINS := pyproject.toml constraints.txt
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo smoke chaos test lint prove bench-edge bench-detect train lock clean
+.PHONY: help demo smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud plan train lock clean
 .PHONY: doctor flash deploy provision model repl logs
 
 help: ## this list
@@ -41,6 +41,9 @@ bench-edge: $(VENV)/local ## size and speed of the forest's forms under MicroPyt
 bench-detect: $(VENV)/local ## what the detectors find, and how often they cry wolf
 	@$(PY) -m tools.bench_detect
 
+bench-alerts: $(VENV)/local ## seconds from the reading that opens an episode to its mail; JSON on the last line
+	@$(PY) -m tools.bench_alerts
+
 doctor: $(VENV)/tools ## look at the plugged-in board, its cable and port; writes nothing. PORT=… chooses one, here and below
 	@$(PY) -m tools doctor
 
@@ -61,6 +64,12 @@ repl: $(VENV)/tools ## talk to the board: Ctrl-C, then status(), last(5), inject
 
 logs: $(VENV)/tools ## follow what the board says
 	@$(PY) -m tools logs
+
+bench-cloud: $(VENV)/local ## bytes a reading, readings a core-second, a day's query; READINGS=50000 for a quick look
+	@$(PY) -m tools.bench_cloud
+
+plan: $(VENV)/local ## what the free plans carry, and which limit comes first: DEVICES=10 PERIOD=10
+	@$(PY) -m tools.plan
 
 train: $(VENV)/local ## train a board's model on its own history: ARGS="--device C001"
 	@$(PY) -m cloud train $(ARGS)

@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from tools.proofs import Outcome, forest
+from tools.proofs import Outcome, forest, mails
 
-PROOFS = {"The board's forest is exact": forest.prove_all}
+PROOFS = {"The board's forest is exact": forest.prove_all, "No mail goes out twice": mails.prove_all}
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "proofs.md"
 
 

@@ -1,0 +1,173 @@
+"""No mail goes out twice: the backend is killed again and again while it hands mails over."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from pymongo.database import Database as Collections
+
+from cloud import database as databases
+from cloud.alerts import courier
+from cloud.alerts.episodes import Episode
+from cloud.alerts.policy import Letter
+from cloud.database import Document
+from tools import ports
+from tools.child import Child, Failed
+from tools.database import Database
+from tools.proofs import Outcome, Progress
+from tools.sendgrid_standin import Mail, SendGrid
+from tools.virtual_board.board import REPOSITORY
+
+KILLS = 50
+MORE = 10  # mails beyond one for each kill
+TIMEOUT = 90.0  # s for one life of the backend
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of all mails."""
+
+    kills: int
+    mails: int
+    twice: int  # alerts that were taken more than once
+    never: int  # neither taken nor told in another mail
+    unknown: int  # alerts of which nobody knows whether they went out
+
+
+def prove_all(progress: Progress) -> Outcome:
+    """At full size."""
+    found = kill_while_sending(KILLS, progress)
+    text = (
+        f"{found.kills} kills (SIGKILL) of the backend, each while a mail was being handed over, half of "
+        f"them after SendGrid's stand-in had taken it: {found.mails} mails, {found.twice} of them twice, "
+        f"{found.unknown} not known to have gone out, {found.never} neither sent nor told in another mail."
+    )
+    numbers = {"kills": found.kills, "mails": found.mails, "twice": found.twice, "never": found.never}
+    return Outcome(text, numbers, found.twice == 0 and found.never == 0 and found.kills > 0)
+
+
+def kill_while_sending(kills: int, progress: Progress) -> Tally:
+    """Kill the backend `kills` times during hand-overs; then let it finish."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as parts:
+        folder = Path(name)
+        mongod = Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
+        parts.callback(mongod.stop)
+        mongod.start()
+        taken: Counter[str] = Counter()
+        hand_over = threading.Event()
+
+        def on_mail(mail: Mail) -> None:
+            taken[mail.body["personalizations"][0]["custom_args"]["alert"]] += 1
+            hand_over.set()
+            gate.wait(TIMEOUT)  # no answer before the kill
+
+        gate = threading.Event()
+        sendgrid = parts.enter_context(SendGrid(folder / "outbox", key="SG.proof", on_mail=on_mail))
+        database = databases.connect(mongod.uri, "vigie")
+        parts.callback(database.client.close)
+        databases.prepare(database)
+        _fill(database, kills + MORE)
+        chance = random.Random(1)  # noqa: S311  which half of the kills comes first
+        for number in range(kills):
+            progress(f"kill {number + 1} of {kills}")
+            gate.clear()
+            hand_over.clear()
+            backend = _start(folder, parts, mongod.uri, sendgrid.url)
+            if chance.random() < 0.5:
+                _await(hand_over.is_set, "a mail was taken")
+            else:  # somewhere between the claim and the answer
+                _await(lambda: database["alerts"].find_one({"state": "sending"}), "one was being sent")
+            backend.kill()
+            gate.set()
+            database["lease"].update_one({"_id": "watch"}, {"$unset": {"until": ""}})  # it would take 10 s
+        progress("the last life")
+        gate.set()
+        _start(folder, parts, mongod.uri, sendgrid.url)
+        waiting = {"state": {"$in": ["pending", "sending"]}}
+        _await(lambda: database["alerts"].count_documents(waiting) == 0, "all were sent")
+        untold = {"state": {"$in": ["unknown", "failed"]}, "told": None}
+        never = [one for one in database["alerts"].find(untold) if not taken[one["_id"]]]
+        return Tally(
+            kills=kills,
+            mails=sum(taken.values()),
+            twice=sum(count > 1 for count in taken.values()),
+            never=len(never),
+            unknown=database["alerts"].count_documents({"state": "unknown"}),
+        )
+
+
+def _fill(database: Collections[Document], count: int) -> None:
+    now = time.time()
+    for number in range(count):
+        name = f"C{number:03}"
+        episode = Episode(
+            id=f"demo/{name}/9f3a1c07/1",
+            site="demo",
+            device=name,
+            stream="9f3a1c07",
+            opened=now,
+            last=now,
+            last_seq=1,
+            closed=None,
+            severity="warning",
+            abnormal=3,
+            agreed=3,
+            edge_flags=4,
+            cloud_flags=8,
+            late=False,
+            t_min=2900,
+            t_max=2900,
+            h_min=4500,
+            h_max=4500,
+        )
+        row = msgspec.to_builtins(episode)
+        row["_id"] = row.pop("id")
+        database["episodes"].insert_one(row)
+        letter = Letter("opening", "warning", (episode.id,))
+        database["alerts"].insert_one(courier.pending(name, letter, ["you@example.org"], name, now))
+
+
+def _start(folder: Path, parts: ExitStack, uri: str, host: str) -> Child:
+    environment = {
+        **os.environ,
+        "MQTT_HOST": "localhost",
+        "MQTT_USER": "unused",
+        "MQTT_PASSWORD": "unused",
+        "VIGIE_KEY": "ab" * 32,
+        "MONGODB_URI": uri,
+        "MONGODB_DATABASE": "vigie",
+        "SENDGRID_API_KEY": "SG.proof",
+        "SENDGRID_HOST": host,
+        "MAIL_FROM": "vigie@example.org",
+        "MAIL_TO": "you@example.org",
+        "MAIL_PER_DAY": "1000",
+    }
+    backend = Child(
+        "backend",
+        [sys.executable, "-m", "cloud", "watch"],
+        log=folder / "backend.log",
+        append=True,
+        env=environment,
+        cwd=REPOSITORY,
+    )
+    parts.callback(backend.stop)
+    return backend
+
+
+def _await(ready: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while not ready():
+        if time.monotonic() > deadline:
+            raise Failed(f"waited {TIMEOUT:.0f} s until {what}")
+        time.sleep(0.005)

@@ -26,6 +26,7 @@ from cloud.alerts.links import Links
 from cloud.alerts.writer import Writer
 from cloud.database import Document
 from cloud.ingest import Inbox, Ingest, brief
+from cloud.learning import Learning
 from cloud.network import Network
 from cloud.rescore import Models, Rescorer
 from cloud.sealing import Sealer
@@ -141,6 +142,7 @@ def _watch_loops(settings: Settings, database: Database[Document]) -> dict[str, 
     return {
         "watch": lambda stop: watch.run(stop, bell),
         "mail": lambda stop: courier.run(stop, bell, lambda: watch.lease.fence is not None),
+        "learning": Learning(database, lambda: watch.lease.fence is not None).run,
         "sealing": lambda stop: keep_house(Sealer(database), settings.retention_days, stop),
     }
 

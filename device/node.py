@@ -7,6 +7,7 @@ from . import log, state
 from .codes import ABNORMAL, CLOCK_UNSET, DRIVER_ERROR, WHY, names
 from .compat import const
 from .message import Writer, read_ack
+from .outbox import NO_MODEL
 from .sender import Sender
 
 _TURN_MS = const(100)  # the network gets the time between two samples in such pieces
@@ -250,11 +251,18 @@ class Node:
             counts["waiting"] = outbox.waiting()
             fields["reset"] = self.board.reset_reason
             fields["refused"] = sorted(self.sender.refused)
-            hours = (outbox.newest() + 1) * self.period_ms // 3600000
-            fields["learning"] = "%d h of %d" % (hours, _LEARN_H) if hours < _LEARN_H else None
+            fields["learning"] = self.learning()
             fields["counts"] = counts
             fields["last_error"] = log.last_error or self.link.last_error() or self.crash
         return state.payload(online, outbox, fields)
+
+    def learning(self):
+        """How far a board without a model is, in words; None once it has one."""
+        outbox = self.outbox
+        if outbox.model != NO_MODEL:
+            return None
+        hours = min((outbox.newest() + 1) * self.period_ms // 3600000, _LEARN_H)
+        return "%d h of %d; watching range, stuck, jumps" % (hours, _LEARN_H)
 
     def _show(self, flags, why):
         """The LED (on: abnormal, blinking: no broker), and a line when an abnormal time begins or ends."""
@@ -294,8 +302,10 @@ class Node:
         if self.clock.is_set():
             self.outbox.journal.see(self.clock.now())
         free = " | %d KB free" % (gc.mem_free() // 1024) if hasattr(gc, "mem_free") else ""
-        text = "%s | %d of %d not acknowledged%s"
-        log.info("node", text % (self._values(0), self.outbox.waiting(), self.outbox.kept(), free))
+        learning = self.learning()
+        more = " | learning, " + learning if learning else ""
+        text = "%s | %d of %d not acknowledged%s%s"
+        log.info("node", text % (self._values(0), self.outbox.waiting(), self.outbox.kept(), free, more))
         news = (self.outbox.journal.dropped, sorted(self.sender.refused), log.last_error)
         if news != self._told or up - self._state_up >= _STATE_S:
             self._told = news

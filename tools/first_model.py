@@ -15,6 +15,7 @@ import numpy as np
 from cloud import settings
 from cloud.database import connect
 from cloud.keys import device_key
+from cloud.training.command import keep
 from cloud.training.fit import train
 
 
@@ -32,17 +33,7 @@ def main(argv: Sequence[str]) -> int:
         columns["h"],
         progress=lambda text: print(text, flush=True),
     )
-    document = {
-        "site": site,
-        "device": device,
-        "created": trained.report["created"],
-        "bundle": trained.bundle,
-        "cloud": trained.model.dumps(master),
-        "report": trained.report,
-        "png": trained.png,
-    }
-    models = connect(known.uri, known.name)["models"]
-    models.replace_one({"_id": trained.model.model_id}, document, upsert=True)
+    keep(connect(known.uri, known.name)["models"], trained, master)
     return 0
 
 

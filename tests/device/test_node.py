@@ -314,7 +314,7 @@ def test_state_says_what_a_person_must_know():
         assert (said["boot"], said["reset"], said["model"]) == (1, "power on", None)
         assert said["dropped"] == [[3, 7]]
         assert said["refused"] == []
-        assert said["learning"] == "0 h of 24"
+        assert said["learning"] == "0 h of 24; watching range, stuck, jumps"
         assert said["last_error"] == "ValueError: last time"
         assert said["counts"]["connects"] == 1
         assert said["counts"]["waiting"] == 2

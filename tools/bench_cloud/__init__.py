@@ -1,1 +1,1 @@
-"""`make bench-cloud`: what the cloud side carries: bytes a reading, readings a core-second, time of a query."""
+"""`make bench-cloud`: what the cloud side carries: bytes a reading, readings a core-second, queries."""

@@ -1,4 +1,4 @@
-"""The whole chain, from the broker to the majority write and the board's ack, in ingest processes of its own."""
+"""The whole chain, from the broker to the majority write and the board's ack, in processes of its own."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Bench:
 
     def naive(self, board: Board, count: int, history: np.ndarray[Any, Any]) -> Cost:
         """`count` messages of one reading each through the naive chain."""
-        forest = IsolationForest(TREES, max_samples=SAMPLES, random_state=0).fit(history)
+        forest = IsolationForest(n_estimators=TREES, max_samples=SAMPLES, random_state=0).fit(history)
         file = self.folder / "forest.joblib"
         joblib.dump(forest, file)
         with self.database() as database, ExitStack() as running:

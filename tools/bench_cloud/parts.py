@@ -21,9 +21,8 @@ def _cpu_seconds(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     except FileNotFoundError:  # not Linux: minutes:seconds, with hundredths on macOS
-        asked = subprocess.run(
-            ["ps", "-o", "time=", "-p", str(pid)], capture_output=True, text=True, check=True
-        )
+        command = ["ps", "-o", "time=", "-p", str(pid)]
+        asked = subprocess.run(command, capture_output=True, text=True, check=True)
         total = 0.0
         for part in asked.stdout.strip().replace("-", ":").split(":"):
             total = total * 60 + float(part)

@@ -1,0 +1,67 @@
+"""The quota planner: sizes of this build, each service's nearest limit, and what would fit."""
+
+import pytest
+
+from tools import plan
+from tools.child import Failed
+from tools.plan import Fleet
+
+
+@pytest.fixture(scope="module")
+def sizes():
+    return plan.measured(Fleet(10, 10))
+
+
+def named(name):
+    (found,) = [each for each in plan.load() if each["name"] == name]
+    return found
+
+
+def test_every_plan_has_a_source_and_a_date():
+    for each in plan.load():
+        assert each["source"] and each["date"] and each["beyond"]
+
+
+def test_the_limits_have_names_that_are_known(sizes):
+    known = {*plan.demand(Fleet(1, 10), sizes), "months", "idle_minutes"}
+    assert {name for each in plan.load() for name in each["limits"]} <= known
+
+
+def test_a_message_and_a_stored_reading_weigh_what_they_should(sizes):
+    assert 50 < sizes.each < 90 and 80 < sizes.base < 200
+    assert 4 < sizes.bucket / 360 < 9
+
+
+def test_the_most_boards_fit_and_one_more_does_not(sizes):
+    for each in plan.load():
+        most = plan.most_devices(each, Fleet(1, 10), sizes)
+        if most:
+            assert plan.first_limit(each, plan.demand(Fleet(most, 10), sizes))[1] <= 1
+            assert plan.first_limit(each, plan.demand(Fleet(most + 1, 10), sizes))[1] > 1
+
+
+def test_sessions_come_first_at_the_broker_and_storage_at_the_database(sizes):
+    wanted = plan.demand(Fleet(300, 10), sizes)
+    assert plan.first_limit(named("HiveMQ Cloud Serverless"), wanted)[0] == "sessions"
+    assert plan.first_limit(named("Atlas M0"), wanted)[0] == "storage_gb"
+    assert plan.most_devices(named("Atlas M0"), Fleet(1, 10), sizes) >= 190
+
+
+def test_what_does_not_fit_gets_a_setting_that_does(sizes):
+    assert plan.advice(named("Atlas M0"), Fleet(300, 10), sizes) == "period_ms = 15000 fits"
+    assert plan.advice(named("HiveMQ Cloud Serverless"), Fleet(300, 10), sizes).startswith("next: Starter")
+
+
+def test_the_report_never_claims_more_boards_than_the_first_limit():
+    lines = plan.report(Fleet(10, 10))
+    assert (
+        lines[-1]
+        == "For nothing: 99 boards. The first limit: the sessions of HiveMQ Cloud Serverless (broker)."
+    )
+    assert any("full after" in line for line in lines)
+
+
+@pytest.mark.parametrize("name, value", [("DEVICES", "x"), ("PERIOD", "0"), ("DEVICES", "nan")])
+def test_a_number_that_is_none_is_refused_with_its_name(name, value):
+    with pytest.raises(Failed, match=name):
+        plan.main({name: value})

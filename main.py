@@ -43,6 +43,17 @@ def safe_mode():
     restart(SAFE_S)
 
 
+def console():
+    """The functions that a person can use at the prompt now."""
+    from device import app
+
+    if app.stopped:
+        from device.console import HELP, Console
+
+        globals().update(Console(app.stopped).names())
+        print(HELP)
+
+
 def start():
     try:
         if starts > SAFE_STARTS and starts % 2:
@@ -52,6 +63,7 @@ def start():
         app.main()
     except KeyboardInterrupt:
         print("Stopped for an hour at most, then the watchdog resets. Ctrl-D starts again")
+        console()
     except Exception as error:
         keep(error)
         restart(2 ** min(starts, 5))

@@ -11,8 +11,10 @@ from .compat import const
 
 _GOOD_S = const(60)  # a start that lives so long was a good one
 _CONNECT_S = const(15)
+_STOPPED_S = const(3600)  # time for a person, or a deployment, at the REPL
 STARTS = "/starts"  # boot.py counts starts in it
 CRASH = "/last_error.txt"  # main.py writes what ended the last start
+stopped = None
 
 
 def main():
@@ -23,9 +25,9 @@ def main():
         return
     board = Board(config["led_pin"])
     try:
-        _run(build(config, board))
+        run(build(config, board))
     except KeyboardInterrupt:
-        board.watch(3600)  # time for a person, or a deployment, at the REPL
+        board.watch(_STOPPED_S)
         raise
 
 
@@ -43,7 +45,10 @@ def _configuration():
         _let_go("choices")
 
 
-def _run(node):
+def run(node):
+    """Let `node` work until something breaks, or Ctrl-C stops it: then `stopped` is it, for the console."""
+    global stopped
+    stopped = None
     good = told = False
     try:
         while True:
@@ -54,6 +59,10 @@ def _run(node):
             if good and not told and node.link.ready():
                 told = True
                 _remove(CRASH)  # `state` carried it
+    except KeyboardInterrupt:
+        stopped = node
+        node.board.watch(_STOPPED_S)
+        raise
     finally:
         node.close()
 

@@ -46,6 +46,10 @@ class Board:
         address = self._wlan.ifconfig()[3]
         return None if address == "0.0.0.0" else address
 
+    def wifi_rssi(self):
+        """The signal's strength in dBm: above -70 is good, below -80 is trouble."""
+        return self._wlan.status("rssi")
+
     def wifi_problem(self):
         """Why there is no connection, for people."""
         status = self._wlan.status()

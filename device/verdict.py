@@ -43,7 +43,7 @@ class Judge:
         self._features = Features()
         self.x = self._features.x
         self._period_ms = period_ms
-        self._model = model
+        self.model = model
         self._missed = 0
         self._fresh = 0  # good readings since the start or the last long gap
         self._m = 0
@@ -109,13 +109,13 @@ class Judge:
         scores[4] = scores[5] = 0
         if not ready:
             flags |= WARMING_UP
-        elif self._model:
+        elif self.model:
             scores[5] = self._envelope.score(x)
             if scores[5] > params.envelope:
                 flags |= ENVELOPE
-            if self._model.forest:
-                self.score = scores[4] = self._model.forest.score(x)
-                if self.score < self._model.threshold:
+            if self.model.forest:
+                self.score = scores[4] = self.model.forest.score(x)
+                if self.score < self.model.threshold:
                     flags |= FOREST
         self._fresh += 1
         self.good += 1

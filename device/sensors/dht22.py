@@ -7,7 +7,7 @@ _START_S = const(2)  # after power-on the sensor is deaf or nonsensical for a se
 
 
 class Dht22:
-    """`dht`: the firmware's DHT22 on its pin; of it measure() and `buf` are used, for floats would allocate."""
+    """`dht`: the firmware's DHT22 on its pin; measure() and `buf` are used, as floats would allocate."""
 
     def __init__(self, dht, clock):
         self._dht = dht

@@ -161,8 +161,10 @@ class Wire:
     def reset(self) -> None:
         """Restart the chip; its first words can be read from now on."""
         with contextlib.suppress(TransportError, serial.SerialException, OSError):
-            self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
+            # Not at once: the prompt's own answer has to get through first.
+            self._transport.exec_raw_no_follow("import machine, time\ntime.sleep_ms(100)\nmachine.reset()")
         self._transport.in_raw_repl = False
+        time.sleep(0.2)
         try:
             _ = self._transport.serial.in_waiting
         except (serial.SerialException, OSError):

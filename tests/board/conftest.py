@@ -1,0 +1,96 @@
+"""A virtual board on a pseudo-terminal, and what a start needs: TLS broker, clock, a cloud that acks."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from cloud.keys import ack_mac, device_key
+from tools import pki, ports
+from tools.board.port import Port
+from tools.board.wire import Wire
+from tools.broker import BACKEND_USER, Broker
+from tools.ntp_server import NtpServer
+from tools.virtual_board.serial import SerialBoard
+
+MASTER = bytes(range(32))
+PASSWORDS = {BACKEND_USER: "a-long-word", "home/C001": "another-word"}
+
+
+@pytest.fixture
+def serial_board(tmp_path: Path) -> Iterator[SerialBoard]:
+    with SerialBoard(tmp_path / "board") as board:
+        yield board
+
+
+@pytest.fixture
+def wire(serial_board: SerialBoard) -> Iterator[Wire]:
+    with Wire(Port(serial_board.device, "virtual")) as opened:
+        opened.stop()
+        yield opened
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """`toml`: the settings of board home/C001 for this broker and clock."""
+
+    toml: Path
+    environment: dict[str, str]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """The least that answers a board: what arrives on `up` is acknowledged, and forgotten."""
+    made = pki.ensure(tmp_path / "pki", ["localhost", "127.0.0.1"])
+    port = ports.free()
+    broker = Broker(tmp_path / "broker", tmp_path / "broker.log", made, PASSWORDS, port=port)
+    broker.start()
+    ntp = NtpServer().start()
+    client = paho.Client(CallbackAPIVersion.VERSION2, "backend-of-test")
+    client.username_pw_set(BACKEND_USER, PASSWORDS[BACKEND_USER])
+    client.tls_set_context(ssl.create_default_context(cafile=str(made.ca_pem)))
+    client.on_connect = lambda *_: client.subscribe("vigie/1/+/+/up")
+    client.on_message = lambda _, __, message: _acknowledge(client, message)
+    client.connect("localhost", port)
+    client.loop_start()
+    toml = tmp_path / "c001.toml"
+    toml.write_text(
+        f"""
+site = "home"
+period_ms = 500
+ntp = ["127.0.0.1:{ntp.port}"]
+[wifi]
+ssid = "net"
+password = "wifi-secret"
+[broker]
+host = "localhost"
+port = {port}
+user = "home/C001"
+password = "{PASSWORDS["home/C001"]}"
+ca = "pki/ca.pem"
+[limits]
+t_max = 8.0
+for_minutes = 10
+"""
+    )
+    yield Cloud(toml, {"VIGIE_KEY": MASTER.hex()})
+    client.disconnect()
+    client.loop_stop()
+    ntp.stop()
+    broker.stop()
+
+
+def _acknowledge(client: paho.Client, message: paho.MQTTMessage) -> None:
+    up = json.loads(message.payload)
+    _, _, site, device, _ = message.topic.split("/")
+    runs = [(seq, seq) for seq in up["seq"]]
+    mac = ack_mac(device_key(MASTER, site, device), up["stream"], runs)
+    ack = {"stream": up["stream"], "runs": runs, "mac": mac}
+    client.publish(message.topic.removesuffix("up") + "ack", json.dumps(ack))

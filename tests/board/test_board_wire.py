@@ -1,0 +1,74 @@
+"""The wire to a board: it always ends in a prompt, and files arrive whole."""
+
+import pytest
+
+from tools.board.port import Port, candidates, explain, find, trouble
+from tools.board.wire import BoardError, Wire
+from tools.child import Failed
+
+
+def test_code_runs_and_its_error_comes_back(wire):
+    assert wire.run("print(6 * 7)") == "42"
+    with pytest.raises(BoardError, match="ZeroDivisionError") as caught:
+        wire.run("def f():\n 1 / 0\nf()")
+    assert "Traceback" in caught.value.traceback
+    assert wire.run("print(1)") == "1"
+
+
+def test_files_arrive_whole_in_every_size(wire):
+    for size in (0, 1, 1535, 1536, 1537, 5000):
+        data = bytes(i * 7 & 0xFF for i in range(size))
+        wire.put("/data.bin", data)
+        assert wire.get("/data.bin") == data
+        wire.put("/data.bin", data + b"!", whole=True)
+        assert wire.get("/data.bin") == data + b"!"
+    assert wire.get("/none") is None
+    assert ".new" not in wire.run("import os\nprint(os.listdir('/'))")
+
+
+def test_a_busy_board_is_stopped(serial_board):
+    (serial_board.flash / "main.py").write_text("print('busy')\nwhile True:\n    pass\n")
+    with Wire(Port(serial_board.device, "")) as wire:
+        wire.stop()
+        wire.reset()
+        assert wire.read_until(b"busy", 10).endswith(b"busy")
+        wire.stop()
+        assert wire.run("print(1)") == "1"
+
+
+def test_a_restarted_board_can_be_stopped_again(wire, serial_board):
+    for _ in range(2):
+        wire.reset()
+        wire.stop()
+    assert serial_board.resets == 2
+
+
+def test_a_port_that_is_not_there_is_told_with_a_cure(tmp_path):
+    with pytest.raises(Failed, match=r"there is no /dev/tty-none"):
+        find("/dev/tty-none")
+    assert find("socket://127.0.0.1:9").remote
+    assert "is the bridge running" in trouble(Port("socket://127.0.0.1:9", ""))
+    with pytest.raises(Failed, match="is the bridge running"):
+        Wire(Port("socket://127.0.0.1:9", ""))
+
+
+def test_what_stands_in_the_way_of_a_port_is_named(serial_board):
+    port = Port(serial_board.device, "")
+    assert "usermod -aG" in explain(port, PermissionError(13, "Permission denied"))
+    with Wire(port):
+        said = trouble(port)
+        assert said and "held" in said and "close it" in said
+    assert trouble(port) is None
+
+
+def test_no_board_or_several_boards_are_told(monkeypatch):
+    monkeypatch.setattr("tools.board.port.candidates", list)
+    with pytest.raises(Failed, match="cable that carries data"):
+        find(None)
+    two = [Port("/dev/ttyUSB0", "CP210x"), Port("/dev/ttyUSB1", "CH340")]
+    monkeypatch.setattr("tools.board.port.candidates", lambda: two)
+    with pytest.raises(Failed, match="PORT=/dev/ttyUSB1"):
+        find(None)
+    monkeypatch.setattr("tools.board.port.candidates", lambda: two[:1])
+    assert find(None).device == "/dev/ttyUSB0"
+    assert isinstance(candidates(), list)

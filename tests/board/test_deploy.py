@@ -1,0 +1,224 @@
+"""Deploy: only what changed, nothing of others, and a start that is watched until the first ack."""
+
+import hashlib
+import json
+
+import pytest
+
+from tests.device.test_model import bundle
+from tools.board import build, deploy, doctor, model, provision, settings
+from tools.board.port import Port
+from tools.board.startup import STEPS, Start
+from tools.child import Failed
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_a_plan_copies_what_changed_and_deletes_only_our_strays():
+    built = {"/boot.py": b"b", "/device/a.mpy": b"a", "/device/sensors/s.mpy": b"s", "/main.py": b"m"}
+    present = {
+        "/main.py": digest(b"old"),
+        "/device/": "-",
+        "/device/a.mpy": digest(b"a"),
+        "/device/a.py": digest(b"source"),
+        "/device/old/": "-",
+        "/device/old/x.mpy": digest(b"x"),
+    }
+    plan = deploy.plan(built, present)
+    assert plan.copy == ("/boot.py", "/device/sensors/s.mpy", "/main.py"), "boot.py first, main.py last"
+    assert plan.folders == ("/device/sensors/",)
+    assert plan.same == ("/device/a.mpy",)
+    assert plan.delete[-1] == "/device/old/" and set(plan.delete[:2]) == {"/device/a.py", "/device/old/x.mpy"}
+    assert deploy.plan(built, {path: digest(data) for path, data in built.items()} | {
+        "/device/": "-", "/device/sensors/": "-"}).copy == ()  # fmt: skip
+
+
+def test_a_tree_that_does_not_compile_is_told_with_its_place(tmp_path):
+    (tmp_path / "device").mkdir()
+    for name in ("boot.py", "main.py"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "device" / "bad.py").write_text("x = = 1\n")
+    with pytest.raises(Failed, match=r"device/bad.py does not compile for xtensawin"):
+        build.files("xtensawin", tmp_path)
+
+
+def test_the_architecture_comes_from_the_firmware():
+    assert build.arch_of(11014) == "xtensawin"  # what stock 1.23 for ESP32 says
+    assert build.arch_of(6) == ""
+    with pytest.raises(Failed, match="make flash"):
+        build.arch_of(5)
+
+
+def test_deploy_provision_and_model_from_a_bare_board_to_the_first_ack(wire, serial_board, cloud, capsys):
+    wire.put("/notes.txt", b"mine")
+    wire.run("import os\nos.mkdir('/device')")
+    wire.put("/device/window.py", b"raise SystemExit")
+    deploy.deploy(wire, dry_run=True)
+    assert not (serial_board.flash / "boot.py").exists()
+    assert "copy" in capsys.readouterr().out
+    deploy.deploy(wire)
+    assert not (serial_board.flash / "device" / "window.py").exists()
+    assert (serial_board.flash / "notes.txt").read_bytes() == b"mine"
+    assert not deploy.is_provisioned(wire)
+
+    wanted = settings.gather("C001", cloud.toml, cloud.environment, None)
+    provision.write(wire, wanted, provision.authority(wanted))
+    assert deploy.watch(wire), capsys.readouterr().out
+    said = capsys.readouterr().out
+    for step in STEPS:
+        assert f"✓ {step.name}" in said
+
+    wire.stop()  # Vigie runs: it is stopped, and its watchdog with it
+    (serial_board.flash / "device" / "codes.mpy").write_bytes(b"half a fi")
+    deploy.deploy(wire)
+    assert "1 changed" in capsys.readouterr().out
+    assert doctor.application(wire) and doctor.configuration(wire)
+    assert "the same as this tree" in capsys.readouterr().out
+
+    key = bytes.fromhex(wanted.config["key"])
+    _model_is_tested_on_the_board_before_it_is_used(wire, serial_board, key)
+
+
+def _model_is_tested_on_the_board_before_it_is_used(wire, serial_board, key):
+    slots = serial_board.flash / "model"
+    file = serial_board.flash.parent / "model.bin"
+    file.write_bytes(bundle(key=bytes(32)))
+    with pytest.raises(Failed, match="another device"):
+        model.install(wire, file)
+    assert not slots.exists()
+    file.write_bytes(bundle(key=key))
+    model.install(wire, file)
+    assert (slots / "active").read_text() == "a"
+    model.install(wire, file)
+    assert (slots / "active").read_text() == "b"
+    (serial_board.flash / "device" / "model.mpy").write_bytes(b"damaged")
+    wire.reset()
+    wire.stop()
+    with pytest.raises(Failed, match="slot b stays in use"):
+        model.install(wire, file)
+    assert (slots / "active").read_text() == "b"
+    assert not (slots / "a.bin").exists()
+
+
+# Watching a start
+
+GOOD = (
+    "Vigie starts in 2 s: Ctrl-C or the BOOT button for a REPL",
+    "  +00:00   boot   Vigie 0.1.0 on home/C001, after power on, 128 KB of heap free",
+    "  +00:02   link   Wi-Fi up",
+    "  +00:03   link   connected to broker:8883",
+    "12:04:07   clock  set by NTP",
+    "12:04:08   node   first readings sent",
+    "12:04:09   node   first readings acknowledged",
+)
+
+
+def test_six_ticks_in_any_order_make_a_start():
+    start = Start()
+    earned = [step.name for step in map(start.feed, GOOD) if step]
+    assert earned == ["start", "Wi-Fi", "TLS", "clock", "publish", "ack"]
+    assert start.complete
+
+
+def test_a_start_that_stands_still_says_why_in_the_boards_own_words():
+    start = Start()
+    for line in GOOD[:3]:
+        start.feed(line)
+    assert start.missing[0] == "clock" and "UDP to port 123" in start.missing[1]
+    start.feed("  +00:09 ! link   broker:8883 refuses user or password: check broker.user")
+    assert start.missing[1].startswith("link: broker:8883 refuses user")
+    start.feed(GOOD[3])
+    assert start.trouble is None
+
+
+def test_a_wrong_configuration_and_safe_mode_end_the_wait():
+    for line in ("         E config config.json: key is missing: add it", "Safe mode: 4 starts failed. See"):
+        start = Start()
+        start.feed(line)
+        assert start.ended and not start.complete
+
+
+# Settings
+
+FILE = """
+site = "home"
+[wifi]
+ssid = "net"
+[broker]
+host = "broker.example"
+[sensor]
+kind = "dht22"
+pin = 4
+"""
+
+
+def write(tmp_path, text):
+    file = tmp_path / "c001.toml"
+    file.write_text(text)
+    return file
+
+
+def test_settings_come_from_file_then_environment_then_questions(tmp_path):
+    asked = []
+
+    def ask(question, secret, default):
+        asked.append((question, secret))
+        return "answer"
+
+    env = {"VIGIE_KEY": "11" * 32, "WIFI_PASSWORD": "from-env", "MQTT_HOST": "not-used", "MQTT_PORT": "8884"}
+    made = settings.gather("C001", write(tmp_path, FILE), env, ask)
+    assert made.config["wifi"] == {"ssid": "net", "password": "from-env"}
+    assert made.config["broker"]["host"] == "broker.example" and made.config["broker"]["port"] == 8884
+    assert [question for question, secret in asked if secret] == ["Broker's password of this board"]
+    assert len(made.config["key"]) == 64
+    shown = json.dumps(settings.masked(made.config))
+    for secret in ("from-env", made.config["key"]):
+        assert secret not in shown
+    assert "from-env" not in repr(made)
+
+
+def test_every_problem_is_told_before_anything_is_written(tmp_path):
+    text = FILE.replace("pin = 4", 'pin = "four"') + "[limits]\nt_max = 999\n"
+    with pytest.raises(Failed) as caught:
+        settings.gather("C001", write(tmp_path, text), {"VIGIE_KEY": "11" * 32}, None)
+    said = str(caught.value)
+    assert "nothing was written" in said and "sensor.pin" in said and "limits.t_max" in said
+    assert str(tmp_path / "c001.toml") in said
+
+
+def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):
+    for text, environment, said in (
+        (FILE, {}, "VIGIE_KEY is missing"),
+        (FILE, {"VIGIE_KEY": "beef"}, "64 hex digits"),
+        ("site = ", {}, "not TOML"),
+        ('device = "C002"', {}, "you asked for C001"),
+    ):
+        with pytest.raises(Failed, match=said):
+            settings.gather("C001", write(tmp_path, text), environment, None)
+    with pytest.raises(Failed, match="there is no"):
+        settings.gather("C001", tmp_path / "none.toml", {}, None)
+
+
+def test_the_ca_is_checked_before_it_travels(tmp_path):
+    from tools import pki
+    from tools.board import certificate
+
+    made = pki.ensure(tmp_path / "pki", ["localhost"])
+    assert (
+        certificate.from_file(made.ca_pem) == certificate.from_file(made.ca_der) == made.ca_der.read_bytes()
+    )
+    for data, said in (
+        (b"hello", "no certificate"),
+        (made.ca_pem.read_bytes() * 2, "holds 2 certificates"),
+        (b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----", "damaged"),
+    ):
+        file = tmp_path / "ca"
+        file.write_bytes(data)
+        with pytest.raises(Failed, match=said):
+            certificate.from_file(file)
+
+
+def test_a_port_by_itself_is_no_board(serial_board):
+    assert Port(serial_board.device, "").remote is False

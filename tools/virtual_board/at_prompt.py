@@ -1,0 +1,49 @@
+"""The first thing a virtual board on a serial line runs: as harness.py, but its prompt is there afterwards.
+
+    micropython -i at_prompt.py FLASH FIRMWARE EVENTS CAUSE NAME RUN
+
+FLASH becomes `/`, FIRMWARE becomes `/lib`; boot.py runs and, with RUN "all", main.py: after a soft reset in
+the raw REPL a chip runs boot.py alone.
+"""
+
+import os
+import sys
+
+import vfs
+from flash import Flash
+
+_flash, _firmware, _events, _cause, _name, _what = sys.argv[1:7]
+
+
+_pipe = open(_events, "w")
+_flash = Flash(_flash)
+_flash.kept = lambda count: None  # nobody counts here
+vfs.umount("/")
+vfs.mount(_flash, "/")
+vfs.mount(vfs.VfsPosix(_firmware), "/lib")
+os.chdir("/")
+sys.path[:] = ["", ".frozen", "/lib"]
+del sys.argv[1:]
+sys.argv[0] = ""
+
+import chip  # noqa: E402  it lies in FIRMWARE
+
+chip.begin(_pipe, _cause, _name)
+
+
+def _run(path):
+    try:
+        with open(path) as file:
+            code = file.read()
+    except OSError:
+        return
+    try:
+        exec(compile(code, path, "exec"), globals())
+    except KeyboardInterrupt:
+        print("KeyboardInterrupt")
+
+
+_run("/boot.py")
+if _what == "all":
+    _run("/main.py")
+print("MicroPython on a virtual board")

@@ -17,6 +17,9 @@ Document = dict[str, Any]
 # latest            one a device: newest reading, last `state`
 # events            abnormal readings and returns to normal, for `watch`; forgotten after three days
 # watched           what `watch` knows of a device between two events
+# hourly            what became of the oldest buckets when the quota was near; cloud.quota writes them
+#   d device key · h the hour (Unix s) · n good readings · t_min t_sum t_max h_min h_sum h_max · e abnormal
+# status            one document: storage
 # episodes alerts models labels acknowledgements quarantine lease
 # policy            one document: what cloud.alerts.policy remembers
 # mail_days         mails handed over by UTC day

@@ -28,6 +28,9 @@ from device import codes
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.uint16]
 
+HOUR = 3600
+LAST_HOUR = 9_999_999
+
 
 @dataclass(frozen=True)
 class Readings:
@@ -70,6 +73,26 @@ class Readings:
 
 
 @dataclass(frozen=True)
+class Hours:
+    """Hours of one device as columns of one length, oldest first: what is left of its oldest readings."""
+
+    site: str
+    device: str
+    begin: Floats  # Unix seconds
+    readings: npt.NDArray[np.int64]  # good ones
+    abnormal: npt.NDArray[np.int64]  # by the board's verdict
+    t_min: Floats  # degC; NaN = no good reading
+    t_mean: Floats
+    t_max: Floats
+    h_min: Floats  # %RH
+    h_mean: Floats
+    h_max: Floats
+
+    def __len__(self) -> int:
+        return len(self.begin)
+
+
+@dataclass(frozen=True)
 class Latest:
     """What is known of one device now: its newest reading and its last `state` message."""
 
@@ -89,7 +112,7 @@ class Latest:
     why: str | None = None
     model: str | None = None  # 8 hex digits, the model the board judged with
     period: float | None = None  # seconds between its last two readings; None = not yet known
-    online: bool | None = None  # None = no `state` was ever seen
+    online: bool | None = None  # a sleeping board is; None = no `state` was ever seen
     state: Document = field(
         default_factory=dict
     )  # the whole `state` message: version, dropped, counts, learning, …
@@ -199,6 +222,39 @@ class Reader:
             for name, buckets in found.items()
         ]
         return _columns(site, device, parts, start, end)
+
+    def hours(self, site: str, device: str, *, start: float | None = None, end: float | None = None) -> Hours:
+        """Hours of [start, end) whose readings are gone because the storage quota was near."""
+        owner = device_id(site, device)
+        low = 0 if start is None else max(0, int(start // HOUR))
+        high = LAST_HOUR if end is None else int(-(-end // HOUR))
+        query = {"_id": {"$gte": f"{owner}/{low:07d}", "$lt": f"{owner}/{high:07d}"}}
+        found = list(self.database["hourly"].find(query).sort("_id", 1))
+        columns = {
+            name: np.array(
+                [np.nan if row.get(name) is None else row[name] / 100 for row in found], np.float64
+            )
+            for name in ("t_min", "t_sum", "t_max", "h_min", "h_sum", "h_max")
+        }
+        count = np.array([row["n"] for row in found], np.int64)
+        good = np.where(count > 0, count, 1)
+        return Hours(
+            site=site,
+            device=device,
+            begin=np.array([row["h"] for row in found], np.float64),
+            readings=count,
+            abnormal=np.array([row["e"] for row in found], np.int64),
+            t_min=columns["t_min"],
+            t_mean=columns["t_sum"] / good,
+            t_max=columns["t_max"],
+            h_min=columns["h_min"],
+            h_mean=columns["h_sum"] / good,
+            h_max=columns["h_max"],
+        )
+
+    def storage(self) -> Document | None:
+        """`used`, `quota` (bytes), `level` ("fine", "warning", "reducing"), `at`; None = not yet measured."""
+        return self.database["status"].find_one({"_id": "storage"})
 
     def stored(self, site: str, device: str) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
         """(stream, its stored seqs in ascending order) for each stream of a device."""
@@ -449,7 +505,7 @@ def _latest(document: Document) -> Latest:
         why=reading.get("why"),
         model=reading.get("model"),
         period=document.get("period"),
-        online=state["state"] == "online" if "state" in state else None,
+        online=state["state"] != "offline" if "state" in state else None,
         state=state,
     )
 

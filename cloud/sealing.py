@@ -92,9 +92,10 @@ class Sealer:
         for key in keys:
             stream, _, number = key.rpartition("/")
             floors[stream] = max(floors.get(stream, 0), (int(number) + 1) * SIZE)
+        self.database["hourly"].delete_many({"h": {"$lt": before}})
         if not keys:
             return 0
-        self.database["streams"].bulk_write([_raise_floor(stream, floor) for stream, floor in floors.items()])
+        self.database["streams"].bulk_write([raise_floor(stream, floor) for stream, floor in floors.items()])
         return buckets.delete_many({**old, "_id": {"$in": keys}}).deleted_count
 
 
@@ -134,7 +135,8 @@ def agreement(record: npt.NDArray[Any]) -> list[AgreementRow]:
     return rows
 
 
-def _raise_floor(stream: str, floor: int) -> UpdateOne:
+def raise_floor(stream: str, floor: int) -> UpdateOne:
+    """Readings of `stream` ("site/device/stream") below seq `floor` are not stored any more."""
     site, device, name = stream.split("/")
     whose = {"d": f"{site}/{device}", "site": site, "device": device, "stream": name}
     return UpdateOne({"_id": stream}, {"$max": {"floor": floor}, "$set": whose}, upsert=True)

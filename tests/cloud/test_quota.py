@@ -1,0 +1,111 @@
+"""A database near its quota: first a warning, then the oldest readings become hours; nothing fails."""
+
+import time
+
+import numpy as np
+import pytest
+
+from cloud.packing import SIZE
+from cloud.quota import Keeper, level
+from cloud.reader import Reader
+from cloud.sealing import Sealer
+from cloud.store import Store
+from device import codes
+from tests.cloud.conftest import entry
+
+HOUR = 3600
+MIDNIGHT = int(time.time()) // 86400 * 86400 - 20 * 86400
+
+
+def fill(database, buckets=10, device="C001"):
+    """`buckets` full and sealed ones, 10 s apart, one reading in a hundred abnormal, one in fifty failed."""
+    store = Store(database)
+    for first in range(0, buckets * SIZE, SIZE):
+        store.write(
+            [
+                entry(
+                    seq,
+                    t=2000 + seq % 100,
+                    ts=MIDNIGHT + 10 * seq,
+                    device=device,
+                    flags=codes.ZSCORE if seq % 100 == 0 else 0,
+                    failed="no answer" if seq % 50 == 7 else None,
+                )
+                for seq in range(first, first + SIZE)
+            ]
+        )
+    Sealer(database, clock=lambda: time.time() + 5).seal(0)
+
+
+def used(database):
+    return Keeper(database, 1)._measure()
+
+
+@pytest.mark.parametrize(
+    "share, word", [(0.5, "fine"), (0.8, "warning"), (0.94, "warning"), (0.95, "reducing")]
+)
+def test_the_level_follows_from_the_share(share, word):
+    assert level(share * 1000, 1000) == word
+
+
+def test_at_eighty_percent_it_warns_and_keeps_everything(database, caplog):
+    fill(database)
+    keeper = Keeper(database, int(used(database) / 0.85))
+    assert keeper.look() == 0
+    assert "storage is 85 % full" in caplog.text
+    assert len(Reader(database).readings("demo", "C001")) == 10 * SIZE
+    assert Reader(database).storage()["level"] == "warning"
+    caplog.clear()
+    keeper.look()
+    assert not caplog.records  # told once
+
+
+def test_at_ninety_five_percent_the_oldest_readings_become_hours(database):
+    fill(database, 120)
+    before = Reader(database).readings("demo", "C001")
+    reduced = Keeper(database, int(used(database) / 0.955)).look()
+    assert 0 < reduced < 120
+    reader = Reader(database)
+    left = reader.readings("demo", "C001")
+    assert left.seq[0] == reduced * SIZE and left.seq[-1] == 120 * SIZE - 1
+    hours = reader.hours("demo", "C001")
+    gone = before.ts < left.ts[0]
+    assert hours.begin.tolist() == [MIDNIGHT + k * HOUR for k in range(reduced)]
+    assert hours.readings.sum() == (gone & ~np.isnan(before.t)).sum()
+    assert hours.abnormal.sum() == (gone & before.edge_abnormal).sum()
+    first = before.t[:SIZE][~np.isnan(before.t[:SIZE])]
+    assert (hours.t_min[0], hours.t_max[0]) == (first.min(), first.max())
+    assert hours.t_mean[0] == pytest.approx(first.mean())
+    assert len(reader.hours("demo", "C001", start=MIDNIGHT + HOUR, end=MIDNIGHT + 2 * HOUR)) == 1
+
+
+def test_what_became_hours_is_acknowledged_and_not_stored_again(database):
+    fill(database, 40)
+    reduced = Keeper(database, int(used(database) / 0.96)).look()
+    counts = Store(database).write([entry(3), entry(41 * SIZE)])
+    assert (counts.expired, counts.kept) == (1, 1)
+    assert Reader(database).readings("demo", "C001").seq[0] == reduced * SIZE
+
+
+def test_a_late_reading_meanwhile_loses_nothing(database, monkeypatch):
+    """A bucket that is opened between the look and the change stays for another round."""
+    fill(database, 3)
+    keeper = Keeper(database, int(used(database) / 0.96))
+    monkeypatch.setattr("cloud.quota.ROUNDS", 1)
+    replace = Keeper._replace
+
+    def racing(self, session, buckets):
+        database["buckets"].update_one({"_id": buckets[0]["_id"]}, {"$inc": {"v": 1}})
+        return replace(self, session, buckets)
+
+    monkeypatch.setattr(Keeper, "_replace", racing)
+    keeper.look()
+    assert len(Reader(database).readings("demo", "C001")) == 3 * SIZE
+    assert len(Reader(database).hours("demo", "C001")) == 0
+
+
+def test_old_hours_expire_too(database):
+    fill(database, 40)
+    Keeper(database, int(used(database) / 0.96)).look()
+    Sealer(database, clock=lambda: time.time() + 60 * 86400).expire(30)
+    assert len(Reader(database).hours("demo", "C001")) == 0

@@ -145,7 +145,7 @@ class _Core(msgspec.Struct):
     v: int
     stream: Stream
     boot: Seconds
-    state: Annotated[str, Meta(pattern=r"\A(online|offline)\Z")]
+    state: Annotated[str, Meta(pattern=r"\A(online|offline|sleeping)\Z")]
 
 
 class State(_Core):
@@ -160,6 +160,7 @@ class State(_Core):
     learning: Annotated[str, Meta(max_length=128)] | None = None
     counts: Annotated[dict[Name, Count], Meta(max_length=200)] = {}
     last_error: Annotated[str, Meta(max_length=512)] | None = None
+    next: Date | None = None  # Unix seconds at which a sleeping board will be heard again
 
 
 class Ack(msgspec.Struct):

@@ -162,6 +162,7 @@ class Store:
             "learning": state.learning,
             "counts": state.counts,
             "last_error": state.last_error,
+            "next": state.next,
         }
         if state.state == "offline":  # a last will knows nothing but that: keep what is known of the board
             kept = ("boot", "stream", "state", "at")
@@ -173,6 +174,15 @@ class Store:
                 {"$gt": ["$state.boot", state.boot]},
             ]
         }
+        # A retained will comes again with each connection to the broker: no new time, no sign of life.
+        known = {
+            "$and": [
+                {"$eq": [state.state, "offline"]},
+                {"$eq": ["$state.state", "offline"]},
+                {"$eq": ["$state.stream", state.stream]},
+                {"$eq": ["$state.boot", state.boot]},
+            ]
+        }
         merged = {"$mergeObjects": ["$state", {"$literal": document}]}
         self.database["latest"].update_one(
             {"_id": device_id(site, device)},
@@ -181,8 +191,8 @@ class Store:
                     "$set": {
                         "site": site,
                         "device": device,
-                        "received": {"$max": ["$received", self.clock()]},
-                        "state": {"$cond": [stale, "$state", merged]},
+                        "received": {"$cond": [known, "$received", {"$max": ["$received", self.clock()]}]},
+                        "state": {"$cond": [{"$or": [stale, known]}, "$state", merged]},
                     }
                 }
             ],

@@ -154,7 +154,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "again": ("began again {count} times", "a recommencé {count} fois"),
     "measured": ("Measured", "Mesuré"),
     "normal here": ("Normal for this board", "Normal pour cette carte"),
-    "normal basis": ("98 % of its readings, {length} before it", "98 % de ses mesures, {length} avant"),
+    "normal basis": ("98 % of its readings in the {length} before", "98 % de ses mesures des {length} avant"),
     "normal trained": ("its trained range", "sa plage apprise"),
     "not known": ("not known yet", "pas encore connu"),
     "since": ("Since", "Depuis"),

@@ -52,7 +52,7 @@ class Links:
             text = self._signer.unsign(token, max_age=VALID_DAYS * 86400).decode()
         except SignatureExpired:
             raise Refused("expired") from None
-        except (BadSignature, UnicodeDecodeError):
+        except (BadSignature, UnicodeError):
             raise Refused("forged") from None
         act, _, alert = text.partition(".")
         for name in get_args(Act):

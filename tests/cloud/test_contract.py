@@ -204,3 +204,8 @@ def test_a_state_with_a_strange_detail_still_says_whether_the_board_is_online():
 def test_a_state_that_is_wrong_is_refused(bad):
     with pytest.raises(Refused):
         contract.decode_state(b'{"v":1,"stream":"9f3a1c07","boot":7,' + bad.encode() + b"}")
+
+
+def test_a_sleeping_board_says_when_it_will_be_back():
+    said = {"v": 1, "stream": "9f3a1c07", "boot": 7, "state": "sleeping", "next": 1_800_000_000}
+    assert contract.decode_state(json.dumps(said).encode()).next == 1_800_000_000

@@ -243,3 +243,15 @@ def test_a_damaged_bucket_does_not_stop_the_sealing(store, database):
     sealer = Sealer(database, clock=lambda: time.time() + 5)
     assert sealer.seal(0) == 1
     assert sealer.unreadable == {"demo/C001/9f3a1c07/00000000"}
+
+
+def test_a_will_that_comes_again_tells_no_new_time(store, reader):
+    store.clock = lambda: 1000.0
+    store.state("demo", "C001", contract.State(1, "9f3a1c07", 7, "offline"))
+    store.clock = lambda: 5000.0
+    store.state("demo", "C001", contract.State(1, "9f3a1c07", 7, "offline"))
+    (latest,) = reader.latest()
+    assert (latest.received, latest.state["at"], latest.online) == (1000.0, 1000.0, False)
+    store.state("demo", "C001", contract.State(1, "9f3a1c07", 8, "online"))
+    (latest,) = reader.latest()
+    assert (latest.received, latest.online) == (5000.0, True)

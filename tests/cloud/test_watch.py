@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pymongo.errors import PyMongoError
 
+from cloud.contract import State
 from cloud.lease import Lease, Lost
 from cloud.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
@@ -17,8 +18,8 @@ from tests.cloud.conftest import entry
 MAIL = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@example.org",))
 
 
-def watching(database):
-    watch = Watch(database, MAIL, AlertSettings())
+def watching(database, **more):
+    watch = Watch(database, MAIL, AlertSettings(), **more)
     assert watch.lease.hold()
     return watch
 
@@ -131,3 +132,98 @@ def test_a_watch_that_slept_through_its_lease_writes_nothing(store, reader, data
     assert reader.episodes() == [] and database["alerts"].count_documents({}) == 0
     assert other.step() == (False, 1)
     assert reader.summary().backend_seen == pytest.approx(time.time(), abs=5)
+
+
+class Clock:
+    def __init__(self):
+        self.now = time.time()
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def steps(watch, clock, seconds):
+    """One look a second; how many alerts were made."""
+    made = 0
+    for _ in range(seconds):
+        clock.now += 1
+        made += watch.step()[1]
+    return made
+
+
+def test_a_board_that_falls_silent_is_told_by_the_clock_alone(reader, database, clock):
+    store = Store(database, clock)
+    store.write([entry(seq, ts=int(clock.now)) for seq in range(5)])
+    watch = watching(database, clock=clock)
+    assert steps(watch, clock, 170) == 0
+    assert steps(watch, clock, 15) == 1
+    (episode,) = reader.episodes(open_only=True)
+    assert episode.id.startswith("demo/C001/silence/") and episode.alert == "pending"
+    store.write([entry(5, ts=int(clock.now))])
+    steps(watch, clock, 3)
+    assert reader.episodes(open_only=True) == []
+
+
+def test_a_last_will_is_told_after_a_minute_and_a_restart_is_not(reader, database, clock):
+    store = Store(database, clock)
+    watch = watching(database, clock=clock)
+    store.state("demo", "C001", State(1, "9f3a1c07", 7, "offline"))
+    assert steps(watch, clock, 20) == 0
+    store.state("demo", "C001", State(1, "9f3a1c07", 8, "online"))
+    assert steps(watch, clock, 100) == 0
+    store.state("demo", "C001", State(1, "9f3a1c07", 8, "offline"))
+    assert steps(watch, clock, 65) == 1
+    assert database["alerts"].find_one()["subject"].startswith("C001: offline since")
+
+
+def test_a_sleeping_board_is_missed_only_after_it_was_due(database, clock):
+    store = Store(database, clock)
+    watch = watching(database, clock=clock)
+    store.state("demo", "C001", State(1, "9f3a1c07", 7, "sleeping", next=int(clock.now) + 600))
+    assert steps(watch, clock, 700) == 0
+    assert steps(watch, clock, 30) == 1
+
+
+def test_a_thousand_boards_that_fail_at_once_are_one_mail_and_keep_the_budget(store, reader, database):
+    watch = watching(database)
+    boards = [f"B{k:04}" for k in range(1000)]
+    store.write([live(1, device=name, flags=codes.LIMIT) for name in boards])
+    made, more = 0, True
+    while more:
+        more, alerts = watch.step()
+        made += alerts
+    assert made == 1 and len(reader.episodes(open_only=True, limit=2000)) == 1000
+    (alert,) = reader.alerts()
+    assert alert.kind == "together" and alert.subject == "1 000 boards need a look"
+
+
+def test_what_somebody_has_seen_is_not_told_again(store, database, clock):
+    watch = watching(database, clock=clock)
+    store.write([live(seq, flags=codes.ZSCORE) for seq in range(5)])
+    assert steps(watch, clock, 1) == 1
+    alert = database["alerts"].find_one()
+    seen = {"_id": "x", "alert": alert["_id"], "episodes": alert["episodes"], "at": clock.now}
+    database["acknowledgements"].insert_one(seen)
+    steps(watch, clock, 3)
+    desk = database["policy"].find_one()["desk"]
+    assert [one["acknowledged"] for one in desk["followed"].values()] == [True]
+
+
+def test_how_far_outside_its_trained_range_a_reading_is_decides_how_bad_it_is(store, reader, database):
+    limits = {"t": [20.0, 22.0], "h": [40.0, 50.0]}
+    database["models"].insert_one(
+        {"site": "demo", "device": "C001", "created": 1, "report": {"limits": limits}}
+    )
+    watch = watching(database)
+    store.write([live(seq, flags=codes.RANGE, t=2230) for seq in range(3)])
+    watch.step()
+    assert reader.episodes()[0].severity == "warning"
+    store.write([live(3, flags=codes.RANGE, t=2330)])
+    assert watch.step() == (False, 1)
+    assert reader.episodes()[0].severity == "severe"
+    assert [alert.kind for alert in reader.alerts()] == ["worse", "opening"]

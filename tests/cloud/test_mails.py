@@ -1,0 +1,160 @@
+"""What mails say, in both languages; the links in them; the words of both."""
+
+import base64
+import json
+import re
+import string
+import time
+
+import msgspec
+import pytest
+from itsdangerous import TimestampSigner
+
+from cloud.alerts import letters, links, page, trial
+from cloud.alerts.facts import Facts
+from cloud.alerts.letters import Desk, Matter
+from cloud.alerts.links import Links, Permission
+from cloud.alerts.policy import Letter, Line
+from cloud.settings import AlertSettings, FolderSettings, MailSettings
+from cloud.words import LANGUAGES, REASONS, SEEN, TEXTS, Words, plain
+from device import codes
+
+NOW = 1_800_000_000.0
+KEY = b"k" * 32
+EPISODE, FACTS = trial.example(NOW)
+
+
+def made(kind="opening", language="en", episode=EPISODE, facts=FACTS, base="https://v.example.org", **more):
+    desk = Desk(Words(language, "Europe/Paris"), Links(KEY, base), AlertSettings())
+    letter = Letter(kind, episode.severity, (episode.id,), **more)
+    return letters.page(Matter(letter, "17-0-opening", NOW, facts), [episode], desk)
+
+
+def fields(text):
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name and name != "nbsp"}
+
+
+def test_both_languages_say_the_same_with_the_same_values():
+    for name, texts in TEXTS.items():
+        assert len(texts) == len(LANGUAGES) and all(texts), name
+        assert fields(texts[0]) == fields(texts[1]), name
+
+
+def test_every_detector_and_every_reason_has_words():
+    assert sum(SEEN) == codes.ABNORMAL
+    assert set(REASONS) == {reason for reason in codes.WHY if reason}
+
+
+def test_a_phone_shows_what_counts_first():
+    one = made()
+    assert plain(one.subject) == "fridge, severe: outside your limits, 11.0 °C (normally 4.6 to 5.6 °C)"
+    assert plain(one.preview).startswith("11.0 °C (normally 4.6 to 5.6 °C). Cloud: agrees with the board on")
+
+
+def test_french_is_french_throughout():
+    one = made(language="fr")
+    text = plain(page.text(one))
+    assert plain(one.subject) == "fridge, grave : hors de vos limites, 11,0 °C (normalement 4,6 à 5,6 °C)"
+    assert "78,7 % HR" in text and "Je l'ai vu" in text and "d'accord avec la carte" in text
+    assert not re.search(
+        r"\b(the|board|normally|Humidity)\b", text.split("-- ")[0].replace("board?board", "")
+    )
+
+
+def test_text_and_page_say_the_same():
+    one = made()
+    text, html = page.text(one), page.html(one)
+    for name, value in one.rows:
+        assert value in text and value in html and name in text and name in html
+    for button in (*one.buttons, *one.answers):
+        assert button.url in text and button.url.replace("&", "&amp;") in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "kind", ["opening", "worse", "reminder", "escalation", "digest", "budget", "together"]
+)
+@pytest.mark.parametrize("what", ["anomaly", "sensor", "offline", "silent", "overslept"])
+@pytest.mark.parametrize("over", [False, True])
+def test_every_kind_of_mail_about_everything_can_be_written(language, kind, what, over):
+    more = (
+        {"kind": what} if what in ("anomaly", "sensor") else {"kind": "silence", "why": what, "abnormal": 0}
+    )
+    if what != "anomaly":
+        more |= {"t_min": None, "t_max": None, "h_min": None, "h_max": None}
+    episode = msgspec.structs.replace(EPISODE, closed=NOW if over else None, **more)
+    one = made(kind, language, episode, Facts(), lines=(Line(episode.id, "closed"),), held="cool-down")
+    assert episode.device in page.text(one) and episode.device in page.html(one)
+    assert "{" not in page.text(one)
+
+
+def test_without_an_address_of_the_dashboard_there_are_no_links():
+    one = made(base=None)
+    assert one.buttons == one.answers == () and "http" not in page.text(one)
+
+
+def test_an_episode_that_is_no_longer_stored_is_counted():
+    letter = Letter("together", "severe", (EPISODE.id, "demo/gone/9f3a1c07/1"))
+    desk = Desk(Words("en"), Links(KEY), AlertSettings())
+    one = letters.page(Matter(letter, "x", NOW), [EPISODE], desk)
+    assert one.subject == "2 boards need a look" and "and 1 more" in page.text(one)
+
+
+def test_many_silent_boards_point_at_their_common_cause():
+    silent = [
+        msgspec.structs.replace(
+            EPISODE, id=f"demo/C{k}/silence/1", device=f"C{k}", kind="silence", why="offline"
+        )
+        for k in range(50)
+    ]
+    letter = Letter("together", "warning", tuple(one.id for one in silent))
+    one = letters.page(Matter(letter, "x", NOW), silent, Desk(Words("en"), Links(KEY), AlertSettings()))
+    assert "look at the broker, the network and the backend first" in page.text(one)
+    assert "and 10 more" in page.text(one)
+
+
+def test_the_test_mail_says_that_it_is_one(tmp_path, capsys):
+    settings = MailSettings(FolderSettings(tmp_path), "vigie@example.org", ("you@example.org",))
+    assert trial.send(settings) == 0
+    assert "written to" in capsys.readouterr().out
+    mail = trial.mail(settings, NOW)
+    assert mail.subject == "Vigie: this is a test" and "This is a test" in mail.text
+    assert mail.picture.startswith(b"\x89PNG") and len(mail.picture) < 150_000 and "http" not in mail.text
+
+
+# -- links -----------------------------------------------------------------------------------------------
+
+
+def token(url):
+    return url.partition("token=")[2]
+
+
+def test_a_link_comes_back_as_what_it_allows():
+    made = Links(KEY, "https://v.example.org").link("false", "17-0-opening")
+    assert Links(KEY).read(token(made)) == Permission("false", "17-0-opening")
+
+
+def test_an_expired_link_allows_nothing(monkeypatch):
+    made = token(Links(KEY, "https://v.example.org").link("real", "17-0-opening"))
+    later = int(time.time()) + links.VALID_DAYS * 86400 + 2
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: later)
+    with pytest.raises(links.Refused, match="expired"):
+        Links(KEY).read(made)
+
+
+def test_what_was_changed_or_signed_by_others_allows_nothing():
+    made = token(Links(KEY, "https://v.example.org").link("real", "17-0-opening"))
+    others = token(Links(b"x" * 32, "https://v.example.org").link("real", "17-0-opening"))
+    stranger = TimestampSigner(KEY, salt="vigie-link", digest_method=links.hashlib.sha256)
+    strange = stranger.sign("delete.17-0-opening").decode()
+    noise = base64.b64encode(b"x").decode()
+    changed = (made.replace("real", "false"), made[:-1], "", "a.b.c", noise, "\udcff")
+    for bad in (others, strange, stranger.sign("real.").decode(), *changed):
+        with pytest.raises(links.Refused, match="forged"):
+            Links(KEY).read(bad)
+
+
+def test_what_a_template_gets_is_plain_json():
+    from cloud.alerts.writer import data
+
+    json.dumps(data(made()))

@@ -67,3 +67,60 @@ def test_a_reader_needs_only_the_database():
     assert loaded.name == "vigie"
     with pytest.raises(settings.SettingsError, match="MONGODB_URI is missing"):
         settings.load_database({})
+
+
+def test_alerts_have_defaults_and_read_as_people_write_them():
+    alerts = settings.load(GOOD).alerts
+    assert (alerts.per_day, alerts.cost, alerts.quiet_hours, alerts.digest_minute) == (100, 2, None, 480)
+    more = {
+        "QUIET_HOURS": "22:30-7:00",
+        "DIGEST_TIME": "06:15",
+        "MAIL_PER_DAY": "500",
+        "TIMEZONE": "Europe/Paris",
+    }
+    told = {"MAIL_ESCALATE_TO": "boss@example.org", "ALERT_REPEAT_MINUTES": "0", "LANGUAGE": "fr_FR:fr"}
+    loaded = settings.load({**GOOD, **more, **told})
+    alerts = loaded.alerts
+    assert (alerts.quiet_hours, alerts.digest_minute, alerts.per_day) == ((1350, 420), 375, 500)
+    assert (alerts.second_cost, alerts.repeat, alerts.zone) == (1, 0, "Europe/Paris")
+    assert loaded.mail.language == "fr"
+    assert settings.load({**GOOD, "LANGUAGE": "de_DE:de"}).mail.language == "en"
+
+
+def test_what_is_wrong_with_alerts_is_told_with_the_rest():
+    bad = {
+        "QUIET_HOURS": "late",
+        "DIGEST_TIME": "25:00",
+        "TIMEZONE": "Mars/Olympus",
+        "MAIL_PER_DAY": "7",  # two people, and four mails must fit
+        "MAIL_VIA": "pigeon",
+        "SENDGRID_TEMPLATE_ID": "mine",
+    }
+    told = problems({**GOOD, **bad})
+    for key in bad:
+        assert [line for line in told if f"{key} " in line], key
+
+
+def test_each_way_of_sending_needs_its_own_settings():
+    without = {key: value for key, value in GOOD.items() if key != "SENDGRID_API_KEY"}
+    assert [line for line in problems(without) if "SENDGRID_API_KEY is missing" in line]
+    assert [line for line in problems({**without, "MAIL_VIA": "smtp"}) if "SMTP_HOST is missing" in line]
+    assert [line for line in problems({**without, "MAIL_VIA": "folder"}) if "MAIL_FOLDER is missing" in line]
+    smtp = settings.load({**without, "MAIL_VIA": "SMTP", "SMTP_HOST": "mail", "SMTP_PASSWORD": "secret-five"})
+    assert (smtp.mail.via.port, smtp.mail.via.security) == (587, "starttls")
+    assert "secret" not in repr(smtp)
+
+
+def test_a_dashboard_knows_links_by_their_own_key_or_by_the_master_key():
+    made = settings.load_link_key({"VIGIE_KEY": "ab" * 32})
+    assert made and made == settings.load_link_key({"LINK_KEY": made.hex()})
+    assert settings.load_link_key({}) is None
+    with pytest.raises(settings.SettingsError, match="LINK_KEY must be 64 hex digits"):
+        settings.load_link_key({"LINK_KEY": "short"})
+
+
+def test_the_example_file_names_every_setting():
+    from pathlib import Path
+
+    text = (Path(__file__).parents[2] / ".env.example").read_text()
+    assert [key for key in settings.KEYS if f"{key}=" not in text] == []

@@ -49,8 +49,8 @@ def prove_all(progress: Progress) -> Outcome:
     """At full size."""
     found = kill_while_sending(KILLS, progress)
     text = (
-        f"{found.kills} kills (SIGKILL) of the backend, each while a mail was being handed over, some "
-        f"before and some after SendGrid's stand-in had taken it: {found.mails} mails, {found.twice} of them twice, "
+        f"{found.kills} kills (SIGKILL) of the backend, each while a mail was being handed over, some before "
+        f"and some after SendGrid's stand-in had taken it: {found.mails} mails, {found.twice} of them twice, "
         f"{found.unknown} not known to have gone out, {found.never} neither sent nor told in another mail."
     )
     numbers = {"kills": found.kills, "mails": found.mails, "twice": found.twice, "never": found.never}

@@ -1,0 +1,107 @@
+"""The page that a mail's buttons lead to: opening it changes nothing, one press counts once."""
+
+import time
+
+import pytest
+from conftest import APP
+from streamlit.testing.v1 import AppTest
+
+from cloud.alerts.courier import pending
+from cloud.alerts.links import Links
+from cloud.alerts.policy import Letter
+from cloud.keys import link_key
+
+MASTER = bytes(range(32))
+ALERT = "1800000000000-0-opening"
+EPISODE = "demo/C002/9f3a1c07/1"
+
+
+@pytest.fixture
+def key(address):
+    address.setenv("LINK_KEY", link_key(MASTER).hex())
+    address.delenv("LANGUAGE", raising=False)
+    return link_key(MASTER)
+
+
+@pytest.fixture
+def alert(house):
+    letter = Letter("opening", "severe", (EPISODE,))
+    subject = "C002, severe: [outside](http://evil) its range"
+    house.database["alerts"].insert_one(pending(ALERT, letter, ["a@example.org"], subject, time.time()))
+
+
+def follow(act="acknowledge", *, key=link_key(MASTER), token=None):
+    """A person, or a program, opens the link."""
+    link = Links(key, "http://x").link(act, ALERT) if token is None else f"http://x?token={token}"
+    app = AppTest.from_file(str(APP), default_timeout=30)
+    app.query_params["token"] = link.partition("token=")[2]
+    app.run()
+    app._page_hash = next(
+        name for name, page in app._registered_pages.items() if page.get("url_pathname") == "answer"
+    )
+    return app.run()
+
+
+def books(house):
+    return list(house.database["acknowledgements"].find()), list(house.database["labels"].find())
+
+
+def test_opening_a_link_changes_nothing(house, key, alert):
+    app = follow()
+    assert not app.exception and [button.label for button in app.button] == ["I have seen it"]
+    assert app.title[0].value == r"C002\, severe\: \[outside\]\(http\:\/\/evil\) its range"
+    assert books(house) == ([], [])
+
+
+def test_one_press_acknowledges_and_the_link_is_used(house, key, alert):
+    app = follow()
+    app.button[0].click().run()
+    assert app.success[0].value == "Thank you: marked as seen."
+    (kept,), labels = books(house)
+    assert (kept["alert"], kept["episodes"], labels) == (ALERT, [EPISODE], [])
+    again = follow()
+    assert "was used already" in again.success[0].value and not again.button
+
+
+def test_two_people_who_press_at_once_count_once(house, key, alert):
+    one, two = follow("false"), follow("false")
+    one.button[0].click().run()
+    two.button[0].click().run()
+    assert not two.exception and two.success
+    acknowledged, (label,) = books(house)
+    assert label["label"] == "false" and acknowledged == []
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "acknowledge.x.y.z"])
+def test_a_forged_link_has_no_button(house, key, alert, token):
+    app = follow(token=token)
+    assert not app.button and "not one of ours" in app.error[0].value
+
+
+def test_a_link_signed_by_another_has_no_button(house, key, alert):
+    assert not follow(key=b"x" * 32).button
+
+
+def test_an_alert_that_is_gone_is_told(house, key):
+    assert "no longer stored" in follow().error[0].value
+
+
+def test_a_dashboard_without_a_key_says_what_to_set(house, address):
+    for name in ("LINK_KEY", "VIGIE_KEY"):
+        address.delenv(name, raising=False)
+    assert "LINK_KEY" in follow().error[0].value
+
+
+def test_it_speaks_french(house, key, alert, address):
+    address.setenv("LANGUAGE", "fr")
+    assert follow().button[0].label == "Je l'ai vu"
+
+
+def test_mails_that_did_not_go_out_stand_on_the_fleet_page_with_the_reason(house, key, alert, now):
+    house.furnish(now)
+    change = {"state": "failed", "error": "SendGrid does not take this mail (400 bad)"}
+    house.database["alerts"].update_one({"_id": ALERT}, {"$set": change})
+    app = AppTest.from_file(str(APP), default_timeout=30).run()
+    assert not app.exception
+    said = "\n".join(one.value for one in app.markdown)
+    assert r"SendGrid does not take this mail \(400 bad\)" in said and "given up" in said

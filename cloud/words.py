@@ -156,6 +156,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "normal here": ("Normal for this board", "Normal pour cette carte"),
     "normal basis": ("98 % of its readings in the {length} before", "98 % de ses mesures des {length} avant"),
     "normal trained": ("its trained range", "sa plage apprise"),
+    "learning": ("Still learning", "Apprentissage en cours"),
     "not known": ("not known yet", "pas encore connu"),
     "since": ("Since", "Depuis"),
     "lasted": ("Lasted", "Durée"),

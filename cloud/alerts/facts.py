@@ -33,18 +33,23 @@ class Curve:
 
 @dataclass(frozen=True)
 class Facts:
-    """`t`, `h`: what is normal, low and high; None = not known. `basis`: s of history that say so."""
+    """`t`, `h`: what is normal, low and high; None = not known. `basis`: s of history that say so.
+
+    `learning`: how far a board without a model is, in its own words.
+    """
 
     t: Span | None = None
     h: Span | None = None
     basis: float | None = None  # None = the range that the board's model was trained to
     curve: Curve | None = None
+    learning: str | None = None
 
 
 def gather(reader: Reader, episode: Episode, now: float) -> Facts:
     """Raises PyMongoError."""
-    latest = reader.database["latest"].find_one({"_id": f"{episode.site}/{episode.device}"}, {"period": 1})
-    period = (latest or {}).get("period") or UNKNOWN_PERIOD
+    latest = reader.database["latest"].find_one({"_id": f"{episode.site}/{episode.device}"}) or {}
+    period = latest.get("period") or UNKNOWN_PERIOD
+    learning = latest.get("state", {}).get("learning")
     end = now if episode.closed is None else min(now, episode.closed + AFTER)
     first = max(episode.opened - LEARNED, episode.opened - MOST * period)
     shown = episode.opened - max(BEFORE, min(LEARNED, end - episode.opened))
@@ -54,9 +59,10 @@ def gather(reader: Reader, episode: Episode, now: float) -> Facts:
     curve = _curve(readings, known & (readings.ts >= shown), 6 * period)
     if np.count_nonzero(before) >= LEAST:
         times = readings.ts[before]
-        return Facts(_usual(readings.t[before]), _usual(readings.h[before]), times[-1] - times[0], curve)
+        usual_t, usual_h = _usual(readings.t[before]), _usual(readings.h[before])
+        return Facts(usual_t, usual_h, times[-1] - times[0], curve, learning)
     t, h = trained(reader.model(episode.site, episode.device))
-    return Facts(t, h, None, curve)
+    return Facts(t, h, None, curve, learning)
 
 
 def trained(model: Document | None) -> tuple[Span | None, Span | None]:

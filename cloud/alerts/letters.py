@@ -275,6 +275,8 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
             rows.append((words("normal here"), f"{', '.join(usual)} ({basis})"))
         else:
             rows.append((words("normal here"), words("not known")))
+        if facts.learning:
+            rows.append((words("learning"), facts.learning))
     if episode.closed is not None:
         rows.append((words("lasted"), words.duration(episode.closed - episode.opened)))
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -56,7 +56,7 @@ class Writer:
             if not alert.get("plain"):
                 picture = self._draw(own[0], known, now)
         if picture is None:
-            known = Facts(known.t, known.h, known.basis)
+            known = replace(known, curve=None)
         made = letters.page(Matter(letter, alert["_id"], now, known), episodes, self._desk)
         carried = self._carried(alert)
         notes = [Carried(one["subject"], one["text"][:CARRIED_TEXT]) for one in carried]

@@ -58,6 +58,8 @@ def _card(one: Card) -> None:
     else:
         parts.chart(charts.spark(curve, screens.palette()), f"Temperature of {one.device} over the last hour")
     st.markdown(one.sentence)
+    if learning := one.latest.state.get("learning"):
+        st.caption(f"Learning, {words.plain(str(learning))}")
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         parts.age(one)
         st.caption(f"site {words.plain(one.site)}", width="content")

@@ -88,6 +88,13 @@ def test_every_kind_of_mail_about_everything_can_be_written(language, kind, what
     assert "{" not in page.text(one)
 
 
+def test_a_mail_of_a_board_without_a_model_says_how_far_it_has_learned():
+    learning = "7 h of 24; watching range, stuck, jumps"
+    one = made(facts=Facts(learning=learning))
+    assert ("Still learning", learning) in one.rows
+    assert learning in page.text(one) and learning in page.html(one)
+
+
 def test_without_an_address_of_the_dashboard_there_are_no_links():
     one = made(base=None)
     assert one.buttons == one.answers == () and "http" not in page.text(one)

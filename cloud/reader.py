@@ -138,7 +138,8 @@ class Episode:
     t_max: float | None = None
     h_min: float | None = None
     h_max: float | None = None
-    why: str | None = None  # reason of the last failed read in it
+    why: str | None = None  # reason of the last failed read in it; of silence: offline, silent, overslept
+    kind: str = "anomaly"  # "anomaly", "sensor", "silence"
     alert: str | None = (
         None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
     )
@@ -529,6 +530,7 @@ def _episode(document: Document, alert: str | None) -> Episode:
         h_min=_hundredths(document["h_min"]),
         h_max=_hundredths(document["h_max"]),
         why=document["why"],
+        kind=document.get("kind", "anomaly"),
         alert=alert,
     )
 

@@ -182,8 +182,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "do false": ("False alarm", "Fausse alerte"),
     "do open": ("Open on the dashboard", "Ouvrir le tableau de bord"),
     "ask label": (
-        "Was it real? Your answer helps the next training.",
-        "Était-ce réel{nbsp}? Votre réponse aide le prochain apprentissage.",
+        "Was it real? Your answer is kept with the episode.",
+        "Était-ce réel{nbsp}? Votre réponse est gardée avec l'épisode.",
     ),
     "foot once": (
         "Once you have seen it, this episode sends no more mail; its end stands in the daily digest.",

@@ -174,8 +174,9 @@ def _figures(figures: tuple[Figure, ...]) -> str:
 
 def _rows(rows: tuple[tuple[str, str], ...]) -> str:
     style = "padding:7px 0;font-size:15px;line-height:20px;border-top:1px solid #e4e6ea;vertical-align:top"
+    label = f"{style};padding-right:12px;color:#666a73"
     made = "".join(
-        f'<tr><td class="faint line" width="38%" style="{style};color:#666a73">{escape(name)}</td>'
+        f'<tr><td class="faint line" width="38%" style="{label}">{escape(name)}</td>'
         f'<td class="ink line" style="{style};color:#16171a">{escape(value)}</td></tr>'
         for name, value in rows
     )

@@ -206,12 +206,14 @@ def episode(one: Episode, now: float) -> None:
 
 def details(one: Episode) -> list[str]:
     """What an episode was made of."""
-    found = [f"site {words.plain(one.site)}", words.count(one.abnormal, "abnormal reading")]
+    found = [f"site {words.plain(one.site)}"]
+    if one.abnormal:
+        found.append(words.count(one.abnormal, "abnormal reading"))
     if one.t_min is not None and one.t_max is not None:
         found.append(words.spread(one.t_min, one.t_max, "°C"))
     if one.h_min is not None and one.h_max is not None:
         found.append(words.spread(one.h_min, one.h_max, "%RH"))
-    if one.why:
+    if one.why and one.abnormal:
         found.append(f"failed read: {words.plain(one.why)}")
     found.append(f"mail {one.alert}" if one.alert else "no mail")
     return found

@@ -48,6 +48,11 @@ _LABELS = {
     Need.FINE: "Fine",
 }
 
+_SILENCE = {
+    "offline": "The broker lost its connection.",
+    "overslept": "It did not wake up when it was due.",
+}
+
 
 @dataclass(frozen=True)
 class Card:
@@ -73,6 +78,8 @@ def cards(latest: Iterable[Latest], open_episodes: Iterable[Episode], now: float
     """A card for each board: who needs a person first, then by site and name."""
     going_on: dict[tuple[str, str], Episode] = {}
     for episode in open_episodes:
+        if episode.kind == "silence":
+            continue  # how long ago it was heard stands on the card anyway
         held = going_on.get((episode.site, episode.device))
         if held is None or (episode.severity == "severe", episode.opened) > (
             held.severity == "severe",
@@ -144,6 +151,8 @@ def _sentence(need: Need, latest: Latest, episode: Episode | None, age: float, n
 
 def about(episode: Episode) -> str:
     """What was seen in an episode, and by whom; its flags are the union over all its readings."""
+    if episode.kind == "silence":
+        return _SILENCE.get(episode.why or "", "Nothing was heard of it.")
     what = words.seen(episode.edge_flags | episode.cloud_flags) or "abnormal"
     return f"{what[:1].upper()}{what[1:]}. {agreement(episode)}"
 

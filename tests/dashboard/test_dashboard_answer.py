@@ -105,3 +105,19 @@ def test_mails_that_did_not_go_out_stand_on_the_fleet_page_with_the_reason(house
     assert not app.exception
     said = "\n".join(one.value for one in app.markdown)
     assert r"SendGrid does not take this mail \(400 bad\)" in said and "given up" in said
+
+
+def test_a_silent_board_is_not_told_as_abnormal():
+    from dataclasses import replace
+
+    from cloud.dashboard import needs
+    from cloud.reader import Episode, Latest
+
+    now = 1_800_000_000.0
+    quiet = Episode(
+        "x", "demo", "C001", now - 900, None, now - 900, "warning", 0, 0, 0, 0, False, kind="silence"
+    )
+    board = Latest("demo", "C001", now - 900, seq=1, t=21.0, h=45.0, online=False, period=10.0)
+    (card,) = needs.cards([board], [quiet], now)
+    assert card.need is needs.Need.OFFLINE and "The broker lost it 15 min ago" in card.sentence
+    assert needs.about(replace(quiet, why="offline")) == "The broker lost its connection."

@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
     from cloud import service  # noqa: PLC0415  scikit-learn takes its time to load
 
     loaded = settings.load(os.environ, ENV_FILE)
-    log.start()
+    log.start(as_json=loaded.json_logs)
     return service.run(loaded, ingest=options.ingest, watch=options.watch)
 
 

@@ -101,6 +101,8 @@ class Totals:
     refused: int = 0
     acks: int = 0
     retries: int = 0
+    received_bytes: int = 0  # payloads and topics
+    sent_bytes: int = 0
 
 
 class Ingest:
@@ -127,6 +129,12 @@ class Ingest:
         self._device_keys: dict[tuple[str, str], bytes] = {}
         self._complaints = 0
         self._online: dict[tuple[str, str], tuple[str, int]] = {}
+        self._busy_since: float | None = None
+
+    def busy(self) -> float:
+        """For how many seconds the batch in hand has been worked on; 0 = none is."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def run(self, stop: threading.Event, caught_up: Callable[[], None] = lambda: None) -> None:
         """Work until `stop`. `caught_up` is called when messages were let go and there is room again."""
@@ -136,7 +144,9 @@ class Ingest:
         while not stop.is_set():
             batch = self.inbox.take(patience=0.5)
             if batch:
+                self._busy_since = time.monotonic()
                 self.settle(batch, stop)
+                self._busy_since = None
             elif self.inbox.let_go > let_go:
                 log.info(
                     "%d messages found no room meanwhile: asking for them again", self.inbox.let_go - let_go
@@ -217,6 +227,7 @@ class Ingest:
 
         totals = self.totals
         totals.messages += len(batch)
+        totals.received_bytes += sum(len(received.topic) + len(received.payload) for received in batch)
         totals.readings += counts.kept
         totals.repeats += sum(len(message.readings) for message in messages) - len(new)
         totals.conflicts += counts.conflicts
@@ -269,8 +280,10 @@ class Ingest:
                 self._device_keys.clear()
             key = self._device_keys[site, device] = keys.device_key(self._key, site, device)
         for payload in contract.acks(key, stream, runs):
-            self._publish(contract.ack_topic(site, device), payload)
+            topic = contract.ack_topic(site, device)
+            self._publish(topic, payload)
             self.totals.acks += 1
+            self.totals.sent_bytes += len(topic) + len(payload)
 
     def _one_by_one(self, batch: list[Received]) -> None:
         """Find the message that cannot be worked on and put it aside; the board will say so and halve it."""

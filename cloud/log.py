@@ -1,15 +1,31 @@
-"""Lines for people: time, who speaks, what happened."""
+"""What the backend says: lines for people, or one JSON object a line for machines. Never a secret."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from datetime import UTC, datetime
 
 
-def start(level: int = logging.INFO) -> None:
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "part": record.name,
+            "text": record.getMessage(),
+        }
+        if record.exc_info:
+            told["trace"] = self.formatException(record.exc_info)
+        return json.dumps(told, ensure_ascii=False)
+
+
+def start(level: int = logging.INFO, *, as_json: bool = False) -> None:
     """One line for each thing that happened, on standard output: `12:04:07 broker  connected to …`."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)-7s %(message)s", "%H:%M:%S"))
+    text = logging.Formatter("%(asctime)s %(name)-7s %(message)s", "%H:%M:%S")
+    handler.setFormatter(_Json() if as_json else text)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in ("pymongo", "python_http_client", "urllib3"):  # at lower levels they would tell secrets
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -64,6 +64,11 @@ class Network:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
+    def trouble(self) -> str | None:
+        """Why it can do no more; None while it can, or has not begun."""
+        started = self._thread.ident is not None
+        return (self.why or "has ended") if started and not self.alive else None
+
     def start(self) -> None:
         self._client.connect_async(self._settings.host, self._settings.port, KEEPALIVE)
         self._thread.start()

@@ -12,8 +12,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from types import FrameType
 
+import pymongo
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -25,9 +28,11 @@ from cloud.alerts.letters import Desk
 from cloud.alerts.links import Links
 from cloud.alerts.writer import Writer
 from cloud.database import Document
+from cloud.health import Check, Health, Server, beat
 from cloud.ingest import Inbox, Ingest, brief
 from cloud.learning import Learning
 from cloud.network import Network
+from cloud.quota import Keeper
 from cloud.rescore import Models, Rescorer
 from cloud.sealing import Sealer
 from cloud.settings import Settings
@@ -41,6 +46,9 @@ SEAL_EVERY = 30.0  # s
 EXPIRE_EVERY = 3600.0
 LONGEST_PAUSE = 10.0
 GRACE = 8.0  # s that parts have to end
+STUCK = 60.0  # s that one batch may take
+WATCH_SILENT = 60.0  # s after which nobody watches any more
+CHECK_TIMEOUT = 3.0  # s
 
 Loop = Callable[[threading.Event], None]
 
@@ -61,6 +69,9 @@ class Part(threading.Thread):
             log.exception("%s ended", self.name)
         self.failed = not self._stop_event.is_set()
 
+    def trouble(self) -> str | None:
+        return "has ended" if self.failed else None
+
 
 def run(settings: Settings, *, ingest: bool, watch: bool) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. `watch` includes alerts and sealing."""
@@ -77,23 +88,38 @@ def run(settings: Settings, *, ingest: bool, watch: bool) -> int:
     if not _prepare(database, stop):
         return 0 if stop.is_set() else 1
     network: Network | None = None
+    worker: Ingest | None = None
+    keeper: Keeper | None = None
     loops: dict[str, Loop] = {}
     if watch:
-        loops |= _watch_loops(settings, database)
+        keeper = Keeper(database, settings.quota) if settings.quota else None
+        loops |= _watch_loops(settings, database, keeper)
     if ingest:
         inbox = Inbox()
         network = Network(settings.broker, inbox)
-        worker = Ingest(
-            inbox, Store(database), Rescorer(Models(database, settings.key)), settings.key, network.publish
-        )
-        fetch_again = network.fetch_again
-        loops["ingest"] = lambda s: worker.run(s, fetch_again)
+        store = Store(database)
+        worker = Ingest(inbox, store, Rescorer(Models(database, settings.key)), settings.key, network.publish)
+        loops["ingest"] = partial(worker.run, caught_up=network.fetch_again)
 
     parts = [Part(name, loop, stop) for name, loop in loops.items()]
-    for part in parts:
-        part.start()
+    health = Health(
+        {part.name: part.trouble for part in parts} | ({"network": network.trouble} if network else {}),
+        _outside(database, network, worker, watch=watch),
+        partial(numbers, worker, keeper),
+    )
+    server: Server | None = None
+    if settings.health_port:
+        try:
+            server = Server(health, settings.health_port)
+        except OSError as problem:
+            log.error("HEALTH_PORT %d cannot be used: %s", settings.health_port, problem.strerror)
+            return 2
+    if settings.heartbeat:
+        parts.append(Part("heartbeat", partial(beat, health, settings.heartbeat), stop))
     if network is not None:
         network.start()
+    for part in parts:
+        part.start()
     broken = False
     while not stop.wait(0.5) and not broken:
         if network is not None and not network.alive:
@@ -106,9 +132,55 @@ def run(settings: Settings, *, ingest: bool, watch: bool) -> int:
         part.join(max(0.1, deadline - time.monotonic()))
     if network is not None:
         network.stop()
+    if server is not None:
+        server.stop()
     database.client.close()
     log.info("stopped")
     return 1 if broken else 0
+
+
+def _outside(
+    database: Database[Document], network: Network | None, worker: Ingest | None, *, watch: bool
+) -> dict[str, Check]:
+    """Checks of what this process needs and does not rule."""
+
+    def store() -> str | None:
+        try:
+            with pymongo.timeout(CHECK_TIMEOUT):
+                database.client.admin.command("ping")
+        except PyMongoError as problem:
+            return f"the database does not answer ({type(problem).__name__})"
+        return None
+
+    def watched() -> str | None:
+        """Whether anybody watches: this process, or the one that it stands by for."""
+        try:
+            with pymongo.timeout(CHECK_TIMEOUT):
+                lease = database["lease"].find_one({"_id": "watch"}, {"at": 1}) or {}
+        except PyMongoError as problem:
+            return f"the database does not answer ({type(problem).__name__})"
+        age = time.time() - lease["at"].timestamp() if lease else None
+        return "nobody watches" if age is None or age > WATCH_SILENT else None
+
+    checks: dict[str, Check] = {"store": store}
+    if network is not None and worker is not None:
+        connection, busy = network, worker.busy
+        checks["broker"] = lambda: None if connection.subscribed.is_set() else "not connected"
+        checks["ingesting"] = lambda: f"one batch takes {busy():.0f} s" if busy() > STUCK else None
+    if watch:
+        checks["watching"] = watched
+    return checks
+
+
+def numbers(worker: Ingest | None, keeper: Keeper | None) -> dict[str, float]:
+    """All that is counted, by its name for Prometheus."""
+    found: dict[str, float] = {"cpu_seconds_total": time.process_time()}
+    if worker is not None:
+        found |= {f"{name}_total": value for name, value in asdict(worker.totals).items()}
+        found |= {"inbox_messages": len(worker.inbox), "let_go_total": worker.inbox.let_go}
+    if keeper is not None:
+        found |= {"storage_bytes": keeper.used, "storage_quota_bytes": keeper.quota}
+    return found
 
 
 def _prepare(database: Database[Document], stop: threading.Event) -> bool:
@@ -132,7 +204,7 @@ def _prepare(database: Database[Document], stop: threading.Event) -> bool:
     return False
 
 
-def _watch_loops(settings: Settings, database: Database[Document]) -> dict[str, Loop]:
+def _watch_loops(settings: Settings, database: Database[Document], keeper: Keeper | None) -> dict[str, Loop]:
     watch = Watch(database, settings.mail, settings.alerts)
     links = Links(keys.link_key(settings.key), settings.mail.dashboard)
     words = Words(settings.mail.language, settings.mail.zone)
@@ -143,12 +215,12 @@ def _watch_loops(settings: Settings, database: Database[Document]) -> dict[str, 
         "watch": lambda stop: watch.run(stop, bell),
         "mail": lambda stop: courier.run(stop, bell, lambda: watch.lease.fence is not None),
         "learning": Learning(database, lambda: watch.lease.fence is not None).run,
-        "sealing": lambda stop: keep_house(Sealer(database), settings.retention_days, stop),
+        "sealing": lambda stop: keep_house(Sealer(database), keeper, settings.retention_days, stop),
     }
 
 
-def keep_house(sealer: Sealer, retention_days: int, stop: threading.Event) -> None:
-    """Seal and expire now and then, until `stop`."""
+def keep_house(sealer: Sealer, keeper: Keeper | None, retention_days: int, stop: threading.Event) -> None:
+    """Seal and expire now and then, and keep within the quota, until `stop`."""
     expire_at = 0.0
     while not stop.wait(SEAL_EVERY):
         try:
@@ -159,5 +231,7 @@ def keep_house(sealer: Sealer, retention_days: int, stop: threading.Event) -> No
                 expire_at = time.monotonic() + EXPIRE_EVERY
                 if gone := sealer.expire(retention_days):
                     log.info("%d buckets older than %d days deleted", gone, retention_days)
+            if keeper is not None and (reduced := keeper.look()):
+                log.info("%d of the oldest buckets became hourly values", reduced)
         except PyMongoError as problem:
             log.warning("sealing waits for the database (%s)", brief(problem))

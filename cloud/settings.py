@@ -120,6 +120,10 @@ class Settings:
     alerts: AlertSettings
     key: bytes = field(repr=False)  # the master secret, 32 bytes
     retention_days: int
+    quota: int  # bytes of data and indexes that the database may hold; 0 = no limit
+    health_port: int  # of /healthz, /readyz and /metrics; 0 = none
+    heartbeat: str | None = field(repr=False)  # asked each minute while all is well
+    json_logs: bool
 
 
 DATABASE_KEYS = ("MONGODB_URI", "MONGODB_DATABASE")
@@ -133,7 +137,7 @@ KEYS = (
     *("MAIL_PER_DAY", "MAIL_SEVERE_PERCENT", "ALERT_SINGLE_MAILS", "ALERT_COOL_DOWN_MINUTES"),
     *("ALERT_REPEAT_MINUTES", "ALERT_ESCALATE_MINUTES", "QUIET_HOURS", "DIGEST_TIME"),
     *("LANGUAGE", "TIMEZONE", "LINK_KEY"),
-    "RETENTION_DAYS",
+    *("RETENTION_DAYS", "STORAGE_QUOTA_MB", "HEALTH_PORT", "HEARTBEAT_URL", "LOG_FORMAT"),
 )
 
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+|[^@\s<>]+@localhost")
@@ -159,6 +163,10 @@ def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
         alerts=_alerts(source, mail),
         key=source.secret("VIGIE_KEY"),
         retention_days=source.number("RETENTION_DAYS", 30, 1, 3650),
+        quota=source.number("STORAGE_QUOTA_MB", 500, 0, 100_000_000) * 1_000_000,
+        health_port=source.number("HEALTH_PORT", 0, 0, 65535),
+        heartbeat=source.checked("HEARTBEAT_URL", "", _web_address) or None,
+        json_logs=source.checked("LOG_FORMAT", "text", _log_format) == "json",
     )
     source.finish(KEYS)
     return settings
@@ -448,6 +456,10 @@ def _span_of_day(value: str) -> str | None:
 def _minute(value: str) -> int:
     hour, minute = value.split(":")
     return 60 * int(hour) + int(minute)
+
+
+def _log_format(value: str) -> str | None:
+    return None if value in ("text", "json") else f'must be text or json, not "{value}"'
 
 
 def _web_address(value: str) -> str | None:

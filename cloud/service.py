@@ -7,6 +7,7 @@ nothing is lost.
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import threading
@@ -46,6 +47,7 @@ SEAL_EVERY = 30.0  # s
 EXPIRE_EVERY = 3600.0
 LONGEST_PAUSE = 10.0
 GRACE = 8.0  # s that parts have to end
+GARBAGE = (50_000, 50, 100)  # allocations, then rounds, between two looks
 STUCK = 60.0  # s that one batch may take
 WATCH_SILENT = 60.0  # s after which nobody watches any more
 CHECK_TIMEOUT = 3.0  # s
@@ -116,6 +118,10 @@ def run(settings: Settings, *, ingest: bool, watch: bool) -> int:
             return 2
     if settings.heartbeat:
         parts.append(Part("heartbeat", partial(beat, health, settings.heartbeat), stop))
+    # Modules and models stay: to look through them again and again for garbage costs a tenth of the work.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
     if network is not None:
         network.start()
     for part in parts:

@@ -89,6 +89,7 @@ class Store:
         self._buckets = database["buckets"]
         self._floors: dict[str, int] = {}
         self._floors_until = 0.0
+        self._steps: dict[str, tuple[str, Reading]] = {}  # by device: the newest reading that we wrote
         self._last: dict[str, tuple[int, bytes]] = {}  # by bucket: the last position that was added by us
 
     def write(self, entries: Sequence[Entry]) -> Counts:
@@ -297,7 +298,28 @@ class Store:
                     newest[key] = entry
         # A lost `latest` is made good by the next reading, so the primary's word is enough.
         latest = self.database["latest"].with_options(write_concern=WriteConcern(w=1))
-        latest.bulk_write([_replace_latest(entry, now) for entry in newest.values()], ordered=False)
+        updates = [_replace_latest(entry, self._period(entry), now) for entry in newest.values()]
+        try:
+            latest.bulk_write(updates, ordered=False)
+        except BulkWriteError as problem:
+            errors = problem.details["writeErrors"]
+            if any(error["code"] != DUPLICATE_KEY for error in errors):
+                raise
+            keys = list(newest)  # what is there is newer: all that is new is that the board was heard
+            heard = [device_id(*keys[error["index"]]) for error in errors]
+            latest.update_many({"_id": {"$in": heard}}, {"$max": {"received": now}})
+
+    def _period(self, entry: Entry) -> float | None:
+        """Seconds a reading since the one that this worker saw last of the same boot; None = not known."""
+        reading = entry.reading
+        key = device_id(entry.site, entry.device)
+        stream, before = self._steps.get(key, ("", reading))
+        if len(self._steps) > LAST_KNOWN:
+            self._steps.clear()
+        self._steps[key] = (entry.stream, reading)
+        if stream != entry.stream or before.boot != reading.boot or before.seq >= reading.seq:
+            return None
+        return (reading.up - before.up) / (reading.seq - before.seq)
 
     def _add_dropped(self, site: str, device: str, state: State) -> None:
         if not state.dropped:
@@ -418,30 +440,26 @@ def _age(entry: Entry, now: float) -> tuple[float, int]:
     return (now if entry.reading.ts is None else entry.reading.ts, entry.reading.seq)
 
 
-def _replace_latest(entry: Entry, now: float) -> UpdateOne:
+def _replace_latest(entry: Entry, period: float | None, now: float) -> UpdateOne:
+    """Put `entry` into its board's document if nothing newer is there; else the upsert runs into its key."""
     reading = entry.reading
     packed = packing.pack(reading, entry.verdict.flags, entry.verdict.score)
-    new = {"stream": entry.stream, "seq": reading.seq, **packing.plain(packed)}
-    same_stream = {"$eq": ["$reading.stream", entry.stream]}
-    date = now if reading.ts is None else reading.ts
-    other_stream = {"$gte": [date, {"$ifNull": ["$reading.ts", 0]}]}
-    newer = {"$cond": [same_stream, {"$gt": [reading.seq, "$reading.seq"]}, other_stream]}
-    steady = {"$and": [same_stream, {"$eq": ["$reading.boot", reading.boot]}, newer]}
-    steps = {"$subtract": [reading.seq, "$reading.seq"]}
-    period = {"$divide": [{"$subtract": [reading.up, "$reading.up"]}, steps]}
+    other = {"reading.stream": {"$ne": entry.stream}}
+    older: list[Document] = [
+        {"reading.stream": entry.stream, "reading.seq": {"$lt": reading.seq}},
+        {**other, "reading.ts": {"$lte": now if reading.ts is None else reading.ts}},
+        {**other, "reading.ts": None},  # undated, or no reading yet
+    ]
+    values: Document = {
+        "site": entry.site,
+        "device": entry.device,
+        "reading": {"stream": entry.stream, "seq": reading.seq, **packing.plain(packed)},
+    }
+    if period is not None:
+        values["period"] = period
     return UpdateOne(
-        {"_id": device_id(entry.site, entry.device)},
-        [
-            {
-                "$set": {
-                    "site": entry.site,
-                    "device": entry.device,
-                    "received": {"$max": ["$received", now]},
-                    "period": {"$cond": [steady, period, "$period"]},
-                    "reading": {"$cond": [newer, {"$literal": new}, "$reading"]},
-                }
-            }
-        ],
+        {"_id": device_id(entry.site, entry.device), "$or": older},
+        {"$set": values, "$max": {"received": now}},
         upsert=True,
     )
 

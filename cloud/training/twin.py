@@ -50,7 +50,7 @@ class Trees:
         total = np.zeros(len(x), self.leaves[0].dtype)
         for tree, columns, leaves in zip(self.trees, self.columns, self.leaves, strict=True):
             seen = single if len(columns) == single.shape[1] else np.ascontiguousarray(single[:, columns])
-            total += leaves[tree.apply(seen)]
+            total += leaves.take(tree.apply(seen))
         return total
 
     def arrays(self, name: str) -> Arrays:

@@ -11,6 +11,8 @@ from .compat import const
 
 _GOOD_S = const(60)  # a start that lives so long was a good one
 _CONNECT_S = const(15)
+_HOUR_S = const(3600)
+_DAY_S = const(86400)
 _STOPPED_S = const(3600)  # time for a person, or a deployment, at the REPL
 STARTS = "/starts"  # boot.py counts starts in it
 CRASH = "/last_error.txt"  # main.py writes what ended the last start
@@ -91,7 +93,9 @@ def build(config, board):
     from .ntp import Ntp
 
     node.ntp = Ntp(config["ntp"], clock, board.wifi_dns)
-    node.link = Link(config, board, clock, log, state=node.state, on_ack=node.on_ack)
+    # A reset that did not bring the network back costs the windows of the detectors: the next one waits a day.
+    patience = _DAY_S if board.reset_reason.startswith("link:") else _HOUR_S
+    node.link = Link(config, board, clock, log, state=node.state, on_ack=node.on_ack, patience_s=patience)
     board.watch()
     # The TLS handshake takes 30 KB for a moment: before the model takes them for good.
     node.connect(_CONNECT_S)

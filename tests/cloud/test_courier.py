@@ -6,7 +6,6 @@ import email.policy
 import json
 import re
 import time
-import warnings
 from pathlib import Path
 
 import msgspec
@@ -31,6 +30,7 @@ from tests.cloud.conftest import ROOT, entry
 from tools import ports
 from tools import sendgrid_standin as standins
 
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH")  # passwords without TLS: this is a test
 SCHEMA = ROOT.parent / "shared" / "data" / "sendgrid" / "mail_send_schema.json"
 NOW = float(int(time.time()))
 EPISODE = Episode(
@@ -376,9 +376,7 @@ def post():
     controller = Controller(
         office, "127.0.0.1", ports.free(), authenticator=accept, auth_require_tls=False, auth_required=True
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # passwords without TLS: this is a test
-        controller.start()
+    controller.start()
     office.settings = SmtpSettings("127.0.0.1", controller.port, "vigie", "right", "none")
     yield office
     controller.stop()

@@ -40,7 +40,7 @@ def test_a_tree_that_does_not_compile_is_told_with_its_place(tmp_path):
     for name in ("boot.py", "main.py"):
         (tmp_path / name).write_text("")
     (tmp_path / "device" / "bad.py").write_text("x = = 1\n")
-    with pytest.raises(Failed, match=r"device/bad.py does not compile for xtensawin"):
+    with pytest.raises(Failed, match=r"device/bad.py:1 does not compile"):
         build.files("xtensawin", tmp_path)
 
 
@@ -138,6 +138,17 @@ def test_a_wrong_configuration_and_safe_mode_end_the_wait():
         start = Start()
         start.feed(line)
         assert start.ended and not start.complete
+
+
+def test_a_crash_is_told_with_its_error():
+    start = Start()
+    for line in (
+        '  File "device/app.py", line 72, in build',
+        "ValueError: no BME280",
+        "Restart in 2 s; Ctrl-C",
+    ):
+        start.feed(line)
+    assert "it crashed: ValueError: no BME280" in start.missing[1]
 
 
 # Settings

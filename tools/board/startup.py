@@ -58,10 +58,14 @@ class Start:
     done: set[str] = field(default_factory=set)
     trouble: str | None = None
     ended: str | None = None  # why the board will not get further without a person
+    _before: str = ""
 
     def feed(self, text: str) -> Step | None:
         """The tick that this line earns."""
         line = Line.parse(text)
+        if text.startswith("Restart in "):
+            self.trouble = f"it crashed: {self._before}; the traceback is in `make logs`"
+        self._before = text
         if line.mark in ("!", "E"):
             self.trouble = f"{line.area}: {line.text}"
             if line.area == "config":

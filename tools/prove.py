@@ -7,9 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-from tools.proofs import Outcome, forest, mails
+from tools.proofs import Outcome, forest, fuzz, mails
 
-PROOFS = {"The board's forest is exact": forest.prove_all, "No mail goes out twice": mails.prove_all}
+PROOFS = {
+    "The board's forest is exact": forest.prove_all,
+    "No mail goes out twice": mails.prove_all,
+    "No message stops the worker": fuzz.prove_all,
+}
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "proofs.md"
 
 

@@ -62,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     test.set_defaults(command=_alert_test)
     key = what.add_parser("key", help="print LINK_KEY, for a dashboard that must not know VIGIE_KEY")
     key.set_defaults(command=_alert_key)
+    explain = commands.add_parser(
+        "explain", help="why the cloud judged a reading as it did (needs VIGIE_KEY)"
+    )
+    explain.add_argument("device", help="C001 or site/C001")
+    explain.add_argument("seq", type=int, nargs="?", help="default: the newest that anybody calls abnormal")
+    explain.set_defaults(command=_explain)
     check = commands.add_parser("check", help="check the settings, the database and nothing else")
     check.set_defaults(command=_check)
     return parser
@@ -123,6 +129,32 @@ def _alert_key(options: argparse.Namespace) -> int:
         return 2
     print(f"LINK_KEY={key.hex()}")
     return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from cloud import explain  # noqa: PLC0415  scikit-learn takes its time to load
+    from cloud.rescore import Models  # noqa: PLC0415
+
+    loaded = settings.load(os.environ, ENV_FILE)
+    handle = database.connect(loaded.database.uri, loaded.database.name)
+    models, reader = Models(handle, loaded.key), Reader(handle)
+    for site, device in reader.devices():
+        if options.device not in (device, f"{site}/{device}"):
+            continue
+        readings = reader.readings(site, device)
+        if options.seq is None:
+            wanted = readings.edge_abnormal | readings.cloud_abnormal
+        else:
+            wanted = readings.seq == options.seq
+        rows = wanted.nonzero()[0].tolist()
+        if not rows:
+            continue
+        row = rows[-1]
+        model = models.get(readings.model[row]) if readings.model[row] else None
+        print("\n".join(explain.lines(explain.explain(readings, row, model))))
+        return 0
+    print(f"{options.device} has no such reading", file=sys.stderr)
+    return 1
 
 
 def _check(options: argparse.Namespace) -> int:

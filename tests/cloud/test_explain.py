@@ -1,0 +1,81 @@
+"""An explanation must come to the verdict that was stored, from what is stored."""
+
+import time
+
+import numpy as np
+import pytest
+
+from cloud import explain
+from cloud.contract import Reading
+from cloud.reader import Reader
+from cloud.rescore import Models, Rescorer
+from cloud.store import Entry, Store
+from cloud.training.features import features
+from device import codes
+from tests.cloud.conftest import MASTER
+from tools.bench_cloud import world
+
+SPIKE, FAILED = 150, 140
+
+
+@pytest.fixture(scope="module")
+def model():
+    return world.trained(MASTER)
+
+
+@pytest.fixture
+def stored(database, model):
+    """200 readings, one with a spike and one failed, judged and stored as a worker does."""
+    database["models"].insert_one(model.document)
+    chance = np.random.default_rng(1)
+    t, h = 2100 + chance.integers(-8, 9, 200), 4500 + chance.integers(-20, 21, 200)
+    t[SPIKE] = 3300
+    good = np.arange(200) != FAILED
+    x = np.zeros((200, 8), np.int16)
+    x[good] = features(t[good], h[good])
+    now = int(time.time()) - 4000
+    readings = [
+        Reading(
+            k, 1, now + 10 * k, 10 * k, tuple(x[k].tolist()) if good[k] else None,
+            codes.WARMING_UP if k < 60 else 0, 0 if k >= 60 and good[k] else None,
+            None if good[k] else "no answer", model.twin.model_id,
+        )
+        for k in range(200)
+    ]  # fmt: skip
+    verdicts = Rescorer(Models(database, MASTER)).verdicts(readings)
+    Store(database).write(
+        [Entry("demo", "C001", "9f3a1c07", r, v) for r, v in zip(readings, verdicts, strict=True)]
+    )
+    return Reader(database).readings("demo", "C001"), x
+
+
+def test_it_finds_the_features_and_the_verdict_again(stored, model):
+    readings, x = stored
+    for row in (60, 100, SPIKE, 199):
+        found = explain.explain(readings, row, model.twin)
+        assert found.x == tuple(x[row].tolist())
+        by = {each.detector: each.abnormal for each in found.findings}
+        flags = int(readings.cloud_flags[row])
+        z = by["Z-score of temperature"] or by["Z-score of humidity"]
+        assert (z, by["full forest"]) == (bool(flags & codes.ZSCORE), bool(flags & codes.FOREST))
+        assert by.get("envelope", False) == bool(flags & codes.ENVELOPE)
+
+
+def test_a_spike_is_told_with_detector_threshold_and_features(stored, model):
+    readings, _ = stored
+    text = "\n".join(explain.lines(explain.explain(readings, SPIKE, model.twin)))
+    assert "Z-score of temperature" in text and "ABNORMAL (t-mean60" in text and "threshold" in text
+
+
+@pytest.mark.parametrize(
+    "row, words", [(FAILED, "the read failed: no answer"), (30, "30 of 60 good readings")]
+)
+def test_what_cannot_be_judged_again_says_why(stored, row, words):
+    found = explain.explain(stored[0], row, None)
+    assert found.x is None and words in found.note
+
+
+def test_a_gap_makes_the_window_incomplete(stored, database, model):
+    database["buckets"].update_one({}, {"$unset": {"r.145": ""}})
+    found = explain.explain(Reader(database).readings("demo", "C001"), 180, model.twin)
+    assert "window incomplete" in found.note

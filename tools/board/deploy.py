@@ -60,7 +60,7 @@ v = os.statvfs('/')
 print(v[0] * v[3], v[0] * v[2])
 print(gc.mem_free())
 """
-WATCH_S = 60.0
+WATCH_S = 90.0
 
 
 @dataclass(frozen=True)

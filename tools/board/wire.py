@@ -153,7 +153,9 @@ class Wire:
         try:
             said, raised = self._transport.exec_raw(code, timeout=timeout)
         except (TransportError, serial.SerialException, OSError, struct.error) as error:
-            raise Failed(f"{self.port.device}: the connection to the board broke off ({error})") from None
+            raise Failed(
+                f"{self.port.device}: the connection to the board broke off ({error}): run it again"
+            ) from None
         if raised:
             raise BoardError(raised.decode(errors="replace"))
         return str(said.decode(errors="replace")).strip()

@@ -93,7 +93,7 @@ def build(config, board):
     from .ntp import Ntp
 
     node.ntp = Ntp(config["ntp"], clock, board.wifi_dns)
-    # A reset that did not bring the network back costs the windows of the detectors: the next one waits a day.
+    # A reset that did not bring the network back cost the windows of the detectors: the next waits a day.
     patience = _DAY_S if board.reset_reason.startswith("link:") else _HOUR_S
     node.link = Link(config, board, clock, log, state=node.state, on_ack=node.on_ack, patience_s=patience)
     board.watch()

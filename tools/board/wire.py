@@ -148,7 +148,7 @@ class Wire:
                 time.sleep(0.005)
         return data
 
-    def run(self, code: str, timeout: float = 20.0) -> str:
+    def run(self, code: str, timeout: float = FLASH_S) -> str:
         """Run `code`; what it prints. `timeout`: seconds of silence. Raises BoardError, Failed."""
         try:
             said, raised = self._transport.exec_raw(code, timeout=timeout)
@@ -203,15 +203,15 @@ class Wire:
     ) -> None:
         """Write `data` to `path`. `whole`: a cut leaves the old file or the new one, never half of one."""
         target = path + ".new" if whole else path
-        self.run(f"from binascii import a2b_base64 as u\nf = open({target!r}, 'wb')\nw = f.write", FLASH_S)
+        self.run(f"from binascii import a2b_base64 as u\nf = open({target!r}, 'wb')\nw = f.write")
         for at in range(0, len(data), CHUNK):
             part = data[at : at + CHUNK]
-            self.run(f"_ = w(u({b64encode(part).decode()!r}))", FLASH_S)
+            self.run(f"_ = w(u({b64encode(part).decode()!r}))")
             if progress:
                 progress(len(part))
-        self.run("f.close()\ndel f, w, u", FLASH_S)
+        self.run("f.close()\ndel f, w, u")
         if whole:
-            self.run(f"import os\nos.rename({target!r}, {path!r})", FLASH_S)
+            self.run(f"import os\nos.rename({target!r}, {path!r})")
 
     def get(self, path: str) -> bytes | None:
         """The bytes of a file, or None when it is not there."""

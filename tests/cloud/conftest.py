@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
+import pymongo
 import pytest
 
 from cloud import database as databases
@@ -52,7 +53,8 @@ def database(mongod):
     made = databases.connect(mongod.uri, "test_" + secrets.token_hex(4))
     databases.prepare(made)
     yield made
-    made.client.drop_database(made.name)
+    with pymongo.timeout(60):  # files are deleted, which takes its time on a busy machine
+        made.client.drop_database(made.name)
     made.client.close()
 
 

@@ -87,7 +87,7 @@ $(PY):
 # Everything for one laptop, tests included.
 $(VENV)/local: $(PINS) | $(PY)
 	@echo 'installing the pinned packages into $(VENV): a minute or two, once'
-	@$(INSTALL) -e '.[cloud,local,dev]'
+	@$(INSTALL) -e '.[cloud,local,tools,dev]'
 	@$(PY) -m tools.virtual_board.umqtt
 	@touch $@
 

@@ -5,8 +5,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
 
-# What installs a set of extras again: the list of packages, or their pins.
-PINS := pyproject.toml constraints.txt
+# What installs a set of extras again: the list of packages, their pins, or which extras these are.
+PINS := pyproject.toml constraints.txt Makefile
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud plan train lock clean

@@ -20,18 +20,18 @@ from pymongo.errors import PyMongoError
 from cloud.contract import TWIN_DIFFERS, TWIN_RAN, Reading, Verdict
 from cloud.database import Document
 from cloud.training.envelope import Envelope
+from cloud.training.params import DEFAULT
 from cloud.training.twin import CloudModel, ModelRefused
 from device import codes
+from device.verdict import FLOOR_H, FLOOR_T
 
 log = logging.getLogger("rescore")
 
 SENSOR_ERROR: int = codes.SENSOR_ERROR
 
 Matrix = npt.NDArray[np.int16]  # [n, 8], the features in the order of the contract
-SQUARED_Z = 64  # the board's own default without a model; |z| > 3 would fire ten times a day
-Z_FLOOR = np.array(
-    [5, 20], np.int64
-)  # least std60 of t and h, hundredths: quieter windows count as this noisy
+SQUARED_Z: int = DEFAULT["zscore"]  # what a board without a model uses; |z| > 3 would fire ten times a day
+Z_FLOOR = np.array([FLOOR_T, FLOOR_H], np.int64)  # of std60: quieter windows count as this noisy
 ASK_AGAIN = 10.0  # s until an unknown model is looked for again
 
 

@@ -7,6 +7,9 @@ from cloud import keys, packing
 from cloud.contract import TWIN_DIFFERS, TWIN_RAN, Reading
 from cloud.rescore import ASK_AGAIN, Models, Rescorer, z_abnormal
 from device import codes
+from device.params import Params
+from device.verdict import FLOOR_H, FLOOR_T
+from device.zscore import ZScore
 from tests.cloud.conftest import MASTER
 
 QUIET = (2100, 4500, 0, 0, 0, 0, 5, 20)
@@ -97,6 +100,23 @@ def test_z_counts_the_floor():
     x[:, 4] = [40, 41, -41, 41]
     x[:, 6] = [0, 0, 0, 6]
     assert z_abnormal(x, np.full(4, 64)).tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("column, floor", [(4, FLOOR_T), (5, FLOOR_H)])
+def test_without_a_model_the_cloud_draws_the_line_where_the_board_does(database, column, floor):
+    judge = Rescorer(Models(database, MASTER))
+    limit = Params().zscore
+    said = set()
+    for deviation in range(floor, 20 * floor):
+        board = ZScore(floor)
+        for _ in range(60):
+            board.score(2000, limit)
+        x = list(QUIET)
+        x[column] = deviation
+        cloud = bool(judge.verdicts([reading(tuple(x))])[0].flags & codes.ZSCORE)
+        assert cloud == (board.score(2000 + deviation, limit) > limit)
+        said.add(cloud)
+    assert said == {False, True}
 
 
 def test_an_unknown_model_leaves_the_z_score_and_is_asked_for_again(database, trained):

@@ -1,7 +1,9 @@
 """Training: from a history to a bundle that a board takes, within its false-alarm budget."""
 
 import io
+import subprocess
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from cloud.training.judged import judge
 from cloud.training.twin import CloudModel
 from device import codes, model
 from device.params import FIELDS, NEVER, Params
+from tests.test_micropython import micropython
 
 MASTER = bytes(range(32))
 KEY = device_key(MASTER, "demo", "C001")
@@ -43,6 +46,20 @@ def test_the_bundle_is_what_a_board_with_the_key_takes() -> None:
     assert Params(loaded.params).envelope == int(found.model.envelope["threshold"])
     with pytest.raises(ValueError, match="another device"):
         model.read(io.BytesIO(found.bundle), len(found.bundle), bytes(32))
+
+
+def test_a_reading_judged_with_a_trained_model_allocates_nothing(tmp_path: Path) -> None:
+    _, t, h = room(1)
+    readings = np.rint(np.column_stack([t, h]) * 100).astype("<i2")
+    (tmp_path / "bundle").write_bytes(trained().bundle)
+    (tmp_path / "readings").write_bytes(readings.tobytes())
+    driver = Path(__file__).with_name("allocation_driver.py")
+    command = [micropython(), "-X", "heapsize=2M", driver, driver.parents[2], tmp_path / "bundle", KEY.hex()]
+    done = subprocess.run(
+        [*command, tmp_path / "readings"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(f"judged {len(t) // 2} ")
 
 
 def test_the_history_itself_stays_within_the_budget() -> None:

@@ -6,14 +6,12 @@ from .compat import const
 
 BLOCK = const(8)  # readings
 BLOCKS = const(20)  # increments compared: 160 readings
-CALM = const(10)
 
 
 class Drift:
     """score = 512 |last - first| / (sum of |increment - mean increment| + spread), over 20 increments.
 
-    A t-statistic of the slope with absolute deviations. An alarm lasts one block; the next comes only after
-    the slope was below half the threshold for ten blocks: one slow change of weather is one alarm, not five.
+    A slope's t-statistic. An alarm lasts a block; the next comes after ten blocks below half the threshold.
     """
 
     def __init__(self, params):
@@ -24,12 +22,7 @@ class Drift:
 
     def restart(self):
         """Forget: after a long gap nothing is known about the slope."""
-        self._sum = 0
-        self._count = 0
-        self._next = 0
-        self._filled = 0
-        self._mute = 0
-        self.value = 0
+        self._sum = self._count = self._next = self._filled = self._mute = self.value = 0
         self.alarm = False
 
     def push(self, m):
@@ -38,11 +31,9 @@ class Drift:
         self._count += 1
         if self._count < BLOCK:
             return
-        sums = self._sums
         index = self._next
-        sums[index] = self._sum
-        index += 1
-        self._next = 0 if index > BLOCKS else index
+        self._sums[index] = self._sum
+        self._next = 0 if index == BLOCKS else index + 1
         self._sum = self._count = 0
         if self._filled < BLOCKS:
             self._filled += 1
@@ -50,16 +41,15 @@ class Drift:
         self.value = self._slope()
         self.alarm = self.value > self._threshold and not self._mute
         if self.alarm:
-            self._mute = CALM
+            self._mute = BLOCKS // 2
         elif self._mute and 2 * self.value < self._threshold:
             self._mute -= 1
 
     def _slope(self):
         sums = self._sums
         index = self._next  # the oldest
-        first = before = sums[index]
-        newest = sums[index - 1]
-        rise = newest - first
+        before = sums[index]
+        rise = sums[index - 1] - before
         mean = rise // BLOCKS
         spread = self._spread
         for _ in range(BLOCKS):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 REARM = 60  # readings
 PEAKS_PER_DAY = 2  # the tail is fitted to this many highest events a day
 LEAST_PEAKS = 4
-PRIOR_DAYS = 7.0
+PRIOR_DAYS = 14.0
 
 
 def alarms(flagged: NDArray[np.bool_]) -> int:

@@ -26,21 +26,22 @@ from device import codes
 from device.drift import BLOCK, BLOCKS
 from device.params import NEVER
 
-# Alarms a day that each threshold may give, of a budget of one. They add up to half of it: range and stuck
-# have no share of their own, and the days to come are not quite like the days of the history.
-SHARES = {"jump": 0.17, "drift": 0.27, "jitter": 0.06, "envelope": 0.01, "forest": 0.01, "zscore": 0.01}
+# Alarms a day that each threshold may give, of a budget of one. They add up to about half of it: range
+# and stuck have no share of their own, and the days to come are not quite like the days of the history.
+SHARES = {"jump": 0.15, "drift": 0.25, "jitter": 0.06, "envelope": 0.01, "forest": 0.01, "zscore": 0.01}
 # Tails on the tuning data (docs/detectors.md): log of the score that comes twice a day, and its slope. All
 # scores are relative to the sensor's own ordinary behaviour, so sensors can be compared.
 PRIORS = {
     "jump": Prior(12.75, 0.65),
-    "drift": Prior(5.45, 0.3),
+    "drift": Prior(6.15, 0.25),
     "jitter": Prior(5.3, 0.25),
     "envelope": Prior(12.5, 0.7),
     "zscore": Prior(3.5, 2.0),
     "forest": Prior(-12.95, 0.1),
 }
-# A tail reaches no farther than twice the worst of the history (four times where the score is a square).
-CAPS = {"jump": 4.0, "drift": 2.0, "jitter": 2.0, "envelope": 4.0, "zscore": 4.0}
+# These tails are so heavy that the line would end where nothing happens: they stop at four times the worst of
+# the history (both scores are squares).
+CAPS = {"zscore": 16.0, "envelope": 16.0}
 REARMS = {"drift": BLOCK * BLOCKS}  # readings; its alarms are that far apart
 BOARD_TREES, CLOUD_TREES, SAMPLES = 64, 300, 256
 WHOLE_DAY = 0.98  # days: below it nothing that depends on the level or the hour is judged
@@ -195,13 +196,12 @@ def held_out(past: History, budget: float, seed: int) -> float | None:
 def _thresholds(judged: Judged, days: float, shares: dict[str, float], whole: bool) -> dict[str, int]:
     """Of each detector but the forest. In the first day none is tighter than a board's without a model."""
     found = {}
-    for name, cap in CAPS.items():
+    for name in ("jump", "drift", "jitter", "envelope", "zscore"):
         if whole or name in RELATIVE:
             logs = np.log1p(judged.column(name))
             highest = calibrate.peaks(logs, REARMS.get(name, calibrate.REARM))
-            level = min(
-                calibrate.tail(highest, days, shares[name], PRIORS[name]), float(highest[0]) + math.log(cap)
-            )
+            cap = float(highest[0]) + math.log(CAPS.get(name, math.inf))
+            level = min(calibrate.tail(highest, days, shares[name], PRIORS[name]), cap)
             least = 1 if whole else params.DEFAULT[name]
             found[name] = max(least, min(math.ceil(math.expm1(level)), NEVER))
     return found

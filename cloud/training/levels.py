@@ -107,7 +107,10 @@ def _runs(history: History) -> tuple[int, int, int]:
 
 
 def _spread(m: Ints, periods: Ints) -> int:
-    """Twice the mean |increment| of block sums, for 12 of them: it keeps still air from looking steady."""
+    """Half of what 20 ordinary increments of block sums add up to: it keeps still air from looking steady.
+
+    Twice and four times as much find fewer drifts on all tuning motes at the same number of alarms.
+    """
     starts = np.flatnonzero(np.concatenate(([True], periods[1:] >= LONG_GAP)))
     increments = [
         np.abs(np.diff(part[: len(part) // BLOCK * BLOCK].reshape(-1, BLOCK).sum(axis=1)))
@@ -115,7 +118,7 @@ def _spread(m: Ints, periods: Ints) -> int:
     ]
     steps = np.concatenate(increments)
     return (
-        max(BLOCK * BLOCKS, round(2 * BLOCKS * float(steps.mean())))
+        max(BLOCK * BLOCKS, round(BLOCKS / 2 * float(steps.mean())))
         if len(steps)
         else DEFAULT["drift_spread"]
     )

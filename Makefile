@@ -9,8 +9,7 @@ PY := $(VENV)/bin/python
 PINS := pyproject.toml constraints.txt Makefile
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud plan train lock clean
-.PHONY: doctor flash deploy provision model repl logs
+.PHONY: help demo smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud plan train lock clean doctor flash deploy provision model repl logs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

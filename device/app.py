@@ -105,6 +105,7 @@ def build(config, board):
     model = _model(bytes.fromhex(config["key"]))
     if model:
         outbox.model = model.id
+        node.link.publish_state()  # what was said on connecting knew no model yet
     node.judge = Judge(model, config["period_ms"])
     return node
 

@@ -360,6 +360,11 @@ class Reader:
             {"site": site, "device": device}, without, sort=[("created", -1)]
         )
 
+    def model_picture(self, model: str) -> bytes | None:
+        """The PNG that was drawn when this model (8 hex digits) was trained."""
+        found = self.database["models"].find_one({"_id": model}, {"png": 1})
+        return None if found is None else found.get("png")
+
     def summary(self) -> Summary:
         """The fleet in a few numbers."""
         opened = {"$size": {"$objectToArray": {"$ifNull": ["$r", {}]}}}

@@ -14,11 +14,13 @@ sys.path[:] = [
 
 import streamlit as st  # noqa: E402
 
-from cloud.dashboard import answer, board, episodes, fleet, screens  # noqa: E402
+from cloud.dashboard import answer, board, episodes, fleet, model, screens  # noqa: E402
 
 SIGN = Path(__file__).with_name("vigie.svg").read_text()
 
 st.set_page_config(page_title="Vigie", page_icon=SIGN, layout="wide")
 st.logo(SIGN, size="large")
 st.html(screens.STYLE)
-st.navigation([fleet.page(), board.page(), episodes.page(), answer.page()], position="top").run()
+st.navigation(
+    [fleet.page(), board.page(), episodes.page(), model.page(), answer.page()], position="top"
+).run()

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 from pymongo.errors import (
@@ -168,3 +168,16 @@ def history(site: str, device: str, start: float | None, end: float | None, span
 @st.cache_resource(ttl=SHARED, max_entries=16, show_spinner=False)
 def episodes(site: str | None, device: str | None, open_only: bool, limit: int) -> list[Episode]:
     return reader().episodes(site, device, open_only=open_only, limit=limit)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    report: Mapping[str, Any]
+    picture: bytes | None  # PNG
+
+
+@st.cache_resource(ttl=COUNTED, max_entries=32, show_spinner=False)
+def model(site: str, device: str) -> TrainedModel | None:
+    """The newest model of a board; None = none yet."""
+    found = reader().model(site, device)
+    return None if found is None else TrainedModel(found["report"], reader().model_picture(found["_id"]))

@@ -2,12 +2,15 @@
 
 import signal
 
+import numpy as np
 import pytest
 from conftest import APP
 from streamlit.testing.v1 import AppTest
 
 from cloud.dashboard import source
 from cloud.reader import Reader
+from cloud.training import command
+from cloud.training.fit import train
 from device import codes
 from tools import ports
 
@@ -229,3 +232,23 @@ def test_what_boards_say_is_shown_letter_by_letter(app, house, now):
     assert not app.exception
     assert evil not in words_of(app) + "".join(link.label for link in app.page_link)
     assert r"\<img src\=x onerror\=alert\(1\)\> \[x\]\(http\:\/\/evil\) \:red\[y\]" in words_of(app)
+
+
+def test_a_board_without_a_model_says_what_will_happen(app, house, now):
+    house.furnish(now)
+    go(app.run(), "model")
+    assert not app.exception
+    assert "No model yet." in words_of(app) and "the backend trains one" in words_of(app)
+
+
+def test_a_models_page_shows_what_it_learned_and_its_picture(app, house, now):
+    house.furnish(now)
+    ts = now - 60.0 * np.arange(3000)[::-1]
+    noise = np.random.default_rng(1)
+    t, h = 21 + noise.normal(0, 0.05, 3000), 45 + noise.normal(0, 0.2, 3000)
+    command.keep(house.database["models"], train("demo", "C001", bytes(32), ts, t, h), bytes(32))
+    go(app.run(), "model")
+    assert not app.exception
+    model = Reader(house.database).model("demo", "C001")
+    assert model["_id"] in app.code[0].value and "learned from" in app.code[0].value
+    assert "where it would have alarmed" in app.get("image")[0].captions[0]

@@ -27,6 +27,8 @@ MASTER = bytes(range(32))
 DEVICES = ("C001", "C002", "C003")
 USERS = {BACKEND_USER: "b" * 32, **{f"demo/{name}": name * 8 for name in DEVICES}}
 ROOT = Path(__file__).parents[2]
+# A backend killed inside a transaction holds its locks for so long; nothing can be dropped meanwhile.
+SHORT_TRANSACTIONS = ("--setParameter", "transactionLifetimeLimitSeconds=15")
 
 
 def wait_for(ready, what, timeout=20.0):
@@ -41,7 +43,9 @@ def wait_for(ready, what, timeout=20.0):
 @pytest.fixture(scope="session")
 def mongod(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mongod")
-    made = Database(folder / "db", folder / "log", port=ports.free(), outside=False)
+    made = Database(
+        folder / "db", folder / "log", port=ports.free(), outside=False, arguments=SHORT_TRANSACTIONS
+    )
     made.start()
     yield made
     made.stop()

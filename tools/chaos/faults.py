@@ -229,6 +229,7 @@ def _delayed(world: World, name: str, random: Random, hold: float) -> bool:
 
 def _refused(world: World, name: str, random: Random, hold: float) -> bool:
     wire = world.wires[name]
+    until(wire.carries, PATIENCE)  # a board that rests between two tries has nothing to lose
     before = wire.seen["cut"]
     wire.refuse()
     try:

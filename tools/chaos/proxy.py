@@ -42,6 +42,10 @@ class Proxy:
         self._open.set()
         run(self._listen())
 
+    def carries(self) -> bool:
+        """Whether there is a connection to harm."""
+        return bool(self._pairs)
+
     # Faults
 
     def black_hole(self) -> None:

@@ -34,7 +34,8 @@ def _body() -> None:
     st.title(words.plain(device), anchor=False)
     trained = answer.value
     if trained is None:
-        learning = next((one.state.get("learning") for one in fleet.latest if one.device == device), None)
+        board = next(one for one in fleet.latest if (one.site, one.device) == (site, device))
+        learning = board.state.get("learning")
         st.info(
             f"**No model yet.** The board learns, {words.plain(str(learning or '0 h of 24'))}. "
             "After a day of history the backend trains one, and says what to run.",

@@ -6,11 +6,9 @@ FLASH becomes `/`, FIRMWARE becomes `/lib`; boot.py runs and, with RUN "all", ma
 the raw REPL a chip runs boot.py alone.
 """
 
-import os
 import sys
 
-import vfs
-from flash import Flash
+from flash import Flash, power_on
 
 _flash, _firmware, _events, _cause, _name, _what = sys.argv[1:7]
 
@@ -18,13 +16,7 @@ _flash, _firmware, _events, _cause, _name, _what = sys.argv[1:7]
 _pipe = open(_events, "w")
 _flash = Flash(_flash)
 _flash.kept = lambda count: None  # nobody counts here
-vfs.umount("/")
-vfs.mount(_flash, "/")
-vfs.mount(vfs.VfsPosix(_firmware), "/lib")
-os.chdir("/")
-sys.path[:] = ["", ".frozen", "/lib"]
-del sys.argv[1:]
-sys.argv[0] = ""
+power_on(_flash, _firmware)
 
 import chip  # noqa: E402  it lies in FIRMWARE
 

@@ -5,6 +5,7 @@ records of this boot are in segments whose flush() has returned.
 """
 
 import os
+import sys
 import time
 
 import vfs
@@ -12,6 +13,17 @@ import vfs
 _ENOSPC = 28
 _OUTBOX = "/outbox/"
 _HEADER = _RECORD = 32  # bytes
+
+
+def power_on(flash, firmware):
+    """`flash` becomes `/` and the host's folder `firmware` becomes `/lib`, as a chip finds them."""
+    vfs.umount("/")
+    vfs.mount(flash, "/")
+    vfs.mount(vfs.VfsPosix(firmware), "/lib")
+    os.chdir("/")
+    sys.path[:] = ["", ".frozen", "/lib"]
+    del sys.argv[1:]
+    sys.argv[0] = ""
 
 
 class Flash:

@@ -10,12 +10,10 @@ of COMMANDS: `inject KIND SECONDS`, `unplug SECONDS`, `stop`, `start`, `wifi off
 Nothing in device/ knows of it.
 """
 
-import os
 import sys
 import time
 
-import vfs
-from flash import Flash
+from flash import Flash, power_on
 
 _flash, _firmware, _readings, _commands, _events, _cause, _name = sys.argv[1:8]
 _readings = open(_readings, "ab")
@@ -28,13 +26,7 @@ try:
 except OSError:
     _schedule = None  # only Linux has it
 _flash = Flash(_flash)
-vfs.umount("/")
-vfs.mount(_flash, "/")
-vfs.mount(vfs.VfsPosix(_firmware), "/lib")
-os.chdir("/")
-sys.path[:] = ["", ".frozen", "/lib"]
-del sys.argv[1:]
-sys.argv[0] = ""
+power_on(_flash, _firmware)
 
 import chip  # noqa: E402  it lies in FIRMWARE
 

@@ -72,6 +72,7 @@ class Verdict(NamedTuple):
 
     flags: int  # bits of device.codes, and TWIN_RAN, TWIN_DIFFERS
     score: float | None  # the full forest, 0..1, higher = more abnormal; None = no model was known
+    twin_off: int = 0  # the twin's sum less the board's: must be 0
 
 
 class Unfit(msgspec.Struct, frozen=True):

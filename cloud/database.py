@@ -12,7 +12,7 @@ Document = dict[str, Any]
 
 # buckets           360 readings each; _id "<site>/<device>/<stream>/<seq // 360>"; cloud.store writes them
 #   d device key · v version · w last write · a, z first and last date (Unix s) · r open readings by position
-#   sealed: p packed · n count · k runs of positions in p · g agreement · T, H [min, sum, max] · m measured
+#   sealed: p packed · n count · k runs of positions in p · t, h [min, sum, max] · g, s, x: cloud.agreement
 # streams           one install of one board: dropped runs, quarantined seqs, floor
 # latest            one a device: newest reading, last `state`
 # events            abnormal readings and returns to normal, for `watch`; forgotten after three days

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from cloud import contract, keys
-from cloud.contract import Message, Reading, Refused, Verdict
+from cloud.contract import Message, Reading, Refused
 from cloud.rescore import Rescorer
 from cloud.seen import Seen
 from cloud.store import Entry, Quarantined, Store, refused_item, unfit_item
@@ -259,7 +259,7 @@ class Ingest:
     def _judged(self, new: list[tuple[Message, Reading]]) -> list[Entry]:
         verdicts = self._rescorer.verdicts([reading for _, reading in new]) if new else []
         return [
-            Entry(message.site, message.device, message.stream, reading, Verdict(*verdict))
+            Entry(message.site, message.device, message.stream, reading, verdict)
             for (message, reading), verdict in zip(new, verdicts, strict=True)
         ]
 

@@ -21,12 +21,13 @@ import numpy.typing as npt
 from cloud.contract import Reading
 
 SIZE = 360  # readings a bucket: an hour at 10 s
-FORMAT = 1
+FORMAT, FORMAT_WITH_TWIN = 1, 2  # the second has one more column: by how much the twin's sums differ
 CLOUD_SCALE = 1000  # the full forest's score is kept in thousandths
 
-DATED, MEASURED, SCORED, RESCORED, MODELLED = 1, 2, 4, 8, 16  # which of the values below are there
+# Which of the values below are there; only an open reading whose twin differs has the last.
+DATED, MEASURED, SCORED, RESCORED, MODELLED, TWIN_OFF = 1, 2, 4, 8, 16, 32
 
-RECORD = np.dtype(
+_FIXED = np.dtype(
     [
         ("has", "u1"),
         ("ts", "<u4"),
@@ -41,8 +42,10 @@ RECORD = np.dtype(
         ("model", "S4"),
     ]
 )
+RECORD = np.dtype([*_FIXED.descr, ("twin_off", "<i4")])  # twin's sum less the board's: nearly always 0
 _ONE = struct.Struct("<BIIIhhHiHH4s")
-if _ONE.size != RECORD.itemsize:
+_OFF = struct.Struct("<i")
+if _ONE.size != _FIXED.itemsize:
     raise AssertionError("a reading has one layout")
 
 Ints = npt.NDArray[np.int64]
@@ -61,14 +64,15 @@ class Packed:
     why: list[str | None]
 
 
-def pack(reading: Reading, cloud_flags: int, cloud_score: float | None) -> bytes:
-    """One reading with both verdicts. `cloud_score` is 0..1."""
+def pack(reading: Reading, cloud_flags: int, cloud_score: float | None, twin_off: int = 0) -> bytes:
+    """One reading with both verdicts. `cloud_score` is 0..1, `twin_off` int32."""
     has = (
         (DATED if reading.ts is not None else 0)
         | (MEASURED if reading.x is not None else 0)
         | (SCORED if reading.score is not None else 0)
         | (RESCORED if cloud_score is not None else 0)
         | (MODELLED if reading.model is not None else 0)
+        | (TWIN_OFF if twin_off else 0)
     )
     t, h = reading.measured or (0, 0)
     fixed = _ONE.pack(
@@ -84,7 +88,11 @@ def pack(reading: Reading, cloud_flags: int, cloud_score: float | None) -> bytes
         min(CLOUD_SCALE, max(0, round(cloud_score * CLOUD_SCALE))) if cloud_score is not None else 0,
         bytes.fromhex(reading.model) if reading.model is not None else bytes(4),
     )
-    return fixed + (reading.why.encode() if reading.why is not None else b"")
+    return (
+        fixed
+        + (_OFF.pack(twin_off) if twin_off else b"")
+        + (reading.why.encode() if reading.why is not None else b"")
+    )
 
 
 def measured(packed: bytes) -> tuple[int, int] | None:
@@ -113,15 +121,21 @@ def plain(packed: bytes) -> dict[str, Any]:
         "cloud_flags": cloud,
         "cloud_score": cloud_score / CLOUD_SCALE if has & RESCORED else None,
         "model": model.hex() if has & MODELLED else None,
-        "why": packed[_ONE.size :].decode() or None,
+        "why": _tail(packed)[1],
     }
 
 
 def scatter(packed: Packed) -> dict[int, bytes]:
     """The opposite of `gather`."""
+    record = packed.record
+    off = record["twin_off"].tolist()
+    fixed = np.zeros(len(record), _FIXED)
+    for name in _FIXED.names or ():
+        fixed[name] = record[name]
+    fixed["has"] |= np.where(record["twin_off"] != 0, TWIN_OFF, 0).astype(np.uint8)
     return {
-        position: record.tobytes() + (why or "").encode()
-        for position, record, why in zip(packed.position.tolist(), packed.record, packed.why, strict=True)
+        position: one.tobytes() + (_OFF.pack(twin) if twin else b"") + (why or "").encode()
+        for position, one, twin, why in zip(packed.position.tolist(), fixed, off, packed.why, strict=True)
     }
 
 
@@ -129,9 +143,23 @@ def gather(readings: Mapping[int, bytes]) -> Packed:
     """Packed readings by position, as columns."""
     positions = sorted(readings)
     parts = [readings[position] for position in positions]
-    record = np.frombuffer(b"".join(part[: _ONE.size] for part in parts), RECORD)
-    why = [part[_ONE.size :].decode() or None for part in parts]
-    return Packed(np.array(positions, np.int64), record, why)
+    fixed = np.frombuffer(b"".join(part[: _ONE.size] for part in parts), _FIXED)
+    record = np.zeros(len(parts), RECORD)
+    for name in _FIXED.names or ():
+        record[name] = fixed[name]
+    record["has"] &= ~np.uint8(TWIN_OFF)
+    tails = [_tail(part) for part in parts]
+    record["twin_off"] = [twin_off for twin_off, _ in tails]
+    return Packed(np.array(positions, np.int64), record, [why for _, why in tails])
+
+
+def _tail(packed: bytes) -> tuple[int, str | None]:
+    """What follows the fixed part of one packed reading: by how much its twin differs, and its reason."""
+    at, twin_off = _ONE.size, 0
+    if packed[0] & TWIN_OFF:
+        (twin_off,) = _OFF.unpack_from(packed, at)
+        at += _OFF.size
+    return twin_off, packed[at:].decode() or None
 
 
 def merge(first: Packed, second: Packed) -> Packed:
@@ -162,17 +190,22 @@ def seal(packed: Packed) -> bytes:
     body = [_planes(np.diff(column)) for column in columns]
     body += [_planes(record[name].astype(np.int64)) for name in _PLAIN]
     body += [_planes(model.astype(np.int64)), _planes(reason)]
+    form = FORMAT
+    if record["twin_off"].any():
+        form = FORMAT_WITH_TWIN
+        body.append(_planes(record["twin_off"].astype(np.int64)))
 
     present = np.zeros(SIZE, np.uint8)
     present[position] = 1
     words = json.dumps([[bytes(name).ljust(4, b"\0").hex() for name in models], reasons]).encode()
     header = struct.pack("<qI", period, len(words)) + words + np.packbits(present).tobytes() + first.tobytes()
-    return bytes([FORMAT]) + zlib.compress(header + b"".join(body), 9)
+    return bytes([form]) + zlib.compress(header + b"".join(body), 9)
 
 
 def unseal(sealed: bytes) -> Packed:
     """What `seal` was given. Raises ValueError when it was not made by `seal`."""
-    if sealed[:1] != bytes([FORMAT]):
+    form = sealed[0] if sealed else 0
+    if form not in (FORMAT, FORMAT_WITH_TWIN):
         raise ValueError(f"a sealed bucket of format {sealed[:1].hex()} is not known here")
     try:
         raw = zlib.decompress(sealed[1:])
@@ -189,7 +222,7 @@ def unseal(sealed: bytes) -> Packed:
             steps, at = _unplanes(raw, at, count - 1)
             columns.append(np.cumsum(np.concatenate([[start], steps])))
         plain = []
-        for _ in range(len(_PLAIN) + 2):
+        for _ in range(len(_PLAIN) + 2 + (form == FORMAT_WITH_TWIN)):
             values, at = _unplanes(raw, at, count)
             plain.append(values)
     except (zlib.error, struct.error, json.JSONDecodeError) as problem:
@@ -204,8 +237,11 @@ def unseal(sealed: bytes) -> Packed:
     record["ts"] = np.where(has & DATED, columns[1] + up, 0)
     for (name, bit), values in zip(_DELTAS, columns[2:], strict=True):
         record[name] = np.where(has & bit, values, 0) if bit else values
-    record["model"] = np.array([bytes.fromhex(name) for name in models], "S4")[plain[-2]]
-    why = [None if k == 0 else reasons[k - 1] for k in plain[-1].tolist()]
+    model, reason, *twin_off = plain[len(_PLAIN) :]
+    record["model"] = np.array([bytes.fromhex(name) for name in models], "S4")[model]
+    if twin_off:
+        record["twin_off"] = twin_off[0]
+    why = [None if k == 0 else reasons[k - 1] for k in reason.tolist()]
     return Packed(position.astype(np.int64), record, why)
 
 

@@ -20,9 +20,10 @@ import numpy.typing as npt
 from pymongo.database import Database
 
 from cloud import packing
+from cloud.agreement import Agreement, KnownUnits, Sums, counted
 from cloud.database import OPEN, SEALED, Document, device_id
 from cloud.packing import SIZE
-from cloud.sealing import AGREEMENT, AgreementRow, agreement, packed_of
+from cloud.sealing import packed_of
 from device import codes
 
 Floats = npt.NDArray[np.float64]
@@ -162,21 +163,6 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How often board and cloud agreed, for one device and one model."""
-
-    site: str
-    device: str
-    model: str | None
-    both_abnormal: int = 0
-    edge_only: int = 0
-    cloud_only: int = 0
-    both_normal: int = 0
-    twin_ran: int = 0  # readings that the twin of the board's model judged too
-    twin_differs: int = 0  # of these, a different sum or verdict: must be 0
-
-
-@dataclass(frozen=True)
 class Summary:
     """The fleet in a few numbers."""
 
@@ -194,6 +180,7 @@ class Reader:
 
     def __init__(self, database: Database[Document]) -> None:
         self.database = database
+        self._units = KnownUnits(database)
 
     def devices(self) -> list[tuple[str, str]]:
         """(site, device) of all that ever sent something, sorted."""
@@ -340,18 +327,14 @@ class Reader:
         if start is not None:
             query["z"] = {"$gte": start}
         buckets = self.database["buckets"]
-        rows: list[tuple[str, AgreementRow]] = []
+        sums = Sums()
         sealed = {**query, "p": {"$exists": True}, "r": {"$exists": False}}
-        for bucket in buckets.find(sealed, {"d": 1, "g": 1}, hint=SEALED):
-            rows += [(bucket["d"], row) for row in AGREEMENT.iter_unpack(bucket["g"])]
+        for bucket in buckets.find(sealed, {"d": 1, "g": 1, "s": 1, "x": 1}, hint=SEALED):
+            sums.add(bucket)
         for bucket in buckets.find({**query, "r": {"$exists": True}}, hint=OPEN):
-            rows += [(bucket["d"], row) for row in agreement(packed_of(bucket).record)]
-        sums: dict[tuple[str, str, str], list[int]] = {}
-        for owner, (modelled, model, *counts) in rows:
-            name, _, board = owner.partition("/")
-            key = (name, board, model.hex() if modelled else "")
-            sums[key] = [a + b for a, b in zip(sums.get(key, [0] * 6), counts, strict=True)]
-        return [Agreement(key[0], key[1], key[2] or None, *found) for key, found in sorted(sums.items())]
+            record = packed_of(bucket).record
+            sums.add({"d": bucket["d"], **counted(record, self._units.of(record))})
+        return sums.agreements()
 
     def model(self, site: str, device: str) -> Document | None:
         """The newest model's document without its binaries; None = none yet."""

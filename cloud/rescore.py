@@ -8,6 +8,7 @@ while the board's windows fill (`warming up`) the cloud keeps silent too.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -85,6 +86,7 @@ class Rescorer:
         """The cloud's verdict on each reading, in their order. Never fails for want of a model."""
         flags = np.array([_carried(reading) for reading in readings], np.int64)
         scores = np.full(len(readings), np.nan)
+        off = np.zeros(len(readings), np.int64)
         ready = [k for k, reading in enumerate(readings) if _judgeable(reading)]
         if ready:
             x = np.array([readings[k].x for k in ready], np.int16)
@@ -97,13 +99,14 @@ class Rescorer:
                 model = self._model(model_id)
                 if model is not None:
                     places = [ready[row] for row in rows]
-                    found, scores[places] = _opinion(model, x[rows], [readings[k] for k in places])
+                    judged = [readings[k] for k in places]
+                    found, scores[places], off[places] = _opinion(model, x[rows], judged)
                     flags[places] |= found
                     squared[rows] = int(model.envelope.get("zscore", SQUARED_Z))
             flags[ready] |= np.where(z_abnormal(x, squared), codes.ZSCORE, 0)
         return [
-            Verdict(int(flag), None if np.isnan(score) else float(score))
-            for flag, score in zip(flags, scores, strict=True)
+            Verdict(flag, None if math.isnan(score) else score, twin_off)
+            for flag, score, twin_off in zip(flags.tolist(), scores.tolist(), off.tolist(), strict=True)
         ]
 
     def _model(self, model_id: str) -> CloudModel | None:
@@ -141,16 +144,21 @@ def _carried(reading: Reading) -> int:
 
 def _opinion(
     model: CloudModel, x: Matrix, readings: Sequence[Reading]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Flags and score of the full forest, the envelope and, where the board's forest ran, its twin."""
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Flags and score of the full forest, the envelope and, where the board's forest ran, its twin.
+
+    The third is by how much the twin's sum is more than the board's, within int32.
+    """
     full = np.asarray(model.full_scores(x), np.float64)
     flags = np.where(model.full_abnormal(full), codes.FOREST, 0)
     flags |= np.where(envelope_abnormal(model, x), codes.ENVELOPE, 0)
+    off = np.zeros(len(x), np.int64)
     ran = np.array([reading.score is not None for reading in readings])
     if ran.any():
         edge_sum = np.array([reading.score for reading in readings if reading.score is not None], np.int64)
         edge_says = np.array([bool(reading.flags & codes.FOREST) for reading in readings])[ran]
         twin_sum = model.twin_scores(x[ran])
+        off[ran] = np.clip(twin_sum - edge_sum, -(2**31), 2**31 - 1)
         differs = (twin_sum != edge_sum) | (model.twin_abnormal(twin_sum) != edge_says)
         flags[ran] |= TWIN_RAN | np.where(differs, TWIN_DIFFERS, 0)
-    return flags.astype(np.int64), np.clip(-full, 0.0, 1.0)
+    return flags.astype(np.int64), np.clip(-full, 0.0, 1.0), off

@@ -6,33 +6,24 @@ Both are safe beside any number of ingest workers: a seal replaces only the vers
 from __future__ import annotations
 
 import logging
-import struct
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from bson.binary import Binary
 from pymongo import UpdateOne
 from pymongo.database import Database
 
 from cloud import packing
-from cloud.contract import TWIN_DIFFERS, TWIN_RAN, runs_of
+from cloud.agreement import KnownUnits, Units, counted
+from cloud.contract import runs_of
 from cloud.database import OPEN, SEALED, Document
 from cloud.packing import SIZE, Packed
-from device import codes
 
 log = logging.getLogger("sealing")
 
 REST = 600  # s without a new reading after which a bucket is sealed
 AT_ONCE = 200  # buckets a round: what is held in memory
-AGREEMENT = struct.Struct(
-    "<B4s6H"
-)  # has a model, its id, both, edge only, cloud only, neither, twin ran, twin differs
-
-
-AgreementRow = tuple[int, bytes, int, int, int, int, int, int]
 
 
 def opened_of(document: Document) -> dict[int, bytes]:
@@ -55,6 +46,7 @@ class Sealer:
     def __init__(self, database: Database[Document], clock: Callable[[], float] = time.time) -> None:
         self.database = database
         self.clock = clock
+        self._units = KnownUnits(database)
         self.unreadable: set[str] = set()
 
     def seal(self, rest: float = REST) -> int:
@@ -74,7 +66,8 @@ class Sealer:
 
     def _sealing(self, bucket: Document) -> UpdateOne | None:
         try:
-            change = sealing(packed_of(bucket))
+            packed = packed_of(bucket)
+            change = sealing(packed, self._units.of(packed.record))
         except ValueError as problem:  # damaged in the database: it stays as it is, the others go on
             self.unreadable.add(bucket["_id"])
             log.error("bucket %s is not sealed: %s", bucket["_id"], problem)
@@ -99,40 +92,21 @@ class Sealer:
         return buckets.delete_many({**old, "_id": {"$in": keys}}).deleted_count
 
 
-def sealing(packed: Packed) -> dict[str, Document]:
-    """The update that turns a bucket into its sealed form."""
+def sealing(packed: Packed, units: Units) -> dict[str, Document]:
+    """The update that turns a bucket into its sealed form. `units`: of the forests of its models."""
     record = packed.record
     good = record[(record["has"] & packing.MEASURED) > 0]
     values: Document = {
         "p": Binary(packing.seal(packed)),
         "n": len(record),
         "k": [list(run) for run in runs_of(packed.position.tolist())],
-        "g": Binary(b"".join(AGREEMENT.pack(*row) for row in agreement(record))),
+        **{name: Binary(counts) for name, counts in counted(record, units).items()},
     }
     if len(good):
         for name in ("t", "h"):
             column = good[name].astype(np.int64)
             values[name] = [int(column.min()), int(column.sum()), int(column.max())]
     return {"$set": values, "$unset": {"r": ""}}
-
-
-def agreement(record: npt.NDArray[Any]) -> list[AgreementRow]:
-    """Rows of AGREEMENT for these readings, one for each model."""
-    rows = []
-    has_model = (record["has"] & packing.MODELLED) > 0
-    edge = (record["edge_flags"] & codes.ABNORMAL) > 0
-    cloud = (record["cloud_flags"] & codes.ABNORMAL) > 0
-    ran = (record["cloud_flags"] & TWIN_RAN) > 0
-    differs = (record["cloud_flags"] & TWIN_DIFFERS) > 0
-    for modelled, model in sorted(set(zip(has_model.tolist(), record["model"].tolist(), strict=True))):
-        here = (has_model == modelled) & (record["model"] == model)
-        counts = [here & edge & cloud, here & edge & ~cloud, here & ~edge & cloud, here & ~edge & ~cloud]
-        counts += [here & ran, here & differs]
-        both, edge_only, cloud_only, neither, twin, differing = (int(count.sum()) for count in counts)
-        rows.append(
-            (int(modelled), model.ljust(4, b"\0"), both, edge_only, cloud_only, neither, twin, differing)
-        )
-    return rows
 
 
 def raise_floor(stream: str, floor: int) -> UpdateOne:

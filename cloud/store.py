@@ -75,8 +75,7 @@ class _Bucket:
 
     def packed(self) -> dict[int, bytes]:
         return {
-            position: packing.pack(entry.reading, entry.verdict.flags, entry.verdict.score)
-            for position, entry in self.readings.items()
+            position: packing.pack(entry.reading, *entry.verdict) for position, entry in self.readings.items()
         }
 
 
@@ -445,7 +444,7 @@ def _age(entry: Entry, now: float) -> tuple[float, int]:
 def _replace_latest(entry: Entry, period: float | None, now: float) -> UpdateOne:
     """Put `entry` into its board's document if nothing newer is there; else the upsert runs into its key."""
     reading = entry.reading
-    packed = packing.pack(reading, entry.verdict.flags, entry.verdict.score)
+    packed = packing.pack(reading, *entry.verdict)
     other = {"reading.stream": {"$ne": entry.stream}}
     older: list[Document] = [
         {"reading.stream": entry.stream, "reading.seq": {"$lt": reading.seq}},

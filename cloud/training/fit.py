@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import IsolationForest
 
 from cloud.training import bundle, calibrate, envelope, levels, params, report
-from cloud.training.assemble import IsolationForestAssembler
+from cloud.training.assemble import SCALE, IsolationForestAssembler
 from cloud.training.calibrate import Prior
 from cloud.training.envelope import Envelope
 from cloud.training.features import features
@@ -21,7 +21,7 @@ from cloud.training.history import SENSOR_H, SENSOR_T, History, history
 from cloud.training.interpret_packed import PackedForest, PackedInterpreter
 from cloud.training.judged import Judged, judge
 from cloud.training.packed import packed_scores
-from cloud.training.twin import CloudModel
+from cloud.training.twin import CloudModel, unit
 from device import codes
 from device.drift import BLOCK, BLOCKS
 from device.params import NEVER
@@ -129,6 +129,7 @@ def train(  # noqa: PLR0917
         },
     )
     text |= {"model": name, "created": time.time(), "bytes": len(blob)}
+    text["unit"] = SCALE * unit(fitted.board)  # a score is 2 ** -(sum / unit)
     return Trained(blob, model, text, report.picture(past, fitted, text))
 
 

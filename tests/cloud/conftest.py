@@ -259,11 +259,23 @@ def up(seqs, stream="9f3a1c07", boot=7, model=None, **columns):
 
 
 def entry(
-    seq, *, t=2100, h=4500, ts="now", flags=0, stream="9f3a1c07", device="C001", cloud=0, failed=None, **more
+    seq,
+    *,
+    t=2100,
+    h=4500,
+    ts="now",
+    flags=0,
+    stream="9f3a1c07",
+    device="C001",
+    cloud=0,
+    failed=None,
+    cloud_score=0.4,
+    twin_off=0,
+    **more,
 ):
     """One reading with the cloud's verdict, as the store takes it."""
     date = int(time.time()) - 3600 + seq if ts == "now" else ts
     values = {"boot": 7, "up": seq, "score": None, "model": None, **more}
     x = None if failed else (t, h, 0, 0, 0, 0, 5, 20)
     reading = Reading(seq=seq, ts=date, x=x, flags=flags, why=failed, **values)
-    return Entry("demo", device, stream, reading, Verdict(cloud, 0.4))
+    return Entry("demo", device, stream, reading, Verdict(cloud, cloud_score, twin_off))

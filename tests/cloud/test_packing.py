@@ -24,7 +24,12 @@ readings = st.builds(
 )
 buckets = st.dictionaries(
     st.integers(0, packing.SIZE - 1),
-    st.tuples(readings, st.integers(0, 2**16 - 1), st.none() | st.integers(0, 1000).map(lambda n: n / 1000)),
+    st.tuples(
+        readings,
+        st.integers(0, 2**16 - 1),
+        st.none() | st.integers(0, 1000).map(lambda n: n / 1000),
+        st.just(0) | st.integers(-(2**31), 2**31 - 1),
+    ),
     min_size=1,
     max_size=40,
 )
@@ -36,7 +41,8 @@ def test_a_sealed_bucket_gives_back_what_was_put_in(bucket):
     packed = {place: packing.pack(*values) for place, values in bucket.items()}
     back = packing.unseal(packing.seal(packing.gather(packed)))
     assert packing.scatter(back) == packed
-    for place, (reading, cloud_flags, cloud_score) in bucket.items():
+    for place, (reading, cloud_flags, cloud_score, twin_off) in bucket.items():
+        assert back.record["twin_off"][back.position == place] == twin_off
         plain = packing.plain(packing.scatter(back)[place])
         assert plain["ts"] == reading.ts and plain["up"] == reading.up and plain["boot"] == reading.boot
         assert (plain["t"], plain["h"]) == (reading.measured or (None, None))

@@ -109,6 +109,55 @@ def test_agreement_is_counted_exactly(store, reader, settle):
     assert counts == (1, 1, 1, 3) and (with_model.twin_ran, with_model.twin_differs) == (2, 1)
 
 
+def test_score_differences_are_counted_exactly_for_each_model(store, reader, settle, database):
+    database["models"].insert_one({"_id": "0a0b0c0d", "report": {"unit": 1000.0}})
+    scores = [
+        (1000, 0.5),
+        (1000, 0.46),
+        (2000, 0.25),
+        (1000, 0.4),
+        (0, 0.0),
+    ]  # 2 ** -(sum / unit): .5 .5 .25 .5 1
+    batch = [entry(s, model="0a0b0c0d", score=e, cloud_score=c) for s, (e, c) in enumerate(scores)]
+    unmatched = [entry(9, model="0a0b0c0d", score=None), entry(400, model="11111111", score=1000), entry(401)]
+    for _ in range(2):  # a repeat counts nothing twice
+        store.write([*batch, *unmatched])
+    settle()
+    without, known, unknown = reader.agreement("demo", "C001")
+    assert without.scores is None and unknown.scores is None and unknown.model == "11111111"
+    found = known.scores
+    assert found.count == 5 and found.mean == pytest.approx((0 + 0.04 + 0 + 0.1 + 1) / 5)
+    assert (found.least, found.greatest) == (0.0, 1.0) and len(found.histogram) == len(found.edges) + 1
+    assert {k: n for k, n in enumerate(found.histogram) if n} == {5: 2, 9: 1, 10: 2}
+    assert found.edges[8] <= 0.04 < found.edges[9]
+
+
+def test_how_far_the_twins_sums_are_off_is_counted(store, reader, settle):
+    ran, differs = contract.TWIN_RAN, contract.TWIN_RAN | contract.TWIN_DIFFERS
+    named = {"model": "0a0b0c0d", "score": 1000}
+    store.write([entry(s, cloud=ran, **named) for s in range(6)])
+    settle()
+    (found,) = reader.agreement("demo", "C001")
+    assert (found.twin.count, found.twin.mean, found.twin.greatest) == (6, 0.0, 0.0)
+    assert found.twin.histogram == (6, 0, 0, 0)
+    offs = enumerate((-31, 32, 1024, 2**31 - 1), 400)
+    store.write([entry(s, cloud=differs, twin_off=off, **named) for s, off in offs])
+    settle()
+    (found,) = reader.agreement("demo", "C001")
+    assert found.twin.histogram == (6, 1, 1, 2) and found.twin.greatest == 2**31 - 1
+    assert found.twin.mean == pytest.approx((31 + 32 + 1024 + 2**31 - 1) / 10) and found.twin_differs == 4
+
+
+def test_what_is_deleted_is_counted_no_more_and_other_devices_stand_apart(store, reader, settle, database):
+    database["models"].insert_one({"_id": "0a0b0c0d", "report": {"unit": 1000.0}})
+    named = {"model": "0a0b0c0d", "score": 1000}
+    store.write([entry(0, **named), entry(SIZE, **named), entry(0, device="C002", **named)])
+    settle()
+    assert [(one.device, one.scores.count) for one in reader.agreement("demo")] == [("C001", 2), ("C002", 1)]
+    database["buckets"].delete_one({"_id": "demo/C001/9f3a1c07/00000000"})
+    assert [one.scores.count for one in reader.agreement("demo")] == [1, 1]
+
+
 def test_the_summary_counts_the_fleet(store, reader, settle):
     store.write([entry(1), entry(2), entry(1, device="C002")])
     settle()

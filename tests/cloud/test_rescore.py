@@ -72,7 +72,8 @@ def test_another_sum_or_another_verdict_is_a_disagreement(models, trained, histo
     total = int(model.twin_scores(history[:1])[0])
     right = codes.FOREST if total < model.threshold else 0
     wrong = reading(tuple(history[0].tolist()), score=total + off, model=model.model_id, flags=right ^ flip)
-    assert Rescorer(models).verdicts([wrong])[0].flags & TWIN_DIFFERS
+    verdict = Rescorer(models).verdicts([wrong])[0]
+    assert verdict.flags & TWIN_DIFFERS and verdict.twin_off == -off
 
 
 def test_a_batch_of_many_boards_keeps_its_order(models, trained, history):

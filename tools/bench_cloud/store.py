@@ -82,6 +82,7 @@ def fill(database: Database[dict[str, Any]], boards: list[Board], readings: int,
     """Sealed buckets of `readings` in all, as the sealer writes them; returns when the newest was taken."""
     each = readings // len(boards)
     newest = 0.0
+    units = {bytes.fromhex(boards[0].model): 671_000.0}
     for number, board in enumerate(boards):
         writes = []
         for first in range(0, each, SIZE):
@@ -94,7 +95,7 @@ def fill(database: Database[dict[str, Any]], boards: list[Board], readings: int,
                 "w": int(ts[-1]),
                 "a": int(ts[0]),
                 "z": int(ts[-1]),
-                **sealing(packed)["$set"],
+                **sealing(packed, units)["$set"],
             }
             writes.append(InsertOne(document))
             newest = max(newest, float(ts[-1]))

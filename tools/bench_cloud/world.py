@@ -80,6 +80,7 @@ def trained(master: bytes) -> Model:
         "created": made.report["created"],
         "bundle": made.bundle,
         "cloud": made.model.dumps(master),
+        "report": made.report,
     }
     return Model(made.model, document)
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from cloud import database, log, settings
+from cloud.doctor import PARTS
 from cloud.reader import Reader
 
 ENV_FILE = Path(".env")
+SECRETS_FILE = Path(".streamlit") / "secrets.toml"
+MODELS = Path("var") / "models"
 
 
 def main(argv: list[str]) -> int:
@@ -68,15 +73,37 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("device", help="C001 or site/C001")
     explain.add_argument("seq", type=int, nargs="?", help="default: the newest that anybody calls abnormal")
     explain.set_defaults(command=_explain)
-    check = commands.add_parser("check", help="check the settings, the database and nothing else")
-    check.set_defaults(command=_check)
+    doctor = commands.add_parser(
+        "doctor", help="test settings, broker, database, mail and clock; says what to do about what is wrong"
+    )
+    doctor.add_argument("part", nargs="*", help=f"only these: {', '.join(PARTS)} (default: all)")
+    doctor.add_argument("--send", action="store_true", help="also send one mail that says it is a test")
+    doctor.add_argument("--board", metavar="SITE/DEVICE", help="also what BOARD_USER may do at the broker")
+    doctor.add_argument(
+        "--dashboard", action="store_true", help=f"only what the dashboard's user may do ({SECRETS_FILE})"
+    )
+    doctor.set_defaults(command=_doctor)
+    save = commands.add_parser("backup", help="all that is stored, into one file")
+    save.add_argument("file", type=Path, help="a new file, such as vigie-2026-11-25.backup")
+    save.set_defaults(command=_backup)
+    bring_back = commands.add_parser("restore", help="add what a backup has and the database lacks")
+    bring_back.add_argument("file", type=Path)
+    bring_back.add_argument("--check", action="store_true", help="only look whether the file is whole")
+    bring_back.set_defaults(command=_restore)
+    renew = commands.add_parser(
+        "rekey", help="bring stored models over from OLD_VIGIE_KEY to VIGIE_KEY, which is new"
+    )
+    renew.add_argument(
+        "--out", type=Path, default=MODELS, help=f"folder for boards' models (default {MODELS})"
+    )
+    renew.set_defaults(command=_rekey)
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
+    loaded = settings.load(os.environ, ENV_FILE)
     from cloud import service  # noqa: PLC0415  scikit-learn takes its time to load
 
-    loaded = settings.load(os.environ, ENV_FILE)
     log.start(as_json=loaded.json_logs)
     return service.run(loaded, ingest=options.ingest, watch=options.watch)
 
@@ -157,13 +184,85 @@ def _explain(options: argparse.Namespace) -> int:
     return 1
 
 
-def _check(options: argparse.Namespace) -> int:
-    loaded = settings.load(os.environ, ENV_FILE)
-    database.connect(loaded.database.uri, loaded.database.name, timeout=5).client.admin.command("ping")
-    print(
-        f"the settings are complete; the database answers; broker {loaded.broker.host}:{loaded.broker.port}"
+def _doctor(options: argparse.Namespace) -> int:
+    from cloud import doctor  # noqa: PLC0415
+
+    if unknown := [part for part in options.part if part not in PARTS]:
+        print(f"{unknown[0]} is no part: there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    parts = options.part
+    environment = dict(os.environ)
+    if options.dashboard:
+        environment = doctor.secrets_of_streamlit(SECRETS_FILE)
+    elif options.board and not parts:
+        parts = ["broker"]
+    return doctor.run(
+        environment, ENV_FILE, parts, dashboard=options.dashboard, board=options.board, send=options.send
     )
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from cloud import backup  # noqa: PLC0415
+
+    try:
+        made = backup.backup(_database(), options.file, _progress("saved"))
+    except FileExistsError:
+        print(f"{options.file} is there already: choose another name", file=sys.stderr)
+        return 2
+    except OSError as problem:
+        print(f"{options.file} cannot be written: {problem.strerror}", file=sys.stderr)
+        return 1
+    documents = f"{sum(made.counts.values())} documents of {len(made.counts)} collections"
+    print(f"{documents}, {options.file.stat().st_size / 1e6:.1f} MB in {options.file}")
     return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from cloud import backup  # noqa: PLC0415
+
+    try:
+        whole = backup.read(options.file)
+        told = f"{sum(whole.counts.values())} documents of the database {whole.database}"
+        print(f"{options.file}: {told}, {backup.when(whole.created)}, whole")
+        if options.check:
+            return 0
+        handle = _database()
+        database.prepare(handle)
+        done = backup.restore(handle, options.file, _progress("restored"))
+    except backup.Refused as refused:
+        print(f"{refused}; nothing was written", file=sys.stderr)
+        return 1
+    except OSError as problem:
+        print(f"{options.file} cannot be read: {problem.strerror}", file=sys.stderr)
+        return 1
+    for name, count in done.added.items():
+        if count:
+            print(f"  {count:>9} {name}")
+    joined = f", {done.joined} joined with what is there" if done.joined else ""
+    print(f"{sum(done.added.values())} documents restored{joined}; {done.kept} were there already")
+    return 0
+
+
+def _rekey(options: argparse.Namespace) -> int:
+    from cloud import rekey  # noqa: PLC0415
+
+    old, new = settings.load_old_and_new_key(os.environ, ENV_FILE)
+    return rekey.run(_database()["models"], old, new, options.out)
+
+
+def _database() -> Database[database.Document]:
+    loaded = settings.load_database(os.environ, ENV_FILE)
+    return database.connect(loaded.uri, loaded.name, timeout=60)
+
+
+def _progress(done: str) -> Callable[[str, int], None]:
+    """A line that moves, where somebody looks."""
+
+    def progress(name: str, count: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{count:>9} of {name} {done}\033[K", end="\r", file=sys.stderr, flush=True)
+
+    return progress
 
 
 def _reader() -> Reader:

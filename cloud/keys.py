@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Sequence
 
 MAC_BYTES = 8
+MODEL = b"VGC1"  # a model of the cloud's own: this, its mac under the master key (32 bytes), its body
 
 
 def device_key(master: bytes, site: str, device: str) -> bytes:
@@ -22,3 +23,14 @@ def ack_mac(key: bytes, stream: str, runs: Sequence[tuple[int, int]]) -> str:
 def link_key(master: bytes) -> bytes:
     """The 32-byte key that signs links in mails; the dashboard may have it, the master key it must not."""
     return hmac.digest(master, b"vigie/1/links", "sha256")
+
+
+def sign_model(master: bytes, body: bytes) -> bytes:
+    """The model as it is stored."""
+    return MODEL + hmac.digest(master, MODEL + body, "sha256") + body
+
+
+def open_model(blob: bytes, master: bytes) -> bytes | None:
+    """Its body, when it was signed under this key."""
+    mac, body = blob[4:36], blob[36:]
+    return body if hmac.compare_digest(mac, hmac.digest(master, blob[:4] + body, "sha256")) else None

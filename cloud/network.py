@@ -31,6 +31,17 @@ CURES = {
 }
 
 
+def unreachable(problem: Exception, settings: BrokerSettings) -> str:
+    """Why there is no TLS connection, and the cure."""
+    host = f"{settings.host}:{settings.port}"
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        cure = "check MQTT_CA and MQTT_HOST" if settings.ca else "set MQTT_CA to the CA that signed it"
+        return f"the certificate of {host} is not trusted: {problem.verify_message} ({cure})"
+    if isinstance(problem, socket.gaierror):
+        return f"{settings.host} has no address (check MQTT_HOST and the network)"
+    return f"{host} cannot be reached: {brief(problem)} (check MQTT_HOST, MQTT_PORT and the network)"
+
+
 class Network:
     """Connects at `start`, fills `inbox`, publishes acks. Once it can do no more, `alive` is false."""
 
@@ -122,18 +133,8 @@ class Network:
 
     def _on_connect_fail(self, client: mqtt.Client, userdata: Any) -> None:
         problem = sys.exception()
-        host = f"{self._settings.host}:{self._settings.port}"
-        if isinstance(problem, ssl.SSLCertVerificationError):
-            cure = (
-                "set MQTT_CA to the CA that signed it"
-                if not self._settings.ca
-                else "check MQTT_CA and MQTT_HOST"
-            )
-            self._complain(f"the certificate of {host} is not trusted: {problem.verify_message} ({cure})")
-        elif isinstance(problem, socket.gaierror):
-            self._complain(f"{self._settings.host} has no address (check MQTT_HOST and the network)")
-        elif problem is not None:
-            self._complain(f"{host} cannot be reached: {brief(problem)}; trying on")
+        if isinstance(problem, Exception):
+            self._complain(unreachable(problem, self._settings))
 
     def _on_disconnect(
         self, client: mqtt.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any

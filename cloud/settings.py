@@ -149,21 +149,13 @@ def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
     source = _Source(environment, file)
     mail = _mail(source)
     settings = Settings(
-        broker=BrokerSettings(
-            host=source.text("MQTT_HOST", "the broker's name, such as abc123.s1.eu.hivemq.cloud"),
-            port=source.number("MQTT_PORT", 8883, 1, 65535),
-            user=source.text("MQTT_USER", "the backend's user at the broker"),
-            password=source.text("MQTT_PASSWORD", "that user's password"),
-            ca=source.existing_file("MQTT_CA"),
-            client_id=source.checked("MQTT_CLIENT_ID", _own_client_id(), _name),
-            share=source.checked("MQTT_SHARE", "", _name) or None,
-        ),
+        broker=_broker(source),
         database=_database(source),
         mail=mail,
         alerts=_alerts(source, mail),
         key=source.secret("VIGIE_KEY"),
         retention_days=source.number("RETENTION_DAYS", 30, 1, 3650),
-        quota=source.number("STORAGE_QUOTA_MB", 500, 0, 100_000_000) * 1_000_000,
+        quota=_quota(source),
         health_port=source.number("HEALTH_PORT", 0, 0, 65535),
         heartbeat=source.checked("HEARTBEAT_URL", "", _web_address) or None,
         json_logs=source.checked("LOG_FORMAT", "text", _log_format) == "json",
@@ -172,12 +164,53 @@ def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
     return settings
 
 
+def load_broker(environment: Mapping[str, str], file: Path | None = None) -> BrokerSettings:
+    """What a connection to the broker needs. Raises SettingsError."""
+    source = _Source(environment, file)
+    settings = _broker(source)
+    source.finish(KEYS)
+    return settings
+
+
+def _broker(source: _Source) -> BrokerSettings:
+    return BrokerSettings(
+        host=source.text("MQTT_HOST", "the broker's name, such as abc123.s1.eu.hivemq.cloud"),
+        port=source.number("MQTT_PORT", 8883, 1, 65535),
+        user=source.text("MQTT_USER", "the backend's user at the broker"),
+        password=source.text("MQTT_PASSWORD", "that user's password"),
+        ca=source.existing_file("MQTT_CA"),
+        client_id=source.checked("MQTT_CLIENT_ID", _own_client_id(), _name),
+        share=source.checked("MQTT_SHARE", "", _name) or None,
+    )
+
+
 def load_database(environment: Mapping[str, str], file: Path | None = None) -> DatabaseSettings:
     """What a reader needs. Raises SettingsError."""
     source = _Source(environment, file)
     settings = _database(source)
     source.finish(KEYS, only=DATABASE_KEYS)
     return settings
+
+
+def load_storage(environment: Mapping[str, str], file: Path | None = None) -> tuple[int, bytes | None]:
+    """Bytes that the database may hold (0 = no limit), and the master secret if it is set."""
+    source = _Source(environment, file)
+    quota, master = _quota(source), source.secret("VIGIE_KEY", needed=False)
+    source.finish(KEYS, only=("STORAGE_QUOTA_MB", "VIGIE_KEY"))
+    return quota, master or None
+
+
+def _quota(source: _Source) -> int:
+    return source.number("STORAGE_QUOTA_MB", 500, 0, 100_000_000) * 1_000_000
+
+
+def load_board(environment: Mapping[str, str], file: Path | None = None) -> tuple[str, str]:
+    """A board's user and password at the broker, as `make provision` takes them. Raises SettingsError."""
+    source = _Source(environment, file)
+    user = source.text("BOARD_USER", "the board's user at the broker")
+    password = source.text("BOARD_PASSWORD", "that user's password")
+    source.finish(KEYS, only=())
+    return user, password
 
 
 def _database(source: _Source) -> DatabaseSettings:
@@ -211,6 +244,16 @@ def load_master_key(environment: Mapping[str, str], file: Path | None = None) ->
     master = source.secret("VIGIE_KEY")
     source.finish(KEYS, only=("VIGIE_KEY",))
     return master
+
+
+def load_old_and_new_key(environment: Mapping[str, str], file: Path | None = None) -> tuple[bytes, bytes]:
+    """OLD_VIGIE_KEY, which is only set while keys are changed, and VIGIE_KEY. Raises SettingsError."""
+    source = _Source(environment, file)
+    old, new = source.secret("OLD_VIGIE_KEY"), source.secret("VIGIE_KEY")
+    source.finish((*KEYS, "OLD_VIGIE_KEY"), only=("OLD_VIGIE_KEY", "VIGIE_KEY"))
+    if old == new:
+        raise SettingsError(["VIGIE_KEY is still the old one: make a new one, and set OLD_VIGIE_KEY to this"])
+    return old, new
 
 
 def language(environment: Mapping[str, str], file: Path | None = None) -> str:

@@ -75,6 +75,7 @@ class SendGrid:
     ) -> None:
         self.outbox, self.key, self.on_mail = outbox, key, on_mail
         self.mails: list[Mail] = []
+        self.scopes: tuple[str, ...] = ("mail.send", "2fa_required", "sender_verification_eligible")
         self.refused = 0
         self._refusals: deque[Refusal] = deque()
         self._validator = _schema_validator(schema) if schema else None
@@ -168,6 +169,15 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
 
+    def do_GET(self) -> None:
+        """What the key of the request may do."""
+        if self.path != "/v3/scopes":
+            self._refuse(Refusal(404, "Not Found"))
+        elif self.headers.get("Authorization") != f"Bearer {self.standin.key}":
+            self._refuse(Refusal(401, REASON[401]))
+        else:
+            self._json(200, {"scopes": list(self.standin.scopes)})
+
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         if length >= MAX_BYTES:
@@ -217,7 +227,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(
         self, status: int, errors: list[dict[str, Any]], headers: dict[str, str] | None = None
     ) -> None:
-        body = json.dumps({"errors": errors}).encode()
+        self._json(status, {"errors": errors}, headers)
+
+    def _json(self, status: int, answer: Any, headers: dict[str, str] | None = None) -> None:
+        body = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

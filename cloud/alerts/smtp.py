@@ -28,8 +28,18 @@ class Smtp:
         """One try. Never raises for what a network or the server can do."""
         message = message_of(mail, self._sender)
         content = message.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        server = self.connect()
+        if isinstance(server, Later):
+            return server
         try:
-            server = self._connect()
+            return self._hand_over(server, mail, content, str(message["Message-ID"]))
+        finally:
+            server.close()
+
+    def connect(self) -> smtplib.SMTP | Later:
+        """A connection that may send, or why there is none."""
+        try:
+            return self._connect()
         except ssl.SSLError as problem:
             return Later("key", f"{self._name} is not trusted ({problem}): check SMTP_CA", REFUSED_PAUSE)
         except smtplib.SMTPAuthenticationError as problem:
@@ -45,10 +55,6 @@ class Smtp:
             )
         except (OSError, smtplib.SMTPException) as problem:
             return Later("network", f"{self._name} cannot be reached: {problem or type(problem).__name__}")
-        try:
-            return self._hand_over(server, mail, content, str(message["Message-ID"]))
-        finally:
-            server.close()
 
     @property
     def _name(self) -> str:

@@ -6,7 +6,6 @@ sums and verdicts equal the board's on every reading, by another road than the p
 
 from __future__ import annotations
 
-import hmac
 import io
 import json
 import zipfile
@@ -20,9 +19,9 @@ from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 from sklearn.tree._tree import NODE_DTYPE, Tree
 
+from cloud import keys
 from cloud.training.assemble import SCALE, integer_path_lengths, path_lengths
 
-MAGIC = b"VGC1"
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -158,16 +157,15 @@ class CloudModel:
         arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
         file = io.BytesIO()
         np.savez_compressed(file, allow_pickle=False, **arrays)
-        body = file.getvalue()
-        return MAGIC + hmac.digest(key, MAGIC + body, "sha256") + body
+        return keys.sign_model(key, file.getvalue())
 
     @classmethod
     def loads(cls, blob: bytes, key: bytes) -> CloudModel:
         """Raises ModelRefused. Nothing is unpacked before the MAC is right."""
-        magic, mac, body = blob[:4], blob[4:36], blob[36:]
-        if magic != MAGIC:
+        if not blob.startswith(keys.MODEL):
             raise ModelRefused("this is not a cloud model of Vigie, or of a newer one: train it again")
-        if not hmac.compare_digest(mac, hmac.digest(key, MAGIC + body, "sha256")):
+        body = keys.open_model(blob, key)
+        if body is None:
             raise ModelRefused(
                 "the cloud model is damaged or was written under another VIGIE_KEY: train it again"
             )

@@ -10,17 +10,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cloud.ticks import MARKS, NAME_WIDTH
+
 console = Console(highlight=False, soft_wrap=True)
-_MARKS = {"good": ("green", "✓"), "bad": ("red", "✗"), "warn": ("yellow", "!"), "plain": ("dim", "·")}
 
 
 def tick(name: str, text: str, kind: str = "good") -> None:
     """`✓ chip      ESP32-D0WD, 4 MB`; `kind`: good, bad, warn or plain. More lines are indented."""
-    colour, mark = _MARKS[kind]
+    colour, mark = MARKS[kind]
     first, *rest = text.split("\n")
-    console.print(f"[{colour}]{mark}[/] {escape(name):<10} {escape(first)}")
+    console.print(f"[{colour}]{mark}[/] {escape(name):<{NAME_WIDTH}} {escape(first)}")
     for line in rest:
-        console.print(f"{'':<13}{escape(line)}")
+        console.print(f"{'':<{NAME_WIDTH + 3}}{escape(line)}")
 
 
 def say(text: str) -> None:

@@ -1,0 +1,101 @@
+"""`python -m cloud doctor`: what must be right before the backend can work, each with a tick or its cure."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from cloud import settings, ticks
+from cloud.ticks import Finding
+
+PARTS = ("settings", "broker", "database", "mail")
+
+
+def examine(
+    environment: Mapping[str, str],
+    file: Path | None,
+    parts: Iterable[str] = PARTS,
+    *,
+    dashboard: bool = False,
+    board: str | None = None,
+    send: bool = False,
+) -> Iterator[Finding]:
+    """Look at `parts`; each needs only settings of its own, so they can be filled in one after the other."""
+    known = dict(environment)
+    if dashboard:
+        yield from _part(lambda: _dashboard(known, file))
+        return
+    for part in parts:
+        yield from _part(lambda part=part: _findings(part, known, file, send))  # type: ignore[misc]
+    if board is not None:
+        yield from _part(lambda: _board(board, known, file))
+
+
+def _part(findings: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from findings()
+    except settings.SettingsError as wrong:
+        for problem in wrong.problems:
+            yield Finding("settings", problem, "bad")
+
+
+def _findings(part: str, known: Mapping[str, str], file: Path | None, send: bool) -> Iterator[Finding]:
+    # Each part brings its own libraries, and no part needs those of another.
+    if part == "settings":
+        settings.load(known, file)
+        yield Finding("settings", "complete" + (f", from {file} and the environment" if file else ""))
+    elif part == "broker":
+        from cloud.doctor import broker  # noqa: PLC0415
+
+        yield from broker.findings(settings.load_broker(known, file))
+    elif part == "database":
+        from cloud.doctor import database  # noqa: PLC0415
+
+        yield from database.findings(settings.load_database(known, file), *settings.load_storage(known, file))
+    elif part == "mail":
+        from cloud.doctor import mail  # noqa: PLC0415
+
+        yield from mail.findings(settings.load_mail(known, file), send=send)
+
+
+def _dashboard(known: Mapping[str, str], file: Path | None) -> Iterator[Finding]:
+    from cloud.doctor import database  # noqa: PLC0415
+
+    yield from database.of_the_dashboard(settings.load_database(known, file))
+
+
+def _board(board: str, known: Mapping[str, str], file: Path | None) -> Iterator[Finding]:
+    from cloud.doctor import broker  # noqa: PLC0415
+
+    user, password = settings.load_board(known, file)
+    yield from broker.of_a_board(settings.load_broker(known, file), board, user, password)
+
+
+def run(environment: Mapping[str, str], file: Path | None, parts: list[str], **more: object) -> int:
+    """Say what is found; 1 when something is wrong."""
+    kinds = []
+    for finding in examine(environment, file, parts or PARTS, **more):  # type: ignore[arg-type]
+        ticks.show(finding)
+        kinds.append(finding.kind)
+    wrong = kinds.count("bad")
+    if wrong:
+        count = "1 thing is" if wrong == 1 else f"{wrong} things are"
+        print(f"{count} wrong: the lines with {ticks.MARKS['bad'][1]} say what to do", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def secrets_of_streamlit(file: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The settings in a secrets.toml, below those of the environment. Raises SettingsError."""
+    import tomllib  # noqa: PLC0415
+
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        found = {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise settings.SettingsError([f"{file}: is not TOML: {problem}"]) from problem
+    return {name: str(value) for name, value in found.items() if not isinstance(value, dict)} | dict(
+        environment
+    )

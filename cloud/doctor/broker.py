@@ -1,0 +1,209 @@
+"""The broker as the backend meets it: its address, its certificate, the login, what the credential may do.
+
+Rights are tried, not read: a message that comes back proves that it could be sent and heard. Each try uses
+names of its own (`vigie/1/doctor/<random>/ack`), which no backend and no board listens to.
+"""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Self
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from cloud.network import CURES, LEAVES, unreachable
+from cloud.settings import BrokerSettings
+from cloud.ticks import Finding
+
+TIMEOUT = 10.0  # s for each answer
+SOON = 14 * 86400  # s: a certificate that ends earlier is worth a word
+CONTAINER = 12  # hex digits: what a container is called, another name each time
+
+
+def findings(settings: BrokerSettings) -> Iterator[Finding]:
+    host = f"{settings.host}:{settings.port}"
+    try:
+        ends, version = _certificate(settings)
+    except OSError as problem:
+        kind = "TLS" if isinstance(problem, ssl.SSLError) else "broker"
+        yield Finding(kind, unreachable(problem, settings), "bad")
+        return
+    yield Finding("broker", f"{host} answers")
+    day = time.strftime("%Y-%m-%d", time.gmtime(ends))
+    trust = settings.ca or "the certificates of this system"
+    yield Finding("TLS", f"{version}, trusted by {trust}, until {day}")
+    if ends - time.time() < SOON:
+        yield Finding("TLS", "the broker's certificate ends soon: renew it before it does", "warn")
+    try:
+        with _Client(settings):
+            yield Finding("login", f"as {settings.user}")
+    except _Refused as refused:
+        yield Finding("login", str(refused), "bad")
+        return
+    yield _container(settings)
+    yield from _rights(settings)
+
+
+def of_a_board(settings: BrokerSettings, board: str, user: str, password: str) -> Iterator[Finding]:
+    """What a board's credential may do, seen from the backend's side. `board`: site/device."""
+    site, _, device = board.partition("/")
+    own = f"vigie/1/{site}/{device}/ack"
+    other = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
+    its = replace(settings, user=user, password=password)
+    try:
+        with _Client(settings) as backend, _Client(its) as mine:
+            yield Finding("board", f"{board} logs in as {user}")
+            if mine.subscribe(own) and _passes(backend, mine, own):
+                yield Finding("board", "it hears its own acknowledgements")
+            else:
+                cure = f"give {user} publish and subscribe on vigie/1/{board}/#"
+                yield Finding("board", f"it does not hear {own}: {cure}", "bad")
+            heard = mine.subscribe(other) and _passes(backend, mine, other, after=own)
+        with _Client(settings) as backend, _Client(its) as mine:
+            backend.subscribe(other)
+            forged = _passes(mine, backend, other)
+    except _Refused as refused:
+        yield Finding("board", f"{user}: {refused}".replace("MQTT_", "BOARD_"), "bad")
+        return
+    cure = f"limit {user} to vigie/1/{board}/#"
+    for wrong, cannot, can in (
+        (heard, "read what is another board's", "it can read what is another board's"),
+        (forged, "speak for another board", "it can speak for other boards"),
+    ):
+        yield Finding("board", f"{can}: {cure}", "bad") if wrong else Finding("board", f"it cannot {cannot}")
+
+
+def _certificate(settings: BrokerSettings) -> tuple[float, str]:
+    """(when the broker's certificate ends, Unix s; the version of TLS). Raises OSError, ssl.SSLError."""
+    context = ssl.create_default_context(cafile=settings.ca)
+    with (
+        socket.create_connection((settings.host, settings.port), timeout=TIMEOUT) as plain,
+        context.wrap_socket(plain, server_hostname=settings.host) as wire,
+    ):
+        certificate = wire.getpeercert() or {}
+        return float(ssl.cert_time_to_seconds(str(certificate["notAfter"]))), wire.version() or "TLS"
+
+
+def _container(settings: BrokerSettings) -> Finding:
+    name = settings.client_id.removeprefix("vigie-")
+    if len(name) == CONTAINER and all(digit in "0123456789abcdef" for digit in name):
+        cure = "set MQTT_CLIENT_ID=vigie-backend, or each new container leaves a session behind at the broker"
+        return Finding("client id", f"{settings.client_id}: {cure}", "warn")
+    return Finding("client id", settings.client_id)
+
+
+def _rights(settings: BrokerSettings) -> Iterator[Finding]:
+    """The backend must hear boards and send acks, and needs nothing outside vigie/1."""
+    need = f"give {settings.user} publish and subscribe on vigie/1/#"
+    inside = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
+    outside = f"vigie-doctor/{secrets.token_hex(4)}"
+    prefix = f"$share/{settings.share}/" if settings.share else ""
+    try:
+        with _Client(settings) as client:
+            for leaf in LEAVES:
+                if not client.subscribe(f"{prefix}vigie/1/+/+/{leaf}"):
+                    shared = ", or unset MQTT_SHARE if the broker knows no shared subscriptions"
+                    text = f"it may not read vigie/1/+/+/{leaf}: {need}{shared if prefix else ''}"
+                    yield Finding("rights", text, "bad")
+                    return
+            if not (client.subscribe(inside) and _passes(client, client, inside)):
+                yield Finding("rights", f"what it sends to vigie/1/…/ack does not arrive: {need}", "bad")
+                return
+            yield Finding("rights", "it hears boards, and can acknowledge to them")
+        with _Client(settings) as client:
+            client.subscribe(inside)
+            loose = client.subscribe(outside) and _passes(client, client, outside, after=inside)
+    except _Refused as refused:
+        yield Finding("rights", f"{refused}: {need}", "bad")
+        return
+    if loose:
+        text = "it can do things outside vigie/1, which it never needs: limit it to vigie/1/#"
+        yield Finding("rights", text, "warn")
+    else:
+        yield Finding("rights", "it can do nothing outside vigie/1")
+
+
+def _passes(sender: _Client, listener: _Client, topic: str, after: str = "") -> bool:
+    """Whether `listener` hears what `sender` publishes on `topic`. With `after`, a topic that does pass, a
+    second message follows there: once it has come, the first one will not."""
+    sender.publish(topic)
+    if after:
+        sender.publish(after)
+    while True:
+        event, value = listener.next()
+        if event == "message" and value in (topic, after):
+            return bool(value == topic)
+        if event in ("gone", "silence"):
+            return False
+
+
+class _Refused(Exception):
+    """No login, in words."""
+
+
+class _Client:
+    """One login with a client id of its own: that of the running backend would push it off."""
+
+    def __init__(self, settings: BrokerSettings) -> None:
+        self._settings = settings
+        self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"doctor-{secrets.token_hex(4)}",
+            protocol=mqtt.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        self._client.username_pw_set(settings.user, settings.password)
+        self._client.tls_set(ca_certs=settings.ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        self._client.on_connect = lambda c, u, flags, reason, p: self._events.put(("connected", reason))
+        self._client.on_disconnect = lambda c, u, flags, reason, p: self._events.put(("gone", reason))
+        self._client.on_subscribe = lambda c, u, mid, reasons, p: self._events.put(("subscribed", reasons))
+        self._client.on_message = lambda c, u, message: self._events.put(("message", message.topic))
+
+    def __enter__(self) -> Self:
+        try:
+            self._client.connect(self._settings.host, self._settings.port, 30)
+        except OSError as problem:
+            raise _Refused(unreachable(problem, self._settings)) from problem
+        self._client.loop_start()
+        event, reason = self.next()
+        if event == "connected" and not reason.is_failure:
+            return self
+        self.__exit__()
+        if event == "connected":
+            cure = CURES.get(str(reason), "see the log of the broker")
+            raise _Refused(f"the broker refuses it: {reason} ({cure})")
+        raise _Refused("the broker hung up during the login (check MQTT_USER and MQTT_PASSWORD)")
+
+    def __exit__(self, *error: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def next(self) -> tuple[str, Any]:
+        """What happens next; ("silence", None) when nothing does."""
+        try:
+            return self._events.get(timeout=TIMEOUT)
+        except queue.Empty:
+            return "silence", None
+
+    def subscribe(self, topic: str) -> bool:
+        """Whether the broker grants it. Some grant everything, and then pass nothing on."""
+        self._client.subscribe(topic, 1)
+        while True:
+            event, value = self.next()
+            if event == "subscribed":
+                reasons: list[ReasonCode] = value
+                return not any(reason.is_failure for reason in reasons)
+            if event in ("gone", "silence"):
+                return False
+
+    def publish(self, topic: str) -> None:
+        self._client.publish(topic, b"doctor", qos=1)

@@ -1,0 +1,199 @@
+"""The database as the backend and the dashboard meet it: address, login, rights, clock, room.
+
+Rights are tried with commands that change nothing: an update that matches nothing, an insert that cannot be
+stored. Either the database refuses the user, or something else; the second means that the right is there.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from cloud import database as databases
+from cloud import keys
+from cloud.database import Document
+from cloud.ingest import brief
+from cloud.quota import level
+from cloud.settings import DatabaseSettings
+from cloud.ticks import Finding
+
+TIMEOUT = 8.0  # s
+UNAUTHORIZED, WRONG_LOGIN, ATLAS = 13, 18, 8000
+BEHIND, WRONG = 5.0, 60.0  # s that the two clocks may differ: worth a word; an error
+
+Try = Callable[[Database[Document], str], Any]
+NOTHING = {"_id": "vigie doctor: there is no such document"}
+
+
+def findings(
+    settings: DatabaseSettings,
+    quota: int = 0,
+    key: bytes | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Iterator[Finding]:
+    """As the backend. `quota`: bytes, 0 = none. `key`: the master secret, None = not set yet."""
+    try:
+        database = databases.connect(settings.uri, settings.name, timeout=TIMEOUT)
+        yield from _reached(database, clock)
+    except PyMongoError as problem:
+        yield Finding("database", _unreachable(problem), "bad")
+        return
+    wanted = [(name, act) for name in ("buckets", "models") for act in ("find", "insert", "update", "remove")]
+    lacking = [f"{act} on {name}" for name, act in wanted if not _may(database, act, name)]
+    if not _may(database, "createIndex", "buckets"):
+        lacking.append("createIndex")
+    if not _may(database, "dbStats", ""):
+        lacking.append("dbStats")
+    if lacking:
+        cure = "give its user the rights of the table in docs/security.md, or run: python -m tools roles"
+        yield Finding("role", f"it may not {', '.join(lacking)}: {cure}", "bad")
+    else:
+        yield Finding("role", "it can read and write what the backend needs")
+    yield from _too_much(database, ("drop",))
+    if "dbStats" not in lacking:
+        yield _room(database, quota)
+    if key and "find on models" not in lacking:
+        yield from _models(database, key)
+
+
+def of_the_dashboard(settings: DatabaseSettings, clock: Callable[[], float] = time.time) -> Iterator[Finding]:
+    """As the dashboard: it reads all, inserts labels and acknowledgements, and can do nothing else."""
+    try:
+        database = databases.connect(settings.uri, settings.name, timeout=TIMEOUT)
+        yield from _reached(database, clock)
+    except PyMongoError as problem:
+        yield Finding("database", _unreachable(problem), "bad")
+        return
+    if _may(database, "find", "buckets"):
+        yield Finding("role", "it can read")
+    else:
+        yield Finding("role", "it may not read: give its user find on all collections", "bad")
+    for name in ("labels", "acknowledgements"):
+        if _may(database, "insert", name):
+            yield Finding("role", f"it can add to {name}")
+        else:
+            yield Finding("role", f"it may not add to {name}: give its user insert on it", "bad")
+    yield from _too_much(database, ("insert", "update", "remove", "drop"))
+
+
+def _reached(database: Database[Document], clock: Callable[[], float]) -> Iterator[Finding]:
+    began = clock()
+    hello = database.client.admin.command("hello")
+    took = clock() - began
+    status = database.command("connectionStatus")
+    version = database.client.server_info()["version"]
+    users = [user["user"] for user in status["authInfo"]["authenticatedUsers"]]
+    yield Finding("database", f"MongoDB {version} answers; the database is {database.name}")
+    if users:
+        yield Finding("login", f"as {', '.join(users)}")
+    else:
+        yield Finding("login", "none is asked for: whoever reaches this database can change it", "warn")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        cure = "start mongod with --replSet and run rs.initiate() once; one member will do"
+        yield Finding("database", f"it is no replica set, and Vigie needs transactions: {cure}", "bad")
+    there = hello["localTime"].replace(tzinfo=UTC).timestamp()
+    off = began + took / 2 - there
+    if abs(off) <= BEHIND + took:
+        yield Finding("clock", "this computer and the database agree")
+    else:
+        ahead = "ahead of" if off > 0 else "behind"
+        cure = "set its time by NTP (timedatectl set-ntp true)"
+        text = f"this computer is {abs(off):.0f} s {ahead} the database: {cure}"
+        yield Finding("clock", text, "bad" if abs(off) > WRONG else "warn")
+
+
+def _unreachable(problem: PyMongoError) -> str:
+    if isinstance(problem, OperationFailure) and problem.code in (WRONG_LOGIN, ATLAS, UNAUTHORIZED):
+        cure = "check user and password in MONGODB_URI (percent-encode : / ? # [ ] @ in them)"
+        return f"it refuses the login: {cure}"
+    text = _without_secrets(str(problem))
+    if isinstance(problem, ConfigurationError):
+        return f"its name cannot be looked up: {text[:160]} (copy MONGODB_URI anew from Connect, Drivers)"
+    if "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
+        return f"no TLS connection: {text[:160]} (check tls options and tlsCAFile in MONGODB_URI)"
+    if isinstance(problem, ServerSelectionTimeoutError | ConnectionFailure):
+        cure = "check the host in MONGODB_URI; on Atlas, Network Access must list this computer's address"
+        return f"it cannot be reached: {text.partition(',')[0][:160]} ({cure})"
+    return f"it does not answer: {_without_secrets(brief(problem))}"
+
+
+def _without_secrets(text: str) -> str:
+    return re.sub(r"//[^@/\s]*@", "//…@", text)
+
+
+TRIES: dict[str, Try] = {
+    "find": lambda database, name: database[name].find_one(NOTHING, {"_id": 1}),
+    "insert": lambda database, name: database[name].insert_one({"_id": ["no key can be a list"]}),
+    "update": lambda database, name: database[name].update_one(NOTHING, {"$set": {"x": 1}}),
+    "remove": lambda database, name: database[name].delete_one(NOTHING),
+    "drop": lambda database, name: database.command("drop", f"doctor_{secrets.token_hex(8)}"),
+    # It is there, or is made as the backend would make it.
+    "createIndex": lambda database, name: database.command(
+        "createIndexes", name, indexes=[{"key": {"_id": 1}, "name": "_id_"}]
+    ),
+    "dbStats": lambda database, name: database.command("dbStats"),
+    "users": lambda database, name: database.command("usersInfo"),
+    "elsewhere": lambda database, name: database.client["vigie_doctor"]["other"].find_one(NOTHING),
+}
+
+
+def _may(database: Database[Document], act: str, collection: str) -> bool:
+    """Whether this user has the right; nothing is changed by asking."""
+    try:
+        TRIES[act](database, collection)
+    except OperationFailure as refusal:
+        return refusal.code not in (UNAUTHORIZED, ATLAS)
+    return True
+
+
+def _too_much(database: Database[Document], acts: tuple[str, ...]) -> Iterator[Finding]:
+    words = {
+        "insert": "change readings",
+        "update": "change readings",
+        "remove": "delete readings",
+        "drop": "drop collections",
+        "users": "see its users",
+        "elsewhere": "read other databases",
+    }
+    found = [words[act] for act in (*acts, "users", "elsewhere") if _may(database, act, "buckets")]
+    told = ", ".join(dict.fromkeys(found))
+    if told:
+        yield Finding("role", f"it can also {told}: give its user less (docs/security.md)", "warn")
+    else:
+        yield Finding("role", "it can do nothing beyond that")
+
+
+def _room(database: Database[Document], quota: int) -> Finding:
+    stats = database.command("dbStats")
+    used = float(stats["dataSize"] + stats["indexSize"])
+    if not quota:
+        return Finding("room", f"{used / 1e6:.0f} MB used, no limit set (STORAGE_QUOTA_MB)")
+    text = f"{used / 1e6:.0f} of {quota / 1e6:.0f} MB used"
+    if level(used, quota) == "fine":
+        return Finding("room", text)
+    return Finding("room", f"{text}: measure less often, lower RETENTION_DAYS or buy more", "warn")
+
+
+def _models(database: Database[Document], key: bytes) -> Iterator[Finding]:
+    """Whether the stored models were written under this VIGIE_KEY."""
+    newest = database["models"].find_one({"cloud": {"$exists": True}}, {"cloud": 1}, sort=[("created", -1)])
+    if newest is None:
+        return
+    if keys.open_model(bytes(newest["cloud"]), key) is not None:
+        yield Finding("key", "VIGIE_KEY is the one that the stored models were made under")
+    else:
+        cure = "set the one they were made under, or bring them over: python -m cloud rekey"
+        yield Finding("key", f"the stored models were made under another VIGIE_KEY: {cure}", "bad")

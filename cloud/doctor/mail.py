@@ -1,0 +1,85 @@
+"""Mail as the backend would send it; nothing is sent unless it is asked for."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+from collections.abc import Iterator
+
+from python_http_client.exceptions import HTTPError
+from sendgrid import SendGridAPIClient
+
+from cloud.alerts.sender import Later
+from cloud.alerts.sendgrid import HOST, TIMEOUT
+from cloud.alerts.smtp import Smtp
+from cloud.settings import FolderSettings, MailSettings, SendGridSettings, SmtpSettings
+from cloud.ticks import Finding
+
+SEND = "mail.send"
+
+
+def findings(settings: MailSettings, *, send: bool = False) -> Iterator[Finding]:
+    yield Finding("mail", f"from {settings.sender} to {', '.join(settings.to)}", "plain")
+    match settings.via:
+        case SendGridSettings() as via:
+            found = list(_sendgrid(via))
+        case SmtpSettings() as via:
+            found = [_smtp(via, settings.sender)]
+        case FolderSettings(folder=folder):
+            found = [Finding("mail", f"each mail becomes a file in {folder}; nobody is written to", "warn")]
+    yield from found
+    if send and not any(finding.kind == "bad" for finding in found):
+        yield _sent(settings)
+    elif not send:
+        yield Finding("mail", "nothing was sent; to try it: python -m cloud doctor mail --send", "plain")
+
+
+def _sendgrid(settings: SendGridSettings) -> Iterator[Finding]:
+    """SendGrid tells what a key may do (GET /v3/scopes); whether MAIL_FROM is verified shows only a mail."""
+    client = SendGridAPIClient(settings.key, host=settings.host or HOST).client
+    client.timeout = TIMEOUT
+    try:
+        scopes = set(json.loads(client.scopes.get().body)["scopes"])
+    except HTTPError as refusal:
+        cure = "make a new key under Settings, API Keys, and set SENDGRID_API_KEY"
+        yield Finding("mail", f"SendGrid refuses the key ({refusal.status_code}): {cure}", "bad")
+        return
+    except (urllib.error.URLError, OSError) as problem:
+        reason = getattr(problem, "reason", problem)
+        yield Finding("mail", f"SendGrid cannot be reached: {reason} (check the network)", "bad")
+        return
+    except (ValueError, KeyError, TypeError):
+        yield Finding("mail", "SendGrid's answer cannot be read; try again later", "bad")
+        return
+    if SEND not in scopes:
+        cure = "give it Restricted Access with Mail Send: Full Access"
+        yield Finding("mail", f"SendGrid knows the key, but it may not send: {cure}", "bad")
+        return
+    yield Finding("mail", "SendGrid knows the key, and it may send")
+    # Every key carries a few scopes of its own beside what was given.
+    more = {scope for scope in scopes if not scope.startswith(("mail.", "2fa_", "sender_verification_"))}
+    if more:
+        yield Finding("mail", "the key may do more than send: Restricted Access, Mail Send is enough", "warn")
+
+
+def _smtp(settings: SmtpSettings, sender: str) -> Finding:
+    server = Smtp(settings, sender).connect()
+    if isinstance(server, Later):
+        return Finding("mail", server.reason, "bad")
+    server.close()
+    who = f"lets {settings.user} in" if settings.user else "answers; it asks for no login"
+    if settings.security == "none":
+        return Finding("mail", f"{settings.host}:{settings.port} {who}, without TLS", "warn")
+    return Finding("mail", f"{settings.host}:{settings.port} {who}, over TLS")
+
+
+def _sent(settings: MailSettings) -> Finding:
+    import time  # noqa: PLC0415
+
+    from cloud.alerts import senders, trial  # noqa: PLC0415  matplotlib takes its time to load
+    from cloud.alerts.sender import Sent  # noqa: PLC0415
+
+    outcome = senders.open_sender(settings).send(trial.mail(settings, time.time()))
+    if isinstance(outcome, Sent):
+        return Finding("mail", f"a test was handed over as {outcome.id}: look into the inbox")
+    return Finding("mail", f"the test was not sent: {outcome.reason}", "bad")

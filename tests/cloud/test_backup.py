@@ -1,0 +1,191 @@
+"""Backups of a real mongod: everything comes back, nothing is lost or doubled, no bad file is let in."""
+
+import resource
+import time
+
+import bson
+import pytest
+from bson.binary import Binary
+
+from cloud import backup
+from cloud import database as databases
+from cloud.backup import Refused
+from cloud.packing import SIZE
+from cloud.reader import Reader
+from cloud.sealing import Sealer, raise_floor
+from cloud.store import Store
+from device import codes
+from tests.cloud.conftest import MASTER, entry
+
+
+@pytest.fixture
+def other(database, mongod):
+    """A second, empty database."""
+    made = databases.connect(mongod.uri, database.name + "_b")
+    databases.prepare(made)
+    yield made
+    made.client.drop_database(made.name)
+    made.client.close()
+
+
+@pytest.fixture
+def filled(database):
+    """Sealed, open and re-opened buckets, a model, a label, an episode, mails, a gap that is final."""
+    store = Store(database)
+    store.write([entry(seq) for seq in range(2 * SIZE)])
+    Sealer(database, clock=lambda: time.time() + 5).seal(0)
+    store.write([entry(seq) for seq in range(2 * SIZE, 2 * SIZE + 50)])  # open
+    store.write([entry(seq, device="C002") for seq in range(40)])
+    Sealer(database, clock=lambda: time.time() + 5).seal(0)
+    store.write([entry(seq, device="C002", flags=codes.ZSCORE) for seq in (50, 52)])  # re-opened
+    store.write([entry(seq, device="C003") for seq in range(30)])  # open
+    store.write([entry(3, t=1)])  # quarantined
+    database["models"].insert_one(
+        {"_id": "8b7da160", "site": "demo", "device": "C001", "bundle": b"\0" * 999}
+    )
+    database["labels"].insert_one({"_id": "a/real", "episodes": ["x"], "at": time.time()})
+    database["episodes"].insert_one({"_id": "x", "d": "demo/C001", "opened": time.time()})
+    for name, state in (("1", "pending"), ("2", "sending"), ("3", "sent")):
+        database["alerts"].insert_one({"_id": name, "state": state, "text": "", "due": 0.0})
+    database["streams"].update_one(
+        {"_id": "demo/C003/9f3a1c07"}, {"$set": {"d": "demo/C003", "dropped": [[40, 49]]}}, upsert=True
+    )
+    return database
+
+
+def content(database, *leave_out):
+    names = set(database.list_collection_names()) - {*backup.PASSING, *leave_out}
+    return {name: sorted(map(bson.encode, database[name].find())) for name in names}
+
+
+def table(database, device):
+    readings = Reader(database).readings("demo", device)
+    return list(zip(readings.seq.tolist(), readings.t.tolist(), readings.edge_flags.tolist()))
+
+
+def restored(database, file):
+    databases.prepare(database)
+    return backup.restore(database, file)
+
+
+def test_everything_comes_back_and_a_second_time_changes_nothing(filled, other, tmp_path):
+    file = tmp_path / "vigie.backup"
+    made = backup.backup(filled, file)
+    assert made.counts["models"] == made.counts["labels"] == 1 and made.counts["buckets"] == 5
+    assert file.stat().st_mode & 0o777 == 0o600
+    done = restored(other, file)
+    assert content(other, "alerts") == content(filled, "alerts")
+    for device in ("C001", "C002", "C003"):
+        assert table(other, device) == table(filled, device) != []
+    assert done.kept == done.joined == 0
+    again = restored(other, file)
+    assert sum(again.added.values()) == again.joined == 0 and again.kept == sum(made.counts.values())
+    assert content(other, "alerts") == content(filled, "alerts")
+
+
+def test_mails_that_were_on_their_way_are_not_sent_again(filled, other, tmp_path):
+    backup.backup(filled, tmp_path / "b")
+    restored(other, tmp_path / "b")
+    assert {one["_id"]: one["state"] for one in other["alerts"].find()} == {
+        "1": "unknown",
+        "2": "unknown",
+        "3": "sent",
+    }
+    assert other["events"].count_documents({}) == 0  # nor judged again
+
+
+def test_it_joins_what_boards_have_sent_since_the_loss(filled, other, tmp_path):
+    backup.backup(filled, tmp_path / "b")
+    later = Store(other)
+    later.write([entry(seq) for seq in range(2 * SIZE + 30, 2 * SIZE + 90)])  # overlaps, and goes on
+    later.write(
+        [entry(5, device="C003", t=1111)]
+    )  # the first write of a position wins: this one is first here
+    other["streams"].insert_one({"_id": "demo/C003/9f3a1c07", "d": "demo/C003", "dropped": [[60, 69]]})
+    done = restored(other, tmp_path / "b")
+    assert done.joined == 3
+    assert [seq for seq, *_ in table(other, "C001")] == list(range(2 * SIZE + 90))
+    assert [t for seq, t, _ in table(other, "C003") if seq in (4, 5)] == [21.0, 11.11]
+    assert other["streams"].find_one({"_id": "demo/C003/9f3a1c07"})["dropped"] == [[40, 49], [60, 69]]
+    assert restored(other, tmp_path / "b").joined == 0
+    assert later.write([entry(2 * SIZE + 100)]).kept == 1  # and the bucket can be written to again
+    assert table(other, "C001")[-1][0] == 2 * SIZE + 100
+
+
+def test_what_expired_since_stays_gone(filled, tmp_path):
+    backup.backup(filled, tmp_path / "b")
+    filled["buckets"].delete_one({"_id": "demo/C001/9f3a1c07/00000000"})
+    filled["streams"].bulk_write([raise_floor("demo/C001/9f3a1c07", SIZE)])
+    done = restored(filled, tmp_path / "b")
+    assert done.added["buckets"] == 0
+    assert table(filled, "C001")[0][0] == SIZE
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "cut to the bone", "foreign", "empty", "appended"])
+def test_a_damaged_or_foreign_file_writes_nothing(filled, other, tmp_path, harm):
+    file = tmp_path / "b"
+    backup.backup(filled, file)
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    file.write_bytes(
+        {
+            "flip": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+            "cut": whole[:-1],
+            "cut to the bone": whole[:20],
+            "foreign": b"PK\x03\x04" + whole[4:],
+            "empty": b"",
+            "appended": whole + b"\0",
+        }[harm]
+    )
+    before = content(other)
+    with pytest.raises(Refused, match=str(file)):
+        backup.restore(other, file)
+    assert content(other) == before
+
+
+def test_a_file_is_not_written_over_and_a_broken_one_is_not_left_behind(filled, tmp_path, monkeypatch):
+    file = tmp_path / "b"
+    file.write_text("precious")
+    with pytest.raises(FileExistsError):
+        backup.backup(filled, file)
+    assert file.read_text() == "precious"
+    with pytest.raises(FileNotFoundError):
+        backup.backup(filled, tmp_path / "nowhere" / "b")
+
+    def stop(name, count):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backup.backup(filled, tmp_path / "c", stop)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
+
+
+def test_memory_is_bounded_however_much_there_is(database, other, tmp_path):
+    body = Binary(bytes(range(256)) * 4096)  # 1 MB
+    for number in range(200):
+        database["models"].insert_one({"_id": f"{number:08x}", "cloud": body})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    backup.backup(database, tmp_path / "b")
+    restored(other, tmp_path / "b")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB, of 200 MB
+    assert other["models"].count_documents({}) == 200
+
+
+def test_the_commands_say_what_they_did(filled, other, backend, tmp_path):
+    file = tmp_path / "vigie.backup"
+    saved = backend("backup", str(file), MONGODB_DATABASE=filled.name)
+    assert saved.process.wait(60) == 0
+    saved.wait_for_line("documents of")
+    checked = backend("restore", "--check", str(file), MONGODB_DATABASE=other.name)
+    assert checked.process.wait(60) == 0 and other["buckets"].count_documents({}) == 0
+    back = backend("restore", str(file), MONGODB_DATABASE=other.name)
+    assert back.process.wait(60) == 0
+    assert table(other, "C001") == table(filled, "C001")
+    again = backend("backup", str(file), MONGODB_DATABASE=filled.name)
+    assert again.process.wait(60) == 2
+    again.wait_for_line("choose another name")
+    file.write_bytes(file.read_bytes()[:-3])
+    refused = backend("restore", str(file), MONGODB_DATABASE=other.name)
+    assert refused.process.wait(60) == 1
+    refused.wait_for_line("nothing was written")
+    assert MASTER.hex() not in "\n".join(line for one in (saved, back, refused) for line in one.lines)

@@ -1,0 +1,327 @@
+"""The cloud's doctor, asked about real parts that are well and about real parts that are not."""
+
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+
+from cloud import doctor, keys, settings
+from cloud.doctor import broker as broker_part
+from cloud.doctor import database as database_part
+from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, wait_for
+from tests.cloud.test_roles import guarded  # noqa: F401  a fixture
+from tools import pki, ports
+from tools.broker import BACKEND_USER
+
+
+def ask(environment, *parts, **more):
+    return list(doctor.examine(environment, None, parts or doctor.PARTS, **more))
+
+
+def text(findings):
+    return "\n".join(f"{found.kind} {found.name}: {found.text}" for found in findings)
+
+
+def wrong(findings):
+    return [found for found in findings if found.kind == "bad"]
+
+
+def only_wrong(findings):
+    (found,) = wrong(findings)
+    return f"{found.name}: {found.text}"
+
+
+@all_brokers
+def test_what_is_well_gets_ticks_only(environment, broker):
+    found = ask(environment)
+    assert not wrong(found), text(found)
+    names = {one.name for one in found if one.kind == "good"}
+    assert {"settings", "broker", "TLS", "login", "rights", "database", "clock", "role", "mail"} <= names
+
+
+def test_each_part_needs_only_its_own_settings(environment):
+    for part, kept in (("broker", "MQTT_"), ("database", "MONGODB_"), ("mail", ("MAIL_", "SENDGRID_"))):
+        own = {name: value for name, value in environment.items() if name.startswith(kept)}
+        assert not wrong(ask(own, part)), part
+    told = text(ask({}, "broker"))
+    assert "MQTT_HOST is missing" in told and "MONGODB_URI" not in told
+
+
+def test_missing_settings_are_all_told_and_the_rest_is_still_tested(environment):
+    del environment["VIGIE_KEY"], environment["MQTT_HOST"]
+    found = ask(environment)
+    told = text(found)
+    assert "VIGIE_KEY is missing" in told and "MQTT_HOST is missing" in told
+    assert "MongoDB" in told and "may send" in told
+
+
+# The broker
+
+
+@all_brokers
+def test_a_wrong_password(environment, broker):
+    told = only_wrong(ask({**environment, "MQTT_PASSWORD": "wrong"}, "broker"))
+    assert told.startswith("login") and "check MQTT_USER and MQTT_PASSWORD" in told
+
+
+def test_a_wrong_ca(environment, tmp_path):
+    other = pki.ensure(tmp_path / "other")
+    told = only_wrong(ask({**environment, "MQTT_CA": str(other.ca_pem)}, "broker"))
+    assert told.startswith("TLS") and "not trusted" in told and "check MQTT_CA" in told
+    del environment["MQTT_CA"]
+    assert "set MQTT_CA" in only_wrong(ask(environment, "broker"))
+
+
+def answered_once(answer):
+    """The port of somebody who answers one connection with `answer(wire)`."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(20)
+
+    def serve():
+        with listener, listener.accept()[0] as wire:
+            try:
+                answer(wire)
+            except OSError:
+                pass  # the other side has gone, as it should
+
+    threading.Thread(target=serve, daemon=True).start()
+    return str(listener.getsockname()[1])
+
+
+def test_another_name_than_the_certificate_has(environment, tmp_path):
+    elsewhere = pki.ensure(tmp_path / "elsewhere", ["elsewhere"])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(elsewhere.server_pem, elsewhere.server_key)
+    port = answered_once(lambda wire: context.wrap_socket(wire, server_side=True).close())
+    told = only_wrong(ask({**environment, "MQTT_PORT": port, "MQTT_CA": str(elsewhere.ca_pem)}, "broker"))
+    assert "not trusted" in told and "check MQTT_CA and MQTT_HOST" in told
+
+
+def test_nobody_listens(environment):
+    told = only_wrong(ask({**environment, "MQTT_PORT": str(ports.free())}, "broker"))
+    assert "cannot be reached" in told and "MQTT_PORT" in told
+
+
+def test_a_host_that_has_no_address(environment):
+    told = only_wrong(ask({**environment, "MQTT_HOST": "broker.invalid"}, "broker"))
+    assert "broker.invalid has no address" in told
+
+
+def test_something_that_does_not_speak_tls(environment):
+    port = answered_once(lambda wire: wire.recv(100) and wire.sendall(b"HTTP/1.1 400 no\r\n\r\n"))
+    assert only_wrong(ask({**environment, "MQTT_PORT": port}, "broker")).startswith("TLS")
+
+
+@brokers_with_rules
+def test_a_topic_that_is_refused(environment, broker):
+    """A board's credential in the backend's place: it may not hear the others, nor acknowledge."""
+    mistaken = {**environment, "MQTT_USER": "demo/C001", "MQTT_PASSWORD": USERS["demo/C001"]}
+    told = only_wrong(ask(mistaken, "broker"))
+    assert told.startswith("rights") and "give demo/C001 publish and subscribe on vigie/1/#" in told
+
+
+@brokers_with_rules
+def test_it_says_what_the_backend_cannot_do(environment, broker):
+    found = ask(environment, "broker")
+    assert "it can do nothing outside vigie/1" in text(found)
+
+
+def test_a_credential_that_may_do_everything_is_told(environment):
+    assert "warn rights: it can do things outside vigie/1" in text(ask(environment, "broker"))  # iotcore
+
+
+@brokers_with_rules
+def test_a_boards_credential_is_its_own(environment, broker):
+    known = {**environment, "BOARD_USER": "demo/C002", "BOARD_PASSWORD": USERS["demo/C002"]}
+    found = ask(known, "broker", board="demo/C002")
+    assert not wrong(found) and "it cannot speak for another board" in text(found), text(found)
+    assert "does not hear vigie/1/demo/C003/ack" in text(wrong(ask(known, "broker", board="demo/C003")))
+    told = text(wrong(ask({**known, "BOARD_PASSWORD": "x"}, "broker", board="demo/C002")))
+    assert "check BOARD_USER and BOARD_PASSWORD" in told
+
+
+def test_a_boards_credential_that_may_do_everything_is_wrong(environment):
+    known = {**environment, "BOARD_USER": "demo/C002", "BOARD_PASSWORD": USERS["demo/C002"]}
+    told = text(wrong(ask(known, "broker", board="demo/C002")))
+    assert "it can speak for other boards: limit demo/C002 to vigie/1/demo/C002/#" in told
+
+
+def test_it_does_not_push_the_running_backend_off(environment, backend):
+    running = backend("ingest")
+    running.wait_for_line("listening")
+    assert not wrong(ask(environment, "broker"))
+    assert running.stop() == 0 and not [line for line in running.lines if "gone" in line]
+
+
+def test_a_containers_name_is_no_client_id(environment):
+    found = ask({**environment, "MQTT_CLIENT_ID": "vigie-0123456789ab"}, "broker")
+    assert "set MQTT_CLIENT_ID=vigie-backend" in text(found)
+
+
+# The database
+
+
+def test_the_backends_user_is_enough_and_no_more(environment, guarded, request):  # noqa: F811
+    known = {**environment, "MONGODB_URI": guarded["vigie-backend"], "MONGODB_DATABASE": "vigie"}
+    found = ask(known, "database")
+    assert {one.kind for one in found} == {"good"}, text(found)
+    assert "it can do nothing beyond that" in text(found)
+    assert "as vigie-backend" in text(found)
+
+
+def test_a_missing_role(environment, guarded):  # noqa: F811
+    known = {**environment, "MONGODB_URI": guarded["vigie-dashboard"], "MONGODB_DATABASE": "vigie"}
+    told = only_wrong(ask(known, "database"))
+    assert "it may not insert on buckets" in told and "docs/security.md" in told
+
+
+def test_an_administrator_may_too_much(environment, guarded):  # noqa: F811
+    known = {**environment, "MONGODB_URI": guarded["admin"], "MONGODB_DATABASE": "vigie"}
+    found = ask(known, "database")
+    assert not wrong(found)
+    assert "it can also drop collections, see its users, read other databases" in text(found)
+
+
+def test_the_dashboards_user(environment, guarded):  # noqa: F811
+    known = {"MONGODB_URI": guarded["vigie-dashboard"], "MONGODB_DATABASE": "vigie"}
+    found = ask(known, dashboard=True)
+    assert {one.kind for one in found} == {"good"} and "it can add to labels" in text(found), text(found)
+    too_much = ask({**known, "MONGODB_URI": guarded["vigie-backend"]}, dashboard=True)
+    assert "it can also change readings, delete readings" in text(too_much)
+
+
+def test_a_wrong_database_password(environment, guarded):  # noqa: F811
+    uri = guarded["vigie-backend"]
+    secret = uri.split(":")[2].split("@")[0]
+    told = only_wrong(ask({**environment, "MONGODB_URI": uri.replace(secret, "wrong-word")}, "database"))
+    assert "it refuses the login" in told and "wrong-word" not in told
+
+
+def test_a_database_that_is_not_there(environment, monkeypatch):
+    monkeypatch.setattr(database_part, "TIMEOUT", 1.0)
+    uri = f"mongodb://me:secret-word@127.0.0.1:{ports.free()}/"
+    told = only_wrong(ask({**environment, "MONGODB_URI": uri}, "database"))
+    assert "cannot be reached" in told and "Network Access" in told and "secret-word" not in told
+
+
+def test_a_name_that_is_in_no_dns(environment, monkeypatch):
+    monkeypatch.setattr(database_part, "TIMEOUT", 1.0)
+    uri = "mongodb+srv://me:secret-word@cluster0.invalid/"
+    told = only_wrong(ask({**environment, "MONGODB_URI": uri}, "database"))
+    assert "MONGODB_URI" in told and "secret-word" not in told
+
+
+@pytest.mark.parametrize(
+    ("off", "kind"), [(0, "good"), (20, "warn"), (-20, "warn"), (600, "bad"), (-600, "bad")]
+)
+def test_a_clock_that_is_off(environment, off, kind):
+    known = settings.load_database(environment)
+    found = list(database_part.findings(known, clock=lambda: time.time() + off))
+    (clock,) = [one for one in found if one.name == "clock"]
+    assert clock.kind == kind
+    assert off == 0 or f"{abs(off)} s {'ahead of' if off > 0 else 'behind'} the database" in clock.text
+
+
+def test_a_database_that_is_nearly_full(environment, database):
+    database["buckets"].insert_one({"_id": "x", "p": b"\0" * 900_000})
+    assert "warn room: 1 of 1 MB used" in text(ask({**environment, "STORAGE_QUOTA_MB": "1"}, "database"))
+
+
+def test_another_vigie_key_than_the_models_were_made_under(environment, database):
+    model = {"created": 1.0, "cloud": keys.sign_model(MASTER, b"body")}
+    database["models"].insert_one({"_id": "8b7da160", **model})
+    assert "VIGIE_KEY is the one" in text(ask(environment, "database"))
+    told = only_wrong(ask({**environment, "VIGIE_KEY": "00" * 32}, "database"))
+    assert "python -m cloud rekey" in told
+
+
+def test_asking_changes_nothing(environment, database):
+    def everything():
+        return {name: list(database[name].find()) for name in sorted(database.list_collection_names())}
+
+    before = everything()
+    ask(environment, "database")
+    assert everything() == before
+
+
+# Mail
+
+
+def test_a_wrong_key_of_sendgrid(environment, sendgrid):
+    told = only_wrong(ask({**environment, "SENDGRID_API_KEY": "SG.other"}, "mail"))
+    assert "refuses the key (401)" in told and "SG.other" not in told
+
+
+def test_a_key_that_may_not_send_and_one_that_may_too_much(environment, sendgrid):
+    sendgrid.scopes = ("alerts.read",)
+    assert "Mail Send" in only_wrong(ask(environment, "mail"))
+    sendgrid.scopes = ("mail.send", "api_keys.create")
+    assert "warn mail: the key may do more than send" in text(ask(environment, "mail"))
+
+
+def test_a_mail_goes_out_only_when_asked_for(environment, sendgrid):
+    assert not wrong(ask(environment, "mail")) and not sendgrid.mails
+    assert "a test was handed over" in text(ask(environment, "mail", send=True))
+    assert len(sendgrid.mails) == 1
+    sendgrid.refuse(403)
+    assert "MAIL_FROM must be a sender" in only_wrong(ask(environment, "mail", send=True))
+
+
+def test_sendgrid_out_of_reach(environment):
+    host = f"http://127.0.0.1:{ports.free()}"
+    assert "cannot be reached" in only_wrong(ask({**environment, "SENDGRID_HOST": host}, "mail"))
+
+
+def test_an_smtp_server_out_of_reach(environment):
+    known = {**environment, "MAIL_VIA": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports.free())}
+    assert "cannot be reached" in only_wrong(ask(known, "mail"))
+
+
+# The command
+
+
+def test_the_command_prints_ticks_and_its_code_tells(backend, environment, broker):
+    well = backend("doctor")
+    assert well.process.wait(60) == 0
+    wait_for(lambda: any(line.startswith("✓ mail") for line in well.lines), "the last tick")
+    assert any(line.startswith("✓ broker     localhost:") for line in well.lines)
+    ill = backend("doctor", "broker", MQTT_PASSWORD="wrong")
+    assert ill.process.wait(60) == 1
+    ill.wait_for_line("✗ login")
+    lost = backend("doctor", "brokr")
+    assert lost.process.wait(30) == 2
+
+
+def test_nothing_it_says_holds_a_secret(backend, environment, guarded):  # noqa: F811
+    planted = {
+        "MQTT_PASSWORD": "planted-mqtt-word",
+        "MONGODB_URI": guarded["vigie-backend"].replace("vigie-backend:", "vigie-backend:planted-db-word"),
+        "SENDGRID_API_KEY": "SG.planted",
+        "VIGIE_KEY": "ab" * 32,
+    }
+    asked = backend("doctor", **planted)
+    assert asked.process.wait(60) == 1
+    asked.wait_for_line("✗ login")
+    told = "\n".join(asked.lines)
+    for secret in ("planted", "ab" * 32, guarded["vigie-backend"].split(":")[2].split("@")[0]):
+        assert secret not in told
+    assert BACKEND_USER in told or "login" in told
+
+
+def test_the_dashboards_secrets_are_read_where_streamlit_reads_them(tmp_path):
+    file = tmp_path / "secrets.toml"
+    file.write_text('MONGODB_URI = "mongodb://a/"\nMONGODB_DATABASE = "vigie"\n[auth]\nclient_secret = "x"\n')
+    assert doctor.secrets_of_streamlit(file, {"MONGODB_DATABASE": "other"}) == {
+        "MONGODB_URI": "mongodb://a/",
+        "MONGODB_DATABASE": "other",
+    }
+    file.write_text("MONGODB_URI = ")
+    with pytest.raises(settings.SettingsError, match="is not TOML"):
+        doctor.secrets_of_streamlit(file, {})
+
+
+def test_a_certificate_that_ends_soon_is_told(environment, monkeypatch):
+    monkeypatch.setattr(broker_part, "SOON", 400 * 86400)
+    assert "the broker's certificate ends soon" in text(ask(environment, "broker"))

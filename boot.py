@@ -1,10 +1,11 @@
 """First thing after a reset: a way out for people, and a count of starts. Needs nothing from device/.
 
-For two seconds Ctrl-C leads to the REPL with no watchdog running; so does holding the BOOT button. A start
-that lives for a minute deletes /starts; after four that did not, main.py goes into safe mode. A start that
-power ended was not a bad one.
+For two seconds, while the LED flickers, Ctrl-C or the BOOT button leads to the REPL with no watchdog running.
+A start that lives for a minute deletes /starts; after four that did not, and that power did not end, main.py
+goes into safe mode. A board that wakes from deep sleep looks at the button once, and counts nothing.
 """
 
+import json
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ import time
 import machine
 
 starts = 1
-repl = False
+woke = machine.reset_cause() == machine.DEEPSLEEP_RESET
 
 
 def count_starts():
@@ -20,8 +21,7 @@ def count_starts():
     count = 1
     try:
         if machine.reset_cause() != machine.PWRON_RESET:
-            with open("/starts") as file:
-                count += int(file.read())
+            count += json.load(open("/starts"))
     except (OSError, ValueError):
         pass  # it is the first one
     try:
@@ -37,9 +37,16 @@ def wants_repl():
     """Wait two seconds for Ctrl-C or the BOOT button (low while it is held)."""
     chip = sys.implementation._machine
     button = machine.Pin(9 if "C3" in chip or "C6" in chip else 0, machine.Pin.IN, machine.Pin.PULL_UP)
+    if woke:
+        return not button.value()
+    try:
+        led = machine.Pin(json.load(open("/config.json")).get("led_pin", 2), machine.Pin.OUT).value
+    except Exception:
+        led = bool  # no configuration, a broken one, or no LED: does nothing
     try:
         print("Vigie starts in 2 s: Ctrl-C or the BOOT button for a REPL")
-        for _ in range(40):
+        for i in range(40):
+            led(~i & 1)
             if not button.value():
                 return True
             time.sleep_ms(50)
@@ -48,8 +55,7 @@ def wants_repl():
     return False
 
 
-repl = wants_repl()
-if repl:
+if repl := wants_repl():
     print("REPL: Vigie does not run, no watchdog. Ctrl-D starts again")
-else:
+elif not woke:
     starts = count_starts()

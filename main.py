@@ -30,17 +30,16 @@ def keep(error):
 
 
 def safe_mode():
-    """No application: Wi-Fi for a person who looks for the board, and one more try in ten minutes."""
+    """No application: Wi-Fi is up, the cloud is told why; one more try in ten minutes."""
     print("Safe mode: %d starts failed. See /last_error.txt" % (starts - 1))
     try:
-        from device.board import Board
-        from device.config import load
+        from device.safe import run
 
-        wifi = load("/config.json")["wifi"]
-        Board().wifi_on(wifi["ssid"], wifi["password"])
+        run(SAFE_S, starts - 1)
     except Exception as error:
         sys.print_exception(error)
-    restart(SAFE_S)
+        restart(SAFE_S)
+    restart(0)
 
 
 def console():
@@ -62,7 +61,7 @@ def start():
 
         app.main()
     except KeyboardInterrupt:
-        print("Stopped for an hour at most, then the watchdog resets. Ctrl-D starts again")
+        print("Stopped; a watchdog that runs resets in an hour. Ctrl-D starts again")
         console()
     except Exception as error:
         keep(error)

@@ -51,16 +51,19 @@ def run(node):
     """Let `node` work until something breaks, or Ctrl-C stops it: then `stopped` is it, for the console."""
     global stopped
     stopped = None
-    good = told = False
+    sleeper = node.sleeper
+    good = told = bool(sleeper)  # which sees to both itself
     try:
         while True:
             node.step()
+            if sleeper:
+                sleeper.rest(node)
             if not good and node.clock.uptime() >= _GOOD_S:
                 good = True
-                _remove(STARTS)
+                good_start()
             if good and not told and node.link.ready():
                 told = True
-                _remove(CRASH)  # `state` carried it
+                forget_crash(node)
     except KeyboardInterrupt:
         stopped = node
         node.board.watch(_STOPPED_S)
@@ -71,7 +74,12 @@ def run(node):
 
 def build(config, board):
     """The Node for the checked `config` on `board`. The order of imports and of work is what heap allows."""
-    clock = log.clock = Clock()
+    sleeper = None
+    if config["sleep"]:
+        from .sleep import Sleeper
+
+        sleeper = Sleeper(config, board)
+    clock = log.clock = Clock(sleeper and sleeper.ticks)
     text = "Vigie %s on %s/%s, after %s, %d KB of heap free"
     name = (VERSION, config["site"], config["device"], board.reset_reason, gc.mem_free() // 1024)
     log.info("boot", text % name)
@@ -79,35 +87,66 @@ def build(config, board):
 
     outbox = Outbox("/outbox", config["outbox_bytes"])
     _let_go("recovery")
-    text = "boot %d of stream %s, %d readings kept"
-    log.info("outbox", text % (outbox.boot, outbox.stream.hex(), outbox.kept()))
-    clock.floor = outbox.journal.seen
-    if clock.floor:
-        board.set_rtc(clock.floor)  # until NTP answers: certificates need a date
     from . import sensors
     from .node import Node
 
     node = Node(config, clock, sensors.open(config["sensor"], clock, board), None, outbox, board)
     node.crash = _read(CRASH)
+    node.sleeper = sleeper
+    board.watch()
+    if sleeper and sleeper.woke:
+        judge(node, config)
+        if sleeper.wake(node):
+            return node
+    text = "boot %d of stream %s, %d readings kept"
+    log.info("outbox", text % (outbox.boot, outbox.stream.hex(), outbox.kept()))
+    clock.floor = outbox.journal.seen
+    if clock.floor:
+        board.set_rtc(clock.floor)  # until NTP answers: certificates need a date
+    network(node, config)
+    # The TLS handshake takes 30 KB for a moment: before the model takes them for good.
+    node.connect(_CONNECT_S)
+    judge(node, config)
+    if sleeper:
+        sleeper.start(node)
+    return node
+
+
+def network(node, config):
+    """Give `node` its way to the broker and to the date; the radio goes on."""
     from .link import Link
     from .ntp import Ntp
 
+    board = node.board
+    clock = node.clock
     node.ntp = Ntp(config["ntp"], clock, board.wifi_dns)
     # A reset that did not bring the network back cost the windows of the detectors: the next waits a day.
     patience = _DAY_S if board.reset_reason.startswith("link:") else _HOUR_S
     node.link = Link(config, board, clock, log, state=node.state, on_ack=node.on_ack, patience_s=patience)
-    board.watch()
-    # The TLS handshake takes 30 KB for a moment: before the model takes them for good.
-    node.connect(_CONNECT_S)
+
+
+def judge(node, config):
+    """Give `node` its judge, with the model in the active slot."""
     from .verdict import Judge
 
     gc.collect()
     model = _model(bytes.fromhex(config["key"]))
     if model:
-        outbox.model = model.id
-        node.link.publish_state()  # what was said on connecting knew no model yet
+        node.outbox.model = model.id
+        if node.link:
+            node.link.publish_state()  # what was said on connecting knew no model yet
     node.judge = Judge(model, config["period_ms"])
-    return node
+
+
+def good_start():
+    """This start was a good one: boot.py may forget those before it."""
+    _remove(STARTS)
+
+
+def forget_crash(node):
+    """`state` has carried what ended the last start."""
+    node.crash = None
+    _remove(CRASH)
 
 
 def _model(key):

@@ -103,6 +103,15 @@ class Board:
             pass  # a full flash must not keep the board from restarting
         machine.reset()
 
+    # Deep sleep: it ends in a start with the reason "deep sleep"; RTC memory (2 KB) outlives it.
+
+    def rtc_memory(self, *data):
+        """What it holds (bytes), or put `data` there."""
+        return machine.RTC().memory(*data)
+
+    def deepsleep(self, ms):
+        machine.deepsleep(ms)
+
     def led(self, on):
         if self._led:
             self._led.value(1 if on else 0)

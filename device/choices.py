@@ -10,6 +10,7 @@ SENSORS = {
     "bme280": dict(_I2C, address=(0x76, 0x76, 0x77)),
 }
 SLOWEST = {"dht22": 2000, "sht3x": 50, "bme280": 50}  # milliseconds between two reads, at least
+SLEEP_MS = 5000  # a board that sleeps takes a second or two to wake; from here on each reading is flushed
 LIMITS = {"t_min": (-40, 125), "t_max": (-40, 125), "h_min": (0, 100), "h_max": (0, 100)}
 _EXAMPLE = 'write {"t_max": 8.0, "for_minutes": 10}'
 
@@ -38,6 +39,19 @@ def sensor(found, options, period_ms):
     if isinstance(period_ms, int) and period_ms < SLOWEST.get(kind, 0):
         found.wrong("period_ms", "is %d" % period_ms, "a %s needs at least %d" % (kind, SLOWEST[kind]))
     return filled
+
+
+def sleep(found, config):
+    """Whether the board sleeps must be said plainly, and fit its period and sensor."""
+    if config["sleep"] is False:
+        return
+    period_ms = config["period_ms"]
+    if config["sleep"] is not True:
+        found.wrong("sleep", "is %r" % (config["sleep"],), "write true or false")
+    elif isinstance(period_ms, int) and period_ms < SLEEP_MS:
+        found.wrong("period_ms", "is %d" % period_ms, "with sleep at least %d" % SLEEP_MS)
+    elif isinstance(config["sensor"], dict) and config["sensor"].get("kind") == "replay":
+        found.wrong("sleep", "is true", "a replay would begin anew each time")
 
 
 def limits(found, values):

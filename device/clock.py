@@ -31,6 +31,7 @@ class Clock:
         self._doubt_sec = 0
         self._doubt_up = 0
         self.floor = 0  # the last date known from an earlier boot: time does not run backwards past it
+        self.slack = 0  # seconds that deep sleep may have added to or taken from uptime since the last answer
         self.refused = 0  # implausible dates that were not believed
 
     def tick(self):
@@ -71,12 +72,14 @@ class Clock:
         self._doubt = 0
         self._sec = sec
         self._up = self._s
+        self.slack = 0
         return True
 
     def _expected(self, sec):
         if self._sec is None:
             return sec >= self.floor - _JUMP_S
-        return abs(sec - self.now()) <= _JUMP_S + (self._s - self._up) * _PPM // 1000000
+        away = _JUMP_S + self.slack + (self._s - self._up) * _PPM // 1000000
+        return abs(sec - self.now()) <= away
 
     def _confirmed(self, sec):
         if self._doubt and abs(sec - self._doubt_sec - (self._s - self._doubt_up)) <= _JUMP_S:

@@ -17,6 +17,7 @@ DEFAULTS = {
     "ntp": ["pool.ntp.org", "time.google.com"],
     "sensor": {"kind": "simulated", "seed": 1},
     "period_ms": 10000,
+    "sleep": False,  # True: deep sleep between samples (docs/board.md)
     "outbox_bytes": 655360,  # flash: 17,280 readings are two days at 10 s
     "led_pin": 2,  # None: no LED
     "limits": None,  # the user's own, judged on the board
@@ -80,6 +81,7 @@ def check(values, path="config.json"):
     config["limits"] = choices.limits(found, config["limits"])
     found.number(config, "period_ms", 50, 3600000)
     found.number(config, "outbox_bytes", 65536, 1 << 28)
+    choices.sleep(found, config)
     if config["led_pin"] is not None:
         found.number(config, "led_pin", 0, 48)
     if found.problems:

@@ -133,20 +133,30 @@ class Link:
             self._on_ack(payload)
         return self._session.ready
 
-    def close(self, wait_ms=1000):
-        """Say goodbye: state(False), DISCONNECT; at most `wait_ms`. The link stays closed."""
+    def close(self, wait_ms=1000, said=None):
+        """Say goodbye: `said` or state(False), DISCONNECT; at most `wait_ms`. The link stays closed.
+
+        True when the broker has it, and has hung up: then no last will follows.
+        """
+        told = False
         try:
-            if self.publish(self._state_topic, self._state(False), 1, True):
+            if self.publish(self._state_topic, said or self._state(False), 1, True):
                 end = self._clock.after(self._clock.ms(), wait_ms)
                 while self._session.unacknowledged and self._clock.until(end) > 0:
                     self._rest(20)
                     self._advance()
+                told = not self._session.unacknowledged
                 self._session.disconnect()
-                self._transport.flush()
+                while self._clock.until(end) > 0:  # until reading fails: it has hung up
+                    self._transport.flush()
+                    self._session.receive()
+                    self._rest(20)
+                told = False
         except (OSError, ValueError, MemoryError, AssertionError, IndexError):
-            pass  # the last will says the same
+            pass  # else the last will says that it is gone
         self._drop()
         self._stage = _CLOSED
+        return told
 
     # -- the steps: each returns None when there is nothing to do, b"" when it moved, or an ack's payload
 

@@ -39,27 +39,28 @@ class Node:
         self.link = self.ntp = None
         self.sender = Sender(outbox, min(60, max(5, 6 * self.period_ms // 1000)))
         self.counts = {}
+        self.sleeper = None  # device/sleep.py, where the board sleeps between samples
         self.crash = None  # what ended the last start, for `state`
         self._writer = Writer(outbox)
         self._key = bytes(int(config["key"][i : i + 2], 16) for i in range(0, 64, 2))
         self._topic = "vigie/1/%s/%s/up" % (config["site"], config["device"])
         self._out = array("h", (0, 0))
-        self._since_good = 0  # periods
-        self._bounds = None
+        self.since_good = 0  # periods
+        self.bounds = None
         if config["limits"]:
             from .bounds import Bounds
 
-            self._bounds = Bounds(config["limits"])
+            self.bounds = Bounds(config["limits"])
         self._flags = 0  # what the console last called abnormal
         self._calm = 0
         self._blink = False
         self._abnormal_up = 0
         self._sensor_error = None
         now = clock.ms()
-        self._next = now
+        self.next = now
         self._flush_by = self._send_at = now
         self._minute_up = self._state_up = 0
-        self._online_up = None  # when the broker was first there
+        self.online_up = None  # when the broker was first there
         self._was_ready = False
         self._told = None
         self._firsts = []  # the lines that are told once
@@ -70,11 +71,11 @@ class Node:
         clock.tick()
         self.board.feed()
         try:
-            if clock.until(self._next) <= 0:
+            if clock.until(self.next) <= 0:
                 self._schedule()
                 self.sample()
             self._keep()
-            self._talk(max(0, min(self.clock.until(self._next), _TURN_MS)))
+            self._talk(max(0, min(self.clock.until(self.next), _TURN_MS)))
             if clock.uptime() - self._minute_up >= _MINUTE_S:
                 self._minute()
         except MemoryError:
@@ -88,7 +89,7 @@ class Node:
             self.clock.tick()
             self.board.feed()
             self._talk(_TURN_MS)
-        self._next = self.clock.ms()
+        self.next = self.clock.ms()
 
     def close(self):
         """Put what is in RAM onto flash."""
@@ -98,12 +99,12 @@ class Node:
 
     def _schedule(self):
         """The next sample is on the grid that began with the first; ticks that were missed are counted."""
-        late = -self.clock.until(self._next)
+        late = -self.clock.until(self.next)
         missed = late // self.period_ms
         if missed:
             self._count("ticks missed", missed)
-        self._since_good += 1 + missed
-        self._next = self.clock.after(self._next, (1 + missed) * self.period_ms)
+        self.since_good += 1 + missed
+        self.next = self.clock.after(self.next, (1 + missed) * self.period_ms)
 
     def sample(self):
         """One reading: read, judge, keep in RAM; at once onto flash when it is abnormal."""
@@ -115,12 +116,12 @@ class Node:
             x = None
             score = -1
         else:
-            flags = judge.reading(out[0], out[1], self._since_good)
-            self._since_good = 0
+            flags = judge.reading(out[0], out[1], self.since_good)
+            self.since_good = 0
             x = judge.x
             score = judge.score
-            if self._bounds:
-                flags |= self._bounds.flags(out[0], out[1], self.clock.uptime())
+            if self.bounds:
+                flags |= self.bounds.flags(out[0], out[1], self.clock.uptime())
         if not self.clock.is_set():
             flags |= CLOCK_UNSET
         outbox = self.outbox
@@ -149,7 +150,7 @@ class Node:
         if outbox.pending() and self.clock.until(self._flush_by) <= 0:
             if outbox.flush():
                 return
-            self._flush_by = self._next
+            self._flush_by = self.next
             if outbox.failures == 1:
                 log.error("outbox", "flash refuses to write: is it full or worn out?")
 
@@ -170,8 +171,8 @@ class Node:
             self._dated(sec)
         if ready and not self._was_ready:
             self.sender.again(up)
-            if self._online_up is None:
-                self._online_up = up
+            if self.online_up is None:
+                self.online_up = up
         self._was_ready = ready
         if ready and self.clock.until(self._send_at) <= 0:
             self._send(up)
@@ -179,7 +180,7 @@ class Node:
     def _send(self, up):
         hold = False
         if not self.clock.is_set():
-            hold = up - self._online_up < (_HOLD_URGENT_S if self.sender.is_urgent() else _HOLD_S)
+            hold = up - self.online_up < (_HOLD_URGENT_S if self.sender.is_urgent() else _HOLD_S)
         run = self.sender.take(up, hold)
         if not run:
             return
@@ -242,7 +243,8 @@ class Node:
         fields = {}
         if online:
             counts = self.link.counts()
-            counts.update(self.counts)
+            for name in self.counts:
+                counts[name] = counts.get(name, 0) + self.counts[name]
             counts["dropped"] = outbox.dropped
             counts["damaged"] = outbox.damaged
             counts["unkept"] = outbox.unkept

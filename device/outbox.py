@@ -56,6 +56,18 @@ class Outbox:
         self._buffer = bytearray(_PENDING * SIZE)
         self._view = memoryview(self._buffer)
 
+    def resume(self, boot, first, count):
+        """Go on as `boot`, which left its segment open at `first` with `count` records; False if not so."""
+        part = self._closed[-1] if self._closed else (0, 0, 0)
+        if part[:3] != (first, count, boot) or os.stat(self._path(first, boot))[6] != (1 + count) * SIZE:
+            return False
+        self._file = open(self._path(first, boot), "ab")
+        self._closed.pop()
+        self.boot = boot
+        self._first = first
+        self._count = count
+        return True
+
     # Writing
 
     def append(self, up, x, flags, why=0, score=-1):

@@ -31,15 +31,15 @@ class Bme280:
         self._clock = clock
         self._buf = bytearray(5)
         self._state = bytearray(1)
-        self._calibration = None
+        self._calibration = ()
 
     def read(self, out):
         try:
-            if self._calibration is None:
+            if not self._calibration:
                 self._calibration = self._begin()
             adc_t, adc_h = self._measure()
         except OSError:
-            self._calibration = None  # it may come back as another one
+            self._calibration = ()  # it may come back as another one
             return NO_ANSWER
         if adc_t in (0, _SKIPPED_T) or adc_h in (0, _SKIPPED_H):
             return NOT_A_NUMBER

@@ -3,60 +3,10 @@
 import json
 import os
 import signal
-import threading
-from pathlib import Path
 
 import pytest
 
-from tools.virtual_board.board import VirtualBoard
-
-CONFIG = {
-    "site": "home",
-    "device": "C001",
-    "key": "ab" * 32,
-    "wifi": {"ssid": "net", "password": "secret"},
-    "broker": {"host": "127.0.0.1", "port": 9},
-    "ntp": ["127.0.0.1:9"],
-    "period_ms": 200,
-}
-
-
-class Watched:
-    """A virtual board whose console and events can be awaited."""
-
-    def __init__(self, folder: Path) -> None:
-        self.lines: list[str] = []
-        self._more = threading.Condition()
-        self.board = VirtualBoard(
-            "C001",
-            folder,
-            folder / "log",
-            on_line=self._said,
-            on_event=lambda name, event: self._said(name, event),
-        )
-        (folder / "ca.der").write_bytes(b"")
-        self.board.install(CONFIG, folder / "ca.der")
-
-    def _said(self, _: str, line: str) -> None:
-        with self._more:
-            self.lines.append(line)
-            self._more.notify_all()
-
-    def wait(self, text: str, seconds: float = 20) -> str:
-        """The first line with `text`, when it is there."""
-        with self._more:
-            assert self._more.wait_for(lambda: any(text in line for line in self.lines), seconds), "\n".join(
-                self.lines
-            )
-            return next(line for line in self.lines if text in line)
-
-    def reset(self) -> None:
-        """As by the chip's reset button."""
-        os.kill(self.board.pid, signal.SIGKILL)
-        self.wait("boot hard")
-
-    def flash(self, name: str) -> Path:
-        return self.board.flash / name
+from tests.board.watched import CONFIG, Watched
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_ticks_that_were_slept_through_are_skipped_and_counted_and_the_grid_stay
         bench.run(20)
         assert bench.node.counts["ticks missed"] in (2, 3)
         assert bench.taken() + bench.node.counts["ticks missed"] in (30, 31)
-        assert bench.node._next % 1000 == 0
+        assert bench.node.next % 1000 == 0
 
 
 def test_each_reading_is_flushed_at_ten_seconds():
@@ -338,7 +338,7 @@ def test_a_quiet_reading_allocates_nothing():
         gc.collect()
         before = gc.mem_alloc()
         for _ in range(20):
-            bench.node._since_good += 1
+            bench.node.since_good += 1
             bench.node.sample()
         assert gc.mem_alloc() == before, gc.mem_alloc() - before
 

@@ -1,6 +1,6 @@
 """The first thing a virtual board on a serial line runs: as harness.py, but its prompt is there afterwards.
 
-    micropython -i at_prompt.py FLASH FIRMWARE EVENTS CAUSE NAME RUN
+    micropython -i at_prompt.py FLASH FIRMWARE RTC EVENTS CAUSE NAME RUN
 
 FLASH becomes `/`, FIRMWARE becomes `/lib`; boot.py runs and, with RUN "all", main.py: after a soft reset in
 the raw REPL a chip runs boot.py alone.
@@ -10,17 +10,18 @@ import sys
 
 from flash import Flash, power_on
 
-_flash, _firmware, _events, _cause, _name, _what = sys.argv[1:7]
+_flash, _firmware, _rtc, _events, _cause, _name, _what = sys.argv[1:8]
 
 
 _pipe = open(_events, "w")
+_rtc = open(_rtc, "r+b")
 _flash = Flash(_flash)
 _flash.kept = lambda count: None  # nobody counts here
 power_on(_flash, _firmware)
 
 import chip  # noqa: E402  it lies in FIRMWARE
 
-chip.begin(_pipe, _cause, _name)
+chip.begin(_pipe, _cause, _name, _rtc)
 
 
 def _run(path):

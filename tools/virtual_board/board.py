@@ -55,7 +55,7 @@ class VirtualBoard:
     """`folder` holds `flash/` (what an ESP32 would have on it), `readings.jsonl` (the sensor's log) and more.
 
     on_line(name, line) gets each line of the console, on_event(name, event) what the chip says: "boot CAUSE",
-    "watchdog", "ended", "pin 2 1", "done COMMAND". Both are called from threads of the board.
+    "watchdog", "sleep MS", "ended", "pin 2 1", "done COMMAND". Both are called from threads of the board.
     """
 
     def __init__(
@@ -74,11 +74,13 @@ class VirtualBoard:
         self.readings = folder / "readings.jsonl"
         self.boots = 0
         self._commands = folder / "commands"
+        self._rtc = folder / "rtc"
         self._firmware = folder / "firmware"
         self._interpreter = interpreter or find_micropython()
         self._on_line = on_line
         self._on_event = on_event
         self._powered = threading.Event()
+        self._unplugged = threading.Event()
         self._done = threading.Condition()
         self._obeyed: list[str] = []
         self._thread: threading.Thread | None = None
@@ -113,6 +115,7 @@ class VirtualBoard:
         if self._powered.is_set():
             return
         self._commands.touch()
+        self._unplugged.clear()
         self._powered.set()
         self._thread = threading.Thread(target=self._live, name=self.name, daemon=True)
         self._thread.start()
@@ -120,6 +123,7 @@ class VirtualBoard:
     def power_off(self) -> None:
         """As sudden as pulling the plug; returns when the interpreter is gone."""
         self._powered.clear()
+        self._unplugged.set()
         with self._lock:
             child = self._child
         if child:
@@ -189,13 +193,18 @@ class VirtualBoard:
                 cause = self._listen(child, events)
             child.kill()
             events.close()
-            if self._powered.is_set() and time.monotonic() - began < BOOT_PAUSE:
+            if cause.startswith("sleep"):
+                self._unplugged.wait(float(cause[6:]) / 1000 if cause[6:] else None)
+                cause = "deep sleep"
+            elif self._powered.is_set() and time.monotonic() - began < BOOT_PAUSE:
                 child.exited.wait()
                 time.sleep(BOOT_PAUSE)
 
     def _spawn(self, cause: str) -> tuple[Child, Events]:
         read_end, write_end = os.pipe()
         self.boots += 1
+        if cause != "deep sleep":
+            self._rtc.write_bytes(b"")
         self._event(f"boot {cause}")
         command = [
             self._interpreter,
@@ -205,7 +214,7 @@ class VirtualBoard:
             self.flash,
             self._firmware,
         ]
-        command += [self.readings, self._commands, f"/dev/fd/{write_end}", cause, self.name]
+        command += [self.readings, self._commands, self._rtc, f"/dev/fd/{write_end}", cause, self.name]
         try:
             with self._lock:
                 child = Child(
@@ -236,6 +245,9 @@ class VirtualBoard:
             word, _, rest = event.partition(" ")
             if word == "reset":
                 return rest
+            if word == "sleep":
+                self._event(event)
+                return event
             if word == "watchdog":
                 watchdog = int(rest) / 1000
             elif word == "done":

@@ -66,6 +66,8 @@ class Flash:
         if "w" not in mode and "a" not in mode:
             return file
         written = _Written(self, file, path)
+        if "a" in mode:
+            written.size = _HEADER  # what this boot adds counts, as in a file of its own
         if path.endswith(".seg"):
             if self._segment:
                 self._safe += self._segment.safe

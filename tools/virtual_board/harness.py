@@ -1,6 +1,6 @@
 """The first thing a virtual board's interpreter runs; it does what the chip's firmware does, in its order.
 
-    micropython harness.py FLASH FIRMWARE READINGS COMMANDS EVENTS CAUSE NAME
+    micropython harness.py FLASH FIRMWARE READINGS COMMANDS RTC EVENTS CAUSE NAME
 
 FLASH becomes `/`, FIRMWARE (the stand-ins and umqtt, which a chip has built in) becomes `/lib`; boot.py and
 main.py run. Beside that it keeps the sensor's own log: one line in READINGS for each time that the sensor was
@@ -15,10 +15,17 @@ import time
 
 from flash import Flash, power_on
 
-_flash, _firmware, _readings, _commands, _events, _cause, _name = sys.argv[1:8]
+_flash, _firmware, _readings, _commands, _rtc, _events, _cause, _name = sys.argv[1:9]
 _readings = open(_readings, "ab")
+_obeyed = _commands + ".obeyed"  # how many bytes of them
 _commands = open(_commands, "rb")
-_commands.seek(0, 2)  # what was said to an earlier boot is not for this one
+if _cause == "deep sleep":
+    with open(_obeyed) as _file:
+        _commands.seek(int(_file.read()))
+else:
+    _commands.seek(0, 2)  # what was said to an earlier boot is not for this one
+_obeyed = open(_obeyed, "w")
+_rtc = open(_rtc, "r+b")
 _events = open(_events, "w")
 
 try:
@@ -30,7 +37,7 @@ power_on(_flash, _firmware)
 
 import chip  # noqa: E402  it lies in FIRMWARE
 
-chip.begin(_events, _cause, _name)
+chip.begin(_events, _cause, _name, _rtc)
 
 
 def _note(text):
@@ -44,6 +51,15 @@ def _starved_ms():
         return 0
     _schedule.seek(0)
     return int(_schedule.read().split()[1]) // 1000000
+
+
+def _note_obeyed():
+    _obeyed.seek(0)
+    _obeyed.write("%d" % _commands.tell())
+    _obeyed.flush()
+
+
+_note_obeyed()
 
 
 def _power_fails():
@@ -62,7 +78,7 @@ class _Harness:
         self.unplugged = None  # ticks until which the sensor's cable is out
         self._started = time.ticks_ms()
         self._rest = b""
-        self._node = None
+        self._node = self._sensor = None
 
     def wrap(self, Node):
         """Stand between Node and its sensor, for every node that will be made."""
@@ -77,11 +93,29 @@ class _Harness:
             self._obey(node.sensor)
             if not self.sampling:
                 return None
-            if type(node.sensor) is not _Logged:
-                node.sensor = _Logged(node.sensor, self)
+            if node.sensor is not self._sensor:
+                self._sensor = node.sensor
+                self._log(node.sensor)
             return sample(node, *args)
 
         Node.sample = watched
+
+    def _log(self, sensor):
+        """Have each answer of `sensor` noted before anybody else sees it."""
+        read = sensor.read
+
+        def noted(out):
+            try:
+                why = read(out)
+            except Exception:
+                self.note(7, out)  # the driver failed: codes.DRIVER_ERROR
+                raise
+            if self.is_unplugged():
+                why = 1  # codes.NO_ANSWER
+            self.note(why, out)
+            return why
+
+        sensor.read = noted
 
     def is_unplugged(self):
         if self.unplugged is not None and time.ticks_diff(self.unplugged, time.ticks_ms()) <= 0:
@@ -102,6 +136,7 @@ class _Harness:
             return
         lines = (self._rest + more).split(b"\n")
         self._rest = lines.pop()
+        _note_obeyed()
         for line in lines:
             words = line.decode().split()
             if words[0] == "inject":
@@ -128,28 +163,6 @@ class _Harness:
                 outbox = self._node.outbox
                 chip.tell("outbox %d %d" % (outbox.pending(), outbox.waiting()))
             chip.tell("done " + line.decode())
-
-
-class _Logged:
-    """A sensor whose every answer is noted first. All else is the sensor's own."""
-
-    def __init__(self, sensor, harness):
-        self._sensor = sensor
-        self._harness = harness
-
-    def read(self, out):
-        try:
-            why = self._sensor.read(out)
-        except Exception:
-            self._harness.note(7, out)  # the driver failed: codes.DRIVER_ERROR
-            raise
-        if self._harness.is_unplugged():
-            why = 1  # codes.NO_ANSWER
-        self._harness.note(why, out)
-        return why
-
-    def __getattr__(self, name):
-        return getattr(self._sensor, name)
 
 
 _main = {"__name__": "__main__"}  # boot.py and main.py share their names, as on the chip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -36,6 +37,7 @@ class SerialBoard:
         self.resets = 0
         self._firmware = folder / "firmware"
         self._interpreter = find_micropython()
+        self._rtc = folder / "rtc"
         self._stopping = threading.Event()
         self._raw = False
         self.flash.mkdir(parents=True, exist_ok=True)
@@ -65,8 +67,10 @@ class SerialBoard:
         inner, outer = pty.openpty()
         tty.setraw(outer)
         self._events, write_end = os.pipe()
+        if cause != "deep sleep":
+            self._rtc.write_bytes(b"")
         command = [self._interpreter, "-X", f"heapsize={HEAP}", "-i", HERE / "at_prompt.py", self.flash]
-        command += [self._firmware, f"/dev/fd/{write_end}", cause, self.name]
+        command += [self._firmware, self._rtc, f"/dev/fd/{write_end}", cause, self.name]
         command += ["boot" if self._raw else "all"]
         self._process = subprocess.Popen(
             [str(part) for part in command],
@@ -100,6 +104,12 @@ class SerialBoard:
 
     def _reset_asked(self) -> bool:
         said = os.read(self._events, 4096)
+        slept = re.search(rb"sleep (\d+)", said)
+        if slept:
+            self._end()
+            self._stopping.wait(int(slept[1]) / 1000)
+            self._spawn("deep sleep")
+            return True
         if b"reset" not in said:
             if not said:
                 time.sleep(TURN_S)  # it ends; _from_board will see

@@ -6,12 +6,14 @@ CAUSES = ("power on", "hard", "watchdog", "deep sleep", "soft")
 
 cause = CAUSES[0]
 unique_id = b""
+rtc = None  # a file of the host: RTC memory, which a deep sleep keeps and any other reset empties
 _events = None
 
 
-def begin(events, why, name):
-    global _events, cause, unique_id
+def begin(events, why, name, memory):
+    global _events, cause, unique_id, rtc
     _events = events
+    rtc = memory
     cause = why
     unique_id = b"\x02" + (name + "\0" * 5)[:5].encode()
 

@@ -25,6 +25,11 @@ def soft_reset():
     chip.halt()
 
 
+def deepsleep(ms=None):
+    chip.tell("sleep" if ms is None else "sleep %d" % ms)
+    chip.halt()
+
+
 def reset_cause():
     return (PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET)[chip.CAUSES.index(chip.cause)]
 
@@ -81,7 +86,7 @@ class WDT:
 
 
 class RTC:
-    """Holds what was set; the TLS of this port reads the host's clock instead."""
+    """Holds what was set, until a deep sleep; TLS and `time` of this port read the host's clock."""
 
     _set = None  # (Unix-like seconds that were set, ticks then)
 
@@ -92,6 +97,16 @@ class RTC:
             return (year, month, day, weekday, hour, minute, second, 0)
         year, month, day, _, hour, minute, second, _ = value
         RTC._set = (time.mktime((year, month, day, hour, minute, second, 0, 0)), time.ticks_ms())
+
+    def memory(self, data=None):
+        chip.rtc.seek(0)
+        if data is None:
+            length = int.from_bytes(chip.rtc.read(2), "little")
+            return chip.rtc.read(length)
+        if len(data) > 2048:
+            raise ValueError("buffer too long")
+        chip.rtc.write(len(data).to_bytes(2, "little") + data)
+        chip.rtc.flush()
 
     @staticmethod
     def _now():

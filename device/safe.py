@@ -1,0 +1,84 @@
+"""Safe mode: no sensor, no judge, no readings. Wi-Fi is up, the LED flashes twice every two seconds, and the
+broker gets one `state` with the error that ended the last start."""
+
+import sys
+
+from . import log
+from .board import Board
+from .clock import Clock
+from .compat import const
+from .config import load
+
+_TURN_MS = const(100)
+_TURNS = const(20)  # of one round of the LED
+_GOODBYE_MS = const(5000)
+
+
+def run(seconds, failed):
+    """Be there for `seconds` after `failed` starts; Ctrl-C leads to the REPL."""
+    print("Restart in %d s; Ctrl-C for a REPL" % seconds)
+    config = load("/config.json")
+    board = Board(config["led_pin"])
+    clock = log.clock = Clock()
+    try:
+        voice = Voice(config, board, clock, failed)
+    except Exception as error:  # what the voice needs may be what is broken
+        sys.print_exception(error)
+        voice = None
+        board.wifi_on(config["wifi"]["ssid"], config["wifi"]["password"])
+    end = clock.after(clock.ms(), seconds * 1000)
+    turn = 0
+    while clock.until(end) > 0:
+        board.led(turn in (0, 2))
+        turn = (turn + 1) % _TURNS
+        clock.tick()
+        if voice is None or voice.step(_TURN_MS):
+            voice = None
+            clock.sleep(_TURN_MS)
+
+
+class Voice:
+    """Says once, retained, why the board does not measure."""
+
+    def __init__(self, config, board, clock, failed):
+        from .link import Link
+        from .ntp import Ntp
+        from .outbox import Outbox
+
+        self._board = board
+        self._clock = clock
+        self._fields = {"reset": "safe mode, %d starts failed" % failed, "last_error": _last_error()}
+        self._outbox = Outbox("/outbox", config["outbox_bytes"])
+        clock.floor = self._outbox.journal.seen
+        if clock.floor:
+            board.set_rtc(clock.floor)  # until NTP answers: certificates need a date
+        self._ntp = Ntp(config["ntp"], clock, board.wifi_dns)
+        self._link = Link(config, board, clock, log, state=self._state, on_ack=lambda payload: None)
+
+    def step(self, ms):
+        """Go on for up to `ms`; True when there is nothing left to do."""
+        try:
+            ready = self._link.step(ms)
+            sec = self._ntp.step()
+            if sec is not None and self._clock.set(sec):
+                self._board.set_rtc(sec)
+            if not ready:
+                return False
+            told = self._link.close(_GOODBYE_MS, self._state(True))
+            log.info("safe", "state sent" if told else "state lost")
+        except Exception as error:
+            sys.print_exception(error)
+        return True
+
+    def _state(self, online):
+        from .state import payload
+
+        return payload(online, self._outbox, self._fields if online else {})
+
+
+def _last_error():
+    try:
+        with open("/last_error.txt") as file:
+            return file.read()[:500]
+    except OSError:
+        return "no error was written down"

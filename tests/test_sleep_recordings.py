@@ -1,0 +1,42 @@
+"""Real recordings judged with a sleep after every reading: the same verdicts, on CPython and MicroPython."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.virtual_board.board import find_micropython
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+DRIVER = Path(__file__).parent / "device" / "sleeping.py"
+ROWS = 1500
+RECORDINGS = (
+    "intel/mote01.csv",
+    "intel/mote19.csv",
+    "lwsndr/singlehop_indoor_moteid2.csv",
+    "lwsndr/singlehop_outdoor_moteid3.csv",
+)
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_sleeping_through_a_recording_changes_no_verdict_on_either_interpreter(name):
+    file = DATA / name
+    if not file.exists():
+        pytest.skip(f"data: {name} is not in ../shared/data")
+    told = [
+        subprocess.run(
+            [*command, str(DRIVER), str(file), str(ROWS)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=DRIVER.parents[2],
+            env={"PYTHONPATH": str(DRIVER.parents[2]), "MICROPYPATH": str(DRIVER.parents[2])},
+        )
+        for command in ([sys.executable], [find_micropython(), "-X", "heapsize=4M"])
+    ]
+    for one in told:
+        assert one.returncode == 0, one.stdout + one.stderr
+    assert told[0].stdout == told[1].stdout
+    assert told[0].stdout.startswith(f"{ROWS} ")

@@ -1,16 +1,18 @@
 """The packed forest's walk for interpreters without native code; forest_viper.py is the same, and faster."""
 
 
-def walk(table, x):
-    """The sum of path lengths of the reading `x` (array of 8 int16), in the units of the leaves."""
+def walk(table, x, tree, end):
+    """The sum of path lengths, in the units of the leaves, of the reading `x` (array of 8 int16).
+
+    tree..end-1: the places of `table` that say where the trees to walk begin in it.
+    """
     for i in range(8):
         u = x[i] + 32768
         table[i] = u
         table[i + 8] = 65535 - u
     total = 0
-    tree = 16
-    i = table[16]
-    while i:
+    while tree < end:
+        i = table[tree]
         node = table[i]
         while node & 16:
             if table[node & 15] <= table[i + 1]:
@@ -22,5 +24,4 @@ def walk(table, x):
             node = table[i]
         total += table[(node >> 6) + (table[node & 15] > table[i + 1])]
         tree += 1
-        i = table[tree]
     return total

@@ -8,17 +8,15 @@ import micropython
 
 
 @micropython.viper
-def walk(table: ptr16, x: ptr16) -> int:  # noqa: F821
+def walk(table: ptr16, x: ptr16, tree: int, end: int) -> int:  # noqa: F821
     i = 0
     while i < 8:
         table[i] = x[i] ^ 0x8000
         table[i + 8] = x[i] ^ 0x7FFF
         i += 1
     total = 0
-    tree = 16
-    i = table[16]
-    while i:
-        x = ptr16(int(table) + (i << 1))  # noqa: F821
+    while tree < end:
+        x = ptr16(int(table) + (table[tree] << 1))  # noqa: F821
         while x[0] & 16:
             if table[x[0] & 15] <= x[1]:
                 x = ptr16(int(x) + 4)  # noqa: F821
@@ -29,5 +27,4 @@ def walk(table: ptr16, x: ptr16) -> int:  # noqa: F821
         # A difference below zero, shifted, is -1: the second leaf, without a jump.
         total += table[(x[0] >> 6) - ((x[1] - table[x[0] & 15]) >> 20)]
         tree += 1
-        i = table[tree]
     return total

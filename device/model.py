@@ -51,23 +51,30 @@ class Model:
 
 
 def load(path, key):
-    """(model, None), or (None, the reason in words) when `path` cannot be used. `key`: 32 bytes."""
-    gc.collect()  # the table wants a gap as long as itself
+    """(model, None), or (None, the reason in words) when `path` cannot be used. `key`: 32 bytes.
+
+    The file stays open: flash gives the forest its nodes.
+    """
+    gc.collect()  # the forest's buffer wants a gap as long as itself
+    file = None
     try:
         length = os.stat(path)[6]
-        with open(path, "rb") as file:
-            return read(file, length, key), None
+        file = open(path, "rb")
+        return read(file, length, key), None
     except OSError as error:
-        return None, "no model at %s: %s" % (path, error)
+        problem = "no model at %s: %s" % (path, error)
     except ValueError as error:
-        return None, "model %s refused: %s" % (path, error)
+        problem = "model %s refused: %s" % (path, error)
     except MemoryError:
-        return None, "model %s refused: no room for %d bytes on the heap" % (path, length)
+        problem = "model %s refused: no room on the heap" % path
+    if file:
+        file.close()
+    return None, problem
 
 
 def read(file, length, key):
-    """The model in `file` (at its start, `length` bytes). ValueError says why not. Nothing but the fixed
-    header is looked at before the whole is authenticated."""
+    """The model in `file` (at its start, `length` bytes), which its forest goes on reading. ValueError says
+    why not. Nothing but the fixed header is looked at before the whole is authenticated."""
     sections, model_id = _authenticate(file, length, key)
     places = _sections(file, length - _MAC_SIZE, sections)
     for tag in (b"FRST", b"PARM", b"VECT"):
@@ -80,7 +87,7 @@ def read(file, length, key):
     place, size = places[b"FRST"]
     file.seek(place)
     trees = forest.read(file, size)
-    check(trees.table, trees.trees)
+    check(trees)
     model = Model(model_id, trees, params, vectors)
     if not model.self_test():
         raise ValueError("its self-test failed: this board would not judge as the cloud does")

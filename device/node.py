@@ -251,6 +251,8 @@ class Node:
             counts["flash failures"] = outbox.failures + outbox.journal.failures
             counts["dates refused"] = self.clock.refused
             counts["waiting"] = outbox.waiting()
+            if self.judge and self.judge.model:
+                counts["forest unread"] = self.judge.model.forest.failures
             fields["reset"] = self.board.reset_reason
             fields["refused"] = sorted(self.sender.refused)
             fields["learning"] = self.learning()

@@ -115,7 +115,7 @@ class Judge:
                 flags |= ENVELOPE
             if self.model.forest:
                 self.score = scores[4] = self.model.forest.score(x)
-                if self.score < self.model.threshold:
+                if 0 <= self.score < self.model.threshold:
                     flags |= FOREST
         self._fresh += 1
         self.good += 1

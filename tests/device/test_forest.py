@@ -39,9 +39,18 @@ def walked(node, x):
     return node
 
 
-def packed(trees, random):
-    """The table of docs/forest.md; where the format leaves the order of children open, at random."""
+def packed(trees, random, shared=False):
+    """The table of docs/forest.md; where the format leaves the order of children open, at random.
+
+    `shared`: leaf values, all below 8, stand once for every pair of them.
+    """
     leaves, nodes, starts = [], [], []
+
+    def place(first, second):
+        if shared:
+            return 16 * first + 2 * second
+        leaves.extend((first, second) if first is not None else (second,))
+        return len(leaves) - (2 if first is not None else 1)
 
     def put(node):
         feature, threshold, first, second = node
@@ -52,17 +61,17 @@ def packed(trees, random):
         at = len(nodes)
         nodes.append(None)
         if isinstance(first, int):
-            nodes[at] = (feature, len(leaves), u, True)
-            leaves.extend((first, second))
+            nodes[at] = (feature, place(first, second), u, True)
             return
         put(first)
         if isinstance(second, int):
-            nodes[at] = (feature | 16, len(leaves) - 1, u, True)
-            leaves.append(second)
+            nodes[at] = (feature | 16, place(0, second) if shared else place(None, second) - 1, u, True)
         else:
             nodes[at] = (feature | 48, len(nodes) - at, u, False)
             put(second)
 
+    if shared:
+        leaves.extend(leaf for pair in range(64) for leaf in (pair >> 3, pair & 7))
     for each in trees:
         starts.append(len(nodes))
         put(each if not isinstance(each, int) else (0, 0, each, each))
@@ -89,21 +98,53 @@ def sample(random, trees):
     return x
 
 
-def forests(count):
+def forests(count, most=12):
     random = Random(20261122)
     for _ in range(count):
-        trees = [tree(random, random.below(7)) for _ in range(1 + random.below(12))]
+        trees = [tree(random, random.below(7)) for _ in range(1 + random.below(most))]
         yield random, trees, packed(trees, random)
+
+
+def section(trees, table, threshold=7000):
+    kept = bytes(table)[32:]
+    return struct.pack("<HHIi", len(trees), 1024, len(kept) // 2, threshold) + kept
+
+
+def loaded(trees, table):
+    data = section(trees, table)
+    read = forest.read(io.BytesIO(data), len(data))
+    check(read)
+    return read
 
 
 def test_sums_equal_those_of_the_trees_by_both_walkers():
     for random, trees, table in forests(40):
-        check(table, len(trees))
+        native, plain = loaded(trees, table), loaded(trees, table)
+        plain.walk = plain_walk
         for _ in range(50):
             x = sample(random, trees)
             expected = sum(walked(each, x) for each in trees)
-            assert forest.walk(table, x) == expected, (list(x), trees)
-            assert plain_walk(table, x) == expected, (list(x), trees)
+            assert native.score(x) == expected, (list(x), trees)
+            assert plain.score(x) == expected, (list(x), trees)
+
+
+def test_a_forest_larger_than_the_buffer_passes_through_it_a_few_trees_at_a_time():
+    random = Random(20261123)
+    # Leaf values from a few only: their places are 1,023 at most.
+    trees = [pruned(random, tree(random, 6)) for _ in range(300)]
+    table = packed(trees, random, shared=True)
+    large = loaded(trees, table)
+    assert len(large.parts) > 2
+    assert len(large.table) < len(table) // 2
+    for _ in range(200):
+        x = sample(random, trees)
+        assert large.score(x) == sum(walked(each, x) for each in trees)
+
+
+def pruned(random, node):
+    if isinstance(node, int):
+        return random.below(8)
+    return node[0], node[1], pruned(random, node[2]), pruned(random, node[3])
 
 
 def test_micropython_walks_natively_and_cpython_does_not():
@@ -116,7 +157,8 @@ def test_a_score_allocates_nothing():
     for random, trees, table in forests(3):
         x = sample(random, trees)
         for walk in (forest.walk, plain_walk):
-            trained = forest.Forest(table, len(trees), 0, walk)
+            trained = loaded(trees, table)
+            trained.walk = walk
             trained.score(x)
             gc.collect()
             before = gc.mem_alloc()
@@ -125,24 +167,45 @@ def test_a_score_allocates_nothing():
             assert gc.mem_alloc() == before
 
 
-def test_a_section_reads_back_as_its_table():
-    for _, trees, table in forests(5):
-        kept = bytes(table)[32:]
-        section = struct.pack("<HHIi", len(trees), 1024, len(kept) // 2, 7000) + kept
-        file = io.BytesIO(b"before" + section + b"behind")
+def test_a_section_is_read_where_it_stands():
+    for random, trees, table in forests(5):
+        data = section(trees, table)
+        file = io.BytesIO(b"before" + data + b"behind")
         file.seek(6)
-        read = forest.read(file, len(section))
-        assert read.table[16:] == table[16:]
-        assert (read.trees, read.threshold) == (len(trees), 7000)
-        assert file.read() == b"behind"
+        read = forest.read(file, len(data))
+        x = sample(random, trees)
+        assert read.score(x) == sum(walked(each, x) for each in trees)
+        assert read.threshold == 7000
+
+
+def test_flash_that_cannot_be_read_gives_no_score_is_counted_and_may_recover():
+    class Flash(io.BytesIO):
+        broken = False
+
+        def readinto(self, buffer):
+            if self.broken:
+                raise OSError(5)
+            return super().readinto(buffer)
+
+    random = Random(5)
+    trees = [(0, 0, 100, 200)]
+    data = section(trees, packed(trees, random))
+    file = Flash(data)
+    read = forest.read(file, len(data))
+    x = array("h", bytes(16))
+    file.broken = True
+    assert read.score(x) == -1
+    assert read.failures == 1
+    file.broken = False
+    assert read.score(x) == 100
 
 
 def test_a_section_whose_lengths_disagree_is_refused():
     for trees, entries, body in ((1, 5, 8), (0, 4, 8), (4, 4, 8), (1, 4, 6), (1, 70000, 8)):
-        section = struct.pack("<HHIi", trees, 1024, entries, 0) + bytes(body)
-        for length in (len(section), 3, 0, 12 + 2 * entries):
+        data = struct.pack("<HHIi", trees, 1024, entries, 0) + bytes(body)
+        for length in (len(data), 3, 0, 12 + 2 * entries):
             try:
-                forest.read(io.BytesIO(section), length)
+                forest.read(io.BytesIO(data), length)
             except ValueError:
                 continue
             raise AssertionError((trees, entries, length))
@@ -157,10 +220,11 @@ def test_no_damaged_table_that_passes_the_check_leads_a_walk_astray():
             for _ in range(1 + random.below(2)):
                 damaged[16 + random.below(len(damaged) - 16)] ^= 1 << random.below(16)
             try:
-                check(damaged, len(trees))
+                read = loaded(trees, damaged)
             except ValueError:
                 refused += 1
                 continue
             # Not refused: then the walk ends, inside of the table (IndexError otherwise).
-            assert plain_walk(damaged, sample(random, trees)) >= 0
+            read.walk = plain_walk
+            assert read.score(sample(random, trees)) >= 0
     assert refused > 300

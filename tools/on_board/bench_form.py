@@ -55,8 +55,7 @@ def forms():
     else:
         from device import forest
 
-        with open(file, "rb") as section:
-            score = forest.read(section, os.stat(file)[6]).score
+        score = forest.read(open(file, "rb"), os.stat(file)[6]).score
     gc.collect()
     heap = gc.mem_alloc() - before
 

@@ -20,9 +20,9 @@ if sys.argv[6:] == ["plain"]:
 else:
     from device.forest_viper import walk
 
-    if forest._walk is not walk:
+    if forest.walk is not walk:
         raise SystemExit("the board would not use its native walker")
-forest._walk = walk
+forest.walk = walk
 
 BATCH = 1024
 x = array("h", bytes(16))

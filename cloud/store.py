@@ -174,13 +174,15 @@ class Store:
                 {"$gt": ["$state.boot", state.boot]},
             ]
         }
-        # A retained will comes again with each connection to the broker: no new time, no sign of life.
+        # What is retained comes again with each connection to the broker: a will, or a sleeping board's word,
+        # tells no new time then and is no sign of life.
         known = {
             "$and": [
-                {"$eq": [state.state, "offline"]},
-                {"$eq": ["$state.state", "offline"]},
+                {"$in": [state.state, ["offline", "sleeping"]]},
+                {"$eq": ["$state.state", state.state]},
                 {"$eq": ["$state.stream", state.stream]},
                 {"$eq": ["$state.boot", state.boot]},
+                *([{"$eq": ["$state.next", state.next]}] if state.state == "sleeping" else []),
             ]
         }
         merged = {"$mergeObjects": ["$state", {"$literal": document}]}

@@ -255,3 +255,16 @@ def test_a_will_that_comes_again_tells_no_new_time(store, reader):
     store.state("demo", "C001", contract.State(1, "9f3a1c07", 8, "online"))
     (latest,) = reader.latest()
     assert (latest.received, latest.online) == (5000.0, True)
+
+
+def test_a_sleeping_boards_word_that_comes_again_is_no_sign_of_life(store, reader):
+    asleep = contract.State(1, "9f3a1c07", 7, "sleeping", next=1_800_000_000)
+    store.clock = lambda: 1000.0
+    store.state("demo", "C001", asleep)
+    store.clock = lambda: 5000.0
+    store.state("demo", "C001", asleep)
+    (latest,) = reader.latest()
+    assert (latest.received, latest.state["at"], latest.online) == (1000.0, 1000.0, True)
+    store.state("demo", "C001", contract.State(1, "9f3a1c07", 7, "sleeping", next=1_800_000_600))
+    (latest,) = reader.latest()
+    assert (latest.received, latest.state["next"]) == (5000.0, 1_800_000_600)

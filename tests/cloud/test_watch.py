@@ -189,6 +189,17 @@ def test_a_sleeping_board_is_missed_only_after_it_was_due(database, clock):
     assert steps(watch, clock, 30) == 1
 
 
+def test_a_backend_that_comes_back_hears_no_life_in_what_a_dead_sleeper_said(database, clock):
+    store = Store(database, clock)
+    watch = watching(database, clock=clock)
+    asleep = State(1, "9f3a1c07", 7, "sleeping", next=int(clock.now) + 600)
+    store.state("demo", "C001", asleep)
+    assert steps(watch, clock, 740) == 1
+    store.state("demo", "C001", asleep)  # retained: the broker says it again to each who connects
+    assert steps(watch, clock, 30) == 0
+    assert database["watched"].find_one({"_id": "demo/C001"})["silence"]["closed"] is None
+
+
 def test_a_thousand_boards_that_fail_at_once_are_one_mail_and_keep_the_budget(store, reader, database):
     watch = watching(database)
     boards = [f"B{k:04}" for k in range(1000)]

@@ -1,0 +1,93 @@
+"""A board that sleeps between samples, on the real broker, database, backend and interpreter."""
+
+import threading
+import time
+from pathlib import Path
+
+from cloud.reader import Reader
+from cloud.settings import AlertSettings, FolderSettings, MailSettings
+from cloud.watch import Watch
+from tests.cloud.conftest import wait_for
+from tools.account import account
+from tools.stack import SITE, Plan, Stack
+
+MAIL = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@example.org",))
+GATHER_S = 40 * 5  # a message full of readings
+
+
+class Sleepers(Stack):
+    def board_config(self, name):
+        return {**super().board_config(name), "sleep": True}
+
+
+class Heard:
+    """What the boards' chips say, to be awaited."""
+
+    def __init__(self):
+        self.events = []
+        self._more = threading.Condition()
+
+    def __call__(self, name, event):
+        with self._more:
+            self.events.append(event)
+            self._more.notify_all()
+
+    def sleeps(self, count, seconds=60):
+        """Wait until the chip fell asleep `count` times more."""
+        before = self._count()
+        with self._more:
+            assert self._more.wait_for(lambda: self._count() >= before + count, seconds), self.events[-30:]
+
+    def _count(self):
+        return sum(event.startswith("sleep ") for event in self.events)
+
+
+def test_a_sleeping_board_tells_what_is_abnormal_at_once_and_the_rest_in_time(tmp_path):
+    heard = Heard()
+    plan = Plan(tmp_path, boards=("C001",), period_ms=5000, dashboard=False)
+    with Sleepers(plan, on_board_event=heard) as stack:
+        board, reader = stack.boards["C001"], stack.reader
+        heard.sleeps(3)
+        (latest,) = reader.latest()
+        assert latest.state["state"] == "sleeping" and latest.online
+        assert abs(latest.state["next"] - latest.received - GATHER_S) < 15
+        first = len(reader.readings(SITE, "C001"))
+        assert first < len(list(board.taken())), "quiet readings gather"
+
+        board.inject("dropout", 12)
+        wait_for(lambda: "no answer" in reader.readings(SITE, "C001").why.tolist(), "the failed read", 30)
+        heard.sleeps(2)
+        stored = reader.readings(SITE, "C001")
+        assert (stored.missing_before == 0).all() and set(stored.boot.tolist()) == {1}
+        up = stored.up.tolist()
+        assert all(4 <= b - a <= 6 for a, b in zip(up, up[1:], strict=False)), "uptime and grid know no pause"
+        wait_for(lambda: reader.latest()[0].state["state"] == "sleeping", "its good night")
+        board.power_off()
+        stack.backend.stop()
+        silence_is_told_only_after_it_was_due(reader)
+
+        stack.start_backend()
+        board.power_on()
+        taken = list(board.taken())
+        wait_for(lambda: len(reader.readings(SITE, "C001")) > len(taken), "what was kept over the cut", 60)
+        stored = reader.readings(SITE, "C001")
+        told = account(list(board.taken())[: len(stored)], stored)
+        assert (told.lost, told.surplus, told.misdated, told.undated, told.twin_differs) == (0, 0, 0, 0, 0)
+
+
+def silence_is_told_only_after_it_was_due(reader):
+    """By a watch whose clock is ahead: the board is dead now, and nobody can know before it is due."""
+    ahead = [0.0]
+    watch = Watch(reader.database, MAIL, AlertSettings(), clock=lambda: time.time() + ahead[0])
+    wait_for(watch.lease.hold, "the lease of the backend that was stopped", 60)
+    due = reader.latest()[0].state["next"]
+
+    def silences_at(moment):
+        ahead[0] = moment - time.time()
+        watch.step()
+        return [one.why for one in Reader(reader.database).episodes(open_only=True) if one.kind == "silence"]
+
+    assert silences_at(time.time() + 3) == []
+    assert silences_at(due + 115) == []
+    assert silences_at(due + 125) == ["overslept"]
+    watch.lease.release()

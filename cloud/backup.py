@@ -32,6 +32,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from cloud import contract, packing
+from cloud.agreement import KnownUnits
 from cloud.database import Document
 from cloud.packing import SIZE
 from cloud.sealing import packed_of, sealing
@@ -84,7 +85,8 @@ def backup(
             hashed.write(MAGIC)
             with gzip.GzipFile(fileobj=hashed, mode="wb", filename="", mtime=0) as packed:
                 packed.write(bson.encode({"vigie": 1, "database": database.name, "created": created}))
-                for name in sorted(set(database.list_collection_names()) - PASSING):
+                names = set(database.list_collection_names()) - PASSING
+                for name in sorted(names, key=lambda name: (name != "models", name)):  # buckets need models
                     if name.startswith("system."):
                         continue
                     packed.write(bson.encode({"collection": name}))
@@ -200,7 +202,7 @@ def _join_bucket(buckets: Collection[Document], ours: Document) -> bool:
         packed = packing.merge(before, packed_of(ours))
         if len(packed.position) == len(before.position):
             return False
-        change: Document = sealing(packed)
+        change: Document = sealing(packed, KnownUnits(buckets.database).of(packed.record))
         change["$set"] |= {"w": there["w"]}
         change["$inc"] = {"v": 1}
         change |= {"$min": {"a": ours["a"]}} if "a" in ours else {}

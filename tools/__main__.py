@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": ("tools.demo", "all of Vigie on this machine, until Ctrl-C"),
     "smoke": ("tools.smoke", "the demo for 90 s, then every reading is accounted for"),
     "hivemq": ("tools.hivemq", "HiveMQ CE on port 8883, until Ctrl-C"),
+    "compose": ("tools.compose", "what compose.yaml needs: certificates, passwords, users"),
     "roles": ("tools.roles", "users of a MongoDB of one's own: backend and dashboard"),
     "chaos": ("tools.chaos.command", "faults of every kind, then every reading is accounted for"),
     "doctor": ("tools.board.doctor", "look at a board, its cable and its port; writes nothing"),

@@ -131,7 +131,7 @@ class Broker:
     def _configure_mosquitto(self) -> list[str]:
         if not self._mosquitto:
             raise Failed("mosquitto is not on PATH: install it, or let iotcore be used")
-        self._write_users()
+        write_users(self.folder, self.users)
         config = MOSQUITTO.format(
             port=self.port,
             address=self.address,
@@ -144,16 +144,10 @@ class Broker:
         return [self._mosquitto, "-c", str(self.folder / "mosquitto.conf")]
 
     def _configure_hivemq(self) -> list[str]:
-        self._write_users()
-        config, command = hivemq.configure(self.folder, self.pki, port=self.port, address=self.address)
+        write_users(self.folder, self.users)
+        config = hivemq.configuration(self.folder, self.pki, port=self.port, address=self.address)
         private_write(self.folder / "config.xml", config)
-        return command
-
-    def _write_users(self) -> None:
-        """Passwords and rules in mosquitto's formats, which HiveMq.java reads too."""
-        passwords = "".join(f"{user}:{mosquitto_hash(word)}\n" for user, word in self.users.items())
-        private_write(self.folder / "passwords", passwords)
-        private_write(self.folder / "acl", acl(self.users))
+        return hivemq.command(self.folder)
 
     def _configure_rumqttd(self) -> list[str]:
         passwords = "\n".join(f'"{user}" = "{word}"' for user, word in self.users.items())
@@ -166,6 +160,13 @@ def find_mosquitto() -> str | None:
     """Debian puts it where only root's PATH looks, Homebrew likewise."""
     beside = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"))
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=beside)
+
+
+def write_users(folder: Path, users: Mapping[str, str]) -> None:
+    """Passwords and rules in mosquitto's formats, which HiveMq.java reads too."""
+    passwords = "".join(f"{user}:{mosquitto_hash(word)}\n" for user, word in users.items())
+    private_write(folder / "passwords", passwords)
+    private_write(folder / "acl", acl(users))
 
 
 def acl(users: Mapping[str, str]) -> str:

@@ -61,10 +61,16 @@ def missing() -> list[str]:
     return [name for name in ("java", "javac", "mvn") if not shutil.which(name)]
 
 
-def configure(folder: Path, pki: Pki, *, port: int, address: str) -> tuple[str, list[str]]:
-    """config.xml for `folder`, which holds `passwords` and `acl`, and the command that runs it."""
+def command(folder: Path) -> list[str]:
+    """What runs the broker whose config.xml, `passwords` and `acl` stand in `folder`."""
     if lacking := missing():
         raise Failed(f"HiveMQ needs a JDK (17 or newer) and Maven; {', '.join(lacking)} is not on PATH")
+    source = str(JAVA / "HiveMq.java")
+    return ["java", HEAP, "-cp", f"{libraries()}/*", source, str(folder.resolve())]
+
+
+def configuration(folder: Path, pki: Pki, *, port: int, address: str) -> str:
+    """config.xml for `folder`; the broker's certificate is put there too."""
     keystore = folder.resolve() / "server.p12"
     password = secrets.token_hex(16)
     certificates = x509.load_pem_x509_certificates(pki.server_pem.read_bytes())
@@ -80,9 +86,7 @@ def configure(folder: Path, pki: Pki, *, port: int, address: str) -> tuple[str, 
     )
     keystore.touch(0o600)
     keystore.write_bytes(packed)
-    config = CONFIG.format(port=port, address=address, keystore=keystore, password=password)
-    source = str(JAVA / "HiveMq.java")
-    return config, ["java", HEAP, "-cp", f"{libraries()}/*", source, str(folder.resolve())]
+    return CONFIG.format(port=port, address=address, keystore=keystore, password=password)
 
 
 def libraries() -> Path:

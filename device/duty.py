@@ -42,4 +42,6 @@ class Duty:
 
     def late(self, ms):
         """It was ready `ms` after its sample was due (negative: before): wake earlier by half of that."""
-        self.lead_ms = max(0, min(_LEAD_MS, self.lead_ms + (ms + 50) // 2))
+        most = min(_LEAD_MS, self.period_ms // 4)
+        if ms < self.period_ms:  # else it slept through a sample, which says nothing about waking
+            self.lead_ms = max(0, min(most, self.lead_ms + (ms + 50) // 2))

@@ -59,7 +59,7 @@ class Node:
         now = clock.ms()
         self.next = now
         self._flush_by = self._send_at = now
-        self._minute_up = self._state_up = 0
+        self.minute_up = self._state_up = 0
         self.online_up = None  # when the broker was first there
         self._was_ready = False
         self._told = None
@@ -76,7 +76,7 @@ class Node:
                 self.sample()
             self._keep()
             self._talk(max(0, min(self.clock.until(self.next), _TURN_MS)))
-            if clock.uptime() - self._minute_up >= _MINUTE_S:
+            if clock.uptime() - self.minute_up >= _MINUTE_S:
                 self._minute()
         except MemoryError:
             gc.collect()
@@ -301,7 +301,7 @@ class Node:
     def _minute(self):
         """Once a minute: one quiet line, the last known date, news for `state`."""
         up = self.clock.uptime()
-        self._minute_up = up
+        self.minute_up = up
         gc.collect()
         if self.clock.is_set():
             self.outbox.journal.see(self.clock.now())

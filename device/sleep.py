@@ -50,10 +50,14 @@ class Radio:
 
 
 class Sleeper:
-    """Of one start. `woke`: it was a deep sleep that ended. `ticks`: the clock's source."""
+    """Of one start. `woke`: it was a deep sleep that ended. `ticks`: the clock's source.
 
-    def __init__(self, config, board):
-        self.ticks = Ticks()
+    app: network(node, config) gives a node its link and NTP; good_start(); forget_crash(node).
+    """
+
+    def __init__(self, config, board, app, source=None):
+        self.ticks = Ticks(source)
+        self._app = app
         self._config = config
         self._board = board
         self._duty = Duty(config["period_ms"])
@@ -99,9 +103,7 @@ class Sleeper:
         clock = node.clock
         if self._by is None:
             if self._duty.wants(clock.uptime(), node.sender.is_urgent()):
-                from .app import network
-
-                network(node, self._config)
+                self._app.network(node, self._config)
                 self._online(node)
                 return
         elif not self._over(node):
@@ -148,9 +150,7 @@ class Sleeper:
         if done and not told:
             duty.connected(tick, False)  # the broker will call it offline: come back soon
         if told and node.crash:
-            from .app import forget_crash
-
-            forget_crash(node)
+            self._app.forget_crash(node)
         counts = node.link.counts()
         for name in counts:
             node.counts[name] = node.counts.get(name, 0) + counts[name]
@@ -167,9 +167,7 @@ class Sleeper:
         if part is None:
             return  # nothing was ever measured
         if clock.uptime() >= _GOOD_S:
-            from .app import good_start
-
-            good_start()
+            self._app.good_start()
         clock.tick()
         self._board.led(False)
         first, count, boot, _ = part
@@ -178,6 +176,7 @@ class Sleeper:
         self._duty.next = node.next
         self._duty.since_good = node.since_good
         self._duty.online_up = node.online_up
+        self._duty.minute_up = node.minute_up
         text = self._text(node)
         data = self._packed(node, facts, things, text)
         if len(data) > snapshot.MOST:
@@ -199,6 +198,7 @@ class Sleeper:
         node.next = self._duty.next
         node.since_good = self._duty.since_good
         node.online_up = self._duty.online_up
+        node.minute_up = self._duty.minute_up
         outbox = node.outbox
         node.counts.update(text["counts"])
         outbox.dropped, outbox.damaged, outbox.unkept, outbox.failures = text["outbox"]
@@ -209,8 +209,9 @@ class Sleeper:
         return True
 
     def _things(self, node):
-        self._duty.next = self._duty.since_good = self._duty.online_up = 0
-        return [thing for thing in (self._duty, node.clock, node.sensor, node.bounds) if thing]
+        duty = self._duty
+        duty.next = duty.since_good = duty.online_up = duty.minute_up = 0
+        return [thing for thing in (duty, node.clock, node.sensor, node.bounds) if thing]
 
     def _stamp(self, node):
         """Program, settings and model: a snapshot is for the same ones only."""

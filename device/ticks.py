@@ -3,34 +3,39 @@
 On a chip `time` reads the RTC: it goes on in deep sleep, by an oscillator that may be off by a few percent.
 """
 
-import time
+from .compat import const
+
+_DAY_MS = const(86400000)
 
 
 class Ticks:
-    """A source for device.clock.Clock."""
+    """A source for device.clock.Clock; `source` is MicroPython's `time`."""
 
-    def __init__(self):
-        self.ticks_diff = time.ticks_diff
-        self.ticks_add = time.ticks_add
-        self.sleep_ms = time.sleep_ms
+    def __init__(self, source=None):
+        if source is None:
+            import time as source
+        self._source = source
+        self.ticks_diff = source.ticks_diff
+        self.ticks_add = source.ticks_add
+        self.sleep_ms = source.sleep_ms
         self._ahead = 0
 
     def ticks_ms(self):
-        return time.ticks_add(time.ticks_ms(), self._ahead)
+        return self.ticks_add(self._source.ticks_ms(), self._ahead)
 
     def wall_ms(self):
         """Milliseconds of the chip's RTC; only differences mean anything. Allocates."""
-        return time.time_ns() // 1000000
+        return self._source.time_ns() // 1000000
 
     def woke(self, wall_ms, ticks, planned_ms):
         """Go on from `ticks` as of `wall_ms`, when a sleep of `planned_ms` began; milliseconds passed.
 
-        What the RTC says is believed within a factor of two: else it was set or lost, and the timer that woke
-        the chip tells.
+        What the RTC says is believed from half of the plan to a day more: else it was set or lost, and the
+        timer that woke the chip tells.
         """
         passed = self.wall_ms() - wall_ms
-        awake = time.ticks_ms()
-        if not planned_ms // 2 <= passed <= 2 * planned_ms + awake + 2000:
+        awake = self._source.ticks_ms()
+        if not planned_ms // 2 <= passed <= planned_ms + _DAY_MS:
             passed = planned_ms + awake
-        self._ahead = time.ticks_diff(time.ticks_add(ticks, passed), time.ticks_ms())
+        self._ahead = self.ticks_diff(self.ticks_add(ticks, passed), awake)
         return passed

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
@@ -43,6 +45,26 @@ class Cloud:
 
     toml: Path
     environment: dict[str, str]
+    ca_der: bytes
+    ca_pem: Path
+    port: int
+
+    def config(self) -> dict[str, Any]:
+        """config.json of that board."""
+        values = tomllib.loads(self.toml.read_text())
+        values["broker"]["ca"] = "/ca.der"
+        return {**values, "device": "C001", "key": device_key(MASTER, "home", "C001").hex()}
+
+    def client(self, on_message: Callable[..., None], topic: str) -> paho.Client:
+        """A client with the backend's rights, on its way to `topic`."""
+        client = paho.Client(CallbackAPIVersion.VERSION2, "listener-of-test")
+        client.username_pw_set(BACKEND_USER, PASSWORDS[BACKEND_USER])
+        client.tls_set_context(ssl.create_default_context(cafile=str(self.ca_pem)))
+        client.on_connect = lambda *_: client.subscribe(topic, 1)
+        client.on_message = on_message
+        client.connect("localhost", self.port)
+        client.loop_start()
+        return client
 
 
 @pytest.fixture
@@ -80,7 +102,7 @@ t_max = 8.0
 for_minutes = 10
 """
     )
-    yield Cloud(toml, {"VIGIE_KEY": MASTER.hex()})
+    yield Cloud(toml, {"VIGIE_KEY": MASTER.hex()}, made.ca_der.read_bytes(), made.ca_pem, port)
     client.disconnect()
     client.loop_stop()
     ntp.stop()

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 
 import pytest
 
@@ -60,9 +61,11 @@ def test_after_four_failed_starts_comes_safe_mode_with_a_way_out(watched):
     watched.reset()
     watched.wait("Safe mode: 4 starts failed")
     watched.wait("Restart in 600 s")
+    flashes = ["pin 2 1", "pin 2 0"] * 2  # two short ones in a round
+    watched.wait_until(lambda lines: lines[-4:] == flashes or _tail(lines) == flashes)
     os.kill(watched.board.pid, signal.SIGINT)
     watched.wait("Ctrl-D starts again")
-    assert not any("outbox" in line for line in watched.lines)
+    assert not any("sensor" in line or "node" in line for line in watched.lines)
 
 
 def test_power_that_comes_and_goes_leads_to_no_safe_mode(watched):
@@ -87,3 +90,75 @@ def test_the_last_error_is_told_by_the_next_start(watched):
     watched.board.power_on()
     assert "after link: silent for an hour" in watched.wait("on home/C001")
     assert not watched.flash("reset.txt").exists()
+
+
+def _tail(lines):
+    return [line for line in lines[lines.index("Restart in 600 s; Ctrl-C for a REPL") :] if "pin 2" in line][
+        :4
+    ]
+
+
+def test_the_led_flickers_while_the_way_to_the_repl_is_open(watched):
+    watched.board.power_on()
+    watched.wait("outbox boot 1")
+    begin = next(i for i, line in enumerate(watched.lines) if "starts in 2 s" in line)
+    end = next(i for i, line in enumerate(watched.lines) if "on home/C001" in line)
+    assert watched.lines[begin:end].count("pin 2 1") == watched.lines[begin:end].count("pin 2 0") == 20
+
+
+def test_without_a_led_the_window_is_there_all_the_same(watched):
+    watched.flash("config.json").write_text(json.dumps(CONFIG | {"led_pin": None}))
+    watched.board.power_on()
+    watched.wait("starts in 2 s")
+    watched.wait("outbox boot 1")
+    assert not any(line.startswith("pin") for line in watched.lines)
+
+
+def test_the_led_blinks_without_a_broker_and_stays_on_while_readings_are_abnormal(watched):
+    watched.board.power_on()
+    watched.wait("outbox boot 1")
+    blinks = ["pin 2 1", "pin 2 0"] * 2
+    watched.wait_until(
+        lambda lines: [x for x in lines[lines.index("watchdog 60000") :] if "pin" in x][:4] == blinks, 40
+    )
+    assert watched.board.tell("inject dropout 600", 20)
+    watched.wait("ABNORMAL sensor error")
+    since = len(watched.lines)
+    assert watched.board.tell("ask", 20)
+    assert watched.board.tell("outbox", 20)
+    assert "pin 2 0" not in watched.lines[since:]
+
+
+def test_safe_mode_tells_the_broker_once_what_ended_the_last_start(cloud, tmp_path):
+    heard = []
+    more = threading.Condition()
+
+    def on_message(client, userdata, message):
+        with more:
+            heard.append((json.loads(message.payload), message.retain))
+            more.notify_all()
+
+    client = cloud.client(on_message, "vigie/1/home/C001/state")
+    config = {**cloud.config(), "period_ms": 500}
+    (tmp_path / "board").mkdir()
+    watched = Watched(tmp_path / "board", config, cloud.ca_der)
+    try:
+        watched.flash("starts").write_text("4")
+        watched.flash("last_error.txt").write_text("OSError: the sensor's driver is broken")
+        (watched.flash("device") / "app.py").write_text("1 / 0\n")
+        watched.board.power_on()
+        watched.wait("starts in 2 s")
+        watched.flash("starts").write_text("4")
+        watched.reset()
+        watched.wait("state sent", 60)
+        with more:
+            assert more.wait_for(lambda: len(heard) >= 2, 10)
+        state = heard[-1][0]
+        assert state["state"] == "online" and state["reset"] == "safe mode, 4 starts failed"
+        assert state["last_error"] == "OSError: the sensor's driver is broken"
+        watched.wait_until(lambda lines: len(_tail(lines)) == 4)
+        assert all(state["state"] == "online" for state, _ in heard), "it hung up: no last will"
+    finally:
+        watched.board.power_off()
+        client.disconnect()
+        client.loop_stop()

@@ -48,6 +48,8 @@ class Pin:
     PULL_UP = 2
 
     def __init__(self, id, mode=-1, pull=-1, value=None):
+        if not isinstance(id, int):
+            raise ValueError("invalid pin")
         self._id = id
         self._value = 1 if pull == self.PULL_UP else 0
         if value is not None:

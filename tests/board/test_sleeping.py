@@ -1,0 +1,63 @@
+"""A virtual board that sleeps between samples: what its chip and its console say."""
+
+import os
+import signal
+
+import pytest
+
+from tests.board.watched import Watched
+
+
+@pytest.fixture
+def sleeper(cloud, tmp_path):
+    (tmp_path / "board").mkdir()
+    config = {**cloud.config(), "period_ms": 5000, "sleep": True, "limits": None}
+    watched = Watched(tmp_path / "board", config, cloud.ca_der)
+    yield watched
+    watched.board.power_off()
+
+
+def nth(text, count):
+    """The position of the `count`-th line with `text`, once it is there."""
+
+    def find(lines):
+        found = [i for i, line in enumerate(lines) if line.startswith(text)]
+        return found[count - 1] if len(found) >= count else None
+
+    return find
+
+
+def test_it_wakes_without_a_window_and_without_the_radio_and_a_crash_leads_back_to_measuring(sleeper):
+    sleeper.board.power_on()
+    first = sleeper.wait_until(nth("sleep ", 1), 60)
+    assert any("first readings acknowledged" in line for line in sleeper.lines[:first])
+    third = sleeper.wait_until(nth("sleep ", 3), 60)
+    awake = sleeper.lines[first + 1 : third]
+    assert "boot deep sleep" in awake
+    assert not any("starts in 2 s" in line or "link" in line or "boot 2" in line for line in awake)
+    assert not sleeper.flash("starts").exists() or sleeper.flash("starts").read_text() == "1"
+    segments = list(sleeper.flash("outbox").glob("*.seg"))
+    assert len(segments) == 1, "a wake goes on in the segment of before"
+
+    (sleeper.flash("device") / "snapshot.py").write_text("1 / 0\n")
+    sleeper.wait("Restart in 2 s", 30)
+    assert sleeper.flash("last_error.txt").read_text().startswith("ZeroDivisionError")
+    sleeper.wait("boot hard", 20)
+    sleeper.wait("starts in 2 s", 20, since=third)
+
+
+def test_the_boot_button_held_while_it_wakes_leads_to_the_repl(sleeper):
+    held = sleeper.board.folder / "firmware" / "machine.py"
+    sleeper.board.power_on()
+    sleeper.wait_until(nth("sleep ", 1), 60)
+    text = held.read_text()
+    held.write_text(text.replace("self._value = 1 if pull == self.PULL_UP else 0", "self._value = 0"))
+    sleeper.wait("REPL: Vigie does not run", 30)
+    sleeper.wait("ended", 10)
+
+
+def test_ctrl_c_while_it_is_awake_leads_to_the_prompt(sleeper):
+    sleeper.board.power_on()
+    sleeper.wait("0 readings kept", 30)
+    os.kill(sleeper.board.pid, signal.SIGINT)
+    sleeper.wait("Ctrl-D starts again", 20)

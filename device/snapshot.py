@@ -11,7 +11,7 @@ from binascii import crc32
 from .compat import const
 
 MOST = const(2048)  # bytes of RTC memory on an ESP32
-CONSTANT = ("Params", "Model", "Envelope")  # classes of objects that never change
+CONSTANT = ("Params", "Model", "Forest", "Envelope")  # classes of objects that never change
 _MAGIC = b"VGR1"
 _HEADER = "<4sIHqIIIII"  # magic, layout, bytes of numbers, then `facts`
 _SIZE = const(38)

@@ -84,3 +84,12 @@ def test_a_file_that_is_missing_or_broken_says_what_to_do():
                 raise AssertionError(data)
         scratch.write(path, json.dumps(GOOD).encode())
         assert load(path)["device"] == "C001"
+
+
+def test_sleep_is_off_unless_it_is_wanted_and_needs_time_to_wake():
+    assert check(GOOD)["sleep"] is False
+    assert check(dict(GOOD, sleep=True))["sleep"] is True
+    assert "sleep is 1: write true or false" in problems(sleep=1)[0]
+    assert "with sleep at least 5000" in problems(sleep=True, period_ms=2000)[0]
+    told = problems(sleep=True, sensor={"kind": "replay", "file": "/r.csv"})
+    assert len(told) == 1 and "begin anew" in told[0]

@@ -2,9 +2,12 @@ import random
 
 from sleeping import FACTS, STAMP, Forest, Model, asleep, compare
 from test_clock import Source
+from test_model import bundle, read, sound
 
 from device import snapshot
 from device.clock import Clock
+from device.codes import STARTING_UP
+from device.sensors.dht22 import Dht22
 from device.sensors.simulated import FAULTS, Simulated
 from device.verdict import Judge
 
@@ -99,3 +102,34 @@ def test_a_judge_that_slept_with_its_forest_scores_as_before():
         judge.reading(*reading)
     woken = asleep(judge, model, [0])
     assert woken.model.forest.__class__ is Forest and woken.score == judge.score > 0
+
+
+def test_a_dht22_that_answered_before_the_sleep_is_believed_at_once_after_it():
+    class Dht:
+        buf = bytearray(b"\x02\x8c\x01\x5f\xee")
+
+        def measure(self):
+            pass
+
+    clock = Clock(Source())
+    out = [0, 0]
+    before, after = Dht22(Dht(), clock), Dht22(Dht(), clock)
+    assert before.read(out) == STARTING_UP and before.read(out) == 0
+    data = snapshot.pack(b"", FACTS, Thing(), (before,), b"")
+    assert snapshot.fits(data, b"", Thing(), (after,))
+    snapshot.unpack(data, Thing(), (after,))
+    assert after.read(out) == 0
+
+
+def test_a_judge_with_a_loaded_model_fits_and_goes_on_with_it():
+    params = Model().params
+    sections = [(b"PARM", params) if tag == b"PARM" else (tag, body) for tag, body in sound()]
+    made = read(bundle(sections))
+    awake, sleeper = Judge(made), Judge(made)
+    longest = [0]
+    for reading in room(6, 70):
+        sleeper = asleep(sleeper, made, longest)
+        awake.reading(*reading)
+        sleeper.reading(*reading)
+    assert sleeper.score == awake.score > 0 and list(sleeper.scores) == list(awake.scores)
+    assert longest[0] < 1400, longest

@@ -24,21 +24,24 @@ def examine(
 ) -> Iterator[Finding]:
     """Look at `parts`; each needs only settings of its own, so they can be filled in one after the other."""
     known = dict(environment)
+    told: set[str] = set()  # wrong settings, each once
     if dashboard:
-        yield from _part(lambda: _dashboard(known, file))
+        yield from _part(lambda: _dashboard(known, file), told)
         return
     for part in parts:
-        yield from _part(lambda part=part: _findings(part, known, file, send))  # type: ignore[misc]
+        yield from _part(lambda part=part: _findings(part, known, file, send), told)  # type: ignore[misc]
     if board is not None:
-        yield from _part(lambda: _board(board, known, file))
+        yield from _part(lambda: _board(board, known, file), told)
 
 
-def _part(findings: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _part(findings: Callable[[], Iterator[Finding]], told: set[str]) -> Iterator[Finding]:
     try:
         yield from findings()
     except settings.SettingsError as wrong:
         for problem in wrong.problems:
-            yield Finding("settings", problem, "bad")
+            if problem not in told:
+                told.add(problem)
+                yield Finding("settings", problem, "bad")
 
 
 def _findings(part: str, known: Mapping[str, str], file: Path | None, send: bool) -> Iterator[Finding]:

@@ -16,10 +16,16 @@ from cloud.settings import FolderSettings, MailSettings, SendGridSettings, SmtpS
 from cloud.ticks import Finding
 
 SEND = "mail.send"
+EXAMPLE = "@example.org"  # of .env.example
 
 
 def findings(settings: MailSettings, *, send: bool = False) -> Iterator[Finding]:
-    yield Finding("mail", f"from {settings.sender} to {', '.join(settings.to)}", "plain")
+    people = ", ".join(settings.to)
+    if any(address.endswith(EXAMPLE) for address in (settings.sender, *settings.to)):
+        text = f"from {settings.sender} to {people}: set MAIL_FROM and MAIL_TO to your own"
+        yield Finding("mail", text, "warn")
+    else:
+        yield Finding("mail", f"from {settings.sender} to {people}", "plain")
     match settings.via:
         case SendGridSettings() as via:
             found = list(_sendgrid(via))

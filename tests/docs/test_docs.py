@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 import urllib.request
 
@@ -73,7 +74,7 @@ def test_every_setting_is_in_the_reference_and_in_the_example():
 
 def help_of(*words):
     done = subprocess.run(
-        [ROOT / ".venv" / "bin" / "python", "-m", "cloud", *words, "--help"],
+        [sys.executable, "-m", "cloud", *words, "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.board.port import Port, candidates, explain, find, trouble
+from tools.board.port import Port, candidates, driver, explain, find, trouble, without_driver
 from tools.board.wire import BoardError, Wire
 from tools.child import Failed
 
@@ -72,3 +72,20 @@ def test_no_board_or_several_boards_are_told(monkeypatch):
     monkeypatch.setattr("tools.board.port.candidates", lambda: two[:1])
     assert find(None).device == "/dev/ttyUSB0"
     assert isinstance(candidates(), list)
+
+
+def test_a_board_without_a_driver_is_told_from_no_board(tmp_path):
+    """As Linux shows USB devices and ports in /sys."""
+    plugged = tmp_path / "usb" / "1-2"
+    plugged.mkdir(parents=True)
+    (plugged / "idVendor").write_text("1a86\n")
+    assert "a CH340 is plugged in" in without_driver(tmp_path / "usb")
+    assert "modprobe ch341" in without_driver(tmp_path / "usb")
+    (plugged / "1-2:1.0" / "ttyUSB0").mkdir(parents=True)
+    assert without_driver(tmp_path / "usb") is None
+    assert without_driver(tmp_path / "none") is None
+    (tmp_path / "drivers" / "cp210x").mkdir(parents=True)
+    (tmp_path / "tty" / "ttyUSB0" / "device").mkdir(parents=True)
+    (tmp_path / "tty" / "ttyUSB0" / "device" / "driver").symlink_to(tmp_path / "drivers" / "cp210x")
+    assert driver(Port("/dev/ttyUSB0", ""), tmp_path / "tty") == "cp210x"
+    assert driver(Port("/dev/ttyACM9", ""), tmp_path / "tty") is None

@@ -74,6 +74,13 @@ def test_deploy_provision_and_model_from_a_bare_board_to_the_first_ack(wire, ser
     (serial_board.flash / "device" / "codes.mpy").write_bytes(b"half a fi")
     deploy.deploy(wire)
     assert "1 changed" in capsys.readouterr().out
+    codes = serial_board.flash / "device" / "codes.mpy"
+    codes.write_bytes(bytes(len(codes.read_bytes())))  # as long as before: its size does not give it away
+    assert doctor.application(wire) is False
+    deploy.deploy(wire)
+    assert "0 changed" in capsys.readouterr().out
+    deploy.deploy(wire, thorough=True)
+    assert "1 changed" in capsys.readouterr().out
     assert doctor.application(wire) and doctor.configuration(wire)
     assert "the same as this tree" in capsys.readouterr().out
 
@@ -188,6 +195,16 @@ def test_settings_come_from_file_then_environment_then_questions(tmp_path):
     for secret in ("from-env", made.config["key"]):
         assert secret not in shown
     assert "from-env" not in repr(made)
+
+
+def test_a_ca_is_looked_for_beside_the_file_that_names_it_or_from_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "boards").mkdir()
+    env = {"VIGIE_KEY": "11" * 32, "MQTT_CA": "ca.pem", "WIFI_PASSWORD": "a", "BOARD_PASSWORD": "b"}
+    file = write(tmp_path / "boards", FILE)
+    assert settings.gather("C001", file, env, None).ca == str(tmp_path / "ca.pem")
+    file.write_text(FILE.replace("[sensor]", 'ca = "ca.pem"\n[sensor]'))
+    assert settings.gather("C001", file, env, None).ca == str(tmp_path / "boards" / "ca.pem")
 
 
 def test_every_problem_is_told_before_anything_is_written(tmp_path):

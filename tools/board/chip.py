@@ -13,6 +13,7 @@ from esptool.logger import log
 from esptool.util import FatalError
 
 from tools.board import image
+from tools.board import port as ports
 from tools.board.port import Port
 from tools.child import Failed
 
@@ -22,33 +23,46 @@ the chip does not answer in download mode. In this order:
     hold BOOT, tap RESET, let go of BOOT; then run this again
     try another cable (many only charge) and another USB socket, without a hub
     close what holds the port: `make doctor` names it"""
+WORN = """\
+the flash holds something else than was written. Try once more with ERASE=1; if it happens again, the flash
+is worn out or badly soldered: take another board"""
 ERRORS = (FatalError, serial.SerialException, OSError)
+
+
+class Lost(Failed):
+    """The chip answered, then no more: a lower baud may help."""
 
 
 class Chip:
     """A connection to the ROM loader of the chip on `port`. Raises Failed with the cure.
 
-    name: "ESP32", "ESP32-S3" …; about: with its revision; flash: bytes, 0 when unknown.
+    name: "ESP32", "ESP32-S3" …; about: with its revision; flash: bytes, 0 when its chip is unknown.
     """
 
     def __init__(self, port: Port, baud: int = SLOW) -> None:
         self.port = port
         self._said = io.StringIO()
         log.set_verbosity("silent")
-        mode = "no-reset" if port.remote else "default-reset"
         try:
             with contextlib.redirect_stdout(self._said):
-                chip: Any = cmds.detect_chip(port.device, SLOW, mode, connect_attempts=3)
-                self.name = str(chip.CHIP_NAME)
-                self.about = str(chip.get_chip_description())
-                chip = cmds.run_stub(chip)
-                if baud > SLOW:
-                    chip.change_baud(baud)
-                cmds.attach_flash(chip)
-                self.flash = _bytes(cmds.detect_flash_size(chip))
-                self._chip = chip
+                self._chip: Any = cmds.detect_chip(port.device, SLOW, connect_attempts=3)
         except ERRORS as error:
-            raise Failed(f"{NOT_LOADING}\n({error})") from None
+            raise Failed(ports.trouble(port) or f"{NOT_LOADING}\n({_first_line(error)})") from None
+        self.name = str(self._chip.CHIP_NAME)
+        try:
+            self.about = str(self._do(lambda chip: chip.get_chip_description()))
+            self._chip = self._do(cmds.run_stub)
+            if baud > SLOW:
+                self._do(lambda chip: chip.change_baud(baud))
+            self._do(cmds.attach_flash)
+            self.flash = _bytes(self._do(cmds.detect_flash_size))
+        except Failed:
+            self.close()
+            raise
+
+    @property
+    def size(self) -> str:
+        return f"{self.flash >> 20} MB of flash" if self.flash else "flash of unknown size"
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +70,9 @@ class Chip:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         with contextlib.suppress(*ERRORS):
             self._chip._port.close()
 
@@ -72,8 +89,8 @@ class Chip:
         self._do(cmds.write_flash, [(offset, data)])
 
     def restart(self) -> bool:
-        """Leave the loader; False when a person has to press RESET (no reset lines over a network)."""
-        if self.port.remote:
+        """Leave the loader; False when a person has to press RESET."""
+        if not self.port.has_reset:
             return False
         self._do(cmds.reset_chip, "hard-reset")
         return True
@@ -83,7 +100,18 @@ class Chip:
             with contextlib.redirect_stdout(self._said):
                 return command(self._chip, *arguments, **options)
         except ERRORS as error:
-            raise Failed(f"{self.port.device}: the chip stopped answering ({error})") from None
+            if "MD5 of file does not match" in str(error):
+                raise Failed(WORN) from None
+            self.close()
+            raise Lost(
+                ports.trouble(self.port)
+                or f"{self.port.device}: the chip stopped answering ({_first_line(error)}): "
+                "try another cable or USB socket, then run it again"
+            ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def _bytes(size: str | None) -> int:

@@ -15,7 +15,10 @@ from tools.board import build, command, port, screen
 from tools.board.startup import Line, Start
 from tools.board.wire import Wire
 
-# Prints "PATH HASH" for each file that is ours. Everything else on the board is somebody's: it stays.
+# What the last deployment left: "PATH SIZE SHA-256" for each file. Half-copied trees have none.
+LEDGER = "/device/sha256.txt"
+# Prints "PATH SIZE" for each file that is ours, "PATH SIZE SHA-256" when thorough; folders end in "/".
+# Reading files is what takes time on a board. Everything else on it is somebody's: it stays.
 SURVEY = """
 import os, hashlib
 from binascii import hexlify
@@ -29,23 +32,25 @@ def digest(path):
             if not n:
                 break
             h.update(m[:n])
-    print(path, hexlify(h.digest()).decode())
+    return hexlify(h.digest()).decode()
+def tell(path, size):
+    print(path, size, digest(path) if {thorough} else '')
 def walk(folder):
     for entry in os.ilistdir(folder):
         path = folder + '/' + entry[0]
         if entry[1] & 0x4000:
-            print(path + '/', '-')
+            print(path + '/', 0)
             walk(path)
         else:
-            digest(path)
+            tell(path, entry[3] if len(entry) > 3 else os.stat(path)[6])
 for path in ('/boot.py', '/main.py'):
     try:
-        digest(path)
+        tell(path, os.stat(path)[6])
     except OSError:
         pass
 try:
     walk('/device')
-    print('/device/', '-')
+    print('/device/', 0)
 except OSError:
     pass
 """
@@ -59,6 +64,11 @@ print(getattr(i, '_machine', sys.platform))
 v = os.statvfs('/')
 print(v[0] * v[3], v[0] * v[2])
 print(gc.mem_free())
+try:
+    import esp
+    print(esp.flash_size())
+except ImportError:
+    print(0)
 """
 WATCH_S = 90.0
 
@@ -73,12 +83,13 @@ class Firmware:
     flash_free: int
     flash_size: int
     heap_free: int
+    chip_flash: int  # of the whole chip, 0 when it does not say
 
     @classmethod
     def ask(cls, wire: Wire) -> Firmware:
-        mpy, version, machine, flash, heap = wire.run(IDENTIFY).splitlines()[-5:]
+        mpy, version, machine, flash, heap, chip = wire.run(IDENTIFY).splitlines()[-6:]
         free, size = flash.split()
-        return cls(int(mpy), version, machine, int(free), int(size), int(heap))
+        return cls(int(mpy), version, machine, int(free), int(size), int(heap), int(chip))
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,10 @@ class Plan:
     copy: tuple[str, ...]
     delete: tuple[str, ...]
     same: tuple[str, ...]
+
+    @property
+    def changes(self) -> int:
+        return len(self.folders) + len(self.copy) + len(self.delete)
 
 
 def plan(built: Mapping[str, bytes], present: Mapping[str, str]) -> Plan:
@@ -101,7 +116,7 @@ def plan(built: Mapping[str, bytes], present: Mapping[str, str]) -> Plan:
     folders = sorted(wanted - set(present))
     changed = [path for path in built if hashlib.sha256(built[path]).hexdigest() != present.get(path)]
     order = sorted(changed, key=lambda path: (path != "/boot.py", path == "/main.py", path))
-    strays = [path for path in present if path not in built and path not in wanted]
+    strays = [path for path in present if path not in built and path not in wanted and path != LEDGER]
     strays.sort(key=lambda path: (path.endswith("/"), -len(path)))  # files first, inner folders first
     same = tuple(path for path in built if path not in changed)
     return Plan(tuple(folders), tuple(order), tuple(strays), same)
@@ -111,14 +126,29 @@ def _parent(path: str) -> str:
     return path.rpartition("/")[0] + "/"
 
 
-def survey(wire: Wire) -> dict[str, str]:
-    """{path: SHA-256 hex} of our files on the board; folders end in "/"."""
-    lines = (line.rsplit(" ", 1) for line in wire.run(SURVEY, timeout=60).splitlines() if " " in line)
-    return {line[0]: line[1] for line in lines}
+def survey(wire: Wire, *, thorough: bool = False) -> dict[str, str]:
+    """{path: SHA-256 hex} of our files on the board; folders end in "/", "?" is a file that has changed.
+
+    Each file is read there when `thorough`, or when no deployment was completed; else its size is compared
+    with what the last deployment wrote down.
+    """
+    ledger = b"" if thorough else wire.get(LEDGER)
+    if not ledger:
+        return {path: rest[-1] for path, *rest in _table(wire.run(SURVEY.format(thorough=True)))}
+    known = {(path, size): digest for path, size, digest in _table(ledger.decode(errors="replace"))}
+    there = _table(wire.run(SURVEY.format(thorough=False)))
+    return {path: known.get((path, size), "?") for path, size in there if path != LEDGER}
+
+
+def _table(text: str) -> list[list[str]]:
+    return [words for words in (line.split() for line in text.splitlines()) if len(words) > 1]
 
 
 def apply(wire: Wire, todo: Plan, built: Mapping[str, bytes]) -> None:
     """Carry out the plan. Strays go first: an old .py would win over a new .mpy."""
+    if not todo.changes:
+        return
+    wire.run(f"import os\ntry:\n os.remove({LEDGER!r})\nexcept OSError:\n pass")
     for path in todo.delete:
         wire.run(f"import os\nos.{'rmdir' if path.endswith('/') else 'remove'}({path.rstrip('/')!r})")
     for folder in todo.folders:
@@ -127,14 +157,17 @@ def apply(wire: Wire, todo: Plan, built: Mapping[str, bytes]) -> None:
     with screen.progress("copying", size) as advance:
         for path in todo.copy:
             wire.put(path, built[path], advance, whole=path in build.PLAIN)
+    ledger = (f"{path} {len(data)} {hashlib.sha256(data).hexdigest()}\n" for path, data in built.items())
+    wire.put(LEDGER, "".join(ledger).encode(), whole=True)
 
 
-def deploy(wire: Wire, *, dry_run: bool = False) -> None:
-    """Bring the board behind `wire` (stopped) to this tree. Raises Failed."""
+def deploy(wire: Wire, *, dry_run: bool = False, thorough: bool = False) -> None:
+    """Bring the board behind `wire` (paused or stopped) to this tree. Raises Failed."""
     firmware = Firmware.ask(wire)
     arch = build.arch_of(firmware.mpy)
     built = build.files(arch)
-    todo = plan(built, survey(wire))
+    with screen.waiting("comparing …"):
+        todo = plan(built, survey(wire, thorough=thorough))
     screen.tick("board", f"{firmware.machine}, MicroPython {firmware.version}")
     screen.tick("compiled", f"{len(built)} files, {build.total(built) // 1024} KB, for {arch or 'bytecode'}")
     if dry_run:
@@ -144,7 +177,9 @@ def deploy(wire: Wire, *, dry_run: bool = False) -> None:
                 screen.tick(verb, path + size, "plain")
         screen.tick("dry run", f"{len(todo.same)} files are the same; nothing was written", "plain")
         return
-    apply(wire, todo, built)
+    if todo.changes:
+        wire.stop()  # copying wants the heap for itself
+        apply(wire, todo, built)
     screen.tick(
         "copied", f"{len(todo.copy)} changed, {len(todo.same)} the same, {len(todo.delete)} old ones deleted"
     )
@@ -184,6 +219,9 @@ def main(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, write nothing.")
     ] = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Read every file on the board, not just its size.")
+    ] = False,
     no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not wait for the start.")] = False,
 ) -> int:
     """Compile device/, copy what changed, and watch the board start."""
@@ -191,9 +229,10 @@ def main(
     found = port.find(port_name)
     screen.tick("port", f"{found.device} ({found.about})")
     with Wire(found) as wire:
-        wire.stop()
-        deploy(wire, dry_run=dry_run)
+        wire.pause()
+        deploy(wire, dry_run=dry_run, thorough=thorough)
         if dry_run:
+            wire.reset()
             return 0
         if not is_provisioned(wire):
             screen.tick("next", "make provision DEVICE=C001: tells the board its Wi-Fi and broker", "plain")

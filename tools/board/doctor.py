@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from device import VERSION, config
 from tools.board import build, command, port, screen
@@ -34,12 +35,12 @@ def examine_repl(found: Port) -> bool:
 def firmware(wire: Wire) -> bool:
     """MicroPython, its age, and the room on flash and heap."""
     there = Firmware.ask(wire)
+    size = f", {there.chip_flash >> 20} MB of flash" if there.chip_flash else ""
+    screen.tick("chip", there.machine + size)
     version = tuple(int(part) for part in there.version.split("."))
     good = version >= OLDEST
     cure = "" if good else ": older than 1.23; `make flash` puts a newer one on it"
-    screen.tick(
-        "firmware", f"MicroPython {there.version} on {there.machine}{cure}", "good" if good else "bad"
-    )
+    screen.tick("firmware", f"MicroPython {there.version}{cure}", "good" if good else "bad")
     arch = build.arch_of(there.mpy)
     screen.tick("compiler", f".mpy {there.mpy & 0xFF} for {arch or 'bytecode'}: what this computer writes")
     room = there.flash_free >= LEAST_FLASH
@@ -52,7 +53,7 @@ def firmware(wire: Wire) -> bool:
 
 def application(wire: Wire) -> bool:
     """Which Vigie is on the board, compared with this tree."""
-    present = survey(wire)
+    present = survey(wire, thorough=True)
     if "/device/" not in present:
         screen.tick("Vigie", "not on the board yet: make deploy", "warn")
         return True
@@ -65,7 +66,10 @@ def application(wire: Wire) -> bool:
     todo = plan(build.files(build.arch_of(there.mpy)), present)
     changes = len(todo.copy) + len(todo.delete)
     if changes:
-        text = f"{version}; {changes} files differ from this tree ({VERSION}): make deploy brings them over"
+        text = (
+            f"{version}; {changes} files differ from this tree ({VERSION}): make deploy brings them over\n"
+            "if it says that all are the same, one is damaged: make deploy ARGS=--thorough"
+        )
         screen.tick("Vigie", text, "warn")
     else:
         screen.tick("Vigie", f"{version}, the same as this tree")
@@ -96,7 +100,7 @@ def examine_chip(found: Port) -> bool:
     """Without a REPL: is there a chip at all?"""
     try:
         with Chip(found) as chip:
-            screen.tick("chip", f"{chip.about}, {chip.flash >> 20} MB of flash, in download mode")
+            screen.tick("chip", f"{chip.about}, {chip.size}, in download mode")
             files = chip.holds_files()
             text = "a MicroPython with files is on it; press RESET" if files else "no MicroPython: make flash"
             screen.tick("flash", text, "warn")
@@ -107,16 +111,31 @@ def examine_chip(found: Port) -> bool:
         return False
 
 
+def examine_port(found: Port) -> bool:
+    """Driver, permission, and who else holds it."""
+    if not found.remote:
+        name = port.driver(found)
+        screen.tick(
+            "driver",
+            name or "this system does not tell which; the port is there",
+            "good" if name else "plain",
+        )
+        if not os.access(found.device, os.R_OK | os.W_OK) and os.name != "nt":
+            screen.tick("access", f"no permission: {port.permission(found.device)}", "bad")
+            return False
+        screen.tick("access", "you may use it")
+    why = port.trouble(found)
+    screen.tick("free", why or "nobody else holds it", "bad" if why else "good")
+    return not why
+
+
 @command.run
 def main(port_name: command.PortOption = None) -> int:
     """Check the port, the chip, and what is on it. Writes nothing."""
     found = port.find(port_name)
     screen.tick("port", f"{found.device} ({found.about})")
-    why = port.trouble(found)
-    if why:
-        screen.tick("open", why, "bad")
+    if not examine_port(found):
         return 1
-    screen.tick("open", "it can be opened, and nobody else holds it")
     if examine_repl(found):
         return 0
     examine_chip(found)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tools.board import command, deploy, firmware, port, screen
-from tools.board.chip import FAST, SLOW, Chip
+from tools.board.chip import FAST, SLOW, Chip, Lost
 from tools.board.port import Port
 from tools.board.wire import Wire
 from tools.child import Failed
@@ -40,7 +40,7 @@ def choose(chip: str, own: Path | None) -> tuple[firmware.Entry, bytes]:
 def put(found: Port, own: Path | None, erase: bool, baud: int) -> bool:
     """Flash the chip at `baud`; True when it restarts by itself. Raises Failed."""
     with Chip(found, baud) as chip:
-        screen.tick("chip", f"{chip.about}, {chip.flash >> 20} MB of flash")
+        screen.tick("chip", f"{chip.about}, {chip.size}", "good" if chip.flash else "warn")
         entry, data = choose(chip.name, own)
         if chip.flash and entry.offset + len(data) > chip.flash:
             raise Failed(f"{entry.file} does not fit into {chip.flash >> 20} MB of flash")
@@ -58,6 +58,20 @@ def put(found: Port, own: Path | None, erase: bool, baud: int) -> bool:
             chip.write(entry.offset, data)
         screen.tick("written", f"at 0x{entry.offset:x} and verified ({time.monotonic() - began:.0f} s)")
         return chip.restart()
+
+
+def put_somehow(found: Port, own: Path | None, erase: bool) -> bool:
+    """`put` at the baud that cable and bridge carry. Raises Failed."""
+    if not found.has_reset:
+        return put(found, own, erase, SLOW)  # a bare socket's other end has the baud that it was given
+    try:
+        return put(found, own, erase, FAST)
+    except Lost as lost:
+        why = port.trouble(found)
+        if why:
+            raise Failed(why) from None
+        screen.tick("slower", f"{lost}\nnow at {SLOW} baud", "warn")
+        return put(found, own, erase, SLOW)
 
 
 def wake(found: Port) -> Wire:
@@ -92,13 +106,7 @@ def main(
     why = port.trouble(found)
     if why:
         raise Failed(why)
-    try:
-        restarts = put(found, own, erase, FAST)
-    except Failed as failed:
-        if "stopped answering" not in str(failed):
-            raise
-        screen.tick("slower", f"{FAST} baud is too much for this cable or bridge; now {SLOW}", "warn")
-        restarts = put(found, own, erase, SLOW)
+    restarts = put_somehow(found, own, erase)
     if not restarts:
         screen.tick("RESET", "press the board's RESET now: over a network nothing else can", "warn")
     with screen.waiting("waiting for MicroPython …"):

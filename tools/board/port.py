@@ -14,15 +14,17 @@ from serial.tools.list_ports_common import ListPortInfo
 
 from tools.child import Failed
 
-# USB vendors of boards and of the bridges on them: what the cable says, and what the computer needs for it.
+# USB vendors of boards and of the bridges on them, and Linux's driver for each.
 BRIDGES = {
-    0x10C4: ("CP210x", "the CP210x driver of Silicon Labs"),
-    0x1A86: ("CH340", "the CH34x driver of WCH"),
-    0x0403: ("FTDI", "the FTDI VCP driver"),
-    0x303A: ("Espressif USB", "no driver"),
-    0x2E8A: ("MicroPython USB", "no driver"),
-    0x239A: ("Adafruit USB", "no driver"),
+    0x10C4: ("CP210x", "cp210x"),
+    0x1A86: ("CH340", "ch341"),
+    0x0403: ("FTDI", "ftdi_sio"),
+    0x303A: ("Espressif USB", "cdc_acm"),
+    0x2E8A: ("MicroPython USB", "cdc_acm"),
+    0x239A: ("Adafruit USB", "cdc_acm"),
 }
+USB = Path("/sys/bus/usb/devices")
+TTY = Path("/sys/class/tty")
 NONE_FOUND = """\
 no board found. Is it plugged in, with a cable that carries data (many only charge)?
 Windows and macOS may need a driver: CP210x (Silicon Labs) or CH34x (WCH), by the chip beside the USB socket.
@@ -40,6 +42,11 @@ class Port:
     def remote(self) -> bool:
         return "://" in self.device
 
+    @property
+    def has_reset(self) -> bool:
+        """Whether the computer can reset the chip: a bare socket carries no RTS and DTR."""
+        return not self.device.startswith("socket:")
+
 
 def find(wanted: str | None) -> Port:
     """The port `wanted`, or the only one with a board on it. Raises Failed with the cure."""
@@ -53,7 +60,7 @@ def find(wanted: str | None) -> Port:
         return Port(wanted, _about(known[wanted]) if wanted in known else "given")
     found = candidates()
     if not found:
-        raise Failed(NONE_FOUND)
+        raise Failed(without_driver() or NONE_FOUND)
     if len(found) > 1:
         listed = "\n".join(f"    PORT={port.device}   {port.about}" for port in found)
         raise Failed(f"{len(found)} boards are plugged in: say which one\n{listed}")
@@ -70,6 +77,24 @@ def candidates() -> list[Port]:
 def _about(info: ListPortInfo) -> str:
     name = BRIDGES.get(info.vid or 0, ("", ""))[0]
     return " ".join(filter(None, (name, info.product or info.description or "")))
+
+
+def driver(port: Port, tty: Path = TTY) -> str | None:
+    """The driver behind a port, None when it cannot be told (Linux only)."""
+    link = tty / Path(port.device).name / "device" / "driver"
+    return link.resolve().name if link.exists() else None
+
+
+def without_driver(usb: Path = USB) -> str | None:
+    """A board that is plugged in and got no port, with the cure; None when there is none (Linux only)."""
+    for vendor in sorted(usb.glob("*/idVendor")):
+        name, module = BRIDGES.get(int(vendor.read_text(), 16), ("", ""))
+        if name and not list(vendor.parent.rglob("tty*")):
+            return (
+                f"a {name} is plugged in, but no driver gave it a port: `sudo modprobe {module}`\n"
+                "if the port comes and goes at once, the braille service takes it: `sudo apt remove brltty`"
+            )
+    return None
 
 
 def trouble(port: Port) -> str | None:
@@ -91,7 +116,7 @@ def explain(port: Port, error: Exception) -> str:
             f"{port.device} cannot be reached ({text}): is the bridge running, and are host and port right?"
         )
     if number == 13 or "Permission" in text:
-        return f"no permission for {port.device}: {_permission(port.device)}"
+        return f"no permission for {port.device}: {permission(port.device)}"
     if number in (11, 16) or "exclusively" in text or "busy" in text.lower() or "Access is denied" in text:
         who = holders(port.device)
         by = f" by {', '.join(who)}" if who else " by another program"
@@ -101,7 +126,8 @@ def explain(port: Port, error: Exception) -> str:
     return f"{port.device} cannot be opened: {text}"
 
 
-def _permission(device: str) -> str:
+def permission(device: str) -> str:
+    """How to get at `device`."""
     if sys.platform != "linux":
         return "run the terminal as a user who may use it"
     try:

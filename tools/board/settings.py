@@ -64,6 +64,8 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
     for variable, place in ENVIRONMENT.items():
         text = environment.get(variable, "").strip()
         if text and get(values, place) is None:
+            if variable == "MQTT_CA":
+                text = str(Path(text).absolute())  # meant from here, not from the file's folder
             put(values, place, int(text) if variable == "MQTT_PORT" and text.isdecimal() else text)
     for place, question, secret, default in QUESTIONS:
         if get(values, place) is None and ask:

@@ -106,15 +106,16 @@ class Wire:
 
     def stop(self) -> None:
         """Interrupt what runs, for good: no watchdog of Vigie will end the REPL. Raises Failed."""
-        self._interrupt()
+        self.pause()
         if self.run("import sys\nprint('device.app' in sys.modules)") != "True":
             return
         # Vigie ran, so its watchdog does too, and nothing but a reset ends that.
         self.reset()
         self.read_until(b"Vigie starts", 6)
-        self._interrupt()
+        self.pause()
 
-    def _interrupt(self) -> None:
+    def pause(self) -> None:
+        """Interrupt what runs, for a few questions: Vigie's watchdog lets go for an hour. Raises Failed."""
         end = time.monotonic() + STOP_S
         while time.monotonic() < end:
             try:
@@ -203,15 +204,18 @@ class Wire:
     ) -> None:
         """Write `data` to `path`. `whole`: a cut leaves the old file or the new one, never half of one."""
         target = path + ".new" if whole else path
-        self.run(f"from binascii import a2b_base64 as u\nf = open({target!r}, 'wb')\nw = f.write")
-        for at in range(0, len(data), CHUNK):
-            part = data[at : at + CHUNK]
-            self.run(f"_ = w(u({b64encode(part).decode()!r}))")
+        parts = [data[at : at + CHUNK] for at in range(0, len(data), CHUNK)] or [b""]
+        for number, part in enumerate(parts):  # each command is a round trip: one for a small file
+            code = f"_ = f.write(a2b_base64({b64encode(part).decode()!r}))\n"
+            if number == 0:
+                code = f"from binascii import a2b_base64\nf = open({target!r}, 'wb')\n" + code
+            if number == len(parts) - 1:
+                code += "f.close()\ndel f, a2b_base64\n"
+                if whole:
+                    code += f"import os\nos.rename({target!r}, {path!r})\n"
+            self.run(code)
             if progress:
                 progress(len(part))
-        self.run("f.close()\ndel f, w, u")
-        if whole:
-            self.run(f"import os\nos.rename({target!r}, {path!r})")
 
     def get(self, path: str) -> bytes | None:
         """The bytes of a file, or None when it is not there."""

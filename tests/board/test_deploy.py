@@ -76,7 +76,8 @@ def test_deploy_provision_and_model_from_a_bare_board_to_the_first_ack(wire, ser
     assert "1 changed" in capsys.readouterr().out
     codes = serial_board.flash / "device" / "codes.mpy"
     codes.write_bytes(bytes(len(codes.read_bytes())))  # as long as before: its size does not give it away
-    assert doctor.application(wire) is False
+    doctor.application(wire)
+    assert "1 files differ" in capsys.readouterr().out
     deploy.deploy(wire)
     assert "0 changed" in capsys.readouterr().out
     deploy.deploy(wire, thorough=True)

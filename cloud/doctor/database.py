@@ -45,12 +45,29 @@ def findings(
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Finding]:
     """As the backend. `quota`: bytes, 0 = none. `key`: the master secret, None = not set yet."""
+    yield from _examined(settings, clock, lambda database: _backend(database, quota, key))
+
+
+def of_the_dashboard(settings: DatabaseSettings, clock: Callable[[], float] = time.time) -> Iterator[Finding]:
+    """As the dashboard: it reads all, inserts labels and acknowledgements, and can do nothing else."""
+    yield from _examined(settings, clock, _dashboard)
+
+
+def _examined(
+    settings: DatabaseSettings,
+    clock: Callable[[], float],
+    rights: Callable[[Database[Document]], Iterator[Finding]],
+) -> Iterator[Finding]:
     try:
         database = databases.connect(settings.uri, settings.name, timeout=TIMEOUT)
         yield from _reached(database, clock)
     except PyMongoError as problem:
         yield Finding("database", _unreachable(problem), "bad")
         return
+    yield from rights(database)
+
+
+def _backend(database: Database[Document], quota: int, key: bytes | None) -> Iterator[Finding]:
     wanted = [(name, act) for name in ("buckets", "models") for act in ("find", "insert", "update", "remove")]
     lacking = [f"{act} on {name}" for name, act in wanted if not _may(database, act, name)]
     if not _may(database, "createIndex", "buckets"):
@@ -69,14 +86,7 @@ def findings(
         yield from _models(database, key)
 
 
-def of_the_dashboard(settings: DatabaseSettings, clock: Callable[[], float] = time.time) -> Iterator[Finding]:
-    """As the dashboard: it reads all, inserts labels and acknowledgements, and can do nothing else."""
-    try:
-        database = databases.connect(settings.uri, settings.name, timeout=TIMEOUT)
-        yield from _reached(database, clock)
-    except PyMongoError as problem:
-        yield Finding("database", _unreachable(problem), "bad")
-        return
+def _dashboard(database: Database[Document]) -> Iterator[Finding]:
     if _may(database, "find", "buckets"):
         yield Finding("role", "it can read")
     else:

@@ -204,26 +204,33 @@ def decode_up(site: str, device: str, payload: bytes, now: float) -> Message:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise Refused(_short(problem)) from None
     _check_whole(message)
-    readings: list[Reading] = []
-    unfit: list[Unfit] = []
-    strict = isinstance(message, Up)
     boot, model = message.boot, message.model
-    for seq, *values in zip(message.seq, *(getattr(message, name) for name in _COLUMNS), strict=True):
-        if not strict:
-            try:
-                checked = msgspec.convert(dict(zip(_COLUMNS, values, strict=True)), _Values)
-            except msgspec.ValidationError as problem:
-                unfit.append(_unfit(seq, message, values, _short(problem)))
-                continue
-            ts, up, x, flags, score, why = (getattr(checked, name) for name in _COLUMNS)
-        else:
-            ts, up, x, flags, score, why = values
-        if ts is not None and not EARLIEST <= ts <= now + FUTURE:
+    columns = zip(message.seq, *(getattr(message, name) for name in _COLUMNS), strict=True)
+    if isinstance(message, Up) and _are_dates(message.ts, now):  # nearly always
+        readings = [
+            Reading(seq, boot, ts, up, x, flags, score, why, model)
+            for seq, ts, up, x, flags, score, why in columns
+        ]
+        return Message(site, device, message.stream, readings, [])
+    readings, unfit = [], []
+    for seq, *values in columns:
+        try:
+            checked = msgspec.convert(dict(zip(_COLUMNS, values, strict=True)), _Values)
+        except msgspec.ValidationError as problem:
+            unfit.append(_unfit(seq, message, values, _short(problem)))
+            continue
+        ts, up, x, flags, score, why = (getattr(checked, name) for name in _COLUMNS)
+        if not _are_dates([ts], now):
             late = "in the future" if ts > now else "before 2020"
             unfit.append(_unfit(seq, message, values, f"date {ts} is {late}"))
             continue
         readings.append(Reading(seq, boot, ts, up, x, flags, score, why, model))
     return Message(site, device, message.stream, readings, unfit)
+
+
+def _are_dates(found: Iterable[int | None], now: float) -> bool:
+    dated = [ts for ts in found if ts is not None]
+    return not dated or (min(dated) >= EARLIEST and max(dated) <= now + FUTURE)
 
 
 def decode_state(payload: bytes) -> State:
@@ -249,7 +256,10 @@ def decode_state(payload: bytes) -> State:
 
 def runs_of(seqs: Iterable[int]) -> list[tuple[int, int]]:
     """The shortest list of [first, last] that names exactly these seqs, ascending."""
-    return merge_runs((seq, seq) for seq in seqs)
+    known = set(seqs)
+    if known and max(known) - min(known) == len(known) - 1:  # nearly always one run
+        return [(min(known), max(known))]
+    return merge_runs((seq, seq) for seq in known)
 
 
 def merge_runs(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

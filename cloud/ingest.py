@@ -18,7 +18,7 @@ import logging
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pymongo.errors import ConnectionFailure, PyMongoError
@@ -214,22 +214,21 @@ class Ingest:
                 who = f"{message.site}/{message.device} seq {unfit.seq}"
                 self._complain(f"{who} put aside: {unfit.reason}")
         new = [
-            (message, reading)
+            (message, self._seen.unknown((message.site, message.device, message.stream), message.readings))
             for message in messages
-            for reading in message.readings
-            if not self._seen.stored((message.site, message.device, message.stream, reading.seq), reading)
         ]
         if aside:
             self._store.quarantine(aside)
-        counts = self._store.write(self._judged(new))
-        for message, reading in new:
-            self._seen.add((message.site, message.device, message.stream, reading.seq), reading)
+        judged = self._judged(new)
+        counts = self._store.write(judged)
+        for message, readings in new:
+            self._seen.add((message.site, message.device, message.stream), readings)
 
         totals = self.totals
         totals.messages += len(batch)
         totals.received_bytes += sum(len(received.topic) + len(received.payload) for received in batch)
         totals.readings += counts.kept
-        totals.repeats += sum(len(message.readings) for message in messages) - len(new)
+        totals.repeats += sum(len(message.readings) for message in messages) - len(judged)
         totals.conflicts += counts.conflicts
         totals.expired += counts.expired
         totals.unfit += len(aside) - refused
@@ -256,11 +255,12 @@ class Ingest:
             )
         return None
 
-    def _judged(self, new: list[tuple[Message, Reading]]) -> list[Entry]:
-        verdicts = self._rescorer.verdicts([reading for _, reading in new]) if new else []
+    def _judged(self, new: list[tuple[Message, Sequence[Reading]]]) -> list[Entry]:
+        verdicts = iter(self._rescorer.verdicts([reading for _, readings in new for reading in readings]))
         return [
             Entry(message.site, message.device, message.stream, reading, verdict)
-            for (message, reading), verdict in zip(new, verdicts, strict=True)
+            for message, readings in new
+            for reading, verdict in zip(readings, verdicts, strict=False)
         ]
 
     def _acknowledge(self, messages: Iterable[Message]) -> None:

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Sequence
 
 MAC_BYTES = 8
-MODEL = b"VGC1"  # a model of the cloud's own: this, its mac under the master key (32 bytes), its body
+MODEL = b"VGC2"  # a model of the cloud's own: this, its mac under the master key (32 bytes), its body
 
 
 def device_key(master: bytes, site: str, device: str) -> bytes:

@@ -45,6 +45,8 @@ _FIXED = np.dtype(
 RECORD = np.dtype([*_FIXED.descr, ("twin_off", "<i4")])  # twin's sum less the board's: nearly always 0
 _ONE = struct.Struct("<BIIIhhHiHH4s")
 _OFF = struct.Struct("<i")
+_NO_MODEL = bytes(4)
+_FLAGS_AT = struct.calcsize("<BIIIhh")  # of the board's flags in it
 if _ONE.size != _FIXED.itemsize:
     raise AssertionError("a reading has one layout")
 
@@ -66,32 +68,40 @@ class Packed:
 
 def pack(reading: Reading, cloud_flags: int, cloud_score: float | None, twin_off: int = 0) -> bytes:
     """One reading with both verdicts. `cloud_score` is 0..1, `twin_off` int32."""
-    has = (
-        (DATED if reading.ts is not None else 0)
-        | (MEASURED if reading.x is not None else 0)
-        | (SCORED if reading.score is not None else 0)
-        | (RESCORED if cloud_score is not None else 0)
-        | (MODELLED if reading.model is not None else 0)
-        | (TWIN_OFF if twin_off else 0)
-    )
-    t, h = reading.measured or (0, 0)
-    fixed = _ONE.pack(
-        has,
-        reading.ts or 0,
-        reading.up,
-        reading.boot,
-        t,
-        h,
-        reading.flags,
-        reading.score or 0,
-        cloud_flags,
-        min(CLOUD_SCALE, max(0, round(cloud_score * CLOUD_SCALE))) if cloud_score is not None else 0,
-        bytes.fromhex(reading.model) if reading.model is not None else bytes(4),
-    )
+    ts, x, score, why, model = reading.ts, reading.x, reading.score, reading.why, reading.model
+    has, t, h, thousandths, name = 0, 0, 0, 0, _NO_MODEL
+    if ts is not None:
+        has = DATED
+    if x is not None:
+        has |= MEASURED
+        t, h = x[0], x[1]
+    if score is not None:
+        has |= SCORED
+    if cloud_score is not None:
+        has |= RESCORED
+        thousandths = int(cloud_score * CLOUD_SCALE + 0.5)
+    if model is not None:
+        has |= MODELLED
+        name = bytes.fromhex(model)
+    tail = b"" if why is None else why.encode()
+    if twin_off:
+        has |= TWIN_OFF
+        tail = _OFF.pack(twin_off) + tail
     return (
-        fixed
-        + (_OFF.pack(twin_off) if twin_off else b"")
-        + (reading.why.encode() if reading.why is not None else b"")
+        _ONE.pack(
+            has,
+            ts or 0,
+            reading.up,
+            reading.boot,
+            t,
+            h,
+            reading.flags,
+            score or 0,
+            cloud_flags,
+            thousandths,
+            name,
+        )
+        + tail
     )
 
 
@@ -103,8 +113,7 @@ def measured(packed: bytes) -> tuple[int, int] | None:
 
 def edge_flags(packed: bytes) -> int:
     """The board's verdict in one packed reading."""
-    flags: int = _ONE.unpack_from(packed)[6]
-    return flags
+    return packed[_FLAGS_AT] | packed[_FLAGS_AT + 1] << 8
 
 
 def plain(packed: bytes) -> dict[str, Any]:

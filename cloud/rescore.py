@@ -12,6 +12,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from device.verdict import FLOOR_H, FLOOR_T
 log = logging.getLogger("rescore")
 
 SENSOR_ERROR: int = codes.SENSOR_ERROR
+WARMING_UP: int = codes.WARMING_UP
 
 Matrix = npt.NDArray[np.int16]  # [n, 8], the features in the order of the contract
 SQUARED_Z: int = DEFAULT["zscore"]  # what a board without a model uses; |z| > 3 would fire ten times a day
@@ -84,30 +86,31 @@ class Rescorer:
 
     def verdicts(self, readings: Sequence[Reading]) -> list[Verdict]:
         """The cloud's verdict on each reading, in their order. Never fails for want of a model."""
-        flags = np.array([_carried(reading) for reading in readings], np.int64)
-        scores = np.full(len(readings), np.nan)
-        off = np.zeros(len(readings), np.int64)
-        ready = [k for k, reading in enumerate(readings) if _judgeable(reading)]
-        if ready:
-            x = np.array([readings[k].x for k in ready], np.int16)
+        count = len(readings)
+        flags = np.fromiter((_carried(reading) for reading in readings), np.int64, count)
+        scores = np.full(count, np.nan)
+        off = np.zeros(count, np.int64)
+        ready = np.flatnonzero(flags == 0)
+        if len(ready):
+            judged = readings if len(ready) == count else [readings[k] for k in ready.tolist()]
+            x = _features(judged)
             squared = np.full(len(ready), SQUARED_Z, np.int64)
             groups: dict[str, list[int]] = defaultdict(list)
-            for row, k in enumerate(ready):
-                if (model_id := readings[k].model) is not None:
-                    groups[model_id].append(row)
+            for row, reading in enumerate(judged):
+                if reading.model is not None:
+                    groups[reading.model].append(row)
             for model_id, rows in groups.items():
                 model = self._model(model_id)
                 if model is not None:
-                    places = [ready[row] for row in rows]
-                    judged = [readings[k] for k in places]
-                    found, scores[places], off[places] = _opinion(model, x[rows], judged)
+                    places = ready[rows]
+                    found, scores[places], off[places] = _opinion(model, x[rows], [judged[k] for k in rows])
                     flags[places] |= found
                     squared[rows] = int(model.envelope.get("zscore", SQUARED_Z))
             flags[ready] |= np.where(z_abnormal(x, squared), codes.ZSCORE, 0)
-        return [
-            Verdict(flag, None if math.isnan(score) else score, twin_off)
-            for flag, score, twin_off in zip(flags.tolist(), scores.tolist(), off.tolist(), strict=True)
-        ]
+        known: list[float | None] = scores.tolist()
+        if np.isnan(scores).any():
+            known = [None if score is None or math.isnan(score) else score for score in known]
+        return list(map(Verdict, flags.tolist(), known, off.tolist()))
 
     def _model(self, model_id: str) -> CloudModel | None:
         try:
@@ -132,14 +135,14 @@ def envelope_abnormal(model: CloudModel, x: Matrix) -> npt.NDArray[np.bool_]:
     return np.asarray(envelope.scores(x) > int(model.envelope["threshold"]))
 
 
-def _judgeable(reading: Reading) -> bool:
-    return reading.x is not None and not reading.flags & codes.WARMING_UP
-
-
 def _carried(reading: Reading) -> int:
-    """What is true on both sides without judging."""
-    warming: int = reading.flags & codes.WARMING_UP
-    return SENSOR_ERROR if reading.x is None else warming
+    """What is true on both sides without judging; 0 = it is to be judged."""
+    return SENSOR_ERROR if reading.x is None else reading.flags & WARMING_UP
+
+
+def _features(readings: Sequence[Reading]) -> Matrix:
+    flat = np.fromiter(chain.from_iterable(reading.x or () for reading in readings), np.int16)
+    return flat.reshape(len(readings), -1)
 
 
 def _opinion(
@@ -156,9 +159,11 @@ def _opinion(
     ran = np.array([reading.score is not None for reading in readings])
     if ran.any():
         edge_sum = np.array([reading.score for reading in readings if reading.score is not None], np.int64)
-        edge_says = np.array([bool(reading.flags & codes.FOREST) for reading in readings])[ran]
+        edge_flags = np.array([reading.flags for reading in readings], np.int64)[ran]
         twin_sum = model.twin_scores(x[ran])
         off[ran] = np.clip(twin_sum - edge_sum, -(2**31), 2**31 - 1)
-        differs = (twin_sum != edge_sum) | (model.twin_abnormal(twin_sum) != edge_says)
+        differs = (twin_sum != edge_sum) | (
+            model.twin_abnormal(twin_sum) != (edge_flags & codes.FOREST).astype(bool)
+        )
         flags[ran] |= TWIN_RAN | np.where(differs, TWIN_DIFFERS, 0)
     return flags.astype(np.int64), np.clip(-full, 0.0, 1.0), off

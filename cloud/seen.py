@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cloud.contract import Reading
 
-Key = tuple[str, str, str, int]  # site, device, stream, seq
+Stream = tuple[str, str, str]  # site, device, stream
+Values = dict[int, tuple[int, int] | None]  # what the sensor said, by seq
 
 
 class Seen:
@@ -15,20 +18,24 @@ class Seen:
 
     def __init__(self, size: int = 50_000) -> None:
         self._size = size
-        self._new: dict[Key, tuple[int, int] | None] = {}
-        self._old: dict[Key, tuple[int, int] | None] = {}
+        self._count = 0  # of those in `_new`
+        self._new: dict[Stream, Values] = {}
+        self._old: dict[Stream, Values] = {}
 
-    def stored(self, key: Key, reading: Reading) -> bool:
-        """Whether this reading is known to be stored. False also for its seq with other sensor values."""
-        for known in (self._new, self._old):
-            if key in known:
-                return known[key] == reading.measured
-        return False
+    def unknown(self, stream: Stream, readings: Sequence[Reading]) -> Sequence[Reading]:
+        """Those not known to be stored; also those whose seq is known with other sensor values."""
+        for known in (self._new.get(stream), self._old.get(stream)):
+            if known and not known.keys().isdisjoint([one.seq for one in readings]):
+                readings = [one for one in readings if known.get(one.seq, ()) != one.measured]
+        return readings
 
-    def add(self, key: Key, reading: Reading) -> None:
+    def add(self, stream: Stream, readings: Sequence[Reading]) -> None:
         """To be told only after the write was acknowledged by the database. The first one told stays."""
-        if key in self._new or key in self._old:
-            return
-        if len(self._new) >= self._size:
-            self._old, self._new = self._new, {}
-        self._new[key] = reading.measured
+        if self._count >= self._size:
+            self._old, self._new, self._count = self._new, {}, 0
+        new, old = self._new.setdefault(stream, {}), self._old.get(stream, {})
+        before = len(new)
+        for reading in readings:
+            if reading.seq not in old:
+                new.setdefault(reading.seq, reading.measured)
+        self._count += len(new) - before

@@ -25,6 +25,7 @@ from cloud.contract import Reading, State, Unfit, Verdict
 from cloud.database import Document, bucket_id, device_id, stream_id
 from cloud.packing import SIZE
 from cloud.sealing import opened_of, packed_of
+from device import codes
 
 FLOORS_SECONDS = 60.0  # how long a worker trusts what it knows of floors
 QUARANTINED_SEQS = 10_000  # newest kept for each stream, so that an audit can name them
@@ -32,6 +33,9 @@ PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
 DROPPED_RUNS = 1000
 LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
 DUPLICATE_KEY = 11000
+ABNORMAL: int = codes.ABNORMAL
+_FIELDS = [f"r.{position}" for position in range(SIZE)]
+_ABSENT: Document = {"$exists": False}
 
 
 class Entry(NamedTuple):
@@ -99,14 +103,22 @@ class Store:
         floors = self._known_floors()
         buckets: dict[str, _Bucket] = {}
         conflicts: list[Entry] = []
+        # Readings of a message stand together: what they share is looked up once.
+        owner, bucket = ("", "", ""), _Bucket("", "", "", -1)
+        floor, number = 0, -1
         for entry in entries:
-            site, device, stream, reading, _ = entry
-            if reading.seq < floors.get(stream_id(site, device, stream), 0):
+            reading = entry.reading
+            if entry[:3] != owner:
+                owner, number = entry[:3], -1
+                floor = floors.get(stream_id(*owner), 0)
+            if reading.seq < floor:
                 counts.expired += 1
                 continue
-            number, position = divmod(reading.seq, SIZE)
-            key = bucket_id(site, device, stream, number)
-            bucket = buckets.setdefault(key, _Bucket(site, device, stream, number))
+            place, position = divmod(reading.seq, SIZE)
+            if place != number:
+                number = place
+                key = bucket_id(*owner, number)
+                bucket = buckets.get(key) or buckets.setdefault(key, _Bucket(*owner, number))
             first = bucket.readings.setdefault(position, entry)
             if first is not entry and first.reading.measured != reading.measured:
                 conflicts.append(entry)
@@ -248,22 +260,25 @@ class Store:
         """What really stands there now: readings that lost against other values, and events to be written."""
         there: dict[str, dict[int, bytes]] = {}
         asked: list[str] = []
+        calm: set[str] = set()  # buckets to which only normal readings were added, and all of them were
         wanted: Document = {"k": 1, "p": 1}
         for key, own in packed.items():
             if key in contested:
                 there[key] = {}
                 places = {near for position in own for near in (position - 1, position, position + 1)}
+                places -= {-1, SIZE}
             else:
                 there[key] = dict([self._last[key]] if key in self._last else ()) | own
-                places = {
-                    near
-                    for position, reading in own.items()
-                    if (near := position + (1 if _is_abnormal(reading) else -1)) not in there[key]
-                    and 0 <= near < SIZE
-                }
+                entries = buckets[key].readings.items()
+                abnormal = {position for position, entry in entries if entry.reading.flags & ABNORMAL}
+                if not abnormal:
+                    calm.add(key)
+                places = {position - 1 for position in own.keys() - abnormal}
+                places |= {position + 1 for position in abnormal}
+                places -= there[key].keys() | {-1, SIZE}
             if places:
                 asked.append(key)
-                wanted |= {f"r.{place}": 1 for place in places}
+                wanted |= {_FIELDS[place]: 1 for place in places}
             newest = max(own)
             self._last[key] = (newest, own[newest])
         for document in self._buckets.find({"_id": {"$in": asked}}, wanted) if asked else ():
@@ -280,8 +295,10 @@ class Store:
         at = datetime.fromtimestamp(self.clock(), UTC)
         for key, bucket in buckets.items():
             found = there[key]
-            if key not in contested and 0 not in found and not any(map(_is_abnormal, found.values())):
-                continue  # nearly always: nothing but normal readings after a normal one
+            if key in calm and 0 not in found:
+                others = found.keys() - bucket.readings.keys()
+                if not any(_is_abnormal(found[position]) for position in others):
+                    continue  # nearly always: nothing but normal readings after a normal one
             for position, entry in bucket.readings.items():
                 if position not in found:  # expired between the write and this look
                     continue
@@ -295,10 +312,10 @@ class Store:
         newest: dict[tuple[str, str], Entry] = {}
         now = self.clock()
         for bucket in buckets:
-            for entry in bucket.readings.values():
-                key = (entry.site, entry.device)
-                if key not in newest or _age(entry, now) > _age(newest[key], now):
-                    newest[key] = entry
+            entry = bucket.readings[max(bucket.readings)]
+            key = (entry.site, entry.device)
+            if key not in newest or _age(entry, now) > _age(newest[key], now):
+                newest[key] = entry
         # A lost `latest` is made good by the next reading, so the primary's word is enough.
         latest = self.database["latest"].with_options(write_concern=WriteConcern(w=1))
         updates = [_replace_latest(entry, self._period(entry), now) for entry in newest.values()]
@@ -347,11 +364,12 @@ class Store:
 
 def _addition(key: str, bucket: _Bucket, packed: Mapping[int, bytes], now: int) -> UpdateOne:
     """Adds all of them, if the bucket is open (or not there yet) and has none of them."""
-    free: Document = {"_id": key, "k": {"$exists": False}}
+    free: Document = {"_id": key, "k": _ABSENT}
     values: Document = {"w": now}
     for position, reading in packed.items():
-        free[f"r.{position}"] = {"$exists": False}
-        values[f"r.{position}"] = reading
+        place = _FIELDS[position]
+        free[place] = _ABSENT
+        values[place] = reading
     change: Document = {
         "$set": values,
         "$inc": {"v": 1},

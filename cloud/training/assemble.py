@@ -13,6 +13,7 @@ a tree.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from m2cgen import ast
@@ -29,16 +30,20 @@ SCALE = 1024  # units of one edge of a path in the integer forest: a power of tw
 _INTEGER_C = np.rint(_average_path_length(np.arange(1, 1 << 14)) * SCALE)
 
 
-def path_lengths(tree: Tree) -> NDArray[np.float64]:
-    """`depth + c(n)` of every node (float64[node_count]), as score_samples adds it up at the leaves."""
-    root_is_one = tree.compute_node_depths()
-    lengths: NDArray[np.float64] = root_is_one + _average_path_length(tree.n_node_samples) - 1.0
+def path_lengths(depth: NDArray[Any], samples: NDArray[Any]) -> NDArray[np.float64]:
+    """`depth + c(n)` of nodes at these depths (0 = root), as score_samples adds it up at the leaves."""
+    lengths: NDArray[np.float64] = depth + 1.0 + _average_path_length(samples) - 1.0
     return lengths
 
 
-def integer_path_lengths(tree: Tree, scale: int = SCALE) -> NDArray[np.int64]:
-    """`path_lengths` in units of `1/scale`, to the nearest (int64[node_count])."""
-    return np.rint(path_lengths(tree) * scale).astype(np.int64)
+def integer_path_lengths(depth: NDArray[Any], samples: NDArray[Any], scale: int = SCALE) -> NDArray[np.int64]:
+    """`path_lengths` in units of `1/scale`, to the nearest."""
+    return np.rint(path_lengths(depth, samples) * scale).astype(np.int64)
+
+
+def depths(tree: Tree) -> NDArray[np.int64]:
+    """Of every node of a scikit-learn tree; the root's is 0."""
+    return np.asarray(tree.compute_node_depths() - 1)
 
 
 def samples(length: int, depth: int) -> int:
@@ -53,7 +58,8 @@ class IsolationTreeAssembler(TreeModelAssembler):  # type: ignore[misc]
         super().__init__(estimator)
         self._columns = columns
         self._scale = scale
-        self._lengths = path_lengths(self._tree) if scale is None else integer_path_lengths(self._tree, scale)
+        nodes = depths(self._tree), self._tree.n_node_samples
+        self._lengths = path_lengths(*nodes) if scale is None else integer_path_lengths(*nodes, scale)
 
     def _assemble_leaf(self, node_id: int) -> ast.NumVal:
         return ast.NumVal(self._lengths[node_id], dtype=self._lengths.dtype.type)

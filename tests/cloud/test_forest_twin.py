@@ -77,7 +77,7 @@ def test_nothing_is_unpacked_without_the_right_key(model, monkeypatch):
         blob[:40],
         b"",
         blob[:50] + bytes([blob[50] ^ 1]) + blob[51:],
-        pickle.dumps("VGC1"),
+        pickle.dumps("VGC2"),
     ):
         with pytest.raises(ModelRefused):
             CloudModel.loads(bad, MASTER)

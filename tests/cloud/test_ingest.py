@@ -159,14 +159,16 @@ def test_a_batch_has_at_most_forty_messages():
 
 
 def test_the_window_of_what_was_seen_is_bounded_and_knows_values():
-    seen = Seen(size=10)
+    seen, stream = Seen(size=10), ("a", "b", "c")
     one, other = entry(1, t=1).reading, entry(1, t=2).reading
-    seen.add(("a", "b", "c", 1), one)
-    assert seen.stored(("a", "b", "c", 1), one) and not seen.stored(("a", "b", "c", 1), other)
+    seen.add(stream, [one])
+    seen.add(stream, [other])  # the first one told stays
+    assert seen.unknown(stream, [one]) == [] and seen.unknown(stream, [other, one]) == [other]
+    assert seen.unknown(("a", "b", "d"), [one]) == [one]
     for seq in range(100, 130):
-        seen.add(("a", "b", "c", seq), one)
-    assert not seen.stored(("a", "b", "c", 1), one) and seen.stored(("a", "b", "c", 129), one)
-    assert len(seen._new) + len(seen._old) <= 20
+        seen.add(stream, [entry(seq).reading])
+    assert seen.unknown(stream, [one]) == [one] and not seen.unknown(stream, [entry(129).reading])
+    assert sum(len(values) for part in (seen._new, seen._old) for values in part.values()) <= 20
 
 
 def test_fuzzed_messages_are_stored_or_put_aside_and_never_stop_it():

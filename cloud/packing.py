@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def pack(reading: Reading, cloud_flags: int, cloud_score: float | None, twin_off
         thousandths = int(cloud_score * CLOUD_SCALE + 0.5)
     if model is not None:
         has |= MODELLED
-        name = bytes.fromhex(model)
+        name = _model_bytes(model)
     tail = b"" if why is None else why.encode()
     if twin_off:
         has |= TWIN_OFF
@@ -103,6 +104,9 @@ def pack(reading: Reading, cloud_flags: int, cloud_score: float | None, twin_off
         )
         + tail
     )
+
+
+_model_bytes = lru_cache(1024)(bytes.fromhex)
 
 
 def measured(packed: bytes) -> tuple[int, int] | None:

@@ -31,6 +31,7 @@ log = logging.getLogger("rescore")
 
 SENSOR_ERROR: int = codes.SENSOR_ERROR
 WARMING_UP: int = codes.WARMING_UP
+NO_SUM = -(2**62)  # in place of the sum of a forest that did not run
 
 Matrix = npt.NDArray[np.int16]  # [n, 8], the features in the order of the contract
 SQUARED_Z: int = DEFAULT["zscore"]  # what a board without a model uses; |z| > 3 would fire ten times a day
@@ -87,23 +88,22 @@ class Rescorer:
     def verdicts(self, readings: Sequence[Reading]) -> list[Verdict]:
         """The cloud's verdict on each reading, in their order. Never fails for want of a model."""
         count = len(readings)
-        flags = np.fromiter((_carried(reading) for reading in readings), np.int64, count)
+        said = np.array([reading.flags for reading in readings], np.int64)
+        failed = np.array([reading.x is None for reading in readings], np.bool_)
+        flags = np.where(failed, SENSOR_ERROR, said & WARMING_UP)
         scores = np.full(count, np.nan)
         off = np.zeros(count, np.int64)
         ready = np.flatnonzero(flags == 0)
         if len(ready):
             judged = readings if len(ready) == count else [readings[k] for k in ready.tolist()]
             x = _features(judged)
+            sums = np.array([NO_SUM if one.score is None else one.score for one in judged], np.int64)
             squared = np.full(len(ready), SQUARED_Z, np.int64)
-            groups: dict[str, list[int]] = defaultdict(list)
-            for row, reading in enumerate(judged):
-                if reading.model is not None:
-                    groups[reading.model].append(row)
-            for model_id, rows in groups.items():
+            for model_id, rows in _by_model(judged):
                 model = self._model(model_id)
                 if model is not None:
                     places = ready[rows]
-                    found, scores[places], off[places] = _opinion(model, x[rows], [judged[k] for k in rows])
+                    found, scores[places], off[places] = _opinion(model, x[rows], said[places], sums[rows])
                     flags[places] |= found
                     squared[rows] = int(model.envelope.get("zscore", SQUARED_Z))
             flags[ready] |= np.where(z_abnormal(x, squared), codes.ZSCORE, 0)
@@ -135,9 +135,15 @@ def envelope_abnormal(model: CloudModel, x: Matrix) -> npt.NDArray[np.bool_]:
     return np.asarray(envelope.scores(x) > int(model.envelope["threshold"]))
 
 
-def _carried(reading: Reading) -> int:
-    """What is true on both sides without judging; 0 = it is to be judged."""
-    return SENSOR_ERROR if reading.x is None else reading.flags & WARMING_UP
+def _by_model(readings: Sequence[Reading]) -> list[tuple[str, list[int] | slice]]:
+    """The rows that each model judged."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for row, reading in enumerate(readings):
+        if reading.model is not None:
+            groups[reading.model].append(row)
+    if len(groups) == 1:  # no copies, then
+        return [(name, slice(None) if len(rows) == len(readings) else rows) for name, rows in groups.items()]
+    return list(groups.items())
 
 
 def _features(readings: Sequence[Reading]) -> Matrix:
@@ -146,24 +152,21 @@ def _features(readings: Sequence[Reading]) -> Matrix:
 
 
 def _opinion(
-    model: CloudModel, x: Matrix, readings: Sequence[Reading]
+    model: CloudModel, x: Matrix, said: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Flags and score of the full forest, the envelope and, where the board's forest ran, its twin.
 
-    The third is by how much the twin's sum is more than the board's, within int32.
+    `said`, `sums`: what the board said, NO_SUM where its forest did not run. The third is by how much the
+    twin's sum is more than the board's, within int32.
     """
     full = np.asarray(model.full_scores(x), np.float64)
-    flags = np.where(model.full_abnormal(full), codes.FOREST, 0)
+    flags = np.where(model.full_abnormal(full), codes.FOREST, 0).astype(np.int64)
     flags |= np.where(envelope_abnormal(model, x), codes.ENVELOPE, 0)
     off = np.zeros(len(x), np.int64)
-    ran = np.array([reading.score is not None for reading in readings])
+    ran = sums != NO_SUM
     if ran.any():
-        edge_sum = np.array([reading.score for reading in readings if reading.score is not None], np.int64)
-        edge_flags = np.array([reading.flags for reading in readings], np.int64)[ran]
-        twin_sum = model.twin_scores(x[ran])
-        off[ran] = np.clip(twin_sum - edge_sum, -(2**31), 2**31 - 1)
-        differs = (twin_sum != edge_sum) | (
-            model.twin_abnormal(twin_sum) != (edge_flags & codes.FOREST).astype(bool)
-        )
-        flags[ran] |= TWIN_RAN | np.where(differs, TWIN_DIFFERS, 0)
-    return flags.astype(np.int64), np.clip(-full, 0.0, 1.0), off
+        twin = model.twin_scores(x)
+        verdicts = model.twin_abnormal(twin) == ((said & codes.FOREST) > 0)
+        off = np.where(ran, np.clip(twin - sums, -(2**31), 2**31 - 1), 0)
+        flags |= np.where(ran, TWIN_RAN, 0) | np.where(ran & ((off != 0) | ~verdicts), TWIN_DIFFERS, 0)
+    return flags, np.clip(-full, 0.0, 1.0), off

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
 from itertools import chain
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from cloud import memory
 from cloud.contract import TWIN_DIFFERS, TWIN_RAN, Reading, Verdict
 from cloud.database import Document
 from cloud.training.envelope import Envelope
@@ -36,6 +37,8 @@ NO_SUM = -(2**62)  # in place of the sum of a forest that did not run
 Matrix = npt.NDArray[np.int16]  # [n, 8], the features in the order of the contract
 SQUARED_Z: int = DEFAULT["zscore"]  # what a board without a model uses; |z| > 3 would fire ten times a day
 Z_FLOOR = np.array([FLOOR_T, FLOOR_H], np.int64)  # of std60: quieter windows count as this noisy
+MODEL_BYTES = 4_300_000  # of one in memory; one that was let go is loaded again in 30 ms
+LEAST_KEPT = 32
 ASK_AGAIN = 10.0  # s until an unknown model is looked for again
 
 
@@ -47,18 +50,24 @@ class Models:
         database: Database[Document],
         key: bytes,
         clock: Callable[[], float] = time.monotonic,
+        room: int | None = None,
     ) -> None:
-        """`key`: the master secret, under which stored models are authentic."""
+        """`key`: the master secret, under which stored models are authentic.
+
+        `room`: how many stay in memory; by default as many as fit into an eighth of it.
+        """
         self._models = database["models"]
         self._key = key
         self._clock = clock
-        self._known: dict[str, CloudModel] = {}
+        self._room = max(LEAST_KEPT, memory.available() // 8 // MODEL_BYTES) if room is None else room
+        self._known: OrderedDict[str, CloudModel] = OrderedDict()
         self._asked: dict[str, float] = {}
 
     def get(self, model_id: str) -> CloudModel | None:
         """The model with this id; None while it is not known. Raises PyMongoError."""
         known = self._known.get(model_id)
         if known is not None:
+            self._known.move_to_end(model_id)
             return known
         now = self._clock()
         if now - self._asked.get(model_id, -ASK_AGAIN) < ASK_AGAIN:
@@ -74,8 +83,12 @@ class Models:
         except (ModelRefused, KeyError) as problem:
             log.error("model %s is not used: %s", model_id, problem)
             return None
-        log.info("model %s loaded", model_id)
+        del self._asked[model_id]
         self._known[model_id] = model
+        if len(self._known) > self._room:
+            self._known.popitem(last=False)
+        else:
+            log.info("model %s loaded", model_id)
         return model
 
 

@@ -1,9 +1,11 @@
 """The cloud's opinion: twin, larger forest, envelope, Z-score, with a model that was really trained."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from cloud import keys, packing
+from cloud import keys, memory, packing
 from cloud.contract import TWIN_DIFFERS, TWIN_RAN, Reading
 from cloud.rescore import ASK_AGAIN, Models, Rescorer, z_abnormal
 from device import codes
@@ -143,3 +145,22 @@ def test_the_score_survives_storage_in_thousandths(models, trained):
     verdict = Rescorer(models).verdicts([reading(model=trained[0].model.model_id)])[0]
     stored = packing.plain(packing.pack(reading(), verdict.flags, verdict.score))["cloud_score"]
     assert abs(stored - verdict.score) <= 0.0005
+
+
+def test_only_so_many_models_stay_in_memory_and_the_others_come_back(database, trained):
+    names = ["00000001", "00000002", "00000003"]
+    for name in names:
+        model = replace(trained[0].model, model_id=name)
+        database["models"].insert_one({"_id": name, "cloud": model.dumps(MASTER)})
+    models = Models(database, MASTER, room=2)
+    for name in [*names, *names]:  # each comes when the one before it went
+        assert models.get(name).model_id == name
+        assert len(models._known) <= 2
+
+
+def test_a_containers_limit_counts_and_no_limit_is_the_whole_machine(tmp_path):
+    whole = memory.available(limits=())
+    assert whole > 2**28
+    for text, limit in (("268435456\n", 2**28), ("max\n", whole), ("9223372036854771712\n", whole)):
+        (tmp_path / "memory.max").write_text(text)
+        assert memory.available((tmp_path / "none", tmp_path / "memory.max")) == limit

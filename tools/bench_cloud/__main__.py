@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import bson
+
 from tools.bench_cloud import store, world
 from tools.bench_cloud.chain import MASTER, Bench, Cost
 from tools.child import Failed
@@ -62,8 +64,8 @@ def _size(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
 
 
 def _chains(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
-    print("| chain | messages / core-s | readings / core-s | CPU s: ingest | broker | mongod | wall s |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    print("| chain | messages / core-s | readings / core-s | CPU s: ingest | broker | mongod | wall s | MB |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
     told: dict[str, float] = {}
     for a_message, workers, repeats, part in CHAINS:
         each = -(-int(readings * part) // BOARDS)
@@ -73,10 +75,11 @@ def _chains(bench: Bench, model: world.Model, readings: int) -> dict[str, float]
         if repeats:
             title += f", {repeats:.0%} repeats in disorder"
         _progress(title)
-        cost = bench.vigie(boards, model, a_message=a_message, workers=workers, repeats=repeats)
+        cost = bench.vigie(boards, [model.document], a_message=a_message, workers=workers, repeats=repeats)
         _row(title, cost)
         if not repeats:
             told[f"readings_per_core_s_{a_message}x{workers}"] = round(cost.readings_a_core_second)
+    told |= _own_models(bench, model, readings)
     one = world.boards(1, world.TRAINED_ON, model, int(time.time()) - 90_000)[0]
     _progress("the naive chain")
     naive = bench.naive(one, NAIVE, one.x)
@@ -86,6 +89,21 @@ def _chains(bench: Bench, model: world.Model, readings: int) -> dict[str, float]
     told["ratio"] = round(told["readings_per_core_s"] / naive.readings_a_core_second)
     print(f"\n{told['ratio']:.0f} times the naive chain; every reading was then found in the database\n")
     return told
+
+
+def _own_models(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
+    """One worker and a model for each board, as it is once all boards are trained."""
+    each = -(-int(readings * 0.2) // BOARDS // 10) * 10
+    boards = world.boards(BOARDS, each, model, int(time.time()) - each * world.PERIOD - 60)
+    _progress("a model for each board")
+    boards, models = world.with_own_models(boards, model, MASTER)
+    cost = bench.vigie(boards, models, a_message=10, workers=1)
+    _row("10 a message, 1 worker, a model for each board", cost)
+    return {
+        "readings_per_core_s_own_models": round(cost.readings_a_core_second),
+        "memory_mb_own_models": round(cost.memory_mb),
+        "model_bytes": round(sum(len(bson.encode(each)) for each in models) / len(models)),
+    }
 
 
 def _query(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
@@ -103,7 +121,8 @@ def _row(title: str, cost: Cost) -> None:
     _progress("")
     print(
         f"| {title} | {cost.messages_a_core_second:,.0f} | {cost.readings_a_core_second:,.0f} "
-        f"| {cost.ingest:.1f} | {cost.broker:.1f} | {cost.database:.1f} | {cost.wall:.1f} |",
+        f"| {cost.ingest:.1f} | {cost.broker:.1f} | {cost.database:.1f} | {cost.wall:.1f} "
+        f"| {cost.memory_mb:.0f} |",
         flush=True,
     )
 

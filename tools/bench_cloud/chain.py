@@ -26,8 +26,8 @@ from cloud.contract import Ack
 from cloud.reader import Reader
 from tools import pki, ports
 from tools.bench_cloud.naive import SAMPLES, TREES
-from tools.bench_cloud.parts import cpu_seconds
-from tools.bench_cloud.world import SITE, Board, Model, interleaved
+from tools.bench_cloud.parts import cpu_seconds, memory_mb
+from tools.bench_cloud.world import SITE, Board, interleaved
 from tools.broker import BACKEND_USER, Broker
 from tools.child import Child, Failed
 from tools.database import Database
@@ -52,11 +52,12 @@ class Cost:
     broker: float
     database: float
     wall: float
+    memory_mb: float  # of the first ingest process, at the end
 
     @classmethod
-    def of(cls, readings: int, messages: int, before: Spent, after: Spent, wall: float) -> Cost:
-        ingest, broker, database = (b - a for a, b in zip(before, after, strict=True))
-        return cls(readings, messages, ingest, broker, database, wall)
+    def of(cls, readings: int, messages: int, spent: tuple[Spent, Spent], wall: float, child: Child) -> Cost:
+        ingest, broker, database = (b - a for a, b in zip(*spent, strict=True))
+        return cls(readings, messages, ingest, broker, database, wall, memory_mb(child))
 
     @property
     def readings_a_core_second(self) -> float:
@@ -137,14 +138,22 @@ class Bench:
         return child
 
     def vigie(
-        self, boards: list[Board], model: Model, *, a_message: int, workers: int, repeats: float = 0.0
+        self,
+        boards: list[Board],
+        models: list[dict[str, Any]],
+        *,
+        a_message: int,
+        workers: int,
+        repeats: float = 0.0,
     ) -> Cost:
         """Everything of `boards` through `workers` processes; then each reading is looked up in the database.
 
-        `repeats`: share of messages that are sent twice, all of them in disorder then.
+        `models`: the documents of those that judged them; with more than one, the first message of each board
+        makes the worker load its model and is not counted. `repeats`: share of messages that are sent twice,
+        all of them in disorder then.
         """
         with self.database() as database, ExitStack() as running:
-            database["models"].insert_one(model.document)
+            database["models"].insert_many(models)
             children = []
             for k in range(workers):
                 named = {"MQTT_CLIENT_ID": f"{database.name}-{k}"}
@@ -163,11 +172,16 @@ class Bench:
             boards_side = _Publisher(self, {board.name: board.stream for board in boards})
             running.callback(boards_side.close)
             total = sum(map(len, boards))
+            first = len(boards) if len(models) > 1 else 0
+            boards_side.send(messages[:first], first * a_message)
             before, began = self._spent(children), time.monotonic()
-            boards_side.send(messages, total)
+            boards_side.send(messages[first:], total)
             after, wall = self._spent(children), time.monotonic() - began
+            cost = Cost.of(
+                total - first * a_message, len(messages) - first, (before, after), wall, children[0]
+            )
             verify(Reader(database), boards)
-        return Cost.of(total, len(messages), before, after, wall)
+        return cost
 
     def naive(self, board: Board, count: int, history: np.ndarray[Any, Any]) -> Cost:
         """`count` messages of one reading each through the naive chain."""
@@ -187,10 +201,11 @@ class Bench:
                 publisher.publish(board.topic, board.message(first, first + 1))
             _await(lambda: stored.count_documents({}), count, step=0.2)
             after, wall = self._spent([child]), time.monotonic() - began
+            cost = Cost.of(count, count, (before, after), wall, child)
             found = {document["seq"]: document["temperature"] for document in stored.find()}
             if found != {seq: board.x[seq, 0] / 100 for seq in range(count)}:
                 raise Failed("the naive chain lost or changed readings")
-        return Cost.of(count, count, before, after, wall)
+        return cost
 
     def _spent(self, children: list[Child]) -> Spent:
         assert self.broker.child is not None and self.mongod.child is not None

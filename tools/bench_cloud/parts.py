@@ -28,3 +28,9 @@ def _cpu_seconds(pid: int) -> float:
             total = total * 60 + float(part)
         return total
     return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def memory_mb(child: Child) -> float:
+    """What the process holds in memory now."""
+    command = ["ps", "-o", "rss=", "-p", str(child.pid)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -81,6 +81,7 @@ def trained(master: bytes) -> Model:
         "bundle": made.bundle,
         "cloud": made.model.dumps(master),
         "report": made.report,
+        "png": made.png,
     }
     return Model(made.model, document)
 
@@ -98,6 +99,22 @@ def boards(count: int, readings: int, model: Model, began: int) -> list[Board]:
             Board(f"B{number:03d}", stream, model.twin.model_id, began + number % PERIOD, x, flags, score)
         )
     return made
+
+
+def with_own_models(
+    boards: list[Board], model: Model, master: bytes
+) -> tuple[list[Board], list[dict[str, Any]]]:
+    """The same boards, each with a model of its own, and the models' documents.
+
+    The trees are the same, their copies in the worker's memory are not.
+    """
+    own, documents = [], []
+    for number, board in enumerate(boards):
+        name = f"{0xA0000000 + number:08x}"
+        blob = replace(model.twin, model_id=name).dumps(master)
+        documents.append({**model.document, "_id": name, "device": board.name, "cloud": blob})
+        own.append(replace(board, model=name))
+    return own, documents
 
 
 def interleaved(boards: list[Board], a_message: int) -> Iterator[tuple[str, bytes]]:

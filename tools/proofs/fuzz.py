@@ -1,4 +1,4 @@
-"""A million damaged messages into a real worker with a real database: it stays up, and accounts for each."""
+"""A million damaged messages into real workers with a real database: they stay up, and account for each."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from cloud import database as databases
-from cloud.ingest import BATCH, Inbox, Ingest, Received
+from cloud.ingest import BATCH, Inbox, Ingest, Received, Totals
 from cloud.reader import Reader
 from cloud.rescore import Models, Rescorer
 from cloud.store import Store
@@ -24,6 +27,7 @@ from tools.proofs import Outcome, Progress
 
 MESSAGES = 1_000_000
 SEED = 7
+WORKERS = 4  # side by side, as on a shared subscription
 STREAMS = 4
 SEQS = 30_000  # of each stream: so that seqs meet again, with the same and with other values
 SETTLED = 0.2  # of the run, after which the memory must not grow any more
@@ -100,7 +104,7 @@ def _state(chance: random.Random) -> dict[str, Any]:
 
 
 def prove_all(progress: Progress, count: int = MESSAGES) -> Outcome:
-    """Feed `count` messages to a worker; see that all are accounted for and that its memory stays flat."""
+    """Feed `count` messages to the workers; see that all are accounted for and that memory stays flat."""
     with tempfile.TemporaryDirectory() as folder:
         mongod = Database(Path(folder) / "db", Path(folder) / "log", port=ports.free(), outside=False)
         mongod.start()
@@ -115,6 +119,7 @@ def _prove(uri: str, count: int, progress: Progress) -> Outcome:
     databases.prepare(database)
     acked: set[tuple[str, str, int]] = set()
     pubacks = 0
+    lock = threading.Lock()
 
     def publish(topic: str, payload: bytes) -> None:
         ack = json.loads(payload)
@@ -124,27 +129,30 @@ def _prove(uri: str, count: int, progress: Progress) -> Outcome:
 
     def puback() -> None:
         nonlocal pubacks
-        pubacks += 1
+        with lock:
+            pubacks += 1
 
-    ingest = Ingest(Inbox(), Store(database), Rescorer(Models(database, KEY)), KEY, publish)
+    workers = [
+        Ingest(Inbox(), Store(database), Rescorer(Models(database, KEY)), KEY, publish)
+        for _ in range(WORKERS)
+    ]
     stop = threading.Event()
-    batch: list[Received] = []
+    received = (Received(topic, payload, puback) for topic, payload in messages(count))
     settled = 0
     done = 0
-    for topic, payload in messages(count):
-        batch.append(Received(topic, payload, puback))
-        if len(batch) == BATCH:
-            ingest.settle(batch, stop)
-            done += len(batch)
-            batch.clear()
-            if done % 10_000 < BATCH:
+    with ThreadPoolExecutor(WORKERS) as pool:
+        while batches := [batch for _ in workers if (batch := list(islice(received, BATCH)))]:
+            list(pool.map(lambda worker, batch: worker.settle(batch, stop), workers, batches))
+            done += sum(map(len, batches))
+            if done % 10_000 < BATCH * WORKERS:
                 progress(f"fuzz: {done:,} of {count:,} messages")
             if not settled and done >= SETTLED * count:
                 settled = _memory()
-    ingest.settle(batch, stop)
     growth = _memory() - settled
 
-    totals = ingest.totals
+    totals = Totals(
+        **{name: sum(getattr(worker.totals, name) for worker in workers) for name in asdict(Totals())}
+    )
     reader = Reader(database)
     known: set[tuple[str, str, int]] = set()
     for site, device in reader.devices():
@@ -182,7 +190,10 @@ def _prove(uri: str, count: int, progress: Progress) -> Outcome:
         and min(totals.refused, totals.unfit, totals.conflicts, totals.readings, quarantined) > 0
         and size <= databases.QUARANTINE_BYTES * 1.05
     )
-    text = f"{count:,} messages from a fixed seed, each one whole, damaged or noise.\n\n{table}"
+    text = (
+        f"{count:,} messages from a fixed seed, each one whole, damaged or noise, to {WORKERS} workers side "
+        f"by side.\n\n{table}"
+    )
     return Outcome(text, rows, holds)
 
 

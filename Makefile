@@ -67,7 +67,7 @@ logs: $(VENV)/tools ## follow what the board says
 bench-cloud: $(VENV)/local ## bytes a reading, readings a core-second, a day's query; READINGS=50000 for a quick look
 	@$(PY) -m tools.bench_cloud
 
-plan: $(VENV)/local ## what the free plans carry, and which limit comes first: DEVICES=10 PERIOD=10
+plan: $(VENV)/local ## what the free plans carry, and which limit comes first: DEVICES=10 PERIOD=10; METRICS=http://… of a running backend
 	@$(PY) -m tools.plan
 
 train: $(VENV)/local ## train a board's model on its own history: ARGS="--device C001"

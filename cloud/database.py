@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, MongoClient, WriteConcern
+from pymongo import ASCENDING, DESCENDING, MongoClient, WriteConcern, monitoring
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
@@ -28,7 +28,25 @@ EVENT_SECONDS = 3 * 86400
 SEALED, OPEN = "sealed", "open"  # indexes of the buckets; one that was re-opened stands in both
 
 
-def connect(uri: str, database: str, *, timeout: float = 10.0) -> Database[Document]:
+class Operations(monitoring.CommandListener):
+    """Counts what is asked of the database: Atlas M0 allows so many a second."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.count += 1
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+def connect(
+    uri: str, database: str, *, timeout: float = 10.0, operations: Operations | None = None
+) -> Database[Document]:
     """A database handle; nothing is sent before its first use. `timeout` (s) bounds every operation.
 
     Writes are majority-committed and journaled before they return.
@@ -39,6 +57,7 @@ def connect(uri: str, database: str, *, timeout: float = 10.0) -> Database[Docum
         serverSelectionTimeoutMS=int(timeout * 1000),
         timeoutMS=int(timeout * 1000),
         tz_aware=True,
+        event_listeners=[operations] if operations else [],
     )
     return client.get_database(database, write_concern=WriteConcern(w="majority", j=True))
 

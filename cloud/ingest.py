@@ -131,6 +131,11 @@ class Ingest:
         self._online: dict[tuple[str, str], tuple[str, int]] = {}
         self._busy_since: float | None = None
 
+    @property
+    def boards(self) -> int:
+        """How many different boards were heard."""
+        return len(self._device_keys)
+
     def busy(self) -> float:
         """For how many seconds the batch in hand has been worked on; 0 = none is."""
         since = self._busy_since

@@ -1,8 +1,10 @@
-"""How much memory this process may count on."""
+"""How much memory this process may count on, and how much it holds."""
 
 from __future__ import annotations
 
 import os
+import resource
+import sys
 from pathlib import Path
 
 # What a container may take, by both versions of Linux's control groups; "max" or a huge number = all.
@@ -20,3 +22,13 @@ def available(limits: tuple[Path, ...] = LIMITS) -> int:
         if text.isdecimal():
             found = min(found, int(text))
     return found
+
+
+def used() -> int:
+    """Bytes that this process holds now; where there is no /proc, the most that it has ever held."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except FileNotFoundError:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else 1024 * most
+    return pages * os.sysconf("SC_PAGE_SIZE")

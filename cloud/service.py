@@ -12,7 +12,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from types import FrameType
@@ -22,7 +22,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
 from cloud import database as databases
-from cloud import keys
+from cloud import keys, memory
 from cloud.alerts import senders
 from cloud.alerts.courier import Courier
 from cloud.alerts.letters import Desk
@@ -86,16 +86,24 @@ def run(settings: Settings, *, ingest: bool, watch: bool) -> int:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
 
-    database = databases.connect(settings.database.uri, settings.database.name)
+    operations = databases.Operations()
+    database = databases.connect(settings.database.uri, settings.database.name, operations=operations)
     if not _prepare(database, stop):
         return 0 if stop.is_set() else 1
     network: Network | None = None
     worker: Ingest | None = None
     keeper: Keeper | None = None
+    began = time.monotonic()
+    counters: dict[str, Callable[[], float]] = {
+        "uptime_seconds": lambda: time.monotonic() - began,
+        "cpu_seconds_total": time.process_time,
+        "memory_bytes": memory.used,
+        "database_operations_total": lambda: operations.count,
+    }
     loops: dict[str, Loop] = {}
     if watch:
         keeper = Keeper(database, settings.quota) if settings.quota else None
-        loops |= _watch_loops(settings, database, keeper)
+        loops |= _watch_loops(settings, database, keeper, counters)
     if ingest:
         inbox = Inbox()
         network = Network(settings.broker, inbox)
@@ -107,7 +115,7 @@ def run(settings: Settings, *, ingest: bool, watch: bool) -> int:
     health = Health(
         {part.name: part.trouble for part in parts} | ({"network": network.trouble} if network else {}),
         _outside(database, network, worker, watch=watch),
-        partial(numbers, worker, keeper),
+        partial(numbers, counters, worker, keeper),
     )
     server: Server | None = None
     if settings.health_port:
@@ -178,12 +186,15 @@ def _outside(
     return checks
 
 
-def numbers(worker: Ingest | None, keeper: Keeper | None) -> dict[str, float]:
+def numbers(
+    counters: Mapping[str, Callable[[], float]], worker: Ingest | None, keeper: Keeper | None
+) -> dict[str, float]:
     """All that is counted, by its name for Prometheus."""
-    found: dict[str, float] = {"cpu_seconds_total": time.process_time()}
+    found = {name: count() for name, count in counters.items()}
     if worker is not None:
         found |= {f"{name}_total": value for name, value in asdict(worker.totals).items()}
         found |= {"inbox_messages": len(worker.inbox), "let_go_total": worker.inbox.let_go}
+        found["boards"] = worker.boards
     if keeper is not None:
         found |= {"storage_bytes": keeper.used, "storage_quota_bytes": keeper.quota}
     return found
@@ -210,13 +221,19 @@ def _prepare(database: Database[Document], stop: threading.Event) -> bool:
     return False
 
 
-def _watch_loops(settings: Settings, database: Database[Document], keeper: Keeper | None) -> dict[str, Loop]:
+def _watch_loops(
+    settings: Settings,
+    database: Database[Document],
+    keeper: Keeper | None,
+    counters: dict[str, Callable[[], float]],
+) -> dict[str, Loop]:
     watch = Watch(database, settings.mail, settings.alerts)
     links = Links(keys.link_key(settings.key), settings.mail.dashboard)
     words = Words(settings.mail.language, settings.mail.zone)
     writer = Writer(database, Desk(words, links, settings.alerts))
     courier = Courier(database, senders.open_sender(settings.mail), writer, settings.alerts.per_day)
     bell = threading.Event()
+    counters["mails_total"] = lambda: courier.mails
     return {
         "watch": lambda stop: watch.run(stop, bell),
         "mail": lambda stop: courier.run(stop, bell, lambda: watch.lease.fence is not None),

@@ -1,7 +1,8 @@
 """`make plan DEVICES=10 PERIOD=10`: what each service has to carry, and which of its limits comes first.
 
 Sizes are those of this build: a message is written and a bucket sealed, then both are weighed. The plans and
-their limits stand in tools/plans.toml, each with its source.
+their limits stand in tools/plans.toml, each with its source. `METRICS=http://…/metrics make plan` asks a
+running backend for the same and holds it against the same limits.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 import os
 import sys
 import tomllib
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,9 +38,11 @@ INDEX_BYTES = 400  # a sealed bucket in its two indexes, as make bench-cloud mea
 MQTT_BYTES = 8  # of a PUBLISH, besides topic and payload, and its PUBACK
 WATCH_OPERATIONS = 8.0  # a second, whatever the boards send: watch, lease, house-keeping
 OPERATIONS_A_MESSAGE = 2.0  # its bucket, its board's `latest`
-MEMORY_GB, MEMORY_USD = 0.3, 10.0  # the backend with its forests; price of a GB and month at Railway
+MEMORY_GB, MEMORY_USD = 0.2, 10.0  # the backend without models; price of a GB and month at Railway
+MODEL_GB, MODEL_STORED_GB = 0.0043, 0.00012  # a model, one a board, in memory; in the database
 CPU_S_A_READING, CPU_USD = 60e-6, 20.0  # measured with a forest of 300 trees; price of a CPU and month
 MAILS_A_DAY = 1.0  # for each board, as the detectors are calibrated
+LEAST_UPTIME = 60.0  # s; what a start costs is not what a month costs
 PERIODS = (10, 15, 20, 30, 60, 120, 300, 600)
 
 
@@ -119,13 +123,61 @@ def demand(fleet: Fleet, sizes: Sizes) -> dict[str, float]:
     return {
         "sessions": fleet.devices + 1,
         "traffic_gb": 2 * (up + ack) * messages * MONTH / GB,  # into the broker and out of it
-        "storage_gb": kept / 0.9 / GB,  # a tenth is for models, episodes, quarantine
+        # A tenth is for episodes, events, quarantine.
+        "storage_gb": (kept / GB + fleet.devices * MODEL_STORED_GB) / 0.9,
         "operations_a_s": messages * OPERATIONS_A_MESSAGE + WATCH_OPERATIONS,
         "transfer_gb_a_week": written * messages * WEEK / GB,
         "connections": 20,
         "mails_a_day": fleet.devices * MAILS_A_DAY,
-        "compute_usd": MEMORY_GB * MEMORY_USD + cpu * CPU_USD,
+        "compute_usd": (MEMORY_GB + fleet.devices * MODEL_GB) * MEMORY_USD + cpu * CPU_USD,
     }
+
+
+def running(text: str) -> dict[str, float]:
+    """What a running backend asks of each limit, by its /metrics. Raises Failed when that says too little."""
+    found: dict[str, float] = {}
+    for line in text.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.startswith("vigie_") and "{" not in name:
+            found[name.removeprefix("vigie_")] = float(value)
+    uptime = found.get("uptime_seconds", 0.0)
+    if uptime < LEAST_UPTIME:
+        raise Failed(
+            f"this backend has run for {uptime:.0f} s: ask again once it has run for {LEAST_UPTIME:.0f} s"
+        )
+    wanted = {"compute_usd": found["memory_bytes"] / GB * MEMORY_USD}
+    wanted["compute_usd"] += found["cpu_seconds_total"] / uptime * CPU_USD
+    wanted["operations_a_s"] = found["database_operations_total"] / uptime
+    if "boards" in found:
+        pubacks = MQTT_BYTES * (found["messages_total"] + found["acks_total"])
+        passed = found["received_bytes_total"] + found["sent_bytes_total"] + pubacks
+        wanted["traffic_gb"] = 2 * passed / uptime * MONTH / GB
+        wanted["sessions"] = found["boards"] + 1
+    if "storage_bytes" in found:
+        wanted["storage_gb"] = found["storage_bytes"] / GB
+    if "mails_total" in found:
+        wanted["mails_a_day"] = found["mails_total"] / uptime * DAY
+    return wanted
+
+
+def report_running(address: str) -> list[str]:
+    """The lines for people about a backend whose /metrics are at `address`."""
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310  typed by the person who asks
+            wanted = running(answer.read().decode())
+    except (OSError, ValueError) as problem:
+        raise Failed(f"METRICS={address} cannot be read ({problem}): is HEALTH_PORT set?") from None
+    lines = [f"as the backend at {address} measures it"]
+    for plan in load():
+        lines.append(f"{plan['service']}: {plan['name']}")
+        for name, most in plan["limits"].items():
+            if name in wanted:
+                used = wanted[name] / most
+                verdict = "" if used <= 1 else " DOES NOT FIT"
+                lines.append(
+                    f"    {used:6.1%} of its {_words(name)} ({wanted[name]:.3g} of {most:g}){verdict}"
+                )
+    return lines
 
 
 def load() -> list[dict[str, Any]]:
@@ -222,6 +274,9 @@ def _words(limit: str) -> str:
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
+    if address := environment.get("METRICS", "").strip():
+        print("\n".join(report_running(address)))
+        return 0
     fleet = Fleet(
         devices=int(_number(environment, "DEVICES", 10, 1, 1_000_000)),
         period=_number(environment, "PERIOD", 10, 1, 86400),

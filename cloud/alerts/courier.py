@@ -72,6 +72,7 @@ class Courier:
         self._sender, self._writer = sender, writer
         self._per_day = per_day
         self._clock = clock
+        self.mails = 0  # charged to the day's budget since the start
         self._closed_until = 0.0  # the mail service takes nothing before
 
     def begin(self) -> int:
@@ -164,6 +165,7 @@ class Courier:
             self._days.update_one(room, {"$inc": {"used": cost}}, upsert=True)
         except DuplicateKeyError:  # it is there, and has no room
             return False
+        self.mails += cost
         return True
 
     def _wait_for_tomorrow(self, alert: Document, now: float) -> None:

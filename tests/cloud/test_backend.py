@@ -4,9 +4,12 @@ import json
 import signal
 import time
 
+from cloud import settings
+from cloud.ingest import Inbox
+from cloud.network import Network
 from cloud.reader import Reader
 from device import codes
-from tests.cloud.conftest import all_brokers, wait_for
+from tests.cloud.conftest import all_brokers, up, wait_for
 
 
 @all_brokers
@@ -147,3 +150,16 @@ def test_two_workers_killed_in_turn_lose_nothing(backend, board, database):
         time.sleep(0.5)
     assert not missing()
     assert sorted(Reader(database).readings("demo", "C001").seq.tolist()) == list(range(sent))
+
+
+def test_a_network_thread_that_dies_is_told(broker, board, environment):
+    class Full(Inbox):
+        def put(self, received, patience=0.0):
+            raise MemoryError("nothing is left")
+
+    network = Network(settings.load(environment).broker, Full())
+    network.start()
+    assert network.subscribed.wait(20) and network.trouble() is None
+    board().publish(up([1]))
+    wait_for(lambda: not network.alive, "the end of the thread")
+    assert network.trouble() == "MemoryError: nothing is left"

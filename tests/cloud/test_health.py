@@ -11,7 +11,7 @@ import pytest
 
 from cloud.health import Health, Server, beat
 from tests.cloud.conftest import wait_for
-from tools import ports
+from tools import plan, ports
 
 
 def get(port, path):
@@ -61,6 +61,10 @@ def test_a_running_backend_is_ready_and_counts(backend, board):
     text = get(port, "/metrics")[1]
     assert metric(text, "vigie_ready") == 1 and metric(text, "vigie_acks_total") >= 1
     assert metric(text, "vigie_received_bytes_total") > 200
+    assert metric(text, "vigie_boards") == 1 and metric(text, "vigie_database_operations_total") > 5
+    assert metric(text, "vigie_memory_bytes") > 2**25 and metric(text, "vigie_mails_total") == 0
+    wanted = plan.running(text.replace("vigie_uptime_seconds ", "vigie_uptime_seconds 100"))
+    assert wanted["sessions"] == 2 and wanted["traffic_gb"] > 0 and wanted["compute_usd"] > 0
     assert metric(text, 'vigie_part_ready{part="broker"}') == 1
     assert get(port, "/elsewhere")[0] == 404
 

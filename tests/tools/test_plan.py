@@ -65,3 +65,27 @@ def test_the_report_never_claims_more_boards_than_the_first_limit():
 def test_a_number_that_is_none_is_refused_with_its_name(name, value):
     with pytest.raises(Failed, match=name):
         plan.main({name: value})
+
+
+def test_a_running_backend_is_held_against_the_same_limits():
+    metrics = {
+        "uptime_seconds": 100, "cpu_seconds_total": 10, "memory_bytes": 2e8, "database_operations_total": 500,
+        "boards": 9, "messages_total": 100, "acks_total": 100, "received_bytes_total": 80_000,
+        "sent_bytes_total": 12_000, "storage_bytes": 2.5e8, "mails_total": 1,
+    }  # fmt: skip
+    text = "\n".join(f"# TYPE vigie_{name} gauge\nvigie_{name} {value}" for name, value in metrics.items())
+    found = plan.running(text + '\nvigie_part_ready{part="broker"} 1\n')
+    assert found["sessions"] == 10 and found["operations_a_s"] == 5 and found["mails_a_day"] == 864
+    assert found["storage_gb"] == 0.25 and found["compute_usd"] == pytest.approx(2 + 2)
+    assert found["traffic_gb"] == pytest.approx(2 * (92_000 + 1600) / 100 * 30 * 86400 / 1e9)
+    assert found.keys() <= plan.demand(Fleet(1, 10), plan.measured(Fleet(1, 10))).keys()
+
+
+def test_a_backend_that_has_just_started_is_not_judged():
+    with pytest.raises(Failed, match="has run for 3 s"):
+        plan.running("vigie_uptime_seconds 3\n")
+
+
+def test_a_backend_that_is_not_there_is_told_with_its_cure():
+    with pytest.raises(Failed, match="HEALTH_PORT"):
+        plan.main({"METRICS": "http://127.0.0.1:9/metrics"})

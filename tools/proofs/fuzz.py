@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import tempfile
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud import database as databases
+from cloud import memory
 from cloud.ingest import BATCH, Inbox, Ingest, Received, Totals
 from cloud.reader import Reader
 from cloud.rescore import Models, Rescorer
@@ -147,8 +147,8 @@ def _prove(uri: str, count: int, progress: Progress) -> Outcome:
             if done % 10_000 < BATCH * WORKERS:
                 progress(f"fuzz: {done:,} of {count:,} messages")
             if not settled and done >= SETTLED * count:
-                settled = _memory()
-    growth = _memory() - settled
+                settled = memory.used()
+    growth = memory.used() - settled
 
     totals = Totals(
         **{name: sum(getattr(worker.totals, name) for worker in workers) for name in asdict(Totals())}
@@ -195,14 +195,3 @@ def _prove(uri: str, count: int, progress: Progress) -> Outcome:
         f"by side.\n\n{table}"
     )
     return Outcome(text, rows, holds)
-
-
-def _memory() -> int:
-    """Bytes that this process holds now."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except FileNotFoundError:  # not Linux: the greatest amount so far, which shows growth as well
-        import resource  # noqa: PLC0415
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return pages * os.sysconf("SC_PAGE_SIZE")

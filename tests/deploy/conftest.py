@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,12 @@ class Command:
         words = shlex.split(line) if isinstance(line, str) else line
         with self.file.open("w") as said:
             self.process = subprocess.Popen(
-                words, cwd=cwd, env={**ENOUGH, **known}, stdout=said, stderr=subprocess.STDOUT
+                words,
+                cwd=cwd,
+                env={**ENOUGH, **known},
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a shell's children end with it
             )
 
     def says(self, text, timeout=60.0):
@@ -49,9 +55,14 @@ class Command:
         return wait_for(found, text, timeout)
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
+        self.signal(signal.SIGTERM)
         return self.process.wait(30)
+
+    def signal(self, number):
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass  # all of it has ended
 
 
 @pytest.fixture
@@ -67,6 +78,5 @@ def run(tmp_path):
 
     yield start
     for one in started:
-        if one.process.poll() is None:
-            one.process.kill()
-            one.process.wait(10)
+        one.signal(signal.SIGKILL)
+        one.process.wait(10)

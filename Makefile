@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 PINS := pyproject.toml constraints.txt Makefile
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud plan train lock clean doctor flash deploy provision model repl logs
+.PHONY: help demo smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ logs: $(VENV)/tools ## follow what the board says
 
 bench-cloud: $(VENV)/local ## bytes a reading, readings a core-second, a day's query; READINGS=50000 for a quick look
 	@$(PY) -m tools.bench_cloud
+
+bench-dashboard: $(VENV)/local ## seconds to each page's first paint with 10 million readings; READINGS=100000 for a quick look
+	@$(PY) -m tools.bench_dashboard
 
 plan: $(VENV)/local ## what the free plans carry, and which limit comes first: DEVICES=10 PERIOD=10; METRICS=http://… of a running backend
 	@$(PY) -m tools.plan

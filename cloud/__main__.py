@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import sys
 from collections.abc import Callable
@@ -97,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=MODELS, help=f"folder for boards' models (default {MODELS})"
     )
     renew.set_defaults(command=_rekey)
+    password = commands.add_parser(
+        "password", help="print DASHBOARD_PASSWORD_HASH for a password that it asks for"
+    )
+    password.set_defaults(command=_password)
     return parser
 
 
@@ -182,6 +187,24 @@ def _explain(options: argparse.Namespace) -> int:
         return 0
     print(f"{options.device} has no such reading", file=sys.stderr)
     return 1
+
+
+def _password(options: argparse.Namespace) -> int:
+    from cloud import password  # noqa: PLC0415
+
+    if sys.stdin.isatty():
+        said = getpass.getpass("password of the dashboard: ")
+        if getpass.getpass("once more: ") != said:
+            print("these were two different passwords", file=sys.stderr)
+            return 2
+    else:
+        said = sys.stdin.readline().rstrip("\n")
+    try:
+        print(f"DASHBOARD_PASSWORD_HASH={password.hashed(said)}")
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -79,6 +79,14 @@ def counted(record: Record, units: Units) -> Document:
     return values
 
 
+def abnormal(verdicts: bytes) -> tuple[int, int]:
+    """(board, cloud): how many readings of a bucket's `g` each calls abnormal."""
+    board = cloud = 0
+    for _, _, both, edge_only, cloud_only, *_ in _VERDICTS.iter_unpack(verdicts):
+        board, cloud = board + both + edge_only, cloud + both + cloud_only
+    return board, cloud
+
+
 class Sums:
     """Adds up what was counted, bucket by bucket."""
 

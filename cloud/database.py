@@ -12,14 +12,15 @@ Document = dict[str, Any]
 
 # buckets           360 readings each; _id "<site>/<device>/<stream>/<seq // 360>"; cloud.store writes them
 #   d device key · v version · w last write · a, z first and last date (Unix s) · r open readings by position
-#   sealed: p packed · n count · k runs of positions in p · t, h [min, sum, max] · g, s, x: cloud.agreement
+#   sealed: p packed · n count · k runs of positions in p · t, h [min, sum, max] · m measured, if not all are
+#   g, s, x: cloud.agreement
 # streams           one install of one board: dropped runs, quarantined seqs, floor
 # latest            one a device: newest reading, last `state`
 # events            abnormal readings and returns to normal, for `watch`; forgotten after three days
 # watched           what `watch` knows of a device between two events
 # hourly            what became of the oldest buckets when the quota was near; cloud.quota writes them
 #   d device key · h the hour (Unix s) · n good readings · t_min t_sum t_max h_min h_sum h_max · e abnormal
-# status            one document: storage
+# status            two documents: storage, and the backend's settings that a dashboard may know
 # episodes alerts models labels acknowledgements quarantine lease
 # policy            one document: what cloud.alerts.policy remembers
 # mail_days         mails handed over by UTC day
@@ -85,6 +86,8 @@ def prepare(database: Database[Document]) -> None:
     database["alerts"].create_index([("created", DESCENDING)])
     database["alerts"].create_index([("episodes", ASCENDING)])
     database["acknowledgements"].create_index([("at", ASCENDING)])
+    for name in ("acknowledgements", "labels"):
+        database[name].create_index([("episodes", ASCENDING)])
     database["models"].create_index([("site", ASCENDING), ("device", ASCENDING), ("created", DESCENDING)])
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,6 +144,8 @@ class Episode:
     alert: str | None = (
         None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
     )
+    acknowledged: float | None = None  # Unix seconds when somebody last said that they have seen it
+    label: str | None = None  # what a person last said of it: real, false
 
 
 @dataclass(frozen=True)
@@ -244,6 +246,10 @@ class Reader:
         """`used`, `quota` (bytes), `level` ("fine", "warning", "reducing"), `at`; None = not yet measured."""
         return self.database["status"].find_one({"_id": "storage"})
 
+    def kept_settings(self) -> Document:
+        """What the backend says of its own settings: `retention_days`, `mails_a_day`; empty = not yet."""
+        return self.database["status"].find_one({"_id": "settings"}, {"_id": 0}) or {}
+
     def stored(self, site: str, device: str) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
         """(stream, its stored seqs in ascending order) for each stream of a device."""
         seqs: dict[str, list[npt.NDArray[np.int64]]] = defaultdict(list)
@@ -290,7 +296,16 @@ class Reader:
         about = {"episodes": {"$in": [e["_id"] for e in found]}}
         alerts = self.database["alerts"].find(about, {"state": 1, "episodes": 1}).sort("created", 1)
         states = {name: alert["state"] for alert in alerts for name in alert["episodes"]}
-        return [_episode(document, states.get(document["_id"])) for document in found]
+        seen = self.database["acknowledgements"].find(about, {"episodes": 1, "at": 1}).sort("at", 1)
+        acknowledged = {name: one["at"] for one in seen for name in one["episodes"]}
+        said = self.database["labels"].find(about, {"episodes": 1, "label": 1}).sort("at", 1)
+        labels = {name: one["label"] for one in said for name in one["episodes"]}
+        return [_episode(document, states, acknowledged, labels) for document in found]
+
+    def episode(self, name: str) -> Episode | None:
+        """One episode by its id."""
+        found = self.database["episodes"].find_one({"_id": name})
+        return None if found is None else _episode(found, {}, {}, {})
 
     def alerts(self, *, limit: int = 50) -> list[Alert]:
         """The newest mails, sent or not, newest first."""
@@ -355,7 +370,6 @@ class Reader:
         total = {"$group": {"_id": None, "n": {"$sum": {"$add": [{"$ifNull": ["$n", 0]}, opened]}}}}
         counted = list(self.database["buckets"].aggregate([total]))
         alerts = self.database["alerts"].aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}])
-        lease = self.database["lease"].find_one({"_id": "watch"}, {"at": 1}) or {}
         return Summary(
             devices=self.database["latest"].count_documents({}),
             online=self.database["latest"].count_documents({"state.state": "online"}),
@@ -363,8 +377,18 @@ class Reader:
             open_episodes=self.database["episodes"].count_documents({"closed": None}),
             quarantined=self.database["quarantine"].estimated_document_count(),
             alerts={alert["_id"]: alert["n"] for alert in alerts},
-            backend_seen=lease["at"].timestamp() if lease else None,
+            backend_seen=self.backend_seen(),
         )
+
+    def backend_seen(self) -> float | None:
+        """Unix seconds of the backend's last sign of life; None = it was never there."""
+        lease = self.database["lease"].find_one({"_id": "watch"}, {"at": 1})
+        return lease["at"].timestamp() if lease else None
+
+    def quarantine(self, *, limit: int = 50) -> list[Document]:
+        """The newest of what was refused, newest first, without its content."""
+        found = self.database["quarantine"].find({}, {"content": 0}).sort("$natural", -1).limit(limit)
+        return list(found)
 
     def _touching(self, site: str, device: str, start: float | None, end: float | None) -> Iterator[Document]:
         """Bucket documents that hold readings of this span, or undated ones between such."""
@@ -499,7 +523,12 @@ def _latest(document: Document) -> Latest:
     )
 
 
-def _episode(document: Document, alert: str | None) -> Episode:
+def _episode(
+    document: Document,
+    alerts: Mapping[str, str],
+    acknowledged: Mapping[str, float],
+    labels: Mapping[str, str],
+) -> Episode:
     return Episode(
         id=document["_id"],
         site=document["site"],
@@ -519,7 +548,9 @@ def _episode(document: Document, alert: str | None) -> Episode:
         h_max=_hundredths(document["h_max"]),
         why=document["why"],
         kind=document.get("kind", "anomaly"),
-        alert=alert,
+        alert=alerts.get(document["_id"]),
+        acknowledged=acknowledged.get(document["_id"]),
+        label=labels.get(document["_id"]),
     )
 
 

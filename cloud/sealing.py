@@ -102,11 +102,14 @@ def sealing(packed: Packed, units: Units) -> dict[str, Document]:
         "k": [list(run) for run in runs_of(packed.position.tolist())],
         **{name: Binary(counts) for name, counts in counted(record, units).items()},
     }
+    if len(good) < len(record):
+        values["m"] = len(good)
     if len(good):
         for name in ("t", "h"):
             column = good[name].astype(np.int64)
             values[name] = [int(column.min()), int(column.sum()), int(column.max())]
-    return {"$set": values, "$unset": {"r": ""}}
+    unset = {"r": ""} if "m" in values else {"r": "", "m": ""}
+    return {"$set": values, "$unset": unset}
 
 
 def raise_floor(stream: str, floor: int) -> UpdateOne:

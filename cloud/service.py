@@ -88,7 +88,7 @@ def run(settings: Settings, *, ingest: bool, watch: bool) -> int:
 
     operations = databases.Operations()
     database = databases.connect(settings.database.uri, settings.database.name, operations=operations)
-    if not _prepare(database, stop):
+    if not _prepare(database, settings, stop):
         return 0 if stop.is_set() else 1
     network: Network | None = None
     worker: Ingest | None = None
@@ -200,12 +200,17 @@ def numbers(
     return found
 
 
-def _prepare(database: Database[Document], stop: threading.Event) -> bool:
-    """Wait for the database and make its indexes. False when stopped, or when it will not have us."""
+def _prepare(database: Database[Document], settings: Settings, stop: threading.Event) -> bool:
+    """Wait for the database, make its indexes, tell the dashboard which settings count.
+
+    False when stopped, or when it will not have us.
+    """
     pause = 0.5
     while not stop.is_set():
         try:
             databases.prepare(database)
+            told = {"retention_days": settings.retention_days, "mails_a_day": settings.alerts.per_day}
+            database["status"].replace_one({"_id": "settings"}, told, upsert=True)
         except OperationFailure as problem:
             if problem.code in (13, 18, 8000):  # unauthorized, authentication failed, Atlas' word for both
                 log.error("the database refuses us (%s): check MONGODB_URI", brief(problem))

@@ -20,7 +20,7 @@ from dotenv.parser import parse_stream
 from pymongo.errors import ConfigurationError, InvalidURI
 from pymongo.uri_parser import parse_uri
 
-from cloud import keys
+from cloud import keys, password
 
 
 class SettingsError(Exception):
@@ -126,10 +126,28 @@ class Settings:
     json_logs: bool
 
 
+@dataclass(frozen=True)
+class AccessSettings:
+    """Who may write on the dashboard: who knows the password, and these people of the OIDC provider."""
+
+    password_hash: str | None = field(repr=False)  # cloud.password; None = no login by password
+    people: tuple[str, ...] = ()  # mail addresses in small letters
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a site is, in degrees."""
+
+    name: str
+    latitude: float
+    longitude: float
+
+
 DATABASE_KEYS = ("MONGODB_URI", "MONGODB_DATABASE")
+DASHBOARD_KEYS = (*DATABASE_KEYS, "DASHBOARD_PASSWORD_HASH", "DASHBOARD_PEOPLE", "SITES")
 KEYS = (
     *("MQTT_HOST", "MQTT_PORT", "MQTT_USER", "MQTT_PASSWORD", "MQTT_CA", "MQTT_CLIENT_ID", "MQTT_SHARE"),
-    *DATABASE_KEYS,
+    *DASHBOARD_KEYS,
     "VIGIE_KEY",
     *("MAIL_VIA", "MAIL_FROM", "MAIL_TO", "MAIL_ESCALATE_TO", "MAIL_FOLDER", "DASHBOARD_URL"),
     *("SENDGRID_API_KEY", "SENDGRID_HOST", "SENDGRID_TEMPLATE_ID"),
@@ -219,6 +237,25 @@ def _database(source: _Source) -> DatabaseSettings:
         uri=source.checked("MONGODB_URI", None, _mongodb_uri, cure),
         name=source.checked("MONGODB_DATABASE", "vigie", _database_name),
     )
+
+
+def load_access(environment: Mapping[str, str], file: Path | None = None) -> AccessSettings:
+    """Who may write on the dashboard. Raises SettingsError."""
+    source = _Source(environment, file)
+    access = AccessSettings(
+        password_hash=source.checked("DASHBOARD_PASSWORD_HASH", "", _password_hash) or None,
+        people=_addresses(source.checked("DASHBOARD_PEOPLE", "", _mail_addresses).lower()),
+    )
+    source.finish(KEYS, only=DASHBOARD_KEYS)
+    return access
+
+
+def load_sites(environment: Mapping[str, str], file: Path | None = None) -> tuple[Site, ...]:
+    """Where the sites are, for a map. Raises SettingsError."""
+    source = _Source(environment, file)
+    text = source.checked("SITES", "", _sites)
+    source.finish(KEYS, only=DASHBOARD_KEYS)
+    return tuple(Site(one[1], float(one[2]), float(one[3])) for one in _SITE.finditer(text))
 
 
 def load_mail(environment: Mapping[str, str], file: Path | None = None) -> MailSettings:
@@ -464,6 +501,22 @@ def _addresses(value: str) -> tuple[str, ...]:
 def _mail_addresses(value: str) -> str | None:
     wrong = [part for part in _addresses(value) if not _ADDRESS.fullmatch(part)]
     return f'has no mail address in "{wrong[0]}"' if wrong else None
+
+
+def _password_hash(value: str) -> str | None:
+    return None if password.is_hash(value) else "is no hash of a password: python -m cloud password makes one"
+
+
+_DEGREES = r"-?[0-9]{1,3}(?:\.[0-9]+)?"
+_SITE = re.compile(rf"\s*([A-Za-z0-9_.-]+)\s*=\s*({_DEGREES})\s*,\s*({_DEGREES})\s*(?:;|$)")
+
+
+def _sites(value: str) -> str | None:
+    found = list(_SITE.finditer(value))
+    whole = "".join(one[0] for one in found) == value
+    if whole and all(abs(float(one[2])) <= 90 and abs(float(one[3])) <= 180 for one in found):
+        return None
+    return f'must be name=latitude,longitude; …, such as home=48.8566,2.3522, not "{value}"'
 
 
 def _language(value: str) -> str:

@@ -12,8 +12,6 @@ import fcntl
 import os
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +26,7 @@ from cloud.reader import Reader
 from tools import pki, ports, secrets_file
 from tools.broker import BACKEND_USER, Broker
 from tools.child import Child, Failed
+from tools.dashboard import Dashboard
 from tools.database import Database
 from tools.ntp_server import NtpServer
 from tools.sendgrid_standin import Mail, SendGrid
@@ -38,7 +37,6 @@ from tools.virtual_board.board import REPOSITORY, VirtualBoard
 SITE = "demo"
 DATABASE = "vigie"
 BACKEND_TIMEOUT = 60.0
-DASHBOARD_TIMEOUT = 60.0
 MODEL_TIMEOUT = 300.0
 
 
@@ -66,7 +64,7 @@ class Stack:
     sendgrid: SendGrid
     ntp: NtpServer
     backend: Child
-    dashboard: Child | None = None
+    dashboard: Dashboard | None = None
     reader: Reader
 
     def __init__(
@@ -218,25 +216,16 @@ class Stack:
             self._on_death(name)
 
     def _start_dashboard(self) -> None:
-        self.dashboard = Child(
-            "dashboard",
-            [
-                *(sys.executable, "-m", "streamlit", "run", "cloud/dashboard/app.py"),
-                *("--server.headless", "true", "--server.address", "127.0.0.1"),
-                *("--server.port", str(self.ports["dashboard"]), "--server.fileWatcherType", "none"),
-                *("--browser.gatherUsageStats", "false"),
-            ],
-            log=self.log("dashboard"),
-            env=self.environment(),
-            cwd=REPOSITORY,
+        self.dashboard = Dashboard(
+            self.ports["dashboard"],
+            self.log("dashboard"),
+            self.environment(),
             on_exit=lambda: self._died("dashboard"),
         )
         self._parts.callback(self.dashboard.stop)
 
-    def _await_dashboard(self, dashboard: Child) -> None:
-        dashboard.wait_until(
-            lambda: answers(self.dashboard_url + "/_stcore/health"), "its page was there", DASHBOARD_TIMEOUT
-        )
+    def _await_dashboard(self, dashboard: Dashboard) -> None:
+        dashboard.wait()
         say("dashboard", f"{self.dashboard_url}", "good")
 
     def _make_models(self) -> None:
@@ -329,15 +318,6 @@ def only_one(folder: Path) -> Iterator[None]:
                 f"another one runs in {shown(folder)}: end it first (Ctrl-C in its terminal)"
             ) from error
         yield
-
-
-def answers(url: str) -> bool:
-    """Whether a GET of `url` gives a 200."""
-    try:
-        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310  our own address
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def shown(path: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,15 +56,20 @@ def gather(reader: Reader, episode: Episode, now: float) -> Facts:
     first = max(episode.opened - LEARNED, episode.opened - MOST * period)
     shown = episode.opened - max(BEFORE, min(LEARNED, end - episode.opened))
     readings = reader.readings(episode.site, episode.device, start=min(first, shown), end=end + 1)
-    known = ~np.isnan(readings.ts)
-    before = known & (readings.ts < episode.opened) & ~readings.edge_abnormal & ~np.isnan(readings.t)
-    curve = _curve(readings, known & (readings.ts >= shown), 6 * period)
+    curve = _curve(readings, ~np.isnan(readings.ts) & (readings.ts >= shown), 6 * period)
+    found = normal(readings, lambda: reader.model(episode.site, episode.device), episode.opened)
+    return Facts(*found, curve, learning)
+
+
+def normal(
+    readings: Readings, model: Callable[[], Document | None], until: float = math.inf
+) -> tuple[Span | None, Span | None, float | None]:
+    """(t, h, s of history that say so): 98 % of the calm readings before `until`, else the trained ranges."""
+    before = (readings.ts < until) & ~readings.edge_abnormal & ~np.isnan(readings.t)
     if np.count_nonzero(before) >= LEAST:
         times = readings.ts[before]
-        usual_t, usual_h = _usual(readings.t[before]), _usual(readings.h[before])
-        return Facts(usual_t, usual_h, times[-1] - times[0], curve, learning)
-    t, h = trained(reader.model(episode.site, episode.device))
-    return Facts(t, h, None, curve, learning)
+        return _usual(readings.t[before]), _usual(readings.h[before]), float(times[-1] - times[0])
+    return *trained(model()), None
 
 
 def trained(model: Document | None) -> tuple[Span | None, Span | None]:

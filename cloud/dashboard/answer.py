@@ -15,7 +15,8 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from cloud import settings
 from cloud.alerts import links
 from cloud.alerts.links import Links, Permission
-from cloud.dashboard import screens, source, words
+from cloud.dashboard import frame, source
+from cloud.dashboard.markdown import plain
 from cloud.database import Document
 from cloud.words import Words
 
@@ -25,11 +26,11 @@ def page() -> st.Page:
 
 
 def show() -> None:
-    screens.guarded(_page)
+    frame.guarded(_page)
 
 
 def _page() -> None:
-    text = text_of_mails()
+    text = frame.say()
     token = st.query_params.get("token")
     if not token:
         st.error(text("answer forged"))
@@ -56,7 +57,7 @@ def _answer(allowed: Permission, text: Words) -> None:
         st.error(text("answer gone"))
         return
     used = database[_book(allowed)].find_one({"_id": allowed.id})
-    st.title(words.plain(alert["subject"]), anchor=False)
+    st.title(plain(alert["subject"]), anchor=False)
     st.caption(text.moment(alert["created"], time.time()))
     if used is not None:
         st.success(text("answer used", when=text.moment(used["at"], time.time())))
@@ -91,8 +92,3 @@ def record(allowed: Permission, episodes: list[str], now: float) -> Document:
 
 def _book(allowed: Permission) -> str:
     return "acknowledgements" if allowed.act == "acknowledge" else "labels"
-
-
-def text_of_mails() -> Words:
-    """In the language that the settings name, as in the mails."""
-    return Words(settings.language(os.environ, source.HOUSE / ".env"))

@@ -1,6 +1,6 @@
 """The dashboard: `streamlit run cloud/dashboard/app.py`.
 
-Of all settings it reads MONGODB_URI and MONGODB_DATABASE, nothing else.
+Which settings it reads, and what each opens: docs/dashboard.md.
 """
 
 import sys
@@ -14,13 +14,22 @@ sys.path[:] = [
 
 import streamlit as st  # noqa: E402
 
-from cloud.dashboard import answer, board, episodes, fleet, model, screens  # noqa: E402
+from cloud.dashboard import (  # noqa: E402
+    access,
+    answer,
+    board,
+    episodes,
+    fleet,
+    frame,
+    model,
+    system,
+    usage,
+)
 
 SIGN = Path(__file__).with_name("vigie.svg").read_text()
 
 st.set_page_config(page_title="Vigie", page_icon=SIGN, layout="wide")
 st.logo(SIGN, size="large")
-st.html(screens.STYLE)
-st.navigation(
-    [fleet.page(), board.page(), episodes.page(), model.page(), answer.page()], position="top"
-).run()
+st.html(frame.STYLE)
+pages = (fleet, board, episodes, model, usage, system, access, answer)
+st.navigation([one.page() for one in pages], position="top").run()

@@ -1,8 +1,8 @@
 """One visual language, in Altair: calm lines; colour and shape are kept for verdicts.
 
 Orange triangles: the board says abnormal. Blue rings: the cloud does. Both at once are a triangle in a ring.
-Yellow ground: an episode. Grey ground: no readings. The colours are Okabe and Ito's (distinct for
-colour-blind eyes), and shape or place says the same again.
+Yellow ground: an episode. Grey ground: no readings. Green ground: what is normal for this board. The colours
+are Okabe and Ito's (distinct for colour-blind eyes), and shape or place says the same again.
 
 A chart is (spec, tables). The spec holds no data and does not change between two refreshes, so the browser
 puts new rows into the chart that is there: no flicker, and the zoom stays.
@@ -10,15 +10,18 @@ puts new rows into the chart that is there: no flicker, and the zoom stays.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 
-from cloud.dashboard.curve import BOARD, CLOUD, FAILED, Curve, Floats, Table
+from cloud.dashboard.curve import BOARD, CLOUD, Curve, Floats, Table
+from cloud.words import DETECTORS, Words
 
 Spec = dict[str, Any]
 Tables = dict[str, Table]
@@ -33,15 +36,15 @@ class Palette:
     quiet: str  # axis texts, grid, gaps
     board: str
     cloud: str
-    failed: str
     episode: str
+    normal: str
 
 
-LIGHT = Palette("#1d2733", "#33475b", "#6b7785", "#d55e00", "#0072b2", "#8a4f7d", "#e69f00")
-DARK = Palette("#e4e9ee", "#c3cfdb", "#8b98a7", "#ff8a3d", "#56b4e9", "#cc79a7", "#f0c040")
+LIGHT = Palette("#1d2733", "#33475b", "#6b7785", "#d55e00", "#0072b2", "#e69f00", "#009e73")
+DARK = Palette("#e4e9ee", "#c3cfdb", "#8b98a7", "#ff8a3d", "#56b4e9", "#f0c040", "#2bc49a")
 
-HEIGHTS = {"t": 190, "h": 140, "score": 100}
-TITLES = {"t": "Temperature, °C", "h": "Humidity, %RH", "score": "Cloud score, 0 to 1: higher is stranger"}
+HEIGHTS = {"t": 190, "h": 140, "score": 90}
+ROW = 22  # px of a detector's lane
 
 # Hours in 24, days by name; the browser's own time zone.
 _TIME = (
@@ -50,39 +53,26 @@ _TIME = (
 )
 
 
-def history(curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
-    """Temperature, humidity and score on one time axis; below, the verdicts' lanes, where one zooms."""
-    outline = alt.BrushConfig(fill=palette.text, fillOpacity=0.06, stroke=palette.text, strokeOpacity=0.7)
-    brush = alt.selection_interval(name="zoom", encodings=["x"], mark=outline)
-    panels = [_panel(quantity, palette, brush) for quantity in ("t", "h", "score")]
-    chart = alt.vconcat(*panels, _lanes(palette, brush), spacing=12).configure_view(stroke=None)
+def history(say: Words, curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
+    """Temperature, humidity and score on one time axis; below, the detectors' lanes, where one zooms.
+
+    Of a long time the third panel tells how much was abnormal, and the lanes tell who said so.
+    """
     tables = {
         "line": curve.line,
+        "band": curve.band,
         "marks": curve.marks,
         "runs": curve.runs,
         "gaps": curve.gaps,
         "episodes": curve.episodes,
+        "normal": curve.normal,
         "window": curve.window,
     }
-    return chart.to_dict(), tables
+    return json.loads(_history(say.language, palette, curve.summed)), tables
 
 
-def spark(curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
+def spark(say: Words, curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
     """The last hour's temperature without axes, for a card."""
-    none = alt.Axis(labels=False, ticks=False, domain=False, grid=False, minExtent=0)
-    x = _time(none)
-    y = alt.Y("t:Q", title=None, axis=none, scale=alt.Scale(zero=False, nice=False, padding=6))
-    chart = (
-        alt.layer(
-            _ground("gaps", palette.quiet, x),
-            _ground("episodes", palette.episode, x),
-            _axis_ends(x).encode(y=y),
-            _line(palette, x, y),
-            *_marks(y, x, palette, size=36),
-        )
-        .properties(height=72, padding={"left": 2, "right": 2, "top": 2, "bottom": 2})
-        .configure_view(stroke=None)
-    )
     tables = {
         "line": curve.line,
         "marks": curve.marks,
@@ -90,7 +80,43 @@ def spark(curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
         "episodes": curve.episodes,
         "window": curve.window | {"t": _around(curve.line["t"])},
     }
-    return chart.to_dict(), tables
+    return json.loads(_spark(say.language, palette)), tables
+
+
+@cache  # Altair takes a tenth of a second to check what never changes
+def _history(language: str, palette: Palette, summed: bool) -> str:
+    say = Words(language)
+    outline = alt.BrushConfig(fill=palette.text, fillOpacity=0.06, stroke=palette.text, strokeOpacity=0.7)
+    brush = alt.selection_interval(name="zoom", encodings=["x"], mark=outline)
+    panels = [_panel(say, quantity, palette, brush) for quantity in ("t", "h")]
+    panels.append(_shares(say, palette, brush) if summed else _panel(say, "score", palette, brush))
+    if summed:
+        names = {BOARD: say("who board"), CLOUD: say("who cloud"), "failed": say("who failed")}
+    else:
+        names = {say.detector(bit): say.detector(bit) for bit in DETECTORS}
+    lanes = _lanes(say, names, palette, brush)
+    chart = alt.vconcat(*panels, lanes, spacing=12).configure_view(stroke=None)
+    return json.dumps(chart.to_dict())
+
+
+@cache
+def _spark(language: str, palette: Palette) -> str:
+    say = Words(language)
+    none = alt.Axis(labels=False, ticks=False, domain=False, grid=False, minExtent=0)
+    x = _time(none)
+    y = alt.Y("t:Q", title=None, axis=none, scale=alt.Scale(zero=False, nice=False, padding=6))
+    chart = (
+        alt.layer(
+            _ground(say, "gaps", palette.quiet, x),
+            _ground(say, "episodes", palette.episode, x),
+            _axis_ends(x).encode(y=y),
+            _line(palette, x, y),
+            *_marks(say, y, x, palette, size=36),
+        )
+        .properties(height=72, padding={"left": 2, "right": 2, "top": 2, "bottom": 2})
+        .configure_view(stroke=None)
+    )
+    return json.dumps(chart.to_dict())
 
 
 def _around(values: Floats) -> Floats:
@@ -109,26 +135,81 @@ def _base(name: str) -> Drawn:
     return alt.Chart(alt.NamedData(name=name))
 
 
-def _panel(quantity: str, palette: Palette, brush: alt.Parameter) -> Drawn:
+def _panel(say: Words, quantity: str, palette: Palette, brush: alt.Parameter) -> Drawn:
     score = quantity == "score"
     x = _time(_time_axis(palette, labels=score), domain=brush)
-    y = alt.Y(
-        f"{quantity}:Q",
-        title=None,
-        scale=alt.Scale(domain=[0, 1]) if score else alt.Scale(zero=False, padding=8),
-        axis=_value_axis(palette, 2 if score else 4),
-    )
+    y = _value(quantity, palette)
     shown = [
-        _line(palette, x, y),
-        *_marks(y, x, palette, size=52),
-        _pointer(y, x, quantity, palette),
+        *([] if score else [_band(quantity, palette, x)]),
+        *(_scores(palette, x, y) if score else [_line(palette, x, y)]),
+        *_marks(say, y, x, palette, size=52),
+        _pointer(say, y, x, quantity, palette),
     ]
     return alt.layer(
-        _ground("gaps", palette.quiet, x),
-        _ground("episodes", palette.episode, x),
+        _ground(say, "gaps", palette.quiet, x),
+        _ground(say, "episodes", palette.episode, x),
+        *([] if score else [_normal(quantity, palette)]),
         _axis_ends(x),
         *[layer.transform_filter(brush) for layer in shown],
-    ).properties(height=HEIGHTS[quantity], title=_title(TITLES[quantity], palette))
+    ).properties(height=HEIGHTS[quantity], title=_title(say(f"panel {quantity}"), palette))
+
+
+def _value(field: str, palette: Palette) -> alt.Y:
+    """A field on its quantity's axis, which is the same for all layers of a panel."""
+    if field == "score":
+        return alt.Y("score:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=_value_axis(palette, 2))
+    scale = alt.Scale(zero=False, padding=8)
+    return alt.Y(f"{field}:Q", title=None, scale=scale, axis=_value_axis(palette, 4))
+
+
+def _normal(quantity: str, palette: Palette) -> Drawn:
+    """What is normal for this board, from one side of the panel to the other."""
+    return (
+        _base("normal")
+        .mark_rect(color=palette.normal, opacity=0.13, clip=True)
+        .encode(y=_value(f"{quantity}_low", palette), y2=f"{quantity}_high:Q")
+    )
+
+
+def _band(quantity: str, palette: Palette, x: X) -> Drawn:
+    """Least to greatest, where a line of single readings would be a blot."""
+    return (
+        _base("band")
+        .mark_area(color=palette.line, opacity=0.25, clip=True)
+        .encode(
+            x=x("at"),
+            y=_value(f"{quantity}_low", palette),
+            y2=f"{quantity}_high:Q",
+            detail="segment:N",
+        )
+    )
+
+
+def _shares(say: Words, palette: Palette, brush: alt.Parameter) -> Drawn:
+    """How much of each stretch board and cloud call abnormal."""
+    x = _time(_time_axis(palette), domain=brush)
+    axis = _value_axis(palette, 2)
+
+    def side(who: str, color: str) -> Drawn:
+        y = alt.Y(f"{who}:Q", title=None, axis=axis, scale=alt.Scale(domainMin=0, nice=True))
+        tooltip = [
+            _when("at", say("column time")),
+            alt.Tooltip("board:Q", title=f"{say('who board')}, %", format=".2f"),
+            alt.Tooltip("cloud:Q", title=f"{say('who cloud')}, %", format=".2f"),
+        ]
+        return (
+            _base("band")
+            .mark_line(color=color, strokeWidth=1.4, clip=True, interpolate="step")
+            .encode(x=x("at"), y=y, detail="segment:N", tooltip=tooltip)
+        )
+
+    shown = [side(CLOUD, palette.cloud), side(BOARD, palette.board)]
+    return alt.layer(
+        _ground(say, "gaps", palette.quiet, x),
+        _ground(say, "episodes", palette.episode, x),
+        _axis_ends(x),
+        *[layer.transform_filter(brush) for layer in shown],
+    ).properties(height=HEIGHTS["score"], title=_title(say("panel share"), palette))
 
 
 def _line(palette: Palette, x: X, y: alt.Y) -> Drawn:
@@ -142,13 +223,23 @@ def _line(palette: Palette, x: X, y: alt.Y) -> Drawn:
     )
 
 
-def _marks(y: alt.Y, x: X, palette: Palette, size: int) -> list[Drawn]:
+def _scores(palette: Palette, x: X, y: alt.Y) -> list[Drawn]:
+    """The board's score below the cloud's, each in its colour."""
+    edge = alt.Y("edge:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=_value_axis(palette, 2))
+    return [
+        _base("line")
+        .mark_line(color=color, strokeWidth=1.3, opacity=0.85, clip=True)
+        .encode(x=x("at"), y=value, detail="segment:N")
+        for color, value in ((palette.board, edge), (palette.cloud, y))
+    ]
+
+
+def _marks(say: Words, y: alt.Y, x: X, palette: Palette, size: int) -> list[Drawn]:
     """A ring for the cloud, drawn larger so that the board's triangle stands inside it."""
     tooltip = [
-        _when("at", "Time"),
-        alt.Tooltip("who:N", title="Says abnormal"),
-        alt.Tooltip("saw:N", title="Because"),
-        *_values(),
+        _when("at", say("column time")),
+        alt.Tooltip("saw:N", title=say("column because")),
+        *_values(say),
     ]
     rings = _base("marks").mark_point(
         shape="circle",
@@ -168,7 +259,7 @@ def _marks(y: alt.Y, x: X, palette: Palette, size: int) -> list[Drawn]:
     ]
 
 
-def _pointer(y: alt.Y, x: X, quantity: str, palette: Palette) -> Drawn:
+def _pointer(say: Words, y: alt.Y, x: X, quantity: str, palette: Palette) -> Drawn:
     """The reading nearest to the pointer, so that one need not hit a line."""
     nearest = alt.selection_point(
         name=f"near_{quantity}",
@@ -185,51 +276,57 @@ def _pointer(y: alt.Y, x: X, quantity: str, palette: Palette) -> Drawn:
             x=x("at"),
             y=y,
             opacity=alt.condition(nearest, alt.value(1), alt.value(0)),
-            tooltip=[_when("at", "Time"), *_values()],
+            tooltip=[_when("at", say("column time")), *_values(say)],
         )
         .add_params(nearest)
     )
 
 
-def _lanes(palette: Palette, brush: alt.Parameter) -> Drawn:
-    """Who said abnormal when, over the whole range; drawing across it zooms the curves above."""
-    rows = [BOARD, CLOUD, FAILED]
-    colors = alt.Scale(domain=rows, range=[palette.board, palette.cloud, palette.failed])
+def _lanes(say: Words, names: dict[str, str], palette: Palette, brush: alt.Parameter) -> Drawn:
+    """Which detector spoke when, board above cloud; drawing across the lanes zooms the curves above.
+
+    `names`: lane -> its words.
+    """
     x = _time(_time_axis(palette))
+    words = "{" + ", ".join(f"'{lane}': {text!r}" for lane, text in names.items()) + "}"
     y = alt.Y(
-        "who:N",
+        "lane:N",
         title=None,
-        scale=alt.Scale(domain=rows, padding=0),
-        axis=alt.Axis(grid=False, labelOffset=-8, **_inside(palette)),
-    )
-    bars = (
-        _base("runs")
-        .mark_bar(height=8, yOffset=8, strokeWidth=2, cornerRadius=1)
-        .encode(
-            x=x("begin"),
-            x2="finish:T",
-            y=y,
-            color=alt.Color("who:N", legend=None, scale=colors),
-            stroke=alt.Stroke("who:N", legend=None, scale=colors),
-            tooltip=[
-                _when("begin", "From"),
-                _when("finish", "To"),
-                alt.Tooltip("who:N", title="Who"),
-                alt.Tooltip("saw:N", title="What"),
-            ],
+        scale=alt.Scale(domain=list(names), padding=0),
+        axis=alt.Axis(
+            labelExpr=f"({words})[datum.value]", labelFontSize=10, grid=True, gridColor=palette.quiet,
+            gridOpacity=0.12, **_inside(palette),
+        ),
+    )  # fmt: skip
+
+    def side(who: str, color: str, below: int) -> Drawn:
+        return (
+            _base("runs")
+            .transform_filter(alt.datum.who == who)
+            .mark_bar(height=6, yOffset=below, strokeWidth=2, stroke=color, color=color, cornerRadius=1)
+            .encode(
+                x=x("begin"),
+                x2="finish:T",
+                y=y,
+                tooltip=[
+                    _when("begin", say("column from")),
+                    _when("finish", say("column to")),
+                    alt.Tooltip("who:N", title=say("column who")),
+                    alt.Tooltip("saw:N", title=say("column what")),
+                ],
+            )
         )
-    )
+
     return alt.layer(
-        _ground("gaps", palette.quiet, x),
-        _ground("episodes", palette.episode, x),
+        _ground(say, "gaps", palette.quiet, x),
+        _ground(say, "episodes", palette.episode, x),
         _axis_ends(x).add_params(brush),
-        bars,
-    ).properties(
-        height=96, title=_title("Who says abnormal", palette, "Drag across to zoom, tap beside it for all")
-    )
+        side(BOARD, palette.board, -5),
+        side(CLOUD, palette.cloud, 5),
+    ).properties(height=ROW * len(names), title=_title(say("panel lanes"), palette, say("panel lanes how")))
 
 
-def _ground(name: str, color: str, x: X) -> Drawn:
+def _ground(say: Words, name: str, color: str, x: X) -> Drawn:
     """A stretch of time behind everything, from top to bottom."""
     return (
         _base(name)
@@ -238,9 +335,9 @@ def _ground(name: str, color: str, x: X) -> Drawn:
             x=x("begin"),
             x2="finish:T",
             tooltip=[
-                alt.Tooltip("saw:N", title="Episode" if name == "episodes" else "Gap"),
-                _when("begin", "From"),
-                _when("finish", "To"),
+                alt.Tooltip("saw:N", title=say("column episode" if name == "episodes" else "column gap")),
+                _when("begin", say("column from")),
+                _when("finish", say("column to")),
             ],
         )
     )
@@ -260,11 +357,11 @@ def _when(field: str, title: str) -> alt.Tooltip:
     return alt.Tooltip(f"{field}:T", title=title, format="%a %d %b %H:%M:%S")
 
 
-def _values() -> list[alt.Tooltip]:
+def _values(say: Words) -> list[alt.Tooltip]:
     return [
-        alt.Tooltip("t:Q", title="Temperature, °C", format=".2f"),
-        alt.Tooltip("h:Q", title="Humidity, %RH", format=".2f"),
-        alt.Tooltip("score:Q", title="Cloud score", format=".2f"),
+        alt.Tooltip("t:Q", title=say("panel t"), format=".2f"),
+        alt.Tooltip("h:Q", title=say("panel h"), format=".2f"),
+        alt.Tooltip("score:Q", title=say("column score"), format=".2f"),
     ]
 
 

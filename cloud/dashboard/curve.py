@@ -7,14 +7,16 @@ since 1970, as charts want them; a browser shows them in its own time zone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cloud.dashboard import words
 from cloud.reader import Episode, Readings
+from cloud.spans import Spans
+from cloud.words import DETECTORS, Words
 from device import codes
 
 Table = dict[str, npt.NDArray[Any]]  # column -> values, all of one length
@@ -22,7 +24,7 @@ Index = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-BOARD, CLOUD, FAILED = "Board", "Cloud", "Failed reads"
+BOARD, CLOUD = "board", "cloud"  # who says so, in every table's column `who`
 SILENT = (
     90.0  # s without a reading at an end of the range are a gap; a board may wait a minute before it sends
 )
@@ -33,11 +35,14 @@ GAP_PERIODS = 3.0  # a pause this many times longer than usual is a gap
 class Curve:
     """What is drawn of one board over one range, and what a person should know beside it."""
 
-    line: Table  # at, t, h, score (0..1), segment, undated
+    line: Table  # at, t, h, score and edge (cloud's and board's, 0..1), segment, undated
     marks: Table  # at, t, h, who, saw: abnormal good readings, one row for each side that says so
-    runs: Table  # begin, finish, who, saw: stretches of verdicts, and of failed reads
+    runs: Table  # begin, finish, lane, who, saw: stretches of one detector's verdicts, by who gave them
     gaps: Table  # begin, finish, saw
     window: Table  # at: both ends of the time axis
+    band: (
+        Table  # at, t_low, t_high, h_low, h_high, board, cloud (%), segment: where no single reading is drawn
+    )
     readings: int
     board_abnormal: int
     cloud_abnormal: int
@@ -45,7 +50,9 @@ class Curve:
     undated: int
     missing: int  # seqs of a stream that are not stored
     thinned: float = 0.0  # s: width of a slice when not every reading is drawn; 0 = all are
-    episodes: Table = field(default_factory=dict)  # begin, finish, severity, saw
+    summed: bool = False  # drawn of sums over stretches: the line is their mean, the band least and greatest
+    episodes: Table = field(default_factory=dict)  # begin, finish, saw
+    normal: Table = field(default_factory=dict)  # t_low, t_high, h_low, h_high: one row, or none
 
     @property
     def empty(self) -> bool:
@@ -53,9 +60,21 @@ class Curve:
 
 
 def shape(
-    readings: Readings, episodes: list[Episode], *, start: float, end: float, slices: int = 300
+    say: Words,
+    readings: Readings,
+    episodes: list[Episode],
+    *,
+    start: float,
+    end: float,
+    slices: int = 300,
+    hours: Spans | None = None,
+    units: Mapping[str, float] | None = None,
 ) -> Curve:
-    """`readings` of [start, end) (Unix seconds) as tables; at most about `8 * slices` rows of line."""
+    """`readings` of [start, end) (Unix seconds) as tables; at most about `8 * slices` rows of line.
+
+    `hours`: what is left of readings that are gone. `units`: of the boards' forests by model, by which their
+    sums of path lengths become scores (cloud.agreement).
+    """
     at = placed(readings.ts)
     good = ~np.isnan(readings.t)
     begin = _first_moment(readings, at, start)
@@ -70,13 +89,15 @@ def shape(
             "t": readings.t[drawn],
             "h": readings.h[drawn],
             "score": readings.cloud_score[drawn],
+            "edge": _edge_scores(readings, drawn, units or {}),
             "segment": segment[drawn].astype(np.int64),
             "undated": np.isnan(readings.ts[drawn]),
         },
-        marks=_marks(readings, at, good, width),
-        runs=_runs(readings, at, good, breaks, near=(end - begin) / (2 * slices)),
-        gaps=_gaps(readings, at, pauses, _silences(at, usual, begin, end)),
+        marks=_marks(say, readings, at, good, width),
+        runs=_runs(say, readings, at, breaks, near=(end - begin) / (2 * slices)),
+        gaps=_gaps(say, readings, at, pauses, _silences(at, usual, begin, end)),
         window={"at": np.array([begin, end]) * 1000},
+        band=_band(hours and _thinned(hours, begin, end, slices), _holes(hours, begin, end)),
         readings=len(readings),
         board_abnormal=int((readings.edge_abnormal & good).sum()),
         cloud_abnormal=int((readings.cloud_abnormal & good).sum()),
@@ -84,8 +105,120 @@ def shape(
         undated=int(np.isnan(readings.ts).sum()),
         missing=int(readings.missing_before[1:].sum()),
         thinned=width,
-        episodes=_episodes(episodes, begin, end),
+        episodes=_episodes(say, episodes, begin, end),
     )
+
+
+def shape_spans(
+    say: Words, spans: Spans, episodes: list[Episode], *, start: float, end: float, slices: int = 400
+) -> Curve:
+    """A long time: means with least and greatest values, and how much of each stretch was abnormal."""
+    drawn = _thinned(spans, start, end, slices)
+    holes = _holes(spans, start, end)
+    band = _band(drawn, holes)
+    none = np.full(len(band["at"]), np.nan)
+    failed = spans.readings - spans.good
+    return Curve(
+        line={
+            "at": band["at"],
+            "t": drawn.t_mean,
+            "h": drawn.h_mean,
+            "score": none,
+            "edge": none,
+            "segment": band["segment"],
+            "undated": none > 0,
+        },
+        marks=_table([], ("at", "t", "h", "score", "who", "saw")),
+        runs=_stretches(say, drawn),
+        gaps=_table(
+            [
+                (left * 1000, right * 1000, say("gap silence", length=say.duration(right - left)))
+                for left, right in holes
+            ],
+            ("begin", "finish", "saw"),
+        ),
+        window={"at": np.array([start, end]) * 1000},
+        band=band,
+        readings=int(spans.readings.sum()),
+        board_abnormal=int(max(0, spans.board.sum() - failed.sum())),
+        cloud_abnormal=int(max(0, np.nansum(spans.cloud) - failed.sum())),
+        failed=int(failed.sum()),
+        undated=0,
+        missing=0,
+        thinned=float(np.median(drawn.end - drawn.begin)) if len(drawn) else 0.0,
+        summed=True,
+        episodes=_episodes(say, episodes, start, end),
+    )
+
+
+def _thinned(spans: Spans, begin: float, end: float, slices: int) -> Spans:
+    """Neighbouring stretches as one where there are more than `slices`: extremes stay, means are weighed."""
+    if len(spans) <= slices:
+        return spans
+    slot = ((spans.begin - begin) // ((end - begin) / slices)).astype(np.int64)
+    first = np.flatnonzero(np.diff(slot, prepend=slot[0] - 1))
+    total = np.add.reduceat
+
+    def mean(values: Floats) -> Floats:
+        known = np.where(np.isnan(values), 0.0, spans.good)
+        weight = total(known, first)
+        summed = total(np.nan_to_num(values) * known, first)
+        return np.where(weight > 0, summed / np.maximum(weight, 1), np.nan)
+
+    return Spans(
+        begin=spans.begin[first],
+        end=np.maximum.reduceat(spans.end, first),
+        readings=total(spans.readings, first),
+        good=total(spans.good, first),
+        board=total(spans.board, first),
+        cloud=total(spans.cloud, first),
+        t_low=np.fmin.reduceat(spans.t_low, first),
+        t_mean=mean(spans.t_mean),
+        t_high=np.fmax.reduceat(spans.t_high, first),
+        h_low=np.fmin.reduceat(spans.h_low, first),
+        h_mean=mean(spans.h_mean),
+        h_high=np.fmax.reduceat(spans.h_high, first),
+    )
+
+
+def _band(spans: Spans | None, holes: list[tuple[float, float]]) -> Table:
+    names = ("t_low", "t_high", "h_low", "h_high")
+    if spans is None or len(spans) == 0:
+        return {name: np.zeros(0) for name in ("at", *names, "board", "cloud", "segment")}
+    middle = (spans.begin + spans.end) / 2
+    count = np.maximum(spans.readings, 1)
+    return {
+        "at": middle * 1000,
+        **{name: getattr(spans, name) for name in names},
+        "board": 100 * spans.board / count,
+        "cloud": 100 * spans.cloud / count,
+        "segment": np.searchsorted([left for left, _ in holes], spans.begin),
+    }
+
+
+def _holes(spans: Spans | None, start: float, end: float) -> list[tuple[float, float]]:
+    """Where nothing is stored, longer than is usual (s); nothing is missing before the first reading."""
+    if spans is None or len(spans) == 0:
+        return []
+    usual = float(np.median(spans.end - spans.begin))
+    left, right = np.maximum.accumulate(spans.end), np.append(spans.begin[1:], end)
+    wide = right - left > max(1.5 * usual, SILENT)
+    return list(zip(left[wide].tolist(), right[wide].tolist(), strict=True))
+
+
+def _stretches(say: Words, spans: Spans) -> Table:
+    rows = []
+    failed = spans.readings - spans.good
+    sides = (
+        (BOARD, spans.board - failed, BOARD),
+        (CLOUD, spans.cloud - failed, CLOUD),
+        ("failed", failed, BOARD),
+    )
+    for lane, counted, who in sides:
+        for k in np.flatnonzero(np.nan_to_num(counted) > 0):
+            count = say.many(int(counted[k]), "reading")
+            rows.append((spans.begin[k] * 1000, spans.end[k] * 1000, lane, who, count))
+    return _table(rows, ("begin", "finish", "lane", "who", "saw"))
 
 
 def placed(ts: Floats) -> Floats:
@@ -110,6 +243,11 @@ def _first_moment(readings: Readings, at: Floats, start: float) -> float:
     if len(at) and readings.seq[0] <= 1 and len(np.unique(readings.stream)) == 1:
         return float(max(start, at[0]))
     return start
+
+
+def _edge_scores(readings: Readings, drawn: Index, units: Mapping[str, float]) -> Floats:
+    unit = np.array([units.get(model, np.nan) for model in readings.model[drawn]], np.float64)
+    return np.asarray(np.exp2(-np.maximum(readings.edge_score[drawn], 0) / unit))
 
 
 def _usual(readings: Readings, at: Floats) -> Floats:
@@ -161,7 +299,7 @@ def _edges(slot: Index, ordered: Index) -> Index:
     return np.concatenate((ordered[first], ordered[last]))
 
 
-def _marks(readings: Readings, at: Floats, good: Mask, width: float) -> Table:
+def _marks(say: Words, readings: Readings, at: Floats, good: Mask, width: float) -> Table:
     sides = []
     for who, said, flags in _sides(readings):
         index = np.flatnonzero(said & good)
@@ -176,27 +314,26 @@ def _marks(readings: Readings, at: Floats, good: Mask, width: float) -> Table:
         "h": readings.h[index],
         "score": readings.cloud_score[index],
         "who": _texts([who for who, found, _ in sides for _ in found]),
-        "saw": _texts([words.seen(int(flags[one])) for _, found, flags in sides for one in found]),
+        "saw": _texts([say.seen(int(flags[one])) for _, found, flags in sides for one in found]),
     }
 
 
-def _runs(readings: Readings, at: Floats, good: Mask, breaks: Mask, *, near: float) -> Table:
-    """Stretches of one verdict; those nearer than `near` s to each other are drawn as one."""
-    rows: list[tuple[float, float, str, str]] = []
-    sides = [(who, said & good, flags) for who, said, flags in _sides(readings)]
-    for who, said, flags in [*sides, (FAILED, ~good, None)]:
-        index = np.flatnonzero(said)
-        if len(index) == 0:
-            continue
-        apart = (np.diff(index) > 1) & (np.diff(at[index]) > near) | breaks[index[1:]]
-        for run in np.split(index, np.flatnonzero(apart) + 1):
-            if flags is None:
-                saw = ", ".join(sorted({str(readings.why[one] or "no reason given") for one in run}))
-            else:
-                saw = words.seen(int(np.bitwise_or.reduce(flags[run])))
-            times = words.count(len(run), "reading")
-            rows.append((at[run[0]] * 1000, at[run[-1]] * 1000, who, f"{saw} · {times}"))
-    return _table(rows, ("begin", "finish", "who", "saw"))
+def _runs(say: Words, readings: Readings, at: Floats, breaks: Mask, *, near: float) -> Table:
+    """Stretches in which one detector spoke; those nearer than `near` s to each other are drawn as one."""
+    rows: list[tuple[float, float, str, str, str]] = []
+    for who, _, flags in _sides(readings):
+        for bit in DETECTORS:
+            index = np.flatnonzero(flags & bit)
+            if len(index) == 0:
+                continue
+            apart = (np.diff(index) > 1) & (np.diff(at[index]) > near) | breaks[index[1:]]
+            for run in np.split(index, np.flatnonzero(apart) + 1):
+                saw = [say.seen(bit), say.many(len(run), "reading")]
+                if bit == codes.SENSOR_ERROR:
+                    saw[0] = ", ".join(sorted({say.reason(readings.why[one]) for one in run}))
+                lane = say.detector(bit)
+                rows.append((at[run[0]] * 1000, at[run[-1]] * 1000, lane, who, " · ".join(saw)))
+    return _table(rows, ("begin", "finish", "lane", "who", "saw"))
 
 
 def _sides(readings: Readings) -> list[tuple[str, Mask, npt.NDArray[np.uint16]]]:
@@ -214,34 +351,38 @@ def _silences(at: Floats, usual: Floats, begin: float, end: float) -> list[tuple
     return [(left, right) for left, right, step in sides if right - left > max(SILENT, GAP_PERIODS * step)]
 
 
-def _gaps(readings: Readings, at: Floats, pauses: Index, silences: list[tuple[float, float]]) -> Table:
+def _gaps(
+    say: Words, readings: Readings, at: Floats, pauses: Index, silences: list[tuple[float, float]]
+) -> Table:
     rows = [
-        (left * 1000, right * 1000, f"Nothing is stored of {words.duration(right - left)}")
+        (left * 1000, right * 1000, say("gap silence", length=say.duration(right - left)))
         for left, right in silences
     ]
     for here in pauses:
-        lasted = words.duration(at[here] - at[here - 1])
+        length = say.duration(at[here] - at[here - 1])
         lost = int(readings.missing_before[here])
         if lost:
-            saw = f"{words.count(lost, 'reading')} not stored, {lasted}"
+            saw = say("gap missing", readings=say.many(lost, "reading"), length=length)
         elif readings.boot[here] != readings.boot[here - 1]:
-            saw = f"The board was off or restarting for {lasted}"
+            saw = say("gap restart", length=length)
         else:
-            saw = f"No reading was taken for {lasted}"
+            saw = say("gap pause", length=length)
         rows.append((at[here - 1] * 1000, at[here] * 1000, saw))
     return _table(rows, ("begin", "finish", "saw"))
 
 
-def _episodes(episodes: list[Episode], begin: float, end: float) -> Table:
+def _episodes(say: Words, episodes: list[Episode], begin: float, end: float) -> Table:
     rows = []
     for one in episodes:
         until = one.closed if one.closed is not None else end
-        if until < begin or one.opened > end:
+        if until < begin or one.opened > end or one.kind == "silence":
             continue
-        saw = words.seen((one.edge_flags | one.cloud_flags) & codes.ABNORMAL) or "abnormal"
-        state = "over" if one.closed is not None else "going on"
-        length = words.duration(until - one.opened)
-        rows.append((max(one.opened, begin) * 1000, min(until, end) * 1000, f"{saw} · {length}, {state}"))
+        saw = say.seen((one.edge_flags | one.cloud_flags) & codes.ABNORMAL) or say("unusual readings")
+        state = say(
+            "over after" if one.closed is not None else "going on for",
+            length=say.duration(until - one.opened),
+        )
+        rows.append((max(one.opened, begin) * 1000, min(until, end) * 1000, f"{saw} · {state}"))
     return _table(rows, ("begin", "finish", "saw"))
 
 

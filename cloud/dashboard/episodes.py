@@ -1,4 +1,4 @@
-"""Episodes: when, which board, what was seen, how bad, whether it goes on."""
+"""Episodes: when, which board, what was seen, how bad, whether it goes on, and what people said of it."""
 
 from __future__ import annotations
 
@@ -6,57 +6,76 @@ import time
 
 import streamlit as st
 
-from cloud.dashboard import board, screens, source, words
+from cloud.dashboard import access, episode, frame, source
+from cloud.dashboard.source import Answer, Fleet
+from cloud.reader import Episode
 
 EVERY = 5.0  # s
 READ = 500  # newest episodes that are looked at
 ON_A_PAGE = 20
-EVERYWHERE = "All boards"
-SHOWN = ("Going on", "All")
+SHOWN = ("all", "going on", "not seen", "not labelled", "severe")
 
 
 def page() -> st.Page:
-    return st.Page(show, title="Episodes", icon=":material/history:", url_path="episodes")
+    return frame.page(_body, path="episodes", icon="history", every=EVERY)
 
 
-def show() -> None:
-    st.fragment(_guarded_body, run_every=EVERY)()
-
-
-def _guarded_body() -> None:
-    screens.guarded(_body)
-
-
-def _body() -> None:
-    fleet = source.ask("fleet", source.fleet).value
-    if not fleet.latest:
-        screens.empty()
-        return
+def _body(fleet: Answer[Fleet]) -> None:
+    say, boards = frame.say(), fleet.value.boards
     title = st.empty()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Board", [EVERYWHERE, *fleet.boards], key="of", bind="query-params", width=240)
-        which = st.segmented_control(
-            "Show", SHOWN, default="All", required=True, key="show", bind="query-params"
+        names = [None, *boards]
+        name = st.selectbox(
+            say("column board"),
+            names,
+            key="of",
+            width=240,
+            format_func=lambda one: say("all boards") if one is None else str(one),
         )
-    site, device = fleet.boards.get(name, (None, None))
-    open_only = which == "Going on"
+        which = st.pills(
+            say("show"),
+            SHOWN,
+            default="all",
+            required=True,
+            key="show",
+            format_func=lambda one: say(f"show {one}"),
+        )
+    site, device = boards[name] if name else (None, None)
     answer = source.ask(
-        f"episodes {name} {open_only}", lambda: source.episodes(site, device, open_only, READ)
+        f"episodes {name} {which}", lambda: source.episodes(site, device, which == "going on", READ)
     )
-    found, now = answer.value, time.time()
-    going_on = sum(one.closed is None for one in found)
+    now = time.time()
+    going_on = sum(one.closed is None for one in answer.value)
+    found = [one for one in answer.value if wanted(one, which or "all")]
     title.title(
-        f"{words.count(going_on, 'episode')} going on" if going_on else "No episode going on", anchor=False
+        say("episodes going on", episodes=say.many(going_on, "episode"))
+        if going_on
+        else say("episodes none"),
+        anchor=False,
     )
+    frame.told(answer, EVERY)
     if not found:
         st.info(
-            "**None here.** An episode begins when readings stay abnormal, and ends when they no longer are.",
+            say("episodes empty" if which == "all" else "episodes none like this"),
             icon=":material/check_circle:",
         )
+        return
+    if access.person() is None and access.possible():
+        st.page_link(access.page(), label=say("login to write"), icon=":material/lock:")
     pages = -(-len(found) // ON_A_PAGE)
     number = st.pagination(pages, key="page") if pages > 1 else 1
     for one in found[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]:
-        board.episode(one, now)
-    if len(found) == READ:
-        st.caption(f"Older ones are not listed: these are the newest {READ}.")
-    screens.told(answer, EVERY)
+        episode.row(one, now)
+    if len(answer.value) == READ:
+        st.caption(say("episodes older", count=say.count(READ)))
+
+
+def wanted(one: Episode, which: str) -> bool:
+    """Whether one of SHOWN names it."""
+    if which == "going on":
+        return one.closed is None
+    if which == "not seen":
+        return one.acknowledged is None
+    if which == "not labelled":
+        return one.label is None and one.kind != "silence"
+    return which != "severe" or one.severity == "severe"

@@ -1,4 +1,4 @@
-"""The fleet: a card for each board, who needs a person first."""
+"""The fleet: a card for each board, who needs a person first; a map where sites have a place."""
 
 from __future__ import annotations
 
@@ -7,81 +7,76 @@ import time
 import streamlit as st
 from pymongo.errors import PyMongoError
 
-from cloud.dashboard import board, charts, needs, parts, screens, source, undelivered, words
+from cloud.dashboard import charts, frame, needs, parts, sites, source, undelivered
+from cloud.dashboard.markdown import plain
 from cloud.dashboard.needs import Card
-from cloud.reader import Summary
+from cloud.dashboard.source import Answer, Fleet
+from cloud.words import Words
 
 EVERY = 3.0  # s
-BACKEND_SILENT = 60.0  # s
+BACKEND_SILENT = 180.0  # s
+ON_A_PAGE = 24
 
 
 def page() -> st.Page:
-    return st.Page(show, title="Fleet", icon=":material/grid_view:", url_path="fleet", default=True)
+    return frame.page(_body, path="fleet", icon="grid_view", every=EVERY, default=True)
 
 
-def show() -> None:
-    st.fragment(_guarded_body, run_every=EVERY)()
-
-
-def _guarded_body() -> None:
-    screens.guarded(_body)
-
-
-def _body() -> None:
-    answer = source.ask("fleet", source.fleet)
-    fleet, now = answer.value, time.time()
-    if not fleet.latest:
-        screens.empty()
-        return
-    made = needs.cards(fleet.latest, fleet.open_episodes, now)
-    st.title(needs.headline(made), anchor=False)
-    screens.told(answer, EVERY)
+def _body(answer: Answer[Fleet]) -> None:
+    say, fleet, now = frame.say(), answer.value, time.time()
+    made = needs.cards(say, fleet.latest, fleet.open_episodes, now)
+    st.title(needs.headline(say, made), anchor=False)
+    frame.told(answer, EVERY)
     if answer.trouble is None:
-        _backend(fleet.summary.backend_seen, now)
+        backend(say, fleet.backend_seen, now)
+    made = _of_site(say, made)
+    pages = -(-len(made) // ON_A_PAGE)
+    number = st.pagination(pages, key="cards") if pages > 1 else 1
     with st.grid(min_column_width=300, border=True):
-        for one in made:
-            with st.container():
-                _card(one)
+        for one in made[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]:
+            with st.container(gap="xsmall"):
+                _card(say, one)
     undelivered.show()
-    st.caption(" · ".join(numbers(fleet.summary)))
 
 
-def _card(one: Card) -> None:
+def _of_site(say: Words, made: list[Card]) -> list[Card]:
+    """The cards of the site that is chosen on the map or beside it."""
+    names = sorted({one.site for one in made})
+    if len(names) < 2:
+        return made
+    sites.show(say, made)
+    chosen = st.pills(
+        say("column site"), names, key="site", bind="query-params", label_visibility="collapsed"
+    )
+    return [one for one in made if chosen in (None, one.site)]
+
+
+def _card(say: Words, one: Card) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        board.link(one.site, one.device, f"**{words.plain(one.device)}**")
+        parts.link(one.site, one.device, f"**{plain(one.device)}**")
         parts.need(one.need)
     parts.values(one)
     try:
-        curve = source.spark(one.site, one.device)
+        curve = source.spark(say.language, one.site, one.device)
     except PyMongoError:
-        st.caption("Its last hour could not be read in time.")
+        st.caption(say("card no curve"))
     else:
-        parts.chart(charts.spark(curve, screens.palette()), f"Temperature of {one.device} over the last hour")
+        parts.chart(charts.spark(say, curve, frame.palette()), say("chart of card", device=plain(one.device)))
     st.markdown(one.sentence)
+    if one.episode and one.episode.acknowledged is not None:
+        st.caption(
+            f":material/visibility: {say('seen at', when=say.clock(one.episode.acknowledged, time.time()))}"
+        )
     if learning := one.latest.state.get("learning"):
-        st.caption(f"Learning, {words.plain(str(learning))}")
+        st.caption(say("is learning", what=plain(str(learning))))
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         parts.age(one)
-        st.caption(f"site {words.plain(one.site)}", width="content")
+        st.caption(say("at site", site=plain(one.site)), width="content")
 
 
-def _backend(seen: float | None, now: float) -> None:
-    if seen is None or now - seen > BACKEND_SILENT:
-        since = "was never seen" if seen is None else f"has not been seen for {words.duration(now - seen)}"
-        st.warning(
-            f"**The backend {since}.** Boards keep their readings meanwhile, but nothing is stored and no "
-            "mail is sent. Start it: `python -m cloud run`.",
-            icon=":material/dns:",
-        )
-
-
-def numbers(summary: Summary) -> list[str]:
-    """The fleet in a few numbers; those that a person must act on are bold."""
-    found = [f"{words.count(summary.readings, 'reading')} stored"]
-    if sent := summary.alerts.get("sent", 0):
-        found.append(f"{words.count(sent, 'mail')} sent")
-    if failed := summary.alerts.get("failed", 0) + summary.alerts.get("unknown", 0):
-        found.append(f"**{words.count(failed, 'mail')} not delivered**")
-    if summary.quarantined:
-        found.append(f"**{words.count(summary.quarantined, 'reading')} in quarantine**")
-    return found
+def backend(say: Words, seen: float | None, now: float) -> None:
+    """A red line when nobody stores and mails."""
+    if seen is None:
+        st.error(say("backend never"), icon=":material/dns:")
+    elif now - seen > BACKEND_SILENT:
+        st.error(say("backend silent", length=say.duration(now - seen)), icon=":material/dns:")

@@ -1,48 +1,137 @@
-"""Models: what a board's model learned, from what, and where it would have alarmed on it."""
+"""Models: which each board judges with, what it learned, whether board and cloud agree, what drifted."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
-from cloud.dashboard import screens, source, words
+from cloud.agreement import Agreement
+from cloud.dashboard import agreement, frame, source
+from cloud.dashboard.markdown import plain, shown
+from cloud.dashboard.source import Answer, Fleet
+from cloud.reader import Latest
+from cloud.words import Words
+from device.features import NAMES
 
 EVERY = 60.0  # s
+MOVED = 2.0  # deviations of its training that a feature's mean may move before it is called drifted
 
 
 def page() -> st.Page:
-    return st.Page(show, title="Model", icon=":material/model_training:", url_path="model")
+    return frame.page(_body, path="model", icon="model_training", every=EVERY)
 
 
-def show() -> None:
-    st.fragment(_guarded_body, run_every=EVERY)()
+def _body(fleet: Answer[Fleet]) -> None:
+    say, now = frame.say(), time.time()
+    known = source.ask("models", source.models)
+    boards = fleet.value.boards
+    st.title(say("page model"), anchor=False)
+    frame.told(known, EVERY)
+    st.dataframe(versions(say, fleet.value.latest, known.value, now), hide_index=True, width="stretch")
+    st.caption(say("model versions how"))
+    name = st.selectbox(say("column board"), list(boards), key="model-of", bind="query-params", width=240)
+    site, device = boards[name]
+    _agreement(say, site, device)
+    _drift(say, site, device)
+    _calibration(say, fleet.value.of(site, device), site, device)
 
 
-def _guarded_body() -> None:
-    screens.guarded(_body)
+def versions(
+    say: Words, latest: Sequence[Latest], newest: Mapping[tuple[str, str], Mapping[str, Any]], now: float
+) -> pd.DataFrame:
+    """A row for each board: firmware, the model it judges with, the newest that was trained for it."""
+    rows = []
+    for one in latest:
+        trained = newest.get((one.site, one.device))
+        model = one.model
+        if trained is None:
+            state = say("model none trained")
+        elif model == trained["_id"]:
+            state = say("model current")
+        else:
+            state = say("model waits")
+        rows.append(
+            (
+                shown(f"{one.site}/{one.device}"),
+                shown(str(one.state.get("version") or "\N{EN DASH}")),
+                shown(model or "\N{EN DASH}"),
+                shown(trained["_id"]) if trained else "\N{EN DASH}",
+                say.clock(trained["created"], now) if trained else "\N{EN DASH}",
+                state,
+            )
+        )
+    titles = ("board", "firmware", "on the board", "newest", "trained", "state")
+    return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])
 
 
-def _body() -> None:
+def _agreement(say: Words, site: str, device: str) -> None:
+    st.subheader(say("agreement title"), anchor=False)
+    answer = source.ask(f"agreement {site}/{device}", lambda: source.agreement(site, device))
+    found: list[Agreement] = answer.value
+    if not found:
+        st.caption(say("agreement none"))
+        return
+    newest = found[-1] if len(found) == 1 else max(found, key=lambda one: sum(agreement.square(one)))
+    agreement.show(say, newest)
+    if len(found) > 1:
+        st.caption(say("agreement others", count=say.count(len(found) - 1)))
+
+
+def _drift(say: Words, site: str, device: str) -> None:
+    st.subheader(say("drift title"), anchor=False)
+    trained = source.ask(f"model {site}/{device}", lambda: source.model(site, device)).value
+    learned = trained.report.get("features") if trained else None
+    if not learned:
+        st.caption(say("drift none"))
+        return
+    recent = source.ask(f"recent {site}/{device}", lambda: source.recent_features(site, device)).value
+    if recent is None:
+        st.caption(say("drift no readings"))
+        return
+    rows = drifts(learned, recent)
+    moved = [name for name, _, _, by in rows if abs(by) > MOVED]
+    st.markdown(
+        say("drift some", names=", ".join(say(f"feature {name}") for name in moved))
+        if moved
+        else say("drift no")
+    )
+    titles = ("feature", "trained mean", "last day", "moved")
+    table = pd.DataFrame(
+        [
+            (say(f"feature {name}"), say.number(before / 100, 2), say.number(after / 100, 2), abs(by))
+            for name, before, after, by in rows
+        ],
+        columns=[say(f"column {title}") for title in titles],
+    )
+    moving = st.column_config.ProgressColumn(format="%.1f", min_value=0.0, max_value=5.0)
+    st.dataframe(table, hide_index=True, width="stretch", column_config={say("column moved"): moving})
+
+
+def drifts(
+    learned: Mapping[str, Sequence[float]], recent: np.ndarray[Any, Any]
+) -> list[tuple[str, float, float, float]]:
+    """(feature, mean in training, mean of the last day, how many deviations of the training it moved)."""
+    means = recent.mean(axis=0)
+    return [
+        (name, float(before), float(after), float((after - before) / max(std, 1.0)))
+        for name, before, std, after in zip(NAMES, learned["mean"], learned["std"], means, strict=True)
+    ]
+
+
+def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> None:
     from cloud.training import report  # noqa: PLC0415  only this page needs it
 
-    fleet = source.ask("fleet", source.fleet).value
-    if not fleet.latest:
-        screens.empty()
-        return
-    name = st.selectbox("Board", list(fleet.boards), key="model-of", width=240)
-    site, device = fleet.boards[name]
-    answer = source.ask(f"model {name}", lambda: source.model(site, device))
-    st.title(words.plain(device), anchor=False)
-    trained = answer.value
+    st.subheader(say("calibration title"), anchor=False)
+    trained = source.ask(f"model {site}/{device}", lambda: source.model(site, device)).value
     if trained is None:
-        board = next(one for one in fleet.latest if (one.site, one.device) == (site, device))
-        learning = board.state.get("learning")
-        st.info(
-            f"**No model yet.** The board learns, {words.plain(str(learning or '0 h of 24'))}. "
-            "After a day of history the backend trains one, and says what to run.",
-            icon=":material/hourglass_top:",
-        )
+        learning = str((latest.state.get("learning") if latest else None) or "0 h / 24")
+        st.info(say("calibration none", learning=plain(learning)), icon=":material/hourglass_top:")
         return
     if trained.picture:
-        st.image(trained.picture, caption="What it learned from, its range, and where it would have alarmed")
+        st.image(trained.picture, caption=say("calibration picture"))
     st.code("\n".join(report.lines(trained.report)), language=None, wrap_lines=True)
-    screens.told(answer, EVERY)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from cloud.dashboard import words
+from cloud.dashboard.markdown import plain
 from cloud.reader import Episode, Latest
+from cloud.words import Words
 from device import codes
 
 UNKNOWN_PERIOD = 10.0  # s, until two readings told it
@@ -28,30 +29,9 @@ class Need(IntEnum):
     FINE = 7
 
     @property
-    def label(self) -> str:
-        return _LABELS[self]
-
-    @property
     def calls(self) -> bool:
         """Whether a person should look."""
         return self <= Need.NO_READING
-
-
-_LABELS = {
-    Need.SEVERE: "Severe",
-    Need.WARNING: "Warning",
-    Need.SILENT: "Silent",
-    Need.OFFLINE: "Offline",
-    Need.NO_READING: "Sensor fails",
-    Need.UNUSUAL: "Unusual reading",
-    Need.WARMING_UP: "Warming up",
-    Need.FINE: "Fine",
-}
-
-_SILENCE = {
-    "offline": "The broker lost its connection.",
-    "overslept": "It did not wake up when it was due.",
-}
 
 
 @dataclass(frozen=True)
@@ -73,9 +53,14 @@ class Card:
     def device(self) -> str:
         return self.latest.device
 
+    @property
+    def acknowledged(self) -> bool:
+        """Whether somebody has said that they have seen it."""
+        return self.episode is not None and self.episode.acknowledged is not None
 
-def cards(latest: Iterable[Latest], open_episodes: Iterable[Episode], now: float) -> list[Card]:
-    """A card for each board: who needs a person first, then by site and name."""
+
+def cards(say: Words, latest: Iterable[Latest], open_episodes: Iterable[Episode], now: float) -> list[Card]:
+    """A card for each board: who needs a person first, then who has been seen to, then by site and name."""
     going_on: dict[tuple[str, str], Episode] = {}
     for episode in open_episodes:
         if episode.kind == "silence":
@@ -86,15 +71,15 @@ def cards(latest: Iterable[Latest], open_episodes: Iterable[Episode], now: float
             held.opened,
         ):
             going_on[episode.site, episode.device] = episode
-    made = [card(board, going_on.get((board.site, board.device)), now) for board in latest]
-    return sorted(made, key=lambda one: (one.need, one.site, one.device))
+    made = [card(say, board, going_on.get((board.site, board.device)), now) for board in latest]
+    return sorted(made, key=lambda one: (one.need, one.acknowledged, one.site, one.device))
 
 
-def card(latest: Latest, episode: Episode | None, now: float) -> Card:
+def card(say: Words, latest: Latest, episode: Episode | None, now: float) -> Card:
     age = max(0.0, now - latest.received)
     fresh = freshness(age, latest.period)
     need = _need(latest, episode, fresh)
-    return Card(latest, need, _sentence(need, latest, episode, age, now), age, fresh, episode)
+    return Card(latest, need, _sentence(say, need, latest, episode, age), age, fresh, episode)
 
 
 def freshness(age: float, period: float | None) -> int:
@@ -104,14 +89,14 @@ def freshness(age: float, period: float | None) -> int:
     return 4 - sum(age > limit for limit in limits)
 
 
-def headline(made: list[Card]) -> str:
+def headline(say: Words, made: list[Card]) -> str:
     """The state of the fleet in one line."""
     calling = [one for one in made if one.need.calls]
     if not calling:
-        return "The board is fine" if len(made) == 1 else f"All {len(made)} boards are fine"
+        return say("fleet fine") if len(made) == 1 else say("fleet all fine", count=say.count(len(made)))
     if len(calling) == 1:
-        return f"{words.plain(calling[0].device)} needs a look"
-    return f"{len(calling)} of {words.count(len(made), 'board')} need a look"
+        return say("fleet one", device=plain(calling[0].device))
+    return say("fleet some", count=say.count(len(calling)), boards=say.many(len(made), "board"))
 
 
 def _need(latest: Latest, episode: Episode | None, fresh: int) -> Need:
@@ -132,37 +117,36 @@ def _need(latest: Latest, episode: Episode | None, fresh: int) -> Need:
     return Need.FINE
 
 
-def _sentence(need: Need, latest: Latest, episode: Episode | None, age: float, now: float) -> str:
+def _sentence(say: Words, need: Need, latest: Latest, episode: Episode | None, age: float) -> str:
     if episode:
-        return about(episode)
+        return about(say, episode)
     if need is Need.OFFLINE:
-        return f"The broker lost it {words.duration(age)} ago: check its power and its Wi-Fi."
+        return say("card offline", age=say.duration(age))
     if need is Need.SILENT:
-        return f"Nothing came for {words.duration(age)}: check its power, its Wi-Fi and the broker."
+        return say("card silent", age=say.duration(age))
     if need is Need.NO_READING:
-        reason = words.plain(latest.why or "no reason given")
-        return f"The last read failed ({reason}): check the sensor's wires."
+        return say("card no reading", why=plain(say.reason(latest.why)))
     if need is Need.UNUSUAL:
-        return f"Last reading: {words.seen(latest.edge_flags | latest.cloud_flags)}. Not an episode yet."
-    if need is Need.WARMING_UP:
-        return "It sees its first readings; verdicts begin after 60 of them."
-    return "Nothing abnormal."
+        return say("card unusual", what=say.seen(latest.edge_flags | latest.cloud_flags))
+    return say("card warming up" if need is Need.WARMING_UP else "card fine")
 
 
-def about(episode: Episode) -> str:
+def about(say: Words, episode: Episode) -> str:
     """What was seen in an episode, and by whom; its flags are the union over all its readings."""
     if episode.kind == "silence":
-        return _SILENCE.get(episode.why or "", "Nothing was heard of it.")
-    what = words.seen(episode.edge_flags | episode.cloud_flags) or "abnormal"
-    return f"{what[:1].upper()}{what[1:]}. {agreement(episode)}"
+        return say(f"silence {episode.why}" if episode.why in ("offline", "overslept") else "silence silent")
+    what = say.seen(episode.edge_flags | episode.cloud_flags) or say("unusual readings")
+    return f"{what[:1].upper()}{what[1:]}. {agreement(say, episode)}"
 
 
-def agreement(episode: Episode) -> str:
+def agreement(say: Words, episode: Episode) -> str:
     """Whether board and cloud see it alike, in words."""
     if episode.edge_flags & codes.ABNORMAL and not episode.cloud_flags & codes.ABNORMAL:
-        return "Only the board says so."
+        return say("only board")
     if episode.cloud_flags & codes.ABNORMAL and not episode.edge_flags & codes.ABNORMAL:
-        return "Only the cloud says so."
+        return say("only cloud")
     if episode.agreed >= episode.abnormal:
-        return "Board and cloud agree."
-    return f"Board and cloud agree on {episode.agreed} of {words.count(episode.abnormal, 'reading')}."
+        return say("both agree")
+    return say(
+        "both agree partly", agreed=say.count(episode.agreed), readings=say.many(episode.abnormal, "reading")
+    )

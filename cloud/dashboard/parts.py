@@ -1,18 +1,21 @@
-"""Pieces that more than one page shows: a board's state, how fresh it is, the legend of the curves."""
+"""Pieces that more than one page shows: a board's state, how fresh it is, a link to it, the legend."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import Literal
 
 import streamlit as st
 
-from cloud.dashboard import charts, words
+from cloud.dashboard import charts, frame, source
 from cloud.dashboard.charts import Palette, Spec, Tables
-from cloud.dashboard.curve import BOARD, CLOUD
 from cloud.dashboard.needs import Card, Need
 from cloud.reader import Episode
+from cloud.words import Words
 
 Color = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
+
+MARGIN = 600.0  # s shown around an episode, or half its length where that is longer
 
 # Colour, sign and word each say it alone.
 _NEEDS: dict[Need, tuple[Color, str]] = {
@@ -27,9 +30,27 @@ _NEEDS: dict[Need, tuple[Color, str]] = {
 }
 
 
+def link(site: str, device: str, label: str, episode: Episode | None = None) -> None:
+    """A link to a board, or to one episode of it. `label` is Markdown."""
+    fleet = source.ask("fleet", source.fleet).value
+    name = next((name for name, pair in fleet.boards.items() if pair == (site, device)), device)
+    address = {"board": name}
+    if episode:
+        end = episode.closed or episode.last
+        margin = max(MARGIN, (end - episode.opened) / 2)
+        address |= {"from": str(int(episode.opened - margin)), "to": str(int(end + margin))}
+    st.page_link(
+        frame.address("board"),
+        label=label,
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        query_params=address,
+    )
+
+
 def need(which: Need) -> None:
     color, icon = _NEEDS[which]
-    st.badge(which.label, color=color, icon=f":material/{icon}:")
+    st.badge(frame.say()(f"need {which.name.lower()}"), color=color, icon=f":material/{icon}:")
 
 
 def severity(episode: Episode) -> None:
@@ -37,17 +58,19 @@ def severity(episode: Episode) -> None:
 
 
 def values(card: Card) -> None:
-    """The last values, big, and how old they are."""
+    """The last values, big."""
+    say = frame.say()
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        st.markdown(f"### {words.celsius(card.latest.t)}", width="content")
-        st.markdown(f"### {words.humidity(card.latest.h)}", width="content")
+        st.markdown(f"### {say.value(card.latest.t, '°C', 2)}", width="content")
+        st.markdown(f"### {say.value(card.latest.h, '%RH')}", width="content")
 
 
 def age(card: Card) -> None:
     """How long ago something came, as bars that empty and in words."""
+    say = frame.say()
     bars = f":material/signal_cellular_{card.freshness}_bar:"
-    every = f", every {words.period(card.latest.period)}" if card.latest.period else ""
-    st.caption(f"{bars} {words.duration(card.age)} ago{every}", width="content")
+    every = say("each period", period=say.period(card.latest.period)) if card.latest.period else ""
+    st.caption(f"{bars} {say('ago', age=say.duration(card.age))}{every}", width="content")
 
 
 def chart(drawn: tuple[Spec, Tables], alt: str) -> None:
@@ -56,19 +79,20 @@ def chart(drawn: tuple[Spec, Tables], alt: str) -> None:
     st.vega_lite_chart(spec=spec | {"datasets": charts.frames(tables)}, width="stretch", alt=alt)
 
 
-def legend(palette: Palette) -> None:
+def legend(say: Words, palette: Palette) -> None:
     """What the marks mean; constants only, nothing that came from a board."""
     ground = "width:.9rem;height:.9rem;opacity:.35"
-    signs = [
-        (
-            f"width:.8rem;height:.7rem;background:{palette.board};clip-path:polygon(50% 0,100% 100%,0 100%)",
-            BOARD,
+    triangle = "width:.8rem;height:.7rem;clip-path:polygon(50% 0,100% 100%,0 100%)"
+    items = [
+        _sign(f"{triangle};background:{palette.board}", say("legend board")),
+        _sign(
+            f"width:.9rem;height:.9rem;border:2px solid {palette.cloud};border-radius:50%",
+            say("legend cloud"),
         ),
-        (f"width:.9rem;height:.9rem;border:2px solid {palette.cloud};border-radius:50%", CLOUD),
+        _sign(f"{ground};background:{palette.episode}", say("legend episode")),
+        _sign(f"{ground};background:{palette.normal}", say("legend normal")),
+        _sign(f"{ground};background:{palette.quiet}", say("legend gap")),
     ]
-    items = [_sign(style, f"{who} says abnormal") for style, who in signs]
-    items.append(_sign(f"{ground};background:{palette.episode}", "Episode"))
-    items.append(_sign(f"{ground};background:{palette.quiet}", "No readings stored"))
     row = "display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;font-size:.875rem"
     st.html(f'<div style="{row}">{"".join(items)}</div>')
 
@@ -76,5 +100,5 @@ def legend(palette: Palette) -> None:
 def _sign(style: str, text: str) -> str:
     return (
         '<span style="display:inline-flex;align-items:center;gap:.4rem;white-space:nowrap">'
-        f'<span style="{style}"></span>{text}</span>'
+        f'<span style="{style}"></span>{escape(text)}</span>'
     )

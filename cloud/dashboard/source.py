@@ -10,11 +10,13 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import streamlit as st
 from pymongo.errors import (
     ConnectionFailure,
@@ -24,20 +26,31 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from cloud import settings
+from cloud import settings, usage
+from cloud.agreement import Agreement
+from cloud.alerts import facts
 from cloud.dashboard import curve
 from cloud.dashboard.curve import Curve
-from cloud.database import connect
+from cloud.database import Document, connect
 from cloud.reader import Episode, Latest, Reader, Summary
+from cloud.settings import Site
+from cloud.spans import reduced, spans
+from cloud.training.features import features
+from cloud.usage import Gauge
+from cloud.words import Words
+from device.window import SIZE as WARM_UP
 
 log = logging.getLogger("dashboard")
 
 TIMEOUT = 5.0  # s for one question
 SLOW = 2.0  # s: more is worth telling
 SHARED = 2.0  # s that viewers share one answer
-COUNTED = 10.0  # s: counting what is stored looks at every bucket
+COUNTED = 30.0  # s: counting what is stored looks at every bucket
 SPARK_SHARED = 15.0  # s: a card's little curve may be that old
+NORMAL_SHARED = 600.0  # s: what is normal for a board changes slowly
+DRAWN = 70_000  # readings; a range with more is drawn of the sums over its stretches
 SPARK_SPAN = 3600.0  # s
+DAY = 86400.0  # s
 HOUSE = Path(__file__).resolve().parents[2]
 
 T = TypeVar("T")
@@ -77,12 +90,20 @@ class Answer(Generic[T]):
 class Fleet:
     latest: list[Latest]
     open_episodes: list[Episode]
-    summary: Summary
+    backend_seen: float | None  # Unix s; None = never
 
     @property
     def boards(self) -> dict[str, tuple[str, str]]:
-        """Name for a person -> (site, device), sorted."""
-        return dict(sorted((f"{one.site}/{one.device}", (one.site, one.device)) for one in self.latest))
+        """Name for a person -> (site, device), sorted. The site is named where there is more than one."""
+        one_site = len({one.site for one in self.latest}) == 1
+        names = (
+            (one.device if one_site else f"{one.site}/{one.device}", (one.site, one.device))
+            for one in self.latest
+        )
+        return dict(sorted(names))
+
+    def of(self, site: str, device: str) -> Latest | None:
+        return next((one for one in self.latest if (one.site, one.device) == (site, device)), None)
 
 
 @st.cache_resource(show_spinner=False)
@@ -100,7 +121,7 @@ def ask(about: str, question: Callable[[], T]) -> Answer[T]:
         if st.session_state.get("asked"):  # only a first wait is announced; later ones must not move the page
             value = question()
         else:
-            with st.spinner("Asking the database…", show_time=True):
+            with st.spinner(_language()("asking"), show_time=True):
                 value = question()
     except PyMongoError as error:
         trouble = _why(error)
@@ -118,6 +139,10 @@ def ask(about: str, question: Callable[[], T]) -> Answer[T]:
     return answer
 
 
+def _language() -> Words:
+    return Words(settings.language(os.environ, HOUSE / ".env"))
+
+
 def _why(error: PyMongoError) -> Trouble:
     if isinstance(error, ServerSelectionTimeoutError):
         return Trouble.LOST
@@ -131,38 +156,89 @@ def _why(error: PyMongoError) -> Trouble:
 @st.cache_resource(ttl=SHARED, max_entries=4, show_spinner=False)
 def fleet() -> Fleet:
     ask_reader = reader()
-    return Fleet(ask_reader.latest(), ask_reader.episodes(open_only=True), summary())
+    return Fleet(ask_reader.latest(), ask_reader.episodes(open_only=True), ask_reader.backend_seen())
 
 
-@st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)
-def summary() -> Summary:
-    return reader().summary()
+def sites() -> tuple[Site, ...]:
+    """Where the sites are. Raises SettingsError."""
+    return settings.load_sites(os.environ, HOUSE / ".env")
 
 
 @st.cache_resource(ttl=SPARK_SHARED, max_entries=500, show_spinner=False)
-def spark(site: str, device: str) -> Curve:
+def spark(language: str, site: str, device: str) -> Curve:
     """The last hour, for a card."""
     now = time.time()
     readings = reader().readings(site, device, start=now - SPARK_SPAN, end=now + 1)
     episodes = reader().episodes(site, device, start=now - SPARK_SPAN, end=now + 1)
-    return curve.shape(readings, episodes, start=now - SPARK_SPAN, end=now, slices=40)
+    return curve.shape(Words(language), readings, episodes, start=now - SPARK_SPAN, end=now, slices=40)
 
 
 @dataclass(frozen=True)
 class History:
     curve: Curve
     episodes: list[Episode]
-    end: float  # Unix s
+    start: float  # Unix s
+    end: float
 
 
 @st.cache_resource(ttl=SHARED, max_entries=32, show_spinner=False)
-def history(site: str, device: str, start: float | None, end: float | None, span: float) -> History:
-    """Readings and episodes of [start, end); with None for both: of the last `span` seconds."""
+def history(  # noqa: PLR0917  these are the answer's name
+    language: str,
+    site: str,
+    device: str,
+    start: float | None,
+    end: float | None,
+    span: float,
+    period: float | None,
+) -> History:
+    """Readings and episodes of [start, end); with None for both: of the last `span` seconds.
+
+    `period`: seconds between the board's readings, by which a range too long for single readings is told.
+    """
     finish = time.time() if end is None else end
     begin = finish - span if start is None else start
-    readings = reader().readings(site, device, start=begin, end=finish + 1)
-    episodes = reader().episodes(site, device, start=begin, end=finish + 1)
-    return History(curve.shape(readings, episodes, start=begin, end=finish), episodes, finish)
+    say, asked = Words(language), reader()
+    episodes = asked.episodes(site, device, start=begin, end=finish + 1)
+    if (finish - begin) / (period or 10.0) > DRAWN:
+        drawn = curve.shape_spans(
+            say, spans(asked, site, device, begin, finish + 1), episodes, start=begin, end=finish
+        )
+    else:
+        readings = asked.readings(site, device, start=begin, end=finish + 1)
+        hours = reduced(asked, site, device, begin, finish + 1)
+        units = _units(asked, {model for model in readings.model if model})
+        drawn = curve.shape(say, readings, episodes, start=begin, end=finish, hours=hours, units=units)
+    return History(replace(drawn, normal=normal(site, device).table), episodes, begin, finish)
+
+
+def _units(asked: Reader, models: set[str]) -> dict[str, float]:
+    """Of the forests of these models, as far as they are known."""
+    found = asked.database["models"].find({"_id": {"$in": sorted(models)}}, {"report.unit": 1})
+    return {one["_id"]: one["report"]["unit"] for one in found if one.get("report", {}).get("unit")}
+
+
+@dataclass(frozen=True)
+class Normal:
+    """What is normal for a board. `basis`: s of history that say so; None = its trained range, or unknown."""
+
+    t: facts.Span | None
+    h: facts.Span | None
+    basis: float | None
+
+    @property
+    def table(self) -> curve.Table:
+        if self.t is None or self.h is None:
+            return {name: np.zeros(0) for name in ("t_low", "t_high", "h_low", "h_high")}
+        names = ("t_low", "t_high", "h_low", "h_high")
+        return {name: np.array([value]) for name, value in zip(names, (*self.t, *self.h), strict=True)}
+
+
+@st.cache_resource(ttl=NORMAL_SHARED, max_entries=500, show_spinner=False)
+def normal(site: str, device: str) -> Normal:
+    """As mails say it: 98 % of the readings of its last day that nobody called abnormal."""
+    now = time.time()
+    readings = reader().readings(site, device, start=now - facts.LEARNED, end=now + 1)
+    return Normal(*facts.normal(readings, lambda: reader().model(site, device)))
 
 
 @st.cache_resource(ttl=SHARED, max_entries=16, show_spinner=False)
@@ -181,3 +257,41 @@ def model(site: str, device: str) -> TrainedModel | None:
     """The newest model of a board; None = none yet."""
     found = reader().model(site, device)
     return None if found is None else TrainedModel(found["report"], reader().model_picture(found["_id"]))
+
+
+@st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)
+def models() -> dict[tuple[str, str], Mapping[str, Any]]:
+    """The newest model of each board, without its binaries and its report."""
+    found = reader().database["models"].find({}, {"site": 1, "device": 1, "created": 1}).sort("created", 1)
+    return {(one["site"], one["device"]): one for one in found}
+
+
+@st.cache_resource(ttl=COUNTED, max_entries=64, show_spinner=False)
+def agreement(site: str, device: str) -> list[Agreement]:
+    return reader().agreement(site, device)
+
+
+@st.cache_resource(ttl=NORMAL_SHARED, max_entries=64, show_spinner=False)
+def recent_features(site: str, device: str) -> npt.NDArray[np.int16] | None:
+    """The features of the last day's good readings, int16[n, 8]; None when there are too few."""
+    now = time.time()
+    readings = reader().readings(site, device, start=now - DAY, end=now + 1)
+    good = ~np.isnan(readings.t)
+    t, h = (np.rint(column[good] * 100).astype(np.int64) for column in (readings.t, readings.h))
+    return features(t, h)[WARM_UP:] if len(t) > 2 * WARM_UP else None
+
+
+@st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)
+def summary() -> Summary:
+    return reader().summary()
+
+
+@st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)
+def quarantine() -> list[Document]:
+    return reader().quarantine()
+
+
+@st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)
+def gauges() -> list[Gauge]:
+    now = time.time()
+    return usage.gauges(usage.measure(reader(), fleet().latest, now), now)

@@ -6,15 +6,13 @@ import time
 
 import streamlit as st
 
-from cloud.dashboard import screens, source, words
+from cloud.dashboard import frame, source
+from cloud.dashboard.markdown import plain
 from cloud.reader import Alert
+from cloud.words import Words
 
 LISTED = 20
-STATES = {
-    "pending": "waits",
-    "failed": "given up",
-    "unknown": "perhaps sent: it is not sent again, and what it said is in the next mail",
-}
+STATES = ("pending", "failed", "unknown")
 
 
 @st.cache_resource(ttl=source.SHARED, max_entries=2, show_spinner=False)
@@ -22,22 +20,24 @@ def _found() -> list[Alert]:
     return source.reader().undelivered(limit=LISTED)
 
 
-def show() -> None:
-    """Part of a page. Raises PyMongoError."""
-    found = _found()
+def show(*, expanded: bool = False) -> bool:
+    """Part of a page; whether there were any. Raises Unavailable."""
+    say, found = frame.say(), source.ask("undelivered", _found).value
     if not found:
-        return
-    with st.expander(f"{words.count(len(found), 'mail')} not delivered", icon=":material/unsubscribe:"):
+        return False
+    title = say("not delivered", mails=say.many(len(found), "mail"))
+    with st.expander(title, icon=":material/unsubscribe:", expanded=expanded):
         for alert in found:
-            st.markdown(line(alert, time.time()))
+            st.markdown(line(say, alert, time.time()))
+    return True
 
 
-def line(alert: Alert, now: float) -> str:
+def line(say: Words, alert: Alert, now: float) -> str:
     """One mail as Markdown: when, what, what became of it, and the cure that the error names."""
-    when = words.clock(alert.created, screens.place(), now)
-    state = STATES.get(alert.state, alert.state)
+    when = say.clock(alert.created, now)
+    state = say(f"undelivered {alert.state}") if alert.state in STATES else plain(alert.state)
     if alert.state == "pending" and alert.due > now:
-        state += f", next try in {words.duration(alert.due - now)}"
-    people = words.plain(", ".join(alert.to))
-    reason = words.plain(alert.error or "no reason known")
-    return f"**{words.plain(alert.subject)}** · {when} · to {people} · {state}  \n{reason}"
+        state += say("next try", length=say.duration(alert.due - now))
+    people = plain(", ".join(alert.to))
+    reason = plain(alert.error or say("no reason"))
+    return f"**{plain(alert.subject)}** · {when} · {people} · {state}  \n{reason}"

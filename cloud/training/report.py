@@ -49,6 +49,10 @@ def describe(  # noqa: PLR0917
             "t": [values["t_low"] / 100, values["t_high"] / 100],
             "h": [values["h_low"] / 100, values["h_high"] / 100],
         },
+        "features": {
+            "mean": fitted.x.mean(axis=0).round(1).tolist(),
+            "std": fitted.x.std(axis=0).round(1).tolist(),
+        },
         "runs": {"t": values["run_t"], "h": values["run_h"], "both": values["run_both"]},
         "coupling_percent_per_degree": round(values["coupling"] / (1 << 22) * 100 * 100, 2),
         "typical_step": {"t": values["step_t"] / 12800, "moisture": values["step_m"] / 12800},

@@ -1,6 +1,5 @@
 """The database's users, on a mongod that asks for passwords: each can do its work, and nothing else."""
 
-import os
 import time
 
 import pytest
@@ -17,9 +16,9 @@ from cloud.watch import Watch
 from device import codes
 from tests.cloud.conftest import entry, wait_for
 from tests.cloud.test_watch import MAIL
-from tools import ports, roles
+from tests.guarded import guarded_mongod, uris
+from tools import roles
 from tools.child import Failed
-from tools.database import Database
 
 UNAUTHORIZED, FAILED = 13, 18
 
@@ -27,29 +26,8 @@ UNAUTHORIZED, FAILED = 13, 18
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
     """A mongod with authentication on, and the URIs of its three users."""
-    folder = tmp_path_factory.mktemp("guarded")
-    port = ports.free()
-    open_door = Database(folder / "db", folder / "log", port=port, outside=False)
-    open_door.start()
-    with MongoClient(open_door.uri) as client:
-        client.admin.command("createUser", "root", pwd="root", roles=["root"])
-    open_door.stop()
-    key = folder / "key"
-    key.write_text("a" * 64)
-    os.chmod(key, 0o600)
-    closed = Database(
-        folder / "db", folder / "log", port=port, outside=False, arguments=("--auth", "--keyFile", str(key))
-    )
-    closed.start()
-    admin = f"mongodb://root:root@127.0.0.1:{port}/admin?directConnection=true"
-    yield {"admin": admin, **uris(admin)}
-    closed.stop()
-
-
-def uris(admin):
-    with MongoClient(admin) as client:
-        passwords = roles.make(client["vigie"])
-    return {user: roles.address(admin, user, password, "vigie") for user, password in passwords.items()}
+    with guarded_mongod(tmp_path_factory.mktemp("guarded")) as made:
+        yield made
 
 
 @pytest.fixture

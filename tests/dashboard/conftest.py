@@ -3,10 +3,7 @@
 import os
 import secrets
 import shutil
-import sys
 import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -15,12 +12,11 @@ from house import House
 from cloud import database as databases
 from cloud.dashboard import source
 from tools import ports
-from tools.child import Child
+from tools.dashboard import Dashboard
 from tools.database import Database
 
 WEB = "test_web"
-ROOT = Path(__file__).parents[2]
-APP = ROOT / "cloud" / "dashboard" / "app.py"
+SITES = "demo=48.39,-4.49; lyon=45.76,4.84; nice=43.70,7.27"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -64,30 +60,13 @@ def address(mongod, database, monkeypatch, tmp_path):
 @pytest.fixture(scope="session")
 def web(mongod, tmp_path_factory):
     """The address of a dashboard that runs as `streamlit run` runs it, on the database `WEB`."""
-    port = ports.free()
-    child = Child(
-        "dashboard",
-        [
-            *(sys.executable, "-m", "streamlit", "run", APP),
-            *("--server.port", str(port), "--server.address", "127.0.0.1"),
-        ],
-        log=tmp_path_factory.mktemp("web") / "dashboard.log",
-        cwd=ROOT,
-        env={**os.environ, "MONGODB_URI": mongod.uri, "MONGODB_DATABASE": WEB},
-    )
-
-    def healthy():
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
-
+    environment = {**os.environ, "MONGODB_URI": mongod.uri, "MONGODB_DATABASE": WEB, "SITES": SITES}
+    running = Dashboard(ports.free(), tmp_path_factory.mktemp("web") / "dashboard.log", environment)
     try:
-        child.wait_until(healthy, "it answered", 30)
-        yield f"http://127.0.0.1:{port}/"
+        running.wait()
+        yield running.address + "/"
     finally:
-        child.stop()
+        running.stop()
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +87,7 @@ class Looker:
     def __init__(self, browser, **context):
         self.context = browser.new_context(timezone_id="Europe/Paris", locale="en-GB", **context)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(60_000)
         self.complaints = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("requestfailed", lambda request: self.complaints.append(request.url))

@@ -6,6 +6,7 @@ import math
 import random
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from pymongo.database import Database
 
@@ -14,6 +15,7 @@ from cloud.database import Document, prepare
 from cloud.store import Entry, Store
 from device import codes
 
+APP = Path(__file__).parents[2] / "cloud" / "dashboard" / "app.py"
 SITE = "demo"
 STREAM = "9f3a1c07"
 MODEL = "0badcafe"

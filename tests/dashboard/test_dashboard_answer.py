@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from conftest import APP
+from house import APP
 from streamlit.testing.v1 import AppTest
 
 from cloud.alerts.courier import pending
@@ -112,12 +112,13 @@ def test_a_silent_board_is_not_told_as_abnormal():
 
     from cloud.dashboard import needs
     from cloud.reader import Episode, Latest
+    from cloud.words import Words, plain
 
     now = 1_800_000_000.0
     quiet = Episode(
         "x", "demo", "C001", now - 900, None, now - 900, "warning", 0, 0, 0, 0, False, kind="silence"
     )
     board = Latest("demo", "C001", now - 900, seq=1, t=21.0, h=45.0, online=False, period=10.0)
-    (card,) = needs.cards([board], [quiet], now)
-    assert card.need is needs.Need.OFFLINE and "The broker lost it 15 min ago" in card.sentence
-    assert needs.about(replace(quiet, why="offline")) == "The broker lost its connection."
+    (card,) = needs.cards(Words("en"), [board], [quiet], now)
+    assert card.need is needs.Need.OFFLINE and "The broker lost it 15 min ago" in plain(card.sentence)
+    assert needs.about(Words("en"), replace(quiet, why="offline")) == "The broker lost its connection."

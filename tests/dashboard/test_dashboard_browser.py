@@ -1,9 +1,11 @@
 """The dashboard as a person meets it: in a real browser, on a real database, refreshing by itself."""
 
+import os
 import signal
 import time
+from datetime import UTC, datetime
 from itertools import product
-from urllib.parse import quote
+from pathlib import Path
 
 import pytest
 from house import Moment
@@ -19,7 +21,7 @@ MARKS = """() => [...document.querySelectorAll('.stVegaLiteChart svg .mark-symbo
 
 
 def board(device):
-    return f"board?board={quote('demo/' + device, safe='')}"
+    return f"board?board={device}"
 
 
 def remember(looker):
@@ -123,7 +125,7 @@ def test_marks_of_board_and_cloud_differ_in_shape_and_colour(web, look, shown):
     looker.sees("Cloud says abnormal")
 
 
-@pytest.mark.parametrize("page", ["", board("C002"), "episodes"])
+@pytest.mark.parametrize("page", ["", board("C002"), "episodes", "model", "usage", "system"])
 def test_every_page_fits_every_screen_in_light_and_dark(web, look, shown, page):
     looker = look()
     looker.open(web + page)
@@ -131,7 +133,7 @@ def test_every_page_fits_every_screen_in_light_and_dark(web, look, shown, page):
         looker.page.set_viewport_size({"width": width, "height": height})
         looker.page.emulate_media(color_scheme=scheme)
         looker.sees("Updated")
-        if page != "episodes":
+        if page in ("", board("C002")):
             looker.page.wait_for_selector(CHART)
         looker.page.wait_for_timeout(500)
         assert looker.page.evaluate(TOO_WIDE) == [], (width, scheme)
@@ -142,7 +144,7 @@ def test_a_card_leads_to_its_board_and_an_episode_to_its_time(web, look, shown):
     looker = look()
     looker.open(web)
     looker.page.get_by_role("link", name="C002").click()
-    looker.page.wait_for_url("**/board?board=demo*C002")
+    looker.page.wait_for_url("**/board?board=C002")
     looker.sees("Episodes in this range")
     looker.page.get_by_role("link", name="C002").last.click()
     looker.sees("Back to now")
@@ -157,10 +159,13 @@ def test_a_name_is_never_run_as_code(web, look, shown):
         {"device": "C003"}, {"$set": {"device": evil, "site": evil, "reading.why": evil}}
     )
     shown.database["episodes"].update_many({}, {"$set": {"device": evil, "site": evil, "why": evil}})
+    refused = {"site": evil, "device": evil, "stream": None, "seq": None, "reason": evil, "content": b""}
+    shown.database["quarantine"].insert_one({**refused, "at": datetime.now(UTC)})
     looker = look()
-    for page in ("", "episodes", "board"):
+    for page in ("", "episodes", "board", "model", "system"):
         looker.open(web + page)
-        looker.sees("<img src=x")
+        if page not in ("model", "system"):  # these show it in tables, which are drawn
+            looker.sees("<img src=x")
         looker.page.wait_for_timeout(500)
         assert looker.page.evaluate("() => window.hacked") is None
         assert looker.page.locator("img[src=x]").count() == 0
@@ -195,3 +200,31 @@ def test_nothing_secret_reaches_the_browser(look, web, shown, mongod):
     assert "Updated" in everything
     for secret in (mongod.uri, f"127.0.0.1:{mongod.port}", "MONGODB_URI"):
         assert secret not in everything
+
+
+# What must be there before a page's picture is taken, and how tall it is.
+PICTURES = {
+    "": (CHART, 640),
+    "board?board=C002": (CHART, 1330),
+    "episodes": ("text=going on for", 640),
+    "model": ("[data-testid=stDataFrame] canvas", 1010),
+    "usage": ("[role=meter]", 1150),
+    "system": ("[data-testid=stDataFrame] canvas", 860),
+}
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize("page", PICTURES)
+def test_each_page_has_its_picture_in_the_docs(web, look, shown, tmp_path, page):
+    """VIGIE_PICTURES=1 takes them anew."""
+    name = f"dashboard-{page.partition('?')[0] or 'fleet'}.png"
+    folder = DOCS / "img" if os.environ.get("VIGIE_PICTURES") else tmp_path
+    there, height = PICTURES[page]
+    looker = look(height=height)
+    looker.open(web + page)
+    looker.page.wait_for_selector(there)
+    looker.page.wait_for_timeout(1500)
+    looker.page.screenshot(path=folder / name)
+    assert 10_000 < (folder / name).stat().st_size < 250_000
+    assert f"img/{name}" in (DOCS / "dashboard.md").read_text()
+    assert (DOCS / "img" / name).stat().st_size < 250_000

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from cloud.dashboard import charts, curve
-from cloud.dashboard.curve import BOARD, CLOUD, FAILED
+from cloud.dashboard.curve import BOARD, CLOUD
 from cloud.reader import Readings
+from cloud.spans import Spans
+from cloud.words import DETECTORS, Words, plain
 from device import codes
+
+EN = Words("en")
 
 
 def readings(ts, **columns):
@@ -34,7 +38,7 @@ def readings(ts, **columns):
 
 
 def shape(found, start, end, **more):
-    return curve.shape(found, more.pop("episodes", []), start=start, end=end, **more)
+    return curve.shape(EN, found, more.pop("episodes", []), start=start, end=end, **more)
 
 
 def test_no_readings_are_an_empty_curve():
@@ -53,13 +57,13 @@ def test_missing_seqs_break_the_line_and_are_told():
     assert drawn.line["segment"][4] != drawn.line["segment"][5]
     assert drawn.missing == 37
     assert list(drawn.gaps["begin"]) == [40_000] and list(drawn.gaps["finish"]) == [420_000]
-    assert drawn.gaps["saw"][0] == "37 readings not stored, 6 min"
+    assert plain(drawn.gaps["saw"][0]) == "37 readings not stored, 6 min"
 
 
 def test_a_pause_of_the_board_is_a_gap_too():
     boot = np.r_[[7] * 5, [8] * 5]
     drawn = shape(readings(np.r_[0:50:10, 420:470:10], boot=boot), 0, 470)
-    assert drawn.gaps["saw"][0] == "The board was off or restarting for 6 min"
+    assert plain(drawn.gaps["saw"][0]) == "The board was off or restarting for 6 min"
 
 
 def test_another_period_after_a_restart_is_no_gap():
@@ -84,7 +88,9 @@ def test_a_failed_read_is_never_a_value():
     assert len(drawn.line["t"]) == 9 and not np.isnan(drawn.line["t"]).any()
     assert drawn.line["segment"][3] != drawn.line["segment"][4]
     assert (drawn.failed, drawn.board_abnormal, drawn.cloud_abnormal) == (1, 0, 0)
-    assert list(drawn.runs["who"]) == [FAILED] and drawn.runs["saw"][0] == "no answer · 1 reading"
+    assert (
+        list(drawn.runs["lane"]) == ["Sensor", "Sensor"] and drawn.runs["saw"][0] == "no answer · 1 reading"
+    )
 
 
 def test_board_and_cloud_are_marked_apart():
@@ -97,10 +103,63 @@ def test_board_and_cloud_are_marked_apart():
         for who in (BOARD, CLOUD)
     }
     assert seen == {BOARD: [5, 6, 7], CLOUD: [6, 7, 8]}
-    assert list(zip(drawn.runs["who"], drawn.runs["begin"], drawn.runs["finish"])) == [
-        (BOARD, 50_000, 70_000),
-        (CLOUD, 60_000, 80_000),
+    assert list(zip(*(drawn.runs[name] for name in ("who", "lane", "begin", "finish")))) == [
+        (BOARD, "Z-score", 50_000, 70_000),
+        (CLOUD, "Forest", 60_000, 80_000),
     ]
+
+
+@pytest.mark.parametrize("bit", DETECTORS)
+def test_every_detector_has_a_lane_of_its_own(bit):
+    edge = np.zeros(20, np.uint16)
+    edge[5:8] = bit
+    drawn = shape(readings(np.arange(20) * 10, edge_flags=edge), 0, 200)
+    assert list(drawn.runs["lane"]) == [EN.detector(bit)]
+    spec, _ = charts.history(EN, drawn, charts.LIGHT)
+    assert EN.detector(bit) in str(spec)
+
+
+def test_the_boards_sum_of_path_lengths_is_drawn_as_a_score_beside_the_clouds():
+    found = readings(np.arange(20) * 10, model=np.full(20, "0badcafe", object))
+    drawn = shape(found, 0, 200, units={"0badcafe": 9000.0})
+    assert (drawn.line["edge"] == 0.5).all() and (drawn.line["score"] == 0.4).all()
+    assert np.isnan(shape(found, 0, 200).line["edge"]).all()
+
+
+def spans(count, width=3600.0, **columns):
+    """`count` stretches of 360 readings, one after the other."""
+    begin = np.arange(count) * width
+    values = {"begin": begin, "end": begin + width - 10, "readings": 360, "good": 360, "board": 0, "cloud": 0}
+    values |= {"t_low": 20, "t_mean": 21, "t_high": 22, "h_low": 40, "h_mean": 41, "h_high": 42} | columns
+    return Spans(**{name: np.full(count, value, np.float64) for name, value in values.items()})
+
+
+def test_a_year_keeps_its_extremes_and_its_sums():
+    count = 8760
+    high, board = np.full(count, 22.0), np.zeros(count)
+    high[1234], board[4321] = 60.0, 5
+    drawn = curve.shape_spans(EN, spans(count, t_high=high, board=board), [], start=0, end=count * 3600.0)
+    assert len(drawn.line["at"]) <= 400 and drawn.summed
+    assert drawn.band["t_high"].max() == 60.0 and drawn.board_abnormal == 5
+    assert drawn.readings == count * 360
+    assert np.allclose(drawn.line["t"], 21.0)
+    assert list(drawn.runs["lane"]) == [BOARD] and drawn.runs["saw"][0] == "5 readings"
+    assert len(drawn.gaps["begin"]) == 0
+
+
+def test_a_hole_of_a_day_in_a_year_is_a_gap_and_breaks_the_line():
+    found = spans(8760)
+    kept = (found.begin < 100 * 86400) | (found.begin >= 101 * 86400)
+    found = Spans(**{name: getattr(found, name)[kept] for name in vars(found)})
+    drawn = curve.shape_spans(EN, found, [], start=0, end=8760 * 3600.0)
+    assert len(drawn.gaps["begin"]) == 1
+    assert plain(drawn.gaps["saw"][0]) == "Nothing is stored of 1 d"
+    assert len(set(drawn.band["segment"])) == 2
+
+
+def test_what_is_left_of_reduced_readings_is_drawn_beside_the_others():
+    drawn = shape(readings(np.arange(7200, 10_800, 10)), 0, 10_800, hours=spans(2))
+    assert list(drawn.band["t_low"]) == [20, 20] and drawn.readings == 360
 
 
 def test_undated_readings_stand_between_their_neighbours_and_are_shown_so():
@@ -144,8 +203,8 @@ def test_the_axis_begins_with_the_boards_first_reading_and_else_as_asked():
 @pytest.mark.parametrize("draw", [charts.history, charts.spark])
 def test_a_charts_spec_holds_no_data_and_stays_the_same_between_refreshes(draw):
     """Only then does the browser change rows instead of the chart: no flicker, and the zoom stays."""
-    one, rows = draw(shape(readings(np.arange(0, 600, 10)), 0, 600), charts.LIGHT)
-    other, _ = draw(shape(readings(np.arange(0, 700, 10)), 0, 700), charts.LIGHT)
+    one, rows = draw(EN, shape(readings(np.arange(0, 600, 10)), 0, 600), charts.LIGHT)
+    other, _ = draw(EN, shape(readings(np.arange(0, 700, 10)), 0, 700), charts.LIGHT)
     assert one == other
     assert "datasets" not in one
     assert {"line", "marks", "gaps", "episodes", "window"} <= set(rows)

@@ -2,14 +2,14 @@
 
 import pytest
 
+from cloud.plans import Fleet
 from tools import plan
 from tools.child import Failed
-from tools.plan import Fleet
 
 
 @pytest.fixture(scope="module")
 def sizes():
-    return plan.measured(Fleet(10, 10))
+    return plan.weighed(Fleet(10, 10))
 
 
 def named(name):
@@ -78,7 +78,7 @@ def test_a_running_backend_is_held_against_the_same_limits():
     assert found["sessions"] == 10 and found["operations_a_s"] == 5 and found["mails_a_day"] == 864
     assert found["storage_gb"] == 0.25 and found["compute_usd"] == pytest.approx(2 + 2)
     assert found["traffic_gb"] == pytest.approx(2 * (92_000 + 1600) / 100 * 30 * 86400 / 1e9)
-    assert found.keys() <= plan.demand(Fleet(1, 10), plan.measured(Fleet(1, 10))).keys()
+    assert found.keys() <= plan.demand(Fleet(1, 10), plan.weighed(Fleet(1, 10))).keys()
 
 
 def test_a_backend_that_has_just_started_is_not_judged():

@@ -21,6 +21,7 @@ from cloud.reader import Reader
 from cloud.rescore import Models, Rescorer
 from cloud.sealing import REST, Sealer, sealing
 from cloud.store import Store
+from cloud.words import Words
 from tools.bench_cloud.chain import MASTER, verify
 from tools.bench_cloud.world import PERIOD, SITE, Board, Model, interleaved
 from tools.child import Failed
@@ -110,7 +111,7 @@ def day_query_ms(database: Database[dict[str, Any]], boards: list[Board], newest
 
     def ask(board: Board) -> int:
         readings = reader.readings(SITE, board.name, start=newest - DAY, end=newest + 1)
-        drawn = curve.shape(readings, [], start=newest - DAY, end=newest, slices=1440)
+        drawn = curve.shape(Words("en"), readings, [], start=newest - DAY, end=newest, slices=1440)
         return drawn.readings
 
     times = []

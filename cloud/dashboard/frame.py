@@ -1,0 +1,145 @@
+"""What every page stands in: its refresh, its language, and what it says when there is nothing to show."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from cloud import settings
+from cloud.dashboard import charts, source
+from cloud.dashboard.source import Answer, Fleet, Unavailable
+from cloud.words import Words
+
+log = logging.getLogger("dashboard")
+
+Body = Callable[[Answer[Fleet]], None]
+
+EMPTY_EVERY = 3.0  # s between two looks for the first board
+
+# A refresh must not be seen as one (Streamlit fades what is older than the running script); a finger drawn
+# across a chart zooms, one drawn down scrolls; less space; links stand flush with what is below them.
+STYLE = """<style>
+[data-stale='true'] {opacity: 1 !important; transition: none !important}
+.stVegaLiteChart :is(svg, canvas) {touch-action: pan-y}
+.stMainBlockContainer {padding-top: 4.5rem; padding-bottom: 3rem}
+.stMain [data-testid='stPageLink-NavLink'] {padding-left: 0; padding-right: .5rem; background: none}
+.stMain [data-testid='stPageLink-NavLink']:hover {background: none; text-decoration: underline}
+</style>"""
+
+
+def say() -> Words:
+    """The words of the settings' language, in the time zone of the person who looks."""
+    return Words(settings.language(os.environ, source.HOUSE / ".env"), st.context.timezone or "UTC")
+
+
+def palette() -> charts.Palette:
+    return charts.DARK if st.context.theme.type == "dark" else charts.LIGHT
+
+
+def page(body: Body, *, path: str, icon: str, every: float | None = None, default: bool = False) -> st.Page:
+    """A page of the navigation; its title is the text "page <path>".
+
+    `body` draws it from the fleet, and again each `every` seconds; None = it decides that inside.
+    """
+
+    def show() -> None:
+        if every is None:
+            guarded(lambda: _filled(body))
+        else:
+            live(body, every)
+
+    title = say()(f"page {path}")
+    return st.Page(show, title=title, icon=f":material/{icon}:", url_path=path, default=default)
+
+
+def address(path: str) -> st.Page:
+    """A page by its path, to link to it from below: of it only the address counts."""
+    return st.Page(lambda: None, title=path, url_path=path)
+
+
+def live(body: Body, every: float | None) -> None:
+    """A part of a page that is drawn anew each `every` seconds (None: never), and nothing else with it."""
+
+    def part() -> None:
+        guarded(lambda: _filled(body, waiting=True))
+
+    st.fragment(part, run_every=every)()
+
+
+def _filled(body: Body, *, waiting: bool = False) -> None:
+    answer = source.ask("fleet", source.fleet)
+    if answer.value.latest:
+        body(answer)
+    elif waiting:
+        empty()
+    else:
+        st.fragment(_wait_for_first, run_every=EMPTY_EVERY)()
+
+
+def _wait_for_first() -> None:
+    if source.ask("fleet", source.fleet).value.latest:
+        st.rerun()
+    empty()
+
+
+def guarded(part: Callable[[], None]) -> None:
+    """Run a part of a page, or say in its place why there is nothing to show and what to do about it."""
+    try:
+        part()
+    except settings.SettingsError as error:
+        log.error("%s", error)
+        _misconfigured(error)
+    except Unavailable as error:
+        words, name = say(), error.trouble.value
+        st.title(words(f"{name} title"), anchor=False)
+        st.error(words(f"{name} what"), icon=":material/cloud_off:")
+        st.markdown(words(f"{name} cures"))
+        st.caption(words("tried", when=now_in(words)))
+
+
+def told(answer: Answer[Any], every: float | None, *beside: str) -> None:
+    """One line on how old this page is, after other small things; a warning when it should be newer."""
+    words = say()
+    if answer.trouble:
+        name = answer.trouble.value
+        since = words.clock(answer.at, time.time())
+        st.warning(
+            f"**{words(f'{name} title')}, {words('since when', when=since)}.** {words(f'{name} what')} "
+            f"{words('known then')}",
+            icon=":material/cloud_off:",
+        )
+    elif answer.slow:
+        st.warning(words("slow answer", took=words.number(answer.took)), icon=":material/hourglass_top:")
+    when = words.clock(answer.at, time.time()) if answer.trouble else now_in(words)
+    updated = words("updated", when=when)
+    if every:
+        updated += words("updated every", period=words.period(every))
+    st.caption(" · ".join([*beside, updated]))
+
+
+def empty() -> None:
+    """No board has ever reported."""
+    words = say()
+    st.title(words("empty title"), anchor=False)
+    st.markdown(words("empty cures"))
+    st.caption(words("empty looked", when=now_in(words)))
+
+
+def now_in(words: Words) -> str:
+    now = time.time()
+    return words.clock(now, now)
+
+
+def _misconfigured(error: settings.SettingsError) -> None:
+    """Names of settings only: a value that stands in the wrong place may be a secret."""
+    words = say()
+    wrong = [key for key in settings.DASHBOARD_KEYS if any(key in problem for problem in error.problems)]
+    names = ", ".join(f"`{key}`" for key in wrong) or words("the settings")
+    st.title(words("misconfigured title"), anchor=False)
+    st.error(words("misconfigured what", names=names), icon=":material/settings_alert:")
+    st.markdown(words("misconfigured cures"))

@@ -1,0 +1,202 @@
+"""Words for people, in English and in French: one table, for mails and for the dashboard.
+
+words = Words("fr", "Europe/Paris")
+words("since", when=words.moment(ts, now))
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cloud.words import mails, pages
+from device import codes
+
+TEXTS: dict[str, tuple[str, str]] = mails.TEXTS | pages.TEXTS
+LANGUAGES = ("en", "fr")
+THIN = "\N{NARROW NO-BREAK SPACE}"
+NBSP = "\N{NO-BREAK SPACE}"
+
+# What a person would call it, the most telling first.
+SEEN: dict[int, tuple[str, str]] = {
+    codes.RANGE: ("outside its range", "hors de sa plage"),
+    codes.LIMIT: ("outside your limits", "hors de vos limites"),
+    codes.SENSOR_ERROR: ("no reading from the sensor", "le capteur ne répond pas"),
+    codes.STUCK: ("frozen value", "valeur figée"),
+    codes.ZSCORE: ("sudden change", "changement brusque"),
+    codes.JITTER: ("noisy signal", "signal bruité"),
+    codes.DRIFT: ("slow drift", "dérive lente"),
+    codes.ENVELOPE: ("unusual combination", "combinaison inhabituelle"),
+    codes.FOREST: ("unusual pattern", "comportement inhabituel"),
+}
+
+# What people look up by its own name.
+DETECTORS: dict[int, tuple[str, str]] = {
+    codes.RANGE: ("Range", "Plage"),
+    codes.STUCK: ("Stuck", "Figé"),
+    codes.ZSCORE: ("Z-score", "Z-score"),
+    codes.FOREST: ("Forest", "Forêt"),
+    codes.ENVELOPE: ("Envelope", "Enveloppe"),
+    codes.JITTER: ("Jitter", "Bruit"),
+    codes.DRIFT: ("Drift", "Dérive"),
+    codes.LIMIT: ("Your limits", "Vos limites"),
+    codes.SENSOR_ERROR: ("Sensor", "Capteur"),
+}
+
+# What is counted: one, more.
+COUNTED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "reading": (("reading", "readings"), ("mesure", "mesures")),
+    "abnormal reading": (
+        ("abnormal reading", "abnormal readings"),
+        ("mesure anormale", "mesures anormales"),
+    ),
+    "board": (("board", "boards"), ("carte", "cartes")),
+    "mail": (("mail", "mails"), ("e-mail", "e-mails")),
+    "episode": (("episode", "episodes"), ("épisode", "épisodes")),
+    "day": (("day", "days"), ("jour", "jours")),
+    "hour": (("hour", "hours"), ("heure", "heures")),
+}
+
+# Reasons of a failed read (device.codes.WHY); what is not here is shown as it came.
+REASONS = {
+    "no answer": "pas de réponse",
+    "bad checksum": "somme de contrôle fausse",
+    "not a number": "pas un nombre",
+    "out of range": "valeur impossible",
+    "starting up": "démarrage",
+    "end of data": "fin des données",
+    "driver error": "erreur du pilote",
+}
+
+_MONTHS = (
+    ("Jan", "janv."),
+    ("Feb", "févr."),
+    ("Mar", "mars"),
+    ("Apr", "avr."),
+    ("May", "mai"),
+    ("Jun", "juin"),
+    ("Jul", "juil."),
+    ("Aug", "août"),
+    ("Sep", "sept."),
+    ("Oct", "oct."),
+    ("Nov", "nov."),
+    ("Dec", "déc."),
+)
+
+
+def plain(text: str) -> str:
+    """With ordinary spaces: for subjects and plain text, where programs count and search."""
+    return text.replace(NBSP, " ").replace(THIN, " ")
+
+
+class Words:
+    """The table in one language, and numbers and dates as that language writes them."""
+
+    def __init__(self, language: str, zone: str = "UTC") -> None:
+        """A `zone` that is not known here is UTC: a browser may name any."""
+        self.language = language
+        self._column = LANGUAGES.index(language)
+        try:
+            self.zone: tzinfo = UTC if zone == "UTC" else ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.zone = UTC
+
+    def __call__(self, name: str, **values: object) -> str:
+        return TEXTS[name][self._column].format(nbsp=NBSP, **values)
+
+    def number(self, value: float, digits: int = 1) -> str:
+        text = f"{value:.{digits}f}"
+        if self.language == "fr":
+            text = text.replace(".", ",")
+        return text.replace("-", "\N{MINUS SIGN}")
+
+    def tick(self, value: float) -> str:
+        """A value on an axis, with no more digits than it has."""
+        return self.number(value, 0 if value == round(value) else 1)
+
+    def count(self, value: int) -> str:
+        return f"{value:,}".replace(",", THIN)
+
+    def many(self, number: int, what: str) -> str:
+        """1 board, 3 boards, 12 400 readings; in French nothing is one too."""
+        one, more = COUNTED[what][self._column]
+        single = number == 1 or (number == 0 and self.language == "fr")
+        return f"{self.count(number)} {one if single else more}"
+
+    def span(self, low: float, high: float, unit: str) -> str:
+        """As 20.4 to 22.9 °C, or one value when both read the same."""
+        first, last = self.number(low), self.number(high)
+        text = first if first == last else self("to", low=first, high=last)
+        return f"{text}{NBSP}{self.unit(unit)}"
+
+    def value(self, value: float | None, unit: str, digits: int = 1) -> str:
+        shown = "\N{EN DASH}" if value is None else self.number(value, digits)
+        return f"{shown}{NBSP}{self.unit(unit)}"
+
+    def percent(self, share: float) -> str:
+        """Of a share, 1 = all; no more digits than tell it from nothing."""
+        digits = 0 if share >= 0.1 or share == 0 else 1 if share >= 0.001 else 3
+        return f"{self.number(100 * share, digits)}{NBSP}%"
+
+    def unit(self, unit: str) -> str:
+        return f"%{NBSP}HR" if unit == "%RH" and self.language == "fr" else unit
+
+    def seen(self, flags: int, most: int = 9) -> str:
+        """What the detectors in `flags` saw; empty when none did. Unknown bits of newer boards are named."""
+        found = [names[self._column] for bit, names in SEEN.items() if flags & bit]
+        if unknown := flags & codes.ABNORMAL & ~sum(SEEN):
+            found.append(self("unknown detector", bits=f"{unknown:#x}"))
+        return ", ".join(found[:most])
+
+    def detector(self, bit: int) -> str:
+        return DETECTORS[bit][self._column]
+
+    def reason(self, why: str | None) -> str:
+        if why is None:
+            return self("no reason")
+        return REASONS.get(why, why) if self.language == "fr" else why
+
+    def duration(self, seconds: float) -> str:
+        """In its one or two biggest units: 8 s, 4 min, 2 h 05 min, 3 d 4 h."""
+        whole = max(0, int(seconds))
+        day = "j" if self.language == "fr" else "d"
+        if whole < 60:
+            parts = [f"{whole}{NBSP}s"]
+        elif whole < 3600:
+            parts = [f"{whole // 60}{NBSP}min"]
+        elif whole < 86400:
+            minutes = whole % 3600 // 60
+            parts = [f"{whole // 3600}{NBSP}h", f"{minutes:02}{NBSP}min" if minutes else ""]
+        else:
+            hours = whole % 86400 // 3600
+            parts = [f"{whole // 86400}{NBSP}{day}", f"{hours}{NBSP}h" if hours else ""]
+        return NBSP.join(part for part in parts if part)
+
+    def period(self, seconds: float) -> str:
+        """How often: 0.5 s, 10 s, 5 min."""
+        if seconds >= 10 or seconds == round(seconds):
+            return self.duration(round(seconds))
+        return f"{self.number(seconds)}{NBSP}s"
+
+    def clock(self, at: float, now: float) -> str:
+        """To the second today, no longer than it must be before: 12:04:07, yesterday 12:04, 3 Nov 12:04."""
+        then, today = datetime.fromtimestamp(at, self.zone), datetime.fromtimestamp(now, self.zone)
+        days = (today.date() - then.date()).days
+        if days == 0:
+            return then.strftime("%H:%M:%S")
+        if days == 1:
+            return f"{self('yesterday')} {then:%H:%M}"
+        year = "" if then.year == today.year else f" {then.year}"
+        return f"{self.day(at)}{year} {then:%H:%M}"
+
+    def moment(self, at: float, now: float) -> str:
+        """As 14:05 today, as 21 Nov, 14:05 before; UTC is named, a zone of the reader needs no name."""
+        then, today = datetime.fromtimestamp(at, self.zone), datetime.fromtimestamp(now, self.zone)
+        clock = then.strftime("%H:%M")
+        if then.tzname() in ("UTC", None):
+            clock += f"{NBSP}UTC"
+        return clock if then.date() == today.date() else f"{self.day(at)}, {clock}"
+
+    def day(self, at: float) -> str:
+        then = datetime.fromtimestamp(at, self.zone)
+        return f"{then.day}{NBSP}{_MONTHS[then.month - 1][self._column]}"

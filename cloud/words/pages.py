@@ -1,0 +1,568 @@
+"""What the dashboard's pages say, in English and in French. Markdown; values come in already escaped."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # the frame
+    "page fleet": ("Fleet", "Parc"),
+    "page board": ("Board", "Carte"),
+    "page episodes": ("Episodes", "Épisodes"),
+    "page model": ("Models", "Modèles"),
+    "page usage": ("Usage", "Quotas"),
+    "page system": ("System", "Système"),
+    "page login": ("Log in", "Se connecter"),
+    "page logout": ("Log out", "Se déconnecter"),
+    "asking": ("Asking the database…", "Question à la base de données…"),
+    "updated": ("Updated {when}", "Mis à jour à {when}"),
+    "updated every": (", every {period}", ", toutes les {period}"),
+    "yesterday": ("yesterday", "hier"),
+    "ago": ("{age} ago", "il y a {age}"),
+    "each period": (", every {period}", ", toutes les {period}"),
+    "since when": ("since {when}", "depuis {when}"),
+    "known then": ("Below is what was known then.", "Ci-dessous, ce que l'on savait alors."),
+    "slow answer": (
+        "The database took {took} s to answer. A shorter range asks for less.",
+        "La base de données a mis {took} s à répondre. Une plage plus courte demande moins.",
+    ),
+    "tried": (
+        "Tried at {when}. This page tries again by itself.",
+        "Essayé à {when}. Cette page réessaie d'elle-même.",
+    ),
+    "lost title": ("The database does not answer", "La base de données ne répond pas"),
+    "lost what": (
+        "Nobody is there at the address in `MONGODB_URI`.",
+        "Personne à l'adresse indiquée dans `MONGODB_URI`.",
+    ),
+    "lost cures": (
+        "1. Is it running? `make demo` starts one; Atlas pauses a free cluster after long idleness.\n"
+        "1. Is this machine let in? In Atlas: Network Access, add its address.\n"
+        "1. Is the address right? `python -m cloud doctor` looks at settings and database.",
+        "1. Est-elle en marche{nbsp}? `make demo` en démarre une{nbsp}; Atlas met en pause un cluster "
+        "gratuit "
+        "resté longtemps inactif.\n"
+        "1. Cette machine est-elle admise{nbsp}? Dans Atlas{nbsp}: Network Access, ajoutez son adresse.\n"
+        "1. L'adresse est-elle juste{nbsp}? `python -m cloud doctor` vérifie réglages et base.",
+    ),
+    "slow title": ("The database takes too long", "La base de données est trop lente"),
+    "slow what": (
+        "It is there, but gave no answer within 5 seconds.",
+        "Elle est là, mais n'a pas répondu en 5 secondes.",
+    ),
+    "slow cures": (
+        "1. Wait a little: a free Atlas cluster slows down when it is asked more than 100 times a second.\n"
+        "1. Choose a shorter range, and close views that nobody looks at.\n"
+        "1. If it stays so: look at the cluster's Metrics page, or give it a bigger machine.",
+        "1. Patientez un peu{nbsp}: un cluster Atlas gratuit ralentit au-delà de 100 questions par seconde.\n"
+        "1. Choisissez une plage plus courte, fermez les vues que personne ne regarde.\n"
+        "1. Si cela dure{nbsp}: voyez la page Metrics du cluster, ou prenez une machine plus grande.",
+    ),
+    "refused title": ("The database refuses to answer", "La base de données refuse de répondre"),
+    "refused what": (
+        "It is there, but does not let the dashboard read.",
+        "Elle est là, mais ne laisse pas lire le tableau de bord.",
+    ),
+    "refused cures": (
+        "1. Are user and password in `MONGODB_URI` right?\n"
+        "1. May that user read the database `MONGODB_DATABASE`? docs/security.md has its rights.",
+        "1. L'utilisateur et le mot de passe dans `MONGODB_URI` sont-ils justes{nbsp}?\n"
+        "1. Cet utilisateur peut-il lire la base `MONGODB_DATABASE`{nbsp}? Ses droits sont dans "
+        "docs/security.md.",
+    ),
+    "misconfigured title": (
+        "The dashboard does not know its database",
+        "Le tableau de bord ne connaît pas sa base de données",
+    ),
+    "misconfigured what": (
+        "Something is wrong with {names}. What exactly stands in this program's log; not here, since it may "
+        "hold a secret.",
+        "Quelque chose ne va pas avec {names}. Le détail est dans le journal du programme, pas ici{nbsp}: il "
+        "peut contenir un secret.",
+    ),
+    "misconfigured cures": (
+        "1. On your machine: put it into `.env`; `.env.example` shows how.\n"
+        "1. On Streamlit Community Cloud: the app's menu, Settings, Secrets.\n"
+        "1. Then start the dashboard again.",
+        "1. Sur votre machine{nbsp}: mettez-le dans `.env`{nbsp}; `.env.example` montre comment.\n"
+        "1. Sur Streamlit Community Cloud{nbsp}: menu de l'application, Settings, Secrets.\n"
+        "1. Puis redémarrez le tableau de bord.",
+    ),
+    "the settings": ("the settings", "les réglages"),
+    "empty title": ("Waiting for the first board", "En attente de la première carte"),
+    "empty cures": (
+        "The database is there, and it is empty. Readings appear here by themselves as soon as a board "
+        "reports.\n\n"
+        "1. **Try it without a board:** `make demo` starts three virtual ones.\n"
+        "1. **With a board:** `make flash`, then `make provision`; its console shows `link  connected`.\n"
+        "1. **It is connected, and still nothing here?** The backend must run, `python -m cloud run`, with "
+        "the same `MONGODB_URI` and `MONGODB_DATABASE` as this page.",
+        "La base de données est là, et elle est vide. Les mesures apparaissent d'elles-mêmes dès qu'une "
+        "carte "
+        "en envoie.\n\n"
+        "1. **Essayer sans carte{nbsp}:** `make demo` en démarre trois virtuelles.\n"
+        "1. **Avec une carte{nbsp}:** `make flash`, puis `make provision`{nbsp}; sa console affiche "
+        "`link  connected`.\n"
+        "1. **Elle est connectée, et toujours rien{nbsp}?** Le backend doit tourner, `python -m cloud run`, "
+        "avec les mêmes `MONGODB_URI` et `MONGODB_DATABASE` que cette page.",
+    ),
+    "empty looked": (
+        "Looked at {when}. This page looks again by itself.",
+        "Regardé à {when}. Cette page regarde à nouveau d'elle-même.",
+    ),
+    # boards
+    "need severe": ("Severe", "Grave"),
+    "need warning": ("Warning", "Attention"),
+    "need silent": ("Silent", "Silencieuse"),
+    "need offline": ("Offline", "Hors ligne"),
+    "need no_reading": ("Sensor fails", "Capteur en panne"),
+    "need unusual": ("Unusual reading", "Mesure inhabituelle"),
+    "need warming_up": ("Warming up", "Démarrage"),
+    "need fine": ("Fine", "Tout va bien"),
+    "fleet fine": ("The board is fine", "La carte va bien"),
+    "fleet all fine": ("All {count} boards are fine", "Les {count} cartes vont bien"),
+    "fleet one": ("{device} needs a look", "{device} est à vérifier"),
+    "fleet some": ("{count} of {boards} need a look", "{count} sur {boards} à vérifier"),
+    "card offline": (
+        "The broker lost it {age} ago: check its power and its Wi-Fi.",
+        "Le broker l'a perdue il y a {age}{nbsp}: vérifiez son alimentation et son Wi-Fi.",
+    ),
+    "card silent": (
+        "Nothing came for {age}: check its power, its Wi-Fi and the broker.",
+        "Rien depuis {age}{nbsp}: vérifiez son alimentation, son Wi-Fi et le broker.",
+    ),
+    "card no reading": (
+        "The last read failed ({why}): check the sensor's wires.",
+        "La dernière lecture a échoué ({why}){nbsp}: vérifiez les fils du capteur.",
+    ),
+    "card unusual": (
+        "Last reading: {what}. Not an episode yet.",
+        "Dernière mesure{nbsp}: {what}. Pas encore un épisode.",
+    ),
+    "card warming up": (
+        "It sees its first readings; verdicts begin after 60 of them.",
+        "Elle voit ses premières mesures{nbsp}; elle juge à partir de la soixantième.",
+    ),
+    "card fine": ("Nothing abnormal.", "Rien d'anormal."),
+    "card no curve": (
+        "Its last hour could not be read in time.",
+        "Sa dernière heure n'a pas pu être lue à temps.",
+    ),
+    "chart of card": (
+        "Temperature of {device} over the last hour",
+        "Température de {device} pendant la dernière heure",
+    ),
+    "chart of sites": ("Where the sites are", "Où sont les sites"),
+    "backend never": (
+        "**The backend was never seen.** Boards keep their readings, but nothing is stored and no mail is "
+        "sent. Start it: `python -m cloud run`.",
+        "**Le backend n'a jamais été vu.** Les cartes gardent leurs mesures, mais rien n'est enregistré et "
+        "aucun e-mail ne part. Démarrez-le{nbsp}: `python -m cloud run`.",
+    ),
+    "backend silent": (
+        "**The backend has not been seen for {length}.** Boards keep their readings meanwhile, but nothing "
+        "is "
+        "stored and no mail is sent. Start it: `python -m cloud run`.",
+        "**Le backend n'a pas été vu depuis {length}.** Les cartes gardent leurs mesures, mais rien n'est "
+        "enregistré et aucun e-mail ne part. Démarrez-le{nbsp}: `python -m cloud run`.",
+    ),
+    "at site": ("site {site}", "site {site}"),
+    "with model": ("model {model}", "modèle {model}"),
+    "without model": (
+        "no model yet: Z-score and rules judge",
+        "pas de modèle{nbsp}: Z-score et règles jugent",
+    ),
+    "with version": ("version {what}", "version {what}"),
+    "is learning": ("learning: {what}", "apprentissage{nbsp}: {what}"),
+    "had error": ("last error: {what}", "dernière erreur{nbsp}: {what}"),
+    # one board
+    "range": ("Range", "Plage"),
+    "range 1h": ("1 h", "1 h"),
+    "range 6h": ("6 h", "6 h"),
+    "range 24h": ("24 h", "24 h"),
+    "range 7d": ("7 d", "7 j"),
+    "range 30d": ("30 d", "30 j"),
+    "range 1y": ("1 y", "1 an"),
+    "back to now": ("Back to now", "Revenir à maintenant"),
+    "no such board": (
+        "There is no board {asked}; this is {shown}.",
+        "Il n'y a pas de carte {asked}{nbsp}; voici {shown}.",
+    ),
+    "range empty": (
+        "**No reading is stored in this range.** Choose a longer one, or see above when the board was last "
+        "heard of.",
+        "**Aucune mesure n'est enregistrée dans cette plage.** Choisissez-en une plus longue, ou voyez plus "
+        "haut quand la carte a donné signe de vie.",
+    ),
+    "range empty fixed": (
+        "**No reading is stored in this range.** Go back to now.",
+        "**Aucune mesure n'est enregistrée dans cette plage.** Revenez à maintenant.",
+    ),
+    "chart of board": (
+        "Temperature, humidity and score of {device}, and who called them abnormal",
+        "Température, humidité et score de {device}, et qui les a jugés anormaux",
+    ),
+    "legend board": ("Board says abnormal", "Anormal selon la carte"),
+    "legend cloud": ("Cloud says abnormal", "Anormal selon le cloud"),
+    "legend episode": ("Episode", "Épisode"),
+    "legend normal": ("Normal for this board", "Normal pour cette carte"),
+    "legend gap": ("No readings stored", "Pas de mesures enregistrées"),
+    "panel t": ("Temperature, °C", "Température, °C"),
+    "panel h": ("Humidity, %RH", "Humidité, % HR"),
+    "panel score": (
+        "Scores of board and cloud, 0 to 1: higher is stranger",
+        "Scores de la carte et du cloud, 0 à 1{nbsp}: plus haut, plus étrange",
+    ),
+    "panel share": (
+        "Abnormal readings of board and cloud, %",
+        "Mesures anormales selon la carte et le cloud, %",
+    ),
+    "panel lanes": ("Who says abnormal, and why", "Qui dit anormal, et pourquoi"),
+    "panel lanes how": (
+        "Board above, cloud below. Drag across to zoom, tap beside it for all",
+        "La carte en haut, le cloud en bas. Tracez en travers pour agrandir, touchez à côté pour tout voir",
+    ),
+    "who board": ("Board", "Carte"),
+    "who cloud": ("Cloud", "Cloud"),
+    "who failed": ("Failed reads", "Lectures ratées"),
+    "gap silence": ("Nothing is stored of {length}", "Rien n'est enregistré pendant {length}"),
+    "gap missing": ("{readings} not stored, {length}", "{readings} non enregistrées, {length}"),
+    "gap restart": (
+        "The board was off or restarting for {length}",
+        "La carte était éteinte ou redémarrait pendant {length}",
+    ),
+    "gap pause": ("No reading was taken for {length}", "Aucune mesure pendant {length}"),
+    "counted board": ("board says abnormal: {count}", "anormales selon la carte{nbsp}: {count}"),
+    "counted cloud": ("cloud says abnormal: {count}", "selon le cloud{nbsp}: {count}"),
+    "counted failed": ("failed reads: {count}", "lectures ratées{nbsp}: {count}"),
+    "remark missing": (
+        "{readings} of this range not stored yet. A board sends again what was not confirmed, so a gap may "
+        "still close.",
+        "{readings} de cette plage pas encore enregistrées. Une carte renvoie ce qui n'a pas été "
+        "confirmé{nbsp}: "
+        "le trou peut encore se combler.",
+    ),
+    "remark undated": (
+        "{readings} without a date, because the board did not know the time; drawn dotted between their "
+        "neighbours.",
+        "{readings} sans date, car la carte ne savait pas l'heure{nbsp}; en pointillé entre leurs voisines.",
+    ),
+    "remark thinned": (
+        "Drawn: the extremes of every {length}, so no spike is lost. A shorter range shows every reading.",
+        "Tracé{nbsp}: les extrêmes de chaque tranche de {length}, aucun pic ne se perd. Une plage plus "
+        "courte "
+        "montre chaque mesure.",
+    ),
+    "remark summed": (
+        "Drawn: mean, least and greatest of about every {length}. A shorter range shows every reading.",
+        "Tracé{nbsp}: moyenne, minimum et maximum d'environ chaque tranche de {length}. Une plage plus "
+        "courte "
+        "montre chaque mesure.",
+    ),
+    "normal by history": (
+        "Green: {spans}, where 98 % of its calm readings of the last {length} lie.",
+        "En vert{nbsp}: {spans}, où se trouvent 98 % de ses mesures calmes des dernières {length}.",
+    ),
+    "normal by model": (
+        "Green: {spans}, the range that its model was trained to.",
+        "En vert{nbsp}: {spans}, la plage apprise par son modèle.",
+    ),
+    "download csv": ("CSV", "CSV"),
+    "download parquet": ("Parquet", "Parquet"),
+    "download too much": (
+        "More than {most} readings: download them with `python -m cloud export`, or choose a shorter range.",
+        "Plus de {most} mesures{nbsp}: exportez-les avec `python -m cloud export`, ou choisissez une plage "
+        "plus "
+        "courte.",
+    ),
+    "episodes here": ("Episodes in this range", "Épisodes dans cette plage"),
+    # episodes
+    "show": ("Show", "Montrer"),
+    "show all": ("All", "Tous"),
+    "show going on": ("Going on", "En cours"),
+    "show not seen": ("Not seen", "Pas vus"),
+    "show not labelled": ("No answer yet", "Sans réponse"),
+    "show severe": ("Severe", "Graves"),
+    "all boards": ("All boards", "Toutes les cartes"),
+    "episodes going on": ("{episodes} going on", "{episodes} en cours"),
+    "episodes none": ("No episode going on", "Aucun épisode en cours"),
+    "episodes empty": (
+        "**None here.** An episode begins when readings stay abnormal, and ends when they no longer are.",
+        "**Aucun ici.** Un épisode commence quand les mesures restent anormales, et finit quand elles ne le "
+        "sont plus.",
+    ),
+    "episodes none like this": ("**None like this.**", "**Aucun de ce genre.**"),
+    "episodes older": (
+        "Older ones are not listed: these are the newest {count}.",
+        "Les plus anciens ne sont pas listés{nbsp}: voici les {count} plus récents.",
+    ),
+    "going on for": ("going on for {length}", "en cours depuis {length}"),
+    "over after": ("over after {length}", "fini après {length}"),
+    "silence offline": ("The broker lost its connection.", "Le broker a perdu sa connexion."),
+    "silence overslept": (
+        "It did not wake up when it was due.",
+        "Elle ne s'est pas réveillée à l'heure dite.",
+    ),
+    "silence silent": ("Nothing was heard of it.", "Plus de nouvelles d'elle."),
+    "only board": ("Only the board says so.", "Seule la carte le dit."),
+    "only cloud": ("Only the cloud says so.", "Seul le cloud le dit."),
+    "both agree": ("Board and cloud agree.", "Carte et cloud sont d'accord."),
+    "both agree partly": (
+        "Board and cloud agree on {agreed} of {readings}.",
+        "Carte et cloud sont d'accord sur {agreed} de {readings}.",
+    ),
+    "unknown detector": ("unknown detector (bits {bits})", "détecteur inconnu (bits {bits})"),
+    "read failed": ("failed read: {why}", "lecture ratée{nbsp}: {why}"),
+    "seen at": ("seen {when}", "vu {when}"),
+    "label real": ("real", "réel"),
+    "label false": ("false alarm", "fausse alerte"),
+    "mail none": ("no mail", "pas d'e-mail"),
+    "mail pending": ("mail waits", "e-mail en attente"),
+    "mail sending": ("mail on its way", "e-mail en cours d'envoi"),
+    "mail sent": ("mail sent", "e-mail envoyé"),
+    "mail failed": ("mail not delivered", "e-mail non remis"),
+    "mail unknown": ("mail perhaps sent", "e-mail peut-être envoyé"),
+    "why": ("Why?", "Pourquoi{nbsp}?"),
+    "why not now": (
+        "The database does not answer just now.",
+        "La base de données ne répond pas en ce moment.",
+    ),
+    "why gone": (
+        "Its first abnormal reading is no longer stored, only what the episode itself says.",
+        "Sa première mesure anormale n'est plus enregistrée{nbsp}; reste ce que l'épisode en dit.",
+    ),
+    "why failed": (
+        "It began with a failed read: {why}.",
+        "Il a commencé par une lecture ratée{nbsp}: {why}.",
+    ),
+    "why first": ("It began with {values}.", "Il a commencé par {values}."),
+    "why range": ("trained range {spans}", "plage apprise {spans}"),
+    "why zscore": (
+        "{t} deviations in temperature, {h} in humidity; the limit is {limit}",
+        "{t} écarts en température, {h} en humidité{nbsp}; la limite est {limit}",
+    ),
+    "why forest": (
+        "sum of path lengths {value}; below {limit} is abnormal",
+        "somme des longueurs de chemin {value}{nbsp}; anormal sous {limit}",
+    ),
+    "why window": (
+        "The {count} readings before: {t} ± {t_spread}, {h} ± {h_spread}.",
+        "Les {count} mesures d'avant{nbsp}: {t} ± {t_spread}, {h} ± {h_spread}.",
+    ),
+    "abnormal": ("abnormal", "anormal"),
+    "normal": ("normal", "normal"),
+    # columns of tables and tooltips
+    "column board": ("Board", "Carte"),
+    "column boards": ("Boards", "Cartes"),
+    "column site": ("Site", "Site"),
+    "column state": ("State", "État"),
+    "column time": ("Time", "Heure"),
+    "column from": ("From", "De"),
+    "column to": ("To", "À"),
+    "column who": ("Who", "Qui"),
+    "column what": ("What", "Quoi"),
+    "column because": ("Because", "Parce que"),
+    "column score": ("Cloud score", "Score du cloud"),
+    "column episode": ("Episode", "Épisode"),
+    "column gap": ("Gap", "Trou"),
+    "column detector": ("Detector", "Détecteur"),
+    "column difference": ("Board less cloud", "Carte moins cloud"),
+    "column firmware": ("Version", "Version"),
+    "column on the board": ("On the board", "Sur la carte"),
+    "column newest": ("Newest", "Le plus récent"),
+    "column trained": ("Trained", "Appris"),
+    "column feature": ("Feature", "Grandeur"),
+    "column trained mean": ("In training", "À l'apprentissage"),
+    "column last day": ("Last day", "Dernier jour"),
+    "column moved": ("Moved, deviations", "Écart, en écarts-types"),
+    "column lag": ("On its way", "En route"),
+    "column heard": ("Heard", "Nouvelles"),
+    "column dropped": ("Dropped, flash full", "Perdues, flash pleine"),
+    "column seq": ("Record", "Numéro"),
+    "column reason": ("Reason", "Raison"),
+    # models
+    "model none trained": ("none trained yet", "pas encore appris"),
+    "model current": ("the newest", "à jour"),
+    "model waits": ("a newer one waits: make model", "un plus récent attend{nbsp}: make model"),
+    "model versions how": (
+        "A board keeps its model until `make model` brings it another.",
+        "Une carte garde son modèle jusqu'à ce que `make model` lui en apporte un autre.",
+    ),
+    "agreement title": ("Do board and cloud agree?", "Carte et cloud sont-ils d'accord{nbsp}?"),
+    "agreement none": ("No readings are stored yet.", "Aucune mesure n'est encore enregistrée."),
+    "agreement of": ("**{share}** of {readings}", "**{share}** de {readings}"),
+    "agreement others": (
+        "Readings judged by {count} other models are not counted here.",
+        "Les mesures jugées par {count} autres modèles ne sont pas comptées ici.",
+    ),
+    "twin none": (
+        "The cloud has no twin of this model: it compares with its own forest and Z-score only.",
+        "Le cloud n'a pas de jumeau de ce modèle{nbsp}: il compare avec sa forêt et son Z-score.",
+    ),
+    "twin equal": (
+        "The twin of the board's model gave the same sum and verdict on all {readings}.",
+        "Le jumeau du modèle de la carte a donné même somme et même verdict sur {readings}.",
+    ),
+    "twin differs": (
+        "**The twin of the board's model differs on {count} of {readings}.** There must be none: is the "
+        "board's model damaged? `make model` writes it again.",
+        "**Le jumeau du modèle de la carte diffère sur {count} de {readings}.** Il ne doit y en avoir "
+        "aucun{nbsp}: le modèle de la carte est-il abîmé{nbsp}? `make model` le réécrit.",
+    ),
+    "scores title": ("Board's score less the cloud's", "Score de la carte moins celui du cloud"),
+    "scores none": (
+        "Scores cannot be compared yet: the board has no forest, or its model is not stored here.",
+        "Les scores ne se comparent pas encore{nbsp}: la carte n'a pas de forêt, ou son modèle n'est pas "
+        "ici.",
+    ),
+    "scores how": (
+        "Mean {mean}, from {least} to {greatest}. The cloud's forest is larger, so they are near, not equal.",
+        "Moyenne {mean}, de {least} à {greatest}. La forêt du cloud est plus grande{nbsp}: proches, pas "
+        "égaux.",
+    ),
+    "drift title": ("Has its world moved?", "Son monde a-t-il bougé{nbsp}?"),
+    "drift none": (
+        "Its model does not say what it was trained on, or there is none. Train it again.",
+        "Son modèle ne dit pas de quoi il a appris, ou il n'y en a pas. Refaites un apprentissage.",
+    ),
+    "drift no readings": (
+        "Its last day has too few readings to compare.",
+        "Trop peu de mesures au dernier jour pour comparer.",
+    ),
+    "drift no": (
+        "No. The last day lies within two deviations of what it learned.",
+        "Non. Le dernier jour reste à moins de deux écarts-types de ce qu'il a appris.",
+    ),
+    "drift some": (
+        "Yes: **{names}**. If that is the new normal, train it again: `python -m cloud train`.",
+        "Oui{nbsp}: **{names}**. Si c'est la nouvelle normale, refaites un apprentissage{nbsp}: "
+        "`python -m cloud train`.",
+    ),
+    "feature t": ("temperature, °C", "température, °C"),
+    "feature h": ("humidity, %RH", "humidité, % HR"),
+    "feature dt": ("change of temperature", "variation de température"),
+    "feature dh": ("change of humidity", "variation d'humidité"),
+    "feature t-mean60": ("temperature less its mean", "température moins sa moyenne"),
+    "feature h-mean60": ("humidity less its mean", "humidité moins sa moyenne"),
+    "feature std60_t": ("restlessness of temperature", "agitation de la température"),
+    "feature std60_h": ("restlessness of humidity", "agitation de l'humidité"),
+    "calibration title": ("What it learned", "Ce qu'il a appris"),
+    "calibration none": (
+        "**No model yet.** The board learns, {learning}. After a day of history the backend trains one, and "
+        "says what to run.",
+        "**Pas encore de modèle.** La carte apprend, {learning}. Après un jour d'historique le backend en "
+        "entraîne un, et dit quoi lancer.",
+    ),
+    "calibration picture": (
+        "What it learned from, its range, and where it would have alarmed",
+        "De quoi il a appris, sa plage, et où il aurait alerté",
+    ),
+    # usage
+    "usage fine": ("The free plans have room", "Les offres gratuites suffisent"),
+    "usage near": ("{limit}: {share} is used", "{limit}{nbsp}: {share} utilisés"),
+    "usage full": ("{limit}: the free plan is used up", "{limit}{nbsp}: l'offre gratuite est épuisée"),
+    "usage amount": ("{used} of {most} {unit}, **{share}**", "{used} sur {most} {unit}, **{share}**"),
+    "usage measured": ("measured", "mesuré"),
+    "usage reckoned": ("reckoned from the boards that report now", "estimé d'après les cartes actives"),
+    "usage how": (
+        "Limits and their sources: cloud/plans.toml. What another number of boards would need: `make plan`.",
+        "Limites et sources{nbsp}: cloud/plans.toml. Ce qu'il faudrait pour d'autres cartes{nbsp}: `make "
+        "plan`.",
+    ),
+    "days left": ("full in {days} at this pace", "plein dans {days} à ce rythme"),
+    "days forever": ("never full at this pace", "jamais plein à ce rythme"),
+    "usage beyond": ("Beyond it: {what}", "Au-delà{nbsp}: {what}"),
+    "service broker": ("Broker", "Broker"),
+    "service database": ("Database", "Base de données"),
+    "service mail": ("Mail", "E-mail"),
+    "service backend": ("The backend, if it is hosted there", "Le backend, s'il y est hébergé"),
+    "service dashboard": ("Host of the dashboard", "Hébergeur du tableau de bord"),
+    "limit sessions": ("Connections", "Connexions"),
+    "limit traffic_gb": ("Traffic of a month", "Trafic d'un mois"),
+    "limit storage_gb": ("Storage", "Stockage"),
+    "limit operations_a_s": ("Operations a second", "Opérations par seconde"),
+    "limit transfer_gb_a_week": ("Transfer of a week", "Transfert d'une semaine"),
+    "limit connections": ("Connections", "Connexions"),
+    "limit mails_a_day": ("Mails of today", "E-mails du jour"),
+    "limit months": ("Days of the trial", "Jours de l'essai"),
+    "limit compute_usd": ("Credit of a month", "Crédit d'un mois"),
+    "unit sessions": ("boards and backend", "cartes et backend"),
+    "unit traffic_gb": ("GB", "Go"),
+    "unit storage_gb": ("GB", "Go"),
+    "unit storage_mb": ("MB", "Mo"),
+    "unit operations_a_s": ("a second", "par seconde"),
+    "unit transfer_gb_a_week": ("GB", "Go"),
+    "unit connections": ("connections", "connexions"),
+    "unit mails_a_day": ("mails", "e-mails"),
+    "unit months": ("days", "jours"),
+    "unit compute_usd": ("$", "$"),
+    # system
+    "system fine": ("The system is running", "Le système fonctionne"),
+    "system silent": ("The backend is not there", "Le backend est absent"),
+    "number backend": ("Backend seen", "Backend vu"),
+    "number lag": ("Reading on its way", "Mesure en route"),
+    "number stored": ("Readings stored", "Mesures enregistrées"),
+    "number sent": ("Mails sent", "E-mails envoyés"),
+    "number quarantined": ("In quarantine", "En quarantaine"),
+    "lag title": ("How late do readings come?", "Avec quel retard arrivent les mesures{nbsp}?"),
+    "lag fine": ("in time", "à l'heure"),
+    "lag late": ("late", "en retard"),
+    "lag undated": ("undated", "sans date"),
+    "lag how": (
+        "From the measurement of each board's newest reading to its storing. A quiet reading may wait a "
+        "minute "
+        "on the board to share a message.",
+        "De la mesure la plus récente de chaque carte à son enregistrement. Une mesure calme peut attendre "
+        "une "
+        "minute sur la carte pour partager un message.",
+    ),
+    "quarantine title": ("What was refused, and why", "Ce qui a été refusé, et pourquoi"),
+    "quarantine none": ("Nothing was refused.", "Rien n'a été refusé."),
+    "quarantine how": (
+        "The newest first. Each was acknowledged to its board and is kept whole in the collection "
+        "`quarantine`.",
+        "Les plus récents d'abord. Chacun a été confirmé à sa carte et reste entier dans la collection "
+        "`quarantine`.",
+    ),
+    "whole message": ("whole message", "message entier"),
+    "undelivered title": ("Mails that did not go out", "E-mails qui ne sont pas partis"),
+    "undelivered none": ("All went out.", "Tous sont partis."),
+    "not delivered": ("{mails} not delivered", "{mails} non remis"),
+    "undelivered pending": ("waits", "attend"),
+    "undelivered failed": ("given up", "abandonné"),
+    "undelivered unknown": (
+        "perhaps sent: it is not sent again, and what it said is in the next mail",
+        "peut-être envoyé{nbsp}: il n'est pas renvoyé, et son contenu est dans le prochain",
+    ),
+    "next try": (", next try in {length}", ", nouvel essai dans {length}"),
+    # access
+    "login title": ("Log in to answer", "Se connecter pour répondre"),
+    "login why": (
+        "Everybody with this address may look. Who has logged in may also say that an episode was seen, and "
+        "whether it was real.",
+        "Qui a cette adresse peut regarder. Une fois connecté, on peut aussi dire qu'un épisode a été vu, et "
+        "s'il était réel.",
+    ),
+    "login none": (
+        "No way to log in is set up here: set `DASHBOARD_PASSWORD_HASH` (`python -m cloud password` makes "
+        "it) "
+        "or Streamlit's section `[auth]`; docs/dashboard.md says how.",
+        "Aucune connexion n'est prévue ici{nbsp}: définissez `DASHBOARD_PASSWORD_HASH` (`python -m cloud "
+        "password` le fabrique) ou la section `[auth]` de Streamlit{nbsp}; voir docs/dashboard.md.",
+    ),
+    "login password": ("Password", "Mot de passe"),
+    "login provider": ("Log in with your account", "Se connecter avec son compte"),
+    "login wrong": ("This is not the password.", "Ce n'est pas le mot de passe."),
+    "login wait": (
+        "Too many wrong passwords. Wait a minute, then try again.",
+        "Trop de mots de passe faux. Attendez une minute, puis réessayez.",
+    ),
+    "login stranger": (
+        "{who} may look but not answer: the address is not in `DASHBOARD_PEOPLE`.",
+        "{who} peut regarder mais pas répondre{nbsp}: l'adresse n'est pas dans `DASHBOARD_PEOPLE`.",
+    ),
+    "login done": ("You are logged in", "Vous êtes connecté"),
+    "login as": (
+        "As **{who}**, until you log out or close this tab.",
+        "En tant que **{who}**, jusqu'à la déconnexion ou la fermeture de cet onglet.",
+    ),
+    "the keeper": ("the one who knows the password", "qui connaît le mot de passe"),
+    "login first": ("Log in first.", "Connectez-vous d'abord."),
+    "login to write": ("Log in to answer", "Se connecter pour répondre"),
+}

@@ -1,0 +1,295 @@
+"""Usage, system, sites, reasons: what these pages say of a database whose content is known."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from house import APP, STREAM, Moment
+from streamlit.testing.v1 import AppTest
+from test_dashboard_pages import charts_of, go, words_of
+
+from cloud import usage
+from cloud.dashboard import episodes, sites, source
+from cloud.dashboard.charts import LIGHT
+from cloud.dashboard.needs import Need
+from cloud.plans import GB, Fleet
+from cloud.reader import Latest, Reader
+from cloud.sealing import Sealer
+from cloud.settings import SettingsError, Site, load_sites
+from cloud.spans import reduced, spans
+from cloud.usage import Gauge, Measured
+from cloud.words import COUNTED, DETECTORS, SEEN, TEXTS, Words, plain
+from cloud.words import pages as page_texts
+from device import codes
+
+EN = Words("en")
+EVIL = "<img src=x onerror=alert(1)> [x](http://evil)"
+
+
+@pytest.fixture
+def app(address):
+    return AppTest.from_file(str(APP), default_timeout=30)
+
+
+def tables_of(app):
+    return "\n".join(frame.value.to_csv() for frame in app.dataframe)
+
+
+# words
+
+
+def test_every_text_of_the_pages_has_both_languages_and_the_same_values():
+    import string
+
+    for name, texts in page_texts.TEXTS.items():
+        fields = [{field for _, field, _, _ in string.Formatter().parse(text) if field} for text in texts]
+        assert fields[0] == fields[1] - {"nbsp"}, name
+    assert len(TEXTS) > len(page_texts.TEXTS)
+    assert set(DETECTORS) == set(SEEN)
+
+
+def test_in_french_nothing_is_one():
+    assert plain(Words("fr").many(0, "reading")) == "0 mesure"
+    assert plain(EN.many(0, "reading")) == "0 readings"
+    assert all(len(languages) == 2 for languages in COUNTED.values())
+
+
+@pytest.mark.parametrize("page", ["", "board", "episodes", "model", "usage", "system"])
+def test_every_page_speaks_french(app, house, address, now, page):
+    address.setenv("LANGUAGE", "fr")
+    house.furnish(now)
+    go(app.run(), page)
+    assert not app.exception
+    said = words_of(app)
+    assert "Mis à jour à" in said
+    for english in ("Updated", "reading", "needs a look", "The "):
+        assert english not in said
+
+
+# usage
+
+
+def measured(**more):
+    known = {"fleet": Fleet(10, 10.0), "stored": 0.1 * GB, "bucket": 2500.0}
+    return Measured(**{**known, "mails_today": 7, "first_mail": None, **more})
+
+
+def gauge(found, name):
+    return next(one for one in usage.gauges(found, time.time()) if one.limit == name)
+
+
+def test_storage_and_mails_are_measured_and_traffic_is_reckoned():
+    found = measured()
+    storage, mails = gauge(found, "storage_gb"), gauge(found, "mails_a_day")
+    assert storage.measured and storage.share == pytest.approx(0.2)
+    assert mails.measured and (mails.used, mails.most) == (7, 100)
+    assert not gauge(found, "traffic_gb").measured
+
+
+def test_storage_that_will_not_hold_all_says_for_how_long_it_lasts():
+    assert gauge(measured(), "storage_gb").days_left is None
+    many = measured(fleet=Fleet(500, 10.0))
+    a_day = 500 * 8640 / 360 * 2900 / GB
+    assert gauge(many, "storage_gb").days_left == pytest.approx((0.475 - 0.1) / a_day, rel=0.01)
+
+
+def test_a_trial_ends_on_its_day():
+    found = measured(first_mail=time.time() - 50 * 86400)
+    assert gauge(found, "months").days_left == pytest.approx(10, abs=0.01)
+
+
+def test_only_boards_that_report_count_and_each_with_its_own_period():
+    boards = [Latest("a", "1", 1000.0, period=10.0), Latest("a", "2", 1000.0, period=30.0)]
+    asleep = Latest("a", "3", 1000.0 - 2 * 86400, period=1.0)
+    fleet = usage.fleet_of([*boards, asleep], 1001.0, 30)
+    assert fleet.devices == 2 and fleet.readings(30) == pytest.approx(4)
+    assert usage.fleet_of([], 0.0, 30).devices == 0
+
+
+def test_the_usage_page_shows_each_free_plan(app, house, now):
+    house.furnish(now)
+    go(app.run(), "usage")
+    assert not app.exception and app.title[0].value == "The free plans have room"
+    said = words_of(app)
+    for text in ("Atlas M0", "HiveMQ Cloud Serverless", "SendGrid trial", "of 500 MB", "of 100 mails"):
+        assert text in said
+
+
+def test_a_plan_that_is_used_up_is_the_headline():
+    from cloud.dashboard.usage import bar, headline
+
+    full = Gauge("database", "Atlas M0", "storage_gb", 0.6, 0.5, True, "Atlas Flex")
+    assert headline(EN, full) == "Storage: the free plan is used up"
+    assert "width:100.0%" in bar(full.share, LIGHT)
+
+
+# system
+
+
+def test_the_system_page_says_what_was_refused_and_why(app, house, now):
+    house.furnish(now)
+    refused = {"site": "demo", "device": EVIL, "stream": None, "seq": None, "reason": f"not JSON {EVIL}"}
+    house.database["quarantine"].insert_one({**refused, "content": b"secret", "at": datetime.now(UTC)})
+    go(app.run(), "system")
+    assert not app.exception and app.title[0].value == "The system is running"
+    assert "not JSON" in tables_of(app) and "whole message" in tables_of(app)
+    assert "secret" not in tables_of(app)
+    assert {"Backend seen", "Readings stored", "In quarantine"} <= {one.label for one in app.metric}
+
+
+def test_readings_that_come_late_are_told(app, house, now):
+    house.furnish(now)
+    house.database["latest"].update_one({"device": "C001"}, {"$inc": {"received": 4000.0}})
+    source.fleet.clear()
+    go(app.run(), "system")
+    first = app.dataframe[0].value.iloc[0]
+    assert first["Board"] == "demo/C001" and first["State"] == "late"
+
+
+@pytest.mark.parametrize(("age", "red"), [(100, False), (200, True)])
+def test_a_backend_not_seen_for_three_minutes_is_red(app, house, now, age, red):
+    house.furnish(now)
+    seen = datetime.fromtimestamp(now - age, UTC)
+    house.database["lease"].update_one({"_id": "watch"}, {"$set": {"at": seen}})
+    go(app.run(), "system")
+    assert bool(app.error) is red
+    assert app.title[0].value == ("The backend is not there" if red else "The system is running")
+
+
+# sites
+
+
+def test_sites_are_read_from_their_setting_and_a_wrong_one_is_named():
+    found = load_sites({"SITES": "home=48.8566,2.3522; farm=-45.1,170"})
+    assert found == (Site("home", 48.8566, 2.3522), Site("farm", -45.1, 170.0))
+    assert load_sites({}) == ()
+    for wrong in ("home", "home=91,0", "home=1,2,3", "home=1;2", "a=1,2 b=3,4"):
+        with pytest.raises(SettingsError, match="SITES"):
+            load_sites({"SITES": wrong})
+
+
+def test_a_map_keeps_distances_and_says_which_site_needs_a_person():
+    placed = [Site("a", 45.0, 5.0), Site("b", 45.0, 6.0), Site("c", 46.0, 5.0)]
+    worst = {"a": Need.FINE, "b": Need.SEVERE, "c": Need.FINE}
+    _, tables = sites.drawn(EN, placed, worst, {"a": 1, "b": 2, "c": 3}, LIGHT)
+    east, north = tables["sites"]["east"], tables["sites"]["north"]
+    assert east[1] - east[0] == pytest.approx(78.6, rel=0.01)  # km a degree at 45 degrees
+    assert north[2] - north[0] == pytest.approx(111.2, rel=0.01)
+    assert list(tables["sites"]["calls"]) == [False, True, False]
+    assert list(tables["sites"]["boards"])[1].endswith("2 boards")
+
+
+def test_with_two_sites_the_fleet_has_a_map_and_can_be_narrowed(app, house, address, now):
+    address.setenv("SITES", "demo=48.39,-4.49; lyon=45.76,4.84")
+    house.furnish(now)
+    moved = house.database["latest"].find_one({"device": "C003"})
+    house.database["latest"].delete_one({"_id": moved["_id"]})
+    house.database["latest"].insert_one({**moved, "_id": "lyon/C003", "site": "lyon"})
+    app.run()
+    assert not app.exception and len(charts_of(app)) == 4
+    app.button_group(key="site").set_value("lyon").run()
+    assert [link.label for link in app.page_link] == ["**C003**"]
+
+
+def test_many_boards_are_paged(app, house, now):
+    house.furnish(now)
+    one = house.database["latest"].find_one({"device": "C001"})
+    for k in range(40):
+        house.database["latest"].insert_one({**one, "_id": f"demo/D{k:03d}", "device": f"D{k:03d}"})
+    app.run()
+    assert len(charts_of(app)) == 24 and app.title[0].value == "2 of 43 boards need a look"
+
+
+# why, filters
+
+
+def test_why_names_the_first_reading_its_detectors_and_their_thresholds(app, house, now):
+    house.furnish(now)
+    go(app.run(), "episodes")
+    app.toggle[0].set_value(True).run()
+    assert not app.exception
+    said, table = words_of(app), app.dataframe[0].value
+    assert "It began with" in said and "readings before:" in said
+    zscore = table[table["Detector"] == "Z-score"].iloc[0]
+    assert zscore["Board"] == "abnormal" and "deviations in temperature" in zscore["What"]
+
+
+def test_why_of_readings_that_are_gone_is_said(app, house, now):
+    house.furnish(now)
+    house.database["buckets"].delete_many({})
+    go(app.run(), "episodes")
+    app.toggle[0].set_value(True).run()
+    assert not app.exception and "no longer stored" in words_of(app)
+
+
+@pytest.mark.parametrize(("which", "left"), [("not seen", 1), ("not labelled", 1), ("severe", 1), ("all", 2)])
+def test_episodes_are_filtered_by_what_people_said(app, house, now, which, left):
+    house.furnish(now)
+    (name,) = [one["_id"] for one in house.database["episodes"].find({"severity": "severe"})]
+    said = {"_id": "1", "episodes": [name], "at": now, "by": "x"}
+    house.database["acknowledgements"].insert_one(said)
+    house.database["labels"].insert_one({**said, "label": "real"})
+    found = Reader(house.database).episodes()
+    assert len([one for one in found if episodes.wanted(one, which)]) == left
+    go(app.run(), "episodes")
+    assert "Thank you" not in words_of(app)
+
+
+# long ranges
+
+
+def test_a_year_is_read_from_headers_open_sealed_and_reduced(house, now):
+    """Whatever form a bucket has, its stretch says the same."""
+    start = now - 4 * 3600
+    moments = {k: (start + 10 * k, Moment(20 + (k % 7), 40.0)) for k in range(1080)}
+    moments[5] = (start + 50, Moment(25, 40.0, codes.ZSCORE))
+    failed = Moment(None, None, codes.SENSOR_ERROR, codes.SENSOR_ERROR, None, why="no answer")
+    moments[9] = (start + 90, failed)
+    house.put("C001", moments)
+    reader = Reader(house.database)
+    opened = spans(reader, "demo", "C001", now - 86400, now)
+    assert Sealer(house.database, clock=lambda: now + 86400).seal() == 3
+    sealed = spans(reader, "demo", "C001", now - 86400, now)
+    for name in vars(opened):
+        assert getattr(opened, name) == pytest.approx(getattr(sealed, name), nan_ok=True), name
+    assert list(opened.readings) == [360] * 3 and list(opened.good) == [359, 360, 360]
+    assert list(opened.board) == [2, 0, 0] and opened.t_high.max() == 26
+    good = [moment.t for _, moment in moments.values() if moment.t is not None]
+    assert (opened.t_mean * opened.good).sum() / len(good) == pytest.approx(sum(good) / len(good))
+    assert len(reduced(reader, "demo", "C001", 0, now)) == 0
+    number = int(start // 3600) - 30
+    hour = {"_id": f"demo/C001/{number:07d}", "d": "demo/C001", "h": number * 3600}
+    values = {"n": 100, "e": 3, "t_min": 1000, "t_sum": 110_000, "t_max": 1200}
+    house.database["hourly"].insert_one({**hour, **values, "h_min": 4000, "h_sum": 410_000, "h_max": 4200})
+    both = spans(reader, "demo", "C001", now - 3 * 86400, now)
+    assert len(both) == 4 and both.board[0] == 3 and both.t_mean[0] == 11.0 and both.readings[0] == 100
+
+
+def test_a_year_of_a_board_is_drawn_and_too_much_is_not_downloaded(app, house, now, monkeypatch):
+    from cloud.dashboard import download
+
+    house.furnish(now, hours=3)
+    monkeypatch.setattr(download, "MOST", 100)
+    monkeypatch.setattr(source, "DRAWN", 100)
+    app.run()
+    go(app, "board")
+    app.button_group(key="range").set_value("1y").run()
+    assert not app.exception and len(charts_of(app)) == 1
+    said = words_of(app)
+    assert "Drawn: mean, least and greatest" in said and "python -m cloud export" in said
+
+
+def test_a_range_is_downloaded_as_it_is_stored(house, address, now):
+    import io
+
+    import pyarrow.parquet
+
+    from cloud.dashboard import download
+
+    house.furnish(now)
+    start = now - 7200
+    csv = download._csv("demo", "C002", start, now + 1).decode().splitlines()
+    stored = len(Reader(house.database).readings("demo", "C002"))
+    assert len(csv) == stored + 1 and csv[0].startswith("site,device,stream,seq") and STREAM in csv[1]
+    table = pyarrow.parquet.read_table(io.BytesIO(download._parquet("demo", "C002", start, now + 1)))
+    assert table.num_rows == stored

@@ -26,6 +26,7 @@ def planted(environment):
         "HEARTBEAT_URL": f"http://127.0.0.1:{ports.free()}/{WORD}",
         "VIGIE_KEY": "c0ffee" * 10 + "abcd",
         "LINK_KEY": "decade" * 10 + "abcd",
+        "DASHBOARD_PASSWORD_HASH": f"scrypt:15:8:1:{WORD}-hash",
     }
     wanted = {key for key in settings.KEYS if SECRET.search(key)}
     assert set(values) == wanted, "a new secret must be planted here"

@@ -37,6 +37,7 @@ def _body(fleet: Answer[Fleet]) -> None:
             SHOWN,
             default="all",
             required=True,
+            wrap=True,
             key="show",
             format_func=lambda one: say(f"show {one}"),
         )

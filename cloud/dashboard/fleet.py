@@ -46,7 +46,7 @@ def _of_site(say: Words, made: list[Card]) -> list[Card]:
         return made
     sites.show(say, made)
     chosen = st.pills(
-        say("column site"), names, key="site", bind="query-params", label_visibility="collapsed"
+        say("column site"), names, key="site", wrap=True, bind="query-params", label_visibility="collapsed"
     )
     return [one for one in made if chosen in (None, one.site)]
 

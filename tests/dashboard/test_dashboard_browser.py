@@ -15,6 +15,7 @@ SIZES = ((1280, 900), (390, 844))
 TOO_WIDE = """() => [...document.querySelectorAll('.stMain *')]
     .filter(one => one.getBoundingClientRect().right > window.innerWidth + 1)
     .filter(one => !one.closest('[data-testid=stElementToolbar]'))
+    .filter(one => !one.parentElement.closest('[data-testid=stDataFrame]'))
     .map(one => one.className).slice(0, 3)"""
 MARKS = """() => [...document.querySelectorAll('.stVegaLiteChart svg .mark-symbol path')]
     .map(one => one.getAttribute('fill') + ' ' + one.getAttribute('stroke'))"""

@@ -71,11 +71,11 @@ def test_deploy_provision_and_model_from_a_bare_board_to_the_first_ack(wire, ser
         assert f"✓ {step.name}" in said
 
     wire.stop()  # Vigie runs: it is stopped, and its watchdog with it
-    (serial_board.flash / "device" / "codes.mpy").write_bytes(b"half a fi")
+    (serial_board.flash / "device" / "log.mpy").write_bytes(b"half a fi")
     deploy.deploy(wire)
     assert "1 changed" in capsys.readouterr().out
-    codes = serial_board.flash / "device" / "codes.mpy"
-    codes.write_bytes(bytes(len(codes.read_bytes())))  # as long as before: its size does not give it away
+    other = serial_board.flash / "device" / "log.mpy"
+    other.write_bytes(bytes(len(other.read_bytes())))  # as long as before: its size does not give it away
     doctor.application(wire)
     assert "1 files differ" in capsys.readouterr().out
     deploy.deploy(wire)

@@ -10,7 +10,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from tools.board.shrink import shrink
+from tools.board.join import Joined, join
+from tools.board.shrink import shrink, shrink_private
 from tools.child import Failed
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +21,17 @@ ARCHES = (
     "rv32imc", "rv64imc",
 )  # fmt: skip
 PLAIN = ("/boot.py", "/main.py")
+# What does not stay in RAM: imported when it is needed, and let go. (log is handed on as an object.)
+APART = frozenset({
+    "log", "compat", "forest_viper", "forest_plain", "config", "choices", "recovery", "console", "selftest",
+    "start", "model", "forest_load", "ntp", "dns", "udp", "setback", "trouble", "backoff", "words",
+    "sleep", "duty", "snapshot", "ticks", "safe", "bounds",
+})  # fmt: skip
+# Names that main.py, the console, `make` and who holds a module know.
+KEPT = frozenset({
+    "main", "stopped", "run", "Console", "names", "HELP", "VERSION", "load", "network", "good_start",
+    "forget_crash",
+})  # fmt: skip
 
 
 def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
@@ -36,12 +48,17 @@ def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
 
 def sources(root: Path) -> dict[str, str]:
     """{path: text} of device/, with names as short as a chip's RAM wants them. Raises Failed."""
-    found = sorted((root / "device").rglob("*.py"))
-    texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in found}
     try:
-        return shrink(texts)
+        return shrink(joined(root).sources, KEPT)
     except SyntaxError as error:
         raise Failed(f"{error.filename}:{error.lineno} does not compile: {error.msg}") from None
+
+
+def joined(root: Path = ROOT) -> Joined:
+    """device/ with what stays in RAM as one module. SyntaxError."""
+    found = sorted((root / "device").rglob("*.py"))
+    texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in found}
+    return join(shrink_private(texts), APART, KEPT)
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:

@@ -1,0 +1,124 @@
+"""Many modules joined into one do what they did apart."""
+
+import sys
+
+import pytest
+
+from tools.board.join import join
+
+PACKAGE = {
+    "device/__init__.py": "VERSION = 7\n",
+    "device/compat.py": "const = int\n",
+    "device/sizes.py": """\
+from .compat import const
+
+SIZE = const(60)
+_MOST = const(4)
+
+
+def most():
+    return _MOST
+""",
+    "device/window.py": """\
+import os
+from .compat import const
+from . import sizes
+from .sizes import SIZE as LENGTH
+
+_MOST = const(9)
+
+
+class Window:
+    SIZE = 3
+
+    def __init__(self, most=_MOST):
+        self.most = most + sizes.most()
+        self.all = [LENGTH for LENGTH in range(2)] + [LENGTH]
+
+    def own(self, sizes):
+        return sizes, self.SIZE, sizes.__class__ is int and LENGTH
+""",
+    "device/app.py": """\
+import os
+from . import VERSION
+from .borrow import take
+from .window import Window
+
+stopped = None
+
+
+def main():
+    global stopped
+    from .sizes import SIZE
+
+    stopped = Window(SIZE)
+    return VERSION, os.sep, stopped.most, stopped.all, stopped.own(5), take()
+""",
+    "device/borrow.py": """\
+def take():
+    from .seldom import answer
+
+    return answer()
+""",
+    "device/seldom.py": """\
+from . import window
+from .sizes import SIZE, most
+
+
+def answer():
+    return SIZE, most(), window.Window(1).most, window._MOST if hasattr(window, "_MOST") else 0
+""",
+}
+
+
+def loaded(sources, tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "device"]:
+        monkeypatch.delitem(sys.modules, name)
+    for path, text in sources.items():
+        target = tmp_path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text.replace("from micropython import const", "const = int"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    from device import app
+
+    return app
+
+
+@pytest.fixture
+def joined():
+    return join({k: v for k, v in PACKAGE.items()}, {"compat", "seldom"}, {"main", "stopped"})
+
+
+def test_it_does_what_the_modules_did(joined, tmp_path, monkeypatch):
+    expected = loaded(PACKAGE, tmp_path / "apart", monkeypatch).main()
+    app = loaded(joined.sources, tmp_path / "joined", monkeypatch)
+    assert app.main()[:5] == expected[:5]
+    assert app.main()[5][:3] == expected[5][:3]
+    assert app.stopped.most == 64
+
+
+def test_constants_need_no_name_and_imports_are_gone(joined):
+    app = joined.sources["device/app.py"]
+    assert "_sizes_SIZE = const(60)" in app
+    assert "from .sizes" not in app and app.count("import os") == 1
+    assert "60" in joined.sources["device/seldom.py"], "another file gets the number itself"
+
+
+def test_every_line_is_found_in_its_source(joined):
+    app = joined.sources["device/app.py"].splitlines()
+    for number, line in enumerate(app, 1):
+        path, place = joined.place(number)
+        if "def own" in line or "def main" in line or "def most" in line:
+            assert line.strip().split("(")[0].split("_")[-1] in PACKAGE[path].splitlines()[place - 1]
+
+
+def test_a_module_that_is_handed_on_as_an_object_is_refused_with_its_place():
+    sources = PACKAGE | {"device/app.py": "from . import sizes\n\n\ndef main():\n    return [sizes]\n"}
+    with pytest.raises(ValueError, match=r"app\.py:5: sizes is used as an object"):
+        join(sources, {"compat", "seldom"}, {"main"})
+
+
+def test_a_module_that_imports_itself_by_way_of_others_is_refused():
+    sources = PACKAGE | {"device/sizes.py": "from .window import Window\n"}
+    with pytest.raises(ValueError, match="imports itself"):
+        join(sources, {"compat", "seldom"}, {"main"})

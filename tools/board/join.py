@@ -1,0 +1,400 @@
+"""One module out of many, as a linker does: on a chip each module costs some 300 bytes of heap by itself.
+
+The modules of device/ that stay in RAM become device/app.py, each statement in its order, every name of a
+module made its own (`SIZE` of window.py is `_window_SIZE`). So constants of one module are constants of all,
+and imports between them are gone. Lines are kept, and `Joined.place` finds the source of one.
+"""
+
+from __future__ import annotations
+
+import ast
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+INTO = "app"
+PACKAGE = "device"
+Scope = dict[str, str | None]  # name -> what stands for it from now on; None: the scope's own
+
+
+@dataclass(frozen=True)
+class Joined:
+    """`sources`: {path: text}. `places`: (first line in app.py, path it came from), in order."""
+
+    sources: dict[str, str]
+    places: tuple[tuple[int, str], ...]
+
+    def place(self, line: int) -> tuple[str, int]:
+        """The file and line in the source of a line of device/app.py."""
+        first, path = self.places[bisect_right(self.places, (line, "\uffff")) - 1]
+        return path, line - first + 1
+
+
+@dataclass
+class _Module:
+    """A module of the package: `key` is its path without suffix, below device/, with dots."""
+
+    key: str
+    path: str
+    text: str
+    tree: ast.Module
+    own: set[str] = field(default_factory=set)  # what its top level binds, imports of the package left out
+    constants: dict[str, int] = field(default_factory=dict)
+
+
+def join(sources: Mapping[str, str], apart: Collection[str], kept: Collection[str] = ()) -> Joined:
+    """`apart`: modules that stay files of their own. `kept`: names of app.py known outside of device/.
+
+    ValueError names the place of what cannot be joined.
+    """
+    modules = {}
+    for path, text in sources.items():
+        key = ".".join(PurePosixPath(path).with_suffix("").parts[1:])
+        modules[key] = _Module(key, path, text, ast.parse(text, path))
+    for module in modules.values():
+        module.own, module.constants = _own(module.tree)
+    inside = {key for key in modules if key not in apart and "." not in key and key != "__init__"}
+    names = _names(modules, inside, kept)
+    made: dict[str, str] = {}
+    seen: set[str] = set()
+    pieces: list[str] = []
+    places: list[tuple[int, str]] = []
+    line = 1
+    for key in _order(modules, inside):
+        text = _Rewriter(modules, inside, names, modules[key], seen).rewritten()
+        places.append((line, modules[key].path))
+        pieces.append(text)
+        line += text.count("\n")
+    for key, module in modules.items():
+        if key not in inside and key != "compat":
+            made[module.path] = _Rewriter(modules, inside, names, module, None).rewritten()
+    made[f"{PACKAGE}/{INTO}.py"] = "".join(pieces)
+    return Joined(made, tuple(places))
+
+
+def _own(tree: ast.Module) -> tuple[set[str], dict[str, int]]:
+    found: set[str] = set()
+    constants = {}
+    for node in _top(tree.body):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names = [
+                each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)
+            ]
+            found.update(names)
+            value = node.value
+            if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "const":
+                try:
+                    constants[names[0]] = int(ast.literal_eval(value.args[0]))
+                except ValueError:
+                    pass  # an expression: imported like any other name
+        elif (
+            isinstance(node, ast.ImportFrom)
+            and node.level
+            and node.module in {"forest_viper", "forest_plain"}
+        ):
+            found.update(alias.asname or alias.name for alias in node.names)
+    return found, constants
+
+
+def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements of the top level, those within `try` and `if` too."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.Try):
+            yield from _top(node.body)
+            for handler in node.handlers:
+                yield from _top(handler.body)
+        elif isinstance(node, ast.If):
+            yield from _top(node.body + node.orelse)
+
+
+def _names(
+    modules: dict[str, _Module], inside: set[str], kept: Collection[str]
+) -> dict[tuple[str, str], str]:
+    """{(module, its name): the name in app.py}. Private, unless a module outside asks for it."""
+    asked: set[tuple[str, str]] = set()
+    for key, module in modules.items():
+        if key not in inside:
+            asked |= set(_wanted(module, modules))
+            asked |= {
+                (alias, node.attr)
+                for node in ast.walk(module.tree)
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+                for alias in [node.value.id]
+                if alias in inside
+            }
+    asked = {(source, name) for source, name in asked if name not in modules[source].constants}
+    globals_ = {name for key in inside for node in ast.walk(modules[key].tree) if isinstance(node, ast.Global)
+                for name in node.names}  # fmt: skip
+    given: dict[tuple[str, str], str] = {}
+    for key in sorted(inside):
+        for name in modules[key].own:
+            if key == INTO and (name in kept or name in globals_):
+                given[key, name] = name
+            elif (key, name) in asked:
+                given[key, name] = f"{key}_{name.lstrip('_')}"
+            else:
+                given[key, name] = f"_{key}_{name.lstrip('_')}"
+    return given
+
+
+def _wanted(module: _Module, modules: Mapping[str, _Module]) -> Iterator[tuple[str, str]]:
+    """What a module takes from others by name: (module, name)."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            source = _source(module, node)
+            for alias in node.names:
+                if source in modules:
+                    yield source, alias.name
+
+
+def _source(module: _Module, node: ast.ImportFrom) -> str:
+    """The key that `from .x import` or `from ..x import` names; "" for the package itself."""
+    package = module.key.split(".")[:-1]
+    up = package[: len(package) - (node.level - 1)] if node.level > 1 else package
+    return ".".join([*up, *([node.module] if node.module else [])])
+
+
+def _order(modules: dict[str, _Module], inside: set[str]) -> list[str]:
+    """Definitions before their use: what a module imports at its top level comes first; app.py last."""
+    order: list[str] = []
+
+    def add(key: str, above: tuple[str, ...]) -> None:
+        if key in order:
+            return
+        if key in above:
+            raise ValueError(f"{modules[key].path}: imports itself by way of {', '.join(above)}")
+        for node in _top(modules[key].tree.body):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                source = _source(modules[key], node)
+                for needed in [source, *(alias.name for alias in node.names if not source)]:
+                    if needed in inside:
+                        add(needed, (*above, key))
+        order.append(key)
+
+    for key in sorted(inside - {INTO}):
+        add(key, ())
+    add(INTO, ())
+    return order
+
+
+class _Rewriter(ast.NodeVisitor):
+    """Edits of one module. `seen`: imports that app.py has already; None: a module that stays apart."""
+
+    def __init__(
+        self,
+        modules: dict[str, _Module],
+        inside: set[str],
+        names: dict[tuple[str, str], str],
+        module: _Module,
+        seen: set[str] | None,
+    ) -> None:
+        self._modules = modules
+        self._inside = inside
+        self._names = names
+        self._module = module
+        self._seen = seen
+        self._edits: list[tuple[int, int, int, int, str]] = []
+        top: Scope = dict.fromkeys(module.own)
+        if seen is not None:
+            top = {name: names[module.key, name] for name in module.own}
+        self._scopes: list[tuple[Scope, bool]] = [(top, False)]  # with: is it a class body?
+
+    def rewritten(self) -> str:
+        for node in self._module.tree.body:
+            self.visit(node)
+        lines = self._module.text.encode().splitlines(keepends=True)
+        for line, column, end, end_column, new in sorted(self._edits, reverse=True):
+            before, after = lines[line - 1][:column], lines[end - 1][end_column:]
+            lines[line - 1 : end] = [before + new.encode() + after, *[b"\n"] * (end - line)]
+        return b"".join(lines).decode()
+
+    # Scopes
+
+    def _look_up(self, name: str) -> str | None:
+        for depth, (scope, is_class) in enumerate(reversed(self._scopes)):
+            if name in scope and not (is_class and depth):
+                return scope[name]
+        return None
+
+    def _within(self, bound: Scope, parts: list[ast.AST], *, is_class: bool = False) -> None:
+        self._scopes.append((bound, is_class))
+        for part in parts:
+            self.visit(part)
+        self._scopes.pop()
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._rename_definition(node, len("def "))
+        self._function(node, list(node.body))
+        for decorator in node.decorator_list:
+            self.visit(decorator)
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self._function(node, [node.body])
+
+    def _function(self, node: ast.FunctionDef | ast.Lambda, body: list[ast.AST]) -> None:
+        arguments = node.args
+        for default in [*arguments.defaults, *(each for each in arguments.kw_defaults if each)]:
+            self.visit(default)
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        every += [each for each in (arguments.vararg, arguments.kwarg) if each]
+        bound: Scope = {each.arg: None for each in every}
+        for part in body:
+            bound |= dict.fromkeys(_bound(part))
+        for part in body:
+            for name in _globals(part):
+                bound.pop(name, None)
+        self._within(bound, body)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._rename_definition(node, len("class "))
+        for base in node.bases:
+            self.visit(base)
+        own: Scope = {name: None for part in node.body for name in _bound(part)}
+        self._within(own, list(node.body), is_class=True)
+
+    def _rename_definition(self, node: ast.FunctionDef | ast.ClassDef, offset: int) -> None:
+        if len(self._scopes) == 1 and (new := self._look_up(node.name)):
+            column = node.col_offset + offset
+            self._edit(node.lineno, column, node.lineno, column + len(node.name.encode()), new)
+
+    def _comprehension(self, node: ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp) -> None:
+        bound: Scope = {
+            each.id: None
+            for part in node.generators
+            for each in ast.walk(part.target)
+            if isinstance(each, ast.Name)
+        }
+        self._within(bound, list(ast.iter_child_nodes(node)))
+
+    visit_GeneratorExp = visit_ListComp = visit_SetComp = visit_DictComp = _comprehension
+
+    # Names
+
+    def visit_Name(self, node: ast.Name) -> None:
+        new = self._look_up(node.id)
+        if new is None:
+            return
+        if new.startswith("module "):
+            if self._seen is not None:
+                raise ValueError(f"{self._at(node)}: {node.id} is used as an object, so it must stay apart")
+            return
+        assert node.end_lineno and node.end_col_offset
+        self._edit(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, new)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        target = self._look_up(node.value.id) if isinstance(node.value, ast.Name) else None
+        if target is None or not target.startswith("module "):
+            self.visit(node.value)
+            return
+        assert isinstance(node.value, ast.Name) and node.end_lineno and node.end_col_offset
+        key = target.removeprefix("module ")
+        new = self._reference(key, node.attr, node)
+        if self._seen is None and not new.lstrip("-").isdigit():
+            new = f"{node.value.id}.{new}"
+        self._edit(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, new)
+
+    def _reference(self, key: str, name: str, node: ast.AST) -> str:
+        """What stands for `name` of the joined module `key`: a number, or its name in app.py."""
+        module = self._modules[key]
+        if self._seen is None and name in module.constants:
+            return str(module.constants[name])
+        if (key, name) not in self._names:
+            raise ValueError(f"{self._at(node)}: {key} has no {name}")
+        return self._names[key, name]
+
+    # Imports
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self._foreign(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        scope = self._scopes[-1][0]
+        if not node.level:
+            self._foreign(node)
+            return
+        source = _source(self._module, node)
+        if source == "compat":
+            self._replace(node, "from micropython import const")
+            if len(self._scopes) == 1 and self._seen is not None:
+                self._once(node, "from micropython import const")
+            return
+        left: list[str] = []
+        if source in self._inside:
+            for alias in node.names:
+                new = self._reference(source, alias.name, node)
+                scope[alias.asname or alias.name] = new
+                if self._seen is None and not new.lstrip("-").isdigit():
+                    left.append(new)
+            text = f"from {'.' * node.level}{INTO} import {', '.join(left)}" if left else ""
+            self._replace(node, text)
+            return
+        changed = False
+        for alias in node.names:
+            name = alias.asname or alias.name
+            own = f"{alias.name} as {alias.asname}" if alias.asname else alias.name
+            if not source and alias.name in self._inside:
+                scope[name] = f"module {alias.name}"
+                changed = True
+                if self._seen is None:
+                    left.append(f"{INTO} as {name}" if name != INTO else INTO)
+            elif len(self._scopes) == 1 and (other := scope.get(name)) and other != name:
+                left.append(f"{alias.name} as {other}")
+                changed = True
+            else:
+                left.append(own)
+        dots = "." * node.level + (node.module or "")
+        statement = f"from {dots} import {', '.join(left)}" if left else ""
+        if len(self._scopes) == 1 and self._seen is not None and left and not changed:
+            self._once(node, statement)
+        elif changed:
+            self._replace(node, statement)
+
+    def _foreign(self, node: ast.Import | ast.ImportFrom) -> None:
+        if len(self._scopes) == 1 and self._seen is not None:
+            self._once(node, ast.unparse(node))
+
+    def _once(self, node: ast.stmt, statement: str) -> None:
+        """Nothing where app.py has this import already."""
+        assert self._seen is not None
+        if statement in self._seen and node.col_offset == 0:
+            self._edits = [edit for edit in self._edits if edit[:2] != (node.lineno, node.col_offset)]
+            self._replace(node, "")
+        self._seen.add(statement)
+
+    def _replace(self, node: ast.stmt, text: str) -> None:
+        assert node.end_lineno and node.end_col_offset
+        text = text or ("pass" if node.col_offset else "")
+        self._edit(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, text)
+
+    def _edit(self, line: int, column: int, end: int, end_column: int, text: str) -> None:
+        self._edits.append((line, column, end, end_column, text))
+
+    def _at(self, node: ast.AST) -> str:
+        return f"{self._module.path}:{getattr(node, 'lineno', '?')}"
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """Names that a statement binds in its own scope; inner functions, classes, comprehensions bind theirs."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        yield node.name
+        return
+    if isinstance(node, ast.Lambda | ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp):
+        return
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    elif isinstance(node, ast.ExceptHandler) and node.name:
+        yield node.name
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+    for child in ast.iter_child_nodes(node):
+        yield from _bound(child)
+
+
+def _globals(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Global):
+            yield from each.names

@@ -7,15 +7,15 @@ about a second in all).
 import errno
 import gc
 
-from . import trouble
+from . import stages
+from .borrow import let_go
 from .compat import const
-from .dns import Lookup
 from .ladder import Ladder
 from .session import Refused, Session
 from .transport import TX_LIMIT, Transport, trust
 from .wire import Wire
 
-# Stages before and beside those of `trouble`.
+# Stages before and beside those of `stages`.
 _CLOSED = const(-3)
 _RESTING = const(-2)
 _RADIO_OFF = const(-1)
@@ -71,7 +71,7 @@ class Link:
         self._without_wifi = False
         self._greet = False
         board.wifi_on(self._wifi["ssid"], self._wifi["password"])
-        self._begin(trouble.WIFI)
+        self._begin(stages.WIFI)
 
     # -- for the node
 
@@ -162,19 +162,19 @@ class Link:
 
     def _advance(self):
         stage = self._stage
-        if stage > trouble.TCP:
+        if stage > stages.TCP:
             return self._talk()
         late = self._clock.until(self._deadline) <= 0
         if stage < 0:
             return self._wake(late)
-        if stage == trouble.WIFI:
+        if stage == stages.WIFI:
             if self._board.wifi_up():
                 return self._open(late)
             self._without_wifi = True
-        elif stage == trouble.DNS:
+        elif stage == stages.DNS:
             return self._look_up()
         elif self._transport.connected():
-            self._begin(trouble.TLS)
+            self._begin(stages.TLS)
             self._wire.attach(self._transport)
             self._session.connect()
             return b""
@@ -192,7 +192,7 @@ class Link:
                 self._stage = _RESTING
                 self._deadline = self._clock.after(self._deadline, self._rest_ms)
         elif late or (self._without_wifi and self._board.wifi_up()):
-            self._begin(trouble.WIFI)
+            self._begin(stages.WIFI)
             return b""
         return None
 
@@ -203,17 +203,19 @@ class Link:
             self._log.info("link", "Wi-Fi up")
         if not self._date():
             if late:
-                self._begin(trouble.WIFI)
+                self._begin(stages.WIFI)
                 self._ladder.tell("no date yet, so no certificate can be verified: waiting for NTP")
             return None
         if self._context is None:
-            self._begin(trouble.CA)
+            self._begin(stages.CA)
             with open(self._broker["ca"], "rb") as file:
                 self._context = trust(file.read())
         broker = self._broker
         if self._address and self._ladder.failures % 3 != 2:  # a broker may move, but not at every hiccup
             return self._dial()
-        self._begin(trouble.DNS)
+        self._begin(stages.DNS)
+        from .dns import Lookup
+
         self._lookup = Lookup(broker["host"], broker["port"], self._board.wifi_dns(), self._clock)
         return b""
 
@@ -222,10 +224,12 @@ class Link:
         if address is None:
             return None
         self._address = address
+        self._lookup = None
+        let_go("dns", "udp")
         return self._dial()
 
     def _dial(self):
-        self._begin(trouble.TCP)
+        self._begin(stages.TCP)
         name = self._broker["name"] or self._broker["host"]
         gc.collect()  # TLS takes 30 KB of the memory that the heap lives in
         self._transport = Transport(self._address, name, self._context)
@@ -233,11 +237,11 @@ class Link:
 
     def _talk(self):
         moved = self._transport.flush()
-        if self._stage == trouble.TLS and self._transport.secure:
-            self._begin(trouble.WELCOME)
+        if self._stage == stages.TLS and self._transport.secure:
+            self._begin(stages.WELCOME)
         payload = self._session.receive() if self._transport.secure else None
         if self._session.ready:
-            if self._stage != trouble.UP:
+            if self._stage != stages.UP:
                 self._up()
             self._watch()
         elif self._clock.until(self._deadline) <= 0:
@@ -245,7 +249,7 @@ class Link:
         return b"" if payload is None and moved else payload
 
     def _up(self):
-        self._begin(trouble.UP)
+        self._begin(stages.UP)
         self._ladder.count("connects")
         self._greet = True
         self._ping_at = self._clock.after(self._clock.ms(), self._ping_ms)
@@ -279,7 +283,7 @@ class Link:
     def _begin(self, stage):
         self._stage = stage
         self._deadline = self._clock.after(self._clock.ms(), _LIMITS[stage])
-        if stage > trouble.TCP:
+        if stage > stages.TCP:
             self._ladder.heard()
 
     # -- failure
@@ -288,7 +292,7 @@ class Link:
         """Let go of the connection and rest, as the ladder says."""
         stage = self._stage
         self._drop()
-        detail = self._board.wifi_problem() if stage == trouble.WIFI else self._date()
+        detail = self._board.wifi_problem() if stage == stages.WIFI else self._date()
         self._rest_ms, radio_off = self._ladder.failed(stage, error, self._where, detail)
         self._stage = _RADIO_OFF if radio_off else _RESTING
         pause = _RADIO_OFF_MS if radio_off else self._rest_ms

@@ -1,4 +1,6 @@
-"""A board's model: a checked and authenticated bundle, written by cloud/training/bundle.py (docs/forest.md).
+"""Loads a board's model: a checked and authenticated bundle, by cloud/training/bundle.py (docs/forest.md).
+
+Imported when a model is loaded, and let go.
 
 header   "VGM1", format u8, features version u8, number of sections u16, length of the whole u32
 section  tag 4 bytes, length u32, body: FRST the forest, PARM the detectors' parameters, VECT self-test
@@ -12,10 +14,12 @@ import os
 import struct
 from array import array
 
-from . import features, forest
+from . import features
 from .auth import hmac_sha256_parts, same
 from .compat import const
-from .forest_check import check
+from .forest import Model
+from .forest_load import check
+from .forest_load import read as read_forest
 
 MAGIC = b"VGM1"
 FORMAT = const(1)
@@ -28,26 +32,14 @@ _VECTOR_SIZE = const(20)  # 8 int16 and the expected sum, int32
 _CHUNK = const(512)
 
 
-class Model:
-    """What a bundle holds: `id` (4 bytes), `forest`, `threshold` (abnormal when forest.score(x) is less) and
-    `params`, the bytes of the PARM section."""
-
-    def __init__(self, model_id, forest, params, vectors):
-        self.id = model_id
-        self.features = features.VERSION
-        self.forest = forest
-        self.threshold = forest.threshold
-        self.params = params
-        self._vectors = vectors
-
-    def self_test(self):
-        """True when the forest gives the sums that the cloud computed for the vectors in the bundle."""
-        vectors = self._vectors
-        for i in range(0, len(vectors), _VECTOR_SIZE):
-            x = array("h", vectors[i : i + 16])
-            if self.forest.score(x) != struct.unpack_from("<i", vectors, i + 16)[0]:
-                return False
-        return True
+def load_active(key):
+    """load() of the slot in use; (None, None) when there is none."""
+    try:
+        with open("/model/active") as file:
+            slot = file.read().strip()
+    except OSError:
+        return None, None
+    return load("/model/%s.bin" % slot, key)
 
 
 def load(path, key):
@@ -86,12 +78,20 @@ def read(file, length, key):
     params = _body(file, places[b"PARM"])
     place, size = places[b"FRST"]
     file.seek(place)
-    trees = forest.read(file, size)
-    check(trees)
-    model = Model(model_id, trees, params, vectors)
-    if not model.self_test():
+    forest = read_forest(file, size)
+    check(forest)
+    if not _agrees(forest, vectors):
         raise ValueError("its self-test failed: this board would not judge as the cloud does")
-    return model
+    return Model(model_id, forest, params)
+
+
+def _agrees(forest, vectors):
+    """True when the forest gives the sums that the cloud computed for the vectors in the bundle."""
+    for i in range(0, len(vectors), _VECTOR_SIZE):
+        x = array("h", vectors[i : i + 16])
+        if forest.score(x) != struct.unpack_from("<i", vectors, i + 16)[0]:
+            return False
+    return True
 
 
 def _authenticate(file, length, key):

@@ -26,7 +26,7 @@ class Node:
 
     config: device/config.py. clock, sensor, judge, outbox, board: as their modules say.
     link: step(ms), ready(), publish(topic, payload), publish_state(), counts(), last_error().
-    ntp: step() gives seconds since 2000 or None; soon() asks again.
+    ntp: a Dates; step() gives seconds since 2000 or None, soon() asks again.
     """
 
     def __init__(self, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 - the parts of a board
@@ -42,7 +42,7 @@ class Node:
         self.sleeper = None  # device/sleep.py, where the board sleeps between samples
         self.crash = None  # what ended the last start, for `state`
         self._writer = Writer(outbox)
-        self._key = bytes(int(config["key"][i : i + 2], 16) for i in range(0, 64, 2))
+        self.key = bytes(int(config["key"][i : i + 2], 16) for i in range(0, 64, 2))
         self._topic = "vigie/1/%s/%s/up" % (config["site"], config["device"])
         self._out = array("h", (0, 0))
         self.since_good = 0  # periods
@@ -204,7 +204,7 @@ class Node:
     def on_ack(self, payload):
         """The link received an `ack`."""
         try:
-            runs = read_ack(payload, self.outbox.stream, self._key)
+            runs = read_ack(payload, self.outbox.stream, self.key)
         except ValueError as error:
             self._count("acks refused: %s" % error)
             return

@@ -10,7 +10,6 @@ _ANSWER_MS = const(2000)
 _PAUSE_S = const(5)  # before the next server
 _LONGEST_S = const(600)  # between rounds, when nobody answers
 _AGREE_S = const(2)  # two servers mean the same date
-_FRESH_S = const(3600)  # an answer serves for so long: a crystal that is 100 ppm off loses 0.4 s
 _MASK = const(0xFFFFFFFF)
 _TO_2000 = const(3155673600)  # NTP counts from 1900
 
@@ -32,10 +31,10 @@ class Ntp:
         self._first = None  # (date, ticks) that waits for a second server to say the same
         self.unanswered = 0  # attempts in a row without a good answer
         self.last_error = None
-        self.soon(0)
+        self._in(0)
 
-    def soon(self, ms=5000):
-        """Ask again in `ms`, as when the clock doubts the last answer."""
+    def _in(self, ms):
+        """Go on in `ms`."""
         self._deadline = self._clock.after(self._clock.ms(), ms)
 
     def step(self):
@@ -60,7 +59,7 @@ class Ntp:
             self._nonce = os.urandom(8)  # stands where our own time would: the server returns it
             self._sent = clock.ms()
             self._question = Question(address, b"\x23" + bytes(39) + self._nonce)  # version 4, client
-            self.soon(_ANSWER_MS)
+            self._in(_ANSWER_MS)
             return None
         answer = self._question.answer()
         while answer is not None:
@@ -81,9 +80,9 @@ class Ntp:
             if told is None or abs(told - sec) > _AGREE_S:
                 self._first = (sec, self._clock.ms())
                 self._next = (self._next + 1) % len(self._servers)
-                self.soon(0 if told is None else _PAUSE_S * 1000)
+                self._in(0 if told is None else _PAUSE_S * 1000)
                 return None
-        return self._believe(sec)
+        return sec
 
     def _told(self):
         """The date that the first server's answer has become by now, or None."""
@@ -91,11 +90,6 @@ class Ntp:
             return None
         sec, at = self._first
         return sec + (500 - self._clock.until(at)) // 1000
-
-    def _believe(self, sec):
-        self._first = None
-        self.soon(_FRESH_S * 1000)
-        return sec
 
     def _failed(self, error):
         """Go on to the next server; the date, when all others failed to contradict the first one."""
@@ -105,8 +99,8 @@ class Ntp:
         self._next = (self._next + 1) % len(self._servers)
         rounds = self.unanswered // len(self._servers)
         if self._first and self.unanswered >= len(self._servers) - 1:
-            return self._believe(self._told())
-        self.soon(min(_PAUSE_S << min(rounds, 8), _LONGEST_S) * 1000)
+            return self._told()
+        self._in(min(_PAUSE_S << min(rounds, 8), _LONGEST_S) * 1000)
         return None
 
     def _end(self):

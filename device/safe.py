@@ -41,8 +41,8 @@ class Voice:
     """Says once, retained, why the board does not measure."""
 
     def __init__(self, config, board, clock, failed):
+        from .dates import Dates
         from .link import Link
-        from .ntp import Ntp
         from .outbox import Outbox
 
         self._board = board
@@ -52,14 +52,14 @@ class Voice:
         clock.floor = self._outbox.journal.seen
         if clock.floor:
             board.set_rtc(clock.floor)  # until NTP answers: certificates need a date
-        self._ntp = Ntp(config["ntp"], clock, board.wifi_dns)
+        self._dates = Dates(config["ntp"], clock, board.wifi_dns)
         self._link = Link(config, board, clock, log, state=self._state, on_ack=lambda payload: None)
 
     def step(self, ms):
         """Go on for up to `ms`; True when there is nothing left to do."""
         try:
             ready = self._link.step(ms)
-            sec = self._ntp.step()
+            sec = self._dates.step()
             if sec is not None and self._clock.set(sec):
                 self._board.set_rtc(sec)
             if not ready:

@@ -1,19 +1,10 @@
-"""Where the link can fail, and what kind of failure it was."""
+"""What kind of failure it was that ended a connection."""
 
 import errno
 
-from .compat import const
+from .stages import DNS, TCP, WIFI
 
-# The stages of a connection, in order.
-WIFI = const(0)
-CA = const(1)
-DNS = const(2)
-TCP = const(3)
-TLS = const(4)
-WELCOME = const(5)
-UP = const(6)
-_NAMES = ("wifi", "ca", "dns", "tcp", "tls", "login", "session")
-
+_NAMES = ("wifi", "ca", "dns", "tcp", "tls", "login", "session")  # by stage
 _ANSWERS = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOENT)  # ENOENT: DNS knows no such name
 
 

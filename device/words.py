@@ -3,7 +3,8 @@
 import errno
 from time import gmtime
 
-from .trouble import CA, DNS, TCP, TLS, WELCOME, WIFI, number_of, out_of_memory
+from .stages import CA, DNS, TCP, TLS, WELCOME, WIFI
+from .trouble import number_of, out_of_memory
 
 _SILENCE = (  # from TCP on
     " does not answer: check broker.host, broker.port, firewall and internet access",

@@ -119,7 +119,11 @@ def test_the_led_blinks_without_a_broker_and_stays_on_while_readings_are_abnorma
     watched.wait("outbox boot 1")
     blinks = ["pin 2 1", "pin 2 0"] * 2
     watched.wait_until(
-        lambda lines: [x for x in lines[lines.index("watchdog 60000") :] if "pin" in x][:4] == blinks, 40
+        lambda lines: (
+            "watchdog 60000" in lines
+            and [x for x in lines[lines.index("watchdog 60000") :] if "pin" in x][:4] == blinks
+        ),
+        40,
     )
     assert watched.board.tell("inject dropout 600", 20)
     watched.wait("ABNORMAL sensor error")

@@ -7,7 +7,8 @@ import sys
 from array import array
 
 from device import forest
-from device.forest_check import check
+from device.forest_load import check
+from device.forest_load import read as read_forest
 from device.forest_plain import walk as plain_walk
 
 MICROPYTHON = sys.implementation.name == "micropython"
@@ -112,7 +113,7 @@ def section(trees, table, threshold=7000):
 
 def loaded(trees, table):
     data = section(trees, table)
-    read = forest.read(io.BytesIO(data), len(data))
+    read = read_forest(io.BytesIO(data), len(data))
     check(read)
     return read
 
@@ -172,7 +173,7 @@ def test_a_section_is_read_where_it_stands():
         data = section(trees, table)
         file = io.BytesIO(b"before" + data + b"behind")
         file.seek(6)
-        read = forest.read(file, len(data))
+        read = read_forest(file, len(data))
         x = sample(random, trees)
         assert read.score(x) == sum(walked(each, x) for each in trees)
         assert read.threshold == 7000
@@ -191,7 +192,7 @@ def test_flash_that_cannot_be_read_gives_no_score_is_counted_and_may_recover():
     trees = [(0, 0, 100, 200)]
     data = section(trees, packed(trees, random))
     file = Flash(data)
-    read = forest.read(file, len(data))
+    read = read_forest(file, len(data))
     x = array("h", bytes(16))
     file.broken = True
     assert read.score(x) == -1
@@ -205,7 +206,7 @@ def test_a_section_whose_lengths_disagree_is_refused():
         data = struct.pack("<HHIi", trees, 1024, entries, 0) + bytes(body)
         for length in (len(data), 3, 0, 12 + 2 * entries):
             try:
-                forest.read(io.BytesIO(data), length)
+                read_forest(io.BytesIO(data), length)
             except ValueError:
                 continue
             raise AssertionError((trees, entries, length))

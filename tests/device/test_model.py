@@ -57,16 +57,14 @@ def test_a_sound_bundle_is_a_model():
     data = bundle()
     loaded = read(data)
     assert loaded.id == hashlib.sha256(data[12:-32]).digest()[:4]
-    assert loaded.features == features.VERSION
     assert loaded.params == b"detectors"
     assert loaded.threshold == loaded.forest.threshold == 2000
-    assert loaded.self_test()
 
 
 def test_sections_may_stand_in_any_order_and_unknown_ones_are_skipped():
     sections = sound()
     sections.reverse()
-    assert read(bundle([(b"NEXT", b"who knows")] + sections)).self_test()
+    assert read(bundle([(b"NEXT", b"who knows")] + sections)).threshold == 2000
 
 
 def test_a_bundle_cut_anywhere_is_refused():

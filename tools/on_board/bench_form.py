@@ -53,9 +53,9 @@ def forms():
     if kind == "module":
         score = __import__(file).score
     else:
-        from device import forest
+        from device import forest_load
 
-        score = forest.read(open(file, "rb"), os.stat(file)[6]).score
+        score = forest_load.read(open(file, "rb"), os.stat(file)[6]).score
     gc.collect()
     heap = gc.mem_alloc() - before
 

@@ -1,0 +1,130 @@
+"""Puts the parts of a real board together. Imported for that, and let go."""
+
+import gc
+import sys
+
+from . import VERSION, log
+from .app import CRASH, forget_crash, good_start, watch_stopped
+from .board import Board
+from .borrow import let_go
+from .clock import Clock
+from .compat import const
+
+__all__ = ("forget_crash", "good_start", "network", "start")  # of these, Sleeper uses three
+_CONNECT_S = const(15)
+_HOUR_S = const(3600)
+_DAY_S = const(86400)
+
+
+def start():
+    """The Node of this board at work; None when its configuration is wrong, which is told."""
+    config = _configuration()
+    if config is None:
+        return None
+    board = Board(config["led_pin"])
+    try:
+        return build(config, board)
+    except KeyboardInterrupt:
+        watch_stopped(board)
+        raise
+
+
+def _configuration():
+    from .config import ConfigError, load
+
+    try:
+        return load("/config.json")
+    except ConfigError as error:
+        for problem in error.problems:
+            log.error("config", problem)
+        return None
+    finally:
+        let_go("config", "choices")
+
+
+def build(config, board):
+    """The Node for the checked `config` on `board`. The order of imports and of work is what heap allows."""
+    sleeper = None
+    if config["sleep"]:
+        from .sleep import Sleeper
+
+        sleeper = Sleeper(config, board, sys.modules[__name__])
+    clock = log.clock = Clock(sleeper and sleeper.ticks)
+    text = "Vigie %s on %s/%s, after %s, %d KB of heap free"
+    name = (VERSION, config["site"], config["device"], board.reset_reason, gc.mem_free() // 1024)
+    log.info("boot", text % name)
+    from .outbox import Outbox
+
+    outbox = Outbox("/outbox", config["outbox_bytes"])
+    let_go("recovery")
+    from . import sensors
+    from .node import Node
+
+    node = Node(config, clock, sensors.open(config["sensor"], clock, board), None, outbox, board)
+    node.crash = _read(CRASH)
+    node.sleeper = sleeper
+    board.watch()
+    if sleeper and sleeper.woke:
+        judge(node, config)
+        if sleeper.wake(node):
+            return node
+    text = "boot %d of stream %s, %d readings kept"
+    log.info("outbox", text % (outbox.boot, outbox.stream.hex(), outbox.kept()))
+    clock.floor = outbox.journal.seen
+    if clock.floor:
+        board.set_rtc(clock.floor)  # until NTP answers: certificates need a date
+    network(node, config)
+    # The TLS handshake takes 30 KB for a moment: before the model takes them for good.
+    node.connect(_CONNECT_S)
+    judge(node, config)
+    if sleeper:
+        sleeper.start(node)
+    return node
+
+
+def network(node, config):
+    """Give `node` its way to the broker and to the date; the radio goes on."""
+    from .dates import Dates
+    from .link import Link
+
+    board = node.board
+    clock = node.clock
+    node.ntp = Dates(config["ntp"], clock, board.wifi_dns)
+    # A reset that did not bring the network back cost the windows of the detectors: the next waits a day.
+    patience = _DAY_S if board.reset_reason.startswith("link:") else _HOUR_S
+    node.link = Link(config, board, clock, log, state=node.state, on_ack=node.on_ack, patience_s=patience)
+
+
+def judge(node, config):
+    """Give `node` its judge, with the model in the active slot."""
+    from .verdict import Judge
+
+    gc.collect()
+    model = _model(bytes.fromhex(config["key"]))
+    if model:
+        node.outbox.model = model.id
+        if node.link:
+            node.link.publish_state()  # what was said on connecting knew no model yet
+    node.judge = Judge(model, config["period_ms"])
+
+
+def _model(key):
+    """The active model, or None: rules and Z-score work without one."""
+    from .model import load_active
+
+    model, problem = load_active(key)
+    if problem:
+        log.error("model", problem)
+    elif model:
+        log.info("model", "%s loaded" % model.id.hex())
+    else:
+        log.info("model", "none yet: the rules and the Z-score watch alone")
+    return model
+
+
+def _read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return None

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from tools.board import build, trace
 from tools.board.join import join
 
 PACKAGE = {
@@ -122,3 +123,12 @@ def test_a_module_that_imports_itself_by_way_of_others_is_refused():
     sources = PACKAGE | {"device/sizes.py": "from .window import Window\n"}
     with pytest.raises(ValueError, match="imports itself"):
         join(sources, {"compat", "seldom"}, {"main"})
+
+
+def test_a_traceback_of_a_board_is_told_in_the_files_of_this_tree():
+    source = (build.ROOT / "device" / "outbox.py").read_text().splitlines()
+    number = next(n for n, line in enumerate(source, 1) if "def flush" in line)
+    first = next(first for first, path in build.joined().places if path == "device/outbox.py")
+    said = f'  File "device/app.py", line {first + number - 1}, in cos'
+    assert trace.readable(said) == f'  File "device/outbox.py", line {number}, in cos'
+    assert trace.readable("node   calm") == "node   calm"

@@ -42,23 +42,25 @@ class Forest:
         self.failures = 0  # scores that flash did not give
         self.walk = walk
         self._place = file.tell()
-        self._held = False
+        self._held = 0  # where the trees end, once all of them are in the buffer
 
     def score(self, x):
         """Path-length sum (int < 2^26) of `x` (array('h') of the 8 features). Not re-entrant.
 
         -1, and counted in `failures`, when flash cannot be read.
         """
+        if self._held:
+            return self.walk(self.table, x, READING, self._held)
         total = 0
         try:
             for part in self.parts:
-                if not self._held:
-                    self.fill(part)
+                self.fill(part)
                 total += self.walk(self.table, x, part[2], part[3])
         except OSError:
             self.failures += 1
             return -1
-        self._held = len(self.parts) == 1
+        if len(self.parts) == 1:
+            self._held = self.parts[0][3]
         return total
 
     def fill(self, part):

@@ -39,6 +39,10 @@ class Ladder:
             return answer(self, stage, error, broker, detail)
         except MemoryError:
             self.count("out of memory")
+            self.tell("out of memory")
+            if self.clock.uptime() - self.heard_s >= self.patience_s:
+                self.heard()
+                self.board.reset("link: out of memory")
             return _NO_ROOM_MS, False
         finally:
             let_go("setback", "trouble", "backoff", "words")

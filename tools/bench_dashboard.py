@@ -32,6 +32,7 @@ from tools.bench_cloud.chain import MASTER
 from tools.child import Failed
 from tools.dashboard import Dashboard
 from tools.database import Database
+from tools.terminal import progress
 
 READINGS = 10_000_000
 BOARDS = 190
@@ -85,13 +86,13 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 
 def _fill(database: MongoDatabase[dict[str, Any]], readings: int) -> None:
     """Sealed buckets up to a minute ago, a newest reading for each board, episodes, a model."""
-    _progress("training a model")
+    progress("training a model")
     model = world.trained(MASTER)
     database["models"].insert_one(model.document)
     each = readings // BOARDS
     began = int(time.time()) - each * world.PERIOD - 60
     boards = world.boards(BOARDS, min(each, 5000), model, began)
-    store.fill(database, boards, readings, _progress)
+    store.fill(database, boards, readings, progress)
     made = Store(database)
     now = time.time()
     entries = []
@@ -107,7 +108,7 @@ def _fill(database: MongoDatabase[dict[str, Any]], readings: int) -> None:
         for hour, board in enumerate(board for _ in range(10) for board in boards)
     )
     database["lease"].update_one({"_id": "watch"}, {"$currentDate": {"at": True}}, upsert=True)
-    _progress("")
+    progress("")
 
 
 def _episode(device: str, opened: float, number: int) -> dict[str, Any]:
@@ -132,9 +133,9 @@ def _measure(browser: Browser, address: str) -> dict[str, dict[str, float]]:
     for page, whole in PAGES.items():
         times = []
         for number in range(ROUNDS):
-            _progress(f"{page}: {number + 1} of {ROUNDS}")
+            progress(f"{page}: {number + 1} of {ROUNDS}")
             times.append(_open(context, f"{address}/{page}", whole))
-        _progress("")
+        progress("")
         paints = [paint for paint, _ in times]
         one = {
             "median_s": round(statistics.median(paints), 2),
@@ -161,11 +162,6 @@ def _open(context: BrowserContext, url: str, whole: str) -> tuple[float, float]:
     drawn = time.perf_counter() - began
     page.close()
     return painted, drawn
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

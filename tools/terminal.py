@@ -1,4 +1,4 @@
-"""What the two commands print: one line for each thing that happened."""
+"""What commands print: one line for each thing that happened, and what goes on now."""
 
 from __future__ import annotations
 
@@ -18,3 +18,9 @@ def say(part: str, text: str, colour: str | None = None) -> None:
     first, *rest = text.split("\n")
     with _lock:
         print(f"{stamp}  {part:<10} {first}", *(f"{'':>20} {line}" for line in rest), sep="\n", flush=True)
+
+
+def progress(text: str) -> None:
+    """What goes on now, in place of what was said before; nothing where nobody watches."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

@@ -15,6 +15,7 @@ import bson
 from tools.bench_cloud import store, world
 from tools.bench_cloud.chain import MASTER, Bench, Cost
 from tools.child import Failed
+from tools.terminal import progress
 
 READINGS = 1_000_000
 QUERIED = 10  # times as many in the query bench
@@ -38,7 +39,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     readings = _number(environment.get("READINGS", ""), READINGS)
     folder = Path("var/bench-cloud")
     shutil.rmtree(folder, ignore_errors=True)
-    _progress("training a model")
+    progress("training a model")
     model = world.trained(MASTER)
     told: dict[str, float] = {"readings": readings}
     with Bench(folder) as bench:
@@ -46,7 +47,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         told |= _size(bench, model, readings)
         told |= _chains(bench, model, readings)
         told |= _query(bench, model, max(readings * QUERIED, BOARDS * LEAST_QUERIED))
-    _progress("")
+    progress("")
     print(json.dumps(told))
     return 0
 
@@ -54,8 +55,8 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 def _size(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
     boards = world.boards(BOARDS, -(-readings // BOARDS), model, int(time.time()) - 20 * 86400)
     with bench.database() as database:
-        found = store.bytes_a_reading(database, boards, model, _progress)
-    _progress("")
+        found = store.bytes_a_reading(database, boards, model, progress)
+    progress("")
     print(
         f"sealed: {found['bytes_per_reading']} bytes a reading by M0's rule "
         f"(data {found['data_bytes_per_reading']}, indexes {found['index_bytes_per_reading']}): "
@@ -75,14 +76,14 @@ def _chains(bench: Bench, model: world.Model, readings: int) -> dict[str, float]
         title = f"{a_message} a message, {workers} worker{'s' * (workers > 1)}"
         if repeats:
             title += f", {repeats:.0%} repeats in disorder"
-        _progress(title)
+        progress(title)
         cost = bench.vigie(boards, [model.document], a_message=a_message, workers=workers, repeats=repeats)
         _row(title, cost)
         if not repeats:
             told[f"readings_per_core_s_{a_message}x{workers}"] = round(cost.readings_a_core_second)
     told |= _own_models(bench, model, readings)
     one = world.boards(1, world.TRAINED_ON, model, int(time.time()) - 90_000)[0]
-    _progress("the naive chain")
+    progress("the naive chain")
     naive = bench.naive(one, NAIVE, one.x)
     _row("naive: predict and insert_one for each", naive)
     told["readings_per_core_s"] = told["readings_per_core_s_10x1"]
@@ -96,7 +97,7 @@ def _own_models(bench: Bench, model: world.Model, readings: int) -> dict[str, fl
     """One worker and a model for each board, as it is once all boards are trained."""
     each = -(-int(readings * 0.2) // BOARDS // 10) * 10
     boards = world.boards(BOARDS, each, model, int(time.time()) - each * world.PERIOD - 60)
-    _progress("a model for each board")
+    progress("a model for each board")
     boards, models = world.with_own_models(boards, model, MASTER)
     cost = bench.vigie(boards, models, a_message=10, workers=1)
     _row("10 a message, 1 worker, a model for each board", cost)
@@ -111,15 +112,15 @@ def _query(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
     each = readings // BOARDS
     boards = world.boards(BOARDS, min(each, 5000), model, int(time.time()) - each * world.PERIOD)
     with bench.database() as database:
-        newest = store.fill(database, boards, readings, _progress)
+        newest = store.fill(database, boards, readings, progress)
         found = store.day_query_ms(database, boards, newest)
-    _progress("")
+    progress("")
     print(f"a day of one board at one minute, {readings:,} readings stored: {found['day_query_ms']} ms\n")
     return {"queried_readings": readings, **found}
 
 
 def _row(title: str, cost: Cost) -> None:
-    _progress("")
+    progress("")
     print(
         f"| {title} | {cost.messages_a_core_second:,.0f} | {cost.readings_a_core_second:,.0f} "
         f"| {cost.ingest:.1f} | {cost.broker:.1f} | {cost.database:.1f} | {cost.wall:.1f} "
@@ -134,11 +135,6 @@ def _number(text: str, default: int) -> int:
     if not text.strip().isdecimal() or int(text) < 10_000:
         raise Failed(f'READINGS must be a whole number from 10000 on, not "{text}"')
     return int(text)
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

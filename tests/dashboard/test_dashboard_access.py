@@ -131,6 +131,7 @@ def test_an_episode_is_acknowledged_and_labelled_after_login(furnished, person, 
     assert watch._acknowledged(time.time()) == [Acknowledged((newest,))]  # mails about it end
     person.page.get_by_role("link", name="Log out").click()
     person.page.get_by_role("button", name="Log out").click()
+    person.page.get_by_label("Password", exact=True).wait_for()
     to_the_episodes(person)
     assert person.page.get_by_role("button", name="It was real").count() == 0
     assert person.complaints == []

@@ -97,7 +97,12 @@ class Looker:
         self.page.wait_for_selector("h1")
 
     def sees(self, text):
-        self.page.get_by_text(text, exact=False).first.wait_for()
+        from playwright.sync_api import TimeoutError as Late
+
+        try:
+            self.page.get_by_text(text, exact=False).first.wait_for()
+        except Late:
+            raise AssertionError(f"{text!r} is not in:\n{self.page.locator('body').inner_text()}") from None
 
 
 @pytest.fixture

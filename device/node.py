@@ -42,7 +42,7 @@ class Node:
         self.sleeper = None  # device/sleep.py, where the board sleeps between samples
         self.crash = None  # what ended the last start, for `state`
         self._writer = Writer(outbox)
-        self.key = bytes(int(config["key"][i : i + 2], 16) for i in range(0, 64, 2))
+        self.key = bytes.fromhex(config["key"])
         self._topic = "vigie/1/%s/%s/up" % (config["site"], config["device"])
         self._out = array("h", (0, 0))
         self.since_good = 0  # periods

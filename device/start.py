@@ -100,7 +100,7 @@ def judge(node, config):
     from .verdict import Judge
 
     gc.collect()
-    model = _model(bytes.fromhex(config["key"]))
+    model = _model(node.key)
     if model:
         node.outbox.model = model.id
         if node.link:

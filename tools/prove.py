@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from tools.proofs import Outcome, forest, fuzz, mails
+from tools.terminal import progress
 
 PROOFS = {
     "The board's forest is exact": forest.prove_all,
@@ -15,11 +16,6 @@ PROOFS = {
     "No message stops the worker": fuzz.prove_all,
 }
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "proofs.md"
-
-
-def progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def main() -> int:

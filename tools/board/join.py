@@ -53,7 +53,7 @@ def join(sources: Mapping[str, str], apart: Collection[str], kept: Collection[st
         key = ".".join(PurePosixPath(path).with_suffix("").parts[1:])
         modules[key] = _Module(key, path, text, ast.parse(text, path))
     for module in modules.values():
-        module.own, module.constants = _own(module.tree)
+        module.own, module.constants = _own(module.tree, set(apart) - {"compat"})
     inside = {key for key in modules if key not in apart and "." not in key and key != "__init__"}
     names = _names(modules, inside, kept)
     made: dict[str, str] = {}
@@ -73,7 +73,8 @@ def join(sources: Mapping[str, str], apart: Collection[str], kept: Collection[st
     return Joined(made, tuple(places))
 
 
-def _own(tree: ast.Module) -> tuple[set[str], dict[str, int]]:
+def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, int]]:
+    """What the top level binds, names from files that stay apart among it; and its whole numbers."""
     found: set[str] = set()
     constants = {}
     for node in _top(tree.body):
@@ -90,11 +91,7 @@ def _own(tree: ast.Module) -> tuple[set[str], dict[str, int]]:
                     constants[names[0]] = int(ast.literal_eval(value.args[0]))
                 except ValueError:
                     pass  # an expression: imported like any other name
-        elif (
-            isinstance(node, ast.ImportFrom)
-            and node.level
-            and node.module in {"forest_viper", "forest_plain"}
-        ):
+        elif isinstance(node, ast.ImportFrom) and node.level and node.module in apart:
             found.update(alias.asname or alias.name for alias in node.names)
     return found, constants
 

@@ -98,8 +98,10 @@ def to_the_episodes(looker):
 
 
 def test_who_has_not_logged_in_reads_and_cannot_write(furnished, person):
+    link = person.page.get_by_role("link", name="Log in to answer")
+    link.wait_for()  # it is drawn after the words that `person` has seen
+    assert link.count() == 1
     assert person.page.get_by_role("button", name="I have seen it").count() == 0
-    assert person.page.get_by_role("link", name="Log in to answer").count() == 1
 
 
 def test_a_wrong_password_opens_nothing(furnished, person):

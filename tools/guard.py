@@ -14,14 +14,33 @@ import time
 GRACE_SECONDS = 8.0
 
 
-def group_exists(group: int) -> bool:
+def group_runs(group: int) -> bool:
+    """Whether anything of the group still runs. A zombie does not; it is for others to bury, and the first
+    process of a container may do so late or never.
+    """
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
     except PermissionError:  # macOS says so for a group of zombies
         return False
-    return True
+    if not os.path.exists("/proc/self/stat"):
+        return True
+    return any(state not in b"ZX" for state in states(group))
+
+
+def states(group: int) -> list[bytes]:
+    """One letter for each process of the group, as Linux has them in /proc."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b") ")[2].split()  # behind its name, which may hold anything
+        except OSError:
+            continue  # no process, or one that has just ended
+        if len(fields) > 2 and fields[2] == b"%d" % group:
+            found.append(fields[0])
+    return found
 
 
 def end_group(group: int) -> None:
@@ -30,7 +49,7 @@ def end_group(group: int) -> None:
         os.killpg(group, signal.SIGTERM)
         os.killpg(group, signal.SIGCONT)
         deadline = time.monotonic() + GRACE_SECONDS
-        while group_exists(group) and time.monotonic() < deadline:
+        while group_runs(group) and time.monotonic() < deadline:
             time.sleep(0.05)
         os.killpg(group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import guard
 from tools.child import Child, Failed
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +117,29 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path, after, code):
     assert gone(pids, 15)
     # A child that had just been started may not have told its number: none of its kind may be left either.
     assert marked(str(tmp_path)) == []
+
+
+# Ends at once; its child stays, in the same group.
+LEAVER = """
+import os, time
+if os.fork() == 0:
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_group_runs_until_its_last_process_has_ended_and_zombies_have():
+    with subprocess.Popen(
+        [sys.executable, "-c", LEAVER], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as leader:
+        left = int(leader.stdout.readline())
+        os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)  # a zombie from now to the end of this block
+        assert guard.group_runs(leader.pid)
+        os.kill(left, signal.SIGKILL)
+        assert gone([left], 5)
+        os.killpg(leader.pid, 0)  # while its group can still be found
+        assert not guard.group_runs(leader.pid)
+    assert not guard.group_runs(leader.pid)
 
 
 def marked(text):

@@ -1,8 +1,13 @@
 """The whole backend as a process, on a real broker and a real database."""
 
+import asyncio
 import json
 import signal
+import ssl
+import threading
 import time
+
+import pytest
 
 from cloud import settings
 from cloud.ingest import Inbox
@@ -163,3 +168,88 @@ def test_a_network_thread_that_dies_is_told(broker, board, environment):
     board().publish(up([1]))
     wait_for(lambda: not network.alive, "the end of the thread")
     assert network.trouble() == "MemoryError: nothing is left"
+
+
+class Relay:
+    """TLS on both sides, the broker behind it. `say` puts bytes into the broker's mouth."""
+
+    def __init__(self, broker):
+        self._target = broker.port
+        self._trusting = ssl.create_default_context(cafile=str(broker.pki.ca_pem))
+        serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        serving.load_cert_chain(broker.pki.server_pem, broker.pki.server_key)
+        self._open = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._server = self._wait(asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=serving))
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def _wait(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _accept(self, reader, writer):
+        self._client = writer
+        answers, far = await asyncio.open_connection("localhost", self._target, ssl=self._trusting)
+        self._open += [writer, far]
+        await asyncio.gather(self._pass_on(reader, far), self._pass_on(answers, writer))
+
+    async def _pass_on(self, source, sink):
+        try:
+            while data := await source.read(65536):
+                sink.write(data)
+        except OSError:
+            pass  # as good an end as any
+        sink.close()
+
+    def say(self, data):
+        self._loop.call_soon_threadsafe(self._client.write, data)
+
+    def refuse(self):
+        """Turn new connections away; those that there are go on."""
+        self._wait(self._stop_listening())
+
+    async def _stop_listening(self):
+        self._server.close()
+
+    def close(self):
+        self._wait(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _end(self):
+        self._server.close()
+        for wire in self._open:
+            wire.close()
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+
+@pytest.fixture
+def relay(broker):
+    made = Relay(broker)
+    yield made
+    made.close()
+
+
+UNACCEPTABLE_PROTOCOL = b"\x20\x02\x00\x01"  # a CONNACK; paho connects again at once, in an older version
+
+
+def test_a_dead_client_thread_ends_the_process_with_a_code_and_the_next_one_misses_nothing(
+    backend, board, relay, database
+):
+    """paho's thread dies of a refused connection when that comes right after such a CONNACK."""
+    running = backend("ingest", MQTT_PORT=str(relay.port))
+    running.wait_for_line("listening to the boards")
+    c001 = board()
+    c001.send(range(5))
+    wait_for(lambda: c001.acked == set(range(5)), "the acks")
+    relay.refuse()
+    relay.say(UNACCEPTABLE_PROTOCOL)
+    assert running.process.wait(20) == 1
+    running.wait_for_line("the connection to the broker has ended: ConnectionRefusedError")
+    c001.send(range(5, 10))  # nobody listens: the broker keeps it for the same MQTT_CLIENT_ID
+    again = backend("ingest")
+    wait_for(lambda: c001.acked == set(range(10)), "the acks of the next one", 30)
+    assert Reader(database).readings("demo", "C001").seq.tolist() == list(range(10))
+    assert again.stop() == 0

@@ -24,7 +24,7 @@ chaos: $(VENV)/local ## faults of every kind on the real parts, then every readi
 	@$(PY) -m tools chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
 
 test: lint ## the whole test suite: CPython, MicroPython, real broker and database
-	@$(PY) -m pytest -n 4
+	@$(PY) -m pytest -n 4 --dist worksteal
 
 lint: $(VENV)/local ## ruff and mypy
 	@$(PY) -m ruff check .

@@ -23,11 +23,6 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from cloud import database as databases
 from cloud import keys, memory
-from cloud.alerts import senders
-from cloud.alerts.courier import Courier
-from cloud.alerts.letters import Desk
-from cloud.alerts.links import Links
-from cloud.alerts.writer import Writer
 from cloud.database import Document
 from cloud.health import Check, Health, Server, beat
 from cloud.ingest import Inbox, Ingest, brief
@@ -38,8 +33,6 @@ from cloud.rescore import Models, Rescorer
 from cloud.sealing import Sealer
 from cloud.settings import Settings
 from cloud.store import Store
-from cloud.watch import Watch
-from cloud.words import Words
 
 log = logging.getLogger("vigie")
 
@@ -232,6 +225,15 @@ def _watch_loops(
     keeper: Keeper | None,
     counters: dict[str, Callable[[], float]],
 ) -> dict[str, Loop]:
+    # matplotlib with it, which a worker that only ingests need not load and carry
+    from cloud.alerts import senders  # noqa: PLC0415
+    from cloud.alerts.courier import Courier  # noqa: PLC0415
+    from cloud.alerts.letters import Desk  # noqa: PLC0415
+    from cloud.alerts.links import Links  # noqa: PLC0415
+    from cloud.alerts.writer import Writer  # noqa: PLC0415
+    from cloud.watch import Watch  # noqa: PLC0415
+    from cloud.words import Words  # noqa: PLC0415
+
     watch = Watch(database, settings.mail, settings.alerts)
     links = Links(keys.link_key(settings.key), settings.mail.dashboard)
     words = Words(settings.mail.language, settings.mail.zone)

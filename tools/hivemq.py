@@ -29,7 +29,8 @@ LIBRARIES = Path(__file__).parents[1] / "var" / "hivemq"
 FETCH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 FETCH_TIMEOUT = 300.0  # s; about 100 MB
 START_TIMEOUT = 90.0
-HEAP = "-Xmx256m"
+# A broker for minutes and a few boards: what the JVM's second compiler gains it would never pay back.
+JVM = ("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 CONFIG = """\
 <?xml version="1.0"?>
@@ -66,7 +67,7 @@ def command(folder: Path) -> list[str]:
     if lacking := missing():
         raise Failed(f"HiveMQ needs a JDK (17 or newer) and Maven; {', '.join(lacking)} is not on PATH")
     source = str(JAVA / "HiveMq.java")
-    return ["java", HEAP, "-cp", f"{libraries()}/*", source, str(folder.resolve())]
+    return ["java", *JVM, "-cp", f"{libraries()}/*", source, str(folder.resolve())]
 
 
 def configuration(folder: Path, pki: Pki, *, port: int, address: str) -> str:

@@ -42,7 +42,8 @@ class Board:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # what a killed board wrote last may end inside a character
         )
         threading.Thread(target=self._read, daemon=True).start()
 

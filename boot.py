@@ -59,3 +59,4 @@ if repl := wants_repl():
     print("REPL: Vigie does not run, no watchdog. Ctrl-D starts again")
 elif not woke:
     starts = count_starts()
+del count_starts, wants_repl  # main.py goes on in the same namespace: they would stay in RAM

@@ -5,6 +5,8 @@ import os
 import machine
 import network
 
+from .borrow import seldom
+
 _REASON = "/reset.txt"  # why Vigie itself asked for the last reset
 _WATCHDOG_S = 60  # longer than any blocking call, such as a name look-up at three servers that are silent
 
@@ -12,18 +14,21 @@ _WATCHDOG_S = 60  # longer than any blocking call, such as a name look-up at thr
 class Board:
     """One ESP32. `led_pin` is the LED's GPIO or None."""
 
+    @seldom
     def __init__(self, led_pin=None):
         self._led = None if led_pin is None else machine.Pin(led_pin, machine.Pin.OUT, value=0)
         self._watchdog = None
         self._wlan = network.WLAN(network.STA_IF)
         self.reset_reason = _take_reason() or _cause()
 
+    @seldom
     def unique_id(self):
         """The chip's own id, hex."""
         return "".join("%02x" % byte for byte in machine.unique_id())
 
     # Wi-Fi. The chip reconnects by itself; the link decides when to switch the radio off and on.
 
+    @seldom
     def wifi_on(self, ssid, password):
         """Start to connect; wifi_up() tells when it is done."""
         self._wlan.active(True)
@@ -46,10 +51,12 @@ class Board:
         address = self._wlan.ifconfig()[3]
         return None if address == "0.0.0.0" else address
 
+    @seldom
     def wifi_rssi(self):
         """The signal's strength in dBm: above -70 is good, below -80 is trouble."""
         return self._wlan.status("rssi")
 
+    @seldom
     def wifi_problem(self):
         """Why there is no connection, for people."""
         status = self._wlan.status()
@@ -63,6 +70,7 @@ class Board:
                 return text
         return "status %s" % status
 
+    @seldom
     def set_rtc(self, sec):
         """Put `sec` (seconds since 2000) into the clock chip: TLS checks certificates against it."""
         from time import gmtime
@@ -74,12 +82,14 @@ class Board:
 
     # What sensors hang on.
 
+    @seldom
     def dht22(self, pin):
         """The firmware's driver of the DHT22 on GPIO `pin`."""
         import dht
 
         return dht.DHT22(machine.Pin(pin))
 
+    @seldom
     def i2c(self, scl, sda):
         """An I2C bus at 100 kHz: long wires forgive it."""
         return machine.I2C(0, scl=machine.Pin(scl), sda=machine.Pin(sda), freq=100000)
@@ -105,10 +115,12 @@ class Board:
 
     # Deep sleep: it ends in a start with the reason "deep sleep"; RTC memory (2 KB) outlives it.
 
+    @seldom
     def rtc_memory(self, *data):
         """What it holds (bytes), or put `data` there."""
         return machine.RTC().memory(*data)
 
+    @seldom
     def deepsleep(self, ms):
         machine.deepsleep(ms)
 

@@ -7,6 +7,7 @@ days and `ticks_diff` is right for half of that; so tick() must be called at lea
 so all the time, and uptime is accumulated in whole seconds.
 """
 
+from .borrow import seldom
 from .compat import const
 
 UNIX_2000 = const(946684800)  # Unix seconds of 2000-01-01; add to get a Unix time
@@ -20,6 +21,7 @@ _CONFIRM = const(3)  # so many answers that agree with each other beat what we b
 class Clock:
     """Uptime and date. `source` has ticks_ms, ticks_diff, ticks_add and sleep_ms, as MicroPython's `time`."""
 
+    @seldom
     def __init__(self, source=None):
         if source is None:
             import time as source
@@ -58,6 +60,7 @@ class Clock:
         """Seconds since 2000, or None while the clock is not set."""
         return None if self._sec is None else self._sec + self._s - self._up
 
+    @seldom
     def set(self, sec):
         """Believe the date `sec` (seconds since 2000), or doubt it. True when it was taken.
 
@@ -77,12 +80,14 @@ class Clock:
         self.slack = 0
         return True
 
+    @seldom
     def _expected(self, sec):
         if self._sec is None:
             return sec >= self.floor - _JUMP_S
         away = _JUMP_S + self.slack + (self._s - self._up) * _PPM // 1000000
         return abs(sec - self.now()) <= away
 
+    @seldom
     def _confirmed(self, sec):
         if self._doubt and abs(sec - self._doubt_sec - (self._s - self._doubt_up)) <= _JUMP_S:
             self._doubt += 1

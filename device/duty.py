@@ -2,8 +2,8 @@
 
 from .compat import const
 
-_SHARED = const(40)  # quiet readings gather until they fill a message,
-_LONGEST_S = const(3600)  # or for an hour
+_SHARED = const(40)  # quiet readings share a connection: a handshake costs more than they do,
+_LONGEST_S = const(3600)  # but none waits for more than an hour
 _LEAD_MS = const(5000)
 
 

@@ -8,6 +8,7 @@ import os
 import struct
 from binascii import crc32
 
+from .borrow import seldom
 from .compat import const
 
 _SIZE = const(20)  # kind, three numbers, checksum
@@ -21,6 +22,7 @@ _SEEN_EVERY_S = const(3600)
 class Journal:
     """`anchors`: (boot, uptime, sec2000), oldest first; `dropped`: [first, last] not yet acknowledged."""
 
+    @seldom
     def __init__(self, path):
         self._path = path
         self.anchors = []
@@ -33,6 +35,7 @@ class Journal:
 
     # Dates
 
+    @seldom
     def anchor(self, boot, up, sec):
         """Remember that second `up` of `boot` was the date `sec`.
 
@@ -56,12 +59,14 @@ class Journal:
             self.seen = sec
             self._append(_SEEN, sec, 0, 0)
 
+    @seldom
     def forget_before(self, boot):
         """No reading of an older boot is left: their anchors go with the next rewriting."""
         self.anchors = [anchor for anchor in self.anchors if anchor[0] >= boot]
 
     # Dropped runs
 
+    @seldom
     def drop(self, first, last):
         """These readings will never be sent; `state` says so until the cloud has acknowledged it."""
         self._take(_DROPPED, first, last, 0)
@@ -75,11 +80,13 @@ class Journal:
                 self._append(_SETTLED, first, last, 0)
                 return
 
+    @seldom
     def clear(self):
         """Forget the dropped runs: they belonged to another stream."""
         self.dropped = []
         self._rewrite()
 
+    @seldom
     def _take(self, kind, a, b, c):
         if kind == _ANCHOR:
             self.anchors.append((a, b, c))
@@ -95,6 +102,7 @@ class Journal:
 
     # The file
 
+    @seldom
     def _replay(self):
         try:
             file = open(self._path, "rb")
@@ -111,6 +119,7 @@ class Journal:
                 self._length += _SIZE
                 self._take(*struct.unpack_from("<4I", entry))
 
+    @seldom
     def _append(self, *entry):
         if not self._length or self._length + _SIZE > _LONGEST:
             self._rewrite()
@@ -123,6 +132,7 @@ class Journal:
             self.failures += 1
             self._length = 0  # there may be half an entry: the next one writes everything
 
+    @seldom
     def _rewrite(self):
         self._length = 0
         length = 0

@@ -8,11 +8,11 @@ import errno
 import gc
 
 from . import stages
-from .borrow import let_go
+from .borrow import let_go, seldom
 from .compat import const
 from .ladder import Ladder
 from .session import Refused, Session
-from .transport import TX_LIMIT, Transport, trust
+from .transport import Transport, trust
 from .wire import Wire
 
 # Stages before and beside those of `stages`.
@@ -40,6 +40,7 @@ class Link:
     patience_s: seconds of complete silence before the board is reset.
     """
 
+    @seldom
     def __init__(self, config, board, clock, log, *, state, on_ack, keepalive_s=30, patience_s=3600):
         self._wifi = config["wifi"]
         self._broker = broker = config["broker"]
@@ -79,21 +80,22 @@ class Link:
         """True while messages can be published."""
         return self._session.ready
 
+    def free(self):
+        """True while publish() takes a message: one is sent at a time, and 8 may await their PUBACK."""
+        return self._session.free() and not self._transport.unsent()
+
     def publish(self, topic, payload, qos=1, retain=False):
-        """Queue `payload` (bytes) for `topic`; the packet id, or None when it cannot be taken now.
+        """Send `payload` (bytes, which must stay as they are until free() again) to `topic`.
 
-        None: not connected, 8 publishes await their PUBACK, or earlier ones are still being sent. A PUBACK
-        frees a place, no more. QoS 0 gives 0. ValueError for a message that could never be sent.
+        The packet id, 0 for QoS 0; None when it cannot be taken now.
         """
-        if isinstance(topic, str):
-            topic = topic.encode()
-        size = len(topic) + len(payload) + 9  # a header of five, topic length, id
-        if size > TX_LIMIT:
-            raise ValueError("message of %d bytes; at most %d" % (size, TX_LIMIT))
-        if not self._session.ready or self._transport.unsent() + size > TX_LIMIT:
+        if not self.ready() or self._transport.unsent():
             return None
-        return self._session.publish(topic, payload, qos, retain)
+        return self._session.publish(
+            topic if isinstance(topic, bytes) else topic.encode(), payload, qos, retain
+        )
 
+    @seldom
     def counts(self):
         """What happened in this boot: name -> how often, for `state`."""
         counts = dict(self._ladder.counts)
@@ -133,15 +135,19 @@ class Link:
             self._on_ack(payload)
         return self._session.ready
 
+    @seldom
     def close(self, wait_ms=1000, said=None):
         """Say goodbye: `said` or state(False), DISCONNECT; at most `wait_ms`. The link stays closed.
 
         True when the broker has it, and has hung up: then no last will follows.
         """
         told = False
+        end = self._clock.after(self._clock.ms(), wait_ms)
         try:
+            while self.ready() and not self.free() and self._clock.until(end) > 0:
+                self._rest(20)
+                self._advance()
             if self.publish(self._state_topic, said or self._state(False), 1, True):
-                end = self._clock.after(self._clock.ms(), wait_ms)
                 while self._session.unacknowledged and self._clock.until(end) > 0:
                     self._rest(20)
                     self._advance()
@@ -196,6 +202,7 @@ class Link:
             return b""
         return None
 
+    @seldom
     def _open(self, late):
         """Wi-Fi is up: connect, unless no certificate could be verified for want of a date."""
         if self._without_wifi:
@@ -228,6 +235,7 @@ class Link:
         let_go("dns", "udp")
         return self._dial()
 
+    @seldom
     def _dial(self):
         self._begin(stages.TCP)
         name = self._broker["name"] or self._broker["host"]
@@ -248,6 +256,7 @@ class Link:
             raise OSError(errno.ETIMEDOUT)
         return b"" if payload is None and moved else payload
 
+    @seldom
     def _up(self):
         self._begin(stages.UP)
         self._ladder.count("connects")
@@ -264,8 +273,9 @@ class Link:
         if clock.until(self._ping_at) <= 0:
             if self._session.pinging:
                 raise OSError(errno.ETIMEDOUT)
-            self._session.ping()
-            self._ping_at = clock.after(clock.ms(), self._ping_ms)
+            if not self._transport.unsent():  # a message on its way shows life, or misses its own deadline
+                self._session.ping()
+                self._ping_at = clock.after(clock.ms(), self._ping_ms)
         waiting = self._session.unacknowledged
         oldest = waiting[0] if waiting else 0
         if oldest != self._oldest:
@@ -288,6 +298,7 @@ class Link:
 
     # -- failure
 
+    @seldom
     def _failed(self, error):
         """Let go of the connection and rest, as the ladder says."""
         stage = self._stage

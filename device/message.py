@@ -13,10 +13,10 @@ from .features import VERSION
 from .outbox import NO_MODEL
 from .segment import SIZE
 
-MOST = const(40)  # readings in a message
-_LONGEST = const(3072)  # bytes of a message: 40 ordinary readings; rarely fewer fit
-_LONGEST_ACK = const(4096)
-_MOST_RUNS = const(100)
+MOST = const(24)  # readings in a message; the contract allows 40, which would take more RAM
+_ROOM = const(2816)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
+_LONGEST_ACK = const(1024)
+_MOST_RUNS = const(16)
 
 
 class TooLong(Exception):
@@ -24,12 +24,15 @@ class TooLong(Exception):
 
 
 class Writer:
-    """Builds `up` messages of `outbox` in one buffer that is kept: a fresh 3 KB would fragment the heap."""
+    """Builds `up` messages of `outbox` in one buffer that is kept: a fresh one would fragment the heap.
+
+    The records lie at its end; the message grows towards them.
+    """
 
     def __init__(self, outbox):
         self._outbox = outbox
-        self._records = memoryview(bytearray(MOST * SIZE))
-        self._out = memoryview(bytearray(_LONGEST))
+        self._out = memoryview(bytearray(_ROOM))
+        self._records = None
         self._at = 0
 
     def up(self, first, last):
@@ -42,7 +45,8 @@ class Writer:
         part = outbox.find(first)
         if part is None:
             return None, last  # it had to make room
-        count = outbox.read(part, first, self._records[: (last - first + 1) * SIZE])
+        self._records = self._out[_ROOM - (last - first + 1) * SIZE :]
+        count = outbox.read(part, first, self._records)
         places = []
         for i in range(last - first + 1):
             if outbox.is_waiting(part, first + i):
@@ -107,7 +111,7 @@ class Writer:
 
     def _put(self, text):
         end = self._at + len(text)
-        if end > _LONGEST:
+        if end > _ROOM - len(self._records):
             raise TooLong
         self._out[self._at : end] = text.encode()
         self._at = end

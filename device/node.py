@@ -3,7 +3,8 @@
 import gc
 from array import array
 
-from . import log, state
+from . import log
+from .borrow import let_go, seldom
 from .codes import ABNORMAL, CLOCK_UNSET, DRIVER_ERROR, WHY, names
 from .compat import const
 from .message import Writer, read_ack
@@ -17,7 +18,6 @@ _HOLD_URGENT_S = const(60)
 _CALM = const(5)  # good readings in a row that end an abnormal time, on the console
 _MINUTE_S = const(60)
 _STATE_S = const(900)
-_PAUSE_MS = const(250)
 _LEARN_H = const(24)  # of readings before a first model is worth having
 
 
@@ -25,10 +25,11 @@ class Node:
     """One board at work. `link` and `ntp` are set before the first step(); `judge` may be replaced before it.
 
     config: device/config.py. clock, sensor, judge, outbox, board: as their modules say.
-    link: step(ms), ready(), publish(topic, payload), publish_state(), counts(), last_error().
+    link: step(ms), free(), publish(topic, payload), publish_state(), counts(), last_error().
     ntp: a Dates; step() gives seconds since 2000 or None, soon() asks again.
     """
 
+    @seldom
     def __init__(self, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 - the parts of a board
         self.period_ms = config["period_ms"]
         self.clock = clock
@@ -58,7 +59,7 @@ class Node:
         self._sensor_error = None
         now = clock.ms()
         self.next = now
-        self._flush_by = self._send_at = now
+        self._flush_by = now
         self.minute_up = self._state_up = 0
         self.online_up = None  # when the broker was first there
         self._was_ready = False
@@ -82,6 +83,7 @@ class Node:
             gc.collect()
             self._count("out of memory")
 
+    @seldom
     def connect(self, seconds):
         """Let the network begin, for `seconds` at most, before there is anything to sample."""
         end = self.clock.after(self.clock.ms(), seconds * 1000)
@@ -174,7 +176,7 @@ class Node:
             if self.online_up is None:
                 self.online_up = up
         self._was_ready = ready
-        if ready and self.clock.until(self._send_at) <= 0:
+        if ready and self.link.free():
             self._send(up)
 
     def _send(self, up):
@@ -195,9 +197,7 @@ class Node:
         if payload is None:
             self.sender.skip(first, last)
             self.sender.sweep()
-        elif self.link.publish(self._topic, payload) is None:
-            self._send_at = self.clock.after(self.clock.ms(), _PAUSE_MS)
-        else:
+        elif self.link.publish(self._topic, payload):
             self.sender.sent(first, last, up)
             self._first("first readings sent")
 
@@ -219,6 +219,7 @@ class Node:
             self._firsts.append(text)
             log.info("node", text)
 
+    @seldom
     def _dated(self, sec):
         """NTP answered."""
         clock = self.clock
@@ -237,8 +238,12 @@ class Node:
 
     # What people see
 
+    @seldom
     def state(self, online):
         """The payload of `state`."""
+        from .state import payload
+
+        let_go("state")
         outbox = self.outbox
         fields = {}
         if online:
@@ -258,8 +263,9 @@ class Node:
             fields["learning"] = self.learning()
             fields["counts"] = counts
             fields["last_error"] = log.last_error or self.link.last_error() or self.crash
-        return state.payload(online, outbox, fields)
+        return payload(online, outbox, fields)
 
+    @seldom
     def learning(self):
         """How far a board without a model is, in words; None once it has one."""
         outbox = self.outbox
@@ -274,18 +280,27 @@ class Node:
         if bad:
             self._calm = 0
             if not self._flags:
-                self._flags = bad
-                self._abnormal_up = self.clock.uptime()
-                log.warn("node", "ABNORMAL %s: %s" % (", ".join(names(bad)), self._values(why)))
+                self._begins(bad, why)
         elif self._flags:
             self._calm += 1
             if self._calm == _CALM:
-                self._flags = 0
-                lasted = self.clock.uptime() - self._abnormal_up
-                log.info("node", "normal again after %d s: %s" % (lasted, self._values(why)))
+                self._ends(why)
         self._blink = not self._blink
         self.board.led(self._flags or (self._blink and not self._was_ready))
 
+    @seldom
+    def _begins(self, bad, why):
+        self._flags = bad
+        self._abnormal_up = self.clock.uptime()
+        log.warn("node", "ABNORMAL %s: %s" % (", ".join(names(bad)), self._values(why)))
+
+    @seldom
+    def _ends(self, why):
+        self._flags = 0
+        lasted = self.clock.uptime() - self._abnormal_up
+        log.info("node", "normal again after %d s: %s" % (lasted, self._values(why)))
+
+    @seldom
     def _values(self, why):
         if why:
             return WHY[why]
@@ -298,6 +313,7 @@ class Node:
             h % 100,
         )
 
+    @seldom
     def _minute(self):
         """Once a minute: one quiet line, the last known date, news for `state`."""
         up = self.clock.uptime()

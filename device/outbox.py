@@ -9,6 +9,7 @@ import os
 
 from . import segment
 from .acks import Acks
+from .borrow import seldom
 from .compat import const
 from .journal import Journal
 from .segment import BLOCK, RECORDS, SIZE
@@ -26,6 +27,7 @@ class Outbox:
     be read), `unkept` (readings that neither flash nor RAM had room for), `failures` (of flash).
     """
 
+    @seldom
     def __init__(self, folder, capacity, random=os.urandom):
         self._folder = folder
         self._blocks = capacity // BLOCK
@@ -56,6 +58,7 @@ class Outbox:
         self._buffer = bytearray(_PENDING * SIZE)
         self._view = memoryview(self._buffer)
 
+    @seldom
     def resume(self, boot, first, count):
         """Go on as `boot`, which left its segment open at `first` with `count` records; False if not so."""
         part = self._closed[-1] if self._closed else (0, 0, 0)
@@ -110,6 +113,7 @@ class Outbox:
             left = bytes(self._view[count * SIZE : (count + self._pending) * SIZE])
             self._view[: len(left)] = left
 
+    @seldom
     def _open(self):
         """Begin a segment. Older files go only after this header, which holds the next seq, is on flash."""
         while self._used() + _blocks(RECORDS) > self._blocks and self._drop_oldest():
@@ -142,6 +146,7 @@ class Outbox:
                 self._first += self._count
                 self._count = 0
 
+    @seldom
     def _drop_oldest(self):
         """Give up the oldest segment; False when there is none."""
         if not self._closed:
@@ -190,6 +195,7 @@ class Outbox:
                 self._free(part)
         return news
 
+    @seldom
     def give_up(self, seq):
         """Record `seq` will not be sent any more: report it as dropped."""
         self.journal.drop(seq, seq)

@@ -6,6 +6,7 @@ The cloud writes it (cloud/training/params.py); temperatures and humidities are 
 
 from array import array
 
+from .borrow import seldom
 from .compat import const
 
 LAYOUT = const(1)
@@ -37,6 +38,7 @@ WEIGHTS = const(36)
 class Params:
     """One attribute for each of `FIELDS`; `means` and `weights` are None without a model."""
 
+    @seldom
     def __init__(self, body=None):
         """`body`: the bytes of a PARM section. Raises ValueError when it is not one this firmware reads."""
         self.means = self.weights = None

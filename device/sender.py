@@ -4,6 +4,7 @@ Pure decisions about seqs; times are seconds of uptime. Messages on their way ar
 records; when it is full, the oldest goes back to the backlog.
 """
 
+from .borrow import seldom
 from .compat import const
 from .message import MOST
 
@@ -33,6 +34,7 @@ class Flight:
 class Sender:
     """Decides over the records of `outbox`; a quiet one waits up to `share_s` to share a message."""
 
+    @seldom
     def __init__(self, outbox, share_s):
         self._outbox = outbox
         self._share_s = share_s
@@ -119,16 +121,7 @@ class Sender:
             return
         for flight in self._flights:
             if flight.first == first:
-                if last < flight.last:
-                    self._flights.append(
-                        Flight(last + 1, flight.last, flight.live, now - _RETRY_S, self._acks)
-                    )
-                    flight.last = last
-                if flight.acks != self._acks:
-                    flight.sends += 1  # only a cloud that acknowledges others can have refused this
-                flight.acks = self._acks
-                flight.wait = min(2 * flight.wait, _LONGEST_S)
-                flight.due = now + flight.wait
+                self._sent_again(flight, last, now)
                 return
         live = first >= self._live
         self.skip(first, last)
@@ -137,6 +130,17 @@ class Sender:
         if len(self._flights) >= _FLIGHTS:
             self._back = min(self._back, self._flights.pop(0).first)
         self._flights.append(Flight(first, last, live, now, self._acks))
+
+    @seldom
+    def _sent_again(self, flight, last, now):
+        if last < flight.last:
+            self._flights.append(Flight(last + 1, flight.last, flight.live, now - _RETRY_S, self._acks))
+            flight.last = last
+        if flight.acks != self._acks:
+            flight.sends += 1  # only a cloud that acknowledges others can have refused this
+        flight.acks = self._acks
+        flight.wait = min(2 * flight.wait, _LONGEST_S)
+        flight.due = now + flight.wait
 
     def skip(self, first, last):
         """Nothing of first..last waits any more, or it is on its way."""
@@ -171,6 +175,7 @@ class Sender:
             flight.wait = _RETRY_S // 2
             flight.due = now
 
+    @seldom
     def _halve(self, flight, now):
         """Find the reading that the cloud refuses: half by half, then once an hour alone."""
         self._flights.remove(flight)

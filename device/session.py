@@ -7,6 +7,7 @@ publish never waits for its PUBACK, and every version of umqtt.simple from 1.3.4
 import errno
 import umqtt.simple
 
+from .borrow import seldom
 from .compat import const
 
 WINDOW = const(8)  # publishes without PUBACK; HiveMQ takes 10
@@ -27,6 +28,7 @@ class Refused(Exception):
 class Session:
     """The client `client_id`, reading the topic `inbox`, with the last will `will` on `outbox`. All bytes."""
 
+    @seldom
     def __init__(self, wire, client_id, user, password, *, keepalive_s, inbox, outbox, will):
         self._wire = wire
         self._client = umqtt.simple.MQTTClient(
@@ -45,6 +47,7 @@ class Session:
         self._message = None
         self._subscription = 0
 
+    @seldom
     def connect(self):
         """Say CONNECT on the wire's new connection."""
         self.restart()
@@ -52,9 +55,12 @@ class Session:
         self._wire.promise(b"\x20\x02\0\0")
         self._client.connect(True)
 
+    def free(self):
+        return self.ready and len(self.unacknowledged) < WINDOW
+
     def publish(self, topic, payload, qos, retain):
         """The packet's id (0 for QoS 0); None when not ready or WINDOW publishes await their PUBACK."""
-        if not self.ready or (qos and len(self.unacknowledged) >= WINDOW):
+        if not (self.free() if qos else self.ready):
             return None
         packet = 0
         if qos:
@@ -69,6 +75,7 @@ class Session:
         self._client.ping()
         self.pinging = True
 
+    @seldom
     def disconnect(self):
         self._client.disconnect()
 
@@ -107,6 +114,7 @@ class Session:
         self._client.pid = packet - 1
         return packet
 
+    @seldom
     def _accepted(self, body):
         if body[2]:
             raise Refused("connect", body[2])
@@ -115,6 +123,7 @@ class Session:
         self._wire.promise(b"\x90\x03" + packet.to_bytes(2, "big") + b"\0")
         self._client.subscribe(self._inbox, 0)
 
+    @seldom
     def _subscribed(self, body):
         if body[1] << 8 | body[2] != self._subscription:
             self.strange += 1

@@ -92,7 +92,11 @@ def network(node, config):
     node.ntp = Dates(config["ntp"], clock, board.wifi_dns)
     # A reset that did not bring the network back cost the windows of the detectors: the next waits a day.
     patience = _DAY_S if board.reset_reason.startswith("link:") else _HOUR_S
-    node.link = Link(config, board, clock, log, state=node.state, on_ack=node.on_ack, patience_s=patience)
+
+    def state(online):  # not node.state itself: that would keep in RAM what is seldom needed
+        return node.state(online)
+
+    node.link = Link(config, board, clock, log, state=state, on_ack=node.on_ack, patience_s=patience)
 
 
 def judge(node, config):

@@ -8,11 +8,10 @@ import select
 import socket
 import ssl
 
+from .borrow import seldom
 from .compat import const
 
-_CHUNK = const(2048)  # bytes handed to TLS at once: one record
-TX_LIMIT = const(8192)  # bytes of messages that may wait to be sent
-_ROOM = const(512)  # beside them, for pings and acknowledgements
+_CHUNK = const(1024)  # bytes handed to TLS at once: one record
 _FAILED = select.POLLERR | select.POLLHUP
 
 
@@ -30,12 +29,16 @@ class Transport:
     Methods raise OSError, or ValueError when the certificate is not acceptable; then close() and forget it.
     """
 
+    @seldom
     def __init__(self, address, name, context):
         self._name = name
         self._context = context
-        self._tx = bytearray()
-        self._sent = 0  # bytes of _tx that the socket has taken
+        self._tx = memoryview(bytearray(_CHUNK))
+        self._have = 0  # bytes in _tx
+        self._sent = 0  # of them, what the socket has taken
         self._chunk = 0  # bytes of an unfinished write: TLS wants the same length again
+        self._lent = b""  # what did not fit into _tx, and how much of it has gone there since
+        self._taken = 0
         self.secure = False  # the handshake is done: the peer's certificate was accepted
         self._tls = None
         self._sock = socket.socket()
@@ -57,14 +60,19 @@ class Transport:
             if event & _FAILED:
                 self._sock.recv(1)  # raises what went wrong
                 raise OSError(errno.ECONNRESET)
-            self._poll.unregister(self._sock)
-            self._tls = self._context.wrap_socket(
-                self._sock, server_hostname=self._name, do_handshake_on_connect=False
-            )
-            self._tls.setblocking(False)
-            self._poll.register(self._tls, select.POLLIN)
+            self._secure()
             return True
         return False
+
+    @seldom
+    def _secure(self):
+        """Let TLS begin; its handshake goes on whenever something is read or written."""
+        self._poll.unregister(self._sock)
+        self._tls = self._context.wrap_socket(
+            self._sock, server_hostname=self._name, do_handshake_on_connect=False
+        )
+        self._tls.setblocking(False)
+        self._poll.register(self._tls, select.POLLIN)
 
     def wait(self, ms):
         """Wait until something can go on, at most `ms`."""
@@ -76,31 +84,45 @@ class Transport:
 
     def unsent(self):
         """How many bytes wait to be sent."""
-        return len(self._tx) - self._sent
+        return self._have - self._sent + len(self._lent) - self._taken
 
     def write(self, data):
-        """Put `data` behind what waits to be sent; flush() sends it: one packet, one record."""
-        if self.unsent() + len(data) > TX_LIMIT + _ROOM:
+        """Put `data` behind what waits to be sent; flush() sends it.
+
+        What is longer than the room for short pieces is lent, not copied: it must stay as it is until nothing
+        is unsent, and until then nothing can be put behind it: OSError.
+        """
+        if self._taken < len(self._lent):
             raise OSError(errno.ENOBUFS)
-        self._tx.extend(data)
+        end = self._have + len(data)
+        if end > _CHUNK:
+            self._lent = memoryview(data)
+            self._taken = 0
+        else:
+            self._tx[self._have : end] = data
+            self._have = end
 
     def flush(self):
         """Send what the socket takes. True when nothing is left and when something went."""
-        if not self.unsent():
-            return False
-        view = memoryview(self._tx)
         moved = False
-        while self._sent < len(view):
-            self._chunk = self._chunk or min(_CHUNK, len(view) - self._sent)
-            count = self._tls.write(view[self._sent : self._sent + self._chunk])
+        while self.unsent():
+            count = min(_CHUNK - self._have, len(self._lent) - self._taken)
+            if count:
+                self._tx[self._have : self._have + count] = self._lent[self._taken : self._taken + count]
+                self._have += count
+                self._taken += count
+            self._chunk = self._chunk or self._have - self._sent
+            count = self._tls.write(self._tx[self._sent : self._sent + self._chunk])
             if not count:
-                return moved
+                return False
             self.secure = moved = True
             self._sent += count
             self._chunk -= count
-        self._tx = bytearray()
-        self._sent = 0
-        return True
+            if self._sent == self._have:
+                self._sent = self._have = 0
+        self._lent = b""
+        self._taken = 0
+        return moved
 
     def read_into(self, buffer):
         """Read what is there into `buffer` and return how many bytes, 0 when there are none now."""

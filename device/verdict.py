@@ -2,6 +2,7 @@
 
 from array import array
 
+from .borrow import seldom
 from .codes import DRIFT, ENVELOPE, FOREST, JITTER, RANGE, SENSOR_ERROR, STUCK, WARMING_UP, ZSCORE
 from .compat import const
 from .drift import Drift
@@ -33,6 +34,7 @@ class Judge:
     sum, -1 when no forest ran. `scores`: each detector's own number, in the order of `SCORES`.
     """
 
+    @seldom
     def __init__(self, model=None, period_ms=10000):
         """`model`: a device.model Model, or None; `period_ms`: between readings."""
         self.params = params = Params(model.params if model else None)

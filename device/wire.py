@@ -14,7 +14,7 @@ _FILLS = const(16)  # reads of one receive(): a flood must not hold up the calle
 class Wire:
     """Packets of up to `limit` bytes; longer ones are skipped and counted in `oversize`."""
 
-    def __init__(self, limit=2048):
+    def __init__(self, limit=1024):
         self._rx = memoryview(bytearray(limit))
         self.oversize = 0
         self.attach(None)

@@ -7,7 +7,7 @@ from test_outbox import ROOMY, fill, x_of
 
 from device import codes
 from device.auth import hmac_sha256
-from device.message import Writer, read_ack
+from device.message import MOST, Writer, read_ack
 from device.outbox import Outbox
 
 KEY = bytes(range(32))
@@ -67,22 +67,25 @@ def test_only_waiting_records_travel_and_a_damaged_one_is_reported():
         assert Writer(box).up(0, 5)[0] is None
 
 
-def test_forty_readings_fit_and_the_widest_ones_are_cut_where_they_no_longer_do():
+def test_most_readings_fit_and_the_widest_ones_are_cut_where_they_no_longer_do():
     with scratch.Folder() as folder:
         box = Outbox(folder, ROOMY)
-        fill(box, 40)
-        payload, last = Writer(box).up(0, 39)
-        assert last == 39
+        ordinary = array("h", (2155, 4530, -12, 105, -33, 210, 145, 320))
+        for n in range(MOST):
+            box.append(7654321 + n, ordinary, codes.WARMING_UP, 0, 52341)
+            box.flush()
+        payload, last = Writer(box).up(0, MOST - 1)
+        assert last == MOST - 1
         wide = array("h", [-32768] * 8)
-        for n in range(40):
+        for n in range(MOST):
             box.append(1 << 29, wide, 0xFFFF, codes.DRIVER_ERROR, 1 << 29)
             box.flush()
-        first, seen = 40, []
-        while first < 80:
-            payload, last = Writer(box).up(first, 79)
+        first, seen = MOST, []
+        while first < 2 * MOST:
+            payload, last = Writer(box).up(first, 2 * MOST - 1)
             seen += json.loads(bytes(payload))["seq"]
             first = last + 1
-        assert seen == list(range(40, 80))
+        assert seen == list(range(MOST, 2 * MOST))
 
 
 def test_a_segment_that_had_to_make_room_gives_no_message():

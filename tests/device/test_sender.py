@@ -3,6 +3,7 @@
 import scratch
 from test_outbox import ROOMY, Small, fill
 
+from device.message import MOST
 from device.outbox import Outbox
 from device.sender import Sender
 
@@ -34,9 +35,10 @@ def box_of(folder, old, new):
 def test_live_readings_go_first_then_the_backlog_oldest_first_in_a_window():
     with scratch.Folder() as folder:
         sender = Sender(box_of(folder, 500, 3), 60)
-        assert all_sent(sender, 0) == [(500, 502), (0, 39), (40, 79), (80, 119), (120, 159)]
-        assert sender.acked(0, 39, 1) == 40
-        assert all_sent(sender, 1) == [(160, 199)]
+        backlog = [(n * MOST, (n + 1) * MOST - 1) for n in range(5)]
+        assert all_sent(sender, 0) == [(500, 502)] + backlog[:4]
+        assert sender.acked(0, MOST - 1, 1) == MOST
+        assert all_sent(sender, 1) == backlog[4:]
 
 
 def test_a_quiet_reading_waits_for_others_and_an_abnormal_one_does_not():
@@ -55,8 +57,8 @@ def test_a_quiet_reading_waits_for_others_and_an_abnormal_one_does_not():
         assert sent(sender, 61) == (6, 7)
         fill(box, 1)
         assert sent(sender, 62) is None
-        fill(box, 39)
-        assert sent(sender, 63) == (8, 47)
+        fill(box, MOST - 1)
+        assert sent(sender, 63) == (8, 7 + MOST)
 
 
 def test_after_an_outage_the_newest_go_first_and_nothing_is_left_out():
@@ -67,7 +69,7 @@ def test_after_an_outage_the_newest_go_first_and_nothing_is_left_out():
         assert sent(sender, 0) == (0, 9)
         fill(box, 200)  # the network is gone for a while
         runs = all_sent(sender, 5000)
-        assert runs[0] == (170, 209)
+        assert runs[0] == (210 - MOST, 209)
         seen = set()
         now = 5000
         while box.waiting():

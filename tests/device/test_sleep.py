@@ -176,13 +176,21 @@ class Broker:
         self._acks = []
         return self.ready()
 
+    def free(self):
+        return True
+
     def publish(self, topic, payload):
         world = self._world
         message = json.loads(bytes(payload))
         world.sent.append(message)
         if world.cloud:
             stream = message["stream"]
-            runs = [[seq, seq] for seq in message["seq"]]
+            runs = []
+            for seq in message["seq"]:
+                if runs and runs[-1][1] == seq - 1:
+                    runs[-1][1] = seq
+                else:
+                    runs.append([seq, seq])
             text = "ack:%s:%s" % (stream, ",".join("%d-%d" % tuple(run) for run in runs))
             mac = hexlify(hmac_sha256(KEY, text.encode())[:8]).decode()
             self._acks.append(json.dumps({"stream": stream, "runs": runs, "mac": mac}).encode())

@@ -113,13 +113,17 @@ class Driver:
     # commands
 
     def publish(self, *words):
-        tell(event="published", id=self.link.publish(UP, " ".join(words).encode()))
+        self.send(" ".join(words).encode())
 
     def big(self, size):
-        try:
-            tell(event="published", id=self.link.publish(UP, b"x" * int(size)))
-        except ValueError as error:
-            tell(event="refused", text=str(error))
+        self.send(b"x" * int(size))
+
+    def send(self, payload):
+        for _ in range(20):  # what is on its way goes first; a full window does not empty in that time
+            if self.link.free():
+                break
+            self.step()
+        tell(event="published", id=self.link.publish(UP, payload))
 
     def flooding(self, count):
         self.flood = int(count)

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tools.board.join import Joined, join
+from tools.board.seldom import REST, part
 from tools.board.shrink import shrink, shrink_private
 from tools.child import Failed
 
@@ -25,7 +26,7 @@ PLAIN = ("/boot.py", "/main.py")
 APART = frozenset({
     "log", "compat", "forest_viper", "forest_plain", "config", "choices", "recovery", "console", "selftest",
     "start", "model", "forest_load", "ntp", "dns", "udp", "setback", "trouble", "backoff", "words",
-    "sleep", "duty", "snapshot", "ticks", "safe", "bounds",
+    "sleep", "duty", "snapshot", "ticks", "safe", "bounds", "state",
 })  # fmt: skip
 # Names that main.py, the console, `make` and who holds a module know.
 KEPT = frozenset({
@@ -58,7 +59,8 @@ def joined(root: Path = ROOT) -> Joined:
     """device/ with what stays in RAM as one module. SyntaxError."""
     found = sorted((root / "device").rglob("*.py"))
     texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in found}
-    return join(shrink_private(texts), APART, KEPT)
+    parted = part(shrink_private(texts), APART)
+    return join(parted, APART | {Path(path).stem for path in parted if path.endswith(f"{REST}.py")}, KEPT)
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:

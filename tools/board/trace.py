@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from tools.board import build
+from tools.board import build, seldom
 from tools.board.join import Joined
 
 _PLACE = re.compile(r'File "/?device/app\.py", line (\d+)')
+_REST = re.compile(r'File "/?(device/\w+_rest\.py)"')
 
 
 @cache
@@ -18,4 +19,5 @@ def _joined() -> Joined:
 
 def readable(text: str) -> str:
     """`text` with places in the joined file as places in this tree's, which should be the board's version."""
+    text = _REST.sub(lambda found: f'File "{seldom.source(found[1])}"', text)
     return _PLACE.sub(lambda found: 'File "{}", line {}'.format(*_joined().place(int(found[1]))), text)

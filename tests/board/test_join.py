@@ -1,9 +1,8 @@
 """Many modules joined into one do what they did apart."""
 
-import sys
-
 import pytest
 
+from tests.board.packages import loaded
 from tools.board import build, trace
 from tools.board.join import join
 
@@ -70,19 +69,6 @@ def answer():
     return SIZE, most(), window.Window(1).most, window._MOST if hasattr(window, "_MOST") else 0
 """,
 }
-
-
-def loaded(sources, tmp_path, monkeypatch):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "device"]:
-        monkeypatch.delitem(sys.modules, name)
-    for path, text in sources.items():
-        target = tmp_path / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text.replace("from micropython import const", "const = int"))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    from device import app
-
-    return app
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def _parted(
 
 
 def _helpers(tree: ast.Module, methods: Collection[ast.stmt], elsewhere: Collection[str]) -> list[ast.stmt]:
-    """Functions and values of the top level that only `methods` use, or these functions themselves."""
+    """Functions and values of the top level that only `methods` use, or others of these."""
     open_ = {name: node for node in tree.body for name in _defined(node) if name not in elsewhere}
     moved: dict[str, ast.stmt] = {}
     while True:

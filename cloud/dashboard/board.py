@@ -10,7 +10,7 @@ from cloud.dashboard import charts, download, episode, frame, needs, parts, sour
 from cloud.dashboard.curve import Curve
 from cloud.dashboard.markdown import plain
 from cloud.dashboard.needs import Card
-from cloud.dashboard.source import Answer, Fleet, History
+from cloud.dashboard.source import Answer, Fleet, History, Normal
 from cloud.words import Words
 
 # Name -> (seconds shown, seconds between refreshes): nobody reads a month anew every three seconds.
@@ -101,7 +101,7 @@ def _body(  # noqa: PLR0917
     )
     for line in remarks(say, history.curve):
         st.caption(line)
-    if basis := _basis(say, site, device):
+    if basis := _basis(say, history.normal):
         st.caption(basis)
     download.show(say, site, device, history)
     _episodes(say, history, now)
@@ -125,9 +125,8 @@ def _head(say: Words, one: Card) -> list[str]:
     return told
 
 
-def _basis(say: Words, site: str, device: str) -> str:
+def _basis(say: Words, normal: Normal) -> str:
     """Where the green ground comes from."""
-    normal = source.normal(site, device)
     if normal.t is None or normal.h is None:
         return ""
     spans = f"{say.span(*normal.t, '°C')}, {say.span(*normal.h, '%RH')}"

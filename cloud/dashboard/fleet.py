@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import streamlit as st
-from pymongo.errors import PyMongoError
 
 from cloud.dashboard import charts, frame, needs, parts, sites, source, undelivered
 from cloud.dashboard.markdown import plain
 from cloud.dashboard.needs import Card
-from cloud.dashboard.source import Answer, Fleet
+from cloud.dashboard.source import Answer, Fleet, Unavailable
 from cloud.words import Words
 
 EVERY = 3.0  # s
@@ -36,7 +36,8 @@ def _body(answer: Answer[Fleet]) -> None:
         for one in made[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]:
             with st.container(gap="xsmall"):
                 _card(say, one)
-    undelivered.show()
+    with suppress(Unavailable):  # the line on the page's age tells it
+        undelivered.show()
 
 
 def _of_site(say: Words, made: list[Card]) -> list[Card]:
@@ -57,8 +58,10 @@ def _card(say: Words, one: Card) -> None:
         parts.need(one.need)
     parts.values(one)
     try:
-        curve = source.spark(say.language, one.site, one.device)
-    except PyMongoError:
+        curve = source.ask(
+            f"spark {one.site}/{one.device}", lambda: source.spark(say.language, one.site, one.device)
+        ).value
+    except Unavailable:
         st.caption(say("card no curve"))
     else:
         parts.chart(charts.spark(say, curve, frame.palette()), say("chart of card", device=plain(one.device)))

@@ -72,6 +72,7 @@ def live(body: Body, every: float | None) -> None:
 
 
 def _filled(body: Body, *, waiting: bool = False) -> None:
+    source.begin()
     answer = source.ask("fleet", source.fleet)
     if answer.value.latest:
         body(answer)
@@ -82,6 +83,7 @@ def _filled(body: Body, *, waiting: bool = False) -> None:
 
 
 def _wait_for_first() -> None:
+    source.begin()
     if source.ask("fleet", source.fleet).value.latest:
         st.rerun()
     empty()

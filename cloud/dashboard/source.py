@@ -48,6 +48,7 @@ SHARED = 2.0  # s that viewers share one answer
 COUNTED = 30.0  # s: counting what is stored looks at every bucket
 SPARK_SHARED = 15.0  # s: a card's little curve may be that old
 NORMAL_SHARED = 600.0  # s: what is normal for a board changes slowly
+KNOWN = 500  # answers that a session keeps; one left open for weeks starts anew
 DRAWN = 70_000  # readings; a range with more is drawn of the sums over its stretches
 SPARK_SPAN = 3600.0  # s
 DAY = 86400.0  # s
@@ -113,9 +114,37 @@ def reader() -> Reader:
     return Reader(connect(known.uri, known.name, timeout=TIMEOUT))
 
 
+def begin() -> None:
+    """A part of a page is about to be drawn: the database is asked again, even if it just did not answer."""
+    st.session_state["trouble"] = None
+
+
 def ask(about: str, question: Callable[[], T]) -> Answer[T]:
-    """`question()`, or what it last said in this session and why. Raises Unavailable, SettingsError."""
+    """`question()`, or what it last said in this session and why. Raises Unavailable, SettingsError.
+
+    Where one question waits in vain, the others of the same part do not: a fleet of cards would take minutes.
+    """
     known: dict[str, Answer[T]] = st.session_state.setdefault("known", {})
+    trouble: Trouble | None = st.session_state.get("trouble")
+    if trouble is None:
+        try:
+            answer = _asked(question)
+        except PyMongoError as error:
+            trouble = _why(error)
+            log.warning("%s: the database is %s (%s)", about, trouble.value, type(error).__name__)
+            if trouble is not Trouble.REFUSED:  # that one comes at once, and concerns one question
+                st.session_state["trouble"] = trouble
+        else:
+            if len(known) > KNOWN:
+                known.clear()
+            known[about] = answer
+            return answer
+    if about not in known:
+        raise Unavailable(trouble)
+    return replace(known[about], trouble=trouble)
+
+
+def _asked(question: Callable[[], T]) -> Answer[T]:
     began = time.monotonic()
     try:
         if st.session_state.get("asked"):  # only a first wait is announced; later ones must not move the page
@@ -123,20 +152,9 @@ def ask(about: str, question: Callable[[], T]) -> Answer[T]:
         else:
             with st.spinner(_language()("asking"), show_time=True):
                 value = question()
-    except PyMongoError as error:
-        trouble = _why(error)
-        log.warning("%s: the database is %s (%s)", about, trouble.value, type(error).__name__)
-        if about not in known:
-            raise Unavailable(trouble) from error
-        last = known[about]
-        return Answer(last.value, last.at, last.took, trouble)
     finally:
         st.session_state["asked"] = True
-    answer = Answer(value, time.time(), time.monotonic() - began)
-    if len(known) > 50:  # a session left open for weeks
-        known.clear()
-    known[about] = answer
-    return answer
+    return Answer(value, time.time(), time.monotonic() - began)
 
 
 def _language() -> Words:
@@ -176,6 +194,7 @@ def spark(language: str, site: str, device: str) -> Curve:
 @dataclass(frozen=True)
 class History:
     curve: Curve
+    normal: Normal
     episodes: list[Episode]
     start: float  # Unix s
     end: float
@@ -208,7 +227,8 @@ def history(  # noqa: PLR0917  these are the answer's name
         hours = reduced(asked, site, device, begin, finish + 1)
         units = _units(asked, {model for model in readings.model if model})
         drawn = curve.shape(say, readings, episodes, start=begin, end=finish, hours=hours, units=units)
-    return History(replace(drawn, normal=normal(site, device).table), episodes, begin, finish)
+    usual = normal(site, device)
+    return History(replace(drawn, normal=usual.table), usual, episodes, begin, finish)
 
 
 def _units(asked: Reader, models: set[str]) -> dict[str, float]:

@@ -7,7 +7,7 @@ import pytest
 from house import APP
 from streamlit.testing.v1 import AppTest
 
-from cloud.dashboard import source
+from cloud.dashboard import source, undelivered
 from cloud.reader import Reader
 from cloud.training import command
 from cloud.training.fit import train
@@ -205,6 +205,43 @@ def test_a_database_that_hangs_leaves_what_was_known_and_says_since_when(app, ad
     source.fleet.clear()
     app.run()
     assert not app.warning and app.title[0].value == "2 of 3 boards need a look"
+
+
+def forget():
+    """As when all that viewers share has grown old."""
+    for shared in (source.fleet, source.spark, source.history, source.normal, undelivered._found):
+        shared.clear()
+
+
+@pytest.mark.parametrize("page", ["fleet", "board"])
+def test_a_database_that_hangs_is_waited_for_once_a_part_and_everything_known_stays(
+    app, address, house, mongod, now, caplog, page
+):
+    address.setattr(source, "TIMEOUT", 1.0)
+    house.furnish(now)
+    app.run()
+    if page == "board":
+        go(app, page)
+    known = len(charts_of(app))
+    assert not app.warning and known
+    mongod.child.send(signal.SIGSTOP)
+    try:
+        forget()
+        caplog.clear()
+        app.run()
+        parts = {"fleet": 1, "board": 2}[page]  # the choice of a board, and what is chosen
+        assert [one.args[0] for one in caplog.records if one.name == "dashboard"] == ["fleet"] * parts
+        assert not app.exception
+        assert "Below is what was known then." in app.warning[0].value
+        assert len(charts_of(app)) == known
+        app.session_state["known"] = {"fleet": app.session_state["known"]["fleet"]}
+        app.run()
+        assert not app.exception
+    finally:
+        mongod.child.send(signal.SIGCONT)
+    forget()
+    app.run()
+    assert not app.warning and len(charts_of(app)) == known
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ def page() -> st.Page:
 
 def _body(fleet: Answer[Fleet]) -> None:
     say, now = frame.say(), time.time()
+    st.title(say("page model"), anchor=False)
     known = source.ask("models", source.models)
     boards = fleet.value.boards
-    st.title(say("page model"), anchor=False)
     frame.told(known, EVERY)
     st.dataframe(versions(say, fleet.value.latest, known.value, now), hide_index=True, width="stretch")
     st.caption(say("model versions how"))

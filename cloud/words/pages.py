@@ -12,7 +12,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "page logout": ("Log out", "Se déconnecter"),
     "asking": ("Asking the database…", "Question à la base de données…"),
     "updated": ("Updated {when}", "Mis à jour à {when}"),
-    "updated every": (", every {period}", ", toutes les {period}"),
+    "updated every": (", every {period}", ", à nouveau dans {period}"),
     "yesterday": ("yesterday", "hier"),
     "ago": ("{age} ago", "il y a {age}"),
     "each period": (", every {period}", ", toutes les {period}"),

@@ -8,11 +8,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pymongo.database import Database
 
 from cloud.contract import Reading, State, Verdict
 from cloud.database import Document, prepare
 from cloud.store import Entry, Store
+from cloud.training import command
+from cloud.training.fit import train
 from device import codes
 
 APP = Path(__file__).parents[2] / "cloud" / "dashboard" / "app.py"
@@ -49,6 +52,7 @@ class House:
         prepare(database)
         self.database = database
         self.store = Store(database)
+        self.models: dict[str, str | None] = {}  # device -> what it judges with, where that is not MODEL
 
     def put(self, device: str, moments: dict[int, tuple[float | None, Moment]], *, boot: int = 7) -> None:
         """Store `moments`: seq -> (Unix s or None, what was measured)."""
@@ -59,14 +63,34 @@ class House:
                 t, h = round(one.t * 100), round(one.h * 100)
                 x = (t, h, 0, 0, 0, 0, 5, 20)
             reading = Reading(
-                seq, boot, None if ts is None else int(ts), seq * 10, x, one.edge, 9000, one.why, MODEL
+                seq,
+                boot,
+                None if ts is None else int(ts),
+                seq * 10,
+                x,
+                one.edge,
+                9000,
+                one.why,
+                self.model(device),
             )
             entries.append(Entry(SITE, device, STREAM, reading, Verdict(one.cloud, one.score)))
         for first in range(0, len(entries), 2000):
             self.store.write(entries[first : first + 2000])
 
+    def model(self, device: str) -> str | None:
+        return self.models.get(device, MODEL)
+
+    def learn(self, device: str, now: float, *, days: float = 2.1, seed: int = 0) -> None:
+        """Train a model on the board's calm days, store it, and let the board judge with it from now on."""
+        ts = now - 60.0 * np.arange(int(days * 1440))[::-1]
+        past = [calm(at, seed) for at in ts]
+        t, h = (np.array([getattr(one, name) for one in past], float) for name in ("t", "h"))
+        trained = train(SITE, device, bytes(32), ts, t, h)
+        command.keep(self.database["models"], trained, bytes(32))
+        self.models[device] = trained.model.model_id
+
     def state(self, device: str, state: str = "online", **more: object) -> None:
-        message = State(1, STREAM, 7, state, version="0.1.0", model=MODEL, **more)
+        message = State(1, STREAM, 7, state, version="0.1.0", model=self.model(device), **more)
         self.store.state(SITE, device, message)
 
     def episode(

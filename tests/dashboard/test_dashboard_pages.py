@@ -2,15 +2,12 @@
 
 import signal
 
-import numpy as np
 import pytest
 from house import APP
 from streamlit.testing.v1 import AppTest
 
 from cloud.dashboard import source, undelivered
 from cloud.reader import Reader
-from cloud.training import command
-from cloud.training.fit import train
 from cloud.words import plain
 from device import codes
 from tools import ports
@@ -283,10 +280,7 @@ def test_a_board_without_a_model_says_what_will_happen(app, house, now):
 
 def test_a_models_page_shows_what_it_learned_and_its_picture(app, house, now):
     house.furnish(now)
-    ts = now - 60.0 * np.arange(3000)[::-1]
-    noise = np.random.default_rng(1)
-    t, h = 21 + noise.normal(0, 0.05, 3000), 45 + noise.normal(0, 0.2, 3000)
-    command.keep(house.database["models"], train("demo", "C001", bytes(32), ts, t, h), bytes(32))
+    house.learn("C001", now)
     go(app.run(), "model")
     assert not app.exception
     model = Reader(house.database).model("demo", "C001")

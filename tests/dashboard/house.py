@@ -53,6 +53,7 @@ class House:
         self.database = database
         self.store = Store(database)
         self.models: dict[str, str | None] = {}  # device -> what it judges with, where that is not MODEL
+        self.units: dict[str, float] = {}  # device -> unit of its trained forest's sums
 
     def put(self, device: str, moments: dict[int, tuple[float | None, Moment]], *, boot: int = 7) -> None:
         """Store `moments`: seq -> (Unix s or None, what was measured)."""
@@ -62,20 +63,18 @@ class House:
             if one.t is not None and one.h is not None:
                 t, h = round(one.t * 100), round(one.h * 100)
                 x = (t, h, 0, 0, 0, 0, 5, 20)
-            reading = Reading(
-                seq,
-                boot,
-                None if ts is None else int(ts),
-                seq * 10,
-                x,
-                one.edge,
-                9000,
-                one.why,
-                self.model(device),
-            )
+            at, total = None if ts is None else int(ts), self._sum(device, one.score, seq)
+            reading = Reading(seq, boot, at, seq * 10, x, one.edge, total, one.why, self.model(device))
             entries.append(Entry(SITE, device, STREAM, reading, Verdict(one.cloud, one.score)))
         for first in range(0, len(entries), 2000):
             self.store.write(entries[first : first + 2000])
+
+    def _sum(self, device: str, score: float | None, seq: int) -> int:
+        """What a board's own forest, a smaller one, sums up where the cloud's says `score`."""
+        if score is None or device not in self.units:
+            return 9000
+        near = min(0.99, max(0.01, score + random.Random(seq).gauss(0, 0.008)))
+        return round(-math.log2(near) * self.units[device])
 
     def model(self, device: str) -> str | None:
         return self.models.get(device, MODEL)
@@ -88,6 +87,7 @@ class House:
         trained = train(SITE, device, bytes(32), ts, t, h)
         command.keep(self.database["models"], trained, bytes(32))
         self.models[device] = trained.model.model_id
+        self.units[device] = trained.report["unit"]
 
     def state(self, device: str, state: str = "online", **more: object) -> None:
         message = State(1, STREAM, 7, state, version="0.1.0", model=self.model(device), **more)

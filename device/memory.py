@@ -1,4 +1,4 @@
-"""Python and the network share a chip's memory, and what Python once took it never gives back.
+"""Python and the network share a chip's memory. A piece that Python took it keeps while anything lies there.
 
 When Python's first piece is full (56 KB on an ESP32) MicroPython takes a second one as large, or all there is
 (py/gc.c, gc_try_add_heap). With Wi-Fi and TLS up that left the network 2 KB: connections were cut, and no

@@ -6,12 +6,14 @@ handshake found room. So Python takes a smaller piece, once, while the stack of 
 """
 
 import gc
+import time
 
 from .compat import const
 
 _PIECE = const(44 * 1024)  # what Vigie needs beyond the first piece, loading and a message included
 _PLENTY = const(256 * 1024)  # so much in one block is PSRAM: there is room for both
 _STEP = const(256)
+_PATIENCE = const(500)  # hundredths of a second
 _MOST = const(256)  # steps: no chip's first piece is larger
 
 
@@ -50,6 +52,10 @@ def share():
     filling = None
     gc.collect()
     gate.release()
+    for _ in range(_PATIENCE):  # the system takes the stack back when it is idle, and Wi-Fi needs it next
+        if _largest() > left:
+            break
+        time.sleep(0.01)
     return kept
 
 

@@ -19,6 +19,10 @@ class Chip:
 
     def idf_heap_info(self, capabilities):
         self.calls += 1
+        if self.held and not self.closed:
+            self.going -= 1
+            if not self.going:
+                self.held = 0
         if self.held and self.calls == 20:
             self.taken = min(self.free - self.held, 56 * KB)
             self.free -= self.taken
@@ -32,6 +36,7 @@ class Chip:
 
     def release(self):
         self.closed = False
+        self.going = 5  # questions until the system has taken the stack back
 
     def stack_size(self, size):
         self.stack = size
@@ -61,8 +66,9 @@ def test_python_takes_a_piece_that_leaves_the_network_its_room():
     chip = Chip(110 * KB)
     kept = share(chip)
     assert len(kept) == 256, "what lies in the new piece, which would be given back if it were empty"
-    assert chip.taken == 44 * KB and chip.held == 66 * KB
-    assert not chip.closed and chip.stack == 0, "the thread may end, and others get the stack they always got"
+    assert chip.taken == 44 * KB
+    assert chip.held == 0 and chip.free == 66 * KB, "the stack is back before anything else asks for room"
+    assert chip.stack == 0, "other threads get the stack they always got"
 
 
 def test_with_plenty_or_next_to_nothing_there_is_nothing_to_share():

@@ -114,7 +114,7 @@ class Transport:
             self._chunk = self._chunk or self._have - self._sent
             count = self._tls.write(self._tx[self._sent : self._sent + self._chunk])
             if not count:
-                return False
+                return moved
             self.secure = moved = True
             self._sent += count
             self._chunk -= count

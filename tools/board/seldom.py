@@ -31,11 +31,6 @@ def part(sources: Mapping[str, str], apart: Collection[str]) -> dict[str, str]:
     return made
 
 
-def source(path: str) -> str:
-    """The path in the source of a file that part() made, or `path` itself."""
-    return path.replace(f"{REST}.py", ".py")
-
-
 def _is_seldom(node: ast.stmt) -> bool:
     return isinstance(node, ast.FunctionDef) and any(
         isinstance(each, ast.Name) and each.id == _MARK for each in node.decorator_list

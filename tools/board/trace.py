@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from tools.board import build, seldom
+from tools.board import build
 from tools.board.join import Joined
+from tools.board.seldom import REST
 
 _PLACE = re.compile(r'File "/?device/app\.py", line (\d+)')
-_REST = re.compile(r'File "/?(device/\w+_rest\.py)"')
+_PARTED = re.compile(rf'File "/?(device/\w+){REST}\.py"')
 
 
 @cache
@@ -19,5 +20,5 @@ def _joined() -> Joined:
 
 def readable(text: str) -> str:
     """`text` with places in the joined file as places in this tree's, which should be the board's version."""
-    text = _REST.sub(lambda found: f'File "{seldom.source(found[1])}"', text)
+    text = _PARTED.sub(r'File "\1.py"', text)
     return _PLACE.sub(lambda found: 'File "{}", line {}'.format(*_joined().place(int(found[1]))), text)

@@ -44,7 +44,7 @@ QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 # Page -> what must be on it before it is whole.
 CHART, TABLE = ".stVegaLiteChart svg, .stVegaLiteChart canvas", "[data-testid=stDataFrame] canvas"
 PAGES = {
-    "": CHART,
+    "": "[data-testid=stImage] img",
     "board?board=B000": CHART,
     "board?board=B000&range=7d": CHART,
     "board?board=B000&range=1y": CHART,

@@ -17,10 +17,9 @@ from functools import cache
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 
-from cloud.dashboard.curve import BOARD, CLOUD, Curve, Floats, Table
+from cloud.dashboard.curve import BOARD, CLOUD, Curve, Table
 from cloud.words import DETECTORS, Words
 
 Spec = dict[str, Any]
@@ -71,18 +70,6 @@ def history(say: Words, curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
     return json.loads(_history(say.language, palette, curve.summed)), tables
 
 
-def spark(say: Words, curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
-    """The last hour's temperature without axes, for a card."""
-    tables = {
-        "line": curve.line,
-        "marks": curve.marks,
-        "gaps": curve.gaps,
-        "episodes": curve.episodes,
-        "window": curve.window | {"t": _around(curve.line["t"])},
-    }
-    return json.loads(_spark(say.language, palette)), tables
-
-
 @cache  # Altair takes a tenth of a second to check what never changes
 def _history(language: str, palette: Palette, summed: bool) -> str:
     say = Words(language)
@@ -97,33 +84,6 @@ def _history(language: str, palette: Palette, summed: bool) -> str:
     lanes = _lanes(say, names, palette, brush)
     chart = alt.vconcat(*panels, lanes, spacing=12).configure_view(stroke=None)
     return json.dumps(chart.to_dict())
-
-
-@cache
-def _spark(language: str, palette: Palette) -> str:
-    say = Words(language)
-    none = alt.Axis(labels=False, ticks=False, domain=False, grid=False, minExtent=0)
-    x = _time(none)
-    y = alt.Y("t:Q", title=None, axis=none, scale=alt.Scale(zero=False, nice=False, padding=6))
-    chart = (
-        alt.layer(
-            _ground(say, "gaps", palette.quiet, x),
-            _ground(say, "episodes", palette.episode, x),
-            _axis_ends(x).encode(y=y),
-            _line(palette, x, y),
-            *_marks(say, y, x, palette, size=36),
-        )
-        .properties(height=72, padding={"left": 2, "right": 2, "top": 2, "bottom": 2})
-        .configure_view(stroke=None)
-    )
-    return json.dumps(chart.to_dict())
-
-
-def _around(values: Floats) -> Floats:
-    """Half a degree to both sides of the middle: so a calm room looks calm."""
-    known = values[~np.isnan(values)]
-    middle = float(known.min() + known.max()) / 2 if len(known) else 0.0
-    return np.array([middle - 0.5, middle + 0.5])
 
 
 def frames(tables: Tables) -> dict[str, pd.DataFrame]:

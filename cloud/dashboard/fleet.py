@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import streamlit as st
 
-from cloud.dashboard import charts, frame, needs, parts, sites, source, undelivered
+from cloud.dashboard import frame, needs, parts, sites, source, sparkline, undelivered
 from cloud.dashboard.markdown import plain
 from cloud.dashboard.needs import Card
 from cloud.dashboard.source import Answer, Fleet, Unavailable
@@ -64,7 +64,8 @@ def _card(say: Words, one: Card) -> None:
     except Unavailable:
         st.caption(say("card no curve"))
     else:
-        parts.chart(charts.spark(say, curve, frame.palette()), say("chart of card", device=plain(one.device)))
+        told = say("chart of card", device=plain(one.device))
+        st.image(sparkline.draw(curve, frame.palette()), width="stretch", alt=told)
     st.markdown(one.sentence)
     if one.episode and one.episode.acknowledged is not None:
         st.caption(

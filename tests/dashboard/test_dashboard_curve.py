@@ -200,11 +200,10 @@ def test_the_axis_begins_with_the_boards_first_reading_and_else_as_asked():
     assert list(later.window["at"]) == [0, 3_600_000]
 
 
-@pytest.mark.parametrize("draw", [charts.history, charts.spark])
-def test_a_charts_spec_holds_no_data_and_stays_the_same_between_refreshes(draw):
+def test_a_charts_spec_holds_no_data_and_stays_the_same_between_refreshes():
     """Only then does the browser change rows instead of the chart: no flicker, and the zoom stays."""
-    one, rows = draw(EN, shape(readings(np.arange(0, 600, 10)), 0, 600), charts.LIGHT)
-    other, _ = draw(EN, shape(readings(np.arange(0, 700, 10)), 0, 700), charts.LIGHT)
+    one, rows = charts.history(EN, shape(readings(np.arange(0, 600, 10)), 0, 600), charts.LIGHT)
+    other, _ = charts.history(EN, shape(readings(np.arange(0, 700, 10)), 0, 700), charts.LIGHT)
     assert one == other
     assert "datasets" not in one
     assert {"line", "marks", "gaps", "episodes", "window"} <= set(rows)

@@ -33,6 +33,8 @@ _ENTRY = {
     "wifi.ssid": '"ssid": "…" to "wifi"',
     "broker.host": '"host": "…" to "broker"',
 }
+_DIGITS = b"09"
+_LETTERS = b"azAZ"
 _NAME = "letters, digits, - and _, at most 32"
 
 
@@ -131,8 +133,20 @@ class _Check:
 def _is_name(text):
     if not isinstance(text, str) or not 0 < len(text) <= 32:
         return False
-    return all("0" <= c <= "9" or "a" <= c <= "z" or "A" <= c <= "Z" or c in "-_" for c in text)
+    return all(_within(c, _DIGITS + _LETTERS + b"--__") for c in text.encode())
 
 
 def _is_key(text):
-    return isinstance(text, str) and len(text) == 64 and all(c in "0123456789abcdefABCDEF" for c in text)
+    return (
+        isinstance(text, str)
+        and len(text) == 64
+        and all(_within(c, _DIGITS + b"afAF") for c in text.encode())
+    )
+
+
+def _within(code, ranges):
+    """Whether one of `ranges` (first, last, first, …) holds it.
+
+    By codes: a character taken out of a text is a new name for MicroPython, and stays in RAM.
+    """
+    return any(ranges[i] <= code <= ranges[i + 1] for i in range(0, len(ranges), 2))

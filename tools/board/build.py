@@ -42,8 +42,9 @@ def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
         source, target = Path(scratch) / "source.py", Path(scratch) / "out.mpy"
         for name, text in sorted(sources(root).items()):
             source.write_text(text, encoding="utf-8")
-            compile_file(source, target, arch, name)
-            built[f"/{name.removesuffix('.py')}.mpy"] = target.read_bytes()
+            compiled = f"{name.removesuffix('.py')}.mpy"
+            compile_file(source, target, arch, compiled)
+            built[f"/{compiled}"] = target.read_bytes()
     return built
 
 
@@ -64,7 +65,10 @@ def joined(root: Path = ROOT) -> Joined:
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
-    """One file. -O2 drops asserts and keeps line numbers, so tracebacks stay readable."""
+    """One file, called `name` in tracebacks: -O2 drops asserts, and keeps line numbers for these.
+
+    `name` is the board's own for the file, because each other one stays in RAM; trace.py tells the source's.
+    """
     command = [
         mpy_cross(),
         *([f"-march={arch}"] if arch else []),

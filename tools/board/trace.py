@@ -9,8 +9,8 @@ from tools.board import build
 from tools.board.join import Joined
 from tools.board.seldom import REST
 
-_PLACE = re.compile(r'File "/?device/app\.py", line (\d+)')
-_PARTED = re.compile(rf'File "/?(device/\w+){REST}\.py"')
+_PLACE = re.compile(r'File "device/app\.py", line (\d+)')
+_COMPILED = re.compile(rf'File "/?(device/[\w/]+?)(?:{REST})?\.m?py"')
 
 
 @cache
@@ -20,5 +20,5 @@ def _joined() -> Joined:
 
 def readable(text: str) -> str:
     """`text` with places in the joined file as places in this tree's, which should be the board's version."""
-    text = _PARTED.sub(r'File "\1.py"', text)
+    text = _COMPILED.sub(r'File "\1.py"', text)
     return _PLACE.sub(lambda found: 'File "{}", line {}'.format(*_joined().place(int(found[1]))), text)

@@ -2,7 +2,8 @@
 
 A real Chromium opens each page of the real dashboard on a real mongod. First paint: the page's headline is on
 the screen, made of what the database said. Whole: its charts and tables are drawn too. The first visit loads
-Streamlit's own scripts; later ones have them in the browser's cache, as for anybody who opens it daily.
+Streamlit's own scripts; later ones have them in the browser's cache, as for anybody who opens it daily. The
+baseline is a page of Streamlit's that says one word, opened in turn with ours.
 READINGS=100000 for a quick look.
 """
 
@@ -39,6 +40,10 @@ BOARDS = 190
 ROUNDS = 7
 LIMIT = 2.0  # s
 FOLDER = Path("var/bench-dashboard")
+EMPTY = """import streamlit
+
+streamlit.title("Nothing")
+"""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 # Page -> what must be on it before it is whole.
@@ -75,12 +80,21 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         dashboard = Dashboard(port, FOLDER / "dashboard.log", settings)
         parts.callback(dashboard.stop)
         dashboard.wait()
+        script = FOLDER / "empty.py"
+        script.write_text(EMPTY, encoding="utf-8")
+        empty = Dashboard(ports.free(), FOLDER / "empty.log", environment, app=script)
+        parts.callback(empty.stop)
+        empty.wait()
         player = parts.enter_context(sync_playwright())
         browser = player.chromium.launch(executable_path=found, args=list(QUIET))
         parts.callback(browser.close)
-        told = _measure(browser, dashboard.address)
+        told, nothing = _measure(browser, dashboard.address, empty.address)
     worst = max(one["median_s"] for one in told.values())
-    print(json.dumps({"readings": int(readings), "first_paint_s": worst, "pages": told}))
+    print(
+        json.dumps(
+            {"readings": int(readings), "first_paint_s": worst, "empty_page_s": nothing, "pages": told}
+        )
+    )
     return 0 if worst <= LIMIT else 1
 
 
@@ -122,19 +136,22 @@ def _episode(device: str, opened: float, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _measure(browser: Browser, address: str) -> dict[str, dict[str, float]]:
-    """A table for people; seconds by page."""
+def _measure(browser: Browser, address: str, empty: str) -> tuple[dict[str, dict[str, float]], float]:
+    """A table for people; seconds by page, and of the page that is empty."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    _open(context, empty, "h1")
     first, _ = _open(context, f"{address}/", PAGES[""])
     print(f"the very first visit, with Streamlit's scripts to load: {first:.2f} s\n")
     print("| page | first paint, median s | worst | whole, median s |")
     print("|---|---:|---:|---:|")
     told = {}
+    baseline = []
     for page, whole in PAGES.items():
         times = []
         for number in range(ROUNDS):
             progress(f"{page}: {number + 1} of {ROUNDS}")
             times.append(_open(context, f"{address}/{page}", whole))
+            baseline.append(_open(context, empty, "h1")[0])
         progress("")
         paints = [paint for paint, _ in times]
         one = {
@@ -147,8 +164,10 @@ def _measure(browser: Browser, address: str) -> dict[str, dict[str, float]]:
             f"| {page or 'fleet'} | {one['median_s']:.2f} | {one['worst_s']:.2f} | {one['whole_s']:.2f} |",
             flush=True,
         )
+    nothing = round(statistics.median(baseline), 2)
+    print(f"| *an empty page of Streamlit's* | {nothing:.2f} | {max(baseline):.2f} | {nothing:.2f} |")
     context.close()
-    return told
+    return told, nothing
 
 
 def _open(context: BrowserContext, url: str, whole: str) -> tuple[float, float]:

@@ -16,7 +16,7 @@ TIMEOUT = 60.0
 
 
 class Dashboard:
-    """Started at once; `arguments`: more of Streamlit's own. `log` holds what it said."""
+    """Started at once; `app`: its script; `arguments`: more of Streamlit's own. `log` holds what it said."""
 
     def __init__(
         self,
@@ -24,6 +24,7 @@ class Dashboard:
         log: Path,
         environment: Mapping[str, str],
         *,
+        app: Path = APP,
         arguments: Sequence[str] = (),
         on_exit: Callable[[], None] | None = None,
     ) -> None:
@@ -32,7 +33,7 @@ class Dashboard:
         self.child = Child(
             "dashboard",
             [
-                *(sys.executable, "-m", "streamlit", "run", APP, "--server.headless", "true"),
+                *(sys.executable, "-m", "streamlit", "run", app, "--server.headless", "true"),
                 *("--server.address", "127.0.0.1", "--server.port", str(port)),
                 *("--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"),
                 *arguments,

@@ -5,6 +5,7 @@ Which settings it reads, and what each opens: docs/dashboard.md.
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 # Streamlit puts the folder of this file on the path, and would find `words` before `cloud`.
 sys.path[:] = [
@@ -32,4 +33,5 @@ st.set_page_config(page_title="Vigie", page_icon=SIGN, layout="wide")
 st.logo(SIGN, size="large")
 st.html(frame.STYLE)
 pages = (fleet, board, episodes, model, usage, system, access, answer)
-st.navigation([one.page() for one in pages], position="top").run()
+position: Literal["hidden", "top"] = "hidden" if st.context.is_embedded else "top"
+st.navigation([one.page() for one in pages], position=position).run()

@@ -15,7 +15,7 @@ from cloud.words import Words
 
 EVERY = 3.0  # s
 BACKEND_SILENT = 180.0  # s
-ON_A_PAGE = 24
+ON_A_PAGE = 12
 
 
 def page() -> st.Page:
@@ -73,9 +73,7 @@ def _card(say: Words, one: Card) -> None:
         )
     if learning := one.latest.state.get("learning"):
         st.caption(say("is learning", what=plain(str(learning))))
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
-        parts.age(one)
-        st.caption(say("at site", site=plain(one.site)), width="content")
+    parts.age(one, say("at site", site=plain(one.site)))
 
 
 def backend(say: Words, seen: float | None, now: float) -> None:

@@ -60,17 +60,17 @@ def severity(episode: Episode) -> None:
 def values(card: Card) -> None:
     """The last values, big."""
     say = frame.say()
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        st.markdown(f"### {say.value(card.latest.t, '°C', 2)}", width="content")
-        st.markdown(f"### {say.value(card.latest.h, '%RH')}", width="content")
+    t, h = say.value(card.latest.t, "°C", 2), say.value(card.latest.h, "%RH")
+    st.markdown(f"### {t}\N{EM SPACE}\N{EM SPACE}{h}")
 
 
-def age(card: Card) -> None:
-    """How long ago something came, as bars that empty and in words."""
+def age(card: Card, *beside: str) -> None:
+    """How long ago something came, as bars that empty and in words; other small things behind."""
     say = frame.say()
     bars = f":material/signal_cellular_{card.freshness}_bar:"
     every = say("each period", period=say.period(card.latest.period)) if card.latest.period else ""
-    st.caption(f"{bars} {say('ago', age=say.duration(card.age))}{every}", width="content")
+    ago = f"{bars} {say('ago', age=say.duration(card.age))}{every}"
+    st.caption(" · ".join([ago, *beside]), width="content")
 
 
 def chart(drawn: tuple[Spec, Tables], alt: str) -> None:

@@ -165,11 +165,14 @@ def test_another_account_or_an_address_nobody_looked_at_may_not(furnished, perso
     assert person.page.get_by_role("button", name="I have seen it").count() == 0
 
 
-def test_an_embedded_view_never_writes(furnished, look, served):
+def test_an_embedded_view_has_no_frame_and_never_writes(furnished, look, served):
     looker = look()
+    looker.open(f"{served.address}/episodes")
+    looker.page.get_by_role("link", name="Fleet").wait_for()
     looker.open(f"{served.address}/episodes?embed=true")
     looker.sees("1 episode going on")
-    assert looker.page.get_by_role("link", name="Log in").count() == 0
+    for name in ("Fleet", "Log in"):
+        assert looker.page.get_by_role("link", name=name).count() == 0
     looker.open(f"{served.address}/login?embed=true")
     looker.sees("No way to log in is set up here")
     assert looker.page.get_by_label("Password", exact=True).count() == 0

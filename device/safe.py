@@ -41,6 +41,9 @@ class Voice:
     """Says once, retained, why the board does not measure."""
 
     def __init__(self, config, board, clock, failed):
+        from .memory import share
+
+        self._second_piece = share()  # before anything else takes memory
         from .dates import Dates
         from .link import Link
         from .outbox import Outbox

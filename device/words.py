@@ -13,7 +13,12 @@ _SILENCE = (  # from TCP on
     " no longer answers",
 )
 _CERTIFICATE = (
-    ("signed", "is not signed by the CA on this board: put the right CA (DER) at broker.ca"),
+    # mbedTLS says the same when memory ran out while it checked the signature (x509_crt_find_parent_in).
+    (
+        "signed",
+        "is not signed by the CA on this board: put the right CA (DER) at broker.ca; "
+        "if it is the right one, memory ran out: the next try tells",
+    ),
     ("CN", "is for another host: set broker.name to the name that it carries"),
     ("expired", "has expired: renew it (if the date here, %s, is right)"),
     ("future", "is not valid yet: is the date here, %s, right?"),

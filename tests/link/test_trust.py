@@ -46,7 +46,7 @@ def test_another_ca_is_refused(certificates: Certificates, board: Start, tmp_pat
     other = pki.ensure(tmp_path / "other", ["localhost"])
     with Server(*certificates.server, never) as server:
         told = refused(board, server, ca=other.ca_der)
-    assert told.endswith("is not signed by the CA on this board: put the right CA (DER) at broker.ca")
+    assert "is not signed by the CA on this board: put the right CA (DER) at broker.ca;" in told
 
 
 def test_a_self_signed_certificate_is_refused(

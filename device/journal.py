@@ -1,7 +1,8 @@
 """What the board must remember beside its readings: when boots happened, and which readings it had to drop.
 
 An append-only file of 20-byte entries with a checksum; when it has grown or its tail is torn it is written
-anew beside itself and renamed over. A write that flash refuses is counted and made up for by the next one.
+anew beside itself and renamed over. A write that flash refuses is counted, and made up for by the next one or
+by catch_up().
 """
 
 import os
@@ -79,6 +80,12 @@ class Journal:
                 self._take(_SETTLED, first, last, 0)
                 self._append(_SETTLED, first, last, 0)
                 return
+
+    @seldom
+    def catch_up(self):
+        """Write down what flash refused before: there may be room now."""
+        if not self._length:
+            self._rewrite()
 
     @seldom
     def clear(self):

@@ -160,6 +160,7 @@ class Outbox:
                 end -= 1
             self.journal.drop(a, end - 1)  # told before it is gone
         self._forget(part)
+        self.journal.catch_up()  # a full flash refused that; now there is room
         return True
 
     def _used(self):

@@ -6,6 +6,7 @@ from array import array
 
 import scratch
 
+from device import journal as journal_module
 from device import outbox as module
 from device import segment
 from device.outbox import Outbox
@@ -196,28 +197,32 @@ def test_two_days_at_ten_seconds_fit_into_the_default():
 
 
 class TightFlash:
-    """The outbox's files share `room` bytes; what does not fit is cut off with ENOSPC."""
+    """The segments share `room` bytes; what does not fit is cut off with ENOSPC. So may the journal."""
 
-    def __init__(self, folder, room):
+    def __init__(self, folder, room, journal=False):
         self._folder = folder
         self.room = room
+        self._journal = journal
+        self._modules = (module, journal_module) if journal else (module,)
 
     def __enter__(self):
-        module.open = self._open
+        for each in self._modules:
+            each.open = self._open
         return self
 
     def __exit__(self, *_):
-        del module.open
+        for each in self._modules:
+            del each.open
 
     def _open(self, path, mode):
         file = open(path, mode)
-        return Tight(file, self) if mode == "wb" else file
+        return Tight(file, self) if mode in ("wb", "ab") else file
 
     def left(self):
         return self.room - sum(
             os.stat(self._folder + "/" + name)[6]
             for name in os.listdir(self._folder)
-            if name.endswith(".seg")
+            if self._journal or name.endswith(".seg")
         )
 
 
@@ -240,6 +245,12 @@ class Tight:
     def close(self):
         self._file.close()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
 
 def test_a_flash_that_is_full_makes_room_by_dropping_the_oldest():
     with scratch.Folder() as folder, Small(), TightFlash(folder, 3 * 160 + 50):
@@ -253,6 +264,17 @@ def test_a_flash_that_is_full_makes_room_by_dropping_the_oldest():
         assert len(kept) >= 8
         assert box.journal.dropped == [[0, min(kept) - 1]]
         assert contents(Outbox(folder, ROOMY)) == kept
+
+
+def test_what_a_full_flash_made_it_drop_is_known_after_a_power_cut():
+    """The journal's entry is refused like the readings: it is written once the oldest segment is gone."""
+    with scratch.Folder() as folder, Small(), TightFlash(folder, 3 * 160 + 50, journal=True):
+        box = Outbox(folder, ROOMY)
+        for n in range(30):
+            fill(box, 1, n)
+            assert Outbox(folder, ROOMY).journal.dropped == box.journal.dropped
+        assert box.journal.failures > 0
+        assert box.journal.dropped == [[0, min(contents(box)) - 1]]
 
 
 def test_a_flash_that_refuses_is_told_and_loses_only_what_ram_cannot_hold():

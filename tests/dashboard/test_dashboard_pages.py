@@ -38,6 +38,11 @@ def charts_of(app):
     return app.get("vega_lite_chart") or app.get("arrow_vega_lite_chart")
 
 
+def curves_of(app):
+    """A page's charts, and the little pictures of cards."""
+    return [*charts_of(app), *app.get("image")]
+
+
 def test_the_fleet_shows_who_needs_a_person_first(app, house, now):
     house.furnish(now)
     app.run()
@@ -47,7 +52,7 @@ def test_the_fleet_shows_who_needs_a_person_first(app, house, now):
     assert [link.label for link in app.page_link] == ["**C002**", "**C003**", "**C001**"]
     for text in ("Warning", "Sensor fails", "Fine", "no answer", "Nothing abnormal.", "°C", "%RH", "Updated"):
         assert text in said
-    assert len(charts_of(app)) == 3
+    assert len(curves_of(app)) == 3
 
 
 def test_a_backend_that_is_gone_is_told(app, house, now):
@@ -219,7 +224,7 @@ def test_a_database_that_hangs_is_waited_for_once_a_part_and_everything_known_st
     app.run()
     if page == "board":
         go(app, page)
-    known = len(charts_of(app))
+    known = len(curves_of(app))
     assert not app.warning and known
     mongod.child.send(signal.SIGSTOP)
     try:
@@ -230,7 +235,7 @@ def test_a_database_that_hangs_is_waited_for_once_a_part_and_everything_known_st
         assert [one.args[0] for one in caplog.records if one.name == "dashboard"] == ["fleet"] * parts
         assert not app.exception
         assert "Below is what was known then." in app.warning[0].value
-        assert len(charts_of(app)) == known
+        assert len(curves_of(app)) == known
         app.session_state["known"] = {"fleet": app.session_state["known"]["fleet"]}
         app.run()
         assert not app.exception
@@ -238,7 +243,7 @@ def test_a_database_that_hangs_is_waited_for_once_a_part_and_everything_known_st
         mongod.child.send(signal.SIGCONT)
     forget()
     app.run()
-    assert not app.warning and len(charts_of(app)) == known
+    assert not app.warning and len(curves_of(app)) == known
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from house import APP, STREAM, Moment
 from streamlit.testing.v1 import AppTest
-from test_dashboard_pages import charts_of, go, words_of
+from test_dashboard_pages import charts_of, curves_of, go, words_of
 
 from cloud import usage
 from cloud.dashboard import episodes, sites, source
 from cloud.dashboard.charts import LIGHT
+from cloud.dashboard.fleet import ON_A_PAGE
 from cloud.dashboard.needs import Need
 from cloud.plans import GB, Fleet
 from cloud.reader import Latest, Reader
@@ -186,7 +187,7 @@ def test_with_two_sites_the_fleet_has_a_map_and_can_be_narrowed(app, house, addr
     house.database["latest"].delete_one({"_id": moved["_id"]})
     house.database["latest"].insert_one({**moved, "_id": "lyon/C003", "site": "lyon"})
     app.run()
-    assert not app.exception and len(charts_of(app)) == 4
+    assert not app.exception and len(curves_of(app)) == 4
     app.button_group(key="site").set_value("lyon").run()
     assert [link.label for link in app.page_link] == ["**C003**"]
 
@@ -197,7 +198,7 @@ def test_many_boards_are_paged(app, house, now):
     for k in range(40):
         house.database["latest"].insert_one({**one, "_id": f"demo/D{k:03d}", "device": f"D{k:03d}"})
     app.run()
-    assert len(charts_of(app)) == 24 and app.title[0].value == "2 of 43 boards need a look"
+    assert len(curves_of(app)) == ON_A_PAGE and app.title[0].value == "2 of 43 boards need a look"
 
 
 # why, filters

@@ -33,8 +33,8 @@ _ENTRY = {
     "wifi.ssid": '"ssid": "…" to "wifi"',
     "broker.host": '"host": "…" to "broker"',
 }
-_DIGITS = b"09"
-_LETTERS = b"azAZ"
+_IN_NAMES = b"09azAZ--__"  # first and last of each range
+_IN_KEYS = b"09afAF"
 _NAME = "letters, digits, - and _, at most 32"
 
 
@@ -131,22 +131,17 @@ class _Check:
 
 
 def _is_name(text):
-    if not isinstance(text, str) or not 0 < len(text) <= 32:
-        return False
-    return all(_within(c, _DIGITS + _LETTERS + b"--__") for c in text.encode())
+    return isinstance(text, str) and 0 < len(text) <= 32 and _within(text, _IN_NAMES)
 
 
 def _is_key(text):
-    return (
-        isinstance(text, str)
-        and len(text) == 64
-        and all(_within(c, _DIGITS + b"afAF") for c in text.encode())
-    )
+    return isinstance(text, str) and len(text) == 64 and _within(text, _IN_KEYS)
 
 
-def _within(code, ranges):
-    """Whether one of `ranges` (first, last, first, …) holds it.
+def _within(text, ranges):
+    """Whether each character lies in one of `ranges` (first, last, first, …).
 
     By codes: a character taken out of a text is a new name for MicroPython, and stays in RAM.
     """
-    return any(ranges[i] <= code <= ranges[i + 1] for i in range(0, len(ranges), 2))
+    pairs = range(0, len(ranges), 2)
+    return all(any(ranges[i] <= code <= ranges[i + 1] for i in pairs) for code in text.encode())

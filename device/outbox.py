@@ -160,7 +160,6 @@ class Outbox:
                 end -= 1
             self.journal.drop(a, end - 1)  # told before it is gone
         self._forget(part)
-        self.journal.catch_up()  # a full flash refused that; now there is room
         return True
 
     def _used(self):
@@ -179,6 +178,7 @@ class Outbox:
         self._closed.remove(part)
         self._acks.forget(part[0])
         self._remove(self._path(part[0], part[2]))
+        self.journal.catch_up()  # a full flash may have refused what was told of it; now there is room
 
     # Acknowledging
 

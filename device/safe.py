@@ -5,6 +5,7 @@ import sys
 
 from . import log
 from .board import Board
+from .borrow import let_go
 from .clock import Clock
 from .compat import const
 from .config import load
@@ -44,6 +45,7 @@ class Voice:
         from .memory import share
 
         self._second_piece = share()  # before anything else takes memory
+        let_go("memory")
         from .dates import Dates
         from .link import Link
         from .outbox import Outbox

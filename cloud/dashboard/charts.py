@@ -44,6 +44,7 @@ DARK = Palette("#e4e9ee", "#c3cfdb", "#8b98a7", "#ff8a3d", "#56b4e9", "#f0c040",
 
 HEIGHTS = {"t": 190, "h": 140, "score": 90}
 ROW = 22  # px of a detector's lane
+MARK = 52  # px² of a triangle
 
 # Hours in 24, days by name; the browser's own time zone.
 _TIME = (
@@ -102,7 +103,7 @@ def _panel(say: Words, quantity: str, palette: Palette, brush: alt.Parameter) ->
     shown = [
         *([] if score else [_band(quantity, palette, x)]),
         *(_scores(palette, x, y) if score else [_line(palette, x, y)]),
-        *_marks(say, y, x, palette, size=52),
+        *_marks(say, y, x, palette),
         _pointer(say, y, x, quantity, palette),
     ]
     return alt.layer(
@@ -194,7 +195,7 @@ def _scores(palette: Palette, x: X, y: alt.Y) -> list[Drawn]:
     ]
 
 
-def _marks(say: Words, y: alt.Y, x: X, palette: Palette, size: int) -> list[Drawn]:
+def _marks(say: Words, y: alt.Y, x: X, palette: Palette) -> list[Drawn]:
     """A ring for the cloud, drawn larger so that the board's triangle stands inside it."""
     tooltip = [
         _when("at", say("column time")),
@@ -203,7 +204,7 @@ def _marks(say: Words, y: alt.Y, x: X, palette: Palette, size: int) -> list[Draw
     ]
     rings = _base("marks").mark_point(
         shape="circle",
-        size=size * 2.6,
+        size=MARK * 2.6,
         color=palette.cloud,
         filled=False,
         strokeWidth=1.8,
@@ -211,7 +212,7 @@ def _marks(say: Words, y: alt.Y, x: X, palette: Palette, size: int) -> list[Draw
         clip=True,
     )
     triangles = _base("marks").mark_point(
-        shape="triangle-up", size=size, color=palette.board, filled=True, opacity=1, clip=True
+        shape="triangle-up", size=MARK, color=palette.board, filled=True, opacity=1, clip=True
     )
     return [
         mark.transform_filter(alt.datum.who == who).encode(x=x("at"), y=y, tooltip=tooltip)

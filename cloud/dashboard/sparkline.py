@@ -1,6 +1,6 @@
 """A card's little curve: the last hour's temperature as an SVG picture, in the charts' colours and marks.
 
-A picture, not a chart: a fleet shows two dozen of them and looks for new ones every few seconds; one chart
+A picture, not a chart: a fleet shows a dozen of them and looks for new ones every few seconds; one chart
 costs the server 16 ms and a browser several times that. Lengths across are in per cent, so it fills any card.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cloud.dashboard.charts import Palette
-from cloud.dashboard.curve import BOARD, CLOUD, Curve, Floats
+from cloud.dashboard.curve import BOARD, CLOUD, Curve, Floats, Table
 
 HEIGHT = 72  # px
 MARGIN = 8.0  # px above and below the line, for marks
@@ -35,8 +35,7 @@ def draw(curve: Curve, palette: Palette) -> str:
         """px from the top."""
         return MARGIN + (high - value) / (high - low) * (HEIGHT - 2 * MARGIN)
 
-    def grounds(name: str, color: str) -> Iterator[str]:
-        table = curve.gaps if name == "gaps" else curve.episodes
+    def grounds(table: Table, color: str) -> Iterator[str]:
         if table:
             for left, right in zip(across(table["begin"]), across(table["finish"]), strict=True):
                 yield (
@@ -51,8 +50,8 @@ def draw(curve: Curve, palette: Palette) -> str:
             yield f'<svg x="{x:.2f}%" y="{y:.1f}" overflow="visible">{shape}</svg>'
 
     parts = [
-        *grounds("gaps", palette.quiet),
-        *grounds("episodes", palette.episode),
+        *grounds(curve.gaps, palette.quiet),
+        *grounds(curve.episodes, palette.episode),
         # Its own coordinates, 10,000 across whatever the width; the stroke stays as thick everywhere.
         f'<svg viewBox="0 0 10000 {HEIGHT}" width="100%" height="{HEIGHT}" preserveAspectRatio="none">'
         f'<path d="{_path(across(at) * 100, down(t), curve.line["segment"])}" '

@@ -117,4 +117,5 @@ def test_a_traceback_of_a_board_is_told_in_the_files_of_this_tree():
     first = next(first for first, path in build.joined().places if path == "device/outbox.py")
     said = f'  File "device/app.py", line {first + number - 1}, in cos'
     assert trace.readable(said) == f'  File "device/outbox.py", line {number}, in cos'
+    assert trace.readable(said.replace(".py", ".mpy")) == f'  File "device/outbox.py", line {number}, in cos'
     assert trace.readable("node   calm") == "node   calm"

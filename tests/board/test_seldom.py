@@ -147,3 +147,4 @@ def test_what_cannot_be_parted_is_refused_with_its_place():
 def test_a_traceback_of_a_board_names_the_file_that_the_method_was_written_in():
     said = '  File "device/node_rest.py", line 61, in cos'
     assert trace.readable(said) == '  File "device/node.py", line 61, in cos'
+    assert trace.readable(said.replace(".py", ".mpy")) == '  File "device/node.py", line 61, in cos'

@@ -14,7 +14,7 @@ import threading
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.ingest import HOLD, Inbox, Received, brief
@@ -42,6 +42,29 @@ def unreachable(problem: Exception, settings: BrokerSettings) -> str:
     return f"{host} cannot be reached: {brief(problem)} (check MQTT_HOST, MQTT_PORT and the network)"
 
 
+class _Client(mqtt.Client):
+    """Tells when its loop has ended, and why.
+
+    The loop must run in the thread of `loop_start`. Run in any other, paho lets each thread that publishes
+    write on the socket itself, and two threads that write at once break the TLS connection.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.ended = threading.Event()
+        self.why = ""
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        try:
+            return super().loop_forever(timeout, retry_first_connection)
+        except Exception as problem:
+            self.why = brief(problem)
+            log.exception("the connection to the broker ended for good")
+            return MQTTErrorCode.MQTT_ERR_UNKNOWN
+        finally:
+            self.ended.set()
+
+
 class Network:
     """Connects at `start`, fills `inbox`, publishes acks. Once it can do no more, `alive` is false."""
 
@@ -52,9 +75,8 @@ class Network:
         self._complaint = ""
         self._connected = self._refused = False
         self._stopping = False
-        self.why = ""
         self.subscribed = threading.Event()
-        self._client = mqtt.Client(
+        self._client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             clean_session=False,
@@ -69,26 +91,24 @@ class Network:
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
-        self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
 
     @property
     def alive(self) -> bool:
-        return self._thread.is_alive()
+        return not self._client.ended.is_set()
 
     def trouble(self) -> str | None:
         """Why it can do no more; None while it can, or has not begun."""
-        started = self._thread.ident is not None
-        return (self.why or "has ended") if started and not self.alive else None
+        return None if self.alive else self._client.why or "has ended"
 
     def start(self) -> None:
         self._client.connect_async(self._settings.host, self._settings.port, KEEPALIVE)
-        self._thread.start()
+        self._client.loop_start()
 
     def stop(self) -> None:
         """Say goodbye; the broker keeps the session for when we are back."""
         self._stopping = True
         self._client.disconnect()
-        self._thread.join(5)
+        self._client.ended.wait(5)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """QoS 0, not retained; lost when there is no connection: the board asks again by sending again."""
@@ -99,16 +119,10 @@ class Network:
         wire = self._client.socket()
         if isinstance(wire, socket.socket):
             try:
-                wire.shutdown(socket.SHUT_RDWR)
+                # Not its own shutdown: that ends TLS first, and paho's thread might then write in the clear.
+                socket.socket.shutdown(wire, socket.SHUT_RDWR)
             except OSError:
                 pass  # it was gone already, which is just as well
-
-    def _run(self) -> None:
-        try:
-            self._client.loop_forever(retry_first_connection=True)
-        except Exception as problem:
-            self.why = brief(problem)
-            log.exception("the connection to the broker ended for good")
 
     def _on_connect(
         self,
@@ -152,10 +166,11 @@ class Network:
         self, client: mqtt.Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Any
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            self.why = "the broker does not let us read vigie/1/+/+/up and state: give MQTT_USER that right"
+            why = "the broker does not let us read vigie/1/+/+/up and state: give MQTT_USER that right"
             if self._settings.share:
-                self.why += ", or unset MQTT_SHARE if the broker knows no shared subscriptions"
-            log.error("%s", self.why)
+                why += ", or unset MQTT_SHARE if the broker knows no shared subscriptions"
+            self._client.why = why
+            log.error("%s", why)
             client.disconnect()
             return
         log.info("listening to the boards")

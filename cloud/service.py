@@ -130,7 +130,7 @@ def run(settings: Settings, *, ingest: bool, watch: bool) -> int:
     broken = False
     while not stop.wait(0.5) and not broken:
         if network is not None and not network.alive:
-            log.error("the connection to the broker has ended: %s", network.why or "no reason given")
+            log.error("the connection to the broker has ended: %s", network.trouble())
             broken = True
         broken = broken or any(part.failed for part in parts)
     stop.set()

@@ -170,6 +170,34 @@ def test_a_network_thread_that_dies_is_told(broker, board, environment):
     assert network.trouble() == "MemoryError: nothing is left"
 
 
+def test_only_one_thread_writes_to_the_broker(broker, board, environment, monkeypatch):
+    """Two at once break a TLS connection: the broker reads a bad record and hangs up."""
+    writers = set()
+
+    def send(wire, *arguments):
+        if wire is network._client.socket():
+            writers.add(threading.get_ident())
+        return written(wire, *arguments)
+
+    written = ssl.SSLSocket.send
+    monkeypatch.setattr(ssl.SSLSocket, "send", send)
+    inbox = Inbox()
+    network = Network(settings.load(environment).broker, inbox)
+    network.start()
+    assert network.subscribed.wait(20)
+    c001 = board()
+    for seq in range(200):
+        c001.publish(up([seq]))
+    seen = 0
+    while seen < 200:
+        for received in inbox.take(20):
+            network.publish("vigie/1/demo/C009/ack", b"for nobody")
+            received.puback()
+            seen += 1
+    network.stop()
+    assert len(writers) == 1 and threading.get_ident() not in writers
+
+
 class Relay:
     """TLS on both sides, the broker behind it. `say` puts bytes into the broker's mouth."""
 

@@ -7,7 +7,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ MASTER = bytes(range(32))
 PASSWORD = "b" * 32
 START_TIMEOUT = 300.0  # s; scikit-learn takes its time to load on a busy machine
 PATIENCE = 120.0  # s without a single new reading stored
+AGAIN = 20.0  # s without one, and the boards send again what is not acknowledged
 IN_FLIGHT = 2000  # messages that are published and not yet stored
 
 
@@ -227,6 +228,13 @@ def verify(reader: Reader, boards: list[Board]) -> None:
             raise Failed(f"{board.name}: {len(found)} of {len(board)} readings are stored, or not as sent")
 
 
+class _Sent(msgspec.Struct):
+    """What an `up` message says of the readings in it."""
+
+    stream: str
+    seq: list[int]
+
+
 class _Publisher:
     """All boards at once: publishes their messages, hears their acks."""
 
@@ -235,6 +243,7 @@ class _Publisher:
         self._acked: dict[str, set[int]] = {stream: set() for stream in streams.values()}
         self._count = 0
         self._ack = msgspec.json.Decoder(Ack)
+        self._sent = msgspec.json.Decoder(_Sent)
         ready = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="boards", protocol=mqtt.MQTTv311)
         self._client.max_queued_messages_set(0)
@@ -263,18 +272,33 @@ class _Publisher:
         """All of them, then wait until every reading is acknowledged as stored."""
         for topic, payload in messages:
             self.publish(topic, payload)
-        _await(lambda: self._count, readings, step=0.05)
+        _await(lambda: self._count, readings, step=0.05, again=lambda: self._send_again(messages))
+
+    def _send_again(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """As a board does: an ack travels without a guarantee."""
+        sent = [(self._sent.decode(payload), topic, payload) for topic, payload in messages]
+        missing = [each for each in sent if not self._acked[each[0].stream].issuperset(each[0].seq)]
+        print(f"{len(missing)} messages are not acknowledged: sent again", file=sys.stderr)
+        for _, topic, payload in missing:
+            self.publish(topic, payload)
 
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 
 
-def _await(count: Any, wanted: int, *, step: float) -> None:
-    last, deadline = -1, time.monotonic() + PATIENCE
+def _await(
+    count: Callable[[], int], wanted: int, *, step: float, again: Callable[[], object] = lambda: None
+) -> None:
+    """Until `count` is `wanted`; `again` is called whenever it stands still for AGAIN. Raises Failed."""
+    last, since, tries = -1, time.monotonic(), 0
     while (now := count()) < wanted:
+        still = time.monotonic() - since
         if now != last:
-            last, deadline = now, time.monotonic() + PATIENCE
-        if time.monotonic() > deadline:
+            last, since, tries = now, time.monotonic(), 0
+        elif still > PATIENCE:
             raise Failed(f"{now} of {wanted} readings are stored, and no more come")
+        elif still > AGAIN * (tries + 1):
+            tries += 1
+            again()
         time.sleep(step)

@@ -3,6 +3,8 @@
 When Python's first piece is full (56 KB on an ESP32) MicroPython takes a second one as large, or all there is
 (py/gc.c, gc_try_add_heap). With Wi-Fi and TLS up that left the network 2 KB: connections were cut, and no
 handshake found room. So Python takes a smaller piece, once, while the stack of a thread holds back the rest.
+It collects its garbage often: left until a piece is full, garbage stands in the way of a long block, and Python
+takes a third piece: all that the network has.
 """
 
 import gc
@@ -12,6 +14,7 @@ from .compat import const
 
 _PIECE = const(44 * 1024)  # what Vigie needs beyond the first piece, loading and a message included
 _PLENTY = const(256 * 1024)  # so much in one block is PSRAM: there is room for both
+_EAGER = const(8 * 1024)  # bytes allocated from one collection to the next
 _STEP = const(256)
 _PATIENCE = const(500)  # hundredths of a second
 _MOST = const(256)  # steps: no chip's first piece is larger
@@ -32,6 +35,7 @@ def share():
     held = largest - _PIECE
     if not 0 < held < _PLENTY:
         return None
+    gc.threshold(_EAGER)
     gate = _thread.allocate_lock()
     gate.acquire()
     _thread.stack_size(held)

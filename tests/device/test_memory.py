@@ -1,3 +1,4 @@
+import gc
 import sys
 
 from device import memory
@@ -62,6 +63,13 @@ def share(chip):
         sys.modules.update(before)
 
 
+def asked_again():
+    """What gc.threshold() is, which is then as it was."""
+    found = gc.threshold()
+    gc.threshold(-1)
+    return found
+
+
 def test_python_takes_a_piece_that_leaves_the_network_its_room():
     chip = Chip(110 * KB)
     kept = share(chip)
@@ -69,19 +77,21 @@ def test_python_takes_a_piece_that_leaves_the_network_its_room():
     assert chip.taken == 44 * KB
     assert chip.held == 0 and chip.free == 66 * KB, "the stack is back before anything else asks for room"
     assert chip.stack == 0, "other threads get the stack they always got"
+    assert asked_again() == 8 * KB, "garbage that piles up makes Python take a third piece, the network's"
 
 
 def test_with_plenty_or_next_to_nothing_there_is_nothing_to_share():
     for free in (4000 * KB, 20 * KB):
         chip = Chip(free)
         assert share(chip) is None
-        assert not chip.held
+        assert not chip.held and asked_again() == -1
 
 
 def test_where_the_block_is_not_to_be_had_python_takes_what_it_takes():
     chip = Chip(110 * KB, room=False)
     assert share(chip) is None
     assert chip.stack == 0
+    assert asked_again() == 8 * KB
 
 
 def test_what_is_no_esp32_is_left_alone():

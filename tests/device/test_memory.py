@@ -7,7 +7,7 @@ KB = 1024
 
 
 class Chip:
-    """Stands for `esp32`, `_thread` and `gc`: `free` bytes in one block, of which Python takes 56 KB or all."""
+    """Stands for `esp32`, `_thread` and `gc`: `free` bytes in one block; Python takes 56 KB of it, or all."""
 
     HEAP_DATA = 4
 

@@ -198,6 +198,23 @@ def test_settings_come_from_file_then_environment_then_questions(tmp_path):
     assert "from-env" not in repr(made)
 
 
+def test_who_names_no_sensor_is_asked_for_one(tmp_path):
+    """A board with none makes readings up: nobody may come to that by pressing Enter."""
+    env = {"VIGIE_KEY": "11" * 32, "WIFI_PASSWORD": "a", "BOARD_PASSWORD": "b"}
+    file = write(tmp_path, FILE.partition("[sensor]")[0])
+
+    def pressed_enter(question, secret, default):
+        return default
+
+    made = settings.gather("C001", file, env, pressed_enter)
+    assert made.config["sensor"] == {"kind": "dht22", "pin": 4}
+    made = settings.gather("C001", file, env, lambda *asked: asked[2] if "GPIO" in asked[0] else "SHT3x")
+    assert made.config["sensor"] == {"kind": "sht3x", "scl": 22, "sda": 21}
+    with pytest.raises(Failed, match="sensor.kind"):
+        settings.gather("C001", file, env, lambda *asked: "dht11")
+    assert "sensor" not in settings.gather("C001", file, env, None).config
+
+
 def test_a_ca_is_looked_for_beside_the_file_that_names_it_or_from_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "boards").mkdir()

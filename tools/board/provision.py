@@ -113,6 +113,10 @@ def main(
     if not device:
         raise Failed("which board? make provision DEVICE=C001")
     wanted = settings.gather(device, file, environment(), ask if sys.stdin.isatty() else None)
+    if wanted.config.get("sensor", {"kind": "simulated"})["kind"] == "simulated":
+        screen.tick(
+            "sensor", "none: the board makes readings up; [sensor] in a FILE names a real one", "warn"
+        )
     ca = authority(wanted)
     found = port.find(port_name)
     screen.tick("port", f"{found.device} ({found.about})")

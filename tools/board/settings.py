@@ -37,6 +37,13 @@ QUESTIONS = (
     (("broker", "user"), "Broker's user of this board", False, None),
     (("broker", "password"), "Broker's password of this board", True, None),
 )
+# Asked for when no sensor is named: a board with none makes readings up.
+SENSORS = "dht22, sht3x, bme280 or simulated"
+WIRES = {
+    "dht22": (("pin", "4"),),
+    "sht3x": (("scl", "22"), ("sda", "21")),
+    "bme280": (("scl", "22"), ("sda", "21")),
+}
 SECRETS = (("key",), ("wifi", "password"), ("broker", "password"))
 NO_KEY = """\
 VIGIE_KEY is missing: the board's key, for models and acknowledgements, is made from it
@@ -70,6 +77,8 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
     for place, question, secret, default in QUESTIONS:
         if get(values, place) is None and ask:
             put(values, place, ask(question, secret, default))
+    if "sensor" not in values and ask:
+        values["sensor"] = _sensor(ask)
     ca = get(values, ("broker", "ca"))
     if isinstance(values.get("broker"), dict):
         values["broker"]["ca"] = "/ca.der"
@@ -80,6 +89,15 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
     except config.ConfigError as error:
         raise Failed("\n".join(["nothing was written:", *error.problems])) from None
     return Provision({"v": 1, **values}, None if ca is None else _beside(ca, file))
+
+
+def _sensor(ask: Ask) -> dict[str, Any]:
+    kind = ask(f"Sensor ({SENSORS})", False, "dht22").lower()
+    wires = {
+        name: ask(f"GPIO of its {'data' if name == 'pin' else name}", False, default)
+        for name, default in WIRES.get(kind, ())
+    }
+    return {"kind": kind, **{name: int(text) if text.isdecimal() else text for name, text in wires.items()}}
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -213,6 +213,9 @@ def _doctor(options: argparse.Namespace) -> int:
     if unknown := [part for part in options.part if part not in PARTS]:
         print(f"{unknown[0]} is no part: there are {', '.join(PARTS)}", file=sys.stderr)
         return 2
+    if options.board and not all(options.board.partition("/")):
+        print(f"--board takes SITE/DEVICE, such as home/C001, not {options.board}", file=sys.stderr)
+        return 2
     parts = options.part
     environment = dict(os.environ)
     if options.dashboard:

@@ -37,6 +37,8 @@ def unreachable(problem: Exception, settings: BrokerSettings) -> str:
     if isinstance(problem, ssl.SSLCertVerificationError):
         cure = "check MQTT_CA and MQTT_HOST" if settings.ca else "set MQTT_CA to the CA that signed it"
         return f"the certificate of {host} is not trusted: {problem.verify_message} ({cure})"
+    if isinstance(problem, ssl.SSLError) and problem.library == "X509":
+        return f"MQTT_CA={settings.ca} holds no certificate in PEM form ({brief(problem)})"
     if isinstance(problem, socket.gaierror):
         return f"{settings.host} has no address (check MQTT_HOST and the network)"
     return f"{host} cannot be reached: {brief(problem)} (check MQTT_HOST, MQTT_PORT and the network)"

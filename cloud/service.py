@@ -206,7 +206,10 @@ def _prepare(database: Database[Document], settings: Settings, stop: threading.E
             database["status"].replace_one({"_id": "settings"}, told, upsert=True)
         except OperationFailure as problem:
             if problem.code in (13, 18, 8000):  # unauthorized, authentication failed, Atlas' word for both
-                log.error("the database refuses us (%s): check MONGODB_URI", brief(problem))
+                log.error(
+                    "the database refuses us (%s): python -m cloud doctor database says what to do",
+                    brief(problem),
+                )
                 return False
             log.warning("the database is not ready (%s)", brief(problem))
         except PyMongoError as problem:

@@ -160,6 +160,7 @@ KEYS = (
 
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+|[^@\s<>]+@localhost")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,23}")
+A_BROKER = "abc123.s1.eu.hivemq.cloud"
 
 
 def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -192,7 +193,7 @@ def load_broker(environment: Mapping[str, str], file: Path | None = None) -> Bro
 
 def _broker(source: _Source) -> BrokerSettings:
     return BrokerSettings(
-        host=source.text("MQTT_HOST", "the broker's name, such as abc123.s1.eu.hivemq.cloud"),
+        host=source.checked("MQTT_HOST", None, _host, f"the broker's name, such as {A_BROKER}"),
         port=source.number("MQTT_PORT", 8883, 1, 65535),
         user=source.text("MQTT_USER", "the backend's user at the broker"),
         password=source.text("MQTT_PASSWORD", "that user's password"),
@@ -478,6 +479,12 @@ def _name(value: str) -> str | None:
 
 def _database_name(value: str) -> str | None:
     return None if re.fullmatch(r"[A-Za-z0-9_-]{1,63}", value) else f'cannot name a database: "{value}"'
+
+
+def _host(value: str) -> str | None:
+    if "/" in value or re.search(r"^[^:]*:[0-9]+$", value):
+        return f'is a name alone, such as {A_BROKER}, without mqtts:// and without :8883; not "{value}"'
+    return None
 
 
 def _mongodb_uri(value: str) -> str | None:

@@ -16,6 +16,7 @@ from cloud.settings import SmtpSettings
 
 TIMEOUT = 10.0  # s for each answer
 TOO_LARGE = 552
+LOGIN_NEEDED = 530
 
 
 class Smtp:
@@ -40,8 +41,12 @@ class Smtp:
         """A connection that may send, or why there is none."""
         try:
             return self._connect()
+        except ssl.SSLCertVerificationError as problem:
+            told = f"{self._name} is not trusted ({problem.verify_message})"
+            return Later("key", f"{told}: check SMTP_HOST and SMTP_CA", REFUSED_PAUSE)
         except ssl.SSLError as problem:
-            return Later("key", f"{self._name} is not trusted ({problem}): check SMTP_CA", REFUSED_PAUSE)
+            told = f"{self._name} does not begin with TLS ({problem.reason or problem})"
+            return Later("key", f"{told}: check SMTP_SECURITY and SMTP_PORT", REFUSED_PAUSE)
         except smtplib.SMTPAuthenticationError as problem:
             told = _told(problem.smtp_code, problem.smtp_error)
             return Later(
@@ -54,7 +59,8 @@ class Smtp:
                 "server", f"{self._name} does not let us in ({_told(problem.smtp_code, problem.smtp_error)})"
             )
         except (OSError, smtplib.SMTPException) as problem:
-            return Later("network", f"{self._name} cannot be reached: {problem or type(problem).__name__}")
+            told = f"{self._name} cannot be reached: {problem or type(problem).__name__}"
+            return Later("network", f"{told}: check SMTP_HOST, SMTP_PORT and the network")
 
     @property
     def _name(self) -> str:
@@ -155,6 +161,9 @@ def message_of(mail: Mail, sender: str) -> EmailMessage:
 
 def _refused(code: int, said: bytes | str, kind: str) -> Outcome:
     told = _told(code, said)
+    if code == LOGIN_NEEDED:
+        cure = "check SMTP_USER and SMTP_PASSWORD"
+        return Later("key", f"the mail server asks for a login ({told}): {cure}", REFUSED_PAUSE)
     if code == TOO_LARGE:
         return Failed("size", f"the mail server finds this mail too large ({told})")
     if 400 <= code < 500:

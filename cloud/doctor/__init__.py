@@ -66,6 +66,11 @@ def _findings(part: str, known: Mapping[str, str], file: Path | None, send: bool
 def _dashboard(known: Mapping[str, str], file: Path | None) -> Iterator[Finding]:
     from cloud.doctor import database  # noqa: PLC0415
 
+    if not known.get("MONGODB_URI"):
+        cure = "copy .streamlit/secrets.toml.example there and fill it in"
+        yield Finding(
+            "secrets", f"no MONGODB_URI in .streamlit/secrets.toml, so {file}'s is tried: {cure}", "warn"
+        )
     yield from database.of_the_dashboard(settings.load_database(known, file))
 
 
@@ -98,7 +103,9 @@ def secrets_of_streamlit(file: Path, environment: Mapping[str, str] = os.environ
     except FileNotFoundError:
         found = {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise settings.SettingsError([f"{file}: is not TOML: {problem}"]) from problem
+        raise settings.SettingsError(
+            [f"{file}: is not TOML (values stand in quotes): {problem}"]
+        ) from problem
     return {name: str(value) for name, value in found.items() if not isinstance(value, dict)} | dict(
         environment
     )

@@ -72,8 +72,11 @@ def _backend(database: Database[Document], quota: int, key: bytes | None) -> Ite
     lacking = [f"{act} on {name}" for name, act in wanted if not _may(database, act, name)]
     if not _may(database, "createIndex", "buckets"):
         lacking.append("createIndex")
-    if not _may(database, "dbStats", ""):
-        lacking.append("dbStats")
+    lacking += [
+        act for act in ("listCollections", "collStats", "dbStats") if not _may(database, act, "buckets")
+    ]
+    if not _may(database, "convertToCapped", "quarantine"):
+        lacking.append("convertToCapped on quarantine")
     if lacking:
         cure = "give its user the rights of the table in docs/security.md, or run: python -m tools roles"
         yield Finding("role", f"it may not {', '.join(lacking)}: {cure}", "bad")
@@ -96,6 +99,10 @@ def _dashboard(database: Database[Document]) -> Iterator[Finding]:
             yield Finding("role", f"it can add to {name}")
         else:
             yield Finding("role", f"it may not add to {name}: give its user insert on it", "bad")
+    lacking = [act for act in ("collStats", "dbStats") if not _may(database, act, "buckets")]
+    if lacking:
+        cure = "give its user the rights of the table in docs/security.md"
+        yield Finding("role", f"it may not {', '.join(lacking)}, so the page Usage fails: {cure}", "bad")
     yield from _too_much(database, ("insert", "update", "remove", "drop"))
 
 
@@ -109,6 +116,9 @@ def _reached(database: Database[Document], clock: Callable[[], float]) -> Iterat
     yield Finding("database", f"MongoDB {version} answers; the database is {database.name}")
     if users:
         yield Finding("login", f"as {', '.join(users)}")
+    elif not _may(database, "find", "buckets"):
+        cure = "write it as mongodb://USER:PASSWORD@…"
+        yield Finding("login", f"MONGODB_URI names no user, and this database asks for one: {cure}", "bad")
     else:
         yield Finding("login", "none is asked for: whoever reaches this database can change it", "warn")
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
@@ -129,7 +139,7 @@ def _unreachable(problem: PyMongoError) -> str:
     if isinstance(problem, OperationFailure) and problem.code in (WRONG_LOGIN, ATLAS, UNAUTHORIZED):
         cure = "check user and password in MONGODB_URI (percent-encode : / ? # [ ] @ in them)"
         return f"it refuses the login: {cure}"
-    text = _without_secrets(str(problem))
+    text = _without_secrets(str(problem)).partition(" (configured timeouts")[0]
     if isinstance(problem, ConfigurationError):
         return f"its name cannot be looked up: {text[:160]} (copy MONGODB_URI anew from Connect, Drivers)"
     if "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
@@ -153,6 +163,12 @@ TRIES: dict[str, Try] = {
     # It is there, or is made as the backend would make it.
     "createIndex": lambda database, name: database.command(
         "createIndexes", name, indexes=[{"key": {"_id": 1}, "name": "_id_"}]
+    ),
+    "listCollections": lambda database, name: database.list_collection_names(filter={"name": name}),
+    "collStats": lambda database, name: database.command("collStats", name),
+    # The option fits no such collection: refused, but only after the rights were looked at.
+    "convertToCapped": lambda database, name: database.command(
+        "create", name, capped=True, size=4096, expireAfterSeconds=1
     ),
     "dbStats": lambda database, name: database.command("dbStats"),
     "users": lambda database, name: database.command("usersInfo"),

@@ -73,7 +73,9 @@ def _smtp(settings: SmtpSettings, sender: str) -> Finding:
     if isinstance(server, Later):
         return Finding("mail", server.reason, "bad")
     server.close()
-    who = f"lets {settings.user} in" if settings.user else "answers; it asks for no login"
+    who = (
+        f"lets {settings.user} in" if settings.user else "answers; no login was tried (SMTP_USER is not set)"
+    )
     if settings.security == "none":
         return Finding("mail", f"{settings.host}:{settings.port} {who}, without TLS", "warn")
     return Finding("mail", f"{settings.host}:{settings.port} {who}, over TLS")

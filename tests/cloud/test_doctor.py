@@ -1,18 +1,21 @@
 """The cloud's doctor, asked about real parts that are well and about real parts that are not."""
 
+import re
 import socket
 import ssl
 import threading
 import time
 
 import pytest
+from pymongo import MongoClient
 
 from cloud import doctor, keys, settings
+from cloud.alerts import smtp
 from cloud.doctor import broker as broker_part
 from cloud.doctor import database as database_part
 from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, wait_for
 from tests.cloud.test_roles import guarded  # noqa: F401  a fixture
-from tools import pki, ports
+from tools import pki, ports, roles
 from tools.broker import BACKEND_USER
 
 
@@ -70,6 +73,9 @@ def test_a_wrong_ca(environment, tmp_path):
     other = pki.ensure(tmp_path / "other")
     told = only_wrong(ask({**environment, "MQTT_CA": str(other.ca_pem)}, "broker"))
     assert told.startswith("TLS") and "not trusted" in told and "check MQTT_CA" in told
+    (tmp_path / "empty.pem").write_text("no certificate\n")
+    told = only_wrong(ask({**environment, "MQTT_CA": str(tmp_path / "empty.pem")}, "broker"))
+    assert "empty.pem holds no certificate in PEM form" in told and "MQTT_HOST" not in told
     del environment["MQTT_CA"]
     assert "set MQTT_CA" in only_wrong(ask(environment, "broker"))
 
@@ -177,6 +183,39 @@ def test_a_missing_role(environment, guarded):  # noqa: F811
     assert "it may not insert on buckets" in told and "docs/security.md" in told
 
 
+@pytest.mark.parametrize("lacking", ["convertToCapped on quarantine", "listCollections", "collStats"])
+def test_each_right_of_the_table_that_is_forgotten(environment, guarded, lacking):  # noqa: F811
+    """A role clicked together on Atlas: without one of these the backend ends at its start, or much later."""
+    act, _, collection = lacking.partition(" on ")
+    kept = {
+        where: [one for one in acts if (one, where) != (act, collection)]
+        for where, acts in roles.RIGHTS["vigie-backend"].items()
+    }
+    with MongoClient(guarded["admin"]) as client:
+        vigie = client["vigie"]
+        privileges = [
+            {"resource": {"db": "vigie", "collection": where}, "actions": acts}
+            for where, acts in kept.items()
+            if acts
+        ]
+        vigie.command("createRole", "lacking", privileges=privileges, roles=[])
+        vigie.command("createUser", "hasty", pwd="word", roles=["lacking"])
+        try:
+            uri = re.sub("//[^@]*@", "//hasty:word@", guarded["vigie-backend"])
+            known = {**environment, "MONGODB_URI": uri, "MONGODB_DATABASE": "vigie"}
+            assert f"it may not {lacking}: give" in only_wrong(ask(known, "database"))
+        finally:
+            vigie.command("dropUser", "hasty")
+            vigie.command("dropRole", "lacking")
+
+
+def test_an_address_without_a_user_where_one_is_asked_for(environment, guarded):  # noqa: F811
+    uri = re.sub("//[^@]*@", "//", guarded["vigie-backend"])
+    known = {**environment, "MONGODB_URI": uri, "MONGODB_DATABASE": "vigie"}
+    found = ask(known, "database")
+    assert "bad login: MONGODB_URI names no user" in text(found) and "none is asked for" not in text(found)
+
+
 def test_an_administrator_may_too_much(environment, guarded):  # noqa: F811
     known = {**environment, "MONGODB_URI": guarded["admin"], "MONGODB_DATABASE": "vigie"}
     found = ask(known, "database")
@@ -282,7 +321,21 @@ def test_sendgrid_out_of_reach(environment):
 
 def test_an_smtp_server_out_of_reach(environment):
     known = {**environment, "MAIL_VIA": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports.free())}
-    assert "cannot be reached" in only_wrong(ask(known, "mail"))
+    told = only_wrong(ask(known, "mail"))
+    assert "cannot be reached" in told and "check SMTP_HOST, SMTP_PORT" in told
+
+
+def test_an_smtp_port_of_the_other_kind(environment):
+    """587 where 465 belongs: nothing is wrong with its certificate."""
+    port = answered_once(lambda wire: wire.sendall(b"220 mail\r\n") or wire.recv(1000))
+    known = {**environment, "MAIL_VIA": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": port}
+    told = only_wrong(ask({**known, "SMTP_SECURITY": "tls"}, "mail"))
+    assert "check SMTP_SECURITY and SMTP_PORT" in told and "SMTP_CA" not in told
+
+
+def test_an_smtp_server_that_asks_for_a_login():
+    refused = smtp._refused(530, b"5.7.0 Authentication required", "sender")
+    assert refused.kind == "key" and "check SMTP_USER and SMTP_PASSWORD" in refused.reason
 
 
 # The command
@@ -296,8 +349,8 @@ def test_the_command_prints_ticks_and_its_code_tells(backend, environment, broke
     ill = backend("doctor", "broker", MQTT_PASSWORD="wrong")
     assert ill.process.wait(60) == 1
     ill.wait_for_line("✗ login")
-    lost = backend("doctor", "brokr")
-    assert lost.process.wait(30) == 2
+    for mistaken in (["brokr"], ["--board", "C001"]):
+        assert backend("doctor", *mistaken).process.wait(30) == 2
 
 
 def test_nothing_it_says_holds_a_secret(backend, environment, guarded):  # noqa: F811
@@ -314,6 +367,14 @@ def test_nothing_it_says_holds_a_secret(backend, environment, guarded):  # noqa:
     for secret in ("planted", "ab" * 32, guarded["vigie-backend"].split(":")[2].split("@")[0]):
         assert secret not in told
     assert BACKEND_USER in told or "login" in told
+
+
+def test_the_backends_user_is_not_taken_for_the_dashboards_in_silence(environment, tmp_path):
+    """Without secrets.toml the dashboard would run as the backend's user of .env."""
+    file = tmp_path / ".env"
+    file.write_text(f"MONGODB_URI={environment['MONGODB_URI']}\n")
+    assert "no MONGODB_URI in .streamlit/secrets.toml" in text(doctor.examine({}, file, dashboard=True))
+    assert "secrets.toml" not in text(doctor.examine(environment, file, dashboard=True))
 
 
 def test_the_dashboards_secrets_are_read_where_streamlit_reads_them(tmp_path):

@@ -43,6 +43,11 @@ def test_all_problems_come_at_once():
         assert [line for line in told if f"{key} " in line], key
 
 
+@pytest.mark.parametrize("host", ["broker.example.org:8883", "mqtts://broker.example.org"])
+def test_a_brokers_address_is_not_its_name(host):
+    assert "MQTT_HOST is a name alone" in "".join(problems({**GOOD, "MQTT_HOST": host}))
+
+
 def test_a_file_is_named_with_the_line(tmp_path):
     file = tmp_path / ".env"
     file.write_text("# mine\n\nMQTT_PORT=http\nnonsense here\nMQTT_PASWORD=x\n")

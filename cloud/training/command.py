@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
             known = settings.load_database(os.environ, ENV_FILE)
         master = settings.load_master_key(os.environ, ENV_FILE)
         if options.csv:
-            site, device = _named(options.device or "csv", [])
+            site, device = _named(options.device or "csv", None)
             columns = _joined([read_csv(path) for path in options.csv])
             models = None
         else:
@@ -99,11 +99,13 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _named(name: str, known: list[tuple[str, str]]) -> tuple[str, str]:
-    """(site, device) of "site/device", or of a device whose site is not said."""
+def _named(name: str, known: list[tuple[str, str]] | None) -> tuple[str, str]:
+    """(site, device) of "site/device", or of a device whose site is not said (`known` None: demo)."""
     site, _, device = name.rpartition("/")
     if site:
         return site, device
+    if known is None:
+        return "demo", device
     sites = [pair for pair in known if pair[1] == device]
     if len(sites) > 1:
         raise HistoryError(
@@ -112,7 +114,9 @@ def _named(name: str, known: list[tuple[str, str]]) -> tuple[str, str]:
     if known and not sites:
         names = ", ".join("/".join(pair) for pair in known)
         raise HistoryError(f"no readings of {device} are stored; there are {names}")
-    return sites[0] if sites else ("demo", device)
+    if not sites:
+        raise HistoryError(f"no readings of {device} are stored, nor of any other board")
+    return sites[0]
 
 
 def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:

@@ -35,8 +35,11 @@ def main(argv: list[str]) -> int:
         print(problem, file=sys.stderr)
         return 2
     except PyMongoError as problem:
-        print(f"the database cannot be asked ({type(problem).__name__}): check MONGODB_URI", file=sys.stderr)
+        cure = "check MONGODB_URI with python -m cloud doctor database"
+        print(f"the database cannot be asked ({type(problem).__name__}): {cure}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # at a question, or because it takes too long
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

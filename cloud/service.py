@@ -207,7 +207,7 @@ def _prepare(database: Database[Document], settings: Settings, stop: threading.E
         except OperationFailure as problem:
             if problem.code in (13, 18, 8000):  # unauthorized, authentication failed, Atlas' word for both
                 log.error(
-                    "the database refuses us (%s): python -m cloud doctor database says what to do",
+                    "the database refuses us (%s): check MONGODB_URI with python -m cloud doctor database",
                     brief(problem),
                 )
                 return False

@@ -58,7 +58,8 @@ def main(argv: Sequence[str]) -> int:
         print(problem, file=sys.stderr)
         return 2
     except PyMongoError as problem:
-        print(f"the database cannot be asked ({type(problem).__name__}): check MONGODB_URI", file=sys.stderr)
+        cure = "check MONGODB_URI with python -m cloud doctor database"
+        print(f"the database cannot be asked ({type(problem).__name__}): {cure}", file=sys.stderr)
         return 1
     except (HistoryError, OSError, UnicodeDecodeError) as problem:
         _progress("")

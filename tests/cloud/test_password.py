@@ -48,6 +48,15 @@ def test_a_short_password_is_refused(monkeypatch, capsys):
     assert "10 characters" in said.err and not said.out
 
 
+def test_ctrl_c_at_the_question_ends_it_without_a_traceback(monkeypatch):
+    def interrupted(prompt):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", interrupted)
+    assert command.main(["password"]) == 130
+
+
 def test_people_are_compared_in_small_letters():
     assert load_access({"DASHBOARD_PEOPLE": "A@Example.org, b@example.org"}).people == (
         "a@example.org",

@@ -115,7 +115,9 @@ def main(
     wanted = settings.gather(device, file, environment(), ask if sys.stdin.isatty() else None)
     if wanted.config.get("sensor", {"kind": "simulated"})["kind"] == "simulated":
         screen.tick(
-            "sensor", "none: the board makes readings up; [sensor] in a FILE names a real one", "warn"
+            "sensor",
+            "simulated: the board makes its readings up; [sensor] in a FILE names a real one",
+            "warn",
         )
     ca = authority(wanted)
     found = port.find(port_name)

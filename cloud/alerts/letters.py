@@ -286,7 +286,8 @@ def _foot(desk: Desk, with_links: bool) -> tuple[str, ...]:
     words = desk.words
     lines = [words("foot once")] if with_links else []
     if desk.rules.repeat:
-        lines.append(words("foot reminder", length=words.duration(desk.rules.repeat)))
+        told = "foot reminder" if with_links else "foot reminder alone"
+        lines.append(words(told, length=words.duration(desk.rules.repeat)))
     if with_links:
         lines.append(words("foot links", days=links.VALID_DAYS))
     return tuple(lines)

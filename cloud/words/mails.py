@@ -154,6 +154,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Until then it is mailed again after {length}, and then after twice as long each time.",
         "D'ici là, un rappel part après {length}, puis à chaque fois après le double.",
     ),
+    "foot reminder alone": (
+        "While it goes on it is mailed again after {length}, and then after twice as long each time.",
+        "Tant qu'il dure, un rappel part après {length}, puis à chaque fois après le double.",
+    ),
     "foot links": (
         "Each button works once, for {days} days, without a password: do not forward this mail.",
         "Chaque bouton sert une fois, pendant {days} jours, sans mot de passe{nbsp}: ne transférez pas cet "

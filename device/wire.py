@@ -8,13 +8,14 @@ import errno
 
 from .compat import const
 
+_LONGEST = const(576)  # bytes: an ack of 16 runs on the longest topic takes 530
 _FILLS = const(16)  # reads of one receive(): a flood must not hold up the caller
 
 
 class Wire:
     """Packets of up to `limit` bytes; longer ones are skipped and counted in `oversize`."""
 
-    def __init__(self, limit=1024):
+    def __init__(self, limit=_LONGEST):
         self._rx = memoryview(bytearray(limit))
         self.oversize = 0
         self.attach(None)

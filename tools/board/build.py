@@ -22,6 +22,7 @@ ARCHES = (
     "rv32imc", "rv64imc",
 )  # fmt: skip
 PLAIN = ("/boot.py", "/main.py")
+RESIDENT = "device/app.py"  # what stays in RAM, joined
 # What does not stay in RAM: imported when it is needed, and let go. (log is handed on as an object.)
 APART = frozenset({
     "log", "compat", "forest_viper", "forest_plain", "config", "choices", "recovery", "console", "selftest",
@@ -65,14 +66,14 @@ def joined(root: Path = ROOT) -> Joined:
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
-    """One file, called `name` in tracebacks: -O2 drops asserts, and keeps line numbers for these.
+    """One file, called `name` in tracebacks: -O2 drops asserts, -O3 the line numbers too, 2 KB for app.mpy.
 
     `name` is the board's own for the file, because each other one stays in RAM; trace.py tells the source's.
     """
     command = [
         mpy_cross(),
         *([f"-march={arch}"] if arch else []),
-        "-O2",
+        "-O3" if name == RESIDENT.replace(".py", ".mpy") else "-O2",
         "-s",
         name,
         "-o",

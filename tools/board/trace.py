@@ -1,24 +1,43 @@
-"""Where in the source a line of a board's traceback is: app.py there is many files joined (join.py)."""
+"""Where in the source a line of a board's traceback is.
+
+app.mpy is many files joined (join.py) under other names (shrink.py), and keeps no line numbers: of a function
+there only its name is told, which here and there several have.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 
 from tools.board import build
-from tools.board.join import Joined
 from tools.board.seldom import REST
 
-_PLACE = re.compile(r'File "device/app\.py", line (\d+)')
+_FUNCTION = re.compile(r'File "device/app\.m?py", line \d+, in (\w+)')
 _COMPILED = re.compile(rf'File "/?(device/[\w/]+?)(?:{REST})?\.m?py"')
 
 
-@cache
-def _joined() -> Joined:
-    return build.joined()
-
-
 def readable(text: str) -> str:
-    """`text` with places in the joined file as places in this tree's, which should be the board's version."""
-    text = _COMPILED.sub(r'File "\1.py"', text)
-    return _PLACE.sub(lambda found: 'File "{}", line {}'.format(*_joined().place(int(found[1]))), text)
+    """`text` with functions of app.mpy as those of this tree, which should be the board's version."""
+    text = _FUNCTION.sub(lambda found: _told(found[1]) or found[0], text)
+    return _COMPILED.sub(r'File "\1.py"', text)
+
+
+def _told(name: str) -> str:
+    places = _functions().get(name, ())
+    return ", or ".join(f'File "{path}", line {line}, in {own}' for path, line, own in places)
+
+
+@cache
+def _functions() -> dict[str, list[tuple[str, int, str]]]:
+    """{name of a function in app.mpy: [(path, line of its definition, name in the source)]}"""
+    joined = build.joined()
+    app = build.sources(build.ROOT)[build.RESIDENT]
+    lines = {path: (build.ROOT / path).read_text(encoding="utf-8").splitlines() for _, path in joined.places}
+    found: dict[str, list[tuple[str, int, str]]] = {}
+    for node in ast.walk(ast.parse(app)):
+        if isinstance(node, ast.FunctionDef):
+            path, line = joined.place(node.lineno)
+            own = lines[path][line - 1].strip().removeprefix("def ").partition("(")[0]
+            found.setdefault(node.name, []).append((path, line, own))
+    return found

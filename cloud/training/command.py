@@ -6,23 +6,25 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
 from cloud import database, settings
 from cloud.database import Document
 from cloud.keys import device_key
-from cloud.reader import Reader
+from cloud.reader import Episode, Reader
 from cloud.training import report
 from cloud.training.fit import Trained, train
 from cloud.training.history import DAY, Floats, HistoryError, Table, read_csv
 
 ENV_FILE = Path(".env")
 FOLDER = Path("var") / "models"
+MOST = 100_000  # episodes that are looked through
 Columns = tuple[Floats, Floats, Floats]  # ts, t, h
 
 
@@ -121,10 +123,23 @@ def _named(name: str, known: list[tuple[str, str]] | None) -> tuple[str, str]:
 
 
 def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:
-    readings = reader.readings(site, device, start=time.time() - days * DAY)
+    start = time.time() - days * DAY
+    readings = reader.readings(site, device, start=start)
     if not len(readings):
         raise HistoryError(f"no readings of {site}/{device} in the last {days:g} days are stored")
-    return readings.ts, readings.t, readings.h
+    faults = [each for each in reader.episodes(site, device, start=start, limit=MOST) if each.label == "real"]
+    normal = outside(readings.ts, faults)
+    if faults:
+        print(f"{int((~normal).sum())} readings of {len(faults)} episodes marked as real are left out")
+    return readings.ts[normal], readings.t[normal], readings.h[normal]
+
+
+def outside(ts: Floats, episodes: Iterable[Episode]) -> NDArray[np.bool_]:
+    """bool[n]: which of `ts` (Unix s) lie in none of `episodes`, from first to last abnormal reading."""
+    found = np.ones(len(ts), np.bool_)
+    for each in episodes:
+        found &= (ts < each.opened) | (ts > max(each.last, each.closed or 0.0))
+    return found
 
 
 def _joined(tables: Sequence[Table]) -> Columns:

@@ -1,8 +1,13 @@
 """`python -m cloud train`: whose history it takes."""
 
+import time
+
 import pytest
 
-from cloud.training.command import HistoryError, _named
+from cloud.reader import Reader
+from cloud.store import Store
+from cloud.training.command import HistoryError, _named, _stored
+from tests.cloud.conftest import entry
 
 
 def test_a_board_is_known_by_its_name_alone_when_only_one_site_has_it():
@@ -18,3 +23,26 @@ def test_no_site_is_named_that_nobody_chose():
         _named("C003", [("home", "C001")])
     with pytest.raises(HistoryError, match="no readings of C001 are stored, nor of any other board"):
         _named("C001", [])
+
+
+def test_what_somebody_called_real_is_not_learned_as_normal(database, capsys):
+    """The episode's first and last abnormal readings go too; what was called false stays."""
+    store = Store(database)
+    began = int(time.time()) - 3600
+    store.write([entry(seq, ts=began + 10 * seq) for seq in range(60)])
+    for name, first, last, said in (("a", 10, 14, "real"), ("b", 30, 33, "false"), ("c", 40, 41, None)):
+        database["episodes"].insert_one({
+            "_id": name, "d": "demo/C001", "site": "demo", "device": "C001", "severity": "severe",
+            "abnormal": 3, "agreed": 3,
+            "opened": began + 10 * first, "last": began + 10 * last, "closed": began + 10 * last,
+            "edge_flags": 1, "cloud_flags": 1, "late": False, "why": None,
+            "t_min": 2100, "t_max": 2900, "h_min": 4500, "h_max": 4500,
+        })  # fmt: skip
+        if said:
+            database["labels"].insert_one(
+                {"_id": name, "episodes": [name], "at": began, "by": "x", "label": said}
+            )
+    ts, t, h = _stored(Reader(database), "demo", "C001", 1.0)
+    assert [(each - began) / 10 for each in ts] == [*range(10), *range(15, 60)]
+    assert len(ts) == len(t) == len(h)
+    assert capsys.readouterr().out == "5 readings of 1 episodes marked as real are left out\n"

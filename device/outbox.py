@@ -133,7 +133,6 @@ class Outbox:
         for part in list(self._closed):
             self._free(part)
 
-    @seldom
     def _close(self):
         """End the open segment; what of it is not known to be on flash is written again into the next."""
         if self._file:

@@ -114,11 +114,10 @@ def _named(name: str, known: list[tuple[str, str]] | None) -> tuple[str, str]:
         raise HistoryError(
             f"{device} is at {', '.join(site for site, _ in sites)}: say --device SITE/{device}"
         )
-    if known and not sites:
-        names = ", ".join("/".join(pair) for pair in known)
-        raise HistoryError(f"no readings of {device} are stored; there are {names}")
     if not sites:
-        raise HistoryError(f"no readings of {device} are stored, nor of any other board")
+        names = ", ".join("/".join(pair) for pair in known)
+        others = f"; there are {names}" if known else ", nor of any other board"
+        raise HistoryError(f"no readings of {device} are stored{others}")
     return sites[0]
 
 
@@ -127,7 +126,12 @@ def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:
     readings = reader.readings(site, device, start=start)
     if not len(readings):
         raise HistoryError(f"no readings of {site}/{device} in the last {days:g} days are stored")
-    faults = [each for each in reader.episodes(site, device, start=start, limit=MOST) if each.label == "real"]
+    # While it was silent a board went on measuring: those readings are as good as any.
+    faults = [
+        each
+        for each in reader.episodes(site, device, start=start, limit=MOST)
+        if each.label == "real" and each.kind != "silence"
+    ]
     normal = outside(readings.ts, faults)
     if faults:
         print(f"{int((~normal).sum())} readings of {len(faults)} episodes marked as real are left out")
@@ -138,7 +142,7 @@ def outside(ts: Floats, episodes: Iterable[Episode]) -> NDArray[np.bool_]:
     """bool[n]: which of `ts` (Unix s) lie in none of `episodes`, from first to last abnormal reading."""
     found = np.ones(len(ts), np.bool_)
     for each in episodes:
-        found &= (ts < each.opened) | (ts > max(each.last, each.closed or 0.0))
+        found &= (ts < each.opened) | (ts > each.last)
     return found
 
 

@@ -3,8 +3,8 @@
 When Python's first piece is full (56 KB on an ESP32) MicroPython takes a second one as large, or all there is
 (py/gc.c, gc_try_add_heap). With Wi-Fi and TLS up that left the network 2 KB: connections were cut, and no
 handshake found room. So Python takes a smaller piece, once, while the stack of a thread holds back the rest.
-It collects its garbage often: left until a piece is full, that stands in the way of a long block, and Python
-takes a third piece, all that the network has.
+Garbage is collected often: left until a piece is full, it stands in the way of a long block, and Python takes
+a third piece, all that the network has.
 """
 
 import gc

@@ -13,10 +13,10 @@ _FILLS = const(16)  # reads of one receive(): a flood must not hold up the calle
 
 
 class Wire:
-    """Packets of up to `limit` bytes; longer ones are skipped and counted in `oversize`."""
+    """Packets of up to 576 bytes; longer ones are skipped and counted in `oversize`."""
 
-    def __init__(self, limit=_LONGEST):
-        self._rx = memoryview(bytearray(limit))
+    def __init__(self):
+        self._rx = memoryview(bytearray(_LONGEST))
         self.oversize = 0
         self.attach(None)
 

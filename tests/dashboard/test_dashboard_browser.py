@@ -62,10 +62,10 @@ def is_zoomed(looker):
     return set(labels[: len(labels) // 2]) != set(labels[len(labels) // 2 :])
 
 
-def until(ready, seconds=10.0):
+def until(ready, seconds=10.0, about=""):
     deadline = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        assert time.monotonic() < deadline, f"not so after {seconds} s {about}"
         time.sleep(0.05)
 
 
@@ -139,7 +139,7 @@ def test_every_page_fits_every_screen_in_light_and_dark(web, look, shown, page):
             looker.page.wait_for_selector(CHART if page else SPARK)
         looker.page.wait_for_timeout(500)
         # A chart is drawn anew once its place has another width: until then it keeps the old one.
-        until(lambda: looker.page.evaluate(TOO_WIDE) == [])
+        until(lambda: looker.page.evaluate(TOO_WIDE) == [], about=(width, scheme))
     assert looker.complaints == []
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from tools.board.join import Joined, join
+from tools.board.join import INTO, PACKAGE, Joined, join
 from tools.board.seldom import REST, part
 from tools.board.shrink import shrink, shrink_private
 from tools.child import Failed
@@ -22,7 +22,7 @@ ARCHES = (
     "rv32imc", "rv64imc",
 )  # fmt: skip
 PLAIN = ("/boot.py", "/main.py")
-RESIDENT = "device/app.py"  # what stays in RAM, joined
+RESIDENT = f"{PACKAGE}/{INTO}"  # what stays in RAM, joined; without its suffix
 # What does not stay in RAM: imported when it is needed, and let go. (log is handed on as an object.)
 APART = frozenset({
     "log", "compat", "forest_viper", "forest_plain", "config", "choices", "recovery", "console", "selftest",
@@ -73,7 +73,7 @@ def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
     command = [
         mpy_cross(),
         *([f"-march={arch}"] if arch else []),
-        "-O3" if name == RESIDENT.replace(".py", ".mpy") else "-O2",
+        "-O3" if name == f"{RESIDENT}.mpy" else "-O2",
         "-s",
         name,
         "-o",

@@ -15,6 +15,7 @@ from typing import Any
 
 from cloud.keys import device_key
 from device import config
+from device.choices import SENSORS
 from tools.child import Failed
 
 # Where a value comes from when the file does not give it. MQTT_… and VIGIE_KEY are the backend's too (.env).
@@ -37,13 +38,8 @@ QUESTIONS = (
     (("broker", "user"), "Broker's user of this board", False, None),
     (("broker", "password"), "Broker's password of this board", True, None),
 )
-# Asked for when no sensor is named: a board with none makes readings up.
-SENSORS = "dht22, sht3x, bme280 or simulated"
-WIRES = {
-    "dht22": (("pin", "4"),),
-    "sht3x": (("scl", "22"), ("sda", "21")),
-    "bme280": (("scl", "22"), ("sda", "21")),
-}
+WIRES = {"pin": "data", "scl": "scl", "sda": "sda"}  # a sensor's options that are GPIOs, and their wires
+USUAL_PIN = 4
 SECRETS = (("key",), ("wifi", "password"), ("broker", "password"))
 NO_KEY = """\
 VIGIE_KEY is missing: the board's key, for models and acknowledgements, is made from it
@@ -92,10 +88,13 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
 
 
 def _sensor(ask: Ask) -> dict[str, Any]:
-    kind = ask(f"Sensor ({SENSORS})", False, "dht22").lower()
+    """Asked for when none is named: a board with none makes readings up."""
+    kind = ask("Sensor (dht22, sht3x, bme280 or simulated)", False, "dht22").lower()
+    sensors: Mapping[str, Any] = SENSORS
     wires = {
-        name: ask(f"GPIO of its {'data' if name == 'pin' else name}", False, default)
-        for name, default in WIRES.get(kind, ())
+        name: ask(f"GPIO of its {WIRES[name]}", False, str(USUAL_PIN if default is None else default))
+        for name, (default, _, _) in sensors.get(kind, {}).items()
+        if name in WIRES
     }
     return {"kind": kind, **{name: int(text) if text.isdecimal() else text for name, text in wires.items()}}
 

@@ -12,8 +12,9 @@ from functools import cache
 
 from tools.board import build
 from tools.board.seldom import REST
+from tools.board.shrink import shrink
 
-_FUNCTION = re.compile(r'File "device/app\.m?py", line \d+, in (\w+)')
+_FUNCTION = re.compile(rf'File "{build.RESIDENT}\.m?py", line \d+, in (\w+)')
 _COMPILED = re.compile(rf'File "/?(device/[\w/]+?)(?:{REST})?\.m?py"')
 
 
@@ -32,7 +33,7 @@ def _told(name: str) -> str:
 def _functions() -> dict[str, list[tuple[str, int, str]]]:
     """{name of a function in app.mpy: [(path, line of its definition, name in the source)]}"""
     joined = build.joined()
-    app = build.sources(build.ROOT)[build.RESIDENT]
+    app = shrink(joined.sources, build.KEPT)[f"{build.RESIDENT}.py"]
     lines = {path: (build.ROOT / path).read_text(encoding="utf-8").splitlines() for _, path in joined.places}
     found: dict[str, list[tuple[str, int, str]]] = {}
     for node in ast.walk(ast.parse(app)):

@@ -24,11 +24,11 @@ from tools.child import Failed
 Document = dict[str, Any]
 
 EVERYTHING = ""  # all collections of the database
-READ = ("find", "listCollections", "listIndexes", "collStats", "dbStats")
+READ = ("find", "listCollections", "collStats", "dbStats")
 # What each user may do, by collection. Nobody may drop anything, run commands or see other databases.
 RIGHTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "vigie-backend": {
-        EVERYTHING: (*READ, "insert", "update", "remove", "createCollection", "createIndex"),
+        EVERYTHING: (*READ, "insert", "update", "remove", "createIndex"),  # who may insert may create
         "quarantine": ("convertToCapped",),  # it is made capped, which counts as a conversion
     },
     "vigie-dashboard": {

@@ -82,15 +82,15 @@ def _body(  # noqa: PLR0917
     start, end = window or (None, None)
     known = fleet.value.of(site, device)
     period = known.period if known else None
+    beside: list[str] = []
+    for one in needs.cards(say, fleet.value.latest, fleet.value.open_episodes, now):
+        if (one.site, one.device) == (site, device):
+            beside = _head(say, one)
     answer = source.ask(
         f"history {site}/{device} {start} {end} {seconds}",
         lambda: source.history(say.language, site, device, start, end, seconds, period),
     )
     history = answer.value
-    beside: list[str] = []
-    for one in needs.cards(say, fleet.value.latest, fleet.value.open_episodes, now):
-        if (one.site, one.device) == (site, device):
-            beside = _head(say, one)
     frame.told(answer, every, *beside)
     if history.curve.empty:
         st.info(say("range empty fixed" if window else "range empty"), icon=":material/search_off:")
@@ -110,7 +110,7 @@ def _body(  # noqa: PLR0917
 def _head(say: Words, one: Card) -> list[str]:
     """Its state and last values; returns the small things that are told beside."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-        st.title(plain(one.device), anchor=False, width="content")
+        frame.headline(plain(one.device), width="content")
         parts.need(one.need)
         parts.age(one)
     parts.values(one)

@@ -22,17 +22,27 @@ def page() -> st.Page:
 
 def _body(fleet: Answer[Fleet]) -> None:
     say, boards = frame.say(), fleet.value.boards
-    title = st.empty()
+    # What stands in the two fields below is known before they are drawn.
+    name, which = st.session_state.get("of"), st.session_state.get("show") or "all"
+    site, device = boards.get(name, (None, None))
+    answer = source.ask(
+        f"episodes {name} {which}", lambda: source.episodes(site, device, which == "going on", READ)
+    )
+    now = time.time()
+    going_on = sum(one.closed is None for one in answer.value)
+    found = [one for one in answer.value if wanted(one, which)]
+    frame.headline(
+        say("episodes going on", episodes=say.many(going_on, "episode")) if going_on else say("episodes none")
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = [None, *boards]
-        name = st.selectbox(
+        st.selectbox(
             say("column board"),
-            names,
+            [None, *boards],
             key="of",
             width=240,
             format_func=lambda one: say("all boards") if one is None else str(one),
         )
-        which = st.pills(
+        st.pills(
             say("show"),
             SHOWN,
             default="all",
@@ -41,19 +51,6 @@ def _body(fleet: Answer[Fleet]) -> None:
             key="show",
             format_func=lambda one: say(f"show {one}"),
         )
-    site, device = boards[name] if name else (None, None)
-    answer = source.ask(
-        f"episodes {name} {which}", lambda: source.episodes(site, device, which == "going on", READ)
-    )
-    now = time.time()
-    going_on = sum(one.closed is None for one in answer.value)
-    found = [one for one in answer.value if wanted(one, which or "all")]
-    title.title(
-        say("episodes going on", episodes=say.many(going_on, "episode"))
-        if going_on
-        else say("episodes none"),
-        anchor=False,
-    )
     frame.told(answer, EVERY)
     if not found:
         st.info(

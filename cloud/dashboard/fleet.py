@@ -25,7 +25,7 @@ def page() -> st.Page:
 def _body(answer: Answer[Fleet]) -> None:
     say, fleet, now = frame.say(), answer.value, time.time()
     made = needs.cards(say, fleet.latest, fleet.open_episodes, now)
-    st.title(needs.headline(say, made), anchor=False)
+    frame.headline(needs.headline(say, made))
     frame.told(answer, EVERY)
     if answer.trouble is None:
         backend(say, fleet.backend_seen, now)

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -20,6 +20,7 @@ log = logging.getLogger("dashboard")
 Body = Callable[[Answer[Fleet]], None]
 
 EMPTY_EVERY = 3.0  # s between two looks for the first board
+HEAD_START = 0.05  # s
 
 # A refresh must not be seen as one (Streamlit fades what is older than the running script); a finger drawn
 # across a chart zooms, one drawn down scrolls; less space; links stand flush with what is below them.
@@ -102,6 +103,18 @@ def guarded(part: Callable[[], None]) -> None:
         st.error(words(f"{name} what"), icon=":material/cloud_off:")
         st.markdown(words(f"{name} cures"))
         st.caption(words("tried", when=now_in(words)))
+
+
+def headline(text: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
+    """The page's first words, on the screen of who opens it before the rest is drawn.
+
+    A browser draws in one piece all that has come by then: among sixty other parts a headline would wait
+    for each of them.
+    """
+    st.title(text, anchor=False, width=width)
+    if not st.session_state.get("greeted"):
+        st.session_state["greeted"] = True
+        time.sleep(HEAD_START)
 
 
 def told(answer: Answer[Any], every: float | None, *beside: str) -> None:

@@ -28,7 +28,7 @@ def page() -> st.Page:
 
 def _body(fleet: Answer[Fleet]) -> None:
     say, now = frame.say(), time.time()
-    st.title(say("page model"), anchor=False)
+    frame.headline(say("page model"))
     known = source.ask("models", source.models)
     boards = fleet.value.boards
     frame.told(known, EVERY)

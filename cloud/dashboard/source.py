@@ -51,6 +51,7 @@ NORMAL_SHARED = 600.0  # s: what is normal for a board changes slowly
 KNOWN = 500  # answers that a session keeps; one left open for weeks starts anew
 DRAWN = 70_000  # readings; a range with more is drawn of the sums over its stretches
 SPARK_SPAN = 3600.0  # s
+SPARK_SLICES = 40
 DAY = 86400.0  # s
 HOUSE = Path(__file__).resolve().parents[2]
 
@@ -182,13 +183,22 @@ def sites() -> tuple[Site, ...]:
     return settings.load_sites(os.environ, HOUSE / ".env")
 
 
-@st.cache_resource(ttl=SPARK_SHARED, max_entries=500, show_spinner=False)
 def spark(language: str, site: str, device: str) -> Curve:
-    """The last hour, for a card."""
+    """The last hour, for a card. That of a board which has just begun is not kept: each new reading shows."""
+    found = _spark(language, site, device)
+    if found.readings < SPARK_SLICES:
+        _spark.clear(language, site, device)
+    return found
+
+
+@st.cache_resource(ttl=SPARK_SHARED, max_entries=500, show_spinner=False)
+def _spark(language: str, site: str, device: str) -> Curve:
     now = time.time()
     readings = reader().readings(site, device, start=now - SPARK_SPAN, end=now + 1)
     episodes = reader().episodes(site, device, start=now - SPARK_SPAN, end=now + 1)
-    return curve.shape(Words(language), readings, episodes, start=now - SPARK_SPAN, end=now, slices=40)
+    return curve.shape(
+        Words(language), readings, episodes, start=now - SPARK_SPAN, end=now, slices=SPARK_SLICES
+    )
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def _body(fleet: Answer[Fleet]) -> None:
     say, now = frame.say(), time.time()
     seen, latest = fleet.value.backend_seen, fleet.value.latest
     alive = seen is not None and now - seen <= fleet_page.BACKEND_SILENT
-    st.title(say("system fine" if alive else "system silent"), anchor=False)
+    frame.headline(say("system fine" if alive else "system silent"))
     fleet_page.backend(say, seen, now)
     numbers = st.container()
     st.subheader(say("lag title"), anchor=False)

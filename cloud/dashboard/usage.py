@@ -28,7 +28,7 @@ def _body(fleet: Answer[Fleet]) -> None:
     answer = source.ask("gauges", source.gauges)
     found = answer.value
     fullest = next((one for one in found if one.service not in HOSTS), None)
-    st.title(headline(say, fullest), anchor=False)
+    frame.headline(headline(say, fullest))
     frame.told(answer, EVERY)
     palette = frame.palette()
     for service in sorted({one.service for one in found}, key=SERVICES.index):

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from house import APP
+from house import APP, calm
 from streamlit.testing.v1 import AppTest
 
 from cloud.dashboard import source, undelivered
@@ -53,6 +53,14 @@ def test_the_fleet_shows_who_needs_a_person_first(app, house, now):
     for text in ("Warning", "Sensor fails", "Fine", "no answer", "Nothing abnormal.", "°C", "%RH", "Updated"):
         assert text in said
     assert len(curves_of(app)) == 3
+
+
+def test_the_curve_of_a_board_that_has_just_begun_grows_with_each_look(house, address, now):
+    house.state("C001")
+    assert source.spark("en", "demo", "C001").empty
+    for k in range(3):
+        house.put("C001", {k: (now - 20 + 10 * k, calm(now))})
+        assert source.spark("en", "demo", "C001").readings == k + 1
 
 
 def test_a_backend_that_is_gone_is_told(app, house, now):
@@ -211,7 +219,7 @@ def test_a_database_that_hangs_leaves_what_was_known_and_says_since_when(app, ad
 
 def forget():
     """As when all that viewers share has grown old."""
-    for shared in (source.fleet, source.spark, source.history, source.normal, undelivered._found):
+    for shared in (source.fleet, source._spark, source.history, source.normal, undelivered._found):
         shared.clear()
 
 

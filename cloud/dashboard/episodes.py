@@ -24,7 +24,7 @@ def _body(fleet: Answer[Fleet]) -> None:
     say, boards = frame.say(), fleet.value.boards
     # What stands in the two fields below is known before they are drawn.
     name, which = st.session_state.get("of"), st.session_state.get("show") or "all"
-    site, device = boards.get(name, (None, None))
+    site, device = boards.get(name or "") or (None, None)
     answer = source.ask(
         f"episodes {name} {which}", lambda: source.episodes(site, device, which == "going on", READ)
     )

@@ -19,7 +19,7 @@ log = logging.getLogger("dashboard")
 
 Body = Callable[[Answer[Fleet]], None]
 
-EMPTY_EVERY = 3.0  # s between two looks for the first board
+EMPTY_EVERY = 3.0  # s between two looks for a first board, or for a database that was not there
 HEAD_START = 0.05  # s
 
 # A refresh must not be seen as one (Streamlit fades what is older than the running script); a finger drawn
@@ -74,19 +74,27 @@ def live(body: Body, every: float | None) -> None:
 
 def _filled(body: Body, *, waiting: bool = False) -> None:
     source.begin()
-    answer = source.ask("fleet", source.fleet)
-    if answer.value.latest:
-        body(answer)
-    elif waiting:
-        empty()
+    try:
+        answer = source.ask("fleet", source.fleet)
+    except Unavailable:
+        if waiting:
+            raise
     else:
-        st.fragment(_wait_for_first, run_every=EMPTY_EVERY)()
+        if answer.value.latest:
+            body(answer)
+            return
+        if waiting:
+            empty()
+            return
+    st.fragment(lambda: guarded(_wait_for_first), run_every=EMPTY_EVERY)()
 
 
 def _wait_for_first() -> None:
-    source.begin()
-    if source.ask("fleet", source.fleet).value.latest:
-        st.rerun()
+    try:
+        if source.ask("fleet", source.fleet).value.latest:
+            st.rerun()
+    finally:
+        source.begin()  # the next look asks anew; this one knew what the page had just heard
     empty()
 
 

@@ -59,7 +59,7 @@ def _numbers(say: Words, summary: Summary, seen: float | None, latest: Sequence[
         ("sent", say.count(summary.alerts.get("sent", 0))),
         ("quarantined", say.count(summary.quarantined)),
     )
-    with st.grid(min_column_width=190, border=True):
+    with st.grid(min_column_width=150, border=True):
         for name, value in told:
             st.metric(say(f"number {name}"), value)
 
@@ -86,15 +86,15 @@ def lags(say: Words, latest: Sequence[Latest], now: float) -> pd.DataFrame:
 
 
 def table(say: Words, refused: Sequence[Document], now: float) -> pd.DataFrame:
-    """What was refused: when, from whom, why. Its content stays in the database."""
+    """What was refused: when, why, from whom. Its content stays in the database."""
     rows = [
         (
             say.clock(one["at"].timestamp(), now),
+            shown(str(one.get("reason") or "")),
             shown(f"{one.get('site') or '?'}/{one.get('device') or '?'}"),
             say("whole message") if one.get("seq") is None else say.count(int(one["seq"])),
-            shown(str(one.get("reason") or "")),
         )
         for one in refused
     ]
-    titles = ("time", "board", "seq", "reason")
+    titles = ("time", "reason", "board", "seq")  # a phone shows the first two
     return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])

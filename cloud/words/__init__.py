@@ -105,7 +105,7 @@ class Words:
         return TEXTS[name][self._column].format(nbsp=NBSP, **values)
 
     def number(self, value: float, digits: int = 1) -> str:
-        text = f"{value:.{digits}f}"
+        text = f"{value:z.{digits}f}"  # z: what rounds to nothing has no sign
         if self.language == "fr":
             text = text.replace(".", ",")
         return text.replace("-", "\N{MINUS SIGN}")

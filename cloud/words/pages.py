@@ -61,10 +61,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "refused cures": (
         "1. Are user and password in `MONGODB_URI` right?\n"
-        "1. May that user read the database `MONGODB_DATABASE`? docs/security.md has its rights.",
+        "1. May that user read the database `MONGODB_DATABASE`? docs/security.md has its rights.\n"
+        "1. Which one is lacking? `python -m cloud doctor --dashboard` tries each.",
         "1. L'utilisateur et le mot de passe dans `MONGODB_URI` sont-ils justes{nbsp}?\n"
         "1. Cet utilisateur peut-il lire la base `MONGODB_DATABASE`{nbsp}? Ses droits sont dans "
-        "docs/security.md.",
+        "docs/security.md.\n"
+        "1. Lequel manque{nbsp}? `python -m cloud doctor --dashboard` les essaie tous.",
     ),
     "misconfigured title": (
         "The dashboard does not know its database",

@@ -188,6 +188,17 @@ def test_a_database_that_comes_back_is_found_by_itself(web, look, shown, mongod)
     looker.sees("2 of 3 boards need a look")
 
 
+def test_a_boards_page_that_was_opened_without_a_database_finds_it_by_itself(web, look, shown, mongod):
+    looker = look()
+    mongod.child.send(signal.SIGSTOP)
+    try:
+        looker.open(web + board("C002"))
+        looker.sees("This page tries again by itself.")
+    finally:
+        mongod.child.send(signal.SIGCONT)
+    looker.sees("Episodes in this range")
+
+
 def test_nothing_secret_reaches_the_browser(look, web, shown, mongod):
     looker = look()
     seen = []

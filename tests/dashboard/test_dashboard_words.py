@@ -59,6 +59,10 @@ def test_a_date_is_local_and_no_longer_than_it_must_be(before, said):
     assert plain(PARIS.clock(NOON - before, NOON)) == said
 
 
+def test_what_rounds_to_nothing_has_no_sign():
+    assert [EN.number(value, 2) for value in (-0.001, 0.001, -0.01)] == ["0.00", "0.00", "\N{MINUS SIGN}0.01"]
+
+
 @pytest.mark.parametrize("name", ["UTC", "", "Nowhere/Land", "../etc/passwd"])
 def test_an_unknown_time_zone_is_utc(name):
     assert Words("en", name).clock(NOON, NOON) == "11:00:00"

@@ -59,8 +59,8 @@ CHART, TABLE = ".stVegaLiteChart svg, .stVegaLiteChart canvas", "[data-testid=st
 PAGES = {
     "": "[data-testid=stImage] img",
     "board?board=B000": CHART,
-    "board?board=B000&range=7d": CHART,
-    "board?board=B000&range=1y": CHART,
+    "board?board=B000&range=7+d": CHART,  # as its address says it, once it is chosen
+    "board?board=B000&range=1+y": CHART,
     "episodes": "[data-testid=stToggle], [data-testid=stCheckbox]",
     "model": TABLE,
     "usage": "[role=meter]",

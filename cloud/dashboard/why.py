@@ -36,7 +36,8 @@ def show(say: Words, episode: Episode) -> None:
         rows(say, readings, row, report),
         columns=[say("column detector"), say("who board"), say("who cloud"), say("column what")],
     )
-    st.dataframe(table, hide_index=True, width="stretch")
+    told = table.columns[[0, 3, 1, 2]]  # a phone shows the first two
+    st.dataframe(table[told], hide_index=True, width="stretch")
     for line in window(say, readings, row):
         st.caption(line)
 

@@ -156,6 +156,16 @@ def test_a_card_leads_to_its_board_and_an_episode_to_its_time(web, look, shown):
     looker.sees("every 3 s")
 
 
+def test_the_range_stands_in_the_address_and_outlives_a_reload(web, look, shown):
+    looker = look()
+    looker.open(web + board("C002"))
+    looker.page.get_by_role("radio", name="7 d").click()
+    looker.page.wait_for_url("**&range=7+d")
+    looker.sees("every 5 min")
+    looker.page.reload()
+    looker.sees("every 5 min")
+
+
 def test_a_name_is_never_run_as_code(web, look, shown):
     evil = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
     shown.database["latest"].update_one(

@@ -35,6 +35,7 @@ SIZES = ((32, 128), (64, 256))
 PERIOD_S = 10
 DAY = 86400 // PERIOD_S
 TRAINED, RUN = 3 * DAY, 1000  # readings
+FASTER = 10  # times as fast as plain m2cgen, where the table lies in memory
 TURNS = 3  # each form is timed in this many processes, in turn, and the best counts
 BOARD = ROOT / "tools" / "on_board" / "bench_form.py"
 NOTE = """\
@@ -239,6 +240,13 @@ def main() -> int:
     )
     print(NOTE)
     print(json.dumps(summary))
+    faster = summary["packed_speedup_32x128"]
+    if faster < FASTER:
+        print(
+            f"✗ the packed table is {faster} times as fast as plain m2cgen: {FASTER} it must be",
+            file=sys.stderr,
+        )
+        return 1
     return 0
 
 

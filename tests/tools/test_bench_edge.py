@@ -1,4 +1,7 @@
-"""What the packed table may cost, measured as the bench does, at a size that plain m2cgen survives."""
+"""What the packed table may cost in heap, measured as the bench does, at a size that plain m2cgen survives.
+
+How fast it is, `make bench-edge` judges, which fails below FASTER: on a busy machine a test cannot time.
+"""
 
 import numpy as np
 from sklearn.ensemble import IsolationForest
@@ -6,7 +9,7 @@ from sklearn.ensemble import IsolationForest
 from tools import bench_edge
 
 
-def test_the_packed_table_is_small_fast_and_allocates_nothing(tmp_path, monkeypatch):
+def test_the_packed_table_is_small_exact_and_allocates_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(bench_edge, "TURNS", 1)
     x = bench_edge.room()
     history, after = x[: bench_edge.TRAINED], x[bench_edge.TRAINED :]
@@ -20,7 +23,6 @@ def test_the_packed_table_is_small_fast_and_allocates_nothing(tmp_path, monkeypa
         measured[name] for name in (bench_edge.PLAIN, bench_edge.READABLE, bench_edge.PACKED)
     )
     assert plain.heap / table.heap >= 7
-    assert plain.us / table.us >= 10  # 15 and more on a machine at rest
     assert table.alloc == 0
     assert table.total == readable.total
     assert abs(table.total / 1024 - plain.total) <= len(after) * 32 / 2 / 1024

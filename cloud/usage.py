@@ -23,6 +23,7 @@ from device.window import SIZE as WARM_UP
 UNKNOWN_PERIOD = 10.0  # s
 REDUCED = 0.95  # of the quota: then the oldest readings become hourly values (cloud.quota)
 HEARD = DAY  # s: a board that was heard of within counts
+RENEWED = {"traffic_gb": 30, "transfer_gb_a_week": 7}  # limits that begin anew, after so many days
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Gauge:
     most: float
     measured: bool  # False = reckoned
     beyond: str  # what to use instead
-    days_left: float | None = None  # until it is full at this pace; None = it does not fill up
+    days_left: float | None = None  # until full at this pace, of a RENEWED one from its first day; or never
 
     @property
     def share(self) -> float:
@@ -96,6 +97,8 @@ def gauges(found: Measured, now: float, catalogue: Sequence[Mapping[str, Any]] |
             left = None
             if name == "storage_gb":
                 left = days_of_storage(found, wanted[name], most)
+            elif name in RENEWED and used and used > most:
+                left = RENEWED[name] * most / used
             elif name == "months" and found.first_mail is not None:
                 used, most = (now - found.first_mail) / DAY, most * 30
                 left = max(0.0, most - used)

@@ -10,7 +10,7 @@ from cloud.dashboard import frame, source
 from cloud.dashboard.charts import Palette
 from cloud.dashboard.markdown import plain
 from cloud.dashboard.source import Answer, Fleet
-from cloud.usage import Gauge
+from cloud.usage import RENEWED, Gauge
 from cloud.words import Words
 
 EVERY = 60.0  # s
@@ -88,7 +88,8 @@ def remark(say: Words, one: Gauge) -> str:
     """Whether it was measured, and when it is full."""
     told = say("usage measured" if one.measured else "usage reckoned")
     if one.days_left is not None:
-        told += " · " + say("days left", days=say.many(int(one.days_left), "day"))
-    elif one.limit == "storage_gb":
+        days, whole = say.many(int(one.days_left), "day"), RENEWED.get(one.limit)
+        told += " · " + (say("days of", days=days, whole=whole) if whole else say("days left", days=days))
+    elif one.limit == "storage_gb" or one.limit in RENEWED:
         told += " · " + say("days forever")
     return told

@@ -468,6 +468,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "plan`.",
     ),
     "days left": ("full in {days} at this pace", "plein dans {days} à ce rythme"),
+    "days of": ("lasts {days} of {whole} at this pace", "tient {days} sur {whole} à ce rythme"),
     "days forever": ("never full at this pace", "jamais plein à ce rythme"),
     "usage beyond": ("Beyond it: {what}", "Au-delà{nbsp}: {what}"),
     "service broker": ("Broker", "Broker"),

@@ -13,6 +13,7 @@ from cloud.dashboard import episodes, sites, source
 from cloud.dashboard.charts import LIGHT
 from cloud.dashboard.fleet import ON_A_PAGE
 from cloud.dashboard.needs import Need
+from cloud.dashboard.usage import remark
 from cloud.plans import GB, Fleet
 from cloud.reader import Latest, Reader
 from cloud.sealing import Sealer
@@ -92,6 +93,13 @@ def test_storage_that_will_not_hold_all_says_for_how_long_it_lasts():
     many = measured(fleet=Fleet(500, 10.0))
     a_day = 500 * 8640 / 360 * 2900 / GB
     assert gauge(many, "storage_gb").days_left == pytest.approx((0.475 - 0.1) / a_day, rel=0.01)
+
+
+def test_traffic_beyond_the_plan_says_for_how_much_of_a_month_it_lasts():
+    few, many = gauge(measured(), "traffic_gb"), gauge(measured(fleet=Fleet(90, 1.0)), "traffic_gb")
+    assert few.days_left is None and "never full at this pace" in remark(EN, few)
+    assert many.days_left == pytest.approx(30 / many.share)
+    assert f"lasts {int(many.days_left)} day" in remark(EN, many) and "of 30 at this pace" in remark(EN, many)
 
 
 def test_a_trial_ends_on_its_day():

@@ -11,7 +11,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
 from cloud.agreement import Agreement
-from cloud.dashboard import agreement, frame, source
+from cloud.dashboard import agreement, frame, learned, source
 from cloud.dashboard.markdown import plain, shown
 from cloud.dashboard.source import Answer, Fleet
 from cloud.reader import Latest
@@ -124,8 +124,6 @@ def drifts(
 
 
 def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> None:
-    from cloud.training import report  # noqa: PLC0415  only this page needs it
-
     st.subheader(say("calibration title"), anchor=False)
     trained = source.ask(f"model {site}/{device}", lambda: source.model(site, device)).value
     if trained is None:
@@ -134,4 +132,4 @@ def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> N
         return
     if trained.picture:
         st.image(trained.picture, caption=say("calibration picture"))
-    st.code("\n".join(report.lines(trained.report)), language=None, wrap_lines=True)
+    st.markdown(learned.table(say, trained.report))

@@ -110,7 +110,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
 
 
 def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
-    """PNG: the history, the trained range and where the model alarms on it."""
+    """PNG without words: the history, dashed the trained range, dots where the model alarms."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (slow, and only needed here)
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -135,13 +135,7 @@ def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     bottom.xaxis.set_major_locator(locator)
     bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    top.set_title(
-        f"{text['site']}/{text['device']}  {text['days']} days, {text['alarms']} alarms (dots); "
-        "dashed: the trained range",
-        loc="left",
-        fontsize=10,
-        color=INK,
-    )
+    top.set_title(f"{text['site']}/{text['device']}", loc="left", fontsize=10, color=INK)
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()

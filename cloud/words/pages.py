@@ -452,8 +452,46 @@ TEXTS: dict[str, tuple[str, str]] = {
         "entraîne un, et dit quoi lancer.",
     ),
     "calibration picture": (
-        "What it learned from, its range, and where it would have alarmed",
-        "De quoi il a appris, sa plage, et où il aurait alerté",
+        "What it learned from; dashed its range, dots where it would have alarmed",
+        "De quoi il a appris{nbsp}; en tirets sa plage, en points où il aurait alerté",
+    ),
+    "learned what": ("What", "Quoi"),
+    "learned how": ("What it learned", "Ce qu'il a appris"),
+    "learned model": ("Model", "Modèle"),
+    "learned from": ("Learned from", "Appris de"),
+    "learned readings": (
+        "{readings}, {days} days, one each {period} s",
+        "{readings}, {days} jours, une toutes les {period} s",
+    ),
+    "learned unfit": ("Unfit, left out", "Inutilisables, écartées"),
+    "learned never": ("does not watch yet", "ne surveille pas encore"),
+    "learned stuck": (
+        "the same temperature {t} times, humidity {h} times, both {both} times",
+        "la même température {t} fois, humidité {h} fois, les deux {both} fois",
+    ),
+    "learned jumps": ("Jump", "Saut"),
+    "learned jump": ("{times} typical steps", "{times} pas typiques"),
+    "learned zscore": ("{times} deviations of the last 60", "{times} écarts-types des 60 dernières"),
+    "learned jitter": ("{times} times the typical restlessness", "{times} fois l'agitation typique"),
+    "learned drift": ("a slope of {times} times its own scatter", "une pente de {times} fois sa dispersion"),
+    "learned envelope": (
+        "{times} standard deviations from the centre",
+        "à {times} écarts-types du centre",
+    ),
+    "learned forest": ("a sum of path lengths below {sum}", "une somme des longueurs de chemin sous {sum}"),
+    "learned false": ("False alarms", "Fausses alertes"),
+    "learned alarms": (
+        "{alarms} in these {days} days; {budget} a day are allowed",
+        "{alarms} pendant ces {days} jours{nbsp}; {budget} par jour sont permises",
+    ),
+    "learned held out": ("On the last third", "Sur le dernier tiers"),
+    "learned rate": (
+        "{alarms} false alarms a day, learned from the rest",
+        "{alarms} fausses alertes par jour, appris du reste",
+    ),
+    "learned less": (
+        "Less than a day: drift, envelope and forest watch after a training on more.",
+        "Moins d'un jour{nbsp}: dérive, enveloppe et forêt surveilleront après un entraînement plus long.",
     ),
     # usage
     "usage fine": ("The free plans have room", "Les offres gratuites suffisent"),

@@ -297,5 +297,20 @@ def test_a_models_page_shows_what_it_learned_and_its_picture(app, house, now):
     go(app.run(), "model")
     assert not app.exception
     model = Reader(house.database).model("demo", "C001")
-    assert model["_id"] in app.code[0].value and "learned from" in app.code[0].value
+    said = words_of(app)
+    assert model["_id"] in said
+    assert f"{model['report']['readings']:,} readings".replace(",", " ") in said
     assert "where it would have alarmed" in app.get("image")[0].captions[0]
+
+
+def test_what_a_model_learned_is_said_in_french_too(app, house, now, address):
+    address.setenv("LANGUAGE", "fr")
+    house.furnish(now)
+    house.learn("C001", now)
+    go(app.run(), "model")
+    assert not app.exception
+    said = words_of(app)
+    for french in ("Appris de", "Fausses alertes", "écarts-types", "en tirets sa plage"):
+        assert french in said + app.get("image")[0].captions[0]
+    for english in ("learned", "deviations", "a day", "None"):
+        assert english not in said

@@ -137,6 +137,8 @@ def test_a_start_that_stands_still_says_why_in_the_boards_own_words():
     assert start.missing[0] == "clock" and "UDP to port 123" in start.missing[1]
     start.feed("  +00:09 ! link   broker:8883 refuses user or password: check broker.user")
     assert start.missing[1].startswith("link: broker:8883 refuses user")
+    start.feed("00:00:09 ! node   ABNORMAL sensor error: no answer")
+    assert start.missing[1].startswith("link: broker:8883 refuses user"), "a reading's verdict is no reason"
     start.feed(GOOD[3])
     assert start.trouble is None
 

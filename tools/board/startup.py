@@ -66,7 +66,7 @@ class Start:
         if text.startswith("Restart in "):
             self.trouble = f"it crashed: {self._before}; the traceback is in `make logs`"
         self._before = text
-        if line.mark in ("!", "E"):
+        if line.mark in ("!", "E") and not line.text.startswith("ABNORMAL"):  # a verdict stops no start
             self.trouble = f"{line.area}: {line.text}"
             if line.area == "config":
                 self.ended = line.text

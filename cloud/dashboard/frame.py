@@ -24,7 +24,10 @@ HEAD_START = 0.05  # s
 
 # A refresh must not be seen as one (Streamlit fades what is older than the running script); a finger drawn
 # across a chart zooms, one drawn down scrolls; less space; links stand flush with what is below them.
-STYLE = """<style>
+# Styles alone would go where Streamlit keeps its toasts, and the first toast would take their place: with an
+# element beside them they are a part of the page, one that takes no room.
+STYLE = """<i class='vigie-style'></i><style>
+.stElementContainer:has(.vigie-style) {display: none}
 [data-stale='true'] {opacity: 1 !important; transition: none !important}
 .stVegaLiteChart :is(svg, canvas) {touch-action: pan-y}
 .stMainBlockContainer {padding-top: 4.5rem; padding-bottom: 3rem}

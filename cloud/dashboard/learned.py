@@ -40,11 +40,10 @@ def rows(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
                 period=say.number(report["period"]),
             ),
         ),
-        *_detectors(say, report),
-        (say("learned false"), alarms),
     ]
     if report["unfit"]:
-        found.insert(2, (say("learned unfit"), say.many(report["unfit"], "reading")))
+        found.append((say("learned unfit"), say.many(report["unfit"], "reading")))
+    found += [*_detectors(say, report), (say("learned false"), alarms)]
     if held_out is not None:
         found.append((say("learned held out"), say("learned rate", alarms=say.number(held_out, 2))))
     if not report["whole"]:

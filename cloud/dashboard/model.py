@@ -103,13 +103,19 @@ def _drift(say: Words, site: str, device: str) -> None:
     titles = ("feature", "trained mean", "last day", "moved")
     table = pd.DataFrame(
         [
-            (say(f"feature {name}"), say.number(before / 100, 2), say.number(after / 100, 2), abs(by))
+            (
+                say(f"feature {name}"),
+                *(say.number(mean / 100, 2) for mean in (before, after)),
+                say.number(abs(by)),
+                abs(by),
+            )
             for name, before, after, by in rows
         ],
-        columns=[say(f"column {title}") for title in titles],
+        columns=[*(say(f"column {title}") for title in titles), " "],
     )
-    moving = st.column_config.ProgressColumn(format="%.1f", min_value=0.0, max_value=5.0)
-    st.dataframe(table, hide_index=True, width="stretch", column_config={say("column moved"): moving})
+    # A bar writes its number as the browser does, not in the page's language: the number has its own column.
+    bar = st.column_config.ProgressColumn(format=" ", min_value=0.0, max_value=5.0)
+    st.dataframe(table, hide_index=True, width="stretch", column_config={" ": bar})
 
 
 def drifts(

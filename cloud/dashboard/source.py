@@ -206,7 +206,7 @@ class History:
     curve: Curve
     normal: Normal
     episodes: list[Episode]
-    start: float  # Unix s
+    start: float  # Unix s, of the readings that are counted
     end: float
 
 
@@ -229,9 +229,9 @@ def history(  # noqa: PLR0917  these are the answer's name
     say, asked = Words(language), reader()
     episodes = asked.episodes(site, device, start=begin, end=finish + 1)
     if (finish - begin) / (period or 10.0) > DRAWN:
-        drawn = curve.shape_spans(
-            say, spans(asked, site, device, begin, finish + 1), episodes, start=begin, end=finish
-        )
+        sums = spans(asked, site, device, begin, finish + 1)
+        drawn = curve.shape_spans(say, sums, episodes, start=begin, end=finish)
+        begin = min([begin, *sums.begin])  # the oldest stretch counts whole, so a download has it whole
     else:
         readings = asked.readings(site, device, start=begin, end=finish + 1)
         hours = reduced(asked, site, device, begin, finish + 1)

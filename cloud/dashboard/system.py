@@ -59,7 +59,7 @@ def _numbers(say: Words, summary: Summary, seen: float | None, latest: Sequence[
         ("sent", say.count(summary.alerts.get("sent", 0))),
         ("quarantined", say.count(summary.quarantined)),
     )
-    with st.grid(min_column_width=150, border=True):
+    with st.grid(len(told), min_column_width=150, border=True):
         for name, value in told:
             st.metric(say(f"number {name}"), value)
 

@@ -17,7 +17,8 @@ from device.params import NEVER
 if TYPE_CHECKING:
     from cloud.training.fit import Fitted
 
-INK, FAINT, WARM, COOL, ALARM = "#1b1b1f", "#c9c9d1", "#c2410c", "#0f6cbd", "#d92d20"
+# Each stands out from a white page and from a black one: the picture has no ground of its own.
+INK, WARM, COOL, ALARM = "#7f8894", "#d9651b", "#3a8fd4", "#e5484d"
 
 
 def describe(  # noqa: PLR0917
@@ -110,7 +111,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
 
 
 def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
-    """PNG without words: the history, dashed the trained range, dots where the model alarms."""
+    """PNG for any page, without words: the history, dashed the trained range, dots where the model alarms."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (slow, and only needed here)
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -128,16 +129,19 @@ def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
         axes.plot(when, np.where(broken, np.nan, values), color=colour, linewidth=0.8)
         axes.plot(when[abnormal], values[abnormal], "o", color=ALARM, markersize=4)
         for limit in limits:
-            axes.axhline(limit, color=FAINT, linewidth=1, linestyle="--")
+            axes.axhline(limit, color=INK, linewidth=1, linestyle="--")
         axes.set_ylabel(unit, color=INK)
         axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(INK)
         axes.tick_params(colors=INK)
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     bottom.xaxis.set_major_locator(locator)
     bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    bottom.xaxis.get_offset_text().set_color(INK)
+    bottom.set_xlabel("UTC", color=INK)
     top.set_title(f"{text['site']}/{text['device']}", loc="left", fontsize=10, color=INK)
     out = io.BytesIO()
-    figure.savefig(out, format="png")
+    figure.savefig(out, format="png", transparent=True)
     return out.getvalue()
 
 

@@ -1,5 +1,10 @@
 """The wire to a board: it always ends in a prompt, and files arrive whole."""
 
+import os
+import select
+import socket
+import threading
+
 import pytest
 
 from tools.board.port import Port, candidates, driver, explain, find, trouble, without_driver
@@ -41,6 +46,40 @@ def test_a_restarted_board_can_be_stopped_again(wire, serial_board):
         wire.reset()
         wire.stop()
     assert serial_board.resets == 2
+
+
+def test_an_answer_that_the_board_still_owed_is_taken_for_no_prompt(serial_board):
+    """As a loaded machine shows it: the prompt of an earlier attempt comes after the one that was awaited."""
+    old = b"\r\nraw REPL; CTRL-B to exit\r\n>"
+    board = os.open(serial_board.device, os.O_RDWR | os.O_NOCTTY)
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def relay() -> None:
+        caller, _ = server.accept()
+        heard = b""
+        owed = True
+        while True:
+            for side in select.select([caller, board], [], [])[0]:
+                data = caller.recv(4096) if side is caller else os.read(board, 4096)
+                if not data:
+                    return
+                if side is board:
+                    heard += data
+                    caller.sendall(data)
+                else:
+                    if owed and old in heard:
+                        owed = False
+                        caller.sendall(old)
+                    os.write(board, data)
+
+    thread = threading.Thread(target=relay, daemon=True)
+    thread.start()
+    with server, Wire(Port(f"socket://127.0.0.1:{server.getsockname()[1]}", "")) as wire:
+        wire.pause()
+        assert wire.run("print(1)") == "1"
+        assert wire.run("print(2)") == "2"
+    thread.join(5)
+    os.close(board)
 
 
 def test_a_port_that_is_not_there_is_told_with_a_cure(tmp_path):

@@ -115,8 +115,11 @@ def test_an_episode_is_acknowledged_and_labelled_after_login(furnished, person, 
     log_in(person)
     person.sees("You are logged in")
     to_the_episodes(person)
+    headline = person.page.get_by_role("heading", level=1)
+    before = headline.bounding_box()
     person.page.get_by_role("button", name="I have seen it").first.click()
     person.sees("marked as seen")
+    assert headline.bounding_box() == before  # nothing moves under the hand
     person.page.get_by_text("seen ", exact=False).first.wait_for()
     person.page.get_by_role("button", name="False alarm").first.click()
     person.sees("marked as a false alarm")

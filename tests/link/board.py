@@ -72,7 +72,7 @@ class Board:
         self._process.stdin.write(" ".join(map(str, words)) + "\n")
         self._process.stdin.flush()
 
-    def expect(self, event: str, timeout: float = 15.0, **fields: Any) -> dict[str, Any]:
+    def expect(self, event: str, timeout: float = 60.0, **fields: Any) -> dict[str, Any]:
         """The next such event (those before it are passed over); AssertionError with what came instead."""
         while True:
             try:

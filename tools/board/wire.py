@@ -122,19 +122,24 @@ class Wire:
                 self._transport.serial.write(b"\r\x03\x03")
                 time.sleep(0.1)
                 self._transport.serial.write(b"\r\x01")
-                if self.read_until(PROMPT, 1.5).endswith(PROMPT):
-                    self._settle()
+                if self.read_until(PROMPT, 1.5).endswith(PROMPT) and self._settled():
                     return
             except (OSError, serial.SerialException):
                 self._open_again()
         raise Failed(NO_ANSWER.format(device=self.port.device))
 
-    def _settle(self) -> None:
-        """Read what is still on its way, such as a second prompt; leave exactly one prompt to be read."""
-        self.read_until(b"\0", 0.15)
-        self._transport.serial.write(b"\r\x01")
-        self.read_until(PROMPT, 2)
-        self._transport.in_raw_repl = True
+    def _settled(self) -> bool:
+        """Whether exactly one prompt is left to be read.
+
+        A slow board may still owe the answers to earlier attempts. It answers in order, so all that comes
+        before a word it is made to say now is old.
+        """
+        word = f"{time.monotonic_ns():x}"
+        self._transport.serial.write(f"print({word!r}, end='')\x04".encode())
+        ending = f"{word}\x04\x04".encode()
+        settled = self.read_until(ending, STOP_S).endswith(ending)
+        self._transport.in_raw_repl = settled
+        return settled
 
     def read_until(self, ending: bytes, seconds: float) -> bytes:
         """What the board says until `ending`, for `seconds` at most."""

@@ -115,12 +115,12 @@ def test_a_module_that_imports_itself_by_way_of_others_is_refused():
 
 def test_a_traceback_of_a_board_is_told_in_the_files_of_this_tree():
     """A build's own: app.mpy has no lines, and other names; some of them stand for several functions."""
-    app = ast.parse(build.sources(build.ROOT)["device/app.py"])
-    here = [path for _, path in build.joined().places]
+    app, joined = ast.parse(build.sources(build.ROOT)["device/app.py"]), build.joined()
+    here = [path for _, path in joined.places]
     for node in ast.walk(app):
         if isinstance(node, ast.FunctionDef):
             said = trace.readable(f'  File "device/app.mpy", line 1, in {node.name}')
-            path, line = build.joined().place(node.lineno)
+            path, line = joined.place(node.lineno)
             source = (build.ROOT / path).read_text().splitlines()[line - 1]
             own = source.split("def ")[1].split("(")[0]
             assert path in here and f'File "{path}", line {line}, in {own}' in said

@@ -21,10 +21,12 @@ def part(sources: Mapping[str, str], apart: Collection[str]) -> dict[str, str]:
     ValueError names the place of what cannot be parted.
     """
     trees = {path: ast.parse(text, path) for path, text in sources.items()}
+    taken = {path: set(_taken(tree)) for path, tree in trees.items()}
     made = dict(sources)
     for path, tree in trees.items():
-        if PurePosixPath(path).stem not in apart and (owner := _owner(path, tree)):
-            elsewhere = {name for other in trees if other != path for name in _taken(trees[other], path)}
+        stem = PurePosixPath(path).stem
+        if stem not in apart and (owner := _owner(path, tree)):
+            elsewhere = {name for other in trees if other != path for of, name in taken[other] if of == stem}
             made[path], made[path.removesuffix(".py") + f"{REST}.py"] = _parted(
                 path, sources[path], tree, owner, elsewhere
             )
@@ -45,14 +47,13 @@ def _owner(path: str, tree: ast.Module) -> ast.ClassDef | None:
     return owners[0] if owners else None
 
 
-def _taken(tree: ast.Module, path: str) -> Iterator[str]:
-    """What a module takes from that of `path`, by import or by attribute."""
-    stem = PurePosixPath(path).stem
+def _taken(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """(module, name) of what a module takes from others, by import or by attribute."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == stem:
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == stem:
-            yield node.attr
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield node.value.id, node.attr
 
 
 def _parted(

@@ -1,5 +1,6 @@
 """Starts Vigie; whatever happens, the board comes back."""
 
+import os
 import sys
 import time
 
@@ -27,6 +28,14 @@ def keep(error):
             file.write("%s: %s" % (type(error).__name__, error))
     except OSError:
         pass  # flash is full or broken: it was printed
+
+
+def person_came():
+    """A start that a person ends has not failed, however young: nothing counts towards safe mode."""
+    try:
+        os.remove("/starts")
+    except OSError:
+        pass  # none was counted
 
 
 def safe_mode():
@@ -61,6 +70,7 @@ def start():
 
         app.main()
     except KeyboardInterrupt:
+        person_came()
         print("Stopped; a watchdog that runs resets in an hour. Ctrl-D starts again")
         console()
     except Exception as error:
@@ -68,5 +78,7 @@ def start():
         restart(2 ** min(starts, 5))
 
 
-if not repl:
+if repl:
+    person_came()
+else:
     start()

@@ -20,6 +20,7 @@ def watched(tmp_path):
 def test_ctrl_c_within_two_seconds_leads_to_a_repl_without_a_watchdog(watched):
     watched.board.power_on()
     watched.wait("starts in 2 s")
+    watched.flash("starts").write_text("4")
     os.kill(watched.board.pid, signal.SIGINT)
     watched.wait("no watchdog")
     watched.wait("ended")
@@ -33,6 +34,19 @@ def test_ctrl_c_later_flushes_and_gives_the_watchdog_an_hour(watched):
     os.kill(watched.board.pid, signal.SIGINT)
     watched.wait("watchdog 3600000")
     watched.wait("Ctrl-D starts again")
+
+
+def test_starts_that_a_person_ends_lead_to_no_safe_mode(watched):
+    """Five deployments within five minutes are five young starts."""
+    watched.board.power_on()
+    watched.wait("starts in 2 s")
+    watched.flash("starts").write_text("3")
+    watched.reset()
+    watched.wait("readings kept")
+    assert watched.flash("starts").read_text() == "4"
+    os.kill(watched.board.pid, signal.SIGINT)
+    watched.wait("Ctrl-D starts again")
+    assert not watched.flash("starts").exists()
 
 
 def test_a_broken_application_is_written_down_and_the_board_starts_again(watched):

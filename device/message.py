@@ -13,8 +13,8 @@ from .features import VERSION
 from .outbox import NO_MODEL
 from .segment import SIZE
 
-MOST = const(24)  # readings in a message; the contract allows 40, which would take more RAM
-_ROOM = const(2816)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
+MOST = const(16)  # readings in a message; the contract allows 40, which would take more RAM
+_ROOM = const(1936)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
 _LONGEST_ACK = const(512)
 _MOST_RUNS = const(16)
 

@@ -137,7 +137,7 @@ class Wire:
         word = f"{time.monotonic_ns():x}"
         self._transport.serial.write(f"print({word!r}, end='')\x04".encode())
         ending = f"{word}\x04\x04".encode()
-        settled = self.read_until(ending, STOP_S).endswith(ending)
+        settled = self.read_until(ending, 3).endswith(ending)
         self._transport.in_raw_repl = settled
         return settled
 

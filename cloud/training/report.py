@@ -17,6 +17,9 @@ from device.params import NEVER
 if TYPE_CHECKING:
     from cloud.training.fit import Fitted
 
+# Of years, months, days, hours, minutes and seconds, in numbers: a month's name would be a word.
+DATES = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S.%f"]
+OFFSETS = ["%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m-%d %H:%M"]
 # Each stands out from a white page and from a black one: the picture has no ground of its own.
 INK, WARM, COOL, ALARM = "#7f8894", "#d9651b", "#3a8fd4", "#e5484d"
 
@@ -136,7 +139,11 @@ def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
         axes.tick_params(colors=INK)
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     bottom.xaxis.set_major_locator(locator)
-    bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    bottom.xaxis.set_major_formatter(
+        ConciseDateFormatter(  # type: ignore[no-untyped-call]
+            locator, formats=DATES, zero_formats=["", *DATES[:5]], offset_formats=["", *OFFSETS]
+        )
+    )
     bottom.xaxis.get_offset_text().set_color(INK)
     bottom.set_xlabel("UTC", color=INK)
     top.set_title(f"{text['site']}/{text['device']}", loc="left", fontsize=10, color=INK)

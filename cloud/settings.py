@@ -143,6 +143,8 @@ class Site:
     longitude: float
 
 
+MAKE_KEY = 'make one with: python -c "import secrets; print(secrets.token_hex(32))"'
+OLD_KEY = "it is what VIGIE_KEY was until now"
 DATABASE_KEYS = ("MONGODB_URI", "MONGODB_DATABASE")
 DASHBOARD_KEYS = (*DATABASE_KEYS, "DASHBOARD_PASSWORD_HASH", "DASHBOARD_PEOPLE", "SITES")
 KEYS = (
@@ -287,7 +289,7 @@ def load_master_key(environment: Mapping[str, str], file: Path | None = None) ->
 def load_old_and_new_key(environment: Mapping[str, str], file: Path | None = None) -> tuple[bytes, bytes]:
     """OLD_VIGIE_KEY, which is only set while keys are changed, and VIGIE_KEY. Raises SettingsError."""
     source = _Source(environment, file)
-    old, new = source.secret("OLD_VIGIE_KEY"), source.secret("VIGIE_KEY")
+    old, new = source.secret("OLD_VIGIE_KEY", cure=OLD_KEY), source.secret("VIGIE_KEY")
     source.finish((*KEYS, "OLD_VIGIE_KEY"), only=("OLD_VIGIE_KEY", "VIGIE_KEY"))
     if old == new:
         raise SettingsError(["VIGIE_KEY is still the old one: make a new one, and set OLD_VIGIE_KEY to this"])
@@ -416,15 +418,15 @@ class _Source:
         value = self.checked(key, default, problem).lower()
         return value if value in allowed else default
 
-    def secret(self, key: str, *, needed: bool = True) -> bytes:
-        make = 'make one with: python -c "import secrets; print(secrets.token_hex(32))"'
+    def secret(self, key: str, *, needed: bool = True, cure: str = MAKE_KEY) -> bytes:
+        """`cure`: where a key that is missing or wrong is to be had."""
 
         def problem(value: str) -> str | None:
             if re.fullmatch(r"[0-9a-fA-F]{64}", value):
                 return None
-            return f"must be 64 hex digits, it has {len(value)} characters: {make}"
+            return f"must be 64 hex digits, it has {len(value)} characters: {cure}"
 
-        value = self.checked(key, None if needed else "", problem, f"64 hex digits; {make}")
+        value = self.checked(key, None if needed else "", problem, f"64 hex digits; {cure}")
         return bytes.fromhex(value) if problem(value) is None else b""
 
     def finish(self, known: tuple[str, ...], only: tuple[str, ...] | None = None) -> None:

@@ -129,3 +129,9 @@ def test_the_example_file_names_every_setting():
 
     text = (Path(__file__).parents[2] / ".env.example").read_text()
     assert [key for key in settings.KEYS if f"{key}=" not in text] == []
+
+
+def test_an_old_key_that_is_missing_is_looked_for_and_never_made_anew() -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load_old_and_new_key({"VIGIE_KEY": "ab" * 32})
+    assert "what VIGIE_KEY was until now" in str(caught.value) and "token_hex" not in str(caught.value)

@@ -85,15 +85,15 @@ def _agreement(say: Words, site: str, device: str) -> None:
 def _drift(say: Words, site: str, device: str) -> None:
     st.subheader(say("drift title"), anchor=False)
     trained = source.ask(f"model {site}/{device}", lambda: source.model(site, device)).value
-    learned = trained.report.get("features") if trained else None
-    if not learned:
+    features = trained.report.get("features") if trained else None
+    if not features:
         st.caption(say("drift none"))
         return
     recent = source.ask(f"recent {site}/{device}", lambda: source.recent_features(site, device)).value
     if recent is None:
         st.caption(say("drift no readings"))
         return
-    rows = drifts(learned, recent)
+    rows = drifts(features, recent)
     moved = [name for name, _, _, by in rows if abs(by) > MOVED]
     st.markdown(
         say("drift some", names=", ".join(say(f"feature {name}") for name in moved))
@@ -119,13 +119,13 @@ def _drift(say: Words, site: str, device: str) -> None:
 
 
 def drifts(
-    learned: Mapping[str, Sequence[float]], recent: np.ndarray[Any, Any]
+    features: Mapping[str, Sequence[float]], recent: np.ndarray[Any, Any]
 ) -> list[tuple[str, float, float, float]]:
     """(feature, mean in training, mean of the last day, how many deviations of the training it moved)."""
     means = recent.mean(axis=0)
     return [
         (name, float(before), float(after), float((after - before) / max(std, 1.0)))
-        for name, before, std, after in zip(NAMES, learned["mean"], learned["std"], means, strict=True)
+        for name, before, std, after in zip(NAMES, features["mean"], features["std"], means, strict=True)
     ]
 
 

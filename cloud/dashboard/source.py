@@ -231,7 +231,7 @@ def history(  # noqa: PLR0917  these are the answer's name
     if (finish - begin) / (period or 10.0) > DRAWN:
         sums = spans(asked, site, device, begin, finish + 1)
         drawn = curve.shape_spans(say, sums, episodes, start=begin, end=finish)
-        begin = min([begin, *sums.begin])  # the oldest stretch counts whole, so a download has it whole
+        begin = min([begin, *sums.begin[:1]])  # the oldest stretch counts whole, so a download has it whole
     else:
         readings = asked.readings(site, device, start=begin, end=finish + 1)
         hours = reduced(asked, site, device, begin, finish + 1)

@@ -13,9 +13,10 @@ from pathlib import Path
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from cloud import database, log, settings
+from cloud import database, failure, log, settings
 from cloud.doctor import PARTS
-from cloud.reader import Reader
+from cloud.packing import SIZE
+from cloud.reader import Reader, UnknownBoard
 
 ENV_FILE = Path(".env")
 SECRETS_FILE = Path(".streamlit") / "secrets.toml"
@@ -35,8 +36,13 @@ def main(argv: list[str]) -> int:
         print(problem, file=sys.stderr)
         return 2
     except PyMongoError as problem:
-        cure = "check MONGODB_URI with python -m cloud doctor database"
-        print(f"the database cannot be asked ({type(problem).__name__}): {cure}", file=sys.stderr)
+        print(f"the database: {failure.of_database(problem)}", file=sys.stderr)
+        return 1
+    except UnknownBoard as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # who reads our output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains on its way out
         return 1
     except KeyboardInterrupt:  # at a question, or because it takes too long
         return 130
@@ -45,16 +51,19 @@ def main(argv: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cloud", description="Vigie's cloud companion.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, ingest, watch, text in (
-        ("run", True, True, "the whole backend: ingest, watch, alerts, sealing"),
-        ("ingest", True, False, "one more ingest worker (set MQTT_SHARE and a MQTT_CLIENT_ID for each)"),
-        ("watch", False, True, "episodes, alerts and sealing only; a second one stands by"),
+    for name, ingest, needs, text in (
+        ("run", True, settings.load, "the whole backend: ingest, watch, alerts, sealing"),
+        (
+            *("ingest", True, settings.load_worker),
+            "one more ingest worker (set MQTT_SHARE and a MQTT_CLIENT_ID for each)",
+        ),
+        ("watch", False, settings.load, "episodes, alerts and sealing only; a second one stands by"),
     ):
         command = commands.add_parser(name, help=text)
-        command.set_defaults(command=_run, ingest=ingest, watch=watch)
+        command.set_defaults(command=_run, ingest=ingest, needs=needs)
     commands.add_parser("train", help="train a model on a board's own history")
     export = commands.add_parser("export", help="stored readings as CSV or Parquet")
-    export.add_argument("--device", help="C001 or site/C001 (default: all)")
+    export.add_argument("device", nargs="?", help="C001 or site/C001 (default: all)")
     export.add_argument(
         "--start", type=_time, help="from this time on: 2026-11-22, 2026-11-22T14:00 (UTC) or Unix s"
     )
@@ -109,21 +118,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    loaded = settings.load(os.environ, ENV_FILE)
+    loaded = options.needs(os.environ, ENV_FILE)
     from cloud import service  # noqa: PLC0415  scikit-learn takes its time to load
 
     log.start(as_json=loaded.json_logs)
-    return service.run(loaded, ingest=options.ingest, watch=options.watch)
+    return service.run(loaded, ingest=options.ingest)
 
 
 def _export(options: argparse.Namespace) -> int:
     from cloud import export  # noqa: PLC0415
 
     reader = _reader()
-    devices = [pair for pair in reader.devices() if options.device in (None, pair[1], "/".join(pair))]
-    if not devices:
-        print(f"no readings of {options.device or 'any device'} are stored", file=sys.stderr)
-        return 1
+    devices = reader.named(options.device)
     boards = (reader.readings(*pair, start=options.start, end=options.end) for pair in devices)
     if options.format == "parquet":
         if options.output is None:
@@ -146,7 +152,7 @@ def _audit(options: argparse.Namespace) -> int:
     for account in accounts:
         print(audit.line(account))
     if not accounts:
-        print(f"nothing of {options.device or 'any device'} is known", file=sys.stderr)
+        print("no readings are stored yet", file=sys.stderr)
         return 1
     return 0 if all(account.complete for account in accounts) else 1
 
@@ -170,26 +176,20 @@ def _explain(options: argparse.Namespace) -> int:
     from cloud import explain  # noqa: PLC0415  scikit-learn takes its time to load
     from cloud.rescore import Models  # noqa: PLC0415
 
-    loaded = settings.load(os.environ, ENV_FILE)
-    handle = database.connect(loaded.database.uri, loaded.database.name)
-    models, reader = Models(handle, loaded.key), Reader(handle)
-    for site, device in reader.devices():
-        if options.device not in (device, f"{site}/{device}"):
-            continue
-        readings = reader.readings(site, device)
-        if options.seq is None:
-            wanted = readings.edge_abnormal | readings.cloud_abnormal
-        else:
-            wanted = readings.seq == options.seq
-        rows = wanted.nonzero()[0].tolist()
-        if not rows:
-            continue
-        row = rows[-1]
-        model = models.get(readings.model[row]) if readings.model[row] else None
-        print("\n".join(explain.lines(explain.explain(readings, row, model))))
-        return 0
-    print(f"{options.device} has no such reading", file=sys.stderr)
-    return 1
+    known = settings.load_database(os.environ, ENV_FILE)
+    key = settings.load_master_key(os.environ, ENV_FILE)
+    handle = database.connect(known.uri, known.name)
+    reader = Reader(handle)
+    site, device = reader.board(options.device)
+    readings = reader.readings(site, device)
+    row = explain.row(readings, options.seq)
+    if row is None:
+        print(f"{site}/{device}: {explain.nothing(readings, options.seq)}", file=sys.stderr)
+        return 1
+    model_id = readings.model[row]
+    model = Models(handle, key).get(model_id) if model_id else None
+    print("\n".join(explain.lines(explain.explain(readings, row, model))))
+    return 0
 
 
 def _password(options: argparse.Namespace) -> int:
@@ -219,14 +219,15 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.board and not all(options.board.partition("/")):
         print(f"--board takes SITE/DEVICE, such as home/C001, not {options.board}", file=sys.stderr)
         return 2
-    parts = options.part
-    environment = dict(os.environ)
-    if options.dashboard:
-        environment = doctor.secrets_of_streamlit(SECRETS_FILE)
-    elif options.board and not parts:
-        parts = ["broker"]
+    parts = options.part or (["broker"] if options.board else [])
     return doctor.run(
-        environment, ENV_FILE, parts, dashboard=options.dashboard, board=options.board, send=options.send
+        os.environ,
+        ENV_FILE,
+        parts,
+        dashboard=options.dashboard,
+        secrets=SECRETS_FILE if options.dashboard else None,
+        board=options.board,
+        send=options.send,
     )
 
 
@@ -242,7 +243,8 @@ def _backup(options: argparse.Namespace) -> int:
         print(f"{options.file} cannot be written: {problem.strerror}", file=sys.stderr)
         return 1
     documents = f"{sum(made.counts.values())} documents of {len(made.counts)} collections"
-    print(f"{documents}, {options.file.stat().st_size / 1e6:.1f} MB in {options.file}")
+    readings = f"the readings stand in {made.counts.get('buckets', 0)} buckets of up to {SIZE}"
+    print(f"{documents} ({readings}), {options.file.stat().st_size / 1e6:.1f} MB in {options.file}")
     return 0
 
 

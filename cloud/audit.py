@@ -30,11 +30,9 @@ class Account:
 
 
 def audit(reader: Reader, device: str | None = None) -> list[Account]:
-    """One account a stream; `device`: "C001" or "site/C001", None = all. Raises PyMongoError."""
+    """One account a stream; `device` as in Reader.named. Raises UnknownBoard, PyMongoError."""
     accounts = []
-    for site, name in reader.devices():
-        if device not in (None, name, f"{site}/{name}"):
-            continue
+    for site, name in reader.named(device):
         known = reader.streams(site, name)
         stored = {stream: runs_of(seqs.tolist()) for stream, seqs in reader.stored(site, name)}
         for stream in sorted({*known, *stored}):

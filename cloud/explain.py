@@ -19,7 +19,7 @@ from device import codes
 from device.features import NAMES
 from device.window import SIZE as WINDOW
 
-DETECTORS = ["RANGE", "STUCK", "ZSCORE", "FOREST", "ENVELOPE", "JITTER", "DRIFT", "LIMIT", "SENSOR_ERROR"]
+BOARD_ALONE = ("range", "stuck", "jitter", "drift", "limit")  # they remember more than a reading carries
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,22 @@ def explain(readings: Readings, row: int, model: CloudModel | None) -> Explanati
     return told(tuple(x[0].tolist()), findings(x, model))
 
 
+def row(readings: Readings, seq: int | None) -> int | None:
+    """The newest reading with this `seq`; without one the newest that anybody calls abnormal. None = none."""
+    wanted = readings.edge_abnormal | readings.cloud_abnormal if seq is None else readings.seq == seq
+    rows = wanted.nonzero()[0]
+    return int(rows[-1]) if len(rows) else None
+
+
+def nothing(readings: Readings, seq: int | None) -> str:
+    """Why `row` found none."""
+    if seq is None:
+        return f"nobody has called any of its {len(readings)} stored readings abnormal; name one by its seq"
+    if not len(readings):
+        return "none of its readings are stored any more"
+    return f"no reading {seq} is stored; they go from {readings.seq.min()} to {readings.seq.max()}"
+
+
 def findings(x: np.ndarray[tuple[int, int], np.dtype[np.int16]], model: CloudModel | None) -> list[Finding]:
     """What the cloud's detectors say of the features int16[1, 8]."""
     squared = SQUARED_Z if model is None else int(model.envelope.get("zscore", SQUARED_Z))
@@ -106,21 +122,7 @@ def findings(x: np.ndarray[tuple[int, int], np.dtype[np.int16]], model: CloudMod
 
 def names(flags: int) -> list[str]:
     """The detectors of a verdict, by name."""
-    return [
-        name.lower()
-        for name in (
-            "RANGE",
-            "STUCK",
-            "ZSCORE",
-            "FOREST",
-            "ENVELOPE",
-            "JITTER",
-            "DRIFT",
-            "LIMIT",
-            "SENSOR_ERROR",
-        )
-        if flags & int(getattr(codes, name))
-    ]
+    return list(codes.names(flags & codes.ABNORMAL))
 
 
 def lines(explanation: Explanation) -> list[str]:
@@ -140,7 +142,21 @@ def lines(explanation: Explanation) -> list[str]:
         text.append(
             f"  {each.detector}: {each.value:g}, threshold {each.threshold:g}: {verdict} ({each.about})"
         )
-    return text
+    return text + [f"  {each}" for each in _apart(explanation)]
+
+
+def _apart(explanation: Explanation) -> list[str]:
+    """Why the board's word may stand where nothing above says so."""
+    text = []
+    alone = [name for name in explanation.edge if name in BOARD_ALONE]
+    if alone:
+        text.append(f"only the board judges {', '.join(alone)}")
+    if "zscore" in explanation.edge and "zscore" not in explanation.cloud:
+        text.append(
+            "the board's zscore also asks how large the step from the reading before was, "
+            "and its mean leaves out what was abnormal"
+        )
+    return [f"{each} (docs/detectors.md)" for each in text]
 
 
 def _before(readings: Readings, row: int) -> list[int]:

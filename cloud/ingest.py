@@ -25,6 +25,7 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 
 from cloud import contract, keys
 from cloud.contract import Message, Reading, Refused
+from cloud.failure import brief
 from cloud.rescore import Rescorer
 from cloud.seen import Seen
 from cloud.store import Entry, Quarantined, Store, refused_item, unfit_item
@@ -321,12 +322,6 @@ class Ingest:
             f"{totals.messages} messages in all, {totals.repeats} repeats, {totals.conflicts} conflicts, "
             f"{totals.unfit + totals.refused} put aside"
         )
-
-
-def brief(problem: BaseException) -> str:
-    """The first line of an error, short enough for a log line."""
-    text = f"{type(problem).__name__}: {problem}".splitlines()[0]
-    return text.partition(", full error")[0][:160]
 
 
 def printable(topic: str) -> str:

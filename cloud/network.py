@@ -17,7 +17,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud.ingest import HOLD, Inbox, Received, brief
+from cloud.failure import brief
+from cloud.ingest import HOLD, Inbox, Received
 from cloud.settings import BrokerSettings
 
 log = logging.getLogger("broker")

@@ -33,6 +33,10 @@ HOUR = 3600
 LAST_HOUR = 9_999_999
 
 
+class UnknownBoard(LookupError):
+    """No board, or more than one, has this name; says which there are."""
+
+
 @dataclass(frozen=True)
 class Readings:
     """Readings of one device as columns of one length, in the order in which they were taken.
@@ -188,6 +192,26 @@ class Reader:
         """(site, device) of all that ever sent something, sorted."""
         found = self.database["latest"].find({}, {"site": 1, "device": 1})
         return sorted((document["site"], document["device"]) for document in found)
+
+    def named(self, name: str | None) -> list[tuple[str, str]]:
+        """(site, device) of each that "site/device" or "device" means; None: of all. Raises UnknownBoard."""
+        known = self.devices()
+        found = [pair for pair in known if name in (None, pair[1], "/".join(pair))]
+        if found:
+            return found
+        if name is None:
+            raise UnknownBoard("no readings of any board are stored yet")
+        names = ", ".join("/".join(pair) for pair in known)
+        others = f"; there are {names}" if known else ", nor of any other board"
+        raise UnknownBoard(f"no readings of {name} are stored{others}")
+
+    def board(self, name: str) -> tuple[str, str]:
+        """(site, device) of the one that "site/device" or "device" means. Raises UnknownBoard."""
+        found = self.named(name)
+        if len(found) > 1:
+            sites = ", ".join(site for site, _ in found)
+            raise UnknownBoard(f"{name} is at {sites}: say SITE/{name}")
+        return found[0]
 
     def readings(
         self,

@@ -24,14 +24,15 @@ from pymongo.errors import OperationFailure, PyMongoError
 from cloud import database as databases
 from cloud import keys, memory
 from cloud.database import Document
+from cloud.failure import ATLAS, UNAUTHORIZED, WRONG_LOGIN, brief
 from cloud.health import Check, Health, Server, beat
-from cloud.ingest import Inbox, Ingest, brief
+from cloud.ingest import Inbox, Ingest
 from cloud.learning import Learning
 from cloud.network import Network
 from cloud.quota import Keeper
 from cloud.rescore import Models, Rescorer
 from cloud.sealing import Sealer
-from cloud.settings import Settings
+from cloud.settings import Settings, WorkerSettings
 from cloud.store import Store
 
 log = logging.getLogger("vigie")
@@ -68,8 +69,11 @@ class Part(threading.Thread):
         return "has ended" if self.failed else None
 
 
-def run(settings: Settings, *, ingest: bool, watch: bool) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code. `watch` includes alerts and sealing."""
+def run(settings: WorkerSettings, *, ingest: bool) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code.
+
+    Whose settings are whole watches too, which includes alerts and sealing.
+    """
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -94,7 +98,8 @@ def run(settings: Settings, *, ingest: bool, watch: bool) -> int:
         "database_operations_total": lambda: operations.count,
     }
     loops: dict[str, Loop] = {}
-    if watch:
+    watch = isinstance(settings, Settings)
+    if isinstance(settings, Settings):
         keeper = Keeper(database, settings.quota) if settings.quota else None
         loops |= _watch_loops(settings, database, keeper, counters)
     if ingest:
@@ -193,8 +198,8 @@ def numbers(
     return found
 
 
-def _prepare(database: Database[Document], settings: Settings, stop: threading.Event) -> bool:
-    """Wait for the database, make its indexes, tell the dashboard which settings count.
+def _prepare(database: Database[Document], settings: WorkerSettings, stop: threading.Event) -> bool:
+    """Wait for the database, make its indexes; who watches tells the dashboard which settings count.
 
     False when stopped, or when it will not have us.
     """
@@ -202,10 +207,11 @@ def _prepare(database: Database[Document], settings: Settings, stop: threading.E
     while not stop.is_set():
         try:
             databases.prepare(database)
-            told = {"retention_days": settings.retention_days, "mails_a_day": settings.alerts.per_day}
-            database["status"].replace_one({"_id": "settings"}, told, upsert=True)
+            if isinstance(settings, Settings):
+                told = {"retention_days": settings.retention_days, "mails_a_day": settings.alerts.per_day}
+                database["status"].replace_one({"_id": "settings"}, told, upsert=True)
         except OperationFailure as problem:
-            if problem.code in (13, 18, 8000):  # unauthorized, authentication failed, Atlas' word for both
+            if problem.code in (UNAUTHORIZED, WRONG_LOGIN, ATLAS):
                 log.error(
                     "the database refuses us (%s): check MONGODB_URI with python -m cloud doctor database",
                     brief(problem),

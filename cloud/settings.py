@@ -111,19 +111,25 @@ class AlertSettings:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """All that the backend needs."""
+class WorkerSettings:
+    """All that ingest needs: no mail key for a process that writes no mail."""
 
     broker: BrokerSettings
     database: DatabaseSettings
-    mail: MailSettings
-    alerts: AlertSettings
     key: bytes = field(repr=False)  # the master secret, 32 bytes
-    retention_days: int
-    quota: int  # bytes of data and indexes that the database may hold; 0 = no limit
     health_port: int  # of /healthz, /readyz and /metrics; 0 = none
     heartbeat: str | None = field(repr=False)  # asked each minute while all is well
     json_logs: bool
+
+
+@dataclass(frozen=True)
+class Settings(WorkerSettings):
+    """All that the backend needs: who watches also writes mails and keeps house."""
+
+    mail: MailSettings
+    alerts: AlertSettings
+    retention_days: int
+    quota: int  # bytes of data and indexes that the database may hold; 0 = no limit
 
 
 @dataclass(frozen=True)
@@ -163,26 +169,42 @@ KEYS = (
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+|[^@\s<>]+@localhost")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,23}")
 A_BROKER = "abc123.s1.eu.hivemq.cloud"
+A_DATABASE = "mongodb+srv://user:password@cluster0.abc.mongodb.net"
 
 
 def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
     """The backend's settings. Raises SettingsError."""
     source = _Source(environment, file)
+    worker = _worker(source)
     mail = _mail(source)
     settings = Settings(
-        broker=_broker(source),
-        database=_database(source),
+        **vars(worker),
         mail=mail,
         alerts=_alerts(source, mail),
-        key=source.secret("VIGIE_KEY"),
         retention_days=source.number("RETENTION_DAYS", 30, 1, 3650),
         quota=_quota(source),
+    )
+    source.finish(KEYS)
+    return settings
+
+
+def load_worker(environment: Mapping[str, str], file: Path | None = None) -> WorkerSettings:
+    """What a process that only ingests needs. Raises SettingsError."""
+    source = _Source(environment, file)
+    settings = _worker(source)
+    source.finish(KEYS)
+    return settings
+
+
+def _worker(source: _Source) -> WorkerSettings:
+    return WorkerSettings(
+        broker=_broker(source),
+        database=_database(source),
+        key=source.secret("VIGIE_KEY"),
         health_port=source.number("HEALTH_PORT", 0, 0, 65535),
         heartbeat=source.checked("HEARTBEAT_URL", "", _secret_web_address) or None,
         json_logs=source.checked("LOG_FORMAT", "text", _log_format) == "json",
     )
-    source.finish(KEYS)
-    return settings
 
 
 def load_broker(environment: Mapping[str, str], file: Path | None = None) -> BrokerSettings:
@@ -235,7 +257,7 @@ def load_board(environment: Mapping[str, str], file: Path | None = None) -> tupl
 
 
 def _database(source: _Source) -> DatabaseSettings:
-    cure = "where MongoDB is, such as mongodb+srv://user:password@cluster0.abc.mongodb.net"
+    cure = f"where MongoDB is, such as {A_DATABASE}"
     return DatabaseSettings(
         uri=source.checked("MONGODB_URI", None, _mongodb_uri, cure),
         name=source.checked("MONGODB_DATABASE", "vigie", _database_name),
@@ -309,11 +331,11 @@ def _mail(source: _Source) -> MailSettings:
             Path(source.text("MAIL_FOLDER", "the folder that mails are written to, because MAIL_VIA=folder"))
         ),
     }
-    way = source.choice("MAIL_VIA", "sendgrid", tuple(ways))
+    way = ways.get(source.choice("MAIL_VIA", "sendgrid", tuple(ways)))
     verified = "the address that mails come from; SendGrid must know it as a sender"
     people = "who is warned: addresses with commas"
     return MailSettings(
-        via=ways[way](source),
+        via=way(source) if way else FolderSettings(Path()),  # a wrong word is a problem already
         sender=source.checked("MAIL_FROM", None, _mail_address, verified),
         to=_addresses(source.checked("MAIL_TO", None, _mail_addresses, people)),
         second=_addresses(source.checked("MAIL_ESCALATE_TO", "", _mail_addresses)),
@@ -415,8 +437,7 @@ class _Source:
             known = ", ".join(allowed)
             return None if value.lower() in allowed else f'must be one of {known}, not "{value}"'
 
-        value = self.checked(key, default, problem).lower()
-        return value if value in allowed else default
+        return self.checked(key, default, problem).lower()
 
     def secret(self, key: str, *, needed: bool = True, cure: str = MAKE_KEY) -> bytes:
         """`cure`: where a key that is missing or wrong is to be had."""
@@ -484,12 +505,16 @@ def _database_name(value: str) -> str | None:
 
 
 def _host(value: str) -> str | None:
+    if value == A_BROKER:
+        return "is still the example's: copy yours from HiveMQ Cloud, Overview, Cluster URL"
     if "/" in value or re.search(r"^[^:]*:[0-9]+$", value):
         return f'is a name alone, such as {A_BROKER}, without mqtts:// and without :8883; not "{value}"'
     return None
 
 
 def _mongodb_uri(value: str) -> str | None:
+    if value == A_DATABASE:
+        return "is still the example's: copy yours from Atlas, Connect, Drivers"
     if value.startswith("mongodb+srv://"):
         return None  # the rest stands in DNS and is asked there
     try:

@@ -41,7 +41,7 @@ from cloud.alerts.policy import Acknowledged, Desk, Happening, Letter
 from cloud.alerts.writer import episode_of
 from cloud.contract import is_abnormal
 from cloud.database import Document, device_id
-from cloud.ingest import brief
+from cloud.failure import brief
 from cloud.lease import Lease, Lost
 from cloud.settings import AlertSettings, MailSettings
 from cloud.words import Words, plain

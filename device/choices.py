@@ -30,7 +30,7 @@ def sensor(found, options, period_ms):
     if kind == "replay":
         filled["file"] = options.get("file")
         if not isinstance(filled["file"], str):
-            found.wrong("sensor.file", "is missing", 'add "file": "/readings.csv"')
+            found.wrong("sensor.file", "is missing", 'name it, such as "/readings.csv"')
     for key, (default, least, most) in known.items():
         value = filled[key] = options.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:

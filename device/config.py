@@ -24,14 +24,14 @@ DEFAULTS = {
 }
 _WIFI = {"ssid": None, "password": ""}
 _BROKER = {"host": None, "port": 8883, "user": "", "password": "", "ca": "/ca.der", "name": None}
-_ENTRY = {
-    "site": '"site": "home"',
-    "device": '"device": "C001"',
-    "key": '"key": "<64 hex digits>" (make provision makes one)',
-    "wifi": '"wifi": {"ssid": "…", "password": "…"}',
-    "broker": '"broker": {"host": "…", "user": "…", "password": "…"}',
-    "wifi.ssid": '"ssid": "…" to "wifi"',
-    "broker.host": '"host": "…" to "broker"',
+_CURES = {
+    "site": 'name it, such as "home"',
+    "device": 'name it, such as "C001"',
+    "key": "64 hex digits; make provision makes them",
+    "wifi": "it takes ssid and password",
+    "broker": "it takes host, user and password",
+    "wifi.ssid": "the network's name",
+    "broker.host": "the broker's name, such as broker.example.org",
 }
 _IN_NAMES = b"09azAZ--__"  # first and last of each range
 _IN_KEYS = b"09afAF"
@@ -106,15 +106,15 @@ class _Check:
         filled = {}
         for key, default in defaults.items():
             value = filled[key] = values.get(key, default)
-            if value is None and prefix + key in _ENTRY:
-                self.wrong(prefix + key, "is missing", "add " + _ENTRY[prefix + key])
+            if value is None and prefix + key in _CURES:
+                self.wrong(prefix + key, "is missing", _CURES[prefix + key])
         return filled
 
     def section(self, values, defaults, name):
         if values is None:
             return None  # reported as missing
         if not isinstance(values, dict):
-            self.wrong(name, "is no object", "write " + _ENTRY[name])
+            self.wrong(name, "is no object", _CURES[name])
             return None
         filled = self.filled(values, defaults, name + ".")
         for key, default in defaults.items():

@@ -101,6 +101,11 @@ def users(house: Path, host: str) -> None:
 
 def show(house: Path, board: str) -> list[str]:
     """Lines for the .env beside which `make provision` runs. Raises Failed."""
+    if not (house / "secrets.json").exists():
+        raise Failed(
+            f"there is no {house}/secrets.json: in compose this is\n"
+            f"    docker compose run --rm -T files python -m tools compose show {board}"
+        )
     known = secrets_file.load(house / "secrets.json", [])
     if board not in known.passwords:
         boards = ", ".join(sorted(set(known.passwords) - {BACKEND_USER}))

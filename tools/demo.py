@@ -6,10 +6,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from cloud.alerts.episodes import RULES
 from tools.child import Failed
 from tools.sendgrid_standin import Mail
 from tools.sensor_choice import SensorChoice
@@ -20,6 +22,7 @@ PATIENT = "C002"
 WARM_UP = 60  # readings: before that the rolling window is not full
 MARGIN = 12  # readings more, so that there is something normal to see first
 FAULT_S = 20
+OVER_TIMEOUT = 120.0
 PORTS = {"broker": 8883, "dashboard": 8501}
 
 
@@ -64,20 +67,49 @@ def show(chosen: Plan) -> None:
         wait = (WARM_UP + MARGIN) * period
         say("demo", f"{PATIENT} warms up; it will fail in {wait:.0f} s, for {FAULT_S} s")
         time.sleep(wait)
+        failed_at = time.time()
         fail(stack)
+        tell_end(stack, failed_at)
         threading.Event().wait()
 
 
 def fail(stack: Stack) -> None:
     """Let C002 fail and recover, and say so."""
     board = stack.boards[PATIENT]
-    what = {"inject offset": "its sensor reads 3 degC too warm", "unplug": "its sensor is unplugged"}
+    what = {
+        "inject offset": "its sensor reads 3 degC too warm and 6 %RH too dry",
+        "unplug": "its sensor is unplugged",
+    }
     fault = stack.plan.sensor.fault
     say(PATIENT, f"FAILS now: {what[fault]}, for {FAULT_S} s", "warning")
     if not board.tell(f"{fault} {FAULT_S}", timeout=10):
         say(PATIENT, f"does not hear us: is it measuring? See {shown(board.log)}", "trouble")
     time.sleep(FAULT_S)
-    say(PATIENT, "has RECOVERED; its episode closes after 30 normal readings", "good")
+    say(
+        PATIENT,
+        f"has RECOVERED; its episode is over once {RULES.quiet_readings} readings in a row are normal",
+        "good",
+    )
+
+
+def tell_end(stack: Stack, failed_at: float) -> None:
+    """Wait until the episode since `failed_at` (Unix s) is over; say so, and why no mail came if none did."""
+    about = partial(stack.reader.episodes, stack.site, PATIENT, start=failed_at)
+    if not await_true(lambda: any(one.closed for one in about()), OVER_TIMEOUT):
+        say(PATIENT, f"still goes on after {OVER_TIMEOUT:.0f} s: see the page Episodes", "warning")
+        return
+    over = next(one for one in about() if one.closed)
+    say(PATIENT, f"its episode is over: {over.abnormal} abnormal readings", "good")
+    if over.alert is None:
+        say("mail", f"none about this: one about {PATIENT} came less than half an hour ago")
+
+
+def await_true(question: Callable[[], bool], timeout: float) -> bool:
+    """Ask every 0.2 s, at most `timeout` s."""
+    deadline = time.monotonic() + timeout
+    while not (answer := question()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return answer
 
 
 def interrupt_on_signals() -> None:

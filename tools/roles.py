@@ -43,7 +43,10 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     uri = environment.get("MONGODB_URI", "").strip()
     name = environment.get("MONGODB_DATABASE", "").strip() or "vigie"
     if argv or not uri:
-        raise Failed("usage: MONGODB_URI=mongodb://admin:…@host/admin python -m tools roles")
+        why = "it takes no arguments" if argv else "MONGODB_URI is not set"
+        raise Failed(
+            f"{why}; as an administrator: MONGODB_URI=mongodb://admin:…@host/admin python -m tools roles"
+        )
     try:
         with MongoClient[Document](uri, serverSelectionTimeoutMS=5000) as client:
             passwords = make(client[name])

@@ -35,6 +35,8 @@ class SensorChoice:
             return cls()
         if kind != "replay" or not name:
             raise Failed(f'SENSOR={text}: use "simulated" or "replay:FILE.csv"')
+        if not Path(name).is_file():
+            raise Failed(f"SENSOR: there is no file {name}")
         try:
             count = replay.check(name)
         except (ValueError, UnicodeDecodeError) as error:

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tools.demo import (
     MARGIN,
     PATIENT,
     WARM_UP,
+    await_true,
     interrupt_on_signals,
     tell_board,
     tell_chip,
@@ -93,6 +94,13 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     result = run(plan, seconds)
     for problem in result.problems():
         say("smoke", problem, "trouble")
+    if not result.problems():
+        say(
+            "smoke",
+            f"all is well: {result.total('taken')} readings taken, each stored once as it was given, "
+            f"board and cloud agree, first mail after {result.first_email_s} s",
+            "good",
+        )
     print(json.dumps(result.summary()), flush=True)
     return 1 if result.problems() else 0
 
@@ -110,6 +118,8 @@ def run(plan: Plan, seconds: float, drain: float = DRAIN_S) -> Result:
         failed_at = time.time()
         say(PATIENT, f"FAILS now, for {fault_s} s", "warning")
         stack.boards[PATIENT].tell(f"{plan.sensor.fault} {fault_s}", timeout=10)
+        time.sleep(fault_s)
+        say(PATIENT, "has RECOVERED", "good")
         sleep_until(began + seconds)
         for board in stack.boards.values():
             if not board.tell("stop", timeout=10):
@@ -153,14 +163,6 @@ def first_sample(stack: Stack) -> float:
             f"no sample from every board within {FIRST_SAMPLE_TIMEOUT:.0f} s: see {stack.plan.folder}/log"
         )
     return min(times)
-
-
-def await_true(question: Callable[[], bool], timeout: float) -> bool:
-    """Ask every 0.2 s, at most `timeout` s."""
-    deadline = time.monotonic() + timeout
-    while not (answer := question()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return answer
 
 
 def drained(stack: Stack) -> bool:

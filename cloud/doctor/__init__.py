@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,14 +18,18 @@ def examine(
     parts: Iterable[str] = PARTS,
     *,
     dashboard: bool = False,
+    secrets: Path | None = None,
     board: str | None = None,
     send: bool = False,
 ) -> Iterator[Finding]:
-    """Look at `parts`; each needs only settings of its own, so they can be filled in one after the other."""
+    """Look at `parts`; each needs only settings of its own, so they can be filled in one after the other.
+
+    `secrets`: Streamlit's file, from which the dashboard takes its settings.
+    """
     known = dict(environment)
     told: set[str] = set()  # wrong settings, each once
     if dashboard:
-        yield from _part(lambda: _dashboard(known, file), told)
+        yield from _part(lambda: _dashboard(known, file, secrets), told)
         return
     for part in parts:
         yield from _part(lambda part=part: _findings(part, known, file, send), told)  # type: ignore[misc]
@@ -63,9 +66,11 @@ def _findings(part: str, known: Mapping[str, str], file: Path | None, send: bool
         yield from mail.findings(settings.load_mail(known, file), send=send)
 
 
-def _dashboard(known: Mapping[str, str], file: Path | None) -> Iterator[Finding]:
+def _dashboard(known: Mapping[str, str], file: Path | None, secrets: Path | None) -> Iterator[Finding]:
     from cloud.doctor import database  # noqa: PLC0415
 
+    if secrets:
+        known = secrets_of_streamlit(secrets, known)
     if not known.get("MONGODB_URI"):
         cure = "copy .streamlit/secrets.toml.example there and fill it in"
         yield Finding(
@@ -94,7 +99,7 @@ def run(environment: Mapping[str, str], file: Path | None, parts: list[str], **m
     return 1 if wrong else 0
 
 
-def secrets_of_streamlit(file: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def secrets_of_streamlit(file: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """The settings in a secrets.toml, below those of the environment. Raises SettingsError."""
     import tomllib  # noqa: PLC0415
 

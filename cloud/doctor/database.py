@@ -6,7 +6,6 @@ stored. Either the database refuses the user, or something else; the second mean
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -14,24 +13,17 @@ from datetime import UTC
 from typing import Any
 
 from pymongo.database import Database
-from pymongo.errors import (
-    ConfigurationError,
-    ConnectionFailure,
-    OperationFailure,
-    PyMongoError,
-    ServerSelectionTimeoutError,
-)
+from pymongo.errors import OperationFailure, PyMongoError
 
 from cloud import database as databases
 from cloud import keys
 from cloud.database import Document
-from cloud.ingest import brief
+from cloud.failure import ATLAS, UNAUTHORIZED, of_database
 from cloud.quota import level
 from cloud.settings import DatabaseSettings
 from cloud.ticks import Finding
 
 TIMEOUT = 8.0  # s
-UNAUTHORIZED, WRONG_LOGIN, ATLAS = 13, 18, 8000
 BEHIND, WRONG = 5.0, 60.0  # s that the two clocks may differ: worth a word; an error
 
 Try = Callable[[Database[Document], str], Any]
@@ -62,7 +54,7 @@ def _examined(
         database = databases.connect(settings.uri, settings.name, timeout=TIMEOUT)
         yield from _reached(database, clock)
     except PyMongoError as problem:
-        yield Finding("database", _unreachable(problem), "bad")
+        yield Finding("database", of_database(problem), "bad")
         return
     yield from rights(database)
 
@@ -133,25 +125,6 @@ def _reached(database: Database[Document], clock: Callable[[], float]) -> Iterat
         cure = "set its time by NTP (timedatectl set-ntp true)"
         text = f"this computer is {abs(off):.0f} s {ahead} the database: {cure}"
         yield Finding("clock", text, "bad" if abs(off) > WRONG else "warn")
-
-
-def _unreachable(problem: PyMongoError) -> str:
-    if isinstance(problem, OperationFailure) and problem.code in (WRONG_LOGIN, ATLAS, UNAUTHORIZED):
-        cure = "check user and password in MONGODB_URI (percent-encode : / ? # [ ] @ in them)"
-        return f"it refuses the login: {cure}"
-    text = _without_secrets(str(problem)).partition(" (configured timeouts")[0]
-    if isinstance(problem, ConfigurationError):
-        return f"its name cannot be looked up: {text[:160]} (copy MONGODB_URI anew from Connect, Drivers)"
-    if "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
-        return f"no TLS connection: {text[:160]} (check tls options and tlsCAFile in MONGODB_URI)"
-    if isinstance(problem, ServerSelectionTimeoutError | ConnectionFailure):
-        cure = "check the host in MONGODB_URI; on Atlas, Network Access must list this computer's address"
-        return f"it cannot be reached: {text.partition(',')[0][:160]} ({cure})"
-    return f"it does not answer: {_without_secrets(brief(problem))}"
-
-
-def _without_secrets(text: str) -> str:
-    return re.sub(r"//[^@/\s]*@", "//…@", text)
 
 
 TRIES: dict[str, Try] = {

@@ -89,5 +89,8 @@ def _sent(settings: MailSettings) -> Finding:
 
     outcome = senders.open_sender(settings).send(trial.mail(settings, time.time()))
     if isinstance(outcome, Sent):
-        return Finding("mail", f"a test was handed over as {outcome.id}: look into the inbox")
+        where = (
+            f"into {settings.via.folder}" if isinstance(settings.via, FolderSettings) else "into the inbox"
+        )
+        return Finding("mail", f"a test was handed over as {outcome.id}: look {where}")
     return Finding("mail", f"the test was not sent: {outcome.reason}", "bad")

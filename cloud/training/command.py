@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
-from cloud import database, settings
+from cloud import database, failure, settings
 from cloud.database import Document
 from cloud.keys import device_key
-from cloud.reader import Episode, Reader
+from cloud.reader import Episode, Reader, UnknownBoard
 from cloud.training import report
 from cloud.training.fit import Trained, train
 from cloud.training.history import DAY, Floats, HistoryError, Table, read_csv
@@ -36,13 +36,13 @@ def main(argv: Sequence[str]) -> int:
             known = settings.load_database(os.environ, ENV_FILE)
         master = settings.load_master_key(os.environ, ENV_FILE)
         if options.csv:
-            site, device = _named(options.device or "csv", None)
+            site, device = _named(options.device or "csv")
             columns = _joined([read_csv(path) for path in options.csv])
             models = None
         else:
             connected = database.connect(known.uri, known.name)
             reader = Reader(connected)
-            site, device = _named(options.device, reader.devices())
+            site, device = reader.board(options.device)
             columns = _stored(reader, site, device, options.days)
             models = connected["models"]
         trained = train(
@@ -60,10 +60,9 @@ def main(argv: Sequence[str]) -> int:
         print(problem, file=sys.stderr)
         return 2
     except PyMongoError as problem:
-        cure = "check MONGODB_URI with python -m cloud doctor database"
-        print(f"the database cannot be asked ({type(problem).__name__}): {cure}", file=sys.stderr)
+        print(f"the database: {failure.of_database(problem)}", file=sys.stderr)
         return 1
-    except (HistoryError, OSError, UnicodeDecodeError) as problem:
+    except (UnknownBoard, HistoryError, OSError, UnicodeDecodeError) as problem:
         _progress("")
         print(f"train: {problem}", file=sys.stderr)
         return 1
@@ -102,23 +101,10 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _named(name: str, known: list[tuple[str, str]] | None) -> tuple[str, str]:
-    """(site, device) of "site/device", or of a device whose site is not said (`known` None: demo)."""
+def _named(name: str) -> tuple[str, str]:
+    """(site, device) of "site/device"; the site is "demo" where it is not said."""
     site, _, device = name.rpartition("/")
-    if site:
-        return site, device
-    if known is None:
-        return "demo", device
-    sites = [pair for pair in known if pair[1] == device]
-    if len(sites) > 1:
-        raise HistoryError(
-            f"{device} is at {', '.join(site for site, _ in sites)}: say --device SITE/{device}"
-        )
-    if not sites:
-        names = ", ".join("/".join(pair) for pair in known)
-        others = f"; there are {names}" if known else ", nor of any other board"
-        raise HistoryError(f"no readings of {device} are stored{others}")
-    return sites[0]
+    return site or "demo", device
 
 
 def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:

@@ -5,8 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from cloud import explain
-from cloud.contract import Reading
+from cloud import __main__ as command
+from cloud import explain, settings
+from cloud.contract import Reading, Verdict
 from cloud.reader import Reader
 from cloud.rescore import Models, Rescorer
 from cloud.store import Entry, Store
@@ -79,3 +80,44 @@ def test_a_gap_makes_the_window_incomplete(stored, database, model):
     database["buckets"].update_one({}, {"$unset": {"r.145": ""}})
     found = explain.explain(Reader(database).readings("demo", "C001"), 180, model.twin)
     assert "window incomplete" in found.note
+
+
+def test_what_only_the_board_can_know_is_said_to_be_its_own(stored, database, model):
+    readings, _ = stored
+    readings.edge_flags[199] = codes.ZSCORE | codes.STUCK
+    text = "\n".join(explain.lines(explain.explain(readings, 199, model.twin)))
+    assert "only the board judges stuck (docs/detectors.md)" in text
+    assert "how large the step from the reading before was" in text
+    assert "docs/detectors.md" not in "\n".join(explain.lines(explain.explain(readings, 100, model.twin)))
+
+
+@pytest.fixture
+def said(database, mongod, monkeypatch, tmp_path, capsys):
+    """What `python -m cloud explain …` says, with the database and VIGIE_KEY as its only settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in settings.KEYS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MONGODB_URI", mongod.uri)
+    monkeypatch.setenv("MONGODB_DATABASE", database.name)
+    monkeypatch.setenv("VIGIE_KEY", MASTER.hex())
+
+    def run(*words):
+        code = command.main(["explain", *words])
+        shown = capsys.readouterr()
+        return code, shown.out + shown.err
+
+    return run
+
+
+def test_the_command_needs_no_more_than_the_database_and_the_key(stored, said):
+    code, text = said("C001", str(SPIKE))
+    assert code == 0 and f"seq {SPIKE}: the board said" in text and "full forest" in text
+
+
+def test_why_nothing_is_explained_is_told(stored, said, database):
+    assert said("C002") == (1, "no readings of C002 are stored; there are demo/C001\n")
+    assert said("C001", "900") == (1, "demo/C001: no reading 900 is stored; they go from 0 to 199\n")
+    fine = Reading(0, 1, 1_790_000_000, 0, (2100, 4500, 0, 0, 0, 0, 5, 20), 0, 0, None, None)
+    Store(database).write([Entry("demo", "C003", "9f3a1c08", fine, Verdict(0, None, 0))])
+    code, text = said("C003")
+    assert code == 1 and "nobody has called any of its 1 stored readings abnormal" in text

@@ -3,6 +3,9 @@
 import csv
 import io
 import math
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from cloud import __main__ as command
 from cloud import audit, contract, export
 from cloud.packing import SIZE
-from cloud.reader import Reader
+from cloud.reader import Reader, UnknownBoard
 from cloud.sealing import Sealer
 from cloud.store import Quarantined, Store
 from device import codes
@@ -206,11 +209,40 @@ def test_the_commands_exit_as_they_must(store, monkeypatch, mongod, database, ca
     store.write([entry(s, ts=NOW + s) for s in (0, 1)])
     assert command.main(["audit"]) == 0
     assert "none missing" in capsys.readouterr().out
-    assert command.main(["export", "--device", "demo/C001", "--start", str(NOW + 1)]) == 0
+    assert command.main(["export", "demo/C001", "--start", str(NOW + 1)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
-    assert command.main(["export", "--device", "C404"]) == 1
+    assert command.main(["export", "C404"]) == 1
+    assert "no readings of C404 are stored; there are demo/C001" in capsys.readouterr().err
     store.write([entry(3)])
     assert command.main(["audit", "C001"]) == 1
     monkeypatch.setenv("MONGODB_URI", "")
     assert command.main(["audit"]) == 2
     assert "MONGODB_URI is missing" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_ends_the_export_quietly(store, mongod, database):
+    store.write([entry(s, ts=NOW + s) for s in range(3000)])
+    environment = {**os.environ, "MONGODB_URI": mongod.uri, "MONGODB_DATABASE": database.name}
+    export = subprocess.Popen(
+        [sys.executable, "-m", "cloud", "export"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert export.stdout.readline().startswith("site,device,")
+    export.stdout.close()
+    assert export.stderr.read() == "" and export.wait() == 1
+
+
+def test_a_board_is_known_by_its_name_alone_when_only_one_site_has_it(store, reader):
+    with pytest.raises(UnknownBoard, match="no readings of any board are stored yet"):
+        reader.named(None)
+    with pytest.raises(UnknownBoard, match="no readings of C001 are stored, nor of any other board"):
+        reader.board("C001")
+    for site, device in (("home", "C001"), ("farm", "C002"), ("home", "C002")):
+        store.write([entry(0, device=device)._replace(site=site)])
+    assert reader.board("C001") == ("home", "C001")
+    assert reader.board("farm/C002") == ("farm", "C002")
+    assert reader.named("C002") == [("farm", "C002"), ("home", "C002")]
+    with pytest.raises(UnknownBoard, match="C002 is at farm, home: say SITE/C002"):
+        reader.board("C002")
+    with pytest.raises(UnknownBoard, match="no readings of C003 are stored; there are farm/C002, home/C001"):
+        reader.board("C003")

@@ -1,6 +1,9 @@
 """Settings: everything that is wrong is told at once, with place and cure, and never a secret."""
 
+from pathlib import Path
+
 import pytest
+from dotenv import dotenv_values
 
 from cloud import settings
 
@@ -98,7 +101,6 @@ def test_what_is_wrong_with_alerts_is_told_with_the_rest():
         "DIGEST_TIME": "25:00",
         "TIMEZONE": "Mars/Olympus",
         "MAIL_PER_DAY": "7",  # two people, and four mails must fit
-        "MAIL_VIA": "pigeon",
         "SENDGRID_TEMPLATE_ID": "mine",
     }
     told = problems({**GOOD, **bad})
@@ -135,3 +137,21 @@ def test_an_old_key_that_is_missing_is_looked_for_and_never_made_anew() -> None:
     with pytest.raises(settings.SettingsError) as caught:
         settings.load_old_and_new_key({"VIGIE_KEY": "ab" * 32})
     assert "what VIGIE_KEY was until now" in str(caught.value) and "token_hex" not in str(caught.value)
+
+
+def test_a_wrong_way_of_mail_asks_for_nothing_of_another_way():
+    (told,) = problems({**GOOD, "MAIL_VIA": "pigeon", "SENDGRID_API_KEY": ""})
+    assert 'MAIL_VIA must be one of sendgrid, smtp, folder, not "pigeon"' in told
+
+
+@pytest.mark.parametrize("key", ["MQTT_HOST", "MONGODB_URI"])
+def test_what_is_still_the_examples_is_told(key):
+    values = dotenv_values(Path(__file__).parents[2] / ".env.example")
+    (told,) = problems({**GOOD, key: values[key]})
+    assert f"{key} is still the example's: copy yours from" in told
+
+
+def test_a_worker_that_only_ingests_is_given_no_mail_key():
+    known = {key: value for key, value in GOOD.items() if not key.startswith(("MAIL", "SENDGRID"))}
+    worker = settings.load_worker(known)
+    assert worker.broker.user == "backend" and not hasattr(worker, "mail")

@@ -38,7 +38,7 @@ def test_all_problems_are_told_at_once_with_key_and_cure():
     for key in ("device", "key", "period_ms", "wifi.sid", "wifi.ssid", "colour"):
         assert "config.json: %s " % key in text, key
     assert "64 hex digits" in text
-    assert 'add "ssid": "…" to "wifi"' in text
+    assert "wifi.ssid is missing: the network's name" in text
 
 
 def test_no_secret_is_printed():

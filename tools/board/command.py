@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-import click
 import typer
 
 PortOption = Annotated[
@@ -28,10 +28,10 @@ def run(function: Callable[..., int]) -> Callable[[Sequence[str]], int]:
         name = function.__module__.rpartition(".")[2]
         try:
             result: Any = app(list(argv), standalone_mode=False, prog_name=f"python -m tools {name}")
-        except click.UsageError as error:
-            error.show()
+        except typer.TyperException as error:  # a wrong use of the command
+            print(f"{name}: {error} (python -m tools {name} --help)", file=sys.stderr)
             return 2
-        except click.Abort:
+        except typer.Abort:
             return 130
         return int(result or 0)
 

@@ -23,12 +23,13 @@ found, problem = model.load({path!r}, bytes.fromhex({key!r}))
 print('ok ' + found.id.hex() if found else problem)
 """
 ACTIVE = "/model/active"
+TRAIN = '`make train ARGS="--device C001"` makes one and names its file'
 
 
 def check(bundle: Path, key: str) -> str:
     """The id of the model in the file, checked here with the board's own code and `key`. Raises Failed."""
     if not bundle.is_file():
-        raise Failed(f"there is no {bundle}: `make train DEVICE=…` makes one")
+        raise Failed(f"there is no {bundle}: {TRAIN}")
     found, problem = on_board.load(str(bundle), bytes.fromhex(key))
     if found is None:
         raise Failed(str(problem))
@@ -63,12 +64,14 @@ def install(wire: Wire, bundle: Path) -> str:
 
 @command.run
 def main(
-    bundle: Annotated[Path, typer.Argument(envvar="BUNDLE", help="The model's file.")],
+    bundle: Annotated[Path | None, typer.Argument(envvar="BUNDLE", help="The model's file.")] = None,
     device: Annotated[str, typer.Option("--device", envvar="DEVICE", help="Refuse any other board.")] = "",
     port_name: command.PortOption = None,
     no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not wait for the start.")] = False,
 ) -> int:
     """Give a board a model over its cable."""
+    if bundle is None:
+        raise Failed(f"which model? make model DEVICE=C001 BUNDLE=file; {TRAIN}")
     with Wire(port.find(port_name)) as wire:
         wire.stop()
         name = read_back(wire).get("device")

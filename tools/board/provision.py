@@ -112,7 +112,10 @@ def main(
             return code
     if not device:
         raise Failed("which board? make provision DEVICE=C001")
-    wanted = settings.gather(device, file, environment(), ask if sys.stdin.isatty() else None)
+    asks = sys.stdin.isatty()
+    if asks:
+        port.find(port_name)  # nobody answers ten questions to hear then that no board is there
+    wanted = settings.gather(device, file, environment(), ask if asks else None)
     if wanted.config.get("sensor", {"kind": "simulated"})["kind"] == "simulated":
         screen.tick(
             "sensor",

@@ -46,6 +46,10 @@ VIGIE_KEY is missing: the board's key, for models and acknowledgements, is made 
     first time: python -c "import secrets; print('VIGIE_KEY=' + secrets.token_hex(32))" >> .env
     else copy it from the .env of your backend"""
 
+WITHOUT_FILE = f"""\
+make provision DEVICE={{device}} FILE={{device}}.toml gives them (an example: docs/board.md),
+    or the environment and .env: {", ".join(ENVIRONMENT)}"""
+
 Ask = Callable[[str, bool, str | None], str]
 
 
@@ -60,7 +64,7 @@ class Provision:
 def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: Ask | None) -> Provision:
     """All values for `device`; `ask(question, secret, default)` for missing ones. Raises Failed."""
     values = read(file) if file else {}
-    name = str(file) if file else "config.json"
+    name = str(file) if file else "settings"
     if "device" in values and values["device"] != device:
         raise Failed(f"{name}: device is {values['device']!r}, you asked for {device}: change one of them")
     values["device"] = device
@@ -83,7 +87,8 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
     try:
         config.check(copy.deepcopy(values), name)
     except config.ConfigError as error:
-        raise Failed("\n".join(["nothing was written:", *error.problems])) from None
+        ways = () if file else (WITHOUT_FILE.format(device=device),)
+        raise Failed("\n".join(["nothing was written:", *error.problems, *ways])) from None
     return Provision({"v": 1, **values}, None if ca is None else _beside(ca, file))
 
 

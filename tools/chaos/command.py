@@ -24,8 +24,8 @@ from tools.chaos.faults import FAULTS, Fault
 from tools.chaos.tally import Tally, tally
 from tools.chaos.world import World
 from tools.child import Failed
-from tools.demo import interrupt_on_signals
-from tools.smoke import await_true, first_sample
+from tools.demo import await_true, interrupt_on_signals
+from tools.smoke import first_sample
 from tools.stack import Plan
 from tools.terminal import say
 from tools.virtual_board.board import REPOSITORY

@@ -1,0 +1,45 @@
+"""Failures in words: short for a log line, or with the cure for who asked. Without secrets."""
+
+from __future__ import annotations
+
+import re
+
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+UNAUTHORIZED, WRONG_LOGIN, ATLAS = 13, 18, 8000  # Atlas has one code for both
+LONGEST = 160
+
+
+def of_database(problem: PyMongoError) -> str:
+    """Why the database ("it") cannot be asked, and what to do, in one line."""
+    if isinstance(problem, OperationFailure) and problem.code == UNAUTHORIZED:
+        cure = "does MONGODB_URI name a user with the rights of docs/security.md?"
+        return f"it does not allow this: {brief(problem)} ({cure})"
+    if isinstance(problem, OperationFailure) and problem.code in (WRONG_LOGIN, ATLAS):
+        cure = "check user and password in MONGODB_URI (percent-encode : / ? # [ ] @ in them)"
+        return f"it refuses the login: {cure}"
+    text = _without_secrets(str(problem)).partition(" (configured timeouts")[0]
+    if isinstance(problem, ConfigurationError):
+        return f"its name cannot be looked up: {text[:LONGEST]} (copy MONGODB_URI anew from Connect, Drivers)"
+    if "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:
+        return f"no TLS connection: {text[:LONGEST]} (check tls options and tlsCAFile in MONGODB_URI)"
+    if isinstance(problem, ServerSelectionTimeoutError | ConnectionFailure):
+        cure = "check the host in MONGODB_URI; on Atlas, Network Access must list this computer's address"
+        return f"it cannot be reached: {text.partition(',')[0][:LONGEST]} ({cure})"
+    return f"it does not answer: {brief(problem)}"
+
+
+def brief(problem: BaseException) -> str:
+    """The first line of an error, short enough for a log line."""
+    text = _without_secrets(f"{type(problem).__name__}: {problem}".splitlines()[0])
+    return text.partition(", full error")[0][:LONGEST]
+
+
+def _without_secrets(text: str) -> str:
+    return re.sub(r"//[^@/\s]*@", "//…@", text)

@@ -1,0 +1,52 @@
+"""A command that is used wrongly says in a line or two what is wrong and what would be right."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = (
+    "BUNDLE",
+    "DEVICE",
+    "FILE",
+    "FIRMWARE",
+    "MONGODB_URI",
+    "PORT",
+    "SENSOR",
+    "SITE",
+    "VIGIE_KEY",
+    "WIFI_SSID",
+)
+
+
+def said(folder, *words, **more):
+    """Exit code and all that `python -m tools …` prints, with nobody at the keyboard."""
+    kept = {name: value for name, value in os.environ.items() if name not in OURS}
+    done = subprocess.run(
+        [sys.executable, "-m", "tools", *words],
+        cwd=folder, env={**kept, "PYTHONPATH": str(ROOT), **more},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    "words, more, cure",
+    [
+        ("model", {}, "which model? make model DEVICE=C001 BUNDLE=file"),
+        ("model none.bin --device", {}, "requires an argument. (python -m tools model --help)"),
+        ("deploy --nosuch", {}, "No such option: --nosuch"),
+        ("logs too many", {}, "(too many) (python -m tools logs --help)"),
+        ("provision", {}, "which board? make provision DEVICE=C001"),
+        ("provision C001", {"VIGIE_KEY": "11" * 32}, "make provision DEVICE=C001 FILE=C001.toml gives them"),
+        ("demo", {"SENSOR": "replay:none.csv"}, "there is no file none.csv"),
+        ("roles", {}, "MONGODB_URI is not set; as an administrator"),
+        ("compose show home/C001", {"HOUSE": "nowhere"}, "docker compose run --rm -T files"),
+    ],
+)
+def test_a_wrong_use_ends_with_its_cure(tmp_path, words, more, cure):
+    code, text = said(tmp_path, *words.split(), **more)
+    assert code in (1, 2) and cure in text and "Traceback" not in text, text

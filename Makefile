@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 
 # What installs a set of extras again: the list of packages, their pins, or which extras these are.
 PINS := pyproject.toml constraints.txt Makefile
-INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL = $(PY) -m tools.install -c constraints.txt
 
 .PHONY: help demo smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
 

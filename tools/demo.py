@@ -63,6 +63,10 @@ def show(chosen: Plan) -> None:
             f"all is up. Open {stack.dashboard_url} and watch {PATIENT}. Ctrl-C ends everything",
             "good",
         )
+        say(
+            "demo",
+            f"ask it yourself in another terminal: . {shown(stack.settings_file)} (docs/operations.md)",
+        )
         period = chosen.period_ms / 1000
         wait = (WARM_UP + MARGIN) * period
         say("demo", f"{PATIENT} warms up; it will fail in {wait:.0f} s, for {FAULT_S} s")

@@ -166,7 +166,11 @@ def report(fleet: Fleet) -> list[str]:
         lines.append(f"    beyond: {plan['beyond']}")
         lines.append(f"    {plan['source']}, {plan['date']}")
     service, (boards, name, limit) = min(carried.items(), key=lambda item: item[1][0])
-    lines += ["", f"For nothing: {boards:,.0f} boards. The first limit: the {limit} of {name} ({service})."]
+    lines += [
+        "",
+        f"For nothing: {boards:,.0f} boards, the backend on {carried['backend'][1]}. "
+        f"The first limit: the {limit} of {name} ({service}).",
+    ]
     return lines
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,7 @@ from cloud import database as databases
 from cloud import keys
 from cloud.reader import Reader
 from tools import pki, ports, secrets_file
-from tools.broker import BACKEND_USER, Broker
+from tools.broker import BACKEND_USER, Broker, private_write
 from tools.child import Child, Failed
 from tools.dashboard import Dashboard
 from tools.database import Database
@@ -171,8 +172,10 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """What the backend and the dashboard find in their environment."""
+        return {**os.environ, **self._settings(), "PYTHONUNBUFFERED": "1"}
+
+    def _settings(self) -> dict[str, str]:
         return {
-            **os.environ,
             "MQTT_HOST": "localhost",
             "MQTT_PORT": str(self.ports["broker"]),
             "MQTT_USER": BACKEND_USER,
@@ -186,11 +189,20 @@ class Stack:
             "MAIL_FROM": "vigie@example.org",
             "MAIL_TO": "you@example.org",
             "DASHBOARD_URL": self.dashboard_url,
-            "PYTHONUNBUFFERED": "1",
         }
+
+    @property
+    def settings_file(self) -> Path:
+        """For a person's shell: `. FILE` gives `python -m cloud …` the settings of this backend."""
+        return self.plan.folder / "env.sh"
+
+    def _write_settings(self) -> None:
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in self._settings().items()]
+        private_write(self.settings_file, "".join(lines))
 
     def start_backend(self, *, wait: bool = True) -> None:
         """Returns when it listens to the boards, or at once."""
+        self._write_settings()
         began = time.monotonic()
         lines: list[str] = []
         self.backend = Child(

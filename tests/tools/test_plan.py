@@ -23,7 +23,7 @@ def test_every_plan_has_a_source_and_a_date():
 
 
 def test_the_limits_have_names_that_are_known(sizes):
-    known = {*plan.demand(Fleet(1, 10), sizes), "months", "idle_minutes"}
+    known = {*plan.demand(Fleet(1, 10), sizes), "months"}
     assert {name for each in plan.load() for name in each["limits"]} <= known
 
 
@@ -55,8 +55,8 @@ def test_what_does_not_fit_gets_a_setting_that_does(sizes):
 def test_the_report_never_claims_more_boards_than_the_first_limit():
     lines = plan.report(Fleet(10, 10))
     assert (
-        lines[-1]
-        == "For nothing: 99 boards. The first limit: the sessions of HiveMQ Cloud Serverless (broker)."
+        lines[-1] == "For nothing: 99 boards, the backend on a machine of your own. "
+        "The first limit: the sessions of HiveMQ Cloud Serverless (broker)."
     )
     assert any("full after" in line for line in lines)
 

@@ -98,7 +98,6 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
         "database_operations_total": lambda: operations.count,
     }
     loops: dict[str, Loop] = {}
-    watch = isinstance(settings, Settings)
     if isinstance(settings, Settings):
         keeper = Keeper(database, settings.quota) if settings.quota else None
         loops |= _watch_loops(settings, database, keeper, counters)
@@ -112,7 +111,7 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
     parts = [Part(name, loop, stop) for name, loop in loops.items()]
     health = Health(
         {part.name: part.trouble for part in parts} | ({"network": network.trouble} if network else {}),
-        _outside(database, network, worker, watch=watch),
+        _outside(database, network, worker, watch=isinstance(settings, Settings)),
         partial(numbers, counters, worker, keeper),
     )
     server: Server | None = None

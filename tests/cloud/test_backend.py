@@ -133,7 +133,8 @@ def test_two_workers_killed_in_turn_lose_nothing(backend, board, database):
     """They share one subscription, so each message goes to one of them."""
 
     def worker(name):
-        started = backend("ingest", MQTT_SHARE="vigie", MQTT_CLIENT_ID=f"worker-{name}-{database.name[-8:]}")
+        client = f"worker-{name}-{database.name[-8:]}"
+        started = backend("ingest", MQTT_SHARE="vigie", MQTT_CLIENT_ID=client, **NO_MAIL)
         started.wait_for_line("listening")
         return started
 

@@ -182,7 +182,7 @@ def _explain(options: argparse.Namespace) -> int:
     reader = Reader(handle)
     site, device = reader.board(options.device)
     readings = reader.readings(site, device)
-    row = explain.row(readings, options.seq)
+    row = explain.find(readings, options.seq)
     if row is None:
         print(f"{site}/{device}: {explain.nothing(readings, options.seq)}", file=sys.stderr)
         return 1

@@ -66,7 +66,7 @@ def explain(readings: Readings, row: int, model: CloudModel | None) -> Explanati
     return told(tuple(x[0].tolist()), findings(x, model))
 
 
-def row(readings: Readings, seq: int | None) -> int | None:
+def find(readings: Readings, seq: int | None) -> int | None:
     """The newest reading with this `seq`; without one the newest that anybody calls abnormal. None = none."""
     wanted = readings.edge_abnormal | readings.cloud_abnormal if seq is None else readings.seq == seq
     rows = wanted.nonzero()[0]
@@ -74,7 +74,7 @@ def row(readings: Readings, seq: int | None) -> int | None:
 
 
 def nothing(readings: Readings, seq: int | None) -> str:
-    """Why `row` found none."""
+    """Why `find` found none."""
     if seq is None:
         return f"nobody has called any of its {len(readings)} stored readings abnormal; name one by its seq"
     if not len(readings):

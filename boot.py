@@ -55,8 +55,17 @@ def wants_repl():
     return False
 
 
+def person_came():
+    """Nothing counts towards safe mode any more: a start that a person ends has not failed."""
+    try:
+        os.remove("/starts")
+    except OSError:
+        pass  # none was counted
+
+
 if repl := wants_repl():
+    person_came()
     print("REPL: Vigie does not run, no watchdog. Ctrl-D starts again")
 elif not woke:
     starts = count_starts()
-del count_starts, wants_repl  # main.py goes on in the same namespace: they would stay in RAM
+del count_starts, person_came, wants_repl  # main.py goes on in the same namespace: they would stay in RAM

@@ -1,18 +1,18 @@
-"""Starts Vigie; whatever happens, the board comes back."""
+"""Starts Vigie; whatever happens, the board comes back.
 
-import os
+All of this stays in RAM while Vigie works, so it holds only what a board needs whose device/ is broken.
+"""
+
 import sys
-import time
 
 starts = globals().get("starts", 1)  # of boot.py: both run in one namespace
-repl = globals().get("repl", False)
-
 SAFE_STARTS = 4
-SAFE_S = 600
 
 
 def restart(seconds):
     """Reset after `seconds`; Ctrl-C leads to the REPL instead."""
+    import time
+
     import machine  # here because device/ may be what is broken
 
     print("Restart in %d s; Ctrl-C for a REPL" % seconds)
@@ -20,65 +20,29 @@ def restart(seconds):
     machine.reset()
 
 
-def keep(error):
-    """Write `error` down for the next start's `state`."""
-    sys.print_exception(error)
-    try:
-        with open("/last_error.txt", "w") as file:
-            file.write("%s: %s" % (type(error).__name__, error))
-    except OSError:
-        pass  # flash is full or broken: it was printed
-
-
-def person_came():
-    """A start that a person ends has not failed, however young: nothing counts towards safe mode."""
-    try:
-        os.remove("/starts")
-    except OSError:
-        pass  # none was counted
-
-
-def safe_mode():
-    """No application: Wi-Fi is up, the cloud is told why; one more try in ten minutes."""
-    print("Safe mode: %d starts failed. See /last_error.txt" % (starts - 1))
-    try:
-        from device.safe import run
-
-        run(SAFE_S, starts - 1)
-    except Exception as error:
-        sys.print_exception(error)
-        restart(SAFE_S)
-    restart(0)
-
-
-def console():
-    """The functions that a person can use at the prompt now."""
-    from device import app
-
-    if app.stopped:
-        from device.console import HELP, Console
-
-        globals().update(Console(app.stopped).names())
-        print(HELP)
-
-
 def start():
+    """Run Vigie, or after four failed starts safe mode; every second one of these tries Vigie again."""
     try:
         if starts > SAFE_STARTS and starts % 2:
-            safe_mode()
-        from device import app
+            from device.safe import run
 
-        app.main()
+            restart(run(starts - 1))
+        from device.app import main
+
+        main()
     except KeyboardInterrupt:
-        person_came()
-        print("Stopped; a watchdog that runs resets in an hour. Ctrl-D starts again")
-        console()
+        from device.prompt import names
+
+        globals().update(names())
     except Exception as error:
-        keep(error)
+        sys.print_exception(error)
+        try:
+            with open("/last_error.txt", "w") as file:  # for the next start's `state`
+                file.write("%s: %s" % (type(error).__name__, error))
+        except OSError:
+            pass  # flash is full or broken: it was printed
         restart(2 ** min(starts, 5))
 
 
-if repl:
-    person_came()
-else:
+if not globals().get("repl"):
     start()

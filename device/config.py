@@ -27,11 +27,11 @@ _BROKER = {"host": None, "port": 8883, "user": "", "password": "", "ca": "/ca.de
 _CURES = {
     "site": 'name it, such as "home"',
     "device": 'name it, such as "C001"',
-    "key": "64 hex digits; make provision makes them",
+    "key": "make provision makes it",
     "wifi": "it takes ssid and password",
     "broker": "it takes host, user and password",
     "wifi.ssid": "the network's name",
-    "broker.host": "the broker's name, such as broker.example.org",
+    "broker.host": "the broker's name",
 }
 _IN_NAMES = b"09azAZ--__"  # first and last of each range
 _IN_KEYS = b"09afAF"

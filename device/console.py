@@ -1,4 +1,4 @@
-"""What a person can ask at the prompt; main.py puts these functions there when Vigie was stopped by Ctrl-C.
+"""What a person can ask at the prompt; prompt.py puts these functions there when Vigie was stopped by Ctrl-C.
 
 Each prints something worth reading. `go()` lets Vigie run on where it was.
 """
@@ -32,9 +32,7 @@ class Console:
         print("Vigie %s, up %d h %02d min, boot %d" % (VERSION, up // 3600, up // 60 % 60, node.outbox.boot))
         print("date     %s" % (_date(node.clock.now()) or "not known yet"))
         print("reset    %s" % node.board.reset_reason)
-        print(
-            "broker   %s" % ("connected" if node.link.ready() else node.link.last_error() or "not connected")
-        )
+        self._broker()
         print("heap     %d KB free" % (gc.mem_free() // 1024))
         print("judged   %d readings" % node.judge.good)
         counts = node.link.counts()
@@ -96,9 +94,7 @@ class Console:
         print("Wi-Fi    %s" % ("up, %d dBm" % node.board.wifi_rssi() if up else node.board.wifi_problem()))
         if up:
             print("DNS      %s" % (node.board.wifi_dns() or "none"))
-        print(
-            "broker   %s" % ("connected" if node.link.ready() else node.link.last_error() or "not connected")
-        )
+        self._broker()
 
     def model(self):
         """What judges."""
@@ -108,6 +104,10 @@ class Console:
         print("last     %s" % (", ".join(codes.names(judge.flags)) or "normal"))
         print("features %s" % list(judge.x))
         print("score    %s" % (judge.score if judge.score >= 0 else "no forest ran"))
+
+    def _broker(self):
+        link = self._node.link
+        print("broker   %s" % ("connected" if link.ready() else link.last_error() or "not connected"))
 
     def go(self):
         """Run on; the readings of the meantime are missing, and counted."""

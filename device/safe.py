@@ -13,11 +13,22 @@ from .config import load
 _TURN_MS = const(100)
 _TURNS = const(20)  # of one round of the LED
 _GOODBYE_MS = const(5000)
+_SAFE_S = const(600)
 
 
-def run(seconds, failed):
-    """Be there for `seconds` after `failed` starts; Ctrl-C leads to the REPL."""
-    print("Restart in %d s; Ctrl-C for a REPL" % seconds)
+def run(failed):
+    """Be there for ten minutes after `failed` starts; the seconds that the next start shall wait for."""
+    text = "Safe mode: %d starts failed. See /last_error.txt\nRestart in %d s; Ctrl-C for a REPL"
+    print(text % (failed, _SAFE_S))
+    try:
+        _stay(failed)
+        return 0
+    except Exception as error:
+        sys.print_exception(error)
+        return _SAFE_S
+
+
+def _stay(failed):
     config = load("/config.json")
     board = Board(config["led_pin"])
     clock = log.clock = Clock()
@@ -27,7 +38,7 @@ def run(seconds, failed):
         sys.print_exception(error)
         voice = None
         board.wifi_on(config["wifi"]["ssid"], config["wifi"]["password"])
-    end = clock.after(clock.ms(), seconds * 1000)
+    end = clock.after(clock.ms(), _SAFE_S * 1000)
     turn = 0
     while clock.until(end) > 0:
         board.led(turn in (0, 2))
@@ -86,4 +97,4 @@ def _last_error():
         with open("/last_error.txt") as file:
             return file.read()[:500]
     except OSError:
-        return "no error was written down"
+        return "no error was kept"

@@ -80,7 +80,7 @@ lock: $(VENV)/local ## pin what is installed now into constraints.txt
 	@$(PY) -m tools.lock
 
 clean: ## delete what the targets made: var/, .venv and the package's own notes
-	rm -rf var $(VENV) *.egg-info
+	@$(PYTHON) -m tools.clean
 
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit("Vigie needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "--start", type=_time, help="from this time on: 2026-11-22, 2026-11-22T14:00 (UTC) or Unix s"
     )
     export.add_argument("--end", type=_time, help="up to this time")
-    export.add_argument("--format", choices=("csv", "parquet"), default="csv")
+    export.add_argument("--format", choices=("csv", "parquet"), help="by default as the file's name ends")
     export.add_argument("--output", type=Path, help="file to write (CSV: standard output by default)")
     export.set_defaults(command=_export)
     audit = commands.add_parser("audit", help="what became of every reading; exit code 1 when one is missing")
@@ -131,16 +131,25 @@ def _export(options: argparse.Namespace) -> int:
     reader = _reader()
     devices = reader.named(options.device)
     boards = (reader.readings(*pair, start=options.start, end=options.end) for pair in devices)
-    if options.format == "parquet":
+    columns = options.format or (
+        "parquet" if options.output and options.output.suffix == ".parquet" else "csv"
+    )
+    if columns == "parquet" and options.output is None:
+        print("--format parquet needs --output FILE", file=sys.stderr)
+        return 2
+    try:
         if options.output is None:
-            print("--format parquet needs --output FILE", file=sys.stderr)
-            return 2
-        count = export.write_parquet(boards, options.output)
-    elif options.output is None:
-        count = export.write_csv(boards, sys.stdout)
-    else:
-        with options.output.open("w", encoding="utf-8", newline="") as file:
-            count = export.write_csv(boards, file)
+            count = export.write_csv(boards, sys.stdout)
+        elif columns == "parquet":
+            count = export.write_parquet(boards, options.output)
+        else:
+            with options.output.open("w", encoding="utf-8", newline="") as file:
+                count = export.write_csv(boards, file)
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        print(f"{options.output} cannot be written: {os.strerror(problem.errno or 0)}", file=sys.stderr)
+        return 1
     print(f"{count} readings of {len(devices)} devices", file=sys.stderr)
     return 0
 

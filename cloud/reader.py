@@ -375,12 +375,11 @@ class Reader:
             sums.add({"d": bucket["d"], **counted(record, self._units.of(record))})
         return sums.agreements()
 
-    def model(self, site: str, device: str) -> Document | None:
-        """The newest model's document without its binaries; None = none yet."""
+    def model(self, site: str, device: str, model: str | None = None) -> Document | None:
+        """A model's document without its binaries: `model` (8 hex digits), or the newest; None = none yet."""
         without = {"bundle": 0, "cloud": 0, "png": 0}
-        return self.database["models"].find_one(
-            {"site": site, "device": device}, without, sort=[("created", -1)]
-        )
+        wanted = {"site": site, "device": device} | ({"_id": model} if model else {})
+        return self.database["models"].find_one(wanted, without, sort=[("created", -1)])
 
     def model_picture(self, model: str) -> bytes | None:
         """The PNG that was drawn when this model (8 hex digits) was trained."""

@@ -506,15 +506,21 @@ def _database_name(value: str) -> str | None:
 
 def _host(value: str) -> str | None:
     if value == A_BROKER:
-        return "is still the example's: copy yours from HiveMQ Cloud, Overview, Cluster URL"
+        return "is still the example's: copy yours from HiveMQ Cloud, Overview, URL"
     if "/" in value or re.search(r"^[^:]*:[0-9]+$", value):
         return f'is a name alone, such as {A_BROKER}, without mqtts:// and without :8883; not "{value}"'
     return None
 
 
+# Without a user, or with one whose "@" is the last one; what stands there may be part of a password.
+_ESCAPED = re.compile(r"[a-z+]+://(?:[^@:/?]*(?::[^@:/?]*)?@)?[^@]*$")
+
+
 def _mongodb_uri(value: str) -> str | None:
     if value == A_DATABASE:
         return "is still the example's: copy yours from Atlas, Connect, Drivers"
+    if not _ESCAPED.match(value):
+        return "has @ : / or ? in its user or password: write them as %40 %3A %2F %3F"
     if value.startswith("mongodb+srv://"):
         return None  # the rest stands in DNS and is asked there
     try:

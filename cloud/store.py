@@ -32,6 +32,7 @@ QUARANTINED_SEQS = 10_000  # newest kept for each stream, so that an audit can n
 PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
 DROPPED_RUNS = 1000
 LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
+STEADY = 60  # s over which a period is told
 DUPLICATE_KEY = 11000
 ABNORMAL: int = codes.ABNORMAL
 _FIELDS = [f"r.{position}" for position in range(SIZE)]
@@ -93,7 +94,9 @@ class Store:
         self._concern = database.write_concern.document
         self._floors: dict[str, int] = {}
         self._floors_until = 0.0
-        self._steps: dict[str, tuple[str, Reading]] = {}  # by device: the newest reading that we wrote
+        self._steps: dict[
+            str, tuple[str, Reading, Reading]
+        ] = {}  # by device: two a minute apart that we wrote
         self._last: dict[str, tuple[int, bytes]] = {}  # by bucket: the last position that was added by us
 
     def write(self, entries: Sequence[Entry]) -> Counts:
@@ -334,16 +337,22 @@ class Store:
             self.database["latest"].update_many({"_id": {"$in": heard}}, {"$max": {"received": now}})
 
     def _period(self, entry: Entry) -> float | None:
-        """Seconds a reading since the one that this worker saw last of the same boot; None = not known."""
+        """Seconds a reading, over the last minute or two of one boot; None = not known.
+
+        `up` counts whole seconds: over a few readings of half a second each that would be a guess.
+        """
         reading = entry.reading
         key = device_id(entry.site, entry.device)
-        stream, before = self._steps.get(key, ("", reading))
+        stream, before, later = self._steps.get(key, ("", reading, reading))
         if len(self._steps) > LAST_KNOWN:
             self._steps.clear()
-        self._steps[key] = (entry.stream, reading)
-        if stream != entry.stream or before.boot != reading.boot or before.seq >= reading.seq:
+        if stream != entry.stream or before.boot != reading.boot or later.seq >= reading.seq:
+            self._steps[key] = (entry.stream, reading, reading)
             return None
-        return (reading.up - before.up) / (reading.seq - before.seq)
+        period = (reading.up - before.up) / (reading.seq - before.seq)
+        if reading.up - later.up >= STEADY:
+            self._steps[key] = (stream, later, reading)
+        return period
 
     def _add_dropped(self, site: str, device: str, state: State) -> None:
         if not state.dropped:

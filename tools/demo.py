@@ -91,7 +91,8 @@ def fail(stack: Stack) -> None:
     time.sleep(FAULT_S)
     say(
         PATIENT,
-        f"has RECOVERED; its episode is over once {RULES.quiet_readings} readings in a row are normal",
+        f"has RECOVERED. Its window must first forget the fault; then {RULES.quiet_readings} normal readings "
+        "end its episode",
         "good",
     )
 
@@ -103,9 +104,17 @@ def tell_end(stack: Stack, failed_at: float) -> None:
         say(PATIENT, f"still goes on after {OVER_TIMEOUT:.0f} s: see the page Episodes", "warning")
         return
     over = next(one for one in about() if one.closed)
-    say(PATIENT, f"its episode is over: {over.abnormal} abnormal readings", "good")
-    if over.alert is None:
-        say("mail", f"none about this: one about {PATIENT} came less than half an hour ago")
+    since = (
+        ""
+        if over.opened >= failed_at - 1
+        else f" since {time.strftime('%H:%M', time.localtime(over.opened))}"
+    )
+    say(PATIENT, f"its episode is over: {over.abnormal} abnormal readings{since}", "good")
+    if not any(mail.received >= failed_at and PATIENT in mail.subject for mail in stack.sendgrid.mails):
+        say(
+            "mail",
+            f"none about this: one about {PATIENT} went out less than half an hour ago (docs/alerts.md)",
+        )
 
 
 def await_true(question: Callable[[], bool], timeout: float) -> bool:

@@ -246,7 +246,7 @@ class Stack:
         wanted = [name for name in self.plan.boards if self.reader.model(SITE, name) is None]
         if not wanted:
             return
-        say("training", f"a model for {', '.join(wanted)}: once, half a minute or so …")
+        say("training", f"a model for {', '.join(wanted)}: once, a minute or so …")
         running = {name: self._train(name) for name in wanted}
         for name, child in running.items():
             child.exited.wait(MODEL_TIMEOUT)

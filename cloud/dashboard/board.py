@@ -31,8 +31,9 @@ def page() -> st.Page:
 
 
 def _page(fleet: Answer[Fleet]) -> None:
-    say, boards = frame.say(), fleet.value.boards
+    say = frame.say()
     asked = st.query_params.get("board")
+    boards = fleet.value.addressed(asked)
     window = _window(st.query_params.get("from"), st.query_params.get("to"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(say("column board"), list(boards), key="board", bind="query-params", width=240)

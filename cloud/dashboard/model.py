@@ -37,8 +37,9 @@ def _body(fleet: Answer[Fleet]) -> None:
     name = st.selectbox(say("column board"), list(boards), key="model-of", bind="query-params", width=240)
     site, device = boards[name]
     _agreement(say, site, device)
-    _drift(say, site, device)
-    _calibration(say, fleet.value.of(site, device), site, device)
+    latest = fleet.value.of(site, device)
+    _drift(say, latest, site, device)
+    _calibration(say, latest, site, device)
 
 
 def versions(
@@ -82,13 +83,17 @@ def _agreement(say: Words, site: str, device: str) -> None:
         st.caption(say("agreement others", count=say.count(len(found) - 1)))
 
 
-def _drift(say: Words, site: str, device: str) -> None:
+def _drift(say: Words, latest: Latest | None, site: str, device: str) -> None:
+    """Against the model that judges, where a newer one waits."""
     st.subheader(say("drift title"), anchor=False)
-    trained = source.ask(f"model {site}/{device}", lambda: source.model(site, device)).value
+    in_use = latest.model if latest else None
+    asked = f"model {site}/{device} {in_use}"
+    trained = source.ask(asked, lambda: source.model(site, device, in_use)).value
     features = trained.report.get("features") if trained else None
-    if not features:
+    if not trained or not features:
         st.caption(say("drift none"))
         return
+    st.caption(say("with model", model=plain(trained.id)))
     recent = source.ask(f"recent {site}/{device}", lambda: source.recent_features(site, device)).value
     if recent is None:
         st.caption(say("drift no readings"))
@@ -136,6 +141,8 @@ def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> N
         learning = str((latest.state.get("learning") if latest else None) or "0 h / 24")
         st.info(say("calibration none", learning=plain(learning)), icon=":material/hourglass_top:")
         return
+    waits = latest is not None and latest.model != trained.id
+    st.caption(say("with model", model=plain(trained.id)) + (f": {say('model waits')}" if waits else ""))
     if trained.picture:
         st.image(trained.picture, caption=say("calibration picture"))
     st.markdown(learned.table(say, trained.report))

@@ -104,6 +104,17 @@ class Fleet:
         )
         return dict(sorted(names))
 
+    def addressed(self, asked: str | None) -> dict[str, tuple[str, str]]:
+        """`boards`; the one that an address means bears the name that it has there.
+
+        Mails say SITE/DEVICE, however many sites there are; an address of old may lack the site.
+        """
+        boards = self.boards
+        meant = [name for name, (site, device) in boards.items() if asked in (device, f"{site}/{device}")]
+        if asked is None or asked in boards or len(meant) != 1:
+            return boards
+        return {asked if name == meant[0] else name: whose for name, whose in boards.items()}
+
     def of(self, site: str, device: str) -> Latest | None:
         return next((one for one in self.latest if (one.site, one.device) == (site, device)), None)
 
@@ -278,15 +289,18 @@ def episodes(site: str | None, device: str | None, open_only: bool, limit: int) 
 
 @dataclass(frozen=True)
 class TrainedModel:
+    id: str  # 8 hex digits
     report: Mapping[str, Any]
     picture: bytes | None  # PNG
 
 
 @st.cache_resource(ttl=COUNTED, max_entries=32, show_spinner=False)
-def model(site: str, device: str) -> TrainedModel | None:
-    """The newest model of a board; None = none yet."""
-    found = reader().model(site, device)
-    return None if found is None else TrainedModel(found["report"], reader().model_picture(found["_id"]))
+def model(site: str, device: str, in_use: str | None = None) -> TrainedModel | None:
+    """A board's model `in_use`, where that is known, else its newest; None = none yet."""
+    found = (in_use and reader().model(site, device, in_use)) or reader().model(site, device)
+    if not found:
+        return None
+    return TrainedModel(found["_id"], found["report"], reader().model_picture(found["_id"]))
 
 
 @st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)

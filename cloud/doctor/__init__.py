@@ -51,7 +51,10 @@ def _findings(part: str, known: Mapping[str, str], file: Path | None, send: bool
     # Each part brings its own libraries, and no part needs those of another.
     if part == "settings":
         settings.load(known, file)
-        yield Finding("settings", "complete" + (f", from {file} and the environment" if file else ""))
+        settings.load_sites(known, file)
+        settings.load_access(known, file)
+        there = f"{file} and " if file and file.exists() else ""
+        yield Finding("settings", f"complete, from {there}the environment")
     elif part == "broker":
         from cloud.doctor import broker  # noqa: PLC0415
 
@@ -76,6 +79,8 @@ def _dashboard(known: Mapping[str, str], file: Path | None, secrets: Path | None
         yield Finding(
             "secrets", f"no MONGODB_URI in .streamlit/secrets.toml, so {file}'s is tried: {cure}", "warn"
         )
+    settings.load_sites(known, file)
+    settings.load_access(known, file)
     yield from database.of_the_dashboard(settings.load_database(known, file))
 
 
@@ -95,6 +100,8 @@ def run(environment: Mapping[str, str], file: Path | None, parts: list[str], **m
     wrong = kinds.count("bad")
     if wrong:
         count = "1 thing is" if wrong == 1 else f"{wrong} things are"
+        if file and not file.exists():
+            print(f"there is no {file} here: cp .env.example {file}, and fill it in", file=sys.stderr)
         print(f"{count} wrong: the lines with {ticks.MARKS['bad'][1]} say what to do", file=sys.stderr)
     return 1 if wrong else 0
 

@@ -62,7 +62,11 @@ def main(argv: Sequence[str]) -> int:
     except PyMongoError as problem:
         print(f"the database: {failure.of_database(problem)}", file=sys.stderr)
         return 1
-    except (UnknownBoard, HistoryError, OSError, UnicodeDecodeError) as problem:
+    except OSError as problem:
+        _progress("")
+        print(f"train: {problem.filename}: {problem.strerror}", file=sys.stderr)
+        return 1
+    except (UnknownBoard, HistoryError, UnicodeDecodeError) as problem:
         _progress("")
         print(f"train: {problem}", file=sys.stderr)
         return 1

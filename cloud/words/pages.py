@@ -218,7 +218,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "panel lanes": ("Who says abnormal, and why", "Qui dit anormal, et pourquoi"),
     "panel lanes how": (
         "Board above, cloud below. Drag across to zoom, tap beside it for all",
-        "La carte en haut, le cloud en bas. Tracez en travers pour agrandir, touchez à côté pour tout voir",
+        "Carte en haut, cloud en bas. Tracez pour zoomer, à côté pour tout",
     ),
     "who board": ("Board", "Carte"),
     "who cloud": ("Cloud", "Cloud"),
@@ -494,7 +494,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Moins d'un jour{nbsp}: dérive, enveloppe et forêt surveilleront après un entraînement plus long.",
     ),
     # usage
-    "usage fine": ("The free plans have room", "Les offres gratuites suffisent"),
+    "usage fine": (
+        "The free plans of broker, database and mail have room",
+        "Les offres gratuites du broker, de la base et des courriels suffisent",
+    ),
     "usage near": ("{limit}: {share} is used", "{limit}{nbsp}: {share} utilisés"),
     "usage full": ("{limit}: the free plan is used up", "{limit}{nbsp}: l'offre gratuite est épuisée"),
     "usage amount": ("{used} of {most} {unit}, **{share}**", "{used} sur {most} {unit}, **{share}**"),

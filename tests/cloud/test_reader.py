@@ -220,6 +220,21 @@ def test_the_commands_exit_as_they_must(store, monkeypatch, mongod, database, ca
     assert "MONGODB_URI is missing" in capsys.readouterr().err
 
 
+def test_an_export_follows_the_ending_of_its_file_and_tells_where_it_cannot_write(
+    store, monkeypatch, mongod, database, capsys, tmp_path
+):
+    monkeypatch.setenv("MONGODB_URI", mongod.uri)
+    monkeypatch.setenv("MONGODB_DATABASE", database.name)
+    store.write([entry(0), entry(1)])
+    assert command.main(["export", "--output", str(tmp_path / "x.parquet")]) == 0
+    assert (tmp_path / "x.parquet").read_bytes().startswith(b"PAR1")
+    assert command.main(["export", "--output", str(tmp_path / "x.csv")]) == 0
+    assert (tmp_path / "x.csv").read_text().startswith("site,device,")
+    for name in ("x.csv", "x.parquet"):
+        assert command.main(["export", "--output", str(tmp_path / "nowhere" / name)]) == 1
+        assert f"{name} cannot be written: No such file or directory" in capsys.readouterr().err
+
+
 def test_a_reader_that_has_seen_enough_ends_the_export_quietly(store, mongod, database):
     store.write([entry(s, ts=NOW + s) for s in range(3000)])
     environment = {**os.environ, "MONGODB_URI": mongod.uri, "MONGODB_DATABASE": database.name}

@@ -151,6 +151,22 @@ def test_what_is_still_the_examples_is_told(key):
     assert f"{key} is still the example's: copy yours from" in told
 
 
+@pytest.mark.parametrize("scheme", ["mongodb", "mongodb+srv"])
+@pytest.mark.parametrize("word", ["a@hidden", "a/hidden", "hidden:a", "a?hidden", "a@hidden/b"])
+def test_a_password_that_must_be_escaped_is_told_without_any_of_it(scheme, word):
+    (told,) = problems(
+        {**GOOD, "MONGODB_URI": f"{scheme}://user:{word}@cluster0.abc.mongodb.net/?w=majority"}
+    )
+    assert "write them as %40 %3A %2F %3F" in told and "hidden" not in told
+
+
+@pytest.mark.parametrize(
+    "uri", ["mongodb://localhost", "mongodb://u:a%40b@h1:1,h2:2/vigie?replicaSet=r", "mongodb+srv://u@h/?a=b"]
+)
+def test_a_database_address_that_can_be_read_is_taken(uri):
+    assert settings.load_database({"MONGODB_URI": uri}).uri == uri
+
+
 def test_a_worker_that_only_ingests_is_given_no_mail_key():
     known = {key: value for key, value in GOOD.items() if not key.startswith(("MAIL", "SENDGRID"))}
     worker = settings.load_worker(known)

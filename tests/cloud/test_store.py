@@ -175,6 +175,13 @@ def test_warming_up_is_no_event(store, database):
     assert kinds(database) == []
 
 
+def test_a_period_below_a_second_is_told_although_uptimes_are_whole_seconds(store, reader):
+    now = int(time.time())
+    for seq in range(0, 601, 9):  # messages of nine readings each half second
+        store.write([entry(seq, ts=now + seq // 2, up=seq // 2)])
+    assert abs(reader.latest()[0].period - 0.5) < 0.01
+
+
 def test_latest_is_replaced_only_by_what_is_newer(store, reader):
     now = int(time.time())
     store.write([entry(7, ts=now, t=7)])
@@ -183,8 +190,8 @@ def test_latest_is_replaced_only_by_what_is_newer(store, reader):
     assert (latest.seq, latest.t) == (7, 0.07)
     store.write([entry(0, ts=now - 100, stream="00000000")])
     assert reader.latest()[0].seq == 7
-    store.write([entry(1, ts=now + 100, stream="00000000", up=1)])
-    store.write([entry(3, ts=now + 120, stream="00000000", up=21)])
+    store.write([entry(1, ts=now + 100, stream="00000000", up=10)])
+    store.write([entry(3, ts=now + 120, stream="00000000", up=30)])
     assert reader.latest()[0].seq == 3 and reader.latest()[0].period == 10
 
 

@@ -156,6 +156,20 @@ def test_a_card_leads_to_its_board_and_an_episode_to_its_time(web, look, shown):
     looker.sees("every 3 s")
 
 
+def test_a_mails_link_leads_to_its_board_and_its_time(web, look, shown):
+    """A mail names the site, for the day when there is a second one."""
+    begin = int(time.time()) - 1800
+    looker = look()
+    looker.open(web + f"board?board=demo%2FC002&from={begin}&to={begin + 1200}")
+    looker.sees("Back to now")
+    looker.page.get_by_role("heading", name="C002").wait_for()
+    assert looker.page.get_by_text("There is no board").count() == 0
+    looker.page.get_by_role("link", name="Back to now").click()
+    looker.page.get_by_text("Back to now").wait_for(state="hidden")
+    looker.page.get_by_role("heading", name="C002").wait_for()
+    assert looker.page.get_by_text("There is no board").count() == 0
+
+
 def test_the_range_stands_in_the_address_and_outlives_a_reload(web, look, shown):
     looker = look()
     looker.open(web + board("C002"))

@@ -50,6 +50,12 @@ def test_every_text_of_the_pages_has_both_languages_and_the_same_values():
     assert set(DETECTORS) == set(SEEN)
 
 
+def test_a_panels_words_fit_a_phone_in_every_language():
+    """A chart does not wrap its titles: at 390 px some 68 letters have room."""
+    panels = [text for name, both in TEXTS.items() if name.startswith("panel ") for text in both]
+    assert panels and [text for text in panels if len(text) > 68] == []
+
+
 def test_in_french_nothing_is_one():
     assert plain(Words("fr").many(0, "reading")) == "0 mesure"
     assert plain(EN.many(0, "reading")) == "0 readings"
@@ -118,7 +124,7 @@ def test_only_boards_that_report_count_and_each_with_its_own_period():
 def test_the_usage_page_shows_each_free_plan(app, house, now):
     house.furnish(now)
     go(app.run(), "usage")
-    assert not app.exception and app.title[0].value == "The free plans have room"
+    assert not app.exception and app.title[0].value == "The free plans of broker, database and mail have room"
     said = words_of(app)
     for text in ("Atlas M0", "HiveMQ Cloud Serverless", "SendGrid trial", "of 500 MB", "of 100 mails"):
         assert text in said

@@ -1,11 +1,14 @@
 """A command that is used wrongly says in a line or two what is wrong and what would be right."""
 
+import fcntl
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tools import clean
 
 ROOT = Path(__file__).parents[2]
 OURS = (
@@ -37,8 +40,10 @@ def said(folder, *words, **more):
     "words, more, cure",
     [
         ("model", {}, "which model? make model DEVICE=C001 BUNDLE=file"),
+        ("model none.bin", {}, "there is no none.bin: `make train"),
         ("model none.bin --device", {}, "requires an argument. (python -m tools model --help)"),
         ("deploy --nosuch", {}, "No such option: --nosuch"),
+        ("logs", {"PORT": "socket://127.0.0.1"}, "lacks its host or port: socket://HOST:PORT"),
         ("logs too many", {}, "(too many) (python -m tools logs --help)"),
         ("provision", {}, "which board? make provision DEVICE=C001"),
         ("provision C001", {"VIGIE_KEY": "11" * 32}, "make provision DEVICE=C001 FILE=C001.toml gives them"),
@@ -50,3 +55,12 @@ def said(folder, *words, **more):
 def test_a_wrong_use_ends_with_its_cure(tmp_path, words, more, cure):
     code, text = said(tmp_path, *words.split(), **more)
     assert code in (1, 2) and cure in text and "Traceback" not in text, text
+
+
+def test_clean_deletes_what_was_made_but_not_under_a_running_demo(tmp_path):
+    folder = tmp_path / "var" / "demo"
+    folder.mkdir(parents=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert clean.main(tmp_path) == 1 and folder.exists()
+    assert clean.main(tmp_path) == 0 and not folder.exists()

@@ -28,8 +28,6 @@ TRAIN = '`make train ARGS="--device C001"` makes one and names its file'
 
 def check(bundle: Path, key: str) -> str:
     """The id of the model in the file, checked here with the board's own code and `key`. Raises Failed."""
-    if not bundle.is_file():
-        raise Failed(f"there is no {bundle}: {TRAIN}")
     found, problem = on_board.load(str(bundle), bytes.fromhex(key))
     if found is None:
         raise Failed(str(problem))
@@ -72,6 +70,8 @@ def main(
     """Give a board a model over its cable."""
     if bundle is None:
         raise Failed(f"which model? make model DEVICE=C001 BUNDLE=file; {TRAIN}")
+    if not bundle.is_file():
+        raise Failed(f"there is no {bundle}: {TRAIN}")
     with Wire(port.find(port_name)) as wire:
         wire.stop()
         name = read_back(wire).get("device")

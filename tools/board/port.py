@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,9 @@ class Port:
 
 def find(wanted: str | None) -> Port:
     """The port `wanted`, or the only one with a board on it. Raises Failed with the cure."""
+    if wanted and re.match(r"(socket|rfc2217)://(?![^/:]+:\d+)", wanted):
+        kind = wanted.partition(":")[0]
+        raise Failed(f"PORT={wanted} lacks its host or port: {kind}://HOST:PORT")
     if wanted and "://" in wanted:
         return Port(wanted, "over the network")
     known = {info.device: info for info in list_ports.comports()}

@@ -94,9 +94,8 @@ class Store:
         self._concern = database.write_concern.document
         self._floors: dict[str, int] = {}
         self._floors_until = 0.0
-        self._steps: dict[
-            str, tuple[str, Reading, Reading]
-        ] = {}  # by device: two a minute apart that we wrote
+        # By device: its stream, and two readings a minute apart that we wrote.
+        self._steps: dict[str, tuple[str, Reading, Reading]] = {}
         self._last: dict[str, tuple[int, bytes]] = {}  # by bucket: the last position that was added by us
 
     def write(self, entries: Sequence[Entry]) -> Counts:

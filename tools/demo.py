@@ -104,12 +104,8 @@ def tell_end(stack: Stack, failed_at: float) -> None:
         say(PATIENT, f"still goes on after {OVER_TIMEOUT:.0f} s: see the page Episodes", "warning")
         return
     over = next(one for one in about() if one.closed)
-    since = (
-        ""
-        if over.opened >= failed_at - 1
-        else f" since {time.strftime('%H:%M', time.localtime(over.opened))}"
-    )
-    say(PATIENT, f"its episode is over: {over.abnormal} abnormal readings{since}", "good")
+    began = time.strftime("%H:%M:%S", time.localtime(over.opened))
+    say(PATIENT, f"its episode is over: {over.abnormal} abnormal readings since {began}", "good")
     if not any(mail.received >= failed_at and PATIENT in mail.subject for mail in stack.sendgrid.mails):
         say(
             "mail",

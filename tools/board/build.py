@@ -27,7 +27,7 @@ RESIDENT = f"{PACKAGE}/{INTO}"  # what stays in RAM, joined; without its suffix
 APART = frozenset({
     "log", "compat", "forest_viper", "forest_plain", "config", "choices", "recovery", "console", "selftest",
     "start", "model", "forest_load", "ntp", "dns", "udp", "setback", "trouble", "backoff", "words",
-    "sleep", "duty", "snapshot", "ticks", "safe", "bounds", "state", "memory", "prompt",
+    "sleep", "duty", "snapshot", "ticks", "safe", "bounds", "state", "memory",
 })  # fmt: skip
 # Names that main.py, the console, `make` and who holds a module know.
 KEPT = frozenset({

@@ -228,4 +228,7 @@ class Wire:
         said = self.run(code)
         if said.startswith("!"):
             return None
-        return b"".join(a2b_base64(line) for line in said.split())
+        try:
+            return b"".join(a2b_base64(line) for line in said.split())
+        except ValueError:
+            raise BoardError(f"{path} came back garbled: is the cable loose? Try again") from None

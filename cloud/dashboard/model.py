@@ -141,8 +141,7 @@ def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> N
         learning = str((latest.state.get("learning") if latest else None) or "0 h / 24")
         st.info(say("calibration none", learning=plain(learning)), icon=":material/hourglass_top:")
         return
-    waits = latest is not None and latest.model != trained.id
-    st.caption(say("with model", model=plain(trained.id)) + (f": {say('model waits')}" if waits else ""))
+    st.caption(say("with model", model=plain(trained.id)))
     if trained.picture:
         st.image(trained.picture, caption=say("calibration picture"))
     st.markdown(learned.table(say, trained.report))

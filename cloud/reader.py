@@ -37,6 +37,11 @@ class UnknownBoard(LookupError):
     """No board, or more than one, has this name; says which there are."""
 
 
+def is_called(site: str, device: str, name: str) -> bool:
+    """Whether a person may mean this board by `name`: "site/device" or "device"."""
+    return name in (device, f"{site}/{device}")
+
+
 @dataclass(frozen=True)
 class Readings:
     """Readings of one device as columns of one length, in the order in which they were taken.
@@ -196,7 +201,7 @@ class Reader:
     def named(self, name: str | None) -> list[tuple[str, str]]:
         """(site, device) of each that "site/device" or "device" means; None: of all. Raises UnknownBoard."""
         known = self.devices()
-        found = [pair for pair in known if name in (None, pair[1], "/".join(pair))]
+        found = [pair for pair in known if name is None or is_called(*pair, name)]
         if found:
             return found
         if name is None:

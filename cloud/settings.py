@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv.parser import parse_stream
@@ -21,6 +22,8 @@ from pymongo.errors import ConfigurationError, InvalidURI
 from pymongo.uri_parser import parse_uri
 
 from cloud import keys, password
+
+Part = TypeVar("Part")
 
 
 class SettingsError(Exception):
@@ -174,26 +177,37 @@ A_DATABASE = "mongodb+srv://user:password@cluster0.abc.mongodb.net"
 
 def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
     """The backend's settings. Raises SettingsError."""
+    return _read(_backend, environment, file)
+
+
+def _read(
+    part: Callable[[_Source], Part],
+    environment: Mapping[str, str],
+    file: Path | None,
+    only: tuple[str, ...] | None = None,
+) -> Part:
+    """One part of the settings, checked as a whole; `only` as for _Source.finish. Raises SettingsError."""
     source = _Source(environment, file)
+    found = part(source)
+    source.finish(KEYS, only)
+    return found
+
+
+def _backend(source: _Source) -> Settings:
     worker = _worker(source)
     mail = _mail(source)
-    settings = Settings(
+    return Settings(
         **vars(worker),
         mail=mail,
         alerts=_alerts(source, mail),
         retention_days=source.number("RETENTION_DAYS", 30, 1, 3650),
         quota=_quota(source),
     )
-    source.finish(KEYS)
-    return settings
 
 
 def load_worker(environment: Mapping[str, str], file: Path | None = None) -> WorkerSettings:
     """What a process that only ingests needs. Raises SettingsError."""
-    source = _Source(environment, file)
-    settings = _worker(source)
-    source.finish(KEYS)
-    return settings
+    return _read(_worker, environment, file)
 
 
 def _worker(source: _Source) -> WorkerSettings:
@@ -209,10 +223,7 @@ def _worker(source: _Source) -> WorkerSettings:
 
 def load_broker(environment: Mapping[str, str], file: Path | None = None) -> BrokerSettings:
     """What a connection to the broker needs. Raises SettingsError."""
-    source = _Source(environment, file)
-    settings = _broker(source)
-    source.finish(KEYS)
-    return settings
+    return _read(_broker, environment, file)
 
 
 def _broker(source: _Source) -> BrokerSettings:
@@ -229,10 +240,7 @@ def _broker(source: _Source) -> BrokerSettings:
 
 def load_database(environment: Mapping[str, str], file: Path | None = None) -> DatabaseSettings:
     """What a reader needs. Raises SettingsError."""
-    source = _Source(environment, file)
-    settings = _database(source)
-    source.finish(KEYS, only=DATABASE_KEYS)
-    return settings
+    return _read(_database, environment, file, only=DATABASE_KEYS)
 
 
 def load_storage(environment: Mapping[str, str], file: Path | None = None) -> tuple[int, bytes | None]:
@@ -285,10 +293,7 @@ def load_sites(environment: Mapping[str, str], file: Path | None = None) -> tupl
 
 def load_mail(environment: Mapping[str, str], file: Path | None = None) -> MailSettings:
     """What sending needs. Raises SettingsError."""
-    source = _Source(environment, file)
-    settings = _mail(source)
-    source.finish(KEYS)
-    return settings
+    return _read(_mail, environment, file)
 
 
 def load_link_key(environment: Mapping[str, str], file: Path | None = None) -> bytes | None:

@@ -32,7 +32,7 @@ from cloud.alerts import facts
 from cloud.dashboard import curve
 from cloud.dashboard.curve import Curve
 from cloud.database import Document, connect
-from cloud.reader import Episode, Latest, Reader, Summary
+from cloud.reader import Episode, Latest, Reader, Summary, is_called
 from cloud.settings import Site
 from cloud.spans import reduced, spans
 from cloud.training.features import features
@@ -110,8 +110,10 @@ class Fleet:
         Mails say SITE/DEVICE, however many sites there are; an address of old may lack the site.
         """
         boards = self.boards
-        meant = [name for name, (site, device) in boards.items() if asked in (device, f"{site}/{device}")]
-        if asked is None or asked in boards or len(meant) != 1:
+        if asked is None or asked in boards:
+            return boards
+        meant = [name for name, whose in boards.items() if is_called(*whose, asked)]
+        if len(meant) != 1:
             return boards
         return {asked if name == meant[0] else name: whose for name, whose in boards.items()}
 

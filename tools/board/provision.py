@@ -113,8 +113,7 @@ def main(
     if not device:
         raise Failed("which board? make provision DEVICE=C001")
     asks = sys.stdin.isatty()
-    if asks:
-        port.find(port_name)  # nobody answers ten questions to hear then that no board is there
+    found = port.find(port_name) if asks else None  # nobody answers ten questions to hear that none is there
     wanted = settings.gather(device, file, environment(), ask if asks else None)
     if wanted.config.get("sensor", {"kind": "simulated"})["kind"] == "simulated":
         screen.tick(
@@ -123,7 +122,7 @@ def main(
             "warn",
         )
     ca = authority(wanted)
-    found = port.find(port_name)
+    found = found or port.find(port_name)
     screen.tick("port", f"{found.device} ({found.about})")
     with Wire(found) as wire:
         wire.stop()

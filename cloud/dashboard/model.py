@@ -38,7 +38,9 @@ def _body(fleet: Answer[Fleet]) -> None:
     site, device = boards[name]
     _agreement(say, site, device)
     latest = fleet.value.of(site, device)
-    _drift(say, latest, site, device)
+    newest = known.value.get((site, device))
+    waits = newest is not None and latest is not None and latest.model != newest["_id"]
+    _drift(say, latest.model if latest and waits else None, site, device)
     _calibration(say, latest, site, device)
 
 
@@ -83,10 +85,9 @@ def _agreement(say: Words, site: str, device: str) -> None:
         st.caption(say("agreement others", count=say.count(len(found) - 1)))
 
 
-def _drift(say: Words, latest: Latest | None, site: str, device: str) -> None:
-    """Against the model that judges, where a newer one waits."""
+def _drift(say: Words, in_use: str | None, site: str, device: str) -> None:
+    """Against the model `in_use`, where a newer one waits; None = the newest, which the page shows anyway."""
     st.subheader(say("drift title"), anchor=False)
-    in_use = latest.model if latest else None
     asked = f"model {site}/{device} {in_use}"
     trained = source.ask(asked, lambda: source.model(site, device, in_use)).value
     features = trained.report.get("features") if trained else None
@@ -136,7 +137,7 @@ def drifts(
 
 def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> None:
     st.subheader(say("calibration title"), anchor=False)
-    trained = source.ask(f"model {site}/{device}", lambda: source.model(site, device)).value
+    trained = source.ask(f"model {site}/{device} None", lambda: source.model(site, device, None)).value
     if trained is None:
         learning = str((latest.state.get("learning") if latest else None) or "0 h / 24")
         st.info(say("calibration none", learning=plain(learning)), icon=":material/hourglass_top:")

@@ -297,7 +297,7 @@ class TrainedModel:
 
 
 @st.cache_resource(ttl=COUNTED, max_entries=32, show_spinner=False)
-def model(site: str, device: str, in_use: str | None = None) -> TrainedModel | None:
+def model(site: str, device: str, in_use: str | None) -> TrainedModel | None:
     """A board's model `in_use`, where that is known, else its newest; None = none yet."""
     found = (in_use and reader().model(site, device, in_use)) or reader().model(site, device)
     if not found:

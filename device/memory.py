@@ -16,7 +16,8 @@ _PIECE = const(44 * 1024)  # what Vigie needs beyond the first piece, loading an
 _PLENTY = const(256 * 1024)  # so much in one block is PSRAM: there is room for both
 _EAGER = const(8 * 1024)  # bytes allocated from one collection to the next
 _STEP = const(256)
-_PATIENCE = const(500)  # hundredths of a second
+_IDLE_MS = const(30)  # below two ticks of its system, 20 ms, MicroPython does not rest but spins
+_PATIENCE = const(100)  # such rests
 _MOST = const(256)  # steps: no chip's first piece is larger
 
 
@@ -59,7 +60,7 @@ def share():
     for _ in range(_PATIENCE):  # the system takes the stack back when it is idle, and Wi-Fi needs it next
         if _largest() > left:
             break
-        time.sleep(0.01)
+        time.sleep_ms(_IDLE_MS)
     return kept
 
 

@@ -13,10 +13,14 @@ from .compat import const
 _CONNECT_S = const(15)
 _HOUR_S = const(3600)
 _DAY_S = const(86400)
+_FIRMWARE = "array binascii errno hashlib json os select socket ssl struct time"
 
 
 def start():
     """The Node of this board at work; None when its configuration is wrong, which is told."""
+    for name in _FIRMWARE.split():
+        # MicroPython looks on flash for a file of that name with each import, unless it knows the module.
+        sys.modules[name] = __import__(name)
     config = _configuration()
     if config is None:
         return None

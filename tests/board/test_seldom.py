@@ -1,6 +1,7 @@
 """A class whose seldom methods lie in a file of their own does what it did with them."""
 
 import ast
+import builtins
 import sys
 
 import pytest
@@ -75,6 +76,37 @@ def test_the_file_of_a_seldom_method_is_forgotten_as_soon_as_it_was_read(tmp_pat
     assert "device.box_rest" not in sys.modules
     assert not hasattr(sys.modules["device"], "box_rest")
     assert not {"told", "_rest"} & set(vars(app.Box))
+
+
+def test_a_seldom_method_calls_another_without_reading_the_file_again(tmp_path, monkeypatch):
+    calling = """\
+        self._count()
+        return self._put(key, end=self._put(2) + "é" + self._put(
+            3, end=end
+        ))
+
+    @seldom
+    def _count(self):
+        self.told_times = 1
+
+    @seldom
+    def _put(self, key, *, end=""):
+        return f"{key}{end}"
+"""
+    told = PACKAGE["device/box.py"].replace(
+        next(line for line in PACKAGE["device/box.py"].splitlines(True) if "return _put(key" in line), calling
+    )
+    box = loaded(part(PACKAGE | {"device/box.py": told}, ()), tmp_path, monkeypatch).Box(1)
+    read = []
+    original = builtins.__import__
+
+    def spied(name, *given):
+        read.append(name)
+        return original(name, *given)
+
+    monkeypatch.setattr(builtins, "__import__", spied)
+    assert (box.told(1), box.told_times) == ("12é3.", 1)
+    assert read.count("device.box_rest") == 1
 
 
 def test_a_name_that_the_class_never_had_is_an_attribute_error(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 import gc
 import sys
+import time
 
 from device import memory
 
@@ -14,7 +15,7 @@ class Chip:
     def __init__(self, free, room=True):
         self.free = free
         self.room = room
-        self.calls = 0
+        self.calls = self.rests = 0
         self.stack = self.held = 0
         self.closed = False
         self.eager = None
@@ -27,10 +28,6 @@ class Chip:
 
     def idf_heap_info(self, capabilities):
         self.calls += 1
-        if self.held and not self.closed:
-            self.going -= 1
-            if not self.going:
-                self.held = 0
         if self.held and self.calls == 20:
             self.taken = min(self.free - self.held, 56 * KB)
             self.free -= self.taken
@@ -44,7 +41,12 @@ class Chip:
 
     def release(self):
         self.closed = False
-        self.going = 5  # questions until the system has taken the stack back
+
+    def sleep_ms(self, ms):
+        """The idle task takes the stack back; a pause of less than two ticks (10 ms each) never lets it run."""
+        self.rests += 1
+        if ms >= 20 and not self.closed and self.rests == 3:
+            self.held = 0
 
     def stack_size(self, size):
         self.stack = size
@@ -63,10 +65,11 @@ def share(chip):
     try:
         for name in names:
             sys.modules[name] = chip
-        memory.gc = chip
+        memory.gc = memory.time = chip
         return memory.share()
     finally:
         memory.gc = gc
+        memory.time = time
         for name in names:
             sys.modules.pop(name)
         sys.modules.update(before)
@@ -77,6 +80,7 @@ def test_python_takes_a_piece_that_leaves_the_network_its_room():
     kept = share(chip)
     assert len(kept) == 256, "what lies in the new piece, which would be given back if it were empty"
     assert chip.taken == 44 * KB
+    assert chip.rests == 3, "as soon as it is back, not later"
     assert chip.held == 0 and chip.free == 66 * KB, "the stack is back before anything else asks for room"
     assert chip.stack == 0, "other threads get the stack they always got"
     assert chip.eager == 8 * KB, "garbage that piles up makes Python take a third piece, the network's"

@@ -2,7 +2,8 @@
 
 What stands under `@seldom` goes into a file beside that of its class (`link.py`: `link_rest.py`) that
 device/borrow.py reads when such a method is called, and forgets at once. In RAM not even its name is left.
-Functions and values that nothing else uses go with it. Every line stays where it was.
+Functions and values that nothing else uses go with it. Two such methods of a class call each other without
+the file being read again. Every line stays where it was.
 """
 
 from __future__ import annotations
@@ -69,10 +70,13 @@ def _parted(
     rest = ["\n"] * len(lines)
     rest[0] = f"{_imports(path, tree, [*methods, *helpers])}\n"
     rest[owner.lineno - 1] = "class Rest:\n"
+    seldom = {method.name for method in methods}
     for node in [*methods, *helpers]:
         begin = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))]) - 1
         assert node.end_lineno
-        rest[node.lineno - 1 : node.end_lineno] = lines[node.lineno - 1 : node.end_lineno]
+        rest[node.lineno - 1 : node.end_lineno] = _direct(lines, node, seldom)[
+            node.lineno - 1 : node.end_lineno
+        ]
         lines[begin : node.end_lineno] = ["\n"] * (node.end_lineno - begin)
     at = min(each.lineno for method in methods for each in method.decorator_list) - 1
     stem = PurePosixPath(path).stem
@@ -87,6 +91,27 @@ def _parted(
                 *["\n"] * (node.end_lineno - node.lineno),
             ]
     return "".join(lines), "".join(rest)
+
+
+def _direct(lines: list[str], node: ast.stmt, names: Collection[str]) -> list[str]:
+    """`lines` with `self.name(` of `node`, where `names` has it, as `Rest.name(self, `."""
+    made = list(lines)
+    calls = [
+        (each.func, each.args or each.keywords)
+        for each in ast.walk(node)
+        if isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and isinstance(each.func.value, ast.Name)
+        and each.func.value.id == "self"
+        and each.func.attr in names
+    ]
+    for func, given in sorted(calls, key=lambda call: (call[0].lineno, call[0].col_offset), reverse=True):
+        line = made[func.lineno - 1].encode()  # columns count bytes
+        begin, end = func.col_offset, func.end_col_offset or 0
+        first = b"(self, " if given else b"(self"
+        line = line[:begin] + b"Rest." + func.attr.encode() + first + line[end + 1 :]
+        made[func.lineno - 1] = line.decode()
+    return made
 
 
 def _helpers(tree: ast.Module, methods: Collection[ast.stmt], elsewhere: Collection[str]) -> list[ast.stmt]:

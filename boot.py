@@ -1,8 +1,8 @@
 """First thing after a reset: a way out for people, and a count of starts. Needs nothing from device/.
 
 For two seconds, while the LED flickers, Ctrl-C or the BOOT button leads to the REPL with no watchdog running.
-A start that lives for a minute deletes /starts; after four that did not, and that power did not end, main.py
-goes into safe mode. A board that wakes from deep sleep looks at the button once, and counts nothing.
+A start that lives for a minute deletes /boot/starts; after four that did not, and that power did not end,
+main.py goes into safe mode. A board that wakes from deep sleep looks at the button once, and counts nothing.
 """
 
 import json
@@ -21,13 +21,16 @@ def count_starts():
     count = 1
     try:
         if machine.reset_cause() != machine.PWRON_RESET:
-            count += json.load(open("/starts"))
+            count += json.load(open("/boot/starts"))
     except (OSError, ValueError):
         pass  # it is the first one
     try:
-        with open("/starts.new", "w") as file:
+        os.mkdir("/boot")  # of its own: a change lengthens its folder's log, and each import reads that of /
+    except OSError:
+        pass  # it is there
+    try:
+        with open("/boot/starts", "w") as file:
             file.write(str(count))
-        os.rename("/starts.new", "/starts")
     except OSError:
         pass  # flash is full or broken: measuring matters more than counting
     return count
@@ -58,7 +61,7 @@ def wants_repl():
 def person_came():
     """Nothing counts towards safe mode any more: a start that a person ends has not failed."""
     try:
-        os.remove("/starts")
+        os.remove("/boot/starts")
     except OSError:
         pass  # none was counted
 

@@ -24,7 +24,7 @@ def restart(seconds):
 def stopped():
     """A person came: no start that they end has failed, however young. Where Vigie ran they may ask it."""
     try:
-        os.remove("/starts")
+        os.remove("/boot/starts")
     except OSError:
         pass  # none was counted
     print("Stopped; a watchdog that runs resets in an hour. Ctrl-D starts again")

@@ -7,7 +7,7 @@ from .compat import const
 
 _GOOD_S = const(60)  # a start that lives so long was a good one
 _STOPPED_S = const(3600)  # time for a person, or a deployment, at the REPL
-STARTS = "/starts"  # boot.py counts starts in it
+STARTS = "/boot/starts"  # boot.py counts starts in it
 CRASH = "/last_error.txt"  # main.py writes what ended the last start
 stopped = None
 second_piece = None  # of the heap: see memory.py

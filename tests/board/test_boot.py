@@ -20,12 +20,12 @@ def watched(tmp_path):
 def test_ctrl_c_within_two_seconds_leads_to_a_repl_without_a_watchdog(watched):
     watched.board.power_on()
     watched.wait("starts in 2 s")
-    watched.flash("starts").write_text("4")
+    watched.counted("4")
     os.kill(watched.board.pid, signal.SIGINT)
     watched.wait("no watchdog")
     watched.wait("ended")
     assert not any("watchdog 60000" in line for line in watched.lines)
-    assert not watched.flash("starts").exists()
+    assert not watched.flash("boot/starts").exists()
 
 
 def test_ctrl_c_later_flushes_and_gives_the_watchdog_an_hour(watched):
@@ -40,13 +40,13 @@ def test_starts_that_a_person_ends_lead_to_no_safe_mode(watched):
     """Five deployments within five minutes are five young starts."""
     watched.board.power_on()
     watched.wait("starts in 2 s")
-    watched.flash("starts").write_text("3")
+    watched.counted("3")
     watched.reset()
     watched.wait("readings kept")
-    assert watched.flash("starts").read_text() == "4"
+    assert watched.flash("boot/starts").read_text() == "4"
     os.kill(watched.board.pid, signal.SIGINT)
     watched.wait("Ctrl-D starts again")
-    assert not watched.flash("starts").exists()
+    assert not watched.flash("boot/starts").exists()
 
 
 def test_a_broken_application_is_written_down_and_the_board_starts_again(watched):
@@ -56,13 +56,13 @@ def test_a_broken_application_is_written_down_and_the_board_starts_again(watched
     assert watched.flash("last_error.txt").read_text().startswith("ZeroDivisionError")
     watched.wait("boot hard")
     watched.wait("Restart in 4 s")
-    assert watched.flash("starts").read_text() == "2"
+    assert watched.flash("boot/starts").read_text() == "2"
 
 
 def test_without_any_application_the_board_still_counts_its_starts(watched):
     for path in sorted(watched.flash("device").rglob("*.py")):
         path.unlink()
-    watched.flash("starts").write_text("nonsense")
+    watched.counted("nonsense")
     watched.board.power_on()
     watched.wait("Restart in 2 s")
     assert "ImportError" in watched.flash("last_error.txt").read_text()
@@ -71,7 +71,7 @@ def test_without_any_application_the_board_still_counts_its_starts(watched):
 def test_after_four_failed_starts_comes_safe_mode_with_a_way_out(watched):
     watched.board.power_on()
     watched.wait("starts in 2 s")
-    watched.flash("starts").write_text("4")
+    watched.counted("4")
     watched.reset()
     watched.wait("Safe mode: 4 starts failed")
     watched.wait("Restart in 600 s")
@@ -83,10 +83,10 @@ def test_after_four_failed_starts_comes_safe_mode_with_a_way_out(watched):
 
 
 def test_power_that_comes_and_goes_leads_to_no_safe_mode(watched):
-    watched.flash("starts").write_text("4")
+    watched.counted("4")
     watched.board.power_on()
     watched.wait("outbox boot 1")
-    assert watched.flash("starts").read_text() == "1"
+    assert watched.flash("boot/starts").read_text() == "1"
 
 
 def test_a_wrong_configuration_is_told_as_a_whole_and_leads_to_the_repl(watched):
@@ -95,7 +95,7 @@ def test_a_wrong_configuration_is_told_as_a_whole_and_leads_to_the_repl(watched)
     watched.wait("config.json: device is 'C 1'")
     watched.wait("config.json: period_ms is 1")
     watched.wait("ended")
-    assert not watched.flash("starts").exists()
+    assert not watched.flash("boot/starts").exists()
 
 
 def test_the_last_error_is_told_by_the_next_start(watched):
@@ -160,12 +160,12 @@ def test_safe_mode_tells_the_broker_once_what_ended_the_last_start(cloud, tmp_pa
     (tmp_path / "board").mkdir()
     watched = Watched(tmp_path / "board", config, cloud.ca_der)
     try:
-        watched.flash("starts").write_text("4")
+        watched.counted("4")
         watched.flash("last_error.txt").write_text("OSError: the sensor's driver is broken")
         (watched.flash("device") / "app.py").write_text("1 / 0\n")
         watched.board.power_on()
         watched.wait("starts in 2 s")
-        watched.flash("starts").write_text("4")
+        watched.counted("4")
         watched.reset()
         watched.wait("state sent", 60)
         with more:

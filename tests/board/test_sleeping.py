@@ -35,7 +35,7 @@ def test_it_wakes_without_a_window_and_without_the_radio_and_a_crash_leads_back_
     awake = sleeper.lines[first + 1 : third]
     assert "boot deep sleep" in awake
     assert not any("starts in 2 s" in line or "link" in line or "boot 2" in line for line in awake)
-    assert not sleeper.flash("starts").exists() or sleeper.flash("starts").read_text() == "1"
+    assert not sleeper.flash("boot/starts").exists() or sleeper.flash("boot/starts").read_text() == "1"
     segments = list(sleeper.flash("outbox").glob("*.seg"))
     assert len(segments) == 1, "a wake goes on in the segment of before"
 

@@ -60,3 +60,8 @@ class Watched:
 
     def flash(self, name: str) -> Path:
         return self.board.flash / name
+
+    def counted(self, starts: str) -> None:
+        """So many starts have failed."""
+        self.flash("boot").mkdir(exist_ok=True)
+        self.flash("boot/starts").write_text(starts)

@@ -43,7 +43,7 @@ class Chip:
         self.closed = False
 
     def sleep_ms(self, ms):
-        """The idle task takes the stack back; a pause of less than two ticks (10 ms each) never lets it run."""
+        """The idle task takes the stack back; it never runs in a pause of less than two ticks of 10 ms."""
         self.rests += 1
         if ms >= 20 and not self.closed and self.rests == 3:
             self.held = 0

@@ -8,12 +8,12 @@ _DOUBT_MS = const(5000)
 
 
 class Dates:
-    """`servers`, `dns`: as for ntp.Ntp."""
+    """`servers`: as for ntp.Ntp. `board` has wifi_up() and wifi_dns(): without Wi-Fi nobody is asked."""
 
-    def __init__(self, servers, clock, dns):
+    def __init__(self, servers, clock, board):
         self._servers = servers
         self._clock = clock
-        self._dns = dns
+        self._board = board
         self._ntp = None
         self._ask_at = clock.ms()
 
@@ -24,12 +24,12 @@ class Dates:
     def step(self):
         """Seconds since 2000, in the step in which a good answer came; else None. Never raises OSError."""
         if self._ntp is None:
-            if self._clock.until(self._ask_at) > 0:
+            if self._clock.until(self._ask_at) > 0 or not self._board.wifi_up():
                 return None
             self.soon()  # where there is no room for it now
             from .ntp import Ntp
 
-            self._ntp = Ntp(self._servers, self._clock, self._dns)
+            self._ntp = Ntp(self._servers, self._clock, self._board.wifi_dns)
         sec = self._ntp.step()
         if sec is not None:
             self._ntp = None

@@ -68,7 +68,7 @@ class Voice:
         clock.floor = self._outbox.journal.seen
         if clock.floor:
             board.set_rtc(clock.floor)  # until NTP answers: certificates need a date
-        self._dates = Dates(config["ntp"], clock, board.wifi_dns)
+        self._dates = Dates(config["ntp"], clock, board)
         self._link = Link(config, board, clock, log, state=self._state, on_ack=lambda payload: None)
 
     def step(self, ms):

@@ -92,7 +92,7 @@ def network(node, config):
 
     board = node.board
     clock = node.clock
-    node.ntp = Dates(config["ntp"], clock, board.wifi_dns)
+    node.ntp = Dates(config["ntp"], clock, board)
     # A reset that did not bring the network back cost the windows of the detectors: the next waits a day.
     patience = _DAY_S if board.reset_reason.startswith("link:") else _HOUR_S
 

@@ -95,7 +95,7 @@ def test_a_silent_name_server_holds_nobody_up(board: Start) -> None:
         "no address for broker.test:8883: check broker.host in config.json, and that this network has DNS"
     )
     assert end["counts"]["dns timeouts"] == 1
-    assert len(dns.questions) == 3
+    assert len(dns.questions) - 3 in range(3), "three times, and what a second look-up has begun by then"
 
 
 def test_a_name_that_does_not_exist_is_told(board: Start) -> None:

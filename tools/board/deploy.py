@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -55,41 +56,27 @@ except OSError:
     pass
 """
 IDENTIFY = """
-import sys, os, gc
-gc.collect()
+import sys
 i = sys.implementation
 print(getattr(i, '_mpy', 0))
 print('%d.%d.%d' % i[1][:3])
 print(getattr(i, '_machine', sys.platform))
-v = os.statvfs('/')
-print(v[0] * v[3], v[0] * v[2])
-print(gc.mem_free())
-try:
-    import esp
-    print(esp.flash_size())
-except ImportError:
-    print(0)
 """
 WATCH_S = 90.0
 
 
 @dataclass(frozen=True)
 class Firmware:
-    """What runs on the board. Sizes in bytes."""
+    """What runs on the board."""
 
     mpy: int
     version: str
     machine: str
-    flash_free: int
-    flash_size: int
-    heap_free: int
-    chip_flash: int  # of the whole chip, 0 when it does not say
 
     @classmethod
     def ask(cls, wire: Wire) -> Firmware:
-        mpy, version, machine, flash, heap, chip = wire.run(IDENTIFY).splitlines()[-6:]
-        free, size = flash.split()
-        return cls(int(mpy), version, machine, int(free), int(size), int(heap), int(chip))
+        mpy, version, machine = wire.run(IDENTIFY).splitlines()[-3:]
+        return cls(int(mpy), version, machine)
 
 
 @dataclass(frozen=True)
@@ -141,7 +128,8 @@ def survey(wire: Wire, *, thorough: bool = False) -> dict[str, str]:
 
 
 def _table(text: str) -> list[list[str]]:
-    return [words for words in (line.split() for line in text.splitlines()) if len(words) > 1]
+    """The words of lines that begin with a path. Others are what something else on the board printed."""
+    return [line.split() for line in text.splitlines() if line.startswith("/") and " " in line]
 
 
 def apply(wire: Wire, todo: Plan, built: Mapping[str, bytes]) -> None:
@@ -165,9 +153,11 @@ def deploy(wire: Wire, *, dry_run: bool = False, thorough: bool = False) -> None
     """Bring the board behind `wire` (paused or stopped) to this tree. Raises Failed."""
     firmware = Firmware.ask(wire)
     arch = build.arch_of(firmware.mpy)
-    built = build.files(arch)
-    with screen.waiting("comparing …"):
-        todo = plan(built, survey(wire, thorough=thorough))
+    with screen.waiting("comparing …"), ThreadPoolExecutor(1) as beside:
+        building = beside.submit(build.files, arch)  # while the board looks at its files
+        present = survey(wire, thorough=thorough)
+        built = building.result()
+    todo = plan(built, present)
     screen.tick("board", f"{firmware.machine}, MicroPython {firmware.version}")
     screen.tick("compiled", f"{len(built)} files, {build.total(built) // 1024} KB, for {arch or 'bytecode'}")
     if dry_run:

@@ -15,6 +15,18 @@ from tools.child import Failed
 
 LEAST_FLASH = 256 * 1024  # bytes free for the outbox on a 2 MB file system
 OLDEST = (1, 23, 0)
+# Bytes free for files, of how many; of the heap; of the whole flash chip, 0 when it does not say.
+ROOM = """
+import os, gc
+gc.collect()
+v = os.statvfs('/')
+print(v[0] * v[3], v[0] * v[2], gc.mem_free())
+try:
+    import esp
+    print(esp.flash_size())
+except ImportError:
+    print(0)
+"""
 
 
 def examine_repl(found: Port) -> bool:
@@ -35,19 +47,20 @@ def examine_repl(found: Port) -> bool:
 def firmware(wire: Wire) -> bool:
     """MicroPython, its age, and the room on flash and heap."""
     there = Firmware.ask(wire)
-    size = f", {there.chip_flash >> 20} MB of flash" if there.chip_flash else ""
-    screen.tick("chip", there.machine + size)
+    free, size, heap, chip = map(int, wire.run(ROOM).split()[-4:])
+    flash = f", {chip >> 20} MB of flash" if chip else ""
+    screen.tick("chip", there.machine + flash)
     version = tuple(int(part) for part in there.version.split("."))
     good = version >= OLDEST
     cure = "" if good else ": older than 1.23; `make flash` puts a newer one on it"
     screen.tick("firmware", f"MicroPython {there.version}{cure}", "good" if good else "bad")
     arch = build.arch_of(there.mpy)
     screen.tick("compiler", f".mpy {there.mpy & 0xFF} for {arch or 'bytecode'}: what this computer writes")
-    room = there.flash_free >= LEAST_FLASH
-    text = f"{there.flash_free // 1024} of {there.flash_size // 1024} KB free for files"
+    room = free >= LEAST_FLASH
+    text = f"{free // 1024} of {size // 1024} KB free for files"
     cure = "" if room else ": too little for the outbox; delete files of yours or `make flash ERASE=1`"
     screen.tick("files", text + cure, "good" if room else "bad")
-    screen.tick("heap", f"{there.heap_free // 1024} KB free at the prompt")
+    screen.tick("heap", f"{heap // 1024} KB free at the prompt")
     return good and room
 
 

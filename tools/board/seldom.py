@@ -70,13 +70,11 @@ def _parted(
     rest = ["\n"] * len(lines)
     rest[0] = f"{_imports(path, tree, [*methods, *helpers])}\n"
     rest[owner.lineno - 1] = "class Rest:\n"
-    seldom = {method.name for method in methods}
+    direct = _direct(lines, methods)
     for node in [*methods, *helpers]:
         begin = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))]) - 1
         assert node.end_lineno
-        rest[node.lineno - 1 : node.end_lineno] = _direct(lines, node, seldom)[
-            node.lineno - 1 : node.end_lineno
-        ]
+        rest[node.lineno - 1 : node.end_lineno] = direct[node.lineno - 1 : node.end_lineno]
         lines[begin : node.end_lineno] = ["\n"] * (node.end_lineno - begin)
     at = min(each.lineno for method in methods for each in method.decorator_list) - 1
     stem = PurePosixPath(path).stem
@@ -93,12 +91,14 @@ def _parted(
     return "".join(lines), "".join(rest)
 
 
-def _direct(lines: list[str], node: ast.stmt, names: Collection[str]) -> list[str]:
-    """`lines` with `self.name(` of `node`, where `names` has it, as `Rest.name(self, `."""
+def _direct(lines: list[str], methods: list[ast.FunctionDef]) -> list[str]:
+    """`lines`, where one of `methods` calls another as `Rest.name(self, ` instead of `self.name(`."""
     made = list(lines)
+    names = {method.name for method in methods}
     calls = [
         (each.func, each.args or each.keywords)
-        for each in ast.walk(node)
+        for method in methods
+        for each in ast.walk(method)
         if isinstance(each, ast.Call)
         and isinstance(each.func, ast.Attribute)
         and isinstance(each.func.value, ast.Name)

@@ -1,7 +1,7 @@
 """The isolation forest on the board: a packed table in the model's bundle, walked without an allocation.
 
 Its head (where trees begin, leaf values) stays in RAM; its nodes pass through one buffer, a few trees at a
-time, for each score. So a forest takes 8 KB of heap however many trees it has; one that fits into the
+time, for each score. So a forest takes 4 KB of heap however many trees it has; one that fits into the
 buffer is read once. The format is in docs/forest.md; cloud/training/interpret_packed.py writes it.
 """
 

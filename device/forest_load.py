@@ -10,7 +10,7 @@ from .compat import const
 from .forest import READING, Forest
 
 _HEADER = "<HHIi"  # trees, units of one edge, entries after the reading, threshold
-_BUFFER = const(3072)  # entries; a single tree may need more
+_BUFFER = const(1024)  # entries: two trees of 256 samples or more; a larger tree gets what it needs
 
 
 def read(file, length):

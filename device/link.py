@@ -20,9 +20,9 @@ _CLOSED = const(-3)
 _RESTING = const(-2)
 _RADIO_OFF = const(-1)
 
-# Milliseconds that each stage may take: Wi-Fi, CA, DNS, TCP, TLS, CONNACK with SUBACK. Last, a session: when
-# it has lasted this long, the back-off is over.
-_LIMITS = (30000, 0, 0, 10000, 15000, 10000, 5000)
+# Milliseconds that each stage may take: Wi-Fi, the date (8 s let NTP ask twice), CA, DNS, TCP, TLS, CONNACK
+# with SUBACK. Last, a session: when it has lasted this long, the back-off is over.
+_LIMITS = (30000, 8000, 0, 0, 10000, 15000, 10000, 5000)
 _PUBACK_MS = const(20000)
 _RADIO_OFF_MS = const(2000)
 _ROUNDS = const(8)  # of one step
@@ -175,8 +175,10 @@ class Link:
             return self._wake(late)
         if stage == stages.WIFI:
             if self._board.wifi_up():
-                return self._open(late)
+                return self._open()
             self._without_wifi = True
+        elif stage == stages.DATE:
+            return self._find() if late or self._clock.is_set() else None
         elif stage == stages.DNS:
             return self._look_up()
         elif self._transport.connected():
@@ -203,15 +205,20 @@ class Link:
         return None
 
     @seldom
-    def _open(self, late):
-        """Wi-Fi is up: connect, unless no certificate could be verified for want of a date."""
+    def _open(self):
+        """Wi-Fi is up. The date comes first: asked for during a handshake, both need their memory at once."""
         if self._without_wifi:
             self._without_wifi = False
             self._log.info("link", "Wi-Fi up")
+        self._begin(stages.DATE)
+        return self._find() if self._clock.is_set() else b""
+
+    @seldom
+    def _find(self):
+        """Go to the broker; the date of an earlier boot will do where NTP is silent, none at all will not."""
         if not self._date():
-            if late:
-                self._begin(stages.WIFI)
-                self._ladder.tell("no date yet, so no certificate can be verified: waiting for NTP")
+            self._begin(stages.WIFI)
+            self._ladder.tell("no date yet, so no certificate can be verified: waiting for NTP")
             return None
         if self._context is None:
             self._begin(stages.CA)

@@ -3,9 +3,10 @@
 from .compat import const
 
 WIFI = const(0)
-CA = const(1)
-DNS = const(2)
-TCP = const(3)
-TLS = const(4)
-WELCOME = const(5)
-UP = const(6)
+DATE = const(1)
+CA = const(2)
+DNS = const(3)
+TCP = const(4)
+TLS = const(5)
+WELCOME = const(6)
+UP = const(7)

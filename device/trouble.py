@@ -4,7 +4,7 @@ import errno
 
 from .stages import DNS, TCP, WIFI
 
-_NAMES = ("wifi", "ca", "dns", "tcp", "tls", "login", "session")  # by stage
+_NAMES = ("wifi", "date", "ca", "dns", "tcp", "tls", "login", "session")  # by stage
 _ANSWERS = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOENT)  # ENOENT: DNS knows no such name
 
 

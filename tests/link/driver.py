@@ -85,6 +85,8 @@ class Driver:
         self.clock = Clock(self.ticks)
         if options.get("dated", True):
             self.clock.set(int(time.time()) - 946684800)
+        elif options.get("earlier"):
+            self.clock.floor = int(time.time()) - 946684800
         self.chip = Chip()
         self.link = None
         self.echo = False

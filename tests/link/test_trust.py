@@ -125,6 +125,37 @@ def test_without_a_date_nobody_is_even_called(certificates: Certificates, board:
     assert server.connections == 1
 
 
+def test_the_date_comes_before_the_call_though_one_of_an_earlier_boot_is_known(
+    certificates: Certificates, board: Start
+) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        peer.hold()
+
+    with Server(*certificates.server, script) as server:
+        with board(server.port, dated=False, earlier=True) as one:
+            one.do("publish", "early")  # twenty steps of 20 ms
+            assert one.expect("published")["id"] is None
+            assert server.connections == 0
+            one.do("date")
+            one.expect("ready")
+            one.end()
+
+
+def test_the_date_of_an_earlier_boot_serves_where_no_new_one_comes(
+    certificates: Certificates, board: Start
+) -> None:
+    def script(peer: Peer, n: int) -> None:
+        peer.welcome()
+        peer.hold()
+
+    with Server(*certificates.server, script) as server:
+        with board(server.port, dated=False, earlier=True, speed=30) as one:
+            one.expect("ready")
+            assert not one.told()
+            one.end()
+
+
 @pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\nno DER\n"])
 def test_an_unusable_ca_file_is_told(
     certificates: Certificates, board: Start, tmp_path: Path, content: bytes | None

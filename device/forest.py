@@ -1,8 +1,8 @@
 """The isolation forest on the board: a packed table in the model's bundle, walked without an allocation.
 
 Its head (where trees begin, leaf values) stays in RAM; its nodes pass through one buffer, a few trees at a
-time, for each score. So a forest takes 4 KB of heap however many trees it has; one that fits into the
-buffer is read once. The format is in docs/forest.md; cloud/training/interpret_packed.py writes it.
+time, for each score. So a large forest takes 4 KB of heap however many trees it has; one of 6 KB or less is
+read once and stays. The format is in docs/forest.md; cloud/training/interpret_packed.py writes it.
 """
 
 from .compat import const

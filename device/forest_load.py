@@ -10,7 +10,8 @@ from .compat import const
 from .forest import READING, Forest
 
 _HEADER = "<HHIi"  # trees, units of one edge, entries after the reading, threshold
-_BUFFER = const(1024)  # entries: two trees of 256 samples or more; a larger tree gets what it needs
+_SMALL = const(3072)  # entries: a forest of so many is read once and stays in RAM
+_BUFFER = const(1024)  # for a larger one: two trees of 256 samples or more; a larger tree gets what it needs
 
 
 def read(file, length):
@@ -27,13 +28,16 @@ def read(file, length):
     starts[trees] += READING + entries  # the 0 after them; else the last tree's end is nonsense
     for i in range(trees):
         if not READING + trees < nodes <= starts[i] < starts[i + 1] or (starts[i + 1] - starts[i]) & 1:
-            raise ValueError("tree %d of the forest has no end" % i)
+            raise ValueError("the forest's tree %d has no end" % i)
     if starts[trees] != READING + entries:
-        raise ValueError("the forest has no end")
+        raise ValueError("the forest's lengths disagree")
     groups = []
     first = 0
+    room = starts[trees] - nodes
+    if room > _SMALL:
+        room = _BUFFER
     for i in range(1, trees + 1):
-        if i == trees or starts[i + 1] - starts[first] > _BUFFER:
+        if i == trees or starts[i + 1] - starts[first] > room:
             groups.append((starts[i] - starts[first], first, i))
             first = i
     # `array('H', range(n))` is MicroPython's way to n places without a copy: range tells its length.
@@ -81,4 +85,4 @@ def check(forest):
             else:  # two leaves
                 good = kind == 0 and leaves <= argument < nodes - 1
             if not good:
-                raise ValueError("a node of tree %d of the forest points outside of it" % (tree - 17))
+                raise ValueError("a node of the forest's tree %d points outside" % (tree - 17))

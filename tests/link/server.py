@@ -112,6 +112,12 @@ class Peer:
                 self.send(b"\xd0\0")
 
 
+def welcome(peer: Peer, n: int) -> None:
+    """The script of a broker with nothing to say."""
+    peer.welcome()
+    peer.hold()
+
+
 class Server:
     """Serves each connection by `script(peer, n)` (n = 0, 1, …) in a thread. What a script asserts is raised
     again when the block is left, so that a board's misbehaviour fails the test.

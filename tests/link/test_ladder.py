@@ -10,18 +10,14 @@ import pytest
 
 from tests.link.board import Board
 from tests.link.conftest import Certificates
-from tests.link.server import Peer, Server
+from tests.link.server import Server, welcome
 
 Start = Callable[..., Board]
 
 
 @pytest.fixture
 def server(certificates: Certificates) -> Iterator[Server]:
-    def script(peer: Peer, n: int) -> None:
-        peer.welcome()
-        peer.hold()
-
-    with Server(*certificates.server, script) as one:
+    with Server(*certificates.server, welcome) as one:
         yield one
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.link.board import HERE, Board, micropython
 from tests.link.conftest import Certificates
-from tests.link.server import Peer, Server
+from tests.link.server import Peer, Server, welcome
 
 Start = Callable[..., Board]
 TO_1900 = 2208988800
@@ -60,10 +60,6 @@ def found(question: bytes, address: str = "127.0.0.1") -> bytes:
 
 @pytest.fixture
 def script() -> Callable[[Peer, int], None]:
-    def welcome(peer: Peer, n: int) -> None:
-        peer.welcome()
-        peer.hold()
-
     return welcome
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.link.board import Board
 from tests.link.conftest import Certificates
-from tests.link.server import Peer, Server, message
+from tests.link.server import Peer, Server, message, welcome
 from tools import pki
 
 Start = Callable[..., Board]
@@ -97,11 +97,7 @@ def test_the_name_of_the_certificate_may_differ_from_the_host(
 ) -> None:
     names = []
 
-    def script(peer: Peer, n: int) -> None:
-        peer.welcome()
-        peer.hold()
-
-    with Server(*certificates.make("broker.example"), script) as server:
+    with Server(*certificates.make("broker.example"), welcome) as server:
         server.context.sni_callback = lambda wire, name, context: names.append(name)
         with board(server.port, broker={"host": "127.0.0.1", "name": "broker.example"}) as one:
             one.expect("ready")
@@ -110,11 +106,7 @@ def test_the_name_of_the_certificate_may_differ_from_the_host(
 
 
 def test_without_a_date_nobody_is_even_called(certificates: Certificates, board: Start) -> None:
-    def script(peer: Peer, n: int) -> None:
-        peer.welcome()
-        peer.hold()
-
-    with Server(*certificates.server, script) as server:
+    with Server(*certificates.server, welcome) as server:
         with board(server.port, dated=False, speed=30) as one:
             told = one.expect("warn")["text"]
             assert told == "no date yet, so no certificate can be verified: waiting for NTP"
@@ -128,11 +120,7 @@ def test_without_a_date_nobody_is_even_called(certificates: Certificates, board:
 def test_the_date_comes_before_the_call_though_one_of_an_earlier_boot_is_known(
     certificates: Certificates, board: Start
 ) -> None:
-    def script(peer: Peer, n: int) -> None:
-        peer.welcome()
-        peer.hold()
-
-    with Server(*certificates.server, script) as server:
+    with Server(*certificates.server, welcome) as server:
         with board(server.port, dated=False, earlier=True) as one:
             one.do("publish", "early")  # twenty steps of 20 ms
             assert one.expect("published")["id"] is None
@@ -145,11 +133,7 @@ def test_the_date_comes_before_the_call_though_one_of_an_earlier_boot_is_known(
 def test_the_date_of_an_earlier_boot_serves_where_no_new_one_comes(
     certificates: Certificates, board: Start
 ) -> None:
-    def script(peer: Peer, n: int) -> None:
-        peer.welcome()
-        peer.hold()
-
-    with Server(*certificates.server, script) as server:
+    with Server(*certificates.server, welcome) as server:
         with board(server.port, dated=False, earlier=True, speed=30) as one:
             one.expect("ready")
             assert not one.told()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -132,8 +133,9 @@ class Server:
         self.connections = 0
         self.handshakes = 0
         self._failures: list[BaseException] = []
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._open: list[ssl.SSLSocket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
 
     def _accept(self) -> None:
         while True:
@@ -141,19 +143,20 @@ class Server:
                 plain, _ = self.listener.accept()
             except OSError:
                 return
-            self._open.append(plain)
+            try:
+                wire = self.context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+            except OSError:  # it has gone already
+                continue
+            self._open.append(wire)
             number = self.connections
             self.connections += 1
-            threading.Thread(target=self._serve, args=(plain, number), daemon=True).start()
+            thread = threading.Thread(target=self._serve, args=(wire, number), daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
-    def _serve(self, plain: socket.socket, number: int) -> None:
+    def _serve(self, wire: ssl.SSLSocket, number: int) -> None:
         try:
-            wire = self.context.wrap_socket(plain, server_side=True)
-        except OSError:
-            return
-        self._open.append(wire)
-        self.handshakes += 1
-        try:
+            self._greet(wire)
             self._script(Peer(wire), number)
         except Gone:
             pass
@@ -162,12 +165,27 @@ class Server:
         finally:
             wire.close()
 
+    def _greet(self, wire: ssl.SSLSocket) -> None:
+        try:
+            wire.do_handshake()
+        except OSError as error:
+            raise Gone from error
+        self.handshakes += 1
+
     def __enter__(self) -> Server:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join()
         self.listener.close()
-        for one in self._open:
-            one.close()
+        # Each thread closes its own. OpenSSL knows a socket by its number only: closed from here, the number
+        # may be the next test's pipe by the time the thread's last alert is written to it.
+        for wire in self._open:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(wire, socket.SHUT_RDWR)  # SSLSocket's would forget its TLS, in use
+        for thread in self._threads[1:]:
+            thread.join()
         if self._failures and kind is None:
             raise self._failures[0]

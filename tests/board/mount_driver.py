@@ -1,0 +1,90 @@
+"""Runs under MicroPython: boot.py on a flash of its own, as MicroPython mounted it before. Answers in JSON.
+
+argv: boot.py's path; "VfsLfs2" or "VfsFat", what is on the flash.
+"""
+
+import json
+import os
+import sys
+
+sys.path[:] = [".frozen"]
+boot = open(sys.argv[1]).read()
+FileSystem = getattr(os, sys.argv[2])
+NAMES = ["part%d.mpy" % n for n in range(40)]
+
+
+class Flash:
+    """512 KB in RAM; `reads` counts."""
+
+    size = 4096 if FileSystem is os.VfsLfs2 else 512
+
+    def __init__(self):
+        self.memory = bytearray(512 * 1024)
+        self.reads = 0
+
+    def readblocks(self, block, view, offset=0):
+        self.reads += 1
+        begin = block * self.size + offset
+        view[:] = memoryview(self.memory)[begin : begin + len(view)]
+
+    def writeblocks(self, block, view, offset=0):
+        begin = block * self.size + offset
+        self.memory[begin : begin + len(view)] = view
+
+    def ioctl(self, command, _):
+        return {4: len(self.memory) // self.size, 5: self.size}.get(command, 0)
+
+
+class Chip:
+    """`machine`, as a board that wakes from deep sleep sees it: boot.py does not wait for anybody."""
+
+    DEEPSLEEP_RESET = 4
+
+    class Pin:
+        IN = PULL_UP = 0
+
+        def __init__(self, *_):
+            pass
+
+        def value(self):
+            return 1
+
+    @staticmethod
+    def reset_cause():
+        return 4
+
+
+class Firmware:
+    bdev = Flash()
+
+
+def survey():
+    """How many reads it takes to look at every file; what is in them."""
+    before = Firmware.bdev.reads
+    for name in NAMES:
+        os.stat("/device/" + name)
+    return Firmware.bdev.reads - before, [open("/device/" + name).read() for name in NAMES]
+
+
+sys.modules["machine"] = Chip
+os.umount("/")
+FileSystem.mkfs(Firmware.bdev)
+os.mount(Firmware.bdev, "/")
+os.mkdir("/device")
+for name in NAMES:
+    with open("/device/" + name, "w") as file:
+        file.write(name * 60)
+told = {}
+told["without"], was = survey()
+exec(boot, {})  # on what is no chip
+told["no chip"] = survey()[0]
+sys.modules["flashbdev"] = Firmware
+exec(boot, {})
+told["with"], found = survey()
+told["same"] = was == found
+with open("/new.txt", "w") as file:
+    file.write("kept")
+os.umount("/")
+os.mount(Firmware.bdev, "/")
+told["new"] = open("/new.txt").read()
+print(json.dumps(told))

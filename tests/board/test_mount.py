@@ -1,0 +1,33 @@
+"""boot.py mounts the flash anew for Vigie, on real file systems."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from tools.board.build import ROOT
+from tools.virtual_board.board import find_micropython
+
+DRIVER = Path(__file__).with_name("mount_driver.py")
+
+
+def told(kind):
+    done = subprocess.run(
+        [find_micropython(), "-X", "heapsize=2M", DRIVER, ROOT / "boot.py", kind],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_after_boot_a_file_is_found_with_a_third_of_the_reads():
+    reads = told("VfsLfs2")
+    assert reads["no chip"] == reads["without"]
+    assert reads["with"] * 3 <= reads["without"], reads
+    assert reads["same"] and reads["new"] == "kept"
+
+
+def test_another_file_system_is_mounted_as_it_was():
+    reads = told("VfsFat")
+    assert reads["with"] == reads["without"] and reads["same"] and reads["new"] == "kept"

@@ -55,11 +55,12 @@ def test_deploy_provision_and_model_from_a_bare_board_to_the_first_ack(wire, ser
     wire.put("/notes.txt", b"mine")
     wire.run("import os\nos.mkdir('/device')")
     wire.put("/device/window.py", b"raise SystemExit")
+    wire.put("/device/an old copy of 1.py", b"raise SystemExit")
     deploy.deploy(wire, dry_run=True)
     assert not (serial_board.flash / "boot.py").exists()
     assert "copy" in capsys.readouterr().out
     deploy.deploy(wire)
-    assert not (serial_board.flash / "device" / "window.py").exists()
+    assert not list((serial_board.flash / "device").glob("*.py"))
     assert (serial_board.flash / "notes.txt").read_bytes() == b"mine"
     assert not deploy.is_provisioned(wire)
 
@@ -72,8 +73,10 @@ def test_deploy_provision_and_model_from_a_bare_board_to_the_first_ack(wire, ser
 
     wire.stop()  # Vigie runs: it is stopped, and its watchdog with it
     (serial_board.flash / "device" / "log.mpy").write_bytes(b"half a fi")
+    (serial_board.flash / "device" / "another old copy.py").write_bytes(b"raise SystemExit")
     deploy.deploy(wire)
     assert "1 changed" in capsys.readouterr().out
+    assert not list((serial_board.flash / "device").glob("*.py"))
     other = serial_board.flash / "device" / "log.mpy"
     other.write_bytes(bytes(len(other.read_bytes())))  # as long as before: its size does not give it away
     doctor.application(wire)

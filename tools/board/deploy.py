@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -121,15 +122,16 @@ def survey(wire: Wire, *, thorough: bool = False) -> dict[str, str]:
     """
     ledger = b"" if thorough else wire.get(LEDGER)
     if not ledger:
-        return {path: rest[-1] for path, *rest in _table(wire.run(SURVEY.format(thorough=True)))}
+        return {path: digest for path, _, digest in _table(wire.run(SURVEY.format(thorough=True)))}
     known = {(path, size): digest for path, size, digest in _table(ledger.decode(errors="replace"))}
     there = _table(wire.run(SURVEY.format(thorough=False)))
-    return {path: known.get((path, size), "?") for path, size in there if path != LEDGER}
+    return {path: known.get((path, size), "?") for path, size, _ in there if path != LEDGER}
 
 
-def _table(text: str) -> list[list[str]]:
-    """The words of lines that begin with a path. Others are what something else on the board printed."""
-    return [line.split() for line in text.splitlines() if line.startswith("/") and " " in line]
+def _table(text: str) -> list[tuple[str, str, str]]:
+    """(path, size, SHA-256 hex or "") of each line of ours. Others are what else the board printed."""
+    found = (re.fullmatch(r"(/.*) (\d+) ?([0-9a-f]{64})?\s*", line) for line in text.splitlines())
+    return [(line[1], line[2], line[3] or "") for line in found if line]
 
 
 def apply(wire: Wire, todo: Plan, built: Mapping[str, bytes]) -> None:

@@ -79,7 +79,7 @@ def life(box, promises, count, value):
 def mounted(chip):
     import vfs
 
-    vfs.mount(vfs.VfsLfs2(chip), "/chip")
+    vfs.mount(vfs.VfsLfs2(chip, readsize=128), "/chip")  # as boot.py does
 
 
 def unmounted():

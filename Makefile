@@ -43,7 +43,7 @@ bench-detect: $(VENV)/local ## what the detectors find, and how often they cry w
 bench-alerts: $(VENV)/local ## seconds from the reading that opens an episode to its mail; JSON on the last line
 	@$(PY) -m tools.bench_alerts
 
-doctor: $(VENV)/tools ## look at the plugged-in board, its cable and port; writes nothing. PORT=… chooses one, here and below
+doctor: $(VENV)/tools ## look at the plugged-in board, its cable and port; changes no file. PORT=… chooses one, here and below
 	@$(PY) -m tools doctor
 
 flash: $(VENV)/tools ## MicroPython onto the board, then deploy; FIRMWARE=file.bin offline, ERASE=1 for a clean flash

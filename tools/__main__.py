@@ -16,7 +16,7 @@ COMMANDS = {
     "compose": ("tools.compose", "what compose.yaml needs: certificates, passwords, users"),
     "roles": ("tools.roles", "users of a MongoDB of one's own: backend and dashboard"),
     "chaos": ("tools.chaos.command", "faults of every kind, then every reading is accounted for"),
-    "doctor": ("tools.board.doctor", "look at a board, its cable and its port; writes nothing"),
+    "doctor": ("tools.board.doctor", "look at a board, its cable and its port; changes no file"),
     "flash": ("tools.board.flash", "MicroPython onto a board, then deploy"),
     "deploy": ("tools.board.deploy", "Vigie onto a board: what changed; then watch it start"),
     "provision": ("tools.board.provision", "tell a board its name, network, broker and sensor"),

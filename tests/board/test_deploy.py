@@ -9,6 +9,7 @@ from tests.device.test_model import bundle
 from tools.board import build, deploy, doctor, model, provision, settings
 from tools.board.port import Port
 from tools.board.startup import STEPS, Start
+from tools.board.wire import Wire
 from tools.child import Failed
 
 
@@ -113,6 +114,59 @@ def _model_is_tested_on_the_board_before_it_is_used(wire, serial_board, key):
     assert not (slots / "a.bin").exists()
 
 
+def test_a_board_that_was_stopped_goes_on_however_the_command_ends(serial_board, cloud, capsys):
+    port = Port(serial_board.device, "virtual")
+    wanted = settings.gather("C001", cloud.toml, cloud.environment, None)
+    with Wire(port) as wire:
+        wire.stop()
+        deploy.deploy(wire)
+        provision.write(wire, wanted, provision.authority(wanted))
+    garbage = serial_board.flash.parent / "garbage.bin"
+    garbage.write_bytes(b"no model")
+    for stop in (Wire.stop, Wire.pause):
+        for problem in (Failed, KeyboardInterrupt):
+            with pytest.raises(problem), Wire(port) as wire:
+                stop(wire)
+                resets = serial_board.resets
+                wire._transport.exec_raw_no_follow("while True: pass")  # it ends in the middle of something
+                raise problem("no")
+            assert serial_board.resets == resets + 1
+            assert "the board goes on as before" in capsys.readouterr().out
+    with pytest.raises(Failed, match="cut short at 8 bytes"):
+        model.main([str(garbage), "--device", "C001", "--port", serial_board.device])
+    start = Start()
+    with Wire(port) as wire:
+        for line in wire.lines(60):
+            assert line, start.missing
+            start.feed(line)
+            if "ack" in start.done:
+                break
+
+
+def test_what_a_person_had_as_main_py_is_kept(wire, serial_board, capsys):
+    (serial_board.flash / "main.py").write_text("print('my own blinker')\n")
+    (serial_board.flash / "boot.py").write_text("# This file is executed on every boot\n#import webrepl\n")
+    deploy.deploy(wire, dry_run=True)
+    assert "/main.py, which is not Vigie's, as /main.py.old" in capsys.readouterr().out
+    deploy.deploy(wire)
+    assert "your /main.py is /main.py.old now" in capsys.readouterr().out
+    assert (serial_board.flash / "main.py.old").read_text() == "print('my own blinker')\n"
+    assert not (serial_board.flash / "boot.py.old").exists(), "MicroPython's own, all comments"
+    (serial_board.flash / "main.py").write_text((build.ROOT / "main.py").read_text() + "# older\n")
+    deploy.deploy(wire)
+    assert "kept" not in capsys.readouterr().out
+
+
+def test_a_deployment_that_breaks_off_leaves_no_mixture_at_work(wire, serial_board, capsys):
+    def full(*_, **__):
+        raise Failed("the connection to the board broke off")
+
+    wire.put = full
+    with pytest.raises(Failed):
+        deploy.deploy(wire)
+    assert wire.stays_stopped and "make deploy again" in capsys.readouterr().out
+
+
 # Watching a start
 
 GOOD = (
@@ -162,6 +216,23 @@ def test_a_crash_is_told_with_its_error():
     ):
         start.feed(line)
     assert "it crashed: ValueError: no BME280" in start.missing[1]
+
+
+def test_a_crash_loop_is_no_matter_of_wifi_and_comes_with_its_traceback():
+    start = Start()
+    crash = ("Traceback (most recent call last):", '  File "main.py", line 45, in start', "OSError: 19")
+    for line in (*GOOD[:2], *crash, "Restart in 2 s; Ctrl-C for a REPL"):
+        start.feed(line)
+    assert start.trouble == "it crashed: OSError: 19\n" + "\n".join(crash[:2])
+    for line in (
+        GOOD[0],
+        "Safe mode: 4 starts failed. See /last_error.txt",
+        "Restart in 600 s; Ctrl-C for a REPL",
+    ):
+        start.feed(line)
+    name, told = start.missing
+    assert name == "crash" and told.startswith("Safe mode: 4 starts failed, the last with OSError: 19\n")
+    assert "make provision" in told
 
 
 # Settings
@@ -250,6 +321,70 @@ def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):
             settings.gather("C001", write(tmp_path, text), environment, None)
     with pytest.raises(Failed, match="there is no"):
         settings.gather("C001", tmp_path / "none.toml", {}, None)
+    with pytest.raises(Failed, match="Is a directory"):
+        settings.read(tmp_path)
+    (tmp_path / "latin.toml").write_bytes('site = "caf\u00e9"'.encode("latin-1"))
+    with pytest.raises(Failed, match="no text in UTF-8"):
+        settings.read(tmp_path / "latin.toml")
+    (tmp_path / "notepad.toml").write_bytes(b"\xef\xbb\xbfsite = 'home'")
+    assert settings.read(tmp_path / "notepad.toml") == {"site": "home"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"net"', '""', "wifi.ssid is empty"),
+        ('"broker.example"', '""', "broker.host is empty"),
+        ('"broker.example"', '"mqtts://broker.example"', "broker.host is more than a name"),
+        ('"broker.example"', '"broker.example:8883"', "broker.host is more than a name"),
+        ('"broker.example"', '"broker.example"\nca = 5', "broker.ca is 5"),
+        ('"broker.example"', '"broker.example"\nca = ""', "broker.ca is empty"),
+        ('"broker.example"', '"broker.example"\nuser = "me"', "broker.password is missing"),
+        ("pin = 4", "pin = 2", "led_pin is 2, as sensor.pin is"),
+        ('"dht22"\npin = 4', '"sht3x"\nscl = 21', "sensor.sda is 21, as sensor.scl is"),
+    ],
+)
+def test_what_a_board_would_try_in_vain_is_refused(tmp_path, old, new, said):
+    with pytest.raises(Failed, match=said):
+        settings.gather("C001", write(tmp_path, FILE.replace(old, new)), {"VIGIE_KEY": "11" * 32}, None)
+
+
+def test_pins_that_an_esp32_cannot_use_are_refused_by_its_name():
+    wired = {"sensor": {"kind": "dht22", "pin": 34}}
+    for machine in ("Generic ESP32 module with ESP32", "Generic ESP32 module with SPIRAM with ESP32"):
+        with pytest.raises(Failed, match="sensor.pin is 34"):
+            settings.check_pins(wired, machine)
+        with pytest.raises(Failed, match="its flash hangs"):
+            settings.check_pins({"sensor": {"kind": "dht22", "pin": 6}}, machine)
+        settings.check_pins({"sensor": {"kind": "dht22", "pin": 4}}, machine)
+    for machine in (
+        "Generic ESP32S3 module with ESP32S3",
+        "ESP32C3 module with ESP32C3",
+        "ESP32-C6 with ESP32-C6",
+    ):
+        settings.check_pins(wired, machine)
+
+
+def test_a_wrong_answer_is_asked_for_again_at_once(tmp_path):
+    answers = iter(["my home", "home", "", "net", "wifi-word", "host:1", "host", "me", "word", "dht22", "D4"])
+    asked = []
+
+    def ask(question, secret, default):
+        asked.append(question)
+        return next(answers)
+
+    made = settings.gather("C001", None, {"VIGIE_KEY": "11" * 32}, ask)
+    assert made.config["site"] == "home" and made.config["sensor"] == {"kind": "dht22", "pin": 4}
+    assert asked[1].startswith("site is 'my home': use letters") and asked[1].endswith("Site")
+    assert made.config["wifi"]["ssid"] == "net" and made.config["broker"]["host"] == "host"
+
+
+def test_what_a_file_holds_is_checked_before_anything_is_asked(tmp_path):
+    def nobody(*_):
+        raise AssertionError("asked")
+
+    with pytest.raises(Failed, match="colour is unknown"):
+        settings.gather("C001", write(tmp_path, "colour = 1\n" + FILE), {"VIGIE_KEY": "11" * 32}, nobody)
 
 
 def test_the_ca_is_checked_before_it_travels(tmp_path):

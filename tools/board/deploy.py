@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated
@@ -19,6 +19,7 @@ from tools.board.wire import Wire
 
 # What the last deployment left: "PATH SIZE SHA-256" for each file. Half-copied trees have none.
 LEDGER = "/device/sha256.txt"
+ASIDE = ".old"
 # Prints "PATH SIZE" for each file that is ours, "PATH SIZE SHA-256" when thorough; folders end in "/".
 # Reading files is what takes time on a board. Everything else on it is somebody's: it stays.
 SURVEY = """
@@ -151,6 +152,20 @@ def apply(wire: Wire, todo: Plan, built: Mapping[str, bytes]) -> None:
     wire.put(LEDGER, "".join(ledger).encode(), whole=True)
 
 
+def is_foreign(wire: Wire, path: str) -> bool:
+    """Whether the board's boot.py or main.py is somebody's work: not Vigie's, not MicroPython's comments."""
+    text = (wire.get(path) or b"").decode(errors="replace")
+    lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+    return bool(lines) and "Vigie" not in text
+
+
+def set_aside(wire: Wire, foreign: Sequence[str]) -> None:
+    """Rename what is somebody's, where Vigie's file of that name comes."""
+    for path in foreign:
+        wire.run(f"import os\nos.rename({path!r}, {path + ASIDE!r})")
+        screen.tick("kept", f"your {path} is {path}{ASIDE} now", "warn")
+
+
 def deploy(wire: Wire, *, dry_run: bool = False, thorough: bool = False) -> None:
     """Bring the board behind `wire` (paused or stopped) to this tree. Raises Failed."""
     firmware = Firmware.ask(wire)
@@ -160,9 +175,14 @@ def deploy(wire: Wire, *, dry_run: bool = False, thorough: bool = False) -> None
         present = survey(wire, thorough=thorough)
         built = building.result()
     todo = plan(built, present)
+    foreign = [
+        path for path in todo.copy if path in build.PLAIN and path in present and is_foreign(wire, path)
+    ]
     screen.tick("board", f"{firmware.machine}, MicroPython {firmware.version}")
     screen.tick("compiled", f"{len(built)} files, {build.total(built) // 1024} KB, for {arch or 'bytecode'}")
     if dry_run:
+        for path in foreign:
+            screen.tick("keep", f"{path}, which is not Vigie's, as {path}{ASIDE}", "plain")
         for verb, paths in (("make", todo.folders), ("copy", todo.copy), ("delete", todo.delete)):
             for path in paths:
                 size = f"  {len(built[path])} bytes" if path in built else ""
@@ -171,7 +191,18 @@ def deploy(wire: Wire, *, dry_run: bool = False, thorough: bool = False) -> None
         return
     if todo.changes:
         wire.stop()  # copying wants the heap for itself
-        apply(wire, todo, built)
+        wire.stays_stopped = True
+        try:
+            set_aside(wire, foreign)
+            apply(wire, todo, built)
+        except BaseException:
+            screen.tick(
+                "stopped",
+                "half of the files are new, so the board measures no more: make deploy again",
+                "warn",
+            )
+            raise
+        wire.stays_stopped = False
     screen.tick(
         "copied", f"{len(todo.copy)} changed, {len(todo.same)} the same, {len(todo.delete)} old ones deleted"
     )
@@ -188,10 +219,9 @@ def watch(wire: Wire, seconds: float = WATCH_S) -> bool:
             step = start.feed(line) if line else None
             if step and line:
                 screen.tick(step.name, Line.parse(line).text)
-            if start.trouble != told:
+            if start.trouble and start.trouble != told:
                 told = start.trouble
-                if told:
-                    screen.tick("", told, "warn")
+                screen.tick("", told, "warn")
             if start.complete or start.ended or time.monotonic() > end:
                 break
     if start.complete:
@@ -209,7 +239,7 @@ def is_provisioned(wire: Wire) -> bool:
 def main(
     port_name: command.PortOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, write nothing.")
+        bool, typer.Option("--dry-run", help="Say what would be done, change no file.")
     ] = False,
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Read every file on the board, not just its size.")
@@ -224,15 +254,10 @@ def main(
         wire.pause()
         deploy(wire, dry_run=dry_run, thorough=thorough)
         if dry_run:
-            wire.reset()
             return 0
         if not is_provisioned(wire):
             screen.tick("next", "make provision DEVICE=C001: tells the board its Wi-Fi and broker", "plain")
             return 0
-        good = True
-        if no_watch:
-            wire.reset()
-        else:
-            good = watch(wire)
+        good = no_watch or watch(wire)
     screen.tick("done", f"Vigie {VERSION} in {time.monotonic() - began:.0f} s", "good" if good else "warn")
     return 0 if good else 1

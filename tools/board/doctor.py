@@ -1,4 +1,7 @@
-"""`make doctor`: one line for each thing that must be right, a tick or the cure. Nothing is written."""
+"""`make doctor`: one line for each thing that must be right, a tick or the cure.
+
+No file is changed. Vigie is stopped for some seconds and starts again.
+"""
 
 from __future__ import annotations
 
@@ -29,19 +32,18 @@ except ImportError:
 """
 
 
-def examine_repl(found: Port) -> bool:
-    """What can be seen through the REPL; False when there is none."""
+def examine_repl(found: Port) -> bool | None:
+    """Whether all that can be seen through the REPL is well; None when there is none."""
     try:
         with Wire(found) as wire:
             wire.stop()
             good = firmware(wire)
             good &= application(wire)
             good &= configuration(wire)
-            wire.reset()
             return good
     except Failed as failed:
         screen.tick("REPL", str(failed), "bad")
-        return False
+        return None
 
 
 def firmware(wire: Wire) -> bool:
@@ -105,7 +107,12 @@ def configuration(wire: Wire) -> bool:
     screen.tick("config", f"{checked['site']}/{checked['device']}, {checked['sensor']['kind']} sensor")
     crash = wire.get("/last_error.txt")
     if crash:
-        screen.tick("crash", f"the last start ended with {crash.decode(errors='replace')}", "warn")
+        screen.tick(
+            "crash",
+            f"{crash.decode(errors='replace')}: ended an earlier start; "
+            "this line goes once the cloud has heard of it",
+            "warn",
+        )
     return True
 
 
@@ -144,12 +151,12 @@ def examine_port(found: Port) -> bool:
 
 @command.run
 def main(port_name: command.PortOption = None) -> int:
-    """Check the port, the chip, and what is on it. Writes nothing."""
+    """Check the port, the chip, and what is on it. Changes no file; Vigie starts again afterwards."""
     found = port.find(port_name)
     screen.tick("port", f"{found.device} ({found.about})")
     if not examine_port(found):
         return 1
-    if examine_repl(found):
-        return 0
-    examine_chip(found)
-    return 1
+    good = examine_repl(found)
+    if good is None:
+        examine_chip(found)
+    return 0 if good else 1

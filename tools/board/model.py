@@ -10,7 +10,7 @@ import typer
 from device import model as on_board
 from tools.board import command, port, screen
 from tools.board.deploy import watch
-from tools.board.provision import read_back
+from tools.board.provision import read_back, refuse_other
 from tools.board.wire import BoardError, Wire
 from tools.child import Failed
 
@@ -74,12 +74,8 @@ def main(
         raise Failed(f"there is no {bundle}: {TRAIN}")
     with Wire(port.find(port_name)) as wire:
         wire.stop()
-        name = read_back(wire).get("device")
-        if device and name != device:
-            raise Failed(f"this board is {name}, not {device}: plug in the other one")
+        values = read_back(wire)
+        refuse_other(values, device)
         model_id = install(wire, bundle)
-        screen.tick("switched", f"{name} judges with model {model_id} from its next start on")
-        if no_watch:
-            wire.reset()
-            return 0
-        return 0 if watch(wire) else 1
+        screen.tick("switched", f"{values.get('device')} judges with model {model_id} from its next start on")
+        return 0 if no_watch or watch(wire) else 1

@@ -55,6 +55,11 @@ def find(wanted: str | None) -> Port:
         kind = wanted.partition(":")[0]
         raise Failed(f"PORT={wanted} lacks its host or port: {kind}://HOST:PORT")
     if wanted and "://" in wanted:
+        parts = re.match(r"(?:socket|rfc2217)://[^/:]+:(\d+)", wanted)
+        if not parts:
+            raise Failed(f"PORT={wanted}: use /dev/tty…, socket://HOST:PORT or rfc2217://HOST:PORT")
+        if not 0 < int(parts[1]) < 65536:
+            raise Failed(f"PORT={wanted}: its port must be a number from 1 to 65535")
         return Port(wanted, "over the network")
     known = {info.device: info for info in list_ports.comports()}
     if wanted:

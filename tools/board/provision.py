@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from dotenv import dotenv_values
 
 from device import config
 from tools.board import certificate, command, port, screen, settings
-from tools.board.deploy import watch
+from tools.board.deploy import Firmware, watch
 from tools.board.settings import Provision
 from tools.board.wire import Wire
 from tools.child import Failed
@@ -76,9 +77,17 @@ def read_back(wire: Wire) -> dict[str, Any]:
     return dict(values) if isinstance(values, dict) else {}
 
 
-def show(wire: Wire) -> int:
-    """Print the board's configuration without its secrets, and what is wrong with it."""
+def refuse_other(values: Mapping[str, Any], device: str) -> None:
+    """Raises Failed when a board with the configuration `values` is not the `device` that was asked for."""
+    name = values.get("device")
+    if device and name != device:
+        raise Failed(f"this board is {name}, not {device}: plug in the other one")
+
+
+def show(wire: Wire, device: str = "") -> int:
+    """Print the board's configuration without its secrets, and what is wrong with it. `device`: only this."""
     values = read_back(wire)
+    refuse_other(values, device)
     screen.say(json.dumps(settings.masked(values), indent=2, ensure_ascii=False))
     try:
         config.check(values)
@@ -107,9 +116,7 @@ def main(
     if shown:
         with Wire(port.find(port_name)) as wire:
             wire.stop()
-            code = show(wire)
-            wire.reset()
-            return code
+            return show(wire, device)
     if not device:
         raise Failed("which board? make provision DEVICE=C001")
     asks = sys.stdin.isatty()
@@ -126,10 +133,8 @@ def main(
     screen.tick("port", f"{found.device} ({found.about})")
     with Wire(found) as wire:
         wire.stop()
+        settings.check_pins(wanted.config, Firmware.ask(wire).machine)
         write(wire, wanted, ca)
         site = wanted.config["site"]
         screen.tick("written", f"{site}/{device}; its key is made from VIGIE_KEY; secrets stay on the board")
-        if no_watch:
-            wire.reset()
-            return 0
-        return 0 if watch(wire) else 1
+        return 0 if no_watch or watch(wire) else 1

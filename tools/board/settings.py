@@ -7,8 +7,9 @@ names a certificate on this computer, PEM or DER; on the board it is /ca.der.
 from __future__ import annotations
 
 import copy
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ VIGIE_KEY is missing: the board's key, for models and acknowledgements, is made 
     first time: python -c "import secrets; print('VIGIE_KEY=' + secrets.token_hex(32))" >> .env
     else copy it from the .env of your backend"""
 
+MISSING = " is missing: "
 WITHOUT_FILE = f"""\
 make provision DEVICE={{device}} FILE={{device}}.toml gives them (an example: docs/board.md),
     or the environment and .env: {", ".join(ENVIRONMENT)}"""
@@ -65,6 +67,7 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
     """All values for `device`; `ask(question, secret, default)` for missing ones. Raises Failed."""
     values = read(file) if file else {}
     name = str(file) if file else "settings"
+    _refuse([problem for problem in _problems(values, name) if MISSING not in problem], device, file)
     if "device" in values and values["device"] != device:
         raise Failed(f"{name}: device is {values['device']!r}, you asked for {device}: change one of them")
     values["device"] = device
@@ -76,20 +79,103 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
             put(values, place, int(text) if variable == "MQTT_PORT" and text.isdecimal() else text)
     for place, question, secret, default in QUESTIONS:
         if get(values, place) is None and ask:
-            put(values, place, ask(question, secret, default))
+            put(values, place, _answer(ask, question, secret, default, _judge(values, place, name)))
     if "sensor" not in values and ask:
         values["sensor"] = _sensor(ask)
     ca = get(values, ("broker", "ca"))
-    if isinstance(values.get("broker"), dict):
-        values["broker"]["ca"] = "/ca.der"
     if "key" not in values:
         values["key"] = _key(values, device, environment)
-    try:
-        config.check(copy.deepcopy(values), name)
-    except config.ConfigError as error:
-        ways = () if file else (WITHOUT_FILE.format(device=device),)
-        raise Failed("\n".join(["nothing was written:", *error.problems, *ways])) from None
+    _refuse(_problems(values, name), device, file)
+    values["broker"]["ca"] = "/ca.der"
     return Provision({"v": 1, **values}, None if ca is None else _beside(ca, file))
+
+
+def _judge(values: dict[str, Any], place: tuple[str, ...], name: str) -> Callable[[str], str]:
+    """What is wrong with an answer for `place`, "" for nothing."""
+
+    def wrong(answer: str) -> str:
+        trial = copy.deepcopy(values)
+        put(trial, place, answer)
+        key = f"{name}: {'.'.join(place)} "
+        told = [problem for problem in _problems(trial, name) if problem.startswith(key)]
+        return told[0].removeprefix(f"{name}: ") if told else ""
+
+    return wrong
+
+
+def _answer(ask: Ask, question: str, secret: bool, default: str | None, wrong: Callable[[str], str]) -> str:
+    """Asked until it will do: here, and not after all the other questions."""
+    answer = ask(question, secret, default)
+    while told := wrong(answer):
+        answer = ask(f"{told}\n  {question}", secret, default)
+    return answer
+
+
+def _refuse(problems: Sequence[str], device: str, file: Path | None) -> None:
+    if problems:
+        without = not file and any(MISSING in problem for problem in problems)
+        ways = [WITHOUT_FILE.format(device=device)] if without else []
+        raise Failed("\n".join(["nothing was written:", *problems, *ways]))
+
+
+def _problems(values: Mapping[str, Any], name: str) -> list[str]:
+    """What the board would refuse, and what it would try in vain."""
+    try:
+        config.check(copy.deepcopy(dict(values)), name)
+        problems = []
+    except config.ConfigError as error:
+        problems = list(error.problems)
+    for place, cure in (
+        (("wifi", "ssid"), "the network's name"),
+        (("broker", "host"), "the broker's name"),
+        (("broker", "ca"), "name the certificate's file, or leave it out for a broker with a public one"),
+    ):
+        if get(values, place) == "":
+            problems.append(f"{name}: {'.'.join(place)} is empty: {cure}")
+    host = get(values, ("broker", "host"))
+    if isinstance(host, str) and not re.fullmatch(r"[\w.-]*", host):
+        problems.append(f"{name}: broker.host is more than a name: write that alone; the port is broker.port")
+    broker = values.get("broker")
+    if isinstance(broker, dict) and "user" in broker and "password" not in broker:
+        problems.append(
+            f'{name}: broker.password{MISSING}this board\'s at the broker; "" where it wants none'
+        )
+    return problems + _shared_pins(values, name)
+
+
+def _pins(values: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """(key, GPIO) of the sensor's wires and the LED."""
+    sensor = values.get("sensor")
+    options = sensor if isinstance(sensor, dict) else {}
+    sensors: Mapping[str, Any] = SENSORS
+    wires = [
+        (key, known[0]) for key, known in sensors.get(str(options.get("kind")), {}).items() if key in WIRES
+    ]
+    pins = [(f"sensor.{key}", options.get(key, default)) for key, default in wires]
+    pins.append(("led_pin", values.get("led_pin", config.DEFAULTS["led_pin"])))
+    return [(key, pin) for key, pin in pins if isinstance(pin, int)]
+
+
+def _shared_pins(values: Mapping[str, Any], name: str) -> list[str]:
+    problems = []
+    users: dict[int, str] = {}
+    for key, pin in _pins(values):
+        if pin in users:
+            problems.append(f"{name}: {key} is {pin}, as {users[pin]} is: each takes a GPIO of its own")
+        users.setdefault(pin, key)
+    return problems
+
+
+def check_pins(values: Mapping[str, Any], machine: str) -> None:
+    """Refuse GPIOs that `machine`, as its firmware says, cannot use: known for the ESP32. Raises Failed."""
+    if not re.search(r"\bESP32($|[^-\w])", machine):
+        return
+    for key, pin in _pins(values):
+        if 6 <= pin <= 11 or pin >= 34:
+            why = "its flash hangs on that one" if pin < 34 else "it can only read there"
+            raise Failed(
+                f"nothing was written: {key} is {pin}, and this is an ESP32: {why}; take 4, for example"
+            )
 
 
 def _sensor(ask: Ask) -> dict[str, Any]:
@@ -101,15 +187,23 @@ def _sensor(ask: Ask) -> dict[str, Any]:
         for name, (default, _, _) in sensors.get(kind, {}).items()
         if name in WIRES
     }
-    return {"kind": kind, **{name: int(text) if text.isdecimal() else text for name, text in wires.items()}}
+    numbers = {name: re.fullmatch(r"(?i)(?:GPIO|IO|D)? ?(\d+)", text) for name, text in wires.items()}
+    return {
+        "kind": kind,
+        **{name: int(found[1]) if found else wires[name] for name, found in numbers.items()},
+    }
 
 
 def read(file: Path) -> dict[str, Any]:
     """The TOML file's values. Raises Failed."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise Failed(f"there is no {file}; docs/board.md has an example") from None
+    except OSError as error:
+        raise Failed(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Failed(f"{file} is no text in UTF-8: save it as that in your editor") from None
     except tomllib.TOMLDecodeError as error:
         raise Failed(f"{file} is not TOML: {error}") from None
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from tools.board.trace import readable
 
 LINE = re.compile(r"^(?P<stamp>.{8}) (?P<mark>[ !E]) (?P<area>\w+) +(?P<text>.*)$")
 
@@ -34,6 +37,12 @@ STEPS = (
 )
 
 
+SAFE = """\
+{}, the last with {}
+it tries again in ten minutes. Or mend it now: `make provision` where the configuration is wrong,
+`make deploy` where the code is"""
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of the console. `mark`: " ", "!" a warning, "E" an error; None for what is not Vigie's."""
@@ -58,20 +67,24 @@ class Start:
     done: set[str] = field(default_factory=set)
     trouble: str | None = None
     ended: str | None = None  # why the board will not get further without a person
-    _before: str = ""
+    _said: deque[str] = field(default_factory=lambda: deque(maxlen=20))  # since a traceback began
+    _crash: str = ""
 
     def feed(self, text: str) -> Step | None:
         """The tick that this line earns."""
         line = Line.parse(text)
-        if text.startswith("Restart in "):
-            self.trouble = f"it crashed: {self._before}; the traceback is in `make logs`"
-        self._before = text
+        if text.startswith("Traceback"):
+            self._said.clear()
+        if text.startswith("Restart in ") and not self.ended:
+            *where, self._crash = self._said or [""]
+            self.trouble = "\n".join([f"it crashed: {self._crash}", *map(readable, where)])
+        self._said.append(text)
         if line.mark in ("!", "E") and not line.text.startswith("ABNORMAL"):  # a verdict stops no start
             self.trouble = f"{line.area}: {line.text}"
             if line.area == "config":
                 self.ended = line.text
         if text.startswith("Safe mode"):
-            self.ended = text
+            self.ended = SAFE.format(text.partition(".")[0], self._crash or "what /last_error.txt says")
         for step in STEPS:
             if (line.mark, line.area) == (" ", step.area) and line.text.startswith(step.words):
                 self.trouble = None
@@ -88,4 +101,4 @@ class Start:
     def missing(self) -> tuple[str, str]:
         """(the first tick that did not come, what to do): in the board's own words when it said something."""
         step = next(step for step in STEPS if step.name not in self.done)
-        return step.name, self.ended or self.trouble or step.cure
+        return "crash" if self.ended and self._crash else step.name, self.ended or self.trouble or step.cure

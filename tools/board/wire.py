@@ -17,6 +17,7 @@ from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 
 from tools.board import port as ports
+from tools.board import screen
 from tools.board.port import Port
 from tools.child import Failed
 
@@ -25,6 +26,7 @@ CHUNK = 1536  # bytes of a file in one command: two copies of it fit any heap
 FLASH_S = 60.0  # of silence: a worn or full flash takes its time
 BACK_S = 8.0  # a reset board's port may be away for so long
 STOP_S = 15.0
+AGAIN_S = 4.0
 READ = """
 from binascii import b2a_base64 as b
 try:
@@ -55,10 +57,16 @@ class BoardError(Failed):
 
 
 class Wire:
-    """An open port. `stop()` brings the board to its raw REPL; then `run`, `put`, `get` work."""
+    """An open port. `stop()` brings the board to its raw REPL; then `run`, `put`, `get` work.
+
+    A board that was stopped is started again when the `with` ends, however that comes about: it has to go on
+    measuring. `stays_stopped`: not this one, what is on it is half of something.
+    """
 
     def __init__(self, port: Port) -> None:
         self.port = port
+        self.stays_stopped = False
+        self._stopped = False
         self._transport: Any = None
         self._open()
 
@@ -68,6 +76,12 @@ class Wire:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._stopped and not self.stays_stopped:
+            with contextlib.suppress(Failed, OSError, TransportError, serial.SerialException):
+                self.pause(AGAIN_S)  # the way may have ended in the middle of a command
+                self.reset()
+                if kind:
+                    screen.tick("restarted", "the board goes on as before", "plain")
         self.close()
 
     def close(self) -> None:
@@ -114,9 +128,10 @@ class Wire:
         self.read_until(b"Vigie starts", 6)
         self.pause()
 
-    def pause(self) -> None:
+    def pause(self, seconds: float = STOP_S) -> None:
         """Interrupt what runs, for a few questions: Vigie's watchdog lets go for an hour. Raises Failed."""
-        end = time.monotonic() + STOP_S
+        end = time.monotonic() + seconds
+        self._stopped = True
         while time.monotonic() < end:
             try:
                 self._transport.serial.write(b"\r\x03\x03")
@@ -171,7 +186,7 @@ class Wire:
         with contextlib.suppress(TransportError, serial.SerialException, OSError):
             # Not at once: the prompt's own answer has to get through first.
             self._transport.exec_raw_no_follow("import machine, time\ntime.sleep_ms(100)\nmachine.reset()")
-        self._transport.in_raw_repl = False
+        self._transport.in_raw_repl = self._stopped = False
         time.sleep(0.2)
         try:
             _ = self._transport.serial.in_waiting

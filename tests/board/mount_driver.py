@@ -7,35 +7,25 @@ import json
 import os
 import sys
 
-sys.path[:] = [".frozen"]
+sys.path[:] = [".frozen", sys.argv[0].rsplit("/", 1)[0] + "/../device"]
+from test_power import Chip  # noqa: E402
+
 boot = open(sys.argv[1]).read()
 FileSystem = getattr(os, sys.argv[2])
 NAMES = ["part%d.mpy" % n for n in range(40)]
 
 
-class Flash:
+class Flash(Chip):
     """512 KB in RAM; `reads` counts."""
 
-    size = 4096 if FileSystem is os.VfsLfs2 else 512
-
-    def __init__(self):
-        self.memory = bytearray(512 * 1024)
-        self.reads = 0
+    reads = 0
 
     def readblocks(self, block, view, offset=0):
         self.reads += 1
-        begin = block * self.size + offset
-        view[:] = memoryview(self.memory)[begin : begin + len(view)]
-
-    def writeblocks(self, block, view, offset=0):
-        begin = block * self.size + offset
-        self.memory[begin : begin + len(view)] = view
-
-    def ioctl(self, command, _):
-        return {4: len(self.memory) // self.size, 5: self.size}.get(command, 0)
+        return super().readblocks(block, view, offset)
 
 
-class Chip:
+class Machine:
     """`machine`, as a board that wakes from deep sleep sees it: boot.py does not wait for anybody."""
 
     DEEPSLEEP_RESET = 4
@@ -55,7 +45,7 @@ class Chip:
 
 
 class Firmware:
-    bdev = Flash()
+    bdev = Flash(bytearray(512 * 1024))
 
 
 def survey():
@@ -66,7 +56,7 @@ def survey():
     return Firmware.bdev.reads - before, [open("/device/" + name).read() for name in NAMES]
 
 
-sys.modules["machine"] = Chip
+sys.modules["machine"] = Machine
 os.umount("/")
 FileSystem.mkfs(Firmware.bdev)
 os.mount(Firmware.bdev, "/")

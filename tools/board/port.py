@@ -51,14 +51,14 @@ class Port:
 
 def find(wanted: str | None) -> Port:
     """The port `wanted`, or the only one with a board on it. Raises Failed with the cure."""
-    if wanted and re.match(r"(socket|rfc2217)://(?![^/:]+:\d+)", wanted):
-        kind = wanted.partition(":")[0]
-        raise Failed(f"PORT={wanted} lacks its host or port: {kind}://HOST:PORT")
     if wanted and "://" in wanted:
-        parts = re.match(r"(?:socket|rfc2217)://[^/:]+:(\d+)", wanted)
-        if not parts:
+        kind, _, where = wanted.partition("://")
+        if kind not in ("socket", "rfc2217"):
             raise Failed(f"PORT={wanted}: use /dev/tty…, socket://HOST:PORT or rfc2217://HOST:PORT")
-        if not 0 < int(parts[1]) < 65536:
+        number = re.match(r"[^/:]+:(\d+)", where)
+        if not number:
+            raise Failed(f"PORT={wanted} lacks its host or port: {kind}://HOST:PORT")
+        if not 0 < int(number[1]) < 65536:
             raise Failed(f"PORT={wanted}: its port must be a number from 1 to 65535")
         return Port(wanted, "over the network")
     known = {info.device: info for info in list_ports.comports()}

@@ -31,7 +31,8 @@ ENVIRONMENT = {
     "BOARD_PASSWORD": ("broker", "password"),
 }
 # What is asked for when nobody gave it: place, question, secret, default.
-QUESTIONS = (
+Question = tuple[tuple[str, ...], str, bool, str | None]
+QUESTIONS: tuple[Question, ...] = (
     (("site",), "Site", False, "home"),
     (("wifi", "ssid"), "Wi-Fi network (2.4 GHz)", False, None),
     (("wifi", "password"), "Wi-Fi password", True, None),
@@ -77,9 +78,9 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
             if variable == "MQTT_CA":
                 text = str(Path(text).absolute())  # meant from here, not from the file's folder
             put(values, place, int(text) if variable == "MQTT_PORT" and text.isdecimal() else text)
-    for place, question, secret, default in QUESTIONS:
-        if get(values, place) is None and ask:
-            put(values, place, _answer(ask, question, secret, default, _judge(values, place, name)))
+    for about in QUESTIONS:
+        if get(values, about[0]) is None and ask:
+            _answer(ask, values, name, about)
     if "sensor" not in values and ask:
         values["sensor"] = _sensor(ask)
     ca = get(values, ("broker", "ca"))
@@ -90,25 +91,15 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
     return Provision({"v": 1, **values}, None if ca is None else _beside(ca, file))
 
 
-def _judge(values: dict[str, Any], place: tuple[str, ...], name: str) -> Callable[[str], str]:
-    """What is wrong with an answer for `place`, "" for nothing."""
-
-    def wrong(answer: str) -> str:
-        trial = copy.deepcopy(values)
-        put(trial, place, answer)
-        key = f"{name}: {'.'.join(place)} "
-        told = [problem for problem in _problems(trial, name) if problem.startswith(key)]
-        return told[0].removeprefix(f"{name}: ") if told else ""
-
-    return wrong
-
-
-def _answer(ask: Ask, question: str, secret: bool, default: str | None, wrong: Callable[[str], str]) -> str:
-    """Asked until it will do: here, and not after all the other questions."""
-    answer = ask(question, secret, default)
-    while told := wrong(answer):
-        answer = ask(f"{told}\n  {question}", secret, default)
-    return answer
+def _answer(ask: Ask, values: dict[str, Any], name: str, about: Question) -> None:
+    """Ask until the answer will do: here, and not after all the other questions."""
+    place, question, secret, default = about
+    at = f"{name}: {'.'.join(place)} "
+    asked = question
+    while asked:
+        put(values, place, ask(asked, secret, default))
+        told = next((problem for problem in _problems(values, name) if problem.startswith(at)), "")
+        asked = f"{told.removeprefix(f'{name}: ')}\n  {question}" if told else ""
 
 
 def _refuse(problems: Sequence[str], device: str, file: Path | None) -> None:
@@ -183,15 +174,17 @@ def _sensor(ask: Ask) -> dict[str, Any]:
     kind = ask("Sensor (dht22, sht3x, bme280 or simulated)", False, "dht22").lower()
     sensors: Mapping[str, Any] = SENSORS
     wires = {
-        name: ask(f"GPIO of its {WIRES[name]}", False, str(USUAL_PIN if default is None else default))
+        name: _gpio(ask(f"GPIO of its {WIRES[name]}", False, str(USUAL_PIN if default is None else default)))
         for name, (default, _, _) in sensors.get(kind, {}).items()
         if name in WIRES
     }
-    numbers = {name: re.fullmatch(r"(?i)(?:GPIO|IO|D)? ?(\d+)", text) for name, text in wires.items()}
-    return {
-        "kind": kind,
-        **{name: int(found[1]) if found else wires[name] for name, found in numbers.items()},
-    }
+    return {"kind": kind, **wires}
+
+
+def _gpio(text: str) -> int | str:
+    """4 for "4", "GPIO4" and "D4", as boards print it; else the text, which the check refuses."""
+    found = re.fullmatch(r"(?i)(?:GPIO|IO|D)? ?(\d+)", text)
+    return int(found[1]) if found else text
 
 
 def read(file: Path) -> dict[str, Any]:

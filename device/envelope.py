@@ -14,6 +14,8 @@ class Envelope:
     Eight squares of at most 2^26 fit a small int.
     """
 
+    constant = True  # a snapshot leaves it out
+
     def __init__(self, mean, weights):
         """`mean`: 8 ints, hundredths. `weights`: the 36 of W by rows, both int32 arrays."""
         self._mean = mean

@@ -19,6 +19,8 @@ class Model:
     """What a bundle holds: `id` (4 bytes), `forest`, `threshold` (abnormal when forest.score(x) is less) and
     `params`, the bytes of the PARM section."""
 
+    constant = True  # a snapshot leaves it out
+
     def __init__(self, model_id, forest, params):
         self.id = model_id
         self.forest = forest
@@ -32,6 +34,8 @@ class Forest:
     `table`: the head, then the buffer from place `nodes` on. `parts`: (view of the buffer, bytes of it, first
     tree, the tree after the last). Trees begin in `table` where they stand in the buffer.
     """
+
+    constant = True  # a snapshot leaves it out
 
     def __init__(self, file, table, parts, threshold):
         self.file = file

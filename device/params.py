@@ -38,6 +38,8 @@ WEIGHTS = const(36)
 class Params:
     """One attribute for each of `FIELDS`; `means` and `weights` are None without a model."""
 
+    constant = True  # a snapshot leaves it out
+
     @seldom
     def __init__(self, body=None):
         """`body`: the bytes of a PARM section. Raises ValueError when it is not one this firmware reads."""

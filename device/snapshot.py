@@ -1,7 +1,7 @@
 """What changes in objects, as bytes and back: so what detectors know outlives a deep sleep, in RTC memory.
 
 Taken are the whole numbers (None too) and arrays of an object, by the order of their names. All else, such as
-text, tuples and what a model holds, is as it was when the object was made anew.
+text, tuples and objects whose class says `constant`, is as it was when the object was made anew.
 """
 
 import struct
@@ -11,7 +11,6 @@ from binascii import crc32
 from .compat import const
 
 MOST = const(2048)  # bytes of RTC memory on an ESP32
-CONSTANT = ("Params", "Model", "Forest", "Envelope")  # classes of objects that never change
 _MAGIC = b"VGR1"
 _HEADER = "<4sIHqIIIII"  # magic, layout, bytes of numbers, then `facts`
 _SIZE = const(38)
@@ -82,7 +81,7 @@ def _collect(thing, deep, found):
         value = getattr(thing, name)
         if value is None or type(value) in (int, bool) or isinstance(value, array):
             found.append((thing, name))
-        elif deep and hasattr(value, "__dict__") and type(value).__name__ not in CONSTANT:
+        elif deep and hasattr(value, "__dict__") and not hasattr(value, "constant"):
             _collect(value, True, found)
 
 

@@ -1,17 +1,28 @@
 """A virtual board that sleeps between samples: what its chip and its console say."""
 
 import os
+import shutil
 import signal
 
+import numpy as np
 import pytest
+from sklearn.ensemble import IsolationForest
 
+from cloud.training import bundle, params
+from cloud.training.assemble import IsolationForestAssembler
+from cloud.training.interpret_packed import PackedInterpreter
 from tests.board.watched import Watched
+from tools.board import build
 
 
 @pytest.fixture
-def sleeper(cloud, tmp_path):
+def config(cloud):
+    return {**cloud.config(), "period_ms": 5000, "sleep": True, "limits": None}
+
+
+@pytest.fixture
+def sleeper(cloud, config, tmp_path):
     (tmp_path / "board").mkdir()
-    config = {**cloud.config(), "period_ms": 5000, "sleep": True, "limits": None}
     watched = Watched(tmp_path / "board", config, cloud.ca_der)
     yield watched
     watched.board.power_off()
@@ -61,3 +72,26 @@ def test_ctrl_c_while_it_is_awake_leads_to_the_prompt(sleeper):
     sleeper.wait("0 readings kept", 30)
     os.kill(sleeper.board.pid, signal.SIGINT)
     sleeper.wait("Ctrl-D starts again", 20)
+
+
+def test_a_compiled_board_with_the_largest_forest_sleeps_and_wakes_with_it(sleeper, config):
+    shutil.rmtree(sleeper.flash("device"))
+    for path, data in build.files("x64").items():
+        target = sleeper.flash(path[1:])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    sleeper.board.put_model(large_bundle(bytes.fromhex(config["key"])))
+    sleeper.board.power_on()
+    third = sleeper.wait_until(nth("sleep ", 3), 60)
+    said = "\n".join(sleeper.lines[:third])
+    assert " loaded" in said and "boot deep sleep" in said
+    assert "Error" not in said and "forgotten" not in said
+
+
+def large_bundle(key):
+    """A model of 300 trees, whose buffer alone is more than RTC memory holds."""
+    x = np.random.default_rng(1).integers(-3000, 3000, (2000, 8)).astype(np.int16)
+    forest = IsolationForest(n_estimators=300, max_samples=256, random_state=1).fit(x.astype(np.float32))
+    packed = PackedInterpreter().interpret(IsolationForestAssembler(forest).assemble())
+    body = params.pack(params.DEFAULT, np.zeros(8, np.int64), np.zeros(36, np.int64))
+    return bundle.build(key, forest=packed, threshold=0, params=body, x=x, meta={})

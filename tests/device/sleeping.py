@@ -18,6 +18,8 @@ FACTS = (1 << 41, 7, 10000, 3, 500, 17)
 class Forest:
     """As sure of nothing as a real one, but it depends on every feature."""
 
+    constant = True
+
     def score(self, x):
         total = 5000
         for i in range(8):
@@ -27,6 +29,8 @@ class Forest:
 
 class Model:
     """What a judge needs of a model, with thresholds so low that every detector speaks."""
+
+    constant = True
 
     def __init__(self):
         values = list(DEFAULTS)

@@ -102,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     bring_back = commands.add_parser("restore", help="add what a backup has and the database lacks")
     bring_back.add_argument("file", type=Path)
     bring_back.add_argument("--check", action="store_true", help="only look whether the file is whole")
+    bring_back.add_argument(
+        "--unsigned", action="store_true", help="trust a file of a version that did not sign backups yet"
+    )
     bring_back.set_defaults(command=_restore)
     renew = commands.add_parser(
         "rekey", help="bring stored models over from OLD_VIGIE_KEY to VIGIE_KEY, which is new"
@@ -244,7 +247,8 @@ def _backup(options: argparse.Namespace) -> int:
     from cloud import backup  # noqa: PLC0415
 
     try:
-        made = backup.backup(_database(), options.file, _progress("saved"))
+        master = settings.load_master_key(os.environ, ENV_FILE)
+        made = backup.backup(_database(), options.file, master, _progress("saved"))
     except FileExistsError:
         print(f"{options.file} is there already: choose another name", file=sys.stderr)
         return 2
@@ -261,14 +265,15 @@ def _restore(options: argparse.Namespace) -> int:
     from cloud import backup  # noqa: PLC0415
 
     try:
-        whole = backup.read(options.file)
+        masters = settings.load_backup_keys(os.environ, ENV_FILE)
+        whole = backup.read(options.file, masters, unsigned=options.unsigned)
         told = f"{sum(whole.counts.values())} documents of the database {whole.database}"
-        print(f"{options.file}: {told}, {backup.when(whole.created)}, whole")
+        print(f"{options.file}: {told}, {backup.when(whole.created)}, whole and unchanged")
         if options.check:
             return 0
         handle = _database()
         database.prepare(handle)
-        done = backup.restore(handle, options.file, _progress("restored"))
+        done = backup.restore(handle, options.file, masters, _progress("restored"), unsigned=options.unsigned)
     except backup.Refused as refused:
         print(f"{refused}; nothing was written", file=sys.stderr)
         return 1

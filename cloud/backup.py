@@ -1,6 +1,10 @@
 """`python -m cloud backup FILE` and `restore FILE`: all that must not be lost, in one file.
 
-    "VGB1", then gzip of BSON documents, then the SHA-256 (32 bytes) of all before it
+    "VGB2", then gzip of BSON documents, then a MAC (32 bytes) of all before it
+
+The MAC is HMAC-SHA256 under a key that is made from VIGIE_KEY: a file that somebody else wrote or changed is
+refused. "VGB1" is the same with a plain SHA-256, which does not prove who wrote it: such a file is restored
+only on request.
 
 The first document says whose it is; one with a collection's name goes before that collection's documents; the
 last one counts them. Neither side holds more than a batch in memory. A restore reads the whole file before it
@@ -12,12 +16,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import hmac
 import os
 import struct
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -31,15 +36,15 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from cloud import contract, packing
+from cloud import contract, keys, packing
 from cloud.agreement import KnownUnits
-from cloud.database import Document
+from cloud.database import COLLECTIONS, Document
 from cloud.packing import SIZE
 from cloud.sealing import packed_of, sealing
 from cloud.store import DROPPED_RUNS, DUPLICATE_KEY
 
-MAGIC = b"VGB1"
-DIGEST = 32
+MAGIC, UNSIGNED = b"VGB2", b"VGB1"
+MAC = 32
 PIECE = 1 << 20  # bytes read at once
 MOST = 16 * 1024 * 1024 + 16 * 1024  # bytes of one document: MongoDB's own limit
 AT_ONCE, BYTES_AT_ONCE = 200, 4 << 20  # documents written at once: whichever comes first
@@ -67,10 +72,12 @@ class Restored(NamedTuple):
 
 
 def backup(
-    database: Database[Document], file: Path, progress: Progress = lambda name, count: None
+    database: Database[Document], file: Path, master: bytes, progress: Progress = lambda name, count: None
 ) -> Summary:
-    """Write `file`, readable by its owner only; it appears when it is complete. Raises FileExistsError,
-    OSError, PyMongoError."""
+    """Write `file`, signed under `master` and readable by its owner only; it appears when it is complete.
+
+    Raises FileExistsError, OSError, PyMongoError.
+    """
     if file.exists():
         raise FileExistsError(file)
     part = file.with_name(file.name + ".part")
@@ -81,14 +88,12 @@ def backup(
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as plain:
-            hashed = _Hashed(plain)
+            hashed = _Signed(plain, keys.backup_key(master))
             hashed.write(MAGIC)
             with gzip.GzipFile(fileobj=hashed, mode="wb", filename="", mtime=0) as packed:
                 packed.write(bson.encode({"vigie": 1, "database": database.name, "created": created}))
-                names = set(database.list_collection_names()) - PASSING
+                names = (COLLECTIONS - PASSING).intersection(database.list_collection_names())
                 for name in sorted(names, key=lambda name: (name != "models", name)):  # buckets need models
-                    if name.startswith("system."):
-                        continue
                     packed.write(bson.encode({"collection": name}))
                     counts[name] = 0
                     for document in stored[name].find().batch_size(AT_ONCE):
@@ -96,7 +101,7 @@ def backup(
                         counts[name] += 1
                         progress(name, counts[name])
                 packed.write(bson.encode({"end": dict(counts)}))
-            plain.write(hashed.digest.digest())
+            plain.write(hashed.mac.digest())
             plain.flush()
             os.fsync(plain.fileno())
         part.rename(file)
@@ -106,19 +111,13 @@ def backup(
     return Summary(database.name, created, dict(counts))
 
 
-def read(file: Path) -> Summary:
-    """Look through the whole file. Raises Refused when it is foreign or damaged, OSError."""
-    with file.open("rb") as plain:
-        if plain.read(len(MAGIC)) != MAGIC:
-            raise Refused(f"{file} is no backup of Vigie, or one of a newer version")
-        size = os.fstat(plain.fileno()).st_size
-        digest = hashlib.sha256(MAGIC)
-        left = size - len(MAGIC) - DIGEST
-        while left > 0 and (piece := plain.read(min(left, PIECE))):
-            digest.update(piece)
-            left -= len(piece)
-        if left or plain.read(DIGEST) != digest.digest():
-            raise Refused(f"{file} is damaged or cut short: its checksum is wrong. Take an older one")
+def read(file: Path, masters: Sequence[bytes], *, unsigned: bool = False) -> Summary:
+    """Look through the whole file, which must carry the MAC of one of `masters`.
+
+    `unsigned` also lets in a file of the older kind, which anybody may have written. Raises OSError, and
+    Refused when the file is foreign, changed or damaged.
+    """
+    _check_mac(file, masters, unsigned=unsigned)
     counts: Counter[str] = Counter()
     head: Mapping[str, Any] = {}
     end: Mapping[str, Any] | None = None
@@ -128,6 +127,8 @@ def read(file: Path) -> Summary:
         elif "vigie" in document:
             head = dict(document)
         elif "collection" in document:
+            if document["collection"] not in COLLECTIONS:
+                raise Refused(f"{file} holds a collection that Vigie does not have")
             counts[document["collection"]] += 0
         elif "end" in document:
             end = dict(document["end"])
@@ -136,12 +137,44 @@ def read(file: Path) -> Summary:
     return Summary(str(head["database"]), float(head["created"]), dict(counts))
 
 
+def _check_mac(file: Path, masters: Sequence[bytes], *, unsigned: bool) -> None:
+    """Raises Refused when no key of `masters` signed `file`."""
+    with file.open("rb") as plain:
+        magic = plain.read(len(MAGIC))
+        if magic == UNSIGNED and not unsigned:
+            raise Refused(
+                f"{file} was made by an older Vigie that did not sign backups: anybody may have written it; "
+                "so add --unsigned only if you know where it comes from"
+            )
+        if magic not in (MAGIC, UNSIGNED):
+            raise Refused(f"{file} is no backup of Vigie, or one of a newer version")
+        seals: list[hashlib._Hash | hmac.HMAC] = [hashlib.sha256(magic)] if magic == UNSIGNED else []
+        if magic == MAGIC:
+            seals += [hmac.new(keys.backup_key(master), magic, "sha256") for master in masters]
+        left = os.fstat(plain.fileno()).st_size - len(MAGIC) - MAC
+        while left > 0 and (piece := plain.read(min(left, PIECE))):
+            for seal in seals:
+                seal.update(piece)
+            left -= len(piece)
+        mac = plain.read(MAC)
+        if left or not any(hmac.compare_digest(mac, seal.digest()) for seal in seals):
+            raise Refused(
+                f"{file} was changed, is damaged or cut short, or was made under another VIGIE_KEY: "
+                "take an older one, or set OLD_VIGIE_KEY to the key of that time"
+            )
+
+
 def restore(
-    database: Database[Document], file: Path, progress: Progress = lambda name, count: None
+    database: Database[Document],
+    file: Path,
+    masters: Sequence[bytes],
+    progress: Progress = lambda name, count: None,
+    *,
+    unsigned: bool = False,
 ) -> Restored:
     """Add what the database lacks; make its indexes first (cloud.database.prepare). Raises Refused,
     OSError, PyMongoError."""
-    read(file)
+    read(file, masters, unsigned=unsigned)
     added: Counter[str] = Counter()
     joined = kept = 0
     floors = {
@@ -249,7 +282,7 @@ def _documents(file: Path) -> Iterator[tuple[str | None, RawBSONDocument]]:
     try:
         with file.open("rb") as plain:
             plain.seek(len(MAGIC))
-            inside = _Inside(plain, os.fstat(plain.fileno()).st_size - DIGEST)
+            inside = _Inside(plain, os.fstat(plain.fileno()).st_size - MAC)
             with gzip.GzipFile(fileobj=inside, mode="rb") as packed:  # type: ignore[call-overload]
                 while head := packed.read(4):
                     length = struct.unpack("<i", head)[0]
@@ -274,15 +307,15 @@ def when(created: float) -> str:
     return f"{datetime.fromtimestamp(created, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-class _Hashed:
-    """Passes on what is written and digests it."""
+class _Signed:
+    """Passes on what is written and takes its MAC."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], key: bytes) -> None:
         self._file = file
-        self.digest = hashlib.sha256()
+        self.mac = hmac.new(key, digestmod="sha256")
 
     def write(self, data: bytes) -> int:
-        self.digest.update(data)
+        self.mac.update(data)
         return self._file.write(data)
 
     def flush(self) -> None:
@@ -290,7 +323,7 @@ class _Hashed:
 
 
 class _Inside:
-    """A file that ends before its checksum."""
+    """A file that ends before its MAC."""
 
     def __init__(self, file: IO[bytes], end: int) -> None:
         self._file, self._end = file, end

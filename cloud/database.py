@@ -24,6 +24,12 @@ Document = dict[str, Any]
 # episodes alerts models labels acknowledgements quarantine lease
 # policy            one document: what cloud.alerts.policy remembers
 # mail_days         mails handed over by UTC day
+COLLECTIONS = frozenset(
+    (
+        *("buckets", "streams", "latest", "events", "watched", "hourly", "status", "episodes", "alerts"),
+        *("models", "labels", "acknowledgements", "quarantine", "lease", "policy", "mail_days"),
+    )
+)
 QUARANTINE_BYTES = 16 * 1024 * 1024
 EVENT_SECONDS = 3 * 86400
 SEALED, OPEN = "sealed", "open"  # indexes of the buckets; one that was re-opened stands in both

@@ -25,6 +25,11 @@ def link_key(master: bytes) -> bytes:
     return hmac.digest(master, b"vigie/1/links", "sha256")
 
 
+def backup_key(master: bytes) -> bytes:
+    """The 32-byte key that signs backups."""
+    return hmac.digest(master, b"vigie/1/backup", "sha256")
+
+
 def sign_model(master: bytes, body: bytes) -> bytes:
     """The model as it is stored."""
     return MODEL + hmac.digest(master, MODEL + body, "sha256") + body

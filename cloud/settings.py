@@ -313,6 +313,14 @@ def load_master_key(environment: Mapping[str, str], file: Path | None = None) ->
     return master
 
 
+def load_backup_keys(environment: Mapping[str, str], file: Path | None = None) -> tuple[bytes, ...]:
+    """What may have signed a backup: VIGIE_KEY, and OLD_VIGIE_KEY where it is set. Raises SettingsError."""
+    source = _Source(environment, file)
+    new, old = source.secret("VIGIE_KEY"), source.secret("OLD_VIGIE_KEY", needed=False)
+    source.finish((*KEYS, "OLD_VIGIE_KEY"), only=("OLD_VIGIE_KEY", "VIGIE_KEY"))
+    return (new, old) if old else (new,)
+
+
 def load_old_and_new_key(environment: Mapping[str, str], file: Path | None = None) -> tuple[bytes, bytes]:
     """OLD_VIGIE_KEY, which is only set while keys are changed, and VIGIE_KEY. Raises SettingsError."""
     source = _Source(environment, file)

@@ -1,13 +1,18 @@
 """Backups of a real mongod: everything comes back, nothing is lost or doubled, no bad file is let in."""
 
+import gzip
+import hashlib
+import hmac
+import re
 import resource
 import time
+from pathlib import Path
 
 import bson
 import pytest
 from bson.binary import Binary
 
-from cloud import backup
+from cloud import backup, keys
 from cloud import database as databases
 from cloud.backup import Refused
 from cloud.packing import SIZE
@@ -65,12 +70,12 @@ def table(database, device):
 
 def restored(database, file):
     databases.prepare(database)
-    return backup.restore(database, file)
+    return backup.restore(database, file, [MASTER])
 
 
 def test_everything_comes_back_and_a_second_time_changes_nothing(filled, other, tmp_path):
     file = tmp_path / "vigie.backup"
-    made = backup.backup(filled, file)
+    made = backup.backup(filled, file, MASTER)
     assert made.counts["models"] == made.counts["labels"] == 1 and made.counts["buckets"] == 5
     assert file.stat().st_mode & 0o777 == 0o600
     done = restored(other, file)
@@ -84,7 +89,7 @@ def test_everything_comes_back_and_a_second_time_changes_nothing(filled, other, 
 
 
 def test_mails_that_were_on_their_way_are_not_sent_again(filled, other, tmp_path):
-    backup.backup(filled, tmp_path / "b")
+    backup.backup(filled, tmp_path / "b", MASTER)
     restored(other, tmp_path / "b")
     assert {one["_id"]: one["state"] for one in other["alerts"].find()} == {
         "1": "unknown",
@@ -95,7 +100,7 @@ def test_mails_that_were_on_their_way_are_not_sent_again(filled, other, tmp_path
 
 
 def test_it_joins_what_boards_have_sent_since_the_loss(filled, other, tmp_path):
-    backup.backup(filled, tmp_path / "b")
+    backup.backup(filled, tmp_path / "b", MASTER)
     later = Store(other)
     later.write([entry(seq) for seq in range(2 * SIZE + 30, 2 * SIZE + 90)])  # overlaps, and goes on
     later.write(
@@ -113,7 +118,7 @@ def test_it_joins_what_boards_have_sent_since_the_loss(filled, other, tmp_path):
 
 
 def test_what_expired_since_stays_gone(filled, tmp_path):
-    backup.backup(filled, tmp_path / "b")
+    backup.backup(filled, tmp_path / "b", MASTER)
     filled["buckets"].delete_one({"_id": "demo/C001/9f3a1c07/00000000"})
     filled["streams"].bulk_write([raise_floor("demo/C001/9f3a1c07", SIZE)])
     done = restored(filled, tmp_path / "b")
@@ -124,7 +129,7 @@ def test_what_expired_since_stays_gone(filled, tmp_path):
 @pytest.mark.parametrize("harm", ["flip", "cut", "cut to the bone", "foreign", "empty", "appended"])
 def test_a_damaged_or_foreign_file_writes_nothing(filled, other, tmp_path, harm):
     file = tmp_path / "b"
-    backup.backup(filled, file)
+    backup.backup(filled, file, MASTER)
     whole = file.read_bytes()
     middle = len(whole) // 2
     file.write_bytes(
@@ -139,24 +144,76 @@ def test_a_damaged_or_foreign_file_writes_nothing(filled, other, tmp_path, harm)
     )
     before = content(other)
     with pytest.raises(Refused, match=str(file)):
-        backup.restore(other, file)
+        backup.restore(other, file, [MASTER])
     assert content(other) == before
+
+
+def written(file, collection, documents, seal):
+    """A file in the form of a backup that holds these documents, under a seal of somebody's own."""
+    parts = [{"vigie": 1, "database": "vigie", "created": 0.0}, {"collection": collection}, *documents]
+    parts.append({"end": {collection: len(documents)}})
+    body = gzip.compress(b"".join(map(bson.encode, parts)))
+    file.write_bytes(seal(body))
+    return file
+
+
+def signed(key):
+    return lambda body: b"VGB2" + body + hmac.digest(keys.backup_key(key), b"VGB2" + body, "sha256")
+
+
+def unsigned(body):
+    return b"VGB1" + body + hashlib.sha256(b"VGB1" + body).digest()
+
+
+POISON = [{"_id": "2026-11-30", "used": 10**9}]  # no mail would go out any more
+
+
+@pytest.mark.parametrize("seal", [signed(b"\1" * 32), unsigned], ids=["another key", "a checksum alone"])
+def test_a_file_that_somebody_else_wrote_writes_nothing(other, tmp_path, seal):
+    file = written(tmp_path / "b", "mail_days", POISON, seal)
+    with pytest.raises(Refused, match=str(file)):
+        backup.restore(other, file, [MASTER])
+    assert other["mail_days"].count_documents({}) == 0
+
+
+def test_a_file_of_the_older_kind_is_restored_when_a_person_trusts_it(other, tmp_path):
+    file = written(tmp_path / "b", "mail_days", POISON, unsigned)
+    assert backup.restore(other, file, [MASTER], unsigned=True).added == {"mail_days": 1}
+
+
+def test_a_file_made_under_the_key_before_is_restored_with_both_keys(filled, other, tmp_path):
+    backup.backup(filled, tmp_path / "b", b"\2" * 32)
+    assert backup.restore(other, tmp_path / "b", [MASTER, b"\2" * 32]).added["models"] == 1
+
+
+def test_a_foreign_collection_is_refused_before_anything_is_written(other, tmp_path):
+    file = written(tmp_path / "b", "system.js", [{"_id": "x", "value": 1}], signed(MASTER))
+    before = set(other.list_collection_names())
+    with pytest.raises(Refused, match="a collection that Vigie does not have"):
+        backup.restore(other, file, [MASTER])
+    assert set(other.list_collection_names()) == before
+
+
+def test_every_collection_that_the_code_names_is_in_a_backup():
+    sources = (Path(backup.__file__).parent).rglob("*.py")
+    named = {name for path in sources for name in re.findall(r'database\["(\w+)"\]', path.read_text())}
+    assert named <= databases.COLLECTIONS
 
 
 def test_a_file_is_not_written_over_and_a_broken_one_is_not_left_behind(filled, tmp_path, monkeypatch):
     file = tmp_path / "b"
     file.write_text("precious")
     with pytest.raises(FileExistsError):
-        backup.backup(filled, file)
+        backup.backup(filled, file, MASTER)
     assert file.read_text() == "precious"
     with pytest.raises(FileNotFoundError):
-        backup.backup(filled, tmp_path / "nowhere" / "b")
+        backup.backup(filled, tmp_path / "nowhere" / "b", MASTER)
 
     def stop(name, count):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        backup.backup(filled, tmp_path / "c", stop)
+        backup.backup(filled, tmp_path / "c", MASTER, stop)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
 
 
@@ -165,7 +222,7 @@ def test_memory_is_bounded_however_much_there_is(database, other, tmp_path):
     for number in range(200):
         database["models"].insert_one({"_id": f"{number:08x}", "cloud": body})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    backup.backup(database, tmp_path / "b")
+    backup.backup(database, tmp_path / "b", MASTER)
     restored(other, tmp_path / "b")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB, of 200 MB
     assert other["models"].count_documents({}) == 200

@@ -28,7 +28,7 @@ from cloud.contract import Message, Reading, Refused
 from cloud.failure import brief
 from cloud.rescore import Rescorer
 from cloud.seen import Seen
-from cloud.store import Entry, Quarantined, Store, refused_item, unfit_item
+from cloud.store import PAYLOAD_KEPT, Entry, Quarantined, Store, refused_item, unfit_item, with_size
 
 log = logging.getLogger("ingest")
 
@@ -38,16 +38,33 @@ HOLD = 5.0  # s that the network may be held up for want of room; well below the
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # s between two tries while the database is away
 TRIES_TOGETHER = 3  # then, if the database does answer, each message is tried alone
 COMPLAINTS = 20  # lines about bad messages in that time
+LONGEST_TOPIC = 128  # characters; the longest of the contract has 82
 REPORT = 60.0  # s between two lines that say how much was stored
 
 
 @dataclass(frozen=True)
 class Received:
-    """One message as the broker gave it. `puback` tells the broker that it need not come again."""
+    """One message as the broker gave it. `puback` tells the broker that it need not come again.
+
+    `refused`: why it is not looked into; of its topic and payload only the beginning is here then.
+    """
 
     topic: str
     payload: bytes
     puback: Callable[[], None] = field(repr=False)
+    refused: str = ""
+
+
+def received(topic: str, payload: bytes, puback: Callable[[], None]) -> Received:
+    """A message as it may be queued: what is too large is cut here, before it takes anybody's room."""
+    if len(payload) <= contract.MAX_BYTES and len(topic) <= LONGEST_TOPIC:
+        return Received(topic, payload, puback)
+    if len(topic) > LONGEST_TOPIC:
+        reason = f"a topic of {len(topic)} characters: at most {LONGEST_TOPIC} are read"
+    else:
+        reason = f"at most {contract.MAX_BYTES} bytes are read"
+    begin = bytes(payload[:PAYLOAD_KEPT])
+    return Received(topic[:LONGEST_TOPIC], begin, puback, with_size(reason, payload))
 
 
 class Inbox:
@@ -245,6 +262,8 @@ class Ingest:
 
     def _decode(self, received: Received) -> Message | None:
         """An `up` message, or None when it was a `state`, which is kept at once."""
+        if received.refused:
+            raise Refused(received.refused)
         site, device, leaf = contract.parse_topic(received.topic)
         if leaf == "up":
             return contract.decode_up(site, device, received.payload, self._clock())

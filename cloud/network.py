@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.failure import brief
-from cloud.ingest import HOLD, Inbox, Received
+from cloud.ingest import HOLD, Inbox, received
 from cloud.settings import BrokerSettings
 
 log = logging.getLogger("broker")
@@ -190,7 +190,7 @@ class Network:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ascii(message._topic)
-        self._inbox.put(Received(topic, bytes(message.payload), puback), HOLD)
+        self._inbox.put(received(topic, message.payload, puback), HOLD)
 
     def _complain(self, complaint: str) -> None:
         """One line for each thing that happened, not one for each try."""

@@ -528,10 +528,16 @@ def unfit_item(site: str, device: str, stream: str, unfit: Unfit) -> Quarantined
 
 def refused_item(topic: str, payload: bytes, reason: str) -> Quarantined:
     """A message that cannot be read as a whole. Of a large one its beginning, length and digest are kept."""
-    if len(payload) > PAYLOAD_KEPT:
-        reason = f"{reason} ({len(payload)} bytes, SHA-256 {hashlib.sha256(payload).hexdigest()})"
+    reason = with_size(reason, payload)
     try:
         site, device, _ = contract.parse_topic(topic)
     except contract.Refused:
         return Quarantined(None, None, None, None, f"{reason}; topic {topic[:200]!r}", payload)
     return Quarantined(site, device, None, None, reason, payload)
+
+
+def with_size(reason: str, payload: bytes) -> str:
+    """The reason, and for a message that is not kept whole its length and digest."""
+    if len(payload) <= PAYLOAD_KEPT:
+        return reason
+    return f"{reason} ({len(payload)} bytes, SHA-256 {hashlib.sha256(payload).hexdigest()})"

@@ -190,7 +190,7 @@ class Network:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ascii(message._topic)
-        self._inbox.put(received(topic, message.payload, puback), HOLD)
+        self._inbox.put(received(topic, bytes(message.payload), puback), HOLD)
 
     def _complain(self, complaint: str) -> None:
         """One line for each thing that happened, not one for each try."""

@@ -1,4 +1,4 @@
-"""A message that no board would send, by its size: refused before it takes anybody's room, and nothing stops."""
+"""A message that no board would send, by its size: refused before it takes room, and nothing stops."""
 
 import pytest
 
@@ -30,8 +30,13 @@ def broker(tmp_path):
     if not find_mosquitto():
         pytest.skip("mosquitto is not installed")
     made = Limitless(
-        tmp_path / "broker", tmp_path / "log", pki.ensure(tmp_path / "pki"), USERS, port=ports.free(), kind="mosquitto"
-    )  # fmt: skip
+        tmp_path / "broker",
+        tmp_path / "log",
+        pki.ensure(tmp_path / "pki"),
+        USERS,
+        port=ports.free(),
+        kind="mosquitto",
+    )
     made.start()
     yield made
     made.stop()

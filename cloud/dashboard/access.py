@@ -9,36 +9,27 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
-from collections import deque
-from dataclasses import dataclass
 
 import streamlit as st
 
-from cloud import password, settings
-from cloud.dashboard import frame, source
+from cloud import settings
+from cloud.dashboard import frame, keeper, source
 from cloud.dashboard.markdown import plain
 from cloud.settings import AccessSettings
 
 log = logging.getLogger("dashboard")
 
-LASTS = 12 * 3600.0  # s of a login by password
-TRIES, WITHIN = 10, 60.0  # wrong passwords, by anybody, in so many seconds; then all wait
 KEEPER = "keeper"  # who wrote, when a password said so
-
-
-@dataclass
-class _Gate:
-    """Wrong passwords of late, of all viewers together. One is tried at a time: each takes 32 MB."""
-
-    lock: threading.Lock
-    wrong: deque[float]
+SET_COOKIE = """<script>
+const secure = location.protocol == "https:" ? "; secure" : ""
+document.cookie = "%s=%s; path=/; max-age=%d; samesite=lax" + secure
+</script>"""
 
 
 @st.cache_resource(show_spinner=False)
-def _gate() -> _Gate:
-    return _Gate(threading.Lock(), deque())
+def _gate() -> keeper.Gate:
+    return keeper.Gate()
 
 
 def allowed() -> AccessSettings:
@@ -60,9 +51,21 @@ def person() -> str | None:
         # A provider that does not say is one of a company's own; one that says no has not looked.
         if mail in allowed().people and st.user.get("email_verified", True) is True:
             return mail
-    if time.time() < st.session_state.get("keeper until", 0.0):
-        return KEEPER
-    return None
+    return KEEPER if _is_keeper() else None
+
+
+def _is_keeper() -> bool:
+    """Whether the password was given here within the last hours: in this session, else in this browser."""
+    until = st.session_state.get("keeper until")  # 0 once this session has logged out
+    if until is not None:
+        return bool(time.time() < until)
+    kept = allowed().password_hash
+    return kept is not None and keeper.is_login(_cookie(), kept)
+
+
+def _cookie() -> str:
+    """As the browser sent it when the page was loaded."""
+    return str(st.context.cookies.get(keeper.COOKIE, ""))
 
 
 def possible() -> bool:
@@ -93,6 +96,8 @@ def _body() -> None:
         return
     st.title(words("login title"), anchor=False)
     st.markdown(words("login why"))
+    if st.session_state.get("keeper until") == 0:  # this session has logged out
+        _set_cookie("", 0)
     if not possible():
         st.info(words("login none"), icon=":material/lock:")
         return
@@ -106,9 +111,11 @@ def _body() -> None:
 def _logged_in(who: str) -> None:
     words = frame.say()
     st.title(words("login done"), anchor=False)
+    if made := st.session_state.pop("keeper token", None):
+        _set_cookie(made, keeper.KNOWN)
     st.markdown(words("login as", who=words("the keeper") if who == KEEPER else plain(who)))
     if st.button(words("page logout"), icon=":material/logout:"):
-        st.session_state.pop("keeper until", None)
+        st.session_state["keeper until"] = 0
         if provider() and st.user.is_logged_in:
             st.logout()
         st.rerun()
@@ -133,24 +140,17 @@ def _by_password(kept: str) -> None:
         pressed = st.form_submit_button(words("page login"), type="primary", icon=":material/login:")
     if not pressed:
         return
-    outcome = attempt(said, kept)
+    address = keeper.address_of(st.context.ip_address, st.context.headers.get("X-Forwarded-For"))
+    outcome = _gate().attempt(said, kept, address, _cookie())
     if outcome is None:
-        st.session_state["keeper until"] = time.time() + LASTS
+        st.session_state["keeper until"] = time.time() + keeper.LASTS
+        st.session_state["keeper token"] = keeper.token(kept)
         st.rerun()
+    if outcome == "wrong":
+        log.warning("a wrong password was given from %s", address)
     st.error(words(f"login {outcome}"), icon=":material/block:")
 
 
-def attempt(said: str, kept: str) -> str | None:
-    """None = right; else "wrong", or "wait" when too many were wrong of late and it was not looked at."""
-    gate = _gate()
-    with gate.lock:
-        now = time.monotonic()
-        while gate.wrong and gate.wrong[0] < now - WITHIN:
-            gate.wrong.popleft()
-        if len(gate.wrong) >= TRIES:
-            return "wait"
-        if password.matches(said, kept):
-            return None
-        gate.wrong.append(now)
-    log.warning("a wrong password was given")
-    return "wrong"
+def _set_cookie(value: str, lasts: int) -> None:
+    """Streamlit sets no cookies of an app's own; a script of constants, a signed word and a number does."""
+    st.html(SET_COOKIE % (keeper.COOKIE, value, lasts), unsafe_allow_javascript=True)

@@ -52,6 +52,7 @@ COUNTED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     ),
     "board": (("board", "boards"), ("carte", "cartes")),
     "mail": (("mail", "mails"), ("e-mail", "e-mails")),
+    "recipient": (("recipient", "recipients"), ("destinataire", "destinataires")),
     "episode": (("episode", "episodes"), ("épisode", "épisodes")),
     "day": (("day", "days"), ("jour", "jours")),
     "hour": (("hour", "hours"), ("heure", "heures")),

@@ -6,10 +6,13 @@ import time
 import pytest
 from house import House
 from provider import ACCESS_TOKEN, CLIENT, Provider
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from cloud import database as databases
 from cloud import password
-from cloud.alerts.policy import Acknowledged
+from cloud.alerts.courier import pending
+from cloud.alerts.policy import Acknowledged, Letter
+from cloud.dashboard import keeper
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.watch import Watch
 from tests.guarded import NAME, guarded_mongod
@@ -140,6 +143,90 @@ def test_an_episode_is_acknowledged_and_labelled_after_login(furnished, person, 
     to_the_episodes(person)
     assert person.page.get_by_role("button", name="It was real").count() == 0
     assert person.complaints == []
+
+
+def test_a_login_outlives_a_reload_until_it_ends(furnished, person):
+    log_in(person)
+    person.sees("You are logged in")
+    person.page.reload()
+    person.sees("You are logged in")
+    (cookie,) = [one for one in person.context.cookies() if one["name"] == keeper.COOKIE]
+    forged = {**cookie, "value": cookie["value"][:-1] + ("A" if cookie["value"][-1] != "A" else "B")}
+    person.context.add_cookies([forged])
+    person.page.reload()
+    person.sees("Log in to answer")
+    person.context.add_cookies([cookie])
+    person.page.reload()
+    person.sees("You are logged in")
+    person.page.get_by_role("button", name="Log out").click()
+    person.sees("Log in to answer")
+    person.page.wait_for_function(f"!document.cookie.includes('{keeper.COOKIE}')")
+    person.page.reload()
+    person.sees("Log in to answer")
+
+
+def test_no_mail_address_is_shown_before_a_login(furnished, person):
+    told = "550 <someone.else@example.org> is not known here"
+    address = "owner@example.org"
+    alert = pending("a", Letter("digest", "severe", ()), [address], "Digest", time.time())
+    furnished.database["alerts"].insert_one({**alert, "state": "failed", "error": told})
+    person.page.get_by_role("link", name="Fleet").click()
+    person.page.get_by_text("not delivered").first.click()
+    person.sees("is not known here")
+    shown = person.page.locator("body").inner_text()
+    assert address not in shown and "someone.else" not in shown and "1 recipient" in shown
+    log_in(person)
+    person.sees("You are logged in")
+    person.page.get_by_role("link", name="Fleet").click()
+    person.page.get_by_text("not delivered").first.click()
+    person.sees("someone.else@example.org")
+
+
+def test_nothing_can_be_uploaded(look, served):
+    """As Streamlit's own page would send it: for a session that exists, with the page's own token."""
+    looker, frames = look(), []
+    looker.page.on("websocket", lambda one: one.on("framereceived", lambda frame: frames.append(frame)))
+    looker.open(served.address)
+    messages = [ForwardMsg.FromString(frame) for frame in frames if isinstance(frame, bytes)]
+    (session,) = {one.new_session.initialize.session_id for one in messages if one.HasField("new_session")}
+    reply = looker.page.evaluate(
+        """async (session) => {
+            const form = new FormData()
+            form.append("file", new Blob(["x"]), "x.csv")
+            const token = document.cookie.match(/_streamlit_xsrf=([^;]+)/)?.[1] ?? ""
+            const sent = {method: "PUT", body: form, headers: {"X-Xsrftoken": token}}
+            const reply = await fetch(`/_stcore/upload_file/${session}/one`, sent)
+            return [reply.status, await reply.text()]
+        }""",
+        session,
+    )
+    assert reply == [413, "File too large"]
+
+
+def test_a_stranger_locks_out_nobody_but_their_own_address():
+    gate, kept = keeper.Gate(), password.hashed(PASSWORD)
+    known = keeper.token(kept)
+    assert [gate.attempt("wrong", kept, "203.0.113.7") for _ in range(11)] == ["wrong"] * 10 + ["wait"]
+    assert gate.attempt(PASSWORD, kept, "203.0.113.7") == "wait"
+    assert gate.attempt(PASSWORD, kept, "198.51.100.1") is None
+    assert gate.attempt(PASSWORD, kept, "203.0.113.7", known) is None  # behind the same proxy
+    assert gate.attempt(PASSWORD, kept, "203.0.113.7", known[:-1] + "-") == "wait"
+
+
+@pytest.mark.parametrize(
+    "connection, forwarded, counted",
+    [
+        ("203.0.113.7", None, "203.0.113.7"),
+        ("8.8.8.8", "9.9.9.9", "8.8.8.8"),  # no proxy: the header is the visitor's own word
+        ("10.0.0.2", "9.9.9.9, 8.8.4.4", "8.8.4.4"),  # behind a proxy, what it wrote itself
+        (None, "8.8.8.8", "8.8.8.8"),
+        (None, "nonsense", "127.0.0.1"),
+        (None, None, "127.0.0.1"),
+        ("2606:4700::1:2:3:4", None, "2606:4700::/64"),
+    ],
+)
+def test_a_try_counts_for_the_address_that_the_visitor_cannot_choose(connection, forwarded, counted):
+    assert keeper.address_of(connection, forwarded) == counted
 
 
 def test_an_account_that_is_named_may_write(furnished, person, provider):

@@ -1,0 +1,101 @@
+"""The login by password: a signed cookie that outlives a reload, and how often who may try a password.
+
+The cookie holds no secret: it says when somebody gave the right password in this browser, signed under a key
+that is made from the password's hash, so a new password ends every login.
+
+Wrong passwords are counted for each address, so that a stranger locks out only their own. A browser that has
+logged in before is counted by itself (OWASP calls its cookie a device cookie), so a stranger behind the same
+proxy does not lock it out either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import threading
+import time
+from collections import deque
+
+from itsdangerous import BadData, TimestampSigner
+
+from cloud import password
+
+COOKIE = "vigie_keeper"
+LASTS = 12 * 3600  # s of a login
+KNOWN = 90 * 86400  # s for which a browser counts as one that has logged in
+TRIES, WITHIN = (
+    10,
+    60.0,
+)  # wrong passwords from one address or known browser in so many seconds; then it waits
+REMEMBERED = 10_000  # addresses
+
+
+def _signer(kept: str) -> TimestampSigner:
+    key = hmac.digest(kept.encode(), b"vigie/1/keeper", "sha256")
+    return TimestampSigner(key, salt=COOKIE, digest_method=hashlib.sha256)
+
+
+def token(kept: str) -> str:
+    """What the cookie holds after a login now. `kept`: the hash of the password."""
+    return _signer(kept).sign("keeper").decode()
+
+
+def is_login(cookie: str, kept: str) -> bool:
+    """Whether `cookie` was made by a login of the last LASTS seconds."""
+    return _is_signed(cookie, kept, LASTS)
+
+
+def _is_signed(cookie: str, kept: str, lasts: int) -> bool:
+    try:
+        _signer(kept).unsign(cookie, max_age=lasts)
+    except BadData:
+        return False
+    return True
+
+
+def address_of(connection: str | None, forwarded: str | None) -> str:
+    """Whom a try counts for. `connection`: the address at the other end, None on this machine; `forwarded`:
+    the header X-Forwarded-For.
+
+    Behind a proxy the other end is always the proxy. Then the last name that it wrote counts, since those
+    before it are the visitor's own words. An IPv6 network of one household (/64) counts as one address.
+    """
+    near = _ip(connection or "127.0.0.1")
+    if near is None or not near.is_global:
+        near = _ip((forwarded or "").rpartition(",")[2].strip()) or near
+    if isinstance(near, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((near, 64), strict=False))
+    return str(near)
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+class Gate:
+    """Looks at passwords, one at a time since each takes 32 MB, and counts the wrong ones of late."""
+
+    def __init__(self) -> None:
+        self._looking = threading.Lock()
+        self._wrong: dict[str, deque[float]] = {}
+
+    def attempt(self, said: str, kept: str, address: str, cookie: str = "") -> str | None:
+        """None when `said` is right, else "wrong"; "wait" when this address or known browser gave too many
+        wrong ones of late, and `said` was not looked at."""
+        who = f"browser {cookie}" if _is_signed(cookie, kept, KNOWN) else f"address {address}"
+        with self._looking:
+            now = time.monotonic()
+            wrong = self._wrong.setdefault(who, deque(maxlen=TRIES))
+            if len(wrong) == TRIES and wrong[0] > now - WITHIN:
+                return "wait"
+            if password.matches(said, kept):
+                del self._wrong[who]
+                return None
+            wrong.append(now)
+            if len(self._wrong) > REMEMBERED:
+                self._wrong = {name: of for name, of in self._wrong.items() if of and of[-1] > now - WITHIN}
+        return "wrong"

@@ -157,11 +157,18 @@ class State(_Core):
     features: int | None = None
     reset: Annotated[str, Meta(max_length=64)] | None = None
     dropped: Annotated[list[Run], Meta(max_length=1000)] = []
+    dropped_why: Annotated[list[Name], Meta(max_length=8)] = []  # causes of all these runs together
     refused: Annotated[list[Seq], Meta(max_length=1000)] = []
     learning: Annotated[str, Meta(max_length=128)] | None = None
     counts: Annotated[dict[Name, Count], Meta(max_length=200)] = {}
     last_error: Annotated[str, Meta(max_length=512)] | None = None
     next: Date | None = None  # Unix seconds at which a sleeping board will be heard again
+
+    @property
+    def causes(self) -> list[str]:
+        """Why readings were dropped, in the board's words; one that does not say it tells by its counts."""
+        counted = {"dropped": "flash was full", "damaged": "damaged on flash"}
+        return self.dropped_why or [why for name, why in counted.items() if self.counts.get(name, 0) > 0]
 
 
 class Ack(msgspec.Struct):

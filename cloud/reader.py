@@ -30,6 +30,7 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.uint16]
 
 HOUR = 3600
+REASONS = 5  # of a stream's quarantine that are told
 LAST_HOUR = 9_999_999
 
 
@@ -149,12 +150,17 @@ class Episode:
     h_min: float | None = None
     h_max: float | None = None
     why: str | None = None  # reason of the last failed read in it; of silence: offline, silent, overslept
-    kind: str = "anomaly"  # "anomaly", "sensor", "silence"
+    kind: str = "anomaly"  # "anomaly", "sensor", "silence", "claim"
     alert: str | None = (
         None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
     )
     acknowledged: float | None = None  # Unix seconds when somebody last said that they have seen it
     label: str | None = None  # what a person last said of it: real, false
+
+    @property
+    def of_readings(self) -> bool:
+        """Whether abnormal readings made it; the others are about the board itself."""
+        return self.kind in ("anomaly", "sensor")
 
 
 @dataclass(frozen=True)
@@ -293,11 +299,19 @@ class Reader:
             yield name, np.concatenate(found)
 
     def streams(self, site: str, device: str) -> dict[str, Document]:
-        """What else is known of a device's streams: `dropped` runs, `quarantined` seqs, `floor`."""
+        """What else is known of a device's streams.
+
+        `dropped` runs, and by cause `dropped_why`; `quarantined` seqs, `conflicts`; `floor`.
+        """
         return {
             document["stream"]: document
             for document in self.database["streams"].find({"d": device_id(site, device)})
         }
+
+    def reasons(self, site: str, device: str, stream: str) -> tuple[str, ...]:
+        """Why readings of a stream are in quarantine, as far as it reaches back."""
+        query = {"site": site, "device": device, "stream": stream}
+        return tuple(sorted(self.database["quarantine"].distinct("reason", query))[:REASONS])
 
     def latest(self) -> list[Latest]:
         """One for each device, sorted by site and device."""

@@ -21,6 +21,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError, WriteConcernError
 
 from cloud import contract, packing
+from cloud.claims import Claims, Sign
 from cloud.contract import Reading, State, Unfit, Verdict
 from cloud.database import Document, bucket_id, device_id, stream_id
 from cloud.packing import SIZE
@@ -28,11 +29,12 @@ from cloud.sealing import opened_of, packed_of
 from device import codes
 
 FLOORS_SECONDS = 60.0  # how long a worker trusts what it knows of floors
-QUARANTINED_SEQS = 10_000  # newest kept for each stream, so that an audit can name them
+NAMED_SEQS = 10_000  # the newest quarantined ones, and conflicts, of each stream: what an audit can name
 PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
 DROPPED_RUNS = 1000
 LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
 STEADY = 60  # s over which a period is told
+CLAIMED_EVERY = 600  # s; two boards that claim to be one are told to `watch` once in this time
 DUPLICATE_KEY = 11000
 ABNORMAL: int = codes.ABNORMAL
 _FIELDS = [f"r.{position}" for position in range(SIZE)]
@@ -97,6 +99,7 @@ class Store:
         # By device: its stream, and two readings a minute apart that we wrote.
         self._steps: dict[str, tuple[str, Reading, Reading]] = {}
         self._last: dict[str, tuple[int, bytes]] = {}  # by bucket: the last position that was added by us
+        self._claims = Claims()
 
     def write(self, entries: Sequence[Entry]) -> Counts:
         """Store readings. When it returns, each of them may be acknowledged."""
@@ -140,11 +143,15 @@ class Store:
             self._update_latest(buckets.values())
         if conflicts:
             counts.conflicts = len(conflicts)
-            self.quarantine(_conflict(entry) for entry in conflicts)
+            self.quarantine((_conflict(entry) for entry in conflicts), known_as="conflicts")
+        self._tell_claims(buckets.values(), conflicts)
         return counts
 
-    def quarantine(self, items: Iterable[Quarantined]) -> None:
-        """Put aside what cannot be stored, with the reason, and remember which seqs these were."""
+    def quarantine(self, items: Iterable[Quarantined], *, known_as: str = "quarantined") -> None:
+        """Put aside what cannot be stored, with the reason, and remember which seqs these were.
+
+        `known_as`: where the stream remembers them; "conflicts" are seqs that are stored, with other values.
+        """
         now = datetime.fromtimestamp(self.clock(), UTC)
         documents: list[InsertOne[Document]] = []
         seqs: dict[tuple[str, str, str], set[int]] = defaultdict(set)
@@ -157,7 +164,7 @@ class Store:
             self.database["quarantine"].bulk_write(documents)
         if seqs:
             self.database["streams"].bulk_write(
-                [_remember_quarantined(*key, found) for key, found in seqs.items()]
+                [_remember(known_as, *key, found) for key, found in seqs.items()]
             )
 
     def state(self, site: str, device: str, state: State) -> None:
@@ -353,6 +360,22 @@ class Store:
             self._steps[key] = (stream, later, reading)
         return period
 
+    def _tell_claims(self, buckets: Iterable[_Bucket], conflicts: Sequence[Entry]) -> None:
+        """Tell `watch` of boards that two seem to be, once in a while."""
+        now = self.clock()
+        found: dict[tuple[str, str], tuple[Sign, Entry]] = {}
+        for bucket in buckets:
+            owner = device_id(bucket.site, bucket.device)
+            ends = min(bucket.readings), max(bucket.readings)
+            for entry in (bucket.readings[position] for position in dict.fromkeys(ends)):
+                reading = entry.reading
+                if sign := self._claims.contradicts(owner, entry.stream, reading.boot, reading.seq, now):
+                    found[entry[:2]] = sign, entry
+        found |= {entry[:2]: ("seqs", entry) for entry in conflicts}
+        if found:
+            claims = [_claim(entry, sign, now) for sign, entry in found.values()]
+            self.database["events"].bulk_write(claims, ordered=False)
+
     def _add_dropped(self, site: str, device: str, state: State) -> None:
         if not state.dropped:
             return
@@ -360,18 +383,27 @@ class Store:
         key = stream_id(site, device, state.stream)
         whose = {"d": device_id(site, device), "site": site, "device": device, "stream": state.stream}
         while True:
-            old = (streams.find_one({"_id": key}) or {}).get("dropped")
-            runs = contract.merge_runs([*((first, last) for first, last in old or ()), *state.dropped])
-            new = [list(run) for run in runs][-DROPPED_RUNS:]
-            if new == old:
+            known = streams.find_one({"_id": key}, {"dropped": 1, "dropped_why": 1}) or {}
+            old, old_why = known.get("dropped"), known.get("dropped_why")
+            why = {**(old_why or {}), **{name: _with(old_why, name, state.dropped) for name in state.causes}}
+            new = {"dropped": _with(known, "dropped", state.dropped), "dropped_why": why}
+            if new == {"dropped": old, "dropped_why": old_why or {}}:
                 return
             try:  # only over what was read: another worker may be at the same stream
                 streams.update_one(
-                    {"_id": key, "dropped": old}, {"$set": {"dropped": new, **whose}}, upsert=True
+                    {"_id": key, "dropped": old, "dropped_why": old_why},
+                    {"$set": {**new, **whose}},
+                    upsert=True,
                 )
             except DuplicateKeyError:
                 continue
             return
+
+
+def _with(known: Document | None, name: str, runs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """The runs of seqs known as `name`, with `runs`."""
+    before = ((first, last) for first, last in (known or {}).get(name) or ())
+    return [list(run) for run in contract.merge_runs([*before, *runs])][-DROPPED_RUNS:]
 
 
 def _addition(key: str, bucket: _Bucket, packed: Mapping[int, bytes], now: int) -> Document:
@@ -469,6 +501,22 @@ def _event(kind: str, bucket: _Bucket, position: int, packed: bytes, at: datetim
     return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
 
 
+def _claim(entry: Entry, sign: Sign, now: float) -> UpdateOne:
+    """The event that two boards claim to be the one of `entry`."""
+    document = {
+        "kind": "claim",
+        "at": datetime.fromtimestamp(now, UTC),
+        "taken": False,
+        "site": entry.site,
+        "device": entry.device,
+        "stream": entry.stream,
+        "seq": entry.reading.seq,
+        "why": sign,
+    }
+    key = f"{device_id(entry.site, entry.device)}/claim/{int(now // CLAIMED_EVERY)}"
+    return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
+
+
 def _age(entry: Entry, now: float) -> tuple[float, int]:
     return (now if entry.reading.ts is None else entry.reading.ts, entry.reading.seq)
 
@@ -497,8 +545,8 @@ def _replace_latest(entry: Entry, period: float | None, now: float) -> Document:
     }
 
 
-def _remember_quarantined(site: str, device: str, stream: str, seqs: set[int]) -> UpdateOne:
-    known = {"$setUnion": [{"$ifNull": ["$quarantined", []]}, sorted(seqs)]}
+def _remember(known_as: str, site: str, device: str, stream: str, seqs: set[int]) -> UpdateOne:
+    known = {"$setUnion": [{"$ifNull": [f"${known_as}", []]}, sorted(seqs)]}
     return UpdateOne(
         {"_id": stream_id(site, device, stream)},
         [
@@ -508,7 +556,7 @@ def _remember_quarantined(site: str, device: str, stream: str, seqs: set[int]) -
                     "site": site,
                     "device": device,
                     "stream": stream,
-                    "quarantined": {"$slice": [known, -QUARANTINED_SEQS]},
+                    known_as: {"$slice": [known, -NAMED_SEQS]},
                 }
             }
         ],

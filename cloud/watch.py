@@ -24,6 +24,7 @@ from cloud.alerts.episodes import (
     RULES,
     Action,
     Again,
+    Claim,
     Closed,
     Device,
     Episode,
@@ -113,10 +114,12 @@ class Watch:
     def step(self) -> tuple[bool, int]:
         """One look. (whether more events wait, how many alerts were made). Raises Lost, PyMongoError."""
         watched = self.database["watched"]
-        open_ones = [{name: {"$ne": None}} for name in ("episode", "late", "silence")]
+        open_ones = [{name: {"$ne": None}} for name in ("episode", "late", "silence", "claim")]
         devices = {document.pop("_id"): _device(document) for document in watched.find({"$or": open_ones})}
         # Asked for before the events: what is abnormal up to there is then among the events found or taken.
-        progress = self._progress([owner for owner, state in devices.items() if state.episode or state.late])
+        progress = self._progress(
+            [owner for owner, state in devices.items() if state.episode or state.late or state.claim]
+        )
         found = list(self.database["events"].find({"taken": False}).sort("at", 1).limit(AT_ONCE))
         now = self._clock()
         signs: dict[str, Sign] = {}
@@ -202,8 +205,11 @@ class Watch:
             )
         return signs
 
-    def _event(self, document: Document, now: float) -> Event:
+    def _event(self, document: Document, now: float) -> Event | Claim:
         arrived = document["at"].timestamp()
+        if document["kind"] == "claim":
+            whose = {name: document[name] for name in ("site", "device", "stream", "seq", "why")}
+            return Claim(**whose, when=arrived)
         t, h = self._trained(document["site"], document["device"], now)
         far = [
             facts.beyond(None if document[name] is None else document[name] / 100, span)
@@ -260,6 +266,8 @@ class Watch:
             log.info("%s: %d abnormal readings came late: noted, no alarm", who, episode.abnormal)
         elif isinstance(action, Closed) and episode.kind == "silence":
             log.info("%s is heard again", who)
+        elif isinstance(action, Closed) and episode.kind == "claim":
+            log.info("%s: only one board claims to be it again", who)
         elif isinstance(action, Closed):
             log.info("%s normal again after %d abnormal readings", who, episode.abnormal)
 

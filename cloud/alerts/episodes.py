@@ -3,8 +3,8 @@
     state, actions = decide(state, event, now)
 
 `state` is all that is remembered of one device between two events; it survives restarts as a document. Events
-may come in any order; each comes once. A device can have two open episodes: one of its readings, one of its
-silence.
+may come in any order; each comes once. A device can have three open episodes: one of its readings, one of its
+silence, and one of two boards that claim to be it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from cloud.contract import is_abnormal
 from device import codes
 
-Kind = Literal["anomaly", "sensor", "silence"]
+Kind = Literal["anomaly", "sensor", "silence", "claim"]
 Severity = Literal["warning", "severe"]
 
 DETECTORS = 3  # so many detectors on one reading, and the cloud agreeing, are severe
@@ -37,6 +37,7 @@ class Rules(msgspec.Struct, frozen=True):
     silent_seconds: float = 180.0  # and at least so long, are silence
     offline_seconds: float = 60.0  # so long after the last will: a restart takes less
     overslept_seconds: float = 120.0  # so long after a sleeping board was due
+    claim_seconds: float = 86400.0  # so long after the last sign of a second board there is one again
 
 
 RULES = Rules()
@@ -106,7 +107,18 @@ class Sign(msgspec.Struct, frozen=True):
         return self.offline is not None and self.offline >= self.heard - 1
 
 
-Input = Event | Progress | Sign
+class Claim(msgspec.Struct, frozen=True):
+    """A sign that two boards claim to be this one (cloud.claims)."""
+
+    site: str
+    device: str
+    stream: str
+    seq: int
+    when: float  # Unix s
+    why: str  # "seqs", "boots", "streams"
+
+
+Input = Event | Progress | Sign | Claim
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -130,7 +142,7 @@ class Episode(msgspec.Struct, frozen=True):
     t_max: int | None = None
     h_min: int | None = None
     h_max: int | None = None
-    why: str | None = None  # of the last failed read; of silence: "offline", "silent" or "overslept"
+    why: str | None = None  # of the last failed read; "offline", "silent", "overslept"; a claim's sign
     quiet: float | None = None  # Unix s of the first normal reading after `last`
     heard: float = 0.0  # Unix s when something was last added
     kind: Kind = "anomaly"
@@ -147,6 +159,7 @@ class Device(msgspec.Struct, frozen=True):
     late: Episode | None = None  # the note that gathers a backlog
     silence: Episode | None = None
     silence_over: Episode | None = None
+    claim: Episode | None = None  # two boards claim to be this one
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -189,6 +202,8 @@ def decide(state: Device, event: Input, now: float, rules: Rules = RULES) -> Dec
         return _progress(state, event, now, rules)
     if isinstance(event, Sign):
         return _listen(state, event, now, rules)
+    if isinstance(event, Claim):
+        return _claimed(state, event, now)
     return _reading(state, event, now, rules)
 
 
@@ -228,6 +243,10 @@ def _progress(state: Device, at: Progress, now: float, rules: Rules) -> Decision
     if state.late is not None and now - state.late.heard >= rules.quiet_seconds:
         actions.append(Closed(state.late))
         state = _with(state, late=None)
+    claim = state.claim
+    if claim is not None and now - claim.last >= rules.claim_seconds:
+        actions.append(Closed(msgspec.structs.replace(claim, closed=claim.last)))
+        state = _with(state, claim=None)
     episode = state.episode
     if episode is None or at.abnormal:
         return state, actions
@@ -254,26 +273,41 @@ def _listen(state: Device, sign: Sign, now: float, rules: Rules) -> Decision:
             over, closed=None, last=sign.heard, why=reason, heard=now, again=over.again + 1
         )
         return _with(state, silence=silence, silence_over=None), [Again(silence)]
-    silence = Episode(
-        id=f"{sign.site}/{sign.device}/silence/{int(sign.heard)}",
-        site=sign.site,
-        device=sign.device,
+    silence = _without_readings(sign, "silence", "warning", since=sign.heard, now=now, why=reason)
+    return _with(state, silence=silence, silence_over=None), [Opened(silence)]
+
+
+def _claimed(state: Device, claim: Claim, now: float) -> Decision:
+    """Told once, however long it goes on: readings of one of the two are not stored meanwhile."""
+    if state.claim is not None:
+        grown = msgspec.structs.replace(state.claim, last=max(state.claim.last, claim.when), heard=now)
+        return _with(state, claim=grown), [Changed(grown)]
+    begun = _without_readings(claim, "claim", "severe", since=claim.when, now=now, why=claim.why)
+    return _with(state, claim=begun), [Opened(begun)]
+
+
+def _without_readings(
+    about: Sign | Claim, kind: Kind, severity: Severity, *, since: float, now: float, why: str
+) -> Episode:
+    return Episode(
+        id=f"{about.site}/{about.device}/{kind}/{int(since)}",
+        site=about.site,
+        device=about.device,
         stream="",
-        opened=sign.heard,
-        last=sign.heard,
+        opened=since,
+        last=since,
         last_seq=0,
         closed=None,
-        severity="warning",
+        severity=severity,
         abnormal=0,
         agreed=0,
         edge_flags=0,
         cloud_flags=0,
         late=False,
-        why=reason,
+        why=why,
         heard=now,
-        kind="silence",
+        kind=kind,
     )
-    return _with(state, silence=silence, silence_over=None), [Opened(silence)]
 
 
 def _missing(sign: Sign, now: float, rules: Rules) -> str | None:

@@ -67,7 +67,7 @@ def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: floa
         text = words("subject many", count=words.count(boards))
     else:
         one = episodes[0]
-        if one.severity == "severe" and one.closed is None:
+        if one.severity == "severe" and one.closed is None and one.kind != "claim":
             one = msgspec.structs.replace(one, device=words("subject severe", device=one.device))
         text = about(one, words, now, facts)
         if episodes[0].closed is not None:
@@ -89,6 +89,8 @@ def what(episode: Episode, words: Words, now: float) -> str:
     if episode.kind == "silence":
         name = {"offline": "subject offline", "overslept": "subject overslept"}.get(episode.why or "")
         return words(name or "subject silent", device=episode.device, when=when)
+    if episode.kind == "claim":
+        return words("subject claim", device=episode.device)
     if episode.kind == "sensor":
         return words("subject sensor", device=episode.device, why=words.reason(episode.why))
     seen = words.seen(episode.edge_flags & codes.ABNORMAL, 1) or words("unusual readings")
@@ -234,11 +236,15 @@ def _section(title: str, episodes: list[Episode], desk: Desk, now: float, gone: 
 def _lead(episode: Episode, words: Words, now: float) -> str:
     where = {"device": episode.device, "site": episode.site, "when": words.moment(episode.opened, now)}
     if episode.closed is not None:
-        name = "lead over silence" if episode.kind == "silence" else "lead over"
+        name = {"silence": "lead over silence", "claim": "lead over claim"}.get(episode.kind, "lead over")
         return words(name, length=words.duration(episode.closed - episode.opened), **where)
-    return words(
-        {"anomaly": "lead opening", "sensor": "lead sensor", "silence": "lead silent"}[episode.kind], **where
-    )
+    names = {
+        "anomaly": "lead opening",
+        "sensor": "lead sensor",
+        "silence": "lead silent",
+        "claim": "lead claim",
+    }
+    return words(names[episode.kind], **where)
 
 
 def _figures(episode: Episode, facts: Facts, words: Words) -> tuple[Figure, ...]:
@@ -256,6 +262,12 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
     if episode.kind == "silence":
         how = {"offline": "by will", "overslept": "by due"}.get(episode.why or "", "by timer")
         rows = [(words("last heard"), words.moment(episode.last, now)), (words("why silent"), words(how))]
+    elif episode.kind == "claim":
+        rows = [
+            (words("since"), words.moment(episode.opened, now)),
+            (words("last sign"), words.moment(episode.last, now)),
+            (words("why silent"), words(f"claim {episode.why}")),
+        ]
     else:
         rows = [(words("since"), words.moment(episode.opened, now))]
         count = words.count(episode.abnormal)

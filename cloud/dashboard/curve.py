@@ -375,7 +375,7 @@ def _episodes(say: Words, episodes: list[Episode], begin: float, end: float) -> 
     rows = []
     for one in episodes:
         until = one.closed if one.closed is not None else end
-        if until < begin or one.opened > end or one.kind == "silence":
+        if until < begin or one.opened > end or not one.of_readings:
             continue
         saw = say.seen((one.edge_flags | one.cloud_flags) & codes.ABNORMAL) or say("unusual readings")
         state = say(

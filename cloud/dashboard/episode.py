@@ -42,7 +42,7 @@ def _buttons(say: Words, one: Episode) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if access.person() is not None:
             _answers(say, one)
-        asked = one.kind != "silence" and st.toggle(say("why"), key=f"why {one.id}")
+        asked = one.of_readings and st.toggle(say("why"), key=f"why {one.id}")
     if asked:
         why.show(say, one)
 
@@ -57,7 +57,7 @@ def _answers(say: Words, one: Episode) -> None:
             args=(one,),
         )
     for label, icon in (("real", "thumb_up"), ("false", "thumb_down")):
-        if one.label != label and one.kind != "silence":
+        if one.label != label and one.of_readings:
             st.button(
                 say(f"do {label}"),
                 key=f"{label} {one.id}",

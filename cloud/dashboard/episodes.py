@@ -75,5 +75,5 @@ def wanted(one: Episode, which: str) -> bool:
     if which == "not seen":
         return one.acknowledged is None
     if which == "not labelled":
-        return one.label is None and one.kind != "silence"
+        return one.label is None and one.of_readings
     return which != "severe" or one.severity == "severe"

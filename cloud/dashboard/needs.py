@@ -135,6 +135,8 @@ def about(say: Words, episode: Episode) -> str:
     """What was seen in an episode, and by whom; its flags are the union over all its readings."""
     if episode.kind == "silence":
         return say(f"silence {episode.why}" if episode.why in ("offline", "overslept") else "silence silent")
+    if episode.kind == "claim":
+        return say("two boards")
     what = say.seen(episode.edge_flags | episode.cloud_flags) or say("unusual readings")
     return f"{what[:1].upper()}{what[1:]}. {agreement(say, episode)}"
 

@@ -26,6 +26,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{device}: did not wake up, last heard {when}",
         "{device}{nbsp}: ne s'est pas réveillée, dernières nouvelles {when}",
     ),
+    "subject claim": (
+        "two boards claim to be {device}",
+        "deux cartes disent être {device}",
+    ),
     "subject worse": ("Now severe: {subject}", "Devient grave{nbsp}: {subject}"),
     "subject reminder": ("Still going on: {subject}", "Toujours en cours{nbsp}: {subject}"),
     "subject escalation": ("Nobody has answered: {subject}", "Sans réponse{nbsp}: {subject}"),
@@ -56,6 +60,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Plus rien n'arrive de {device} ({site}) depuis {when}. Ce qu'elle mesure entre-temps, elle le garde "
         "et l'enverra, si elle est alimentée. Vérifiez son alimentation et son Wi-Fi.",
     ),
+    "lead claim": (
+        "Since {when} two boards send as {device} at {site}: a flash was copied, or a replaced board runs "
+        "again. Where both used a number, the first reading is stored, and the other one is in quarantine. "
+        "Switch one of them off, or give it a name of its own (make flash ERASE=1, then make provision). "
+        "python -m cloud audit names the readings.",
+        "Depuis {when}, deux cartes envoient sous le nom {device} ({site}){nbsp}: une mémoire a été copiée, "
+        "ou une carte remplacée fonctionne de nouveau. Quand toutes deux ont utilisé un numéro, la première "
+        "mesure est enregistrée, l'autre est mise en quarantaine. Éteignez l'une d'elles, ou donnez-lui son "
+        "propre nom (make flash ERASE=1, puis make provision). python -m cloud audit nomme les mesures.",
+    ),
     "lead over": (
         "It is over: {device} at {site} was abnormal from {when} for {length}.",
         "C'est fini{nbsp}: {device} ({site}) était anormale à partir de {when}, pendant {length}.",
@@ -63,6 +77,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lead over silence": (
         "It is over: {device} at {site} was not heard from {when} for {length}.",
         "C'est fini{nbsp}: {device} ({site}) est restée sans nouvelles à partir de {when}, pendant {length}.",
+    ),
+    "lead over claim": (
+        "It is over: two boards sent as {device} at {site} from {when} for {length}.",
+        "C'est fini{nbsp}: deux cartes ont envoyé sous le nom {device} ({site}) à partir de {when}, pendant "
+        "{length}.",
     ),
     "lead worse": (
         "What was a warning is severe now.",
@@ -137,6 +156,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "by will": ("the broker, which lost its connection", "le broker, qui a perdu sa connexion"),
     "by timer": ("a timer: several of its turns passed", "une minuterie{nbsp}: plusieurs tours sont passés"),
     "by due": ("a timer: it was due to wake up", "une minuterie{nbsp}: elle devait se réveiller"),
+    "last sign": ("Last sign of it", "Dernier signe"),
+    "claim seqs": (
+        "a number that came twice, with different values",
+        "un numéro venu deux fois, avec des valeurs différentes",
+    ),
+    "claim boots": (
+        "an older start that went on after a newer one",
+        "un démarrage plus ancien qui a continué après un plus récent",
+    ),
+    "claim streams": (
+        "two memories that sent in turn",
+        "deux mémoires qui ont envoyé tour à tour",
+    ),
     "do acknowledge": ("I have seen it", "Je l'ai vu"),
     "do acknowledge all": ("I have seen them", "Je les ai vus"),
     "do real": ("It was real", "C'était réel"),

@@ -302,6 +302,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Elle ne s'est pas réveillée à l'heure dite.",
     ),
     "silence silent": ("Nothing was heard of it.", "Plus de nouvelles d'elle."),
+    "two boards": (
+        "Two boards claim to be this one: switch one of them off.",
+        "Deux cartes disent être celle-ci{nbsp}: éteignez l'une d'elles.",
+    ),
     "only board": ("Only the board says so.", "Seule la carte le dit."),
     "only cloud": ("Only the cloud says so.", "Seul le cloud le dit."),
     "both agree": ("Board and cloud agree.", "Carte et cloud sont d'accord."),

@@ -202,6 +202,30 @@ def test_the_audit_finds_every_missing_seq(store, reader, settle, database):
     assert "1 MISSING (5)" in audit.line(found)
 
 
+def test_what_a_board_dropped_has_a_cause_only_when_it_told_one(store, reader):
+    store.write([entry(s) for s in (0, 9)])
+    known = {"v": 1, "stream": "9f3a1c07", "boot": 7, "state": "online"}
+    store.state("demo", "C001", contract.State(**known, dropped=[(1, 4)]))
+    store.state("demo", "C001", contract.State(**known, dropped=[(5, 6)], dropped_why=["damaged on flash"]))
+    (found,) = audit.audit(reader)
+    assert found.dropped == [(1, 6)] and found.without_cause == [(1, 4)] and not found.complete
+    assert "6 dropped by the board (1-6: damaged on flash)" in audit.line(found)
+    older = contract.State(**known, dropped=[(1, 4), (7, 8)], counts={"dropped": 6})  # it counts, no more
+    store.state("demo", "C001", older)
+    (found,) = audit.audit(reader)
+    assert found.without_cause == [] and found.complete
+    assert found.causes == {"damaged on flash": [(5, 6)], "flash was full": [(1, 4), (7, 8)]}
+
+
+def test_what_is_quarantined_is_not_well_and_says_why(store, reader):
+    store.write([entry(s) for s in (0, 1, 3)])
+    store.quarantine([Quarantined("demo", "C001", "9f3a1c07", 2, "t is no number", "{}")])
+    (found,) = audit.audit(reader)
+    assert not found.missing and not found.complete
+    assert "1 quarantined (2: t is no number)" in audit.line(found)
+    assert "1 WITHOUT A CAUSE (2)" in audit.line(found)
+
+
 def test_the_commands_exit_as_they_must(store, monkeypatch, mongod, database, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MONGODB_URI", mongod.uri)

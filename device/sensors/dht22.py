@@ -4,6 +4,7 @@ from ..codes import BAD_CHECKSUM, NO_ANSWER, OUT_OF_RANGE, STARTING_UP
 from ..compat import const
 
 _START_S = const(2)  # after power-on the sensor is deaf or nonsensical for a second or two
+_MINUS_40 = const(0xFE70)  # tenths of a degree, in two's complement
 
 
 class Dht22:
@@ -29,10 +30,14 @@ class Dht22:
             self._fresh = True
             return STARTING_UP
         buf = self._dht.buf
-        t = ((buf[2] & 0x7F) << 8 | buf[3]) * 10
-        h = (buf[0] << 8 | buf[1]) * 10
-        if t > 8000 or (buf[2] & 0x80 and t > 4000) or not 0 < h <= 10000:
+        t = buf[2] << 8 | buf[3]
+        if t >= _MINUS_40:  # newer ones send two's complement below zero
+            t -= 0x10000
+        elif t & 0x8000:  # older ones a sign and a magnitude: the two ranges do not meet
+            t = 0x8000 - t
+        h = buf[0] << 8 | buf[1]
+        if not -400 <= t <= 800 or not 0 < h <= 1000:
             return OUT_OF_RANGE
-        out[0] = -t if buf[2] & 0x80 else t
-        out[1] = h
+        out[0] = t * 10
+        out[1] = h * 10
         return 0

@@ -107,6 +107,43 @@ def test_dht22_gives_the_data_sheets_examples():
     assert values[0] == -1010
 
 
+def test_dht22_reads_both_ways_of_writing_a_temperature_below_zero():
+    sensor, dht, _ = dht22()
+    values = out()
+    sensor.read(values)
+    for high, low, tenths in (
+        (0x00, 0x00, 0),
+        (0x00, 0x05, 5),
+        (0x03, 0x20, 800),
+        (0x80, 0x00, 0),  # sign and magnitude
+        (0x80, 0x01, -1),
+        (0x80, 0x05, -5),
+        (0x80, 0xC8, -200),
+        (0x81, 0x90, -400),
+        (0xFF, 0xFF, -1),  # two's complement
+        (0xFF, 0xFB, -5),
+        (0xFF, 0x38, -200),
+        (0xFE, 0x70, -400),
+        (0x03, 0x21, None),
+        (0x81, 0x91, None),
+        (0xFE, 0x6F, None),
+        (0xC0, 0x00, None),
+    ):
+        dht.buf[:] = bytes((2, 100, high, low, 0))
+        assert sensor.read(values) == (codes.OUT_OF_RANGE if tenths is None else 0), (high, low)
+        assert tenths is None or list(values) == [tenths * 10, 6120], (high, low)
+
+
+def test_dht22_calls_a_hundred_percent_a_reading_and_more_than_that_none():
+    sensor, dht, _ = dht22()
+    values = out()
+    sensor.read(values)
+    for raw, said in ((1000, 0), (999, 0), (1, 0), (0, codes.OUT_OF_RANGE), (1001, codes.OUT_OF_RANGE)):
+        dht.buf[:] = bytes((raw >> 8, raw & 255, 0, 80, 0))
+        assert sensor.read(values) == said, raw
+        assert said or list(values) == [800, raw * 10]
+
+
 def test_dht22_tells_its_failures_apart():
     sensor, dht, clock = dht22(up=1)
     values = out()

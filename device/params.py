@@ -28,7 +28,7 @@ NEVER = const(0x3FFFFFFF)
 # No history yet: only what is safe for any room. The sensor's own limits, Z = 12, jumps 15 times what a
 # restless sensor does; nothing that needs the absolute level or the rhythm of the day.
 DEFAULTS = (
-    LAYOUT, 0, -4000, 8000, 50, 9998, 120, 120, 60, 144, 1887, 2200, 480, 1600, 1000000, 640,
+    LAYOUT, 0, -4000, 8000, 50, 10000, 120, 120, 60, 144, 1887, 2200, 480, 1600, 1000000, 640,
     8000, NEVER, NEVER,
 )  # fmt: skip
 MEANS = const(8)

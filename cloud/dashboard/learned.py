@@ -8,6 +8,7 @@ from typing import Any
 from cloud.dashboard.markdown import plain
 from cloud.words import Words
 from device import codes
+from device.stuck import LONGEST
 
 # Detector -> its name among the report's thresholds, digits shown.
 MULTIPLES = {
@@ -57,7 +58,7 @@ def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
     forest = say("learned forest", sum=levels["forest"]) if levels["forest"] else say("learned never")
     return [
         (say.detector(codes.RANGE), f"{say.span(t_low, t_high, '°C')}, {say.span(h_low, h_high, '%RH')}"),
-        (say.detector(codes.STUCK), say("learned stuck", t=runs["t"], h=runs["h"], both=runs["both"])),
+        (say.detector(codes.STUCK), say("learned stuck", **{name: _run(runs[name]) for name in runs})),
         (say("learned jumps"), _times(say, "jump", levels["jump"], 1)),
         *(
             (say.detector(bit), _times(say, name, levels[name], digits))
@@ -65,6 +66,10 @@ def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         (say.detector(codes.FOREST), forest),
     ]
+
+
+def _run(limit: int) -> str:
+    return "∞" if limit >= LONGEST else str(limit)
 
 
 def _times(say: Words, name: str, level: float | None, digits: int) -> str:

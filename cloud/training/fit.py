@@ -17,7 +17,7 @@ from cloud.training.assemble import SCALE, IsolationForestAssembler
 from cloud.training.calibrate import Prior
 from cloud.training.envelope import Envelope
 from cloud.training.features import features
-from cloud.training.history import SENSOR_H, SENSOR_T, History, history
+from cloud.training.history import SENSOR_H, SENSOR_T, History, HistoryError, history
 from cloud.training.interpret_packed import PackedForest, PackedInterpreter
 from cloud.training.judged import Judged, judge
 from cloud.training.packed import packed_scores
@@ -25,6 +25,8 @@ from cloud.training.twin import CloudModel, unit
 from device import codes
 from device.drift import BLOCK, BLOCKS
 from device.params import NEVER
+from device.verdict import LONG_GAP
+from device.window import SIZE as WINDOW
 
 # Alarms a day that each threshold may give, of a budget of one. They add up to about half of it: range
 # and stuck have no share of their own, and the days to come are not quite like the days of the history.
@@ -47,6 +49,9 @@ BOARD_TREES, CLOUD_TREES, SAMPLES = 64, 300, 256
 WHOLE_DAY = 0.98  # days: below it nothing that depends on the level or the hour is judged
 RELATIVE = ("zscore", "jump", "jitter")
 LEAST_LEFT = 0.25
+SETTLED = 6 * levels.LAG  # readings until a sensor that was just switched on says what is ordinary
+LEAST_READY = 240  # readings with full windows: fewer grow no forest
+MOST_ABNORMAL = 0.1  # of the history's readings
 TIGHTEN = 0.6
 ROUNDS = 8
 Progress = Callable[[str], None]
@@ -65,6 +70,7 @@ class Fitted:
     flags: NDArray[np.uint16]  # the verdicts on the history itself
     whole: bool  # at least a day: everything watches
     shares: dict[str, float]
+    given_up: tuple[str, ...]  # what this history does not teach, a line each
 
     @property
     def params(self) -> bytes:
@@ -146,15 +152,21 @@ def fit(
     """Levels, envelope, the board's forest and all thresholds, from the history alone."""
     progress("features and levels")
     whole = past.days >= WHOLE_DAY
-    values = {**params.DEFAULT, **levels.levels(past)}
+    given_up: list[str] = []
+    values = {**params.DEFAULT, **levels.levels(past, given_up, budget)}
     if not whole:
         values |= {"t_low": SENSOR_T[0], "t_high": SENSOR_T[1], "h_low": SENSOR_H[0], "h_high": SENSOR_H[1]}
     values |= dict.fromkeys(("jump", "jitter", "drift", "envelope"), NEVER)
     x = features(past.t, past.h)
-    shape = envelope.fit(x[levels.LAG * 6 :])
+    shape = envelope.fit(x[SETTLED if len(x) >= 2 * SETTLED else WINDOW :])
     progress("the board's judge on the history")
     judged = judge(past, params.pack(values, shape.means, shape.weights))
     ready = (judged.flags & codes.WARMING_UP) == 0
+    if ready.sum() < LEAST_READY:
+        raise HistoryError(
+            f"only {int(ready.sum())} readings follow {WINDOW} others without a pause of {LONG_GAP} periods: "
+            f"{LEAST_READY} are needed. Let the board measure on without a break."
+        )
     progress("the board's forest")
     board = IsolationForest(
         n_estimators=BOARD_TREES, max_samples=min(SAMPLES, int(ready.sum())), random_state=seed
@@ -167,26 +179,58 @@ def fit(
     shares = {name: share * left for name, share in SHARES.items()}
     for attempt in range(ROUNDS):
         progress(f"thresholds, round {attempt + 1}")
-        values |= _thresholds(judged, past.days, shares, whole)
+        values |= _thresholds(judged, past, shares, whole)
         threshold = _forest_threshold(sums[ready], past.days, shares["forest"]) if whole else 0
         again = judge(past, params.pack(values, shape.means, shape.weights))
         flags = again.flags | np.where(ready & (sums < threshold), codes.FOREST, 0).astype(np.uint16)
-        if calibrate.alarms((flags & codes.ABNORMAL) > 0) <= max(1.0, budget * past.days):
+        if over_budget(flags, past, budget) is None:
             break
         shares = {name: share * TIGHTEN for name, share in shares.items()}
-    return Fitted(values, shape, board, packed, threshold, x[ready], flags, whole, shares)
+    else:
+        raise HistoryError(over_budget(flags, past, budget))
+    given_up += [
+        f"{name}: the history is in too many pieces to set a limit; it does not watch"
+        for name in ("drift",)
+        if whole and values[name] == NEVER
+    ]
+    return Fitted(values, shape, board, packed, threshold, x[ready], flags, whole, shares, tuple(given_up))
+
+
+def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str | None:
+    """Why these verdicts on the history itself break the budget; None when they keep it.
+
+    Alarms re-arm after 60 readings: where those take more than a day, the share of abnormal ones tells.
+    """
+    abnormal = (flags & codes.ABNORMAL) > 0
+    alarms, part = calibrate.alarms(abnormal), float(abnormal.mean())
+    if alarms <= max(1.0, budget * past.days) and part <= MOST_ABNORMAL:
+        return None
+    each = {
+        name: calibrate.alarms((flags & 1 << bit) > 0)
+        for bit, name in enumerate(codes.FLAG_NAMES)
+        if 1 << bit & codes.ABNORMAL
+    }
+    worst = ", ".join(f"{name} {count}" for name, count in each.items() if count > budget * past.days / 4)
+    return (
+        f"no model of this history keeps its own budget: {alarms} alarms in {past.days:.1f} days, {part:.0%} "
+        f"of the readings abnormal ({worst or 'all together'}); {budget:g} a day are allowed. If the sensor "
+        "failed in these days, leave them out; if not, allow more with --budget."
+    )
 
 
 def held_out(past: History, budget: float, seed: int) -> float | None:
     """Alarms a day on the last third of the history when only the first two thirds are learned from.
 
-    None when two thirds are less than a day.
+    None when two thirds are less than a day, or give no model.
     """
     cut = len(past.t) * 2 // 3
     first = past.part(0, cut)
     if first.days < WHOLE_DAY:
         return None
-    fitted = fit(first, budget=budget, seed=seed)
+    try:
+        fitted = fit(first, budget=budget, seed=seed)
+    except HistoryError:
+        return None
     flags = judge(past, fitted.params).flags
     sums = packed_scores(fitted.packed, features(past.t, past.h))
     ready = (flags & codes.WARMING_UP) == 0
@@ -194,8 +238,9 @@ def held_out(past: History, budget: float, seed: int) -> float | None:
     return calibrate.alarms(abnormal[cut:]) / max(past.part(cut, len(past.t)).days, 1e-6)
 
 
-def _thresholds(judged: Judged, days: float, shares: dict[str, float], whole: bool) -> dict[str, int]:
+def _thresholds(judged: Judged, past: History, shares: dict[str, float], whole: bool) -> dict[str, int]:
     """Of each detector but the forest. In the first day none is tighter than a board's without a model."""
+    days = past.days
     found = {}
     for name in ("jump", "drift", "jitter", "envelope", "zscore"):
         if whole or name in RELATIVE:
@@ -205,6 +250,8 @@ def _thresholds(judged: Judged, days: float, shares: dict[str, float], whole: bo
             level = min(calibrate.tail(highest, days, shares[name], PRIORS[name]), cap)
             least = 1 if whole else params.DEFAULT[name]
             found[name] = max(least, min(math.ceil(math.expm1(level)), NEVER))
+    if not judged.column("drift").any():  # no stretch without a pause was long enough for one slope
+        found["drift"] = NEVER
     return found
 
 

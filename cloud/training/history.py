@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 SENSOR_T = (-4000, 8000)  # hundredths of degC that any supported sensor can measure
-SENSOR_H = (50, 9998)  # hundredths of %RH; 0 and 100 are what broken ones say
+SENSOR_H = (50, 10000)  # hundredths of %RH; 0 is what broken ones say
+NOT_SATURATED = 9998  # 100 %RH is a reading in fog, and what a broken sensor says where there never is any
 LEAST_READINGS = 600
 DAY = 86400.0
 HOUR = 3600.0
+LEAST_PERIOD, MOST_PERIOD = 0.1, 1.1 * HOUR  # seconds; a board measures every 0.5 s to every hour
 MOST_PERIODS = 1 << 20
 
 Floats = NDArray[np.float64]
@@ -52,9 +54,9 @@ class History:
 
     @property
     def days(self) -> float:
-        """Days with readings; pauses of an hour or more do not count."""
+        """Days with readings; pauses of an hour and more, and of three readings and more, do not count."""
         steps = np.diff(self.ts)
-        return float(steps[(steps > 0) & (steps < HOUR)].sum()) / DAY
+        return float(steps[(steps > 0) & (steps < max(HOUR, 3 * self.period))].sum()) / DAY
 
     def part(self, start: int, stop: int) -> History:
         return History(self.ts[start:stop], self.t[start:stop], self.h[start:stop], self.period, 0)
@@ -102,7 +104,13 @@ def history(ts: ArrayLike, t: ArrayLike, h: ArrayLike) -> History:
         raise HistoryError(
             f"every reading is {ct[0] / 100:.2f} degC, {ch[0] / 100:.2f} %RH: the sensor is stuck, check it"
         )
-    return History(seconds, ct, ch, float(np.median(steps)), unfit)
+    period = float(np.median(steps))
+    if not LEAST_PERIOD <= period <= MOST_PERIOD:
+        raise HistoryError(
+            f"one reading each {period:g} s: Vigie judges one each half second to one an hour. "
+            + ("Is ts in seconds?" if period < 1 else "Take a recording with more of them.")
+        )
+    return History(seconds, ct, ch, period, unfit)
 
 
 def read_csv(path: Path) -> Table:

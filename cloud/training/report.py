@@ -13,6 +13,7 @@ from cloud.training import calibrate
 from cloud.training.history import History
 from device import codes
 from device.params import NEVER
+from device.stuck import LONGEST
 
 if TYPE_CHECKING:
     from cloud.training.fit import Fitted
@@ -57,6 +58,7 @@ def describe(  # noqa: PLR0917
             "mean": fitted.x.mean(axis=0).round(1).tolist(),
             "std": fitted.x.std(axis=0).round(1).tolist(),
         },
+        "given_up": list(fitted.given_up),
         "runs": {"t": values["run_t"], "h": values["run_h"], "both": values["run_both"]},
         "coupling_percent_per_degree": round(values["coupling"] / (1 << 22) * 100 * 100, 2),
         "typical_step": {"t": values["step_t"] / 12800, "moisture": values["step_m"] / 12800},
@@ -89,7 +91,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
         f"                 {span}",
         f"  range          {limits['t'][0]:.1f} to {limits['t'][1]:.1f} degC, "
         f"{limits['h'][0]:.1f} to {limits['h'][1]:.1f} %RH",
-        f"  stuck          the same t {runs['t']} times, h {runs['h']} times, both {runs['both']} times",
+        f"  stuck          the same t {_run(runs['t'])}, h {_run(runs['h'])}, both {_run(runs['both'])}",
         f"  jump           {_times(levels['jump'])} a typical step "
         f"({text['typical_step']['t']:.3f} degC, {text['typical_step']['moisture']:.3f} %RH)",
         f"  z-score        {_times(levels['zscore'])} the deviation of the last 60",
@@ -105,6 +107,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
             f"  held out       {text['held_out_alarms_per_day']:g} a day on the last third, "
             "learned from the rest"
         )
+    out += [f"  given up       {each}" for each in text["given_up"]]
     if not text["whole"]:
         out.append(
             "  Less than a day: range (the sensor's own limits), stuck, jumps, z-score and jitter watch."
@@ -158,6 +161,10 @@ def _root(value: int, unit: int) -> float | None:
 
 def _ratio(value: int, unit: int) -> float | None:
     return None if value >= NEVER else round(value / unit, 2)
+
+
+def _run(value: int) -> str:
+    return "for ever" if value >= LONGEST else f"{value} times"
 
 
 def _times(value: float | None) -> str:

@@ -10,11 +10,12 @@ import pytest
 
 from cloud.keys import device_key
 from cloud.training import calibrate, envelope, fit, levels, params, report
-from cloud.training.history import HistoryError, history
+from cloud.training.history import History, HistoryError, history
 from cloud.training.judged import judge
 from cloud.training.twin import CloudModel
 from device import codes, model
 from device.params import FIELDS, NEVER, Params
+from device.stuck import LONGEST
 from tests.test_micropython import micropython
 
 MASTER = bytes(range(32))
@@ -147,6 +148,132 @@ def test_a_history_that_teaches_nothing_is_refused_in_words(columns, word: str) 
     columns = tuple(column[: len(columns[0])] if word == "same time" else column for column in columns)
     with pytest.raises(HistoryError, match=word):
         fit.train("demo", "C001", KEY, *columns)
+
+
+@pytest.mark.parametrize(
+    ("period", "count"),
+    [
+        *((0.5, 600), (5.0, 1200), (60.0, 601), (144.0, 600), (300.0, 750), (600.0, 650)),
+        *((900.0, 900), (1800.0, 1199), (3600.0, 600), (3600.0, 1000)),
+    ],
+)
+def test_every_period_that_a_board_may_have_gives_a_model_that_keeps_its_budget(period, count) -> None:
+    past = history(*(column[:count] for column in room(count * period / 86400 + 1, period=period)))
+    fitted = fit.fit(past)
+    assert abs(past.days - count * period / 86400) < 0.05 + past.days / 100
+    abnormal = (fitted.flags & codes.ABNORMAL) > 0
+    assert calibrate.alarms(abnormal) <= max(1.0, past.days)
+    assert abnormal.mean() <= 0.1
+    fit.pack(KEY, fitted, {})
+
+
+@pytest.mark.parametrize("period", [0.01, 5000.0, 86400.0])
+def test_a_period_that_no_board_has_is_refused_in_words(period) -> None:
+    with pytest.raises(HistoryError, match="one reading each .* one each half second to one an hour"):
+        history(*room(1000 * period / 86400, period=period))
+
+
+def test_a_slow_board_still_finds_what_anyone_would_see() -> None:
+    """Half an hour between two readings."""
+    ts, t, h = room(40, period=1800.0)
+    fitted = fit.fit(history(ts, t, h))
+    t[1500:1520] += 25
+    flags = judge(history(ts, t, h), fitted.params).flags
+    assert ((flags[1500:1520] & codes.ABNORMAL) > 0).all()
+    assert ((flags[300:1500] & codes.ABNORMAL) > 0).mean() < 0.03
+
+
+def broken(pieces: int, length: int, pause: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A room of which only `pieces` of `length` readings, `pause` seconds apart, were recorded."""
+    ts, t, h = room(pieces * length / 2880 + 0.01)
+    ts, t, h = (column[: pieces * length] for column in (ts, t, h))
+    return ts + np.repeat(np.arange(pieces), length) * pause, t, h
+
+
+def test_a_history_in_crumbs_is_refused_with_the_reason() -> None:
+    """Twenty minutes each two hours: the windows never fill."""
+    with pytest.raises(HistoryError, match="0 readings follow 60 others without a pause of 60 periods"):
+        fit.fit(history(*broken(75, 40, 6000.0)))
+
+
+def test_what_a_history_does_not_teach_is_said_and_does_not_watch() -> None:
+    """A board that is on for an hour and off for an hour: no slope of 168 readings is ever seen."""
+    found = fit.train("demo", "C001", KEY, *broken(40, 120, 3600.0))
+    assert found.report["whole"]
+    assert found.report["thresholds"]["drift"] is None
+    assert any(line.startswith("  given up       drift: ") for line in report.lines(found.report))
+
+
+def test_a_history_without_two_readings_close_together_says_what_it_could_not_measure() -> None:
+    ts, t, h = room(3)
+    past = history(ts, t, h)
+    far = History(ts[:1000] * 20, past.t[:1000], past.h[:1000], 30.0, 0)
+    told: list[str] = []
+    numbers = levels.levels(far, told)
+    assert [line.split(":")[0] for line in told] == ["moisture", "jump, jitter"]
+    assert numbers["step_t"] == params.DEFAULT["step_t"] and numbers["coupling"] == params.DEFAULT["coupling"]
+
+
+def test_a_hundred_percent_is_learned_where_it_is_ordinary_and_watched_where_it_never_was() -> None:
+    """Fog: saturated from dusk to dawn. What SHT3x and BME280 then say is 100.00, hour after hour."""
+    ts, t, h = room(6)
+    wet = np.minimum(h + 55 + 10 * np.cos(2 * np.pi * ts / 86400), 100.0)
+    assert 0.2 < (wet == 100).mean() < 0.9
+    past = history(ts, t, wet)
+    assert past.unfit == 0
+    learned = fit.fit(past.part(0, len(ts) * 2 // 3))
+    flags = judge(past, learned.params).flags
+    assert calibrate.alarms((flags & codes.ABNORMAL) > 0) <= 6
+    assert learned.values["h_high"] == 10000
+    assert fit.fit(history(ts, t, h + 50)).values["h_high"] == 9998  # up to 95 %RH, never saturated
+
+
+@pytest.mark.parametrize("channel", ["t", "h"])
+def test_a_channel_that_rests_for_more_than_a_day_is_not_called_stuck(channel) -> None:
+    """A cellar at 99.9 %RH, or at 12.0 degC: a DHT22 says so for days."""
+    ts, t, h = room(10, period=60.0)
+    resting = np.sin(2 * np.pi * ts / (3.5 * 86400)) < 0.6
+    if channel == "t":
+        t = np.where(resting, 12.0, np.round(12 + (t - 21) / 4, 1))
+    else:
+        h = np.where(resting, 99.9, np.round(np.minimum(h + 50, 99.9), 1))
+    past = history(ts, t, h)
+    told: list[str] = []
+    numbers = levels.levels(past, told)
+    assert numbers[f"run_{channel}"] == LONGEST
+    assert any(line.startswith(f"stuck: the same {channel} for ") for line in told)
+    fitted = fit.fit(past.part(0, len(ts) // 2))
+    flags = judge(past, fitted.params).flags
+    assert calibrate.alarms((flags & codes.ABNORMAL) > 0) <= past.days
+
+
+def test_a_channel_that_rests_for_hours_may_rest_half_as_long_again() -> None:
+    """A greenhouse: saturated each night. A sensor that stays so for a day is still found."""
+    ts, t, h = room(8, period=60.0)
+    night = np.sin(2 * np.pi * ts / 86400) < -0.3
+    h = np.where(night, 99.9, np.round(h + 30, 1))
+    past = history(ts, t, h)
+    fitted = fit.fit(past.part(0, len(ts) // 2))
+    flags = judge(past, fitted.params).flags
+    assert calibrate.alarms((flags & codes.STUCK) > 0) == 0
+    h[7000:] = 99.9
+    stuck = judge(history(ts, t, h), fitted.params).flags & codes.STUCK
+    assert not stuck[: 7000 + 720].any() and stuck[7000 + 1440 :].all()
+
+
+def test_a_model_that_breaks_its_budget_on_its_own_history_is_refused_with_the_reason() -> None:
+    past = history(*room(6.5))
+    flags = np.zeros(len(past.t), np.uint16)
+    assert fit.over_budget(flags, past, 1.0) is None
+    flags[np.arange(6) * 2000 + 500] = codes.STUCK
+    assert fit.over_budget(flags, past, 1.0) is None  # one a day
+    flags[5000:5400] = codes.STUCK
+    assert "13 alarms in 6.5 days, 2% of the readings abnormal (stuck 13)" in fit.over_budget(
+        flags, past, 1.0
+    )
+    hourly = history(*room(40, period=3600.0))
+    always = np.full(len(hourly.t), codes.RANGE, np.uint16)
+    assert "100% of the readings abnormal" in fit.over_budget(always, hourly, 1.0)  # one alarm in 60 hours
 
 
 def test_failed_reads_and_nonsense_are_left_out_and_counted() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, MongoClient, WriteConcern, monitoring
+from pymongo import ASCENDING, DESCENDING, MongoClient, ReturnDocument, WriteConcern, monitoring
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
@@ -20,7 +21,7 @@ Document = dict[str, Any]
 # watched           what `watch` knows of a device between two events
 # hourly            what became of the oldest buckets when the quota was near; cloud.quota writes them
 #   d device key · h the hour (Unix s) · n good readings · t_min t_sum t_max h_min h_sum h_max · e abnormal
-# status            two documents: storage, and the backend's settings that a dashboard may know
+# status            storage, the backend's settings that a dashboard may know, client ids
 # episodes alerts models labels acknowledgements quarantine lease
 # policy            one document: what cloud.alerts.policy remembers
 # mail_days         mails handed over by UTC day
@@ -95,6 +96,21 @@ def prepare(database: Database[Document]) -> None:
     for name in ("acknowledgements", "labels"):
         database[name].create_index([("episodes", ASCENDING)])
     database["models"].create_index([("site", ASCENDING), ("device", ASCENDING), ("created", DESCENDING)])
+
+
+def client_id(database: Database[Document], name: str) -> str:
+    """`name` with a random part: who knows the id of a session could take it at a broker that binds none.
+
+    The same at each start, for the broker keeps what waits in that session.
+    """
+    kept = database["status"].find_one_and_update(
+        {"_id": f"client id {name}"},
+        {"$setOnInsert": {"random": secrets.token_hex(8)}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    assert kept is not None  # it is there now
+    return f"{name}-{kept['random']}"
 
 
 def device_id(site: str, device: str) -> str:

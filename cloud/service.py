@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from types import FrameType
 
@@ -85,7 +85,8 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
 
     operations = databases.Operations()
     database = databases.connect(settings.database.uri, settings.database.name, operations=operations)
-    if not _prepare(database, settings, stop):
+    client_id = _prepare(database, settings, stop)
+    if client_id is None:
         return 0 if stop.is_set() else 1
     network: Network | None = None
     worker: Ingest | None = None
@@ -103,7 +104,7 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
         loops |= _watch_loops(settings, database, keeper, counters)
     if ingest:
         inbox = Inbox()
-        network = Network(settings.broker, inbox)
+        network = Network(replace(settings.broker, client_id=client_id), inbox)
         store = Store(database)
         worker = Ingest(inbox, store, Rescorer(Models(database, settings.key)), settings.key, network.publish)
         loops["ingest"] = partial(worker.run, caught_up=network.fetch_again)
@@ -197,10 +198,10 @@ def numbers(
     return found
 
 
-def _prepare(database: Database[Document], settings: WorkerSettings, stop: threading.Event) -> bool:
+def _prepare(database: Database[Document], settings: WorkerSettings, stop: threading.Event) -> str | None:
     """Wait for the database, make its indexes; who watches tells the dashboard which settings count.
 
-    False when stopped, or when it will not have us.
+    Returns our client id at the broker; None when stopped, or when the database will not have us.
     """
     pause = 0.5
     while not stop.is_set():
@@ -209,22 +210,23 @@ def _prepare(database: Database[Document], settings: WorkerSettings, stop: threa
             if isinstance(settings, Settings):
                 told = {"retention_days": settings.retention_days, "mails_a_day": settings.alerts.per_day}
                 database["status"].replace_one({"_id": "settings"}, told, upsert=True)
+            client_id = databases.client_id(database, settings.broker.client_id)
         except OperationFailure as problem:
             if problem.code in (UNAUTHORIZED, WRONG_LOGIN, ATLAS):
                 log.error(
                     "the database refuses us (%s): check MONGODB_URI with python -m cloud doctor database",
                     brief(problem),
                 )
-                return False
+                return None
             log.warning("the database is not ready (%s)", brief(problem))
         except PyMongoError as problem:
             log.warning("the database cannot be reached (%s): trying on; check MONGODB_URI", brief(problem))
         else:
             log.info("connected to the database %s", database.name)
-            return True
+            return client_id
         stop.wait(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
-    return False
+    return None
 
 
 def _watch_loops(

@@ -255,13 +255,14 @@ def _quota(source: _Source) -> int:
     return source.number("STORAGE_QUOTA_MB", 500, 0, 100_000_000) * 1_000_000
 
 
-def load_board(environment: Mapping[str, str], file: Path | None = None) -> tuple[str, str]:
-    """A board's user and password at the broker, as `make provision` takes them. Raises SettingsError."""
+def load_board(environment: Mapping[str, str], file: Path | None = None) -> tuple[str, str, int]:
+    """A board's user, password and port at the broker, as for `make provision`. Raises SettingsError."""
     source = _Source(environment, file)
     user = source.text("BOARD_USER", "the board's user at the broker")
     password = source.text("BOARD_PASSWORD", "that user's password")
+    port = source.number("BOARD_PORT", source.number("MQTT_PORT", 8883, 1, 65535), 1, 65535)
     source.finish(KEYS, only=())
-    return user, password
+    return user, password, port
 
 
 def _database(source: _Source) -> DatabaseSettings:

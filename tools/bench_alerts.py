@@ -128,7 +128,7 @@ def run(folder: Path, parts: ExitStack, names: list[str], mails: Mails) -> dict[
     environment = {
         **os.environ,
         "MQTT_HOST": "localhost",
-        "MQTT_PORT": str(broker.port),
+        "MQTT_PORT": str(broker.backend_port),
         "MQTT_CA": str(keys.ca_pem),
         "MQTT_USER": BACKEND_USER,
         "MQTT_PASSWORD": passwords[BACKEND_USER],

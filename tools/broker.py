@@ -18,7 +18,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools import hivemq
+from tools import hivemq, ports
 from tools.child import Child, Failed
 from tools.pki import Pki
 
@@ -27,19 +27,20 @@ BACKEND_USER = "backend"
 LOGIN_TIMEOUT = 3.0
 PROBE = "vigie-probe"
 
+# Kept for each client: about an hour of a hundred boards, or a day of ten. What finds no room the boards send
+# again. A board's session is called like its user, so nobody can take another's; the backend, which has
+# several workers, has a listener of its own that no board's password opens.
 MOSQUITTO = """\
-per_listener_settings false
-listener {port} {address}
-certfile {pki.server_pem}
-keyfile {pki.server_key}
-password_file {folder}/passwords
-acl_file {folder}/acl
-allow_anonymous false
+per_listener_settings true
 persistence true
 persistence_location {folder}/
 autosave_interval 1
-max_inflight_messages 0
-max_queued_messages 0
+persistent_client_expiration {days}d
+max_packet_size {packet}
+max_inflight_messages 1000
+max_inflight_bytes 16777216
+max_queued_messages 20000
+max_queued_bytes 67108864
 set_tcp_nodelay true
 log_dest stdout
 log_type error
@@ -47,6 +48,21 @@ log_type warning
 log_type notice
 connection_messages false
 {user}
+
+listener {port} {address}
+certfile {pki.server_pem}
+keyfile {pki.server_key}
+password_file {folder}/passwords
+acl_file {folder}/acl
+allow_anonymous false
+use_username_as_clientid true
+
+listener {backend_port} 127.0.0.1
+certfile {pki.server_pem}
+keyfile {pki.server_key}
+password_file {folder}/passwords-backend
+acl_file {folder}/acl
+allow_anonymous false
 """
 
 RUMQTTD = """\
@@ -56,8 +72,8 @@ id = 0
 id = 0
 max_connections = 1000
 max_outgoing_packet_count = 200
-max_segment_size = 104857600
-max_segment_count = 10
+max_segment_size = 10485760
+max_segment_count = 4
 
 [v4.tls]
 name = "v4-tls"
@@ -70,7 +86,7 @@ keypath = "{pki.server_key}"
 
 [v4.tls.connections]
 connection_timeout_ms = 5000
-max_payload_size = 1048576
+max_payload_size = {packet}
 max_inflight_count = 100
 dynamic_filters = true
 
@@ -83,7 +99,7 @@ SERVE = "import sys; from iotcore import IotCoreBroker; IotCoreBroker(config_pat
 
 class Broker:
     """Runs from `start` to `stop`; `users` maps a user name ("demo/C001" for a device, "backend") to its
-    password.
+    password. Boards log in at `port`, backends at `backend_port`, which is another one with mosquitto alone.
     """
 
     def __init__(
@@ -94,6 +110,7 @@ class Broker:
         users: Mapping[str, str],
         *,
         port: int,
+        backend_port: int = 0,
         address: str = "127.0.0.1",
         kind: str | None = None,
     ) -> None:
@@ -101,6 +118,7 @@ class Broker:
         self.port, self.address = port, address
         found = find_mosquitto()
         self.kind = kind or ("mosquitto" if found else "iotcore")
+        self.backend_port = (backend_port or ports.free()) if self.kind == "mosquitto" else port
         self._mosquitto = found
         self.child: Child | None = None
 
@@ -120,7 +138,10 @@ class Broker:
         """Whether the backend's user can log in."""
         try:
             password = self.users[BACKEND_USER]
-            return login("127.0.0.1", self.port, self.pki.ca_pem, user=BACKEND_USER, password=password) == 0
+            return (
+                login("127.0.0.1", self.backend_port, self.pki.ca_pem, user=BACKEND_USER, password=password)
+                == 0
+            )
         except OSError:
             return False
 
@@ -132,8 +153,13 @@ class Broker:
         if not self._mosquitto:
             raise Failed("mosquitto is not on PATH: install it, or let iotcore be used")
         write_users(self.folder, self.users)
+        backend = _passwords({BACKEND_USER: self.users[BACKEND_USER]})
+        private_write(self.folder / "passwords-backend", backend)
         config = MOSQUITTO.format(
             port=self.port,
+            backend_port=self.backend_port,
+            packet=hivemq.MAX_PACKET,
+            days=hivemq.SESSION_DAYS,
             address=self.address,
             pki=self.pki,
             folder=self.folder,
@@ -151,7 +177,13 @@ class Broker:
 
     def _configure_rumqttd(self) -> list[str]:
         passwords = "\n".join(f'"{user}" = "{word}"' for user, word in self.users.items())
-        config = RUMQTTD.format(port=self.port, address=self.address, pki=self.pki, passwords=passwords)
+        config = RUMQTTD.format(
+            port=self.port,
+            address=self.address,
+            pki=self.pki,
+            passwords=passwords,
+            packet=hivemq.MAX_PACKET,
+        )
         private_write(self.folder / "rumqttd.toml", config)
         return [sys.executable, "-c", SERVE, str(self.folder / "rumqttd.toml")]
 
@@ -164,9 +196,12 @@ def find_mosquitto() -> str | None:
 
 def write_users(folder: Path, users: Mapping[str, str]) -> None:
     """Passwords and rules in mosquitto's formats, which HiveMq.java reads too."""
-    passwords = "".join(f"{user}:{mosquitto_hash(word)}\n" for user, word in users.items())
-    private_write(folder / "passwords", passwords)
+    private_write(folder / "passwords", _passwords(users))
     private_write(folder / "acl", acl(users))
+
+
+def _passwords(users: Mapping[str, str]) -> str:
+    return "".join(f"{user}:{mosquitto_hash(word)}\n" for user, word in users.items())
 
 
 def acl(users: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from cloud.contract import MAX_BYTES
 from tools.child import Failed
 from tools.pki import Pki
 
@@ -31,6 +32,12 @@ FETCH_TIMEOUT = 300.0  # s; about 100 MB
 START_TIMEOUT = 90.0
 # A broker for minutes and a few boards: what the JVM's second compiler gains it would never pay back.
 JVM = ("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+# What any broker of ours takes and keeps. A board is silent until the cloud has stored, so it loses nothing
+# when a queue is full: it sends again.
+MAX_PACKET = MAX_BYTES + 1024  # bytes: the largest message that the cloud reads, and its topic
+SESSION_DAYS = 7  # that the queue of a client which does not come back is kept
+MAX_QUEUED = 1000  # messages for each client, on disk: HiveMQ's own default
 
 CONFIG = """\
 <?xml version="1.0"?>
@@ -48,6 +55,11 @@ CONFIG = """\
       </tls>
     </tls-tcp-listener>
   </listeners>
+  <mqtt>
+    <packets><max-packet-size>{packet}</max-packet-size></packets>
+    <queued-messages><max-queue-size>{queue}</max-queue-size><strategy>discard</strategy></queued-messages>
+    <session-expiry><max-interval>{expiry}</max-interval></session-expiry>
+  </mqtt>
   <anonymous-usage-statistics><enabled>false</enabled></anonymous-usage-statistics>
 </hivemq>
 """
@@ -87,7 +99,15 @@ def configuration(folder: Path, pki: Pki, *, port: int, address: str) -> str:
     )
     keystore.touch(0o600)
     keystore.write_bytes(packed)
-    return CONFIG.format(port=port, address=address, keystore=keystore, password=password)
+    return CONFIG.format(
+        port=port,
+        address=address,
+        keystore=keystore,
+        password=password,
+        packet=MAX_PACKET,
+        queue=MAX_QUEUED,
+        expiry=SESSION_DAYS * 86400,
+    )
 
 
 def libraries() -> Path:

@@ -177,7 +177,8 @@ class Stack:
     def _settings(self) -> dict[str, str]:
         return {
             "MQTT_HOST": "localhost",
-            "MQTT_PORT": str(self.ports["broker"]),
+            "MQTT_PORT": str(self.broker.backend_port),
+            "BOARD_PORT": str(self.ports["broker"]),
             "MQTT_USER": BACKEND_USER,
             "MQTT_PASSWORD": self.secrets.passwords[BACKEND_USER],
             "MQTT_CA": str(self.pki.ca_pem.resolve()),

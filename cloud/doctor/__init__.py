@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from cloud import settings, ticks
@@ -87,8 +88,10 @@ def _dashboard(known: Mapping[str, str], file: Path | None, secrets: Path | None
 def _board(board: str, known: Mapping[str, str], file: Path | None) -> Iterator[Finding]:
     from cloud.doctor import broker  # noqa: PLC0415
 
-    user, password = settings.load_board(known, file)
-    yield from broker.of_a_board(settings.load_broker(known, file), board, user, password)
+    user, password, port = settings.load_board(known, file)
+    backends = settings.load_broker(known, file)
+    its = replace(backends, user=user, password=password, port=port)
+    yield from broker.of_a_board(backends, its, board)
 
 
 def run(environment: Mapping[str, str], file: Path | None, parts: list[str], **more: object) -> int:

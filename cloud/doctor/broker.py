@@ -12,19 +12,21 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from cloud.contract import MAX_BYTES
 from cloud.network import CURES, LEAVES, unreachable
 from cloud.settings import BrokerSettings
 from cloud.ticks import Finding
 
 TIMEOUT = 10.0  # s for each answer
 SOON = 14 * 86400  # s: a certificate that ends earlier is worth a word
+MAX_PACKET = MAX_BYTES + 1024  # bytes: the largest message that is read, and its topic
+LARGE = 1024 * 1024  # bytes of a message that no board sends
 CONTAINER = 12  # hex digits: what a container is called, another name each time
 
 
@@ -49,20 +51,27 @@ def findings(settings: BrokerSettings) -> Iterator[Finding]:
         yield Finding("login", str(refused), "bad")
         return
     yield _container(settings)
-    yield from _rights(settings)
+    rights = list(_rights(settings))
+    yield from rights
+    if all(one.kind != "bad" for one in rights):
+        yield _packets(settings)
 
 
-def of_a_board(settings: BrokerSettings, board: str, user: str, password: str) -> Iterator[Finding]:
-    """What a board's credential may do, seen from the backend's side. `board`: site/device."""
+def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Iterator[Finding]:
+    """What a board's credential (`its`) may do, seen from the backend's side. `board`: site/device."""
     site, _, device = board.partition("/")
     own = f"vigie/1/{site}/{device}/ack"
     other = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
-    its = replace(settings, user=user, password=password)
+    user = its.user
     try:
         with _Client(settings) as backend, _Client(its) as mine:
             yield Finding("board", f"{board} logs in as {user}")
             if mine.subscribe(own) and _passes(backend, mine, own):
                 yield Finding("board", "it hears its own acknowledgements")
+            elif mine.gone:
+                cure = "switch the board off while you ask"
+                yield Finding("board", f"somebody else logged in as {user} meanwhile: {cure}", "bad")
+                return
             else:
                 cure = f"give {user} publish and subscribe on vigie/1/{board}/#"
                 yield Finding("board", f"it does not hear {own}: {cure}", "bad")
@@ -70,6 +79,7 @@ def of_a_board(settings: BrokerSettings, board: str, user: str, password: str) -
         with _Client(settings) as backend, _Client(its) as mine:
             backend.subscribe(other)
             forged = _passes(mine, backend, other)
+        bound = _are_ids_bound(settings, its)
     except _Refused as refused:
         yield Finding("board", f"{user}: {refused}".replace("MQTT_", "BOARD_"), "bad")
         return
@@ -79,6 +89,23 @@ def of_a_board(settings: BrokerSettings, board: str, user: str, password: str) -
         (forged, "speak for another board", "it can speak for other boards"),
     ):
         yield Finding("board", f"{can}: {cure}", "bad") if wrong else Finding("board", f"it cannot {cannot}")
+    if bound:
+        yield Finding("board", "it cannot take another client's session")
+    else:
+        cure = "HiveMQ Cloud cannot prevent that, a broker of your own can (docs/security.md, The broker)"
+        yield Finding("board", f"it can push off a client whose id it knows: {cure}", "warn")
+
+
+def _are_ids_bound(settings: BrokerSettings, its: BrokerSettings) -> bool:
+    """Whether a client of the backend stays when a board's credential logs in under the same client id."""
+    name = f"doctor-{secrets.token_hex(4)}"
+    topic = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
+    with _Client(settings, client_id=name) as backend:
+        try:
+            with _Client(its, client_id=name):
+                return backend.subscribe(topic)
+        except _Refused:
+            return backend.subscribe(topic)
 
 
 def _certificate(settings: BrokerSettings) -> tuple[float, str]:
@@ -97,7 +124,7 @@ def _container(settings: BrokerSettings) -> Finding:
     if len(name) == CONTAINER and all(digit in "0123456789abcdef" for digit in name):
         cure = "set MQTT_CLIENT_ID=vigie-backend, or each new container leaves a session behind at the broker"
         return Finding("client id", f"{settings.client_id}: {cure}", "warn")
-    return Finding("client id", settings.client_id)
+    return Finding("client id", f"{settings.client_id}, and a random part that the database keeps")
 
 
 def _rights(settings: BrokerSettings) -> Iterator[Finding]:
@@ -131,6 +158,43 @@ def _rights(settings: BrokerSettings) -> Iterator[Finding]:
         yield Finding("rights", "it can do nothing outside vigie/1")
 
 
+def _packets(settings: BrokerSettings) -> Finding:
+    """How large a packet the broker takes: as it says (MQTT 5), else as one try shows."""
+    if (most := _announced(settings)) is not None:
+        text = f"at most {most} bytes, as the broker says"
+    elif _takes(settings, LARGE):
+        most, text = LARGE, f"{LARGE} bytes passed, and the broker names no limit"
+    else:
+        most, text = MAX_PACKET, f"{LARGE} bytes did not pass"
+    if most < LARGE or settings.host.endswith(".hivemq.cloud"):  # which has its own limit
+        return Finding("packets", text)
+    cure = f"limit them to {MAX_PACKET} bytes (docs/security.md, The broker)"
+    return Finding(
+        "packets", f"{text}; the backend refuses a message over 256 KB, but must take it: {cure}", "warn"
+    )
+
+
+def _announced(settings: BrokerSettings) -> int | None:
+    """The Maximum Packet Size of an MQTT 5 login; None when the broker names none, or speaks no MQTT 5."""
+    try:
+        with _Client(settings, protocol=MQTTProtocolVersion.MQTTv5) as client:
+            found = getattr(client.properties, "MaximumPacketSize", None)
+            return None if found is None else int(found)
+    except _Refused:
+        return None
+
+
+def _takes(settings: BrokerSettings, size: int) -> bool:
+    topic = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
+    try:
+        with _Client(settings) as client:
+            client.subscribe(topic)
+            client.publish(topic, bytes(size))
+            return client.next() == ("message", topic)
+    except _Refused:
+        return False
+
+
 def _passes(sender: _Client, listener: _Client, topic: str, after: str = "") -> bool:
     """Whether `listener` hears what `sender` publishes on `topic`. With `after`, a topic that does pass, a
     second message follows there: once it has come, the first one will not."""
@@ -152,19 +216,27 @@ class _Refused(Exception):
 class _Client:
     """One login with a client id of its own: that of the running backend would push it off."""
 
-    def __init__(self, settings: BrokerSettings) -> None:
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        *,
+        client_id: str | None = None,
+        protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
+    ) -> None:
         self._settings = settings
+        self.gone = False  # the broker, or somebody with the same session, has ended it
+        self.properties: Any = None  # of an MQTT 5 login
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"doctor-{secrets.token_hex(4)}",
-            protocol=mqtt.MQTTv311,
+            client_id=client_id or f"doctor-{secrets.token_hex(4)}",
+            protocol=protocol,
             reconnect_on_failure=False,
         )
         self._client.username_pw_set(settings.user, settings.password)
         self._client.tls_set(ca_certs=settings.ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        self._client.on_connect = lambda c, u, flags, reason, p: self._events.put(("connected", reason))
-        self._client.on_disconnect = lambda c, u, flags, reason, p: self._events.put(("gone", reason))
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = lambda c, u, mid, reasons, p: self._events.put(("subscribed", reasons))
         self._client.on_message = lambda c, u, message: self._events.put(("message", message.topic))
 
@@ -187,6 +259,14 @@ class _Client:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def _on_connect(self, client: mqtt.Client, userdata: Any, flags: Any, reason: Any, more: Any) -> None:
+        self.properties = more
+        self._events.put(("connected", reason))
+
+    def _on_disconnect(self, client: mqtt.Client, userdata: Any, flags: Any, reason: Any, more: Any) -> None:
+        self.gone = True
+        self._events.put(("gone", reason))
+
     def next(self) -> tuple[str, Any]:
         """What happens next; ("silence", None) when nothing does."""
         try:
@@ -205,5 +285,5 @@ class _Client:
             if event in ("gone", "silence"):
                 return False
 
-    def publish(self, topic: str) -> None:
-        self._client.publish(topic, b"doctor", qos=1)
+    def publish(self, topic: str, payload: bytes = b"doctor") -> None:
+        self._client.publish(topic, payload, qos=1)

@@ -47,7 +47,7 @@ class Cloud:
     environment: dict[str, str]
     ca_der: bytes
     ca_pem: Path
-    port: int
+    backend_port: int
 
     def config(self) -> dict[str, Any]:
         """config.json of that board."""
@@ -62,7 +62,7 @@ class Cloud:
         client.tls_set_context(ssl.create_default_context(cafile=str(self.ca_pem)))
         client.on_connect = lambda *_: client.subscribe(topic, 1)
         client.on_message = on_message
-        client.connect("localhost", self.port)
+        client.connect("localhost", self.backend_port)
         client.loop_start()
         return client
 
@@ -80,7 +80,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     client.tls_set_context(ssl.create_default_context(cafile=str(made.ca_pem)))
     client.on_connect = lambda *_: client.subscribe("vigie/1/+/+/up")
     client.on_message = lambda _, __, message: _acknowledge(client, message)
-    client.connect("localhost", port)
+    client.connect("localhost", broker.backend_port)
     client.loop_start()
     toml = tmp_path / "c001.toml"
     toml.write_text(
@@ -102,7 +102,7 @@ t_max = 8.0
 for_minutes = 10
 """
     )
-    yield Cloud(toml, {"VIGIE_KEY": MASTER.hex()}, made.ca_der.read_bytes(), made.ca_pem, port)
+    yield Cloud(toml, {"VIGIE_KEY": MASTER.hex()}, made.ca_der.read_bytes(), made.ca_pem, broker.backend_port)
     client.disconnect()
     client.loop_stop()
     ntp.stop()

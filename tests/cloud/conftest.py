@@ -112,7 +112,8 @@ def environment(mongod, broker, sendgrid, database):
     """Settings of a backend, as a person would give them."""
     return {
         "MQTT_HOST": "localhost",
-        "MQTT_PORT": str(broker.port),
+        "MQTT_PORT": str(broker.backend_port),
+        "BOARD_PORT": str(broker.port),
         "MQTT_USER": BACKEND_USER,
         "MQTT_PASSWORD": USERS[BACKEND_USER],
         "MQTT_CA": str(broker.pki.ca_pem),

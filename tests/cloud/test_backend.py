@@ -205,7 +205,7 @@ class Relay:
     """TLS on both sides, the broker behind it. `say` puts bytes into the broker's mouth."""
 
     def __init__(self, broker):
-        self._target = broker.port
+        self._target = broker.backend_port
         self._trusting = ssl.create_default_context(cafile=str(broker.pki.ca_pem))
         serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         serving.load_cert_chain(broker.pki.server_pem, broker.pki.server_key)

@@ -123,9 +123,18 @@ def test_something_that_does_not_speak_tls(environment):
 @brokers_with_rules
 def test_a_topic_that_is_refused(environment, broker):
     """A board's credential in the backend's place: it may not hear the others, nor acknowledge."""
-    mistaken = {**environment, "MQTT_USER": "demo/C001", "MQTT_PASSWORD": USERS["demo/C001"]}
+    board = {"MQTT_PORT": environment["BOARD_PORT"], "MQTT_USER": "demo/C001"}
+    mistaken = {**environment, **board, "MQTT_PASSWORD": USERS["demo/C001"]}
     told = only_wrong(ask(mistaken, "broker"))
     assert told.startswith("rights") and "give demo/C001 publish and subscribe on vigie/1/#" in told
+
+
+@all_brokers
+def test_it_says_how_large_a_packet_the_broker_takes(environment, broker):
+    said = {"iotcore": "1048576 bytes did not pass"}.get(
+        broker.kind, "at most 263168 bytes, as the broker says"
+    )
+    assert f"good packets: {said}" in text(ask(environment, "broker"))
 
 
 @brokers_with_rules
@@ -143,6 +152,7 @@ def test_a_boards_credential_is_its_own(environment, broker):
     known = {**environment, "BOARD_USER": "demo/C002", "BOARD_PASSWORD": USERS["demo/C002"]}
     found = ask(known, "broker", board="demo/C002")
     assert not wrong(found) and "it cannot speak for another board" in text(found), text(found)
+    assert "good board: it cannot take another client's session" in text(found)
     assert "does not hear vigie/1/demo/C003/ack" in text(wrong(ask(known, "broker", board="demo/C003")))
     told = text(wrong(ask({**known, "BOARD_PASSWORD": "x"}, "broker", board="demo/C002")))
     assert "check BOARD_USER and BOARD_PASSWORD" in told
@@ -152,6 +162,8 @@ def test_a_boards_credential_that_may_do_everything_is_wrong(environment):
     known = {**environment, "BOARD_USER": "demo/C002", "BOARD_PASSWORD": USERS["demo/C002"]}
     told = text(wrong(ask(known, "broker", board="demo/C002")))
     assert "it can speak for other boards: limit demo/C002 to vigie/1/demo/C002/#" in told
+    told = text(ask(known, "broker", board="demo/C002"))
+    assert "warn board: it can push off a client whose id it knows: HiveMQ Cloud cannot prevent that" in told
 
 
 def test_it_does_not_push_the_running_backend_off(environment, backend):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloud import doctor
 from cloud.contract import MAX_BYTES
 from cloud.ingest import Inbox, received
 from cloud.reader import Reader
@@ -71,6 +72,12 @@ def test_a_message_larger_than_the_whole_inbox_silences_nobody(backend, board, d
     assert all(len(one["content"]) == 4096 for one in notes)
     assert running.stop() == 0
     assert not [line for line in running.lines if "gone" in line or "Traceback" in line]
+
+
+def test_the_doctor_says_that_the_broker_has_no_limit(environment):
+    (found,) = [one for one in doctor.examine(environment, None, ["broker"]) if one.name == "packets"]
+    assert found.kind == "warn" and "limit them to 263168 bytes" in found.text
+    assert "1048576 bytes passed, and the broker names no limit" in found.text
 
 
 def test_a_backend_that_starts_before_a_queue_of_giants_works_through_it(backend, board, database, broker):

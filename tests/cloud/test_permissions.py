@@ -29,7 +29,7 @@ class Client:
         self.client.on_message = lambda c, u, message: self.heard.append((message.topic, message.payload))
         self.client.on_subscribe = self._on_subscribe
         self.client.on_connect = lambda *_: self.connected.set()
-        self.client.connect("localhost", broker.port)
+        self.client.connect("localhost", broker.backend_port if user == BACKEND_USER else broker.port)
         self.client.loop_start()
         if filters:
             assert self.connected.wait(10)
@@ -41,7 +41,7 @@ class Client:
         self.subscribed.set()
 
     def publish(self, topic, payload):
-        self.client.publish(topic, payload, qos=1)
+        self.client.publish(topic, payload, qos=1).wait_for_publish(2)
 
     def close(self):
         self.client.disconnect()
@@ -71,6 +71,7 @@ def test_a_board_cannot_publish_as_another_nor_forge_acks(client, topic):
     intruder = client("demo/C001")
     assert intruder.connected.wait(10)
     intruder.publish(topic, b"forged")
+    intruder.close()  # one user, one session: the next one would push it off
     mark = secrets.token_bytes(8)
     honest = client("demo/C001")
     assert honest.connected.wait(10)
@@ -85,6 +86,7 @@ def test_a_last_will_cannot_speak_for_another_board(client, broker):
     backend.heard.clear()
     intruder = client("demo/C001", will=f"{OTHER}/state")
     intruder.connected.wait(2)  # some brokers refuse it at once
+    intruder.client.loop_stop()
     intruder.client._sock_close()  # gone without a goodbye: now the broker would send the will
     honest = client("demo/C001", will=f"{OWN}/state")
     assert honest.connected.wait(10)
@@ -99,10 +101,9 @@ def test_a_last_will_cannot_speak_for_another_board(client, broker):
     "watched", [f"{OTHER}/ack", "vigie/1/demo/+/ack", "#", f"{OTHER}/up", "$share/x/vigie/1/#"]
 )
 def test_a_board_cannot_read_what_is_not_its_own(client, watched):
-    listener = client("demo/C002", watched.replace("C002", "C003"))
-    own = client("demo/C002", f"{OTHER}/ack")
+    own = client("demo/C002", watched.replace("C002", "C003"), f"{OTHER}/ack")
     backend = client(BACKEND_USER)
-    assert backend.connected.wait(10) and own.granted == [True]
+    assert backend.connected.wait(10) and own.granted[1]
     secret, mark = secrets.token_bytes(8), secrets.token_bytes(8)
     for leaf in ("ack", "up"):
         backend.publish(f"vigie/1/demo/C003/{leaf}", secret)
@@ -111,7 +112,6 @@ def test_a_board_cannot_read_what_is_not_its_own(client, watched):
     later = client("demo/C003", "vigie/1/demo/C003/ack")  # a whole login later nothing can be on its way
     backend.publish("vigie/1/demo/C003/ack", mark)
     wait_for(lambda: later.heard, "the other's own ack")
-    assert secret not in [payload for _, payload in listener.heard]
     assert own.heard == [(f"{OTHER}/ack", mark)]
 
 

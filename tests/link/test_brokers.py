@@ -45,7 +45,7 @@ class Cloud:
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe("vigie/1/#", 1)
         self._client.on_message = self._message
-        self._client.connect("localhost", broker.port)
+        self._client.connect("localhost", broker.backend_port)
         self._client.loop_start()
 
     def _message(self, client: mqtt.Client, _: object, got: mqtt.MQTTMessage) -> None:

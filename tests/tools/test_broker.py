@@ -79,7 +79,7 @@ def client(broker, user):
             made.news.notify_all()
 
     made.on_message = on_message
-    made.connect("localhost", broker.port)
+    made.connect("localhost", broker.backend_port if user == BACKEND_USER else broker.port)
     made.loop_start()
 
     def listen(topic):

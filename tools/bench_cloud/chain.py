@@ -109,7 +109,7 @@ class Bench:
         return {
             **os.environ,
             "MQTT_HOST": "localhost",
-            "MQTT_PORT": str(self.broker.port),
+            "MQTT_PORT": str(self.broker.backend_port),
             "MQTT_USER": BACKEND_USER,
             "MQTT_PASSWORD": PASSWORD,
             "MQTT_CA": str(self.pki.ca_pem.resolve()),
@@ -252,7 +252,7 @@ class _Publisher:
         self._client.tls_set(str(bench.pki.ca_pem))
         self._client.on_message = self._on_message
         self._client.on_subscribe = lambda *_: ready.set()
-        self._client.connect("localhost", bench.broker.port)
+        self._client.connect("localhost", bench.broker.backend_port)
         self._client.subscribe(f"vigie/1/{SITE}/+/ack", 0)
         self._client.loop_start()
         if not ready.wait(60):

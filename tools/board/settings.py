@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "WIFI_SSID": ("wifi", "ssid"),
     "WIFI_PASSWORD": ("wifi", "password"),
     "MQTT_HOST": ("broker", "host"),
+    "BOARD_PORT": ("broker", "port"),  # where boards log in, should that be another one than the backend's
     "MQTT_PORT": ("broker", "port"),
     "MQTT_CA": ("broker", "ca"),
     "BOARD_USER": ("broker", "user"),
@@ -77,7 +78,7 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
         if text and get(values, place) is None:
             if variable == "MQTT_CA":
                 text = str(Path(text).absolute())  # meant from here, not from the file's folder
-            put(values, place, int(text) if variable == "MQTT_PORT" and text.isdecimal() else text)
+            put(values, place, int(text) if variable.endswith("_PORT") and text.isdecimal() else text)
     for about in QUESTIONS:
         if get(values, about[0]) is None and ask:
             _answer(ask, values, name, about)

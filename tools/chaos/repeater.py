@@ -36,7 +36,7 @@ def repeat(broker: Broker, seconds: float, random: randoms.Random) -> int:
     client.username_pw_set(BACKEND_USER, broker.users[BACKEND_USER])
     client.tls_set(ca_certs=str(broker.pki.ca_pem))
     client.on_message = on_message
-    client.connect("localhost", broker.port, 30)
+    client.connect("localhost", broker.backend_port, 30)
     client.subscribe([("vigie/1/+/+/up", 1), ("vigie/1/+/+/ack", 0)])
     client.loop_start()
     try:

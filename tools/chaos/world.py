@@ -42,7 +42,8 @@ class World(Stack):
         super()._start_broker_and_database()
         self._parts.enter_context(self.proxies)
         self.proxies.to("database", self.ports["database"])
-        for name in ("backend", *self.plan.boards):
+        self.proxies.to("backend", self.broker.backend_port)
+        for name in self.plan.boards:
             self.proxies.to(name, self.ports["broker"])
 
     def _start_mail_and_time(self) -> None:

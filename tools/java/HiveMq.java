@@ -7,6 +7,11 @@ import com.hivemq.extension.sdk.api.auth.parameter.SimpleAuthInput;
 import com.hivemq.extension.sdk.api.auth.parameter.SimpleAuthOutput;
 import com.hivemq.extension.sdk.api.auth.parameter.TopicPermission;
 import com.hivemq.extension.sdk.api.auth.parameter.TopicPermission.MqttActivity;
+import com.hivemq.extension.sdk.api.client.ClientContext;
+import com.hivemq.extension.sdk.api.client.parameter.InitializerInput;
+import com.hivemq.extension.sdk.api.interceptor.connect.parameter.ConnectInboundInput;
+import com.hivemq.extension.sdk.api.interceptor.connect.parameter.ConnectInboundOutput;
+import com.hivemq.extension.sdk.api.interceptor.publish.PublishOutboundInterceptor;
 import com.hivemq.extension.sdk.api.packets.auth.DefaultAuthorizationBehaviour;
 import com.hivemq.extension.sdk.api.packets.connect.ConnackReasonCode;
 import com.hivemq.extension.sdk.api.parameter.ExtensionStartInput;
@@ -34,6 +39,8 @@ import javax.crypto.spec.PBEKeySpec;
  * holds config.xml, and `passwords` and `acl` in mosquitto's own formats.
  */
 final class HiveMq implements ExtensionMain, SimpleAuthenticator {
+
+  private static final String BACKEND = "backend"; // tools/broker.py, BACKEND_USER
 
   private final Map<String, String[]> passwords = new HashMap<>(); // user -> "", "7", iterations, salt, hash
   private final Map<String, List<String[]>> rules = new HashMap<>(); // user -> "topic", activity, filter
@@ -78,6 +85,8 @@ final class HiveMq implements ExtensionMain, SimpleAuthenticator {
   public void extensionStart(
       @NotNull ExtensionStartInput input, @NotNull ExtensionStartOutput output) {
     Services.securityRegistry().setAuthenticatorProvider(ignored -> this);
+    Services.interceptorRegistry().setConnectInboundInterceptorProvider(ignored -> HiveMq::bindId);
+    Services.initializerRegistry().setClientInitializer(this::watchDeliveries);
   }
 
   @Override
@@ -98,6 +107,39 @@ final class HiveMq implements ExtensionMain, SimpleAuthenticator {
     // Without a single rule HiveMQ would allow everything.
     output.getDefaultPermissions().setDefaultBehaviour(DefaultAuthorizationBehaviour.DENY);
     output.authenticateSuccessfully();
+  }
+
+  /**
+   * Nobody can take another's session: a board's is called like its user, as mosquitto does with
+   * use_username_as_clientid; the backend's workers choose their names, below their user.
+   */
+  private static void bindId(ConnectInboundInput input, ConnectInboundOutput output) {
+    var packet = output.getConnectPacket();
+    var user = packet.getUserName().orElse("");
+    packet.setClientId(user.equals(BACKEND) ? BACKEND + ":" + packet.getClientId() : user);
+  }
+
+  /**
+   * HiveMQ asks for permissions when a client subscribes. A session lives longer than that: what a board may
+   * not read now is not delivered, whatever was subscribed before.
+   */
+  private void watchDeliveries(InitializerInput input, ClientContext context) {
+    var id = input.getClientInformation().getClientId();
+    if (id.startsWith(BACKEND + ":")) {
+      return;
+    }
+    var readable =
+        rules.getOrDefault(id, List.of()).stream()
+            .filter(rule -> !rule[1].equals("write"))
+            .map(rule -> rule[2])
+            .toList();
+    PublishOutboundInterceptor check =
+        (publish, delivery) -> {
+          if (!readable.contains(publish.getPublishPacket().getTopic())) {
+            delivery.preventPublishDelivery();
+          }
+        };
+    context.addPublishOutboundInterceptor(check);
   }
 
   private static TopicPermission permission(String activity, String filter) {

@@ -1,0 +1,173 @@
+"""A session at the broker belongs to the user that made it: nobody can take it, nor hear what waits in it."""
+
+import re
+import secrets
+import threading
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from cloud.database import client_id as own_id
+from cloud.reader import Reader
+from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
+from tools import broker as brokers
+from tools import hivemq as hivemq_ce
+from tools import pki, ports
+from tools.broker import BACKEND_USER, Broker, find_mosquitto
+
+OTHERS = "vigie/1/+/+/up"
+
+
+class Client:
+    """A login with a persistent session, under any client id."""
+
+    def __init__(self, broker, user, client_id, *filters, port=None):
+        self.heard, self.lost = [], []
+        self.answered, subscribed = threading.Event(), threading.Event()
+        self.client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=False,
+            protocol=mqtt.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        self.client.username_pw_set(user, USERS[user])
+        self.client.tls_set(str(broker.pki.ca_pem))
+        self.client.on_message = lambda c, u, message: self.heard.append(message.payload)
+        self.client.on_connect = self._on_connect
+        self.client.on_disconnect = lambda *reason: self.lost.append(reason)
+        self.client.on_subscribe = lambda *_: subscribed.set()
+        self.resumed = self.inside = False
+        self.client.connect(
+            "localhost", port or (broker.backend_port if user == BACKEND_USER else broker.port)
+        )
+        self.client.loop_start()
+        assert self.answered.wait(10)
+        if filters:
+            self.client.subscribe([(each, 1) for each in filters])
+            assert subscribed.wait(10)
+
+    def _on_connect(self, client, userdata, flags, reason, properties):
+        self.inside, self.resumed = not reason.is_failure, flags.session_present
+        self.answered.set()
+
+    def publish(self, topic, payload):
+        self.client.publish(topic, payload, qos=1).wait_for_publish(10)
+
+    def close(self):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def client(broker):
+    made = []
+
+    def connect(*arguments, **more):
+        made.append(Client(broker, *arguments, **more))
+        return made[-1]
+
+    yield connect
+    for one in made:
+        one.close()
+
+
+@brokers_with_rules
+def test_a_board_cannot_push_the_backend_off_by_its_client_id(
+    backend, board, client, environment, broker, database
+):
+    running = backend("ingest")
+    running.wait_for_line("listening")
+    for port in {broker.port, broker.backend_port}:
+        for _ in range(3):
+            client("demo/C001", own_id(database, environment["MQTT_CLIENT_ID"]), port=port).close()
+    c002 = board("C002")
+    c002.send([1])
+    wait_for(lambda: c002.acked == {1}, "its ack")
+    assert running.stop() == 0
+    assert not [line for line in running.lines if "gone" in line]
+
+
+def test_the_backends_client_id_cannot_be_guessed_and_stays(database):
+    one, other = own_id(database, "vigie-a"), own_id(database, "vigie-b")
+    assert re.fullmatch("vigie-a-[0-9a-f]{16}", one) and one[-16:] != other[-16:]
+    assert own_id(database, "vigie-a") == one
+
+
+@brokers_with_rules
+def test_what_waits_for_an_absent_backend_is_delivered_to_nobody_else(
+    backend, board, client, environment, database
+):
+    first = backend("ingest")
+    first.wait_for_line("listening")
+    first.stop()
+    c002 = board("C002")
+    c002.send([1, 2])
+    intruder = client("demo/C001", own_id(database, environment["MQTT_CLIENT_ID"]), "vigie/1/demo/C001/ack")
+    c002.send([3])
+    later = client("demo/C001", "elsewhere", "vigie/1/demo/C001/ack")  # a login later nothing is on its way
+    assert intruder.heard == [] and later.heard == []
+    backend("ingest").wait_for_line("listening")
+    stored = lambda: sorted(Reader(database).readings("demo", "C002").seq.tolist())  # noqa: E731
+    wait_for(lambda: stored() == [1, 2, 3], "what waited")
+
+
+@brokers_with_rules
+def test_a_board_cannot_push_another_board_off(client):
+    name = f"vigie-demo-{secrets.token_hex(4)}"
+    c002 = client("demo/C002", name, "vigie/1/demo/C002/ack")
+    intruder = client("demo/C001", name, "vigie/1/demo/C001/ack")
+    sender = client(BACKEND_USER, secrets.token_hex(8))
+    sender.publish("vigie/1/demo/C002/ack", b"for C002")
+    wait_for(lambda: c002.heard == [b"for C002"], "its message")
+    assert not c002.lost and intruder.heard == []
+
+
+@brokers_with_rules
+def test_several_workers_of_the_backend_keep_their_sessions(client):
+    names = [secrets.token_hex(8) for _ in range(3)]
+    workers = [client(BACKEND_USER, name, OTHERS) for name in names]
+    client("demo/C001", "any").publish("vigie/1/demo/C001/up", b"one")
+    wait_for(lambda: all(worker.heard == [b"one"] for worker in workers), "it in each session")
+    assert not any(worker.lost for worker in workers)
+    for worker in workers:
+        worker.close()
+    client("demo/C002", "any").publish("vigie/1/demo/C002/up", b"two")
+    again = [client(BACKEND_USER, name) for name in names]
+    wait_for(lambda: all(worker.heard == [b"two"] for worker in again), "what waited for each")
+    assert all(worker.resumed for worker in again)
+
+
+@pytest.mark.parametrize("kind", ["mosquitto", "hivemq"])
+def test_a_right_that_was_taken_away_ends_what_an_earlier_session_subscribed(kind, tmp_path, monkeypatch):
+    if not (find_mosquitto() if kind == "mosquitto" else hivemq_ce.is_here()):
+        pytest.skip(f"{kind} is not here")
+    made = pki.ensure(tmp_path / "pki")
+    rules = brokers.acl
+    monkeypatch.setattr(
+        brokers, "acl", lambda users: rules(users) + "user demo/C001\ntopic read vigie/1/demo/C002/up\n"
+    )
+    broker = Broker(tmp_path / "broker", tmp_path / "log", made, USERS, port=ports.free(), kind=kind)
+    broker.start()
+    try:
+        before = Client(broker, "demo/C001", "any", "vigie/1/demo/C002/up", "vigie/1/demo/C001/ack")
+        sender = Client(broker, "demo/C002", "any")
+        sender.publish("vigie/1/demo/C002/up", b"allowed then")
+        wait_for(lambda: before.heard == [b"allowed then"], "what it may hear")
+        before.close()
+        sender.publish("vigie/1/demo/C002/up", b"waiting")
+        sender.close()
+        broker.stop()
+        monkeypatch.setattr(brokers, "acl", rules)
+        broker.start()
+        after = Client(broker, "demo/C001", "any")
+        sender = Client(broker, "demo/C002", "any")
+        sender.publish("vigie/1/demo/C002/up", b"secret")
+        backend = Client(broker, BACKEND_USER, "any")
+        backend.publish("vigie/1/demo/C001/ack", b"its own")
+        wait_for(lambda: b"its own" in after.heard, "its own ack")
+        assert after.resumed and after.heard == [b"its own"]
+        for one in (after, sender, backend):
+            one.close()
+    finally:
+        broker.stop()

@@ -60,7 +60,7 @@ def test_a_broken_application_is_written_down_and_the_board_starts_again(watched
 
 
 def test_without_any_application_the_board_still_counts_its_starts(watched):
-    for path in sorted(watched.flash("device").rglob("*.py")):
+    for path in sorted(watched.flash("device").rglob("*.mpy")):
         path.unlink()
     watched.counted("nonsense")
     watched.board.power_on()
@@ -162,7 +162,7 @@ def test_safe_mode_tells_the_broker_once_what_ended_the_last_start(cloud, tmp_pa
     try:
         watched.counted("4")
         watched.flash("last_error.txt").write_text("OSError: the sensor's driver is broken")
-        (watched.flash("device") / "app.py").write_text("1 / 0\n")
+        (watched.flash("device") / "start.py").write_text("1 / 0\n")
         watched.board.power_on()
         watched.wait("starts in 2 s")
         watched.counted("4")

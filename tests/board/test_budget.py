@@ -6,17 +6,19 @@ import pytest
 
 from tools.board import build
 from tools.board.seldom import REST
-from tools.board.shrink import shrink, shrink_private
 from tools.virtual_board import umqtt
 from tools.virtual_board.board import HERE, find_micropython
 
 KB = 1024
-# Every .mpy, all sensors included. What tools/board/seldom.py takes out of RAM
-# comes back as files: 5 KB of flash, of 2 MB, for 11 KB of heap.
-ALL_KB = 67
+# Every .mpy, all sensors included: as measured and a little more. What tools/board/seldom.py takes out of RAM
+# comes back as files: 5 KB of flash, of 2 MB, for 11 KB of heap. Names are those of the source, which costs
+# 6 KB of flash and some 5 KB of a chip's heap, and lets a traceback be read.
+ALL_KB = 73
 ONE_KB = 5  # of one source file
-# Heap of the code that stays, on this 64-bit interpreter: objects take twice a chip's bytes.
-RESIDENT_KB = 48
+# Heap of the code that stays, on this 64-bit interpreter: objects take twice a chip's bytes. What counts is a
+# chip at work: the network's longest block (24 KB and more, which this does not touch as long as Python's two
+# pieces hold it) and 54 KB free in all, of which docs/board.md has the measurements.
+RESIDENT_KB = 60
 
 MEASURE = """
 import gc, sys
@@ -38,14 +40,10 @@ def table(sizes):
 
 @pytest.mark.parametrize("arch", ["xtensawin", "rv32imc"])
 def test_every_file_compiles_and_stays_small(arch, tmp_path):
-    texts = {
-        path.relative_to(build.ROOT).as_posix(): path.read_text()
-        for path in (build.ROOT / "device").rglob("*.py")
-    }
+    target = tmp_path / "out.mpy"
     alone = {}
-    for name, text in shrink(shrink_private(texts), build.KEPT).items():
-        source, target = tmp_path / "source.py", tmp_path / "out.mpy"
-        source.write_text(text)
+    for source in sorted((build.ROOT / "device").rglob("*.py")):
+        name = source.relative_to(build.ROOT).as_posix()
         build.compile_file(source, target, arch, name)
         alone[name] = target.stat().st_size
     assert max(alone.values()) <= ONE_KB * KB, table(alone)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.board.packages import loaded
-from tools.board import build, trace
+from tools.board import build
 from tools.board.seldom import part
 
 PACKAGE = {
@@ -174,9 +174,3 @@ def test_what_cannot_be_parted_is_refused_with_its_place():
     )
     with pytest.raises(ValueError, match=r"box\.py:39: one class of a file may have seldom methods"):
         part(PACKAGE | {"device/box.py": twice}, ())
-
-
-def test_a_traceback_of_a_board_names_the_file_that_the_method_was_written_in():
-    said = '  File "device/node_rest.py", line 61, in cos'
-    assert trace.readable(said) == '  File "device/node.py", line 61, in cos'
-    assert trace.readable(said.replace(".py", ".mpy")) == '  File "device/node.py", line 61, in cos'

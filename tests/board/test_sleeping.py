@@ -1,7 +1,6 @@
 """A virtual board that sleeps between samples: what its chip and its console say."""
 
 import os
-import shutil
 import signal
 
 import numpy as np
@@ -12,7 +11,6 @@ from cloud.training import bundle, params
 from cloud.training.assemble import IsolationForestAssembler
 from cloud.training.interpret_packed import PackedInterpreter
 from tests.board.watched import Watched
-from tools.board import build
 
 
 @pytest.fixture
@@ -74,12 +72,7 @@ def test_ctrl_c_while_it_is_awake_leads_to_the_prompt(sleeper):
     sleeper.wait("Ctrl-D starts again", 20)
 
 
-def test_a_compiled_board_with_the_largest_forest_sleeps_and_wakes_with_it(sleeper, config):
-    shutil.rmtree(sleeper.flash("device"))
-    for path, data in build.files("x64").items():
-        target = sleeper.flash(path[1:])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+def test_a_board_with_the_largest_forest_sleeps_and_wakes_with_it(sleeper, config):
     sleeper.board.put_model(large_bundle(bytes.fromhex(config["key"])))
     sleeper.board.power_on()
     third = sleeper.wait_until(nth("sleep ", 3), 60)

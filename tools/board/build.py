@@ -1,26 +1,35 @@
-"""What goes onto a board: boot.py and main.py as they are, device/ compiled for its chip."""
+"""The artefact: what goes onto a board, be it a chip or a virtual one. The same steps, files and names for
+both; only the architecture differs.
+
+boot.py and main.py go as they are. device/ is parted (seldom.py), joined (join.py) and compiled.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from tools.board.join import INTO, PACKAGE, Joined, join
+from tools.board.join import INTO, PACKAGE, join
 from tools.board.seldom import REST, part
-from tools.board.shrink import shrink, shrink_private
 from tools.child import Failed
 
 ROOT = Path(__file__).parents[2]
+CACHE = ROOT / "var" / "artefact"
 # Bits 10.. of sys.implementation._mpy, as MicroPython's py/persistentcode.h numbers them.
 ARCHES = (
     "", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
     "rv32imc", "rv64imc",
 )  # fmt: skip
+NATIVE = 3  # sub-version of machine code in .mpy files, since MicroPython 1.23
 PLAIN = ("/boot.py", "/main.py")
 RESIDENT = f"{PACKAGE}/{INTO}"  # what stays in RAM, joined; without its suffix
 # What does not stay in RAM: imported when it is needed, and let go. (log is handed on as an object.)
@@ -37,11 +46,48 @@ KEPT = frozenset({
 
 
 def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
-    """{path on the board: contents}, device/ compiled for `arch` ("" = bytecode only). Raises Failed."""
+    """{path on the board: contents}, device/ compiled for `arch` ("" = bytecode only). Raises Failed.
+
+    What was built once from the same sources by the same tools is read from var/artefact/.
+    """
+    kept = CACHE / f"{arch or 'bytecode'}-{_digest(root)}.zip"
+    with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(kept) as archive:
+        return {f"/{name}": archive.read(name) for name in archive.namelist()}
+    built = _built(arch, root)
+    with suppress(OSError):  # a folder that cannot be written to: it is built anew each time
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        _keep(built, kept)
+    return built
+
+
+def _digest(root: Path) -> str:
+    """Of all that the result depends on."""
+    digest = hashlib.sha256()
+    ours = (ROOT / "tools" / "board" / name for name in ("build.py", "join.py", "seldom.py"))
+    for path in (*_sources(root), *(root / path[1:] for path in PLAIN), *ours, Path(mpy_cross())):
+        data = path.read_bytes()
+        digest.update(f"{path.name} {len(data)}\n".encode() + data)
+    return digest.hexdigest()[:16]
+
+
+def _keep(built: Mapping[str, bytes], target: Path) -> None:
+    """In one step: who builds the same at the same time sees nothing or all of it."""
+    descriptor, scratch = tempfile.mkstemp(dir=target.parent)
+    with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        for path, data in built.items():
+            archive.writestr(path[1:], data)
+    os.replace(scratch, target)
+
+
+def _sources(root: Path) -> list[Path]:
+    return sorted((root / "device").rglob("*.py"))
+
+
+def _built(arch: str, root: Path) -> dict[str, bytes]:
     built = {path: (root / path[1:]).read_bytes() for path in PLAIN}
     with tempfile.TemporaryDirectory() as scratch:
         source, target = Path(scratch) / "source.py", Path(scratch) / "out.mpy"
-        for name, text in sorted(sources(root).items()):
+        for name, text in sorted(linked(root).items()):
             source.write_text(text, encoding="utf-8")
             compiled = f"{name.removesuffix('.py')}.mpy"
             compile_file(source, target, arch, compiled)
@@ -49,26 +95,20 @@ def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
     return built
 
 
-def sources(root: Path) -> dict[str, str]:
-    """{path: text} of device/, with names as short as a chip's RAM wants them. Raises Failed."""
+def linked(root: Path = ROOT) -> dict[str, str]:
+    """{path: text} of device/ with what stays in RAM as one module. Raises Failed."""
+    texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in _sources(root)}
     try:
-        return shrink(joined(root).sources, KEPT)
+        parted = part(texts, APART)
+        return join(parted, APART | {Path(path).stem for path in parted if path.endswith(f"{REST}.py")}, KEPT)
     except SyntaxError as error:
         raise Failed(f"{error.filename}:{error.lineno} does not compile: {error.msg}") from None
-
-
-def joined(root: Path = ROOT) -> Joined:
-    """device/ with what stays in RAM as one module. SyntaxError."""
-    found = sorted((root / "device").rglob("*.py"))
-    texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in found}
-    parted = part(shrink_private(texts), APART)
-    return join(parted, APART | {Path(path).stem for path in parted if path.endswith(f"{REST}.py")}, KEPT)
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
     """One file, called `name` in tracebacks: -O2 drops asserts, -O3 the line numbers too, 2 KB for app.mpy.
 
-    `name` is the board's own for the file, because each other one stays in RAM; trace.py tells the source's.
+    `name` is the board's own for the file, because each other one stays in RAM.
     """
     command = [
         mpy_cross(),
@@ -106,14 +146,17 @@ def mpy_cross() -> str:
 
 
 def arch_of(mpy: int) -> str:
-    """The architecture's name from sys.implementation._mpy; Failed when the firmware is too old or new."""
+    """The architecture's name from sys.implementation._mpy, "" where our machine code would not run.
+
+    Failed when the firmware is too old or new for any of it.
+    """
     if mpy & 0xFF != 6:
         raise Failed(
             f"the firmware reads .mpy version {mpy & 0xFF}, this compiler writes 6: "
             "`make flash` puts a newer firmware on the board"
         )
     number = mpy >> 10 & 0x1F
-    return ARCHES[number] if number < len(ARCHES) else ""
+    return ARCHES[number] if number < len(ARCHES) and mpy >> 8 & 3 == NATIVE else ""
 
 
 def total(built: Mapping[str, bytes]) -> int:

@@ -2,13 +2,12 @@
 
 The modules of device/ that stay in RAM become device/app.py, each statement in its order, every name of a
 module made its own (`SIZE` of window.py is `_window_SIZE`). So constants of one module are constants of all,
-and imports between them are gone. Lines are kept, and `Joined.place` finds the source of one.
+and imports between them are gone.
 """
 
 from __future__ import annotations
 
 import ast
-from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -16,19 +15,6 @@ from pathlib import PurePosixPath
 INTO = "app"
 PACKAGE = "device"
 Scope = dict[str, str | None]  # name -> what stands for it from now on; None: the scope's own
-
-
-@dataclass(frozen=True)
-class Joined:
-    """`sources`: {path: text}. `places`: (first line in app.py, path it came from), in order."""
-
-    sources: dict[str, str]
-    places: tuple[tuple[int, str], ...]
-
-    def place(self, line: int) -> tuple[str, int]:
-        """The file and line in the source of a line of device/app.py."""
-        first, path = self.places[bisect_right(self.places, (line, "\uffff")) - 1]
-        return path, line - first + 1
 
 
 @dataclass
@@ -43,8 +29,8 @@ class _Module:
     constants: dict[str, int] = field(default_factory=dict)
 
 
-def join(sources: Mapping[str, str], apart: Collection[str], kept: Collection[str] = ()) -> Joined:
-    """`apart`: modules that stay files of their own. `kept`: names of app.py known outside of device/.
+def join(sources: Mapping[str, str], apart: Collection[str], kept: Collection[str] = ()) -> dict[str, str]:
+    """{path: text}. `apart`: modules that stay files of their own. `kept`: names of app.py known outside.
 
     ValueError names the place of what cannot be joined.
     """
@@ -58,19 +44,14 @@ def join(sources: Mapping[str, str], apart: Collection[str], kept: Collection[st
     names = _names(modules, inside, kept)
     made: dict[str, str] = {}
     seen: set[str] = set()
-    pieces: list[str] = []
-    places: list[tuple[int, str]] = []
-    line = 1
-    for key in _order(modules, inside):
-        text = _Rewriter(modules, inside, names, modules[key], seen).rewritten()
-        places.append((line, modules[key].path))
-        pieces.append(text)
-        line += text.count("\n")
+    pieces = [
+        _Rewriter(modules, inside, names, modules[key], seen).rewritten() for key in _order(modules, inside)
+    ]
     for key, module in modules.items():
         if key not in inside and key != "compat":
             made[module.path] = _Rewriter(modules, inside, names, module, None).rewritten()
     made[f"{PACKAGE}/{INTO}.py"] = "".join(pieces)
-    return Joined(made, tuple(places))
+    return made
 
 
 def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, int]]:

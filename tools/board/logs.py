@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from tools.board import command, port, screen, trace
+from tools.board import command, port, screen
 from tools.board.startup import Line
 from tools.board.wire import Wire
 from tools.child import Failed
@@ -20,7 +20,7 @@ AGAIN_S = 1.0
 
 def show(text: str, now: datetime) -> None:
     """One line of the board's, after this computer's time; the board's own stamp stays."""
-    line = Line.parse(trace.readable(text))
+    line = Line.parse(text)
     body = f"{line.area:<7} {line.text}" if line.mark is not None else line.text
     stamp = f"{now:%H:%M:%S}"
     own = f"[dim]{escape(line.stamp):>8}[/] " if line.stamp else " " * 9

@@ -7,8 +7,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tools.board.trace import readable
-
 LINE = re.compile(r"^(?P<stamp>.{8}) (?P<mark>[ !E]) (?P<area>\w+) +(?P<text>.*)$")
 
 
@@ -77,7 +75,7 @@ class Start:
             self._said.clear()
         if text.startswith("Restart in ") and not self.ended:
             *where, self._crash = self._said or [""]
-            self.trouble = "\n".join([f"it crashed: {self._crash}", *map(readable, where)])
+            self.trouble = "\n".join([f"it crashed: {self._crash}", *where])
         self._said.append(text)
         if line.mark in ("!", "E") and not line.text.startswith("ABNORMAL"):  # a verdict stops no start
             self.trouble = f"{line.area}: {line.text}"

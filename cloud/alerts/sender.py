@@ -39,9 +39,10 @@ class Mail:
 
 @dataclass(frozen=True)
 class Sent:
-    """It was taken."""
+    """It was taken, but not for those in `refused`: (address, why)."""
 
     id: str
+    refused: tuple[tuple[str, Later | Failed], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -95,9 +95,10 @@ class Smtp:
             for address in mail.to:
                 code, said = server.rcpt(address)
                 if code not in (250, 251):
-                    refused.append((code, said))
+                    refused.append((address, _refused(code, said, "refused")))
             if len(refused) == len(mail.to):
-                return _refused(*refused[0], "refused")
+                later = [why for _, why in refused if isinstance(why, Later)]
+                return later[0] if later else refused[0][1]
         except (OSError, smtplib.SMTPException) as problem:
             return Later("network", f"{self._name} went away: {problem or type(problem).__name__}")
         try:
@@ -112,7 +113,7 @@ class Smtp:
             server.quit()
         except (OSError, smtplib.SMTPException):
             pass  # it has the mail
-        return Sent(name)
+        return Sent(name, tuple(refused))
 
 
 class Folder:
@@ -159,7 +160,7 @@ def message_of(mail: Mail, sender: str) -> EmailMessage:
     return message
 
 
-def _refused(code: int, said: bytes | str, kind: str) -> Outcome:
+def _refused(code: int, said: bytes | str, kind: str) -> Later | Failed:
     told = _told(code, said)
     if code == LOGIN_NEEDED:
         cure = "check SMTP_USER and SMTP_PASSWORD"

@@ -23,7 +23,8 @@ from cloud.words import plain
 
 log = logging.getLogger("mail")
 
-CARRIED = 5  # earlier mails in one mail
+CARRIED = 50  # earlier mails in one mail: their subjects, and
+CARRIED_WHOLE = 5  # of the newest what they said, too:
 CARRIED_TEXT = 1200  # characters of each
 
 
@@ -59,7 +60,10 @@ class Writer:
             known = replace(known, curve=None)
         made = letters.page(Matter(letter, alert["_id"], now, known), episodes, self._desk)
         carried = self._carried(alert)
-        notes = [Carried(one["subject"], one["text"][:CARRIED_TEXT]) for one in carried]
+        notes = [
+            Carried(one["subject"], one["text"][:CARRIED_TEXT] if place < CARRIED_WHOLE else "")
+            for place, one in enumerate(carried)
+        ]
         made = letters.carry(made, notes, self._desk.words)
         mail = Mail(
             to=tuple(alert["to"]),
@@ -91,7 +95,7 @@ class Writer:
             return None
 
     def _carried(self, alert: Document) -> list[Document]:
-        """Earlier mails to the same people that may not have arrived and that no mail has carried yet."""
+        """Earlier mails to the same people that may not have arrived, until one that did tells them."""
         lost = {
             "state": {"$in": ["unknown", "failed"]},
             "told": None,

@@ -22,6 +22,7 @@ from cloud.alerts.policy import Letter
 from cloud.alerts.sendgrid import SendGrid
 from cloud.alerts.smtp import Folder, Smtp
 from cloud.alerts.writer import Writer
+from cloud.reader import Reader
 from cloud.settings import AlertSettings, SendGridSettings, SmtpSettings
 from cloud.store import Store
 from cloud.words import Words
@@ -293,6 +294,31 @@ def test_what_a_dead_courier_had_in_hand_is_unknown_and_its_text_is_in_the_next_
     assert "what was lost" not in sendgrid.mails[1].body["content"][0]["value"]
 
 
+def test_of_twenty_mails_that_the_service_swallows_the_first_that_arrives_tells_all(
+    courier, database, sendgrid, clock
+):
+    courier._sender._client.client.timeout = 0.2
+    for number in range(20):
+        put(database, f"{number:02d}", to=("a@example.org", "b@example.org"))
+        change = {"subject": f"trouble {number}", "text": f"trouble {number}\n\nwords of it"}
+        database["alerts"].update_one({"_id": f"{number:02d}"}, {"$set": {**change, "state": "sending"}})
+    courier.begin()
+    sendgrid.refuse(500, delay=0.6)
+    put(database, "swallowed", to=("a@example.org",))
+    courier.deliver()
+    assert alert(database, "swallowed")["state"] == "unknown"
+    assert database["alerts"].count_documents({"told": None}) == 21  # no mail that arrived has told them
+    courier._sender._client.client.timeout = 10
+    put(database, "for one", to=("a@example.org",))
+    courier.deliver()
+    assert database["alerts"].count_documents({"told": "for one"}) == 1  # b has not been told of the others
+    put(database, "for both", to=("a@example.org", "b@example.org"))
+    courier.deliver()
+    text = sendgrid.mails[-1].body["content"][0]["value"]
+    assert all(f"trouble {number}\n" in text for number in range(20))
+    assert database["alerts"].count_documents({"told": "for both"}) == 20
+
+
 def test_what_was_lost_for_one_person_is_not_told_to_another(courier, database, sendgrid):
     put(database, "lost", to=("a@example.org",))
     lost = {"state": "unknown", "text": "secret words"}
@@ -348,11 +374,13 @@ class Post:
     """A post office: keeps what it takes, refuses what it is told to, vanishes when it is told to."""
 
     def __init__(self):
-        self.mails, self.answer, self.vanish = [], None, False
+        self.mails, self.answer, self.vanish, self.patient = [], None, False, False
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("nobody"):
             return "550 no such user"
+        if address.startswith("later") and not self.patient:
+            return "450 greylisted"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -447,10 +475,35 @@ def test_an_smtp_server_without_tls_gets_no_password(database, writer, clock, po
     assert "check SMTP_SECURITY" in alert(database)["error"] and post.mails == []
 
 
-def test_one_refused_recipient_does_not_keep_the_others_from_it(database, writer, clock, post):
+def test_one_refused_recipient_does_not_keep_the_others_from_it_and_is_told(database, writer, clock, post):
     put(database, to=("nobody@example.org", "b@example.org"))
     by_smtp(database, writer, clock, post.settings).deliver()
-    assert post.mails[0][0] == ["b@example.org"] and states(database) == ["sent"]
+    assert post.mails[0][0] == ["b@example.org"]
+    sent, refused = database["alerts"].find().sort("_id", 1)
+    assert (sent["state"], sent["to"], sent["error"]) == ("sent", ["b@example.org"], None)
+    assert (refused["state"], refused["to"]) == ("failed", ["nobody@example.org"])
+    assert "550 no such user" in refused["error"]
+    assert database["mail_days"].find_one()["used"] == 1
+    assert [one.to for one in Reader(database).undelivered()] == [("nobody@example.org",)]
+
+
+def test_a_recipient_whom_the_mail_server_takes_later_is_tried_again_alone(database, writer, clock, post):
+    put(database, to=("later@example.org", "b@example.org"))
+    courier = by_smtp(database, writer, clock, post.settings)
+    courier.deliver()
+    assert [people for people, _ in post.mails] == [["b@example.org"]]
+    assert states(database) == ["sent", "pending"]
+    clock.now = database["alerts"].find_one({"state": "pending"})["due"]
+    post.patient = True
+    courier.deliver()
+    assert [people for people, _ in post.mails] == [["b@example.org"], ["later@example.org"]]
+    assert states(database) == ["sent", "sent"] and database["mail_days"].find_one()["used"] == 2
+
+
+def test_a_mail_that_all_refuse_is_tried_again_while_one_of_them_may_take_it(database, writer, clock, post):
+    put(database, to=("nobody@example.org", "later@example.org"))
+    by_smtp(database, writer, clock, post.settings).deliver()
+    assert states(database) == ["pending"] and post.mails == []
 
 
 def test_without_an_smtp_server_it_is_tried_again(database, writer, clock):

@@ -106,6 +106,11 @@ def _parser() -> argparse.ArgumentParser:
         "--unsigned", action="store_true", help="trust a file of a version that did not sign backups yet"
     )
     bring_back.set_defaults(command=_restore)
+    gone = commands.add_parser("forget", help="delete what is stored about a board, or about a person")
+    gone.add_argument("device", nargs="?", help="C001 or site/C001")
+    gone.add_argument("--person", metavar="ADDRESS", help="a mail address, instead of a board")
+    gone.add_argument("--dry-run", action="store_true", help="only count what would go")
+    gone.set_defaults(command=_forget)
     renew = commands.add_parser(
         "rekey", help="bring stored models over from OLD_VIGIE_KEY to VIGIE_KEY, which is new"
     )
@@ -285,6 +290,35 @@ def _restore(options: argparse.Namespace) -> int:
             print(f"  {count:>9} {name}")
     joined = f", {done.joined} joined with what is there" if done.joined else ""
     print(f"{sum(done.added.values())} documents restored{joined}; {done.kept} were there already")
+    return 0
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from cloud import forget  # noqa: PLC0415
+
+    if (options.device is None) == (options.person is None):
+        print("say which: forget DEVICE, or forget --person ADDRESS", file=sys.stderr)
+        return 2
+    handle = _database()
+    if options.person:
+        whom, steps = options.person, forget.person(handle, options.person)
+    else:
+        site, device = Reader(handle).board(options.device)
+        whom, steps = f"{site}/{device}", forget.board(handle, site, device)
+    for step in steps:
+        print(f"  {step.count:>9} {step.what}")
+    if not steps:
+        print(f"nothing is stored about {whom}")
+    elif options.dry_run:
+        print("this was a dry run: nothing was deleted")
+    else:
+        print(f"All of this goes for good. Type {whom} to delete it: ", end="", flush=True)
+        if sys.stdin.readline().strip() != whom:
+            print("nothing was deleted", file=sys.stderr)
+            return 1
+        for step in forget.carry_out(steps):
+            print(f"  {step.what}: done")
+    print(forget.ELSEWHERE if options.person else forget.STILL_SENDS)
     return 0
 
 

@@ -20,8 +20,8 @@ demo: $(VENV)/local ## all of Vigie on this machine: three boards, one fails, an
 smoke: $(VENV)/local ## the demo for 90 s, then every reading is accounted for; its last line is JSON
 	@$(PY) -m tools smoke
 
-chaos: $(VENV)/local ## faults of every kind on the real parts, then every reading is accounted for: FAULTS=200 SEED=7
-	@$(PY) -m tools chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
+chaos: $(VENV)/local ## faults of every kind on the real parts, then every reading is accounted for: FAULTS=200 SEED=7 BROKER=hivemq
+	@$(PY) -m tools chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(if $(BROKER),--broker $(BROKER))
 
 test: lint ## the whole test suite: CPython, MicroPython, real broker and database
 	@$(PY) -m pytest -n 4 --dist worksteal

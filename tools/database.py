@@ -55,6 +55,20 @@ class Database:
         if self.outside:
             self._ask_outside()
             return
+        complaints = self.spawn()
+        assert self.child is not None
+        with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=200) as client:
+            try:
+                self.child.wait_until(lambda: self._is_primary(client), "it took writes", START_TIMEOUT)
+            except Failed as failed:
+                self.child.stop()
+                if complaints:
+                    lines = "\n".join(f"    {text}" for text in complaints[:3])
+                    raise Failed(f"database: mongod does not start\n{lines}\n    log: {self.log}") from failed
+                raise
+
+    def spawn(self) -> list[str]:
+        """Start the process and wait for nothing; the list fills with what mongod complains about."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [
             find_mongod(),
@@ -70,15 +84,7 @@ class Database:
                 complaints.append(complaint)
 
         self.child = Child("database", [str(part) for part in command], log=self.log, on_line=listen)
-        with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=200) as client:
-            try:
-                self.child.wait_until(lambda: self._is_primary(client), "it took writes", START_TIMEOUT)
-            except Failed as failed:
-                self.child.stop()
-                if complaints:
-                    lines = "\n".join(f"    {text}" for text in complaints[:3])
-                    raise Failed(f"database: mongod does not start\n{lines}\n    log: {self.log}") from failed
-                raise
+        return complaints
 
     def stop(self) -> None:
         if self.child:

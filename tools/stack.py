@@ -117,7 +117,8 @@ class Stack:
         self.secrets = secrets_file.load(folder / "secrets.json", users)
         self.pki = pki.ensure(folder / "pki")
         say("pki", f"certificates of our own CA in {shown(folder / 'pki')}")
-        self._start_broker_and_database()
+        self._start_broker()
+        self._start_database()
         self._start_mail_and_time()
         self._make_models()
         self.start_backend()
@@ -128,7 +129,7 @@ class Stack:
         if self.dashboard:
             self._await_dashboard(self.dashboard)
 
-    def _start_broker_and_database(self) -> None:
+    def _start_broker(self) -> None:
         plan = self.plan
         self.broker = Broker(
             plan.folder / "broker",
@@ -142,17 +143,23 @@ class Stack:
         self._parts.callback(self.broker.stop)
         self.broker.start()
         say("broker", f"{self.broker.kind} on {plan.address}:{self.ports['broker']}, TLS and passwords only")
+
+    def _start_database(self) -> None:
+        plan = self.plan
         self.database = Database(plan.folder / "database", self.log("database"), port=self.ports["database"])
         self._parts.callback(self.database.stop)
         self.database.start()
-        self.reader = Reader(databases.connect(self.database.uri, DATABASE))
-        self._parts.callback(self.reader.database.client.close)
+        self._open_reader(self.database.uri)
         where = (
             "of MONGODB_URI"
             if self.database.outside
             else f"on 127.0.0.1:{self.ports['database']}, a replica set of one"
         )
         say("database", f"MongoDB {where}")
+
+    def _open_reader(self, uri: str) -> None:
+        self.reader = Reader(databases.connect(uri, DATABASE))
+        self._parts.callback(self.reader.database.client.close)
 
     def _start_mail_and_time(self) -> None:
         self.sendgrid = SendGrid(
@@ -182,7 +189,7 @@ class Stack:
             "MQTT_USER": BACKEND_USER,
             "MQTT_PASSWORD": self.secrets.passwords[BACKEND_USER],
             "MQTT_CA": str(self.pki.ca_pem.resolve()),
-            "MONGODB_URI": self.database.uri,
+            "MONGODB_URI": self.database_uri,
             "MONGODB_DATABASE": DATABASE,
             "VIGIE_KEY": self.secrets.master_key.hex(),
             "SENDGRID_API_KEY": self.secrets.mail_key,
@@ -191,6 +198,10 @@ class Stack:
             "MAIL_TO": "you@example.org",
             "DASHBOARD_URL": self.dashboard_url,
         }
+
+    @property
+    def database_uri(self) -> str:
+        return self.database.uri
 
     @property
     def settings_file(self) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from cloud.reader import Readings
-from tools.chaos.tally import tally
+from tools.chaos.tally import Told, tally
 from tools.virtual_board.board import Life, Taken
 
 STREAM = "0badcafe"
@@ -44,8 +44,8 @@ def rows(*lives, without=(), **changes):
     return Readings("demo", "C001", **columns)
 
 
-def check(lives, stored, dropped=(), frozen=()):
-    return tally(lives, stored, dropped, frozen, 0.2)
+def check(lives, stored, told=Told(), frozen=()):
+    return tally(lives, stored, told, frozen, 0.2)
 
 
 def test_all_is_well_when_every_reading_is_there_once():
@@ -75,10 +75,12 @@ def test_what_was_in_ram_at_a_cut_counts_apart_also_when_the_next_boot_gives_its
     assert (result.cut_in_ram, result.most_in_ram) == (5, 5)
 
 
-def test_what_the_board_said_it_dropped_counts_apart():
+def test_what_the_board_dropped_for_a_cause_counts_apart_and_without_one_it_is_unexplained():
     lives = [life(1, 0, 50, 50)]
-    result = check(lives, rows(*lives, without={3, 4, 9}), dropped=[[3, 4]])
-    assert (result.dropped, result.lost) == (2, 1)
+    told = Told(dropped={STREAM: {3, 4}}, unexplained={STREAM: {3, 4, 9, 10}})
+    result = check(lives, rows(*lives, without={3, 4, 9, 11}), told)
+    assert (result.dropped, result.unexplained, result.lost) == (2, 1, 1)
+    assert result.problems == ["boot 1, seq 9: without a cause", "boot 1, seq 11: lost"]
 
 
 def test_a_boot_that_kept_nothing_may_share_its_number_with_the_next():

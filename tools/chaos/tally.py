@@ -1,23 +1,38 @@
 """Every reading accounted for, boot by boot: the sensors' own logs against what is stored.
 
 A reading may be missing for two reasons only: it was still in RAM when power went (its flush had not
-returned), or the board had to give it up because its flash was full, and said so. All else is `lost`.
+returned), or the board had to give it up and told why. What is in quarantine, or was dropped without a cause,
+is `unexplained`; all else is `lost`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from cloud.audit import Account
 from cloud.reader import Readings
 from tools.account import MISDATED_S, Value, align, value, values
 from tools.virtual_board.board import Life
 
-Runs = Iterable[Sequence[int]]
 Span = tuple[float, float]  # Unix seconds
+Seqs = Mapping[str, set[int]]  # by stream
+
+
+@dataclass(frozen=True)
+class Told:
+    """Of readings that are not stored, what the cloud was told."""
+
+    dropped: Seqs = field(default_factory=dict)  # with a cause
+    unexplained: Seqs = field(default_factory=dict)  # dropped without one, quarantined
+
+    @classmethod
+    def of(cls, accounts: Sequence[Account]) -> Told:
+        dropped = {one.stream: _seqs(run for runs in one.causes.values() for run in runs) for one in accounts}
+        return cls(dropped, {one.stream: _seqs([*one.dropped, *one.quarantined]) for one in accounts})
 
 
 @dataclass
@@ -27,11 +42,13 @@ class Tally:
     taken: int = 0
     stored: int = 0
     lost: int = 0
+    unexplained: int = 0  # given up or put aside, and nobody has told why
     duplicated: int = 0  # stored, though the sensor did not give it (once more) in that boot
     misdated: int = 0
     undated: int = 0
     cut_in_ram: int = 0
-    dropped: int = 0
+    dropped: int = 0  # with a cause
+    claimed: int = 0  # its seq is stored with the reading of another board that claimed to be this one
     most_in_ram: int = 0  # of one cut
     longest_pause_s: float = 0.0  # between two samples, over the period
     longest_own_pause_s: float = 0.0  # the same, less what the board waited for a processor of the host
@@ -39,17 +56,15 @@ class Tally:
 
 
 def tally(
-    lives: Sequence[Life], stored: Readings, dropped: Runs, frozen: Sequence[Span], period: float
+    lives: Sequence[Life], stored: Readings, told: Told, frozen: Sequence[Span], period: float
 ) -> Tally:
     """Hold the log of one board against the store.
 
-    dropped: [first, last] of the seqs that the board gave up, as the cloud was told. frozen: when the board
-    was stopped from outside, which is no pause of its own. period: s.
+    frozen: when the board was stopped from outside, which is no pause of its own. period: s.
     """
     result = Tally(stored=len(stored), undated=int(np.isnan(stored.ts).sum()))
     rows = _rows(stored)
     said = values(stored)
-    gone = {seq for first, last in dropped for seq in range(first, last + 1)}
     for life in reversed(lives):  # of two boots with one number only the later one left anything
         result.taken += len(life.taken)
         for pause, starved in _pauses(life, frozen, period):
@@ -69,8 +84,11 @@ def tally(
                 continue
             if i >= life.kept:
                 in_ram += 1
-            elif life.first + i in gone:
+            elif life.first + i in told.dropped.get(life.stream or "", ()):
                 result.dropped += 1
+            elif life.first + i in told.unexplained.get(life.stream or "", ()):
+                result.unexplained += 1
+                result.problems.append(f"boot {life.number}, seq {life.first + i}: without a cause")
             else:
                 result.lost += 1
                 result.problems.append(f"boot {life.number}, seq {life.first + i}: lost")
@@ -80,6 +98,10 @@ def tally(
         result.duplicated += len(there)
         result.problems.append(f"boot {number}: {len(there)} readings stored that no sensor gave")
     return result
+
+
+def _seqs(runs: Iterable[tuple[int, int]]) -> set[int]:
+    return {seq for first, last in runs for seq in range(first, last + 1)}
 
 
 def _rows(stored: Readings) -> dict[tuple[str | None, int], list[int]]:

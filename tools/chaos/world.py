@@ -1,50 +1,111 @@
-"""The real parts with a proxy in every wire, and what the faults need to know of them."""
+"""The real parts with a proxy in every wire, and what the faults need to know of them.
+
+It is Vigie past one machine, as compose.scale.yaml has it: a replica set of three, three workers on a shared
+subscription, two of which could watch.
+"""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools import ports
 from tools.chaos.proxy import Proxies, Proxy
+from tools.child import Child, Failed
+from tools.database import Database
 from tools.ntp_server import NtpServer
-from tools.stack import Plan, Stack
+from tools.replica_set import ReplicaSet
+from tools.stack import BACKEND_TIMEOUT, Plan, Stack
 from tools.terminal import say
+from tools.virtual_board.board import REPOSITORY
 
 TIME_SERVERS = 3
+MEMBERS = 3
+WORKERS = {"backend": "run", "second backend": "run", "worker": "ingest"}  # and their commands
+
+
+@dataclass
+class Worker:
+    """A process of the backend. `wanted`: it is to be started anew when it ends by itself."""
+
+    child: Child
+    wanted: bool = True
 
 
 class World(Stack):
-    """A stack without models and dashboard. `wires`: a proxy for each board, "backend" and "database"."""
+    """A stack without models and dashboard.
+
+    `wires`: a proxy for each board, each worker (to the broker) and each member of the database. `frozen`:
+    when a part was stopped from outside (Unix seconds). `surprises`: what a part did that no fault explains.
+    """
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(plan, on_board_line=self._said, on_board_event=self._heard, on_death=self._revive)
+        super().__init__(plan, on_board_line=self._said, on_board_event=self._heard)
         self.proxies = Proxies()
         self.times: list[NtpServer] = []
-        self.frozen: dict[str, list[tuple[float, float]]] = defaultdict(list)  # Unix seconds, by board
-        self.backend_wanted = False
-        self.revived = 0  # times that the backend ended by itself and was started anew
-        self.surprises: list[str] = []  # what a board did that no fault explains
+        self.workers: dict[str, Worker] = {}
+        self.frozen: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self.revived = 0  # times that a worker ended by itself and was started anew
+        self.surprises: list[str] = []
         self._events = Events()
 
     @property
     def wires(self) -> dict[str, Proxy]:
         return self.proxies.all
 
-    def _start(self) -> None:
-        super()._start()
-        self.backend_wanted = True
+    def targets(self) -> dict[str, list[str]]:
+        """The names that a fault may be for."""
+        members = [_member(number) for number in range(MEMBERS)]
+        return {"boards": list(self.plan.boards), "workers": list(WORKERS), "members": members, "house": [""]}
 
-    def _start_broker_and_database(self) -> None:
-        super()._start_broker_and_database()
+    # The parts
+
+    def _start_broker(self) -> None:
+        super()._start_broker()
         self._parts.enter_context(self.proxies)
-        self.proxies.to("database", self.ports["database"])
-        self.proxies.to("backend", self.broker.backend_port)
+        for name in WORKERS:
+            self.proxies.to(name, self.broker.backend_port)
         for name in self.plan.boards:
             self.proxies.to(name, self.ports["broker"])
+
+    def _start_database(self) -> None:
+        own = [ports.free() for _ in range(MEMBERS)]
+        hosts = [
+            f"127.0.0.1:{self.proxies.to(_member(number), port).port}" for number, port in enumerate(own)
+        ]
+        self.members = ReplicaSet(self.plan.folder / "database", self.log("database"), own, hosts)
+        self._parts.callback(self.members.stop)
+        self.members.start()
+        self._open_reader(self.members.uri)
+        say("database", f"MongoDB, a replica set of {MEMBERS}")
+
+    @property
+    def database_uri(self) -> str:
+        return self.members.uri
+
+    def member(self, name: str) -> Database:
+        return self.members.members[int(name.rpartition(" ")[2]) - 1]
+
+    def start_member(self, name: str) -> None:
+        self.start_again(lambda: self.members.start_member(self.member(name)), self.member(name).stop)
+
+    def start_again(self, start: Callable[[], None], stop: Callable[[], None]) -> None:
+        """Start a part; a busy machine may need more time than a start is given."""
+        for tries_left in (3, 2, 1, 0):
+            try:
+                start()
+            except Failed:
+                stop()
+                if not tries_left:
+                    raise
+            else:
+                return
 
     def _start_mail_and_time(self) -> None:
         super()._start_mail_and_time()
@@ -55,13 +116,46 @@ class World(Stack):
     def _make_models(self) -> None:
         """None: rules and Z-score judge alone, which is as good for losing readings."""
 
-    def environment(self) -> dict[str, str]:
-        here, there = str(self.ports["database"]), str(self.wires["database"].port)
-        return {
-            **super().environment(),
-            "MQTT_PORT": str(self.wires["backend"].port),
-            "MONGODB_URI": self.database.uri.replace(f":{here}/", f":{there}/"),
+    def start_backend(self, *, wait: bool = True) -> None:
+        self._write_settings()
+        for name in WORKERS:
+            self.start_worker(name, wait=wait)
+
+    def start_worker(self, name: str, *, wait: bool = True) -> None:
+        """Returns when it listens to the boards, or at once."""
+        lines: list[str] = []
+        child = Child(
+            name,
+            [sys.executable, "-m", "cloud", WORKERS[name]],
+            log=self.log(name.replace(" ", "-")),
+            append=True,
+            env=self.worker_environment(name),
+            cwd=REPOSITORY,
+            on_line=lines.append,
+            on_exit=lambda: self._ended(name),
+        )
+        self.workers[name] = Worker(child)
+        self._parts.callback(child.stop)
+        if wait:
+            child.wait_until(
+                lambda: any("listening to the boards" in line for line in lines),
+                "it listened",
+                BACKEND_TIMEOUT,
+            )
+            say(name, "listens to the boards")
+
+    def worker_environment(self, name: str) -> dict[str, str]:
+        number = list(WORKERS).index(name)
+        own = {
+            "MQTT_PORT": str(self.wires[name].port),
+            "MQTT_CLIENT_ID": f"backend-{number}",
+            "MQTT_SHARE": "vigie",
         }
+        return {**self.environment(), **own}
+
+    def _settings(self) -> dict[str, str]:
+        mails = {"ALERT_COOL_DOWN_MINUTES": "0", "ALERT_SINGLE_MAILS": "1000", "MAIL_PER_DAY": "100000"}
+        return {**super()._settings(), **mails}
 
     def board_config(self, name: str) -> dict[str, Any]:
         config = super().board_config(name)
@@ -69,13 +163,18 @@ class World(Stack):
         config["ntp"] = [f"127.0.0.1:{server.port}" for server in self.times]
         return config
 
-    def _revive(self, name: str) -> None:
-        if name == "backend" and self.backend_wanted:
+    def _ended(self, name: str) -> None:
+        if not self._stopping and self.workers[name].wanted:
             self.revived += 1
             say(name, "ended by itself; started anew", "warning")
-            threading.Thread(target=lambda: self.start_backend(wait=False), daemon=True).start()
+            threading.Thread(target=lambda: self.start_worker(name, wait=False), daemon=True).start()
 
     # What boards do
+
+    def ask_for_time(self) -> None:
+        """Have every board ask its time servers."""
+        for board in self.boards.values():
+            board.tell("ask")
 
     def _said(self, name: str, line: str) -> None:
         error = line[9:10] == "E" and "flash refuses" not in line  # that is a fault of ours
@@ -104,6 +203,10 @@ class World(Stack):
             return None
         pending, waiting = answer.split()[1:]
         return int(pending), int(waiting)
+
+
+def _member(number: int) -> str:
+    return f"database {number + 1}"
 
 
 @dataclass

@@ -1,0 +1,40 @@
+"""The table of faults: what happens, to which of the parts, and what of it nobody else may harm meanwhile."""
+
+from __future__ import annotations
+
+from tools.chaos.faults import clocks, flash, messages, processes, wires
+from tools.chaos.faults.fault import Fault
+
+FAULTS: tuple[Fault, ...] = (
+    Fault("broker killed", "house", "broker", processes.broker_killed),
+    Fault("broker stopped", "house", "broker", processes.broker_stopped),
+    Fault("database member killed", "members", "itself", processes.member_killed),
+    Fault("database member stopped", "members", "itself", processes.member_stopped),
+    Fault("backend killed", "workers", "itself", processes.worker_killed),
+    Fault("backend stopped", "workers", "itself", processes.worker_stopped),
+    Fault("board killed", "boards", "itself", processes.board_killed, often=3),
+    Fault("board stopped", "boards", "itself", processes.board_stopped),
+    Fault("power cut in a write", "boards", "itself", flash.power_cut_in_write, often=6),
+    Fault("flash full", "boards", "itself", flash.flash_full),
+    Fault("clock chip jumps", "boards", "itself", clocks.chip_jumps),
+    Fault("time server lies", "house", "time", clocks.server_lies),
+    Fault("time server silent", "house", "time", clocks.server_silent),
+    Fault("board's wire: black hole", "boards", "wire", wires.black_hole),
+    Fault("board's wire: delayed", "boards", "wire", wires.delayed),
+    Fault("board's wire: refused", "boards", "wire", wires.refused),
+    Fault("board's wire: cut in a packet", "boards", "wire", wires.cut),
+    Fault("board's wire: byte flipped", "boards", "wire", wires.flipped),
+    Fault("board's wire: bytes dropped", "boards", "wire", wires.dropped),
+    Fault("board's wire: bytes duplicated", "boards", "wire", wires.duplicated),
+    Fault("backend's wire: black hole", "workers", "wire", wires.black_hole),
+    Fault("backend's wire: delayed", "workers", "wire", wires.delayed),
+    Fault("backend's wire: refused", "workers", "wire", wires.refused),
+    Fault("backend's wire: cut in a packet", "workers", "wire", wires.cut),
+    Fault("backend's wire: byte flipped", "workers", "wire", wires.flipped),
+    # MongoDB's wires have no TLS here, so nothing would notice a changed byte: on Atlas they have.
+    Fault("database member's wire: black hole", "members", "itself", wires.black_hole),
+    Fault("database member's wire: delayed", "members", "itself", wires.delayed),
+    Fault("database member's wire: refused", "members", "itself", wires.refused),
+    Fault("database member's wire: cut in a packet", "members", "itself", wires.cut),
+    Fault("messages repeated", "house", "messages", messages.repeated),
+)

@@ -53,6 +53,8 @@ def audit(reader: Reader, device: str | None = None) -> list[Account]:
         stored = {stream: runs_of(seqs.tolist()) for stream, seqs in reader.stored(site, name)}
         for stream in sorted({*known, *stored}):
             about = known.get(stream, {})
+            if stream not in stored and not about.keys() & {"dropped", "quarantined", "conflicts", "floor"}:
+                continue  # it has only been announced
             aside = runs_of(about.get("quarantined", []))
             conflicts = runs_of(about.get("conflicts", []))
             accounts.append(

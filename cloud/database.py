@@ -7,7 +7,6 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, MongoClient, ReturnDocument, WriteConcern, monitoring
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid
 
 Document = dict[str, Any]
 
@@ -15,23 +14,24 @@ Document = dict[str, Any]
 #   d device key · v version · w last write · a, z first and last date (Unix s) · r open readings by position
 #   sealed: p packed · n count · k runs of positions in p · t, h [min, sum, max] · m measured, if not all are
 #   g, s, x: cloud.agreement
-# streams           one install of one board: dropped runs, quarantined seqs, floor
+# streams           one install of one board: since when, dropped runs, quarantined seqs, floor
+# shares            what a board took of what all boards share: how much of the quarantine
+# quarantine        what could not be stored, and why: a ring for each board; cloud.store writes it
 # latest            one a device: newest reading, last `state`
 # events            abnormal readings and returns to normal, for `watch`; forgotten after three days
 # watched           what `watch` knows of a device between two events
 # hourly            what became of the oldest buckets when the quota was near; cloud.quota writes them
 #   d device key · h the hour (Unix s) · n good readings · t_min t_sum t_max h_min h_sum h_max · e abnormal
 # status            storage, the backend's settings that a dashboard may know, client ids
-# episodes alerts models labels acknowledgements quarantine lease
+# episodes alerts models labels acknowledgements lease
 # policy            one document: what cloud.alerts.policy remembers
 # mail_days         mails handed over by UTC day
 COLLECTIONS = frozenset(
     (
         *("buckets", "streams", "latest", "events", "watched", "hourly", "status", "episodes", "alerts"),
-        *("models", "labels", "acknowledgements", "quarantine", "lease", "policy", "mail_days"),
+        *("models", "labels", "acknowledgements", "quarantine", "lease", "policy", "mail_days", "shares"),
     )
 )
-QUARANTINE_BYTES = 16 * 1024 * 1024
 EVENT_SECONDS = 3 * 86400
 SEALED, OPEN = "sealed", "open"  # indexes of the buckets; one that was re-opened stands in both
 
@@ -72,10 +72,6 @@ def connect(
 
 def prepare(database: Database[Document]) -> None:
     """Make what must be there before the first write. Safe to repeat, and in several workers at once."""
-    try:
-        database.create_collection("quarantine", capped=True, size=QUARANTINE_BYTES)
-    except CollectionInvalid:
-        pass  # it is there
     # What every write of a reading changes must not stand in an index: half of its pages would be empty for
     # ever. So an open bucket is only listed under its device, and its dates are indexed once it is sealed.
     database["buckets"].create_index(

@@ -6,7 +6,10 @@ What is promised to whom, and when:
 - the broker hears PUBACK only after that too, so that what a killed worker had in hand comes again;
 - while the database is slow the network thread waits, and so the broker; while it is away nothing is
   acknowledged; what does not fit into the bounded inbox is let go without a PUBACK, and fetched anew by a
-  reconnect once the database is back. The board keeps it all the while.
+  reconnect once the database is back. The board keeps it all the while;
+- boards take turns, and what a board sends beyond its share (cloud.share) is held back: PUBACKed at once, so
+  that it takes no place among the few messages that a broker lets be on their way, but never acknowledged to
+  the board, which keeps it and sends it again.
 
 The network lives in a thread of paho's; it only puts messages into the inbox. Should it end, the process
 ends.
@@ -17,18 +20,28 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from cloud import contract, keys
-from cloud.contract import Message, Reading, Refused
+from cloud.contract import Message, Reading, Refused, State
 from cloud.failure import brief
 from cloud.rescore import Rescorer
 from cloud.seen import Seen
-from cloud.store import PAYLOAD_KEPT, Entry, Quarantined, Store, refused_item, unfit_item, with_size
+from cloud.share import Allowances, Flood
+from cloud.store import (
+    PAYLOAD_KEPT,
+    STREAMS_A_DAY,
+    Entry,
+    Quarantined,
+    Store,
+    refused_item,
+    unfit_item,
+    with_size,
+)
 
 log = logging.getLogger("ingest")
 
@@ -40,6 +53,9 @@ TRIES_TOGETHER = 3  # then, if the database does answer, each message is tried a
 COMPLAINTS = 20  # lines about bad messages in that time
 LONGEST_TOPIC = 128  # characters; the longest of the contract has 82
 REPORT = 60.0  # s between two lines that say how much was stored
+SHARE = 100  # messages of one board that may wait; it has 12 on their way at most
+SHARE_OF_SIZE = 8  # ... and of the bytes, one in so many
+FLOODS = 15.0  # s between two looks at who sends too much
 
 
 @dataclass(frozen=True)
@@ -67,43 +83,102 @@ def received(topic: str, payload: bytes, puback: Callable[[], None]) -> Received
     return Received(topic[:LONGEST_TOPIC], begin, puback, with_size(reason, payload))
 
 
+class _Queue:
+    """What one board sent and nobody worked on yet."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Received] = deque()
+        self.size = 0  # bytes
+
+    def put(self, received: Received) -> None:
+        self.waiting.append(received)
+        self.size += len(received.payload)
+
+    def take(self) -> Received:
+        received = self.waiting.popleft()
+        self.size -= len(received.payload)
+        return received
+
+
 class Inbox:
-    """What was received and not yet worked on: bounded in messages and in bytes."""
+    """What was received and not yet worked on: bounded in messages and bytes, in all and for each board.
+
+    Boards take turns: one that has a hundred messages here delays another's by one message, not by a hundred.
+    """
 
     def __init__(self, messages: int = 2000, size: int = 32 * 1024 * 1024) -> None:
-        self._waiting: deque[Received] = deque()
-        self._messages, self._room = messages, size
+        self._turns: OrderedDict[str, _Queue] = OrderedDict()  # by board; the first one is next
+        self._count, self._messages = 0, messages  # waiting, and what fits
+        self._room = size  # bytes that still fit
+        self._share = size // SHARE_OF_SIZE
+        self._allowances = Allowances(time.monotonic())
         self._changed = threading.Condition()
         self.let_go = 0  # messages that found no room
+        self.held_back = 0  # messages beyond the share of their board
 
     def put(self, received: Received, patience: float = 0.0) -> bool:
-        """False when there is no room for `patience` s: the message is let go and never acknowledged."""
+        """False when it was not taken: held back, or there was no room for `patience` s and it was let go."""
+        owner = received.topic.rpartition("/")[0]
         with self._changed:
-            if not self._changed.wait_for(lambda: self._fits(received), patience):
-                self.let_go += 1
-                return False
-            self._waiting.append(received)
-            self._room -= len(received.payload)
-            if len(self._waiting) in (1, BATCH):  # what `take` waits for
-                self._changed.notify_all()
-        return True
+            if fair := self._is_fair(owner, received):
+                if not self._changed.wait_for(lambda: self._fits(received), patience):
+                    self.let_go += 1
+                    return False
+                if owner not in self._turns:
+                    self._turns[owner] = _Queue()
+                self._turns[owner].put(received)
+                self._count += 1
+                self._room -= len(received.payload)
+                if len(self) in (1, BATCH):  # what `take` waits for
+                    self._changed.notify_all()
+            else:
+                self.held_back += 1
+        if not fair:
+            received.puback()
+        return fair
 
     def take(self, patience: float) -> list[Received]:
-        """Up to BATCH messages; waits `patience` for the first and LINGER for the rest. [] when none came."""
+        """Up to BATCH messages, one of each board in turn; waits `patience` for the first and LINGER for the
+        rest. [] when none came."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._waiting, patience):
+            if not self._changed.wait_for(lambda: self._turns, patience):
                 return []
-            self._changed.wait_for(lambda: len(self._waiting) >= BATCH, LINGER)
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            self._changed.wait_for(lambda: len(self) >= BATCH, LINGER)
+            batch: list[Received] = []
+            while self._turns and len(batch) < BATCH:
+                owner, queue = self._turns.popitem(last=False)
+                batch.append(queue.take())
+                if queue.waiting:
+                    self._turns[owner] = queue
+            self._count -= len(batch)
             self._room += sum(len(received.payload) for received in batch)
             self._changed.notify_all()
         return batch
 
+    def learn(self, owner: str, period: float) -> None:
+        """`owner` ("vigie/1/site/device") measures every `period` s."""
+        with self._changed:
+            self._allowances.learn(owner, period)
+
+    def floods(self) -> list[Flood]:
+        """Who sent far more than it may since the last call."""
+        with self._changed:
+            return self._allowances.floods(time.monotonic())
+
     def __len__(self) -> int:
-        return len(self._waiting)
+        return self._count
+
+    def _is_fair(self, owner: str, received: Received) -> bool:
+        queue = self._turns.get(owner)
+        size = len(received.payload)
+        fits = queue is None or (len(queue.waiting) < SHARE and queue.size + size <= self._share)
+        if self._allowances.take(owner, time.monotonic()) and fits:
+            return True
+        self._allowances.hold_back(owner)
+        return False
 
     def _fits(self, received: Received) -> bool:
-        return len(self._waiting) < self._messages and len(received.payload) <= self._room
+        return self._count < self._messages and len(received.payload) <= self._room
 
 
 @dataclass
@@ -117,6 +192,7 @@ class Totals:
     expired: int = 0
     unfit: int = 0
     refused: int = 0
+    surplus: int = 0  # messages of streams that were too many for their board that day: held back
     acks: int = 0
     retries: int = 0
     received_bytes: int = 0  # payloads and topics
@@ -163,6 +239,7 @@ class Ingest:
         """Work until `stop`. `caught_up` is called when messages were let go and there is room again."""
         let_go = 0
         report = time.monotonic() + REPORT
+        floods = time.monotonic() + FLOODS
         reported = 0
         while not stop.is_set():
             batch = self.inbox.take(patience=0.5)
@@ -176,6 +253,9 @@ class Ingest:
                 )
                 let_go = self.inbox.let_go
                 caught_up()
+            if time.monotonic() >= floods:
+                floods = time.monotonic() + FLOODS
+                self._tell_floods()
             if time.monotonic() >= report:
                 report = time.monotonic() + REPORT
                 self._complaints = 0
@@ -219,6 +299,7 @@ class Ingest:
         batch = list(batch)
         aside: list[Quarantined] = []
         messages: list[Message] = []
+        states: list[tuple[str, str, State]] = []
         for received in batch:
             try:
                 message = self._decode(received)
@@ -226,8 +307,12 @@ class Ingest:
                 aside.append(refused_item(received.topic, received.payload, str(reason)))
                 self._complain(f"{printable(received.topic)} refused: {reason}")
                 continue
-            if message is not None:
+            if isinstance(message, Message):
                 messages.append(message)
+            elif message is not None:
+                states.append(message)
+        messages, states = self._without_surplus(messages, states)
+        self._keep(states)
         refused = len(aside)
         for message in messages:
             aside += [
@@ -244,6 +329,8 @@ class Ingest:
             self._store.quarantine(aside)
         judged = self._judged(new)
         counts = self._store.write(judged)
+        for owner, period in counts.periods.items():
+            self.inbox.learn(f"vigie/1/{owner}", period)
         for message, readings in new:
             self._seen.add((message.site, message.device, message.stream), readings)
 
@@ -260,25 +347,43 @@ class Ingest:
         for received in batch:
             received.puback()
 
-    def _decode(self, received: Received) -> Message | None:
-        """An `up` message, or None when it was a `state`, which is kept at once."""
+    def _decode(self, received: Received) -> Message | tuple[str, str, State] | None:
+        """An `up` message, or whose `state` it is; None when a retained state was cleared. Raises Refused."""
         if received.refused:
             raise Refused(received.refused)
         site, device, leaf = contract.parse_topic(received.topic)
         if leaf == "up":
             return contract.decode_up(site, device, received.payload, self._clock())
-        if not received.payload:
-            return None  # a retained state was cleared
-        state = contract.decode_state(received.payload)
-        self._store.state(site, device, state)
-        if state.dropped:  # the cloud knows now that these will never come: the board may stop telling
-            self._send_acks(site, device, state.stream, contract.merge_runs(state.dropped))
-        if self._online.get((site, device)) != (state.state, state.boot):
-            self._online[site, device] = (state.state, state.boot)
-            log.info(
-                "%s/%s %s (boot %d, model %s)", site, device, state.state, state.boot, state.model or "none"
-            )
-        return None
+        return (site, device, contract.decode_state(received.payload)) if received.payload else None
+
+    def _without_surplus(
+        self, messages: list[Message], states: list[tuple[str, str, State]]
+    ) -> tuple[list[Message], list[tuple[str, str, State]]]:
+        """Without those of streams that are too many for their board: they are held back, without an ack."""
+        streams = {(each.site, each.device, each.stream) for each in messages}
+        streams |= {(site, device, state.stream) for site, device, state in states}
+        surplus = self._store.surplus(streams)
+        if not surplus:
+            return messages, states
+        for site, device in {(site, device) for site, device, _ in surplus}:
+            self._complain(f"{site}/{device} began more than {STREAMS_A_DAY} streams in a day: held back")
+            self._store.flood(site, device, "streams", 1.0)
+        fair = [each for each in messages if (each.site, each.device, each.stream) not in surplus]
+        kept = [each for each in states if (each[0], each[1], each[2].stream) not in surplus]
+        self.totals.surplus += len(messages) - len(fair) + len(states) - len(kept)
+        return fair, kept
+
+    def _keep(self, states: list[tuple[str, str, State]]) -> None:
+        self._store.states(states)
+        for site, device, state in states:
+            if state.dropped:  # the cloud knows now that these will never come: the board may stop telling
+                self._send_acks(site, device, state.stream, contract.merge_runs(state.dropped))
+            if self._online.get((site, device)) != (state.state, state.boot):
+                self._online[site, device] = (state.state, state.boot)
+                log.info(
+                    "%s/%s %s (boot %d, model %s)",
+                    site, device, state.state, state.boot, state.model or "none",
+                )  # fmt: skip
 
     def _judged(self, new: list[tuple[Message, Sequence[Reading]]]) -> list[Entry]:
         verdicts = iter(self._rescorer.verdicts([reading for _, readings in new for reading in readings]))
@@ -309,6 +414,20 @@ class Ingest:
             self._publish(topic, payload)
             self.totals.acks += 1
             self.totals.sent_bytes += len(topic) + len(payload)
+
+    def _tell_floods(self) -> None:
+        for flood in self.inbox.floods():
+            self._complain(
+                f"{printable(flood.owner)} sends {flood.times:.0f} times what its period allows: "
+                f"{flood.held} messages held back"
+            )
+            try:
+                site, device, _ = contract.parse_topic(flood.owner + "/up")
+                self._store.flood(site, device, "messages", flood.times)
+            except Refused:  # its name is none: the line above says it
+                continue
+            except PyMongoError as problem:
+                log.warning("a flood could not be noted (%s): it is told when it goes on", brief(problem))
 
     def _one_by_one(self, batch: list[Received]) -> None:
         """Find the message that cannot be worked on and put it aside; the board will say so and halve it."""

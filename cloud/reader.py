@@ -150,7 +150,7 @@ class Episode:
     h_min: float | None = None
     h_max: float | None = None
     why: str | None = None  # reason of the last failed read in it; of silence: offline, silent, overslept
-    kind: str = "anomaly"  # "anomaly", "sensor", "silence", "claim"
+    kind: str = "anomaly"  # "anomaly", "sensor", "silence", "claim", "flood"
     alert: str | None = (
         None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
     )
@@ -429,7 +429,7 @@ class Reader:
 
     def quarantine(self, *, limit: int = 50) -> list[Document]:
         """The newest of what was refused, newest first, without its content."""
-        found = self.database["quarantine"].find({}, {"content": 0}).sort("$natural", -1).limit(limit)
+        found = self.database["quarantine"].find({}, {"content": 0}).sort("at", -1).limit(limit)
         return list(found)
 
     def _touching(self, site: str, device: str, start: float | None, end: float | None) -> Iterator[Document]:

@@ -192,6 +192,7 @@ def numbers(
     if worker is not None:
         found |= {f"{name}_total": value for name, value in asdict(worker.totals).items()}
         found |= {"inbox_messages": len(worker.inbox), "let_go_total": worker.inbox.let_go}
+        found["held_back_total"] = worker.inbox.held_back
         found["boards"] = worker.boards
     if keeper is not None:
         found |= {"storage_bytes": keeper.used, "storage_quota_bytes": keeper.quota}

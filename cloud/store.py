@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from bson.binary import Binary
-from pymongo import InsertOne, UpdateOne
+from pymongo import ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError, WriteConcernError
 
@@ -26,19 +26,26 @@ from cloud.contract import Reading, State, Unfit, Verdict
 from cloud.database import Document, bucket_id, device_id, stream_id
 from cloud.packing import SIZE
 from cloud.sealing import opened_of, packed_of
+from cloud.seen import Stream
 from device import codes
 
 FLOORS_SECONDS = 60.0  # how long a worker trusts what it knows of floors
 NAMED_SEQS = 10_000  # the newest quarantined ones, and conflicts, of each stream: what an audit can name
+QUARANTINE_KEPT = 500  # newest entries of each board: whoever sends rubbish pushes out only his own
+STREAMS_A_DAY = 20  # new ones of a board in 24 hours; a stream is one install, made when a flash is new
+DAY = 86400
 PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
 DROPPED_RUNS = 1000
 LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
 STEADY = 60  # s over which a period is told
-CLAIMED_EVERY = 600  # s; two boards that claim to be one are told to `watch` once in this time
+TOLD_EVERY = 600  # s; a flood, or two boards that claim to be one, is told to `watch` once in this time
 DUPLICATE_KEY = 11000
 ABNORMAL: int = codes.ABNORMAL
 _FIELDS = [f"r.{position}" for position in range(SIZE)]
 _ABSENT: Document = {"$exists": False}
+
+
+NOBODY = "?"  # in place of a board's key, of a message on a topic that names none
 
 
 class Entry(NamedTuple):
@@ -70,6 +77,7 @@ class Counts:
     conflicts: int = 0  # found stored with other values: quarantined
     expired: int = 0  # below the floor of their stream
     events: int = 0
+    periods: dict[str, float] = field(default_factory=dict)  # s between two readings, by device key
 
 
 @dataclass
@@ -98,6 +106,7 @@ class Store:
         self._floors_until = 0.0
         # By device: its stream, and two readings a minute apart that we wrote.
         self._steps: dict[str, tuple[str, Reading, Reading]] = {}
+        self._streams: set[Stream] = set()  # known to the database
         self._last: dict[str, tuple[int, bytes]] = {}  # by bucket: the last position that was added by us
         self._claims = Claims()
 
@@ -140,7 +149,7 @@ class Store:
             counts.events = len(events)
             if events:
                 self.database["events"].bulk_write(events, ordered=False)
-            self._update_latest(buckets.values())
+            counts.periods = self._update_latest(buckets.values())
         if conflicts:
             counts.conflicts = len(conflicts)
             self.quarantine((_conflict(entry) for entry in conflicts), known_as="conflicts")
@@ -153,23 +162,95 @@ class Store:
         `known_as`: where the stream remembers them; "conflicts" are seqs that are stored, with other values.
         """
         now = datetime.fromtimestamp(self.clock(), UTC)
-        documents: list[InsertOne[Document]] = []
+        documents: dict[str, list[Document]] = defaultdict(list)
         seqs: dict[tuple[str, str, str], set[int]] = defaultdict(set)
         for item in items:
-            content = item.content[:PAYLOAD_KEPT]
-            documents.append(InsertOne({**item._asdict(), "at": now, "content": content}))
+            owner = device_id(item.site, item.device) if item.site and item.device else NOBODY
+            documents[owner].append({**item._asdict(), "at": now, "content": item.content[:PAYLOAD_KEPT]})
             if item.site and item.device and item.stream and item.seq is not None:
                 seqs[item.site, item.device, item.stream].add(item.seq)
         if documents:
-            self.database["quarantine"].bulk_write(documents)
+            self.database["quarantine"].bulk_write(
+                [put for owner, entries in documents.items() for put in self._into_ring(owner, entries)]
+            )
         if seqs:
             self.database["streams"].bulk_write(
                 [_remember(known_as, *key, found) for key, found in seqs.items()]
             )
 
+    def _into_ring(self, owner: str, entries: Sequence[Document]) -> list[ReplaceOne[Document]]:
+        """Each board has a ring of places in the quarantine; its newest entries take those of its oldest."""
+        counted = self.database["shares"].find_one_and_update(
+            {"_id": owner},
+            {"$inc": {"quarantined": len(entries)}},
+            {"quarantined": 1},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        first = (counted or {}).get("quarantined", 0) - len(entries)
+        newest = list(enumerate(entries, first))[-QUARANTINE_KEPT:]
+        return [
+            ReplaceOne({"_id": f"{owner}/{number % QUARANTINE_KEPT:03d}"}, entry, upsert=True)
+            for number, entry in newest
+        ]
+
+    def surplus(self, streams: Iterable[Stream]) -> set[Stream]:
+        """Those of `streams` that are new and too many for their board today; the others are known now.
+
+        So made-up streams do not grow the database without end.
+        """
+        unknown = {stream_id(*each): each for each in streams if each not in self._streams}
+        if not unknown:
+            return set()
+        known = self.database["streams"].find({"_id": {"$in": list(unknown)}}, {"_id": 1})
+        for document in known:
+            self._streams.add(unknown.pop(document["_id"]))
+        now = self.clock()
+        left: dict[str, int] = {}
+        new: list[UpdateOne] = []
+        for key, (site, device, name) in list(unknown.items()):
+            owner = device_id(site, device)
+            if owner not in left:
+                lately = {"d": owner, "since": {"$gt": now - DAY}}
+                left[owner] = STREAMS_A_DAY - self.database["streams"].count_documents(lately)
+            if left[owner] > 0:
+                left[owner] -= 1
+                whose = {"d": owner, "site": site, "device": device, "stream": name, "since": now}
+                new.append(UpdateOne({"_id": key}, {"$setOnInsert": whose}, upsert=True))
+                self._streams.add(unknown.pop(key))
+        if new:
+            self.database["streams"].bulk_write(new, ordered=False)
+        if len(self._streams) > LAST_KNOWN:
+            self._streams.clear()
+        return set(unknown.values())
+
+    def flood(self, site: str, device: str, why: str, times: float) -> None:
+        """Tell `watch` that this board sends too much: "messages", `times` what it may, or "streams"."""
+        now = self.clock()
+        document = {
+            "kind": "flood",
+            "at": datetime.fromtimestamp(now, UTC),
+            "taken": False,
+            "site": site,
+            "device": device,
+            "why": why,
+            "times": times,
+        }
+        key = f"{device_id(site, device)}/flood/{int(now // TOLD_EVERY)}"
+        self.database["events"].update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
+
     def state(self, site: str, device: str, state: State) -> None:
         """Keep a board's `state` message; what it dropped is final from now on."""
-        self._add_dropped(site, device, state)
+        self.states([(site, device, state)])
+
+    def states(self, states: Sequence[tuple[str, str, State]]) -> None:
+        """Keep `state` messages, in their order; thousands come at once when a backend connects."""
+        for each in states:
+            self._add_dropped(*each)
+        if states:
+            self.database["latest"].bulk_write([self._newer_state(*each) for each in states])
+
+    def _newer_state(self, site: str, device: str, state: State) -> UpdateOne:
         document = {
             "boot": state.boot,
             "stream": state.stream,
@@ -208,7 +289,7 @@ class Store:
             ]
         }
         merged = {"$mergeObjects": ["$state", {"$literal": document}]}
-        self.database["latest"].update_one(
+        return UpdateOne(
             {"_id": device_id(site, device)},
             [
                 {
@@ -327,7 +408,8 @@ class Store:
                 events += _events(bucket, found, position, at)
         return lost, events
 
-    def _update_latest(self, buckets: Iterable[_Bucket]) -> None:
+    def _update_latest(self, buckets: Iterable[_Bucket]) -> dict[str, float]:
+        """Returns the periods of the boards, as far as they are known."""
         newest: dict[tuple[str, str], Entry] = {}
         now = self.clock()
         for bucket in buckets:
@@ -336,11 +418,13 @@ class Store:
             if key not in newest or _age(entry, now) > _age(newest[key], now):
                 newest[key] = entry
         # A lost `latest` is made good by the next reading, so the primary's word is enough.
-        updates = [_replace_latest(entry, self._period(entry), now) for entry in newest.values()]
+        found = {device_id(*key): self._period(entry) for key, entry in newest.items()}
+        updates = [_replace_latest(entry, found[device_id(*key)], now) for key, entry in newest.items()]
         if outdone := self._upsert("latest", updates, {"w": 1}):
             keys = list(newest)  # what is there is newer: all that is new is that the board was heard
             heard = [device_id(*keys[place]) for place in outdone]
             self.database["latest"].update_many({"_id": {"$in": heard}}, {"$max": {"received": now}})
+        return {owner: period for owner, period in found.items() if period is not None}
 
     def _period(self, entry: Entry) -> float | None:
         """Seconds a reading, over the last minute or two of one boot; None = not known.
@@ -513,7 +597,7 @@ def _claim(entry: Entry, sign: Sign, now: float) -> UpdateOne:
         "seq": entry.reading.seq,
         "why": sign,
     }
-    key = f"{device_id(entry.site, entry.device)}/claim/{int(now // CLAIMED_EVERY)}"
+    key = f"{device_id(entry.site, entry.device)}/claim/{int(now // TOLD_EVERY)}"
     return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
 
 

@@ -29,6 +29,7 @@ from cloud.alerts.episodes import (
     Device,
     Episode,
     Event,
+    Flood,
     Input,
     Opened,
     Progress,
@@ -51,6 +52,7 @@ log = logging.getLogger("watch")
 
 POLL = 0.5  # s
 AT_ONCE = 1000  # events a transaction
+LEAST_AT_ONCE = 10  # ... of one board
 RENEW = 2.0  # s between two renewals of the lease while nothing happens
 PAUSE = 2.0  # s after the database did not answer
 LISTEN = 2.0  # s between two looks for silent boards and for acknowledgements
@@ -114,13 +116,13 @@ class Watch:
     def step(self) -> tuple[bool, int]:
         """One look. (whether more events wait, how many alerts were made). Raises Lost, PyMongoError."""
         watched = self.database["watched"]
-        open_ones = [{name: {"$ne": None}} for name in ("episode", "late", "silence", "claim")]
+        open_ones = [{name: {"$ne": None}} for name in ("episode", "late", "silence", "claim", "flood")]
         devices = {document.pop("_id"): _device(document) for document in watched.find({"$or": open_ones})}
         # Asked for before the events: what is abnormal up to there is then among the events found or taken.
         progress = self._progress(
-            [owner for owner, state in devices.items() if state.episode or state.late or state.claim]
+            [owner for owner, s in devices.items() if s.episode or s.late or s.claim or s.flood]
         )
-        found = list(self.database["events"].find({"taken": False}).sort("at", 1).limit(AT_ONCE))
+        found, more = self._new_events()
         now = self._clock()
         signs: dict[str, Sign] = {}
         acknowledged: list[Acknowledged] = []
@@ -153,7 +155,22 @@ class Watch:
                 )
         for action in actions:
             self._tell(action)
-        return len(found) == AT_ONCE, len(alerts)
+        return more, len(alerts)
+
+    def _new_events(self) -> tuple[list[Document], bool]:
+        """The oldest ones, and whether more wait. When too many do, each board has its part of the turn."""
+        events, new = self.database["events"], {"taken": False}
+        found = list(events.find(new).sort("at", 1).limit(AT_ONCE))
+        if len(found) < AT_ONCE:
+            return found, False
+        whose = {"_id": {"site": "$site", "device": "$device"}, "at": {"$min": "$at"}, "n": {"$sum": 1}}
+        boards = list(events.aggregate([{"$match": new}, {"$group": whose}, {"$sort": {"at": 1}}]))
+        part = max(AT_ONCE // len(boards), LEAST_AT_ONCE)
+        many = [board["_id"] for board in boards if board["n"] > part][: AT_ONCE // part]
+        if many:
+            found = [one for board in many for one in events.find({**new, **board}).sort("at", 1).limit(part)]
+            found += events.find({**new, "$nor": many}).sort("at", 1).limit(AT_ONCE)
+        return found, True
 
     def _policy(
         self, happenings: list[Happening], episodes: dict[str, Episode], now: float
@@ -205,11 +222,14 @@ class Watch:
             )
         return signs
 
-    def _event(self, document: Document, now: float) -> Event | Claim:
+    def _event(self, document: Document, now: float) -> Event | Claim | Flood:
         arrived = document["at"].timestamp()
         if document["kind"] == "claim":
             whose = {name: document[name] for name in ("site", "device", "stream", "seq", "why")}
             return Claim(**whose, when=arrived)
+        if document["kind"] == "flood":
+            whose = {name: document[name] for name in ("site", "device", "why", "times")}
+            return Flood(**whose, when=arrived)
         t, h = self._trained(document["site"], document["device"], now)
         far = [
             facts.beyond(None if document[name] is None else document[name] / 100, span)
@@ -268,6 +288,8 @@ class Watch:
             log.info("%s is heard again", who)
         elif isinstance(action, Closed) and episode.kind == "claim":
             log.info("%s: only one board claims to be it again", who)
+        elif isinstance(action, Closed) and episode.kind == "flood":
+            log.info("%s sends no more than its share again", who)
         elif isinstance(action, Closed):
             log.info("%s normal again after %d abnormal readings", who, episode.abnormal)
 

@@ -29,7 +29,6 @@ READ = ("find", "listCollections", "collStats", "dbStats")
 RIGHTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "vigie-backend": {
         EVERYTHING: (*READ, "insert", "update", "remove", "createIndex"),  # who may insert may create
-        "quarantine": ("convertToCapped",),  # it is made capped, which counts as a conversion
     },
     "vigie-dashboard": {
         EVERYTHING: READ,

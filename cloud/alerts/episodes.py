@@ -3,8 +3,8 @@
     state, actions = decide(state, event, now)
 
 `state` is all that is remembered of one device between two events; it survives restarts as a document. Events
-may come in any order; each comes once. A device can have three open episodes: one of its readings, one of its
-silence, and one of two boards that claim to be it.
+may come in any order; each comes once. A device can have four open episodes: one of its readings, one of its
+silence, one of two boards that claim to be it, and one of its sending too much.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from cloud.contract import is_abnormal
 from device import codes
 
-Kind = Literal["anomaly", "sensor", "silence", "claim"]
+Kind = Literal["anomaly", "sensor", "silence", "claim", "flood"]
 Severity = Literal["warning", "severe"]
 
 DETECTORS = 3  # so many detectors on one reading, and the cloud agreeing, are severe
@@ -38,6 +38,7 @@ class Rules(msgspec.Struct, frozen=True):
     offline_seconds: float = 60.0  # so long after the last will: a restart takes less
     overslept_seconds: float = 120.0  # so long after a sleeping board was due
     claim_seconds: float = 86400.0  # so long after the last sign of a second board there is one again
+    flood_seconds: float = 3600.0  # so long after the last sign of a flood it is over
 
 
 RULES = Rules()
@@ -118,7 +119,17 @@ class Claim(msgspec.Struct, frozen=True):
     why: str  # "seqs", "boots", "streams"
 
 
-Input = Event | Progress | Sign | Claim
+class Flood(msgspec.Struct, frozen=True):
+    """This board sends too much, and what is beyond its share is held back (cloud.share)."""
+
+    site: str
+    device: str
+    when: float  # Unix s
+    why: str  # "messages", "streams"
+    times: float  # of messages: so many times what its period allows
+
+
+Input = Event | Progress | Sign | Claim | Flood
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -142,12 +153,15 @@ class Episode(msgspec.Struct, frozen=True):
     t_max: int | None = None
     h_min: int | None = None
     h_max: int | None = None
-    why: str | None = None  # of the last failed read; "offline", "silent", "overslept"; a claim's sign
+    why: str | None = (
+        None  # of the last failed read; "offline", "silent", "overslept"; a claim's or a flood's sign
+    )
     quiet: float | None = None  # Unix s of the first normal reading after `last`
     heard: float = 0.0  # Unix s when something was last added
     kind: Kind = "anomaly"
     beyond: float | None = None  # the farthest of its readings
     again: int = 0  # how often it began again
+    times: float = 0.0  # of a flood: so many times what the board's period allows
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -160,6 +174,7 @@ class Device(msgspec.Struct, frozen=True):
     silence: Episode | None = None
     silence_over: Episode | None = None
     claim: Episode | None = None  # two boards claim to be this one
+    flood: Episode | None = None  # it sends too much
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -204,6 +219,8 @@ def decide(state: Device, event: Input, now: float, rules: Rules = RULES) -> Dec
         return _listen(state, event, now, rules)
     if isinstance(event, Claim):
         return _claimed(state, event, now)
+    if isinstance(event, Flood):
+        return _flooded(state, event, now)
     return _reading(state, event, now, rules)
 
 
@@ -247,6 +264,10 @@ def _progress(state: Device, at: Progress, now: float, rules: Rules) -> Decision
     if claim is not None and now - claim.last >= rules.claim_seconds:
         actions.append(Closed(msgspec.structs.replace(claim, closed=claim.last)))
         state = _with(state, claim=None)
+    flood = state.flood
+    if flood is not None and now - flood.last >= rules.flood_seconds:
+        actions.append(Closed(msgspec.structs.replace(flood, closed=flood.last)))
+        state = _with(state, flood=None)
     episode = state.episode
     if episode is None or at.abnormal:
         return state, actions
@@ -286,8 +307,18 @@ def _claimed(state: Device, claim: Claim, now: float) -> Decision:
     return _with(state, claim=begun), [Opened(begun)]
 
 
+def _flooded(state: Device, flood: Flood, now: float) -> Decision:
+    """Told once: what it sent too much is held back, and nobody else has to wait for it."""
+    if state.flood is not None:
+        grown = msgspec.structs.replace(state.flood, last=max(state.flood.last, flood.when), heard=now)
+        return _with(state, flood=grown), [Changed(grown)]
+    begun = _without_readings(flood, "flood", "warning", since=flood.when, now=now, why=flood.why)
+    begun = msgspec.structs.replace(begun, times=flood.times)
+    return _with(state, flood=begun), [Opened(begun)]
+
+
 def _without_readings(
-    about: Sign | Claim, kind: Kind, severity: Severity, *, since: float, now: float, why: str
+    about: Sign | Claim | Flood, kind: Kind, severity: Severity, *, since: float, now: float, why: str
 ) -> Episode:
     return Episode(
         id=f"{about.site}/{about.device}/{kind}/{int(since)}",

@@ -91,6 +91,9 @@ def what(episode: Episode, words: Words, now: float) -> str:
         return words(name or "subject silent", device=episode.device, when=when)
     if episode.kind == "claim":
         return words("subject claim", device=episode.device)
+    if episode.kind == "flood":
+        times = words.count(round(episode.times))
+        return words(f"subject flood {episode.why}", device=episode.device, times=times)
     if episode.kind == "sensor":
         return words("subject sensor", device=episode.device, why=words.reason(episode.why))
     seen = words.seen(episode.edge_flags & codes.ABNORMAL, 1) or words("unusual readings")
@@ -236,13 +239,14 @@ def _section(title: str, episodes: list[Episode], desk: Desk, now: float, gone: 
 def _lead(episode: Episode, words: Words, now: float) -> str:
     where = {"device": episode.device, "site": episode.site, "when": words.moment(episode.opened, now)}
     if episode.closed is not None:
-        name = {"silence": "lead over silence", "claim": "lead over claim"}.get(episode.kind, "lead over")
+        name = f"lead over {episode.kind}" if episode.kind in ("silence", "claim", "flood") else "lead over"
         return words(name, length=words.duration(episode.closed - episode.opened), **where)
     names = {
         "anomaly": "lead opening",
         "sensor": "lead sensor",
         "silence": "lead silent",
         "claim": "lead claim",
+        "flood": "lead flood",
     }
     return words(names[episode.kind], **where)
 
@@ -267,6 +271,11 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
             (words("since"), words.moment(episode.opened, now)),
             (words("last sign"), words.moment(episode.last, now)),
             (words("why silent"), words(f"claim {episode.why}")),
+        ]
+    elif episode.kind == "flood":
+        rows = [
+            (words("since"), words.moment(episode.opened, now)),
+            (words("last sign"), words.moment(episode.last, now)),
         ]
     else:
         rows = [(words("since"), words.moment(episode.opened, now))]

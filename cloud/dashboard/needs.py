@@ -137,6 +137,8 @@ def about(say: Words, episode: Episode) -> str:
         return say(f"silence {episode.why}" if episode.why in ("offline", "overslept") else "silence silent")
     if episode.kind == "claim":
         return say("two boards")
+    if episode.kind == "flood":
+        return say("floods")
     what = say.seen(episode.edge_flags | episode.cloud_flags) or say("unusual readings")
     return f"{what[:1].upper()}{what[1:]}. {agreement(say, episode)}"
 

@@ -67,8 +67,6 @@ def _backend(database: Database[Document], quota: int, key: bytes | None) -> Ite
     lacking += [
         act for act in ("listCollections", "collStats", "dbStats") if not _may(database, act, "buckets")
     ]
-    if not _may(database, "convertToCapped", "quarantine"):
-        lacking.append("convertToCapped on quarantine")
     if lacking:
         cure = "give its user the rights of the table in docs/security.md, or run: python -m tools roles"
         yield Finding("role", f"it may not {', '.join(lacking)}: {cure}", "bad")
@@ -139,10 +137,6 @@ TRIES: dict[str, Try] = {
     ),
     "listCollections": lambda database, name: database.list_collection_names(filter={"name": name}),
     "collStats": lambda database, name: database.command("collStats", name),
-    # The option fits no such collection: refused, but only after the rights were looked at.
-    "convertToCapped": lambda database, name: database.command(
-        "create", name, capped=True, size=4096, expireAfterSeconds=1
-    ),
     "dbStats": lambda database, name: database.command("dbStats"),
     "users": lambda database, name: database.command("usersInfo"),
     "elsewhere": lambda database, name: database.client["vigie_doctor"]["other"].find_one(NOTHING),

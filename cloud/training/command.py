@@ -120,7 +120,7 @@ def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:
     faults = [
         each
         for each in reader.episodes(site, device, start=start, limit=MOST)
-        if each.label == "real" and each.kind != "silence"
+        if each.label == "real" and each.kind not in ("silence", "flood")
     ]
     normal = outside(readings.ts, faults)
     if faults:

@@ -30,6 +30,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "two boards claim to be {device}",
         "deux cartes disent être {device}",
     ),
+    "subject flood messages": (
+        "{device} sends {times} times what its period allows: held back",
+        "{device} envoie {times} fois ce que sa période permet{nbsp}: le surplus est retenu",
+    ),
+    "subject flood streams": (
+        "{device} begins a new memory again and again: held back",
+        "{device} commence sans cesse une nouvelle mémoire{nbsp}: le surplus est retenu",
+    ),
     "subject worse": ("Now severe: {subject}", "Devient grave{nbsp}: {subject}"),
     "subject reminder": ("Still going on: {subject}", "Toujours en cours{nbsp}: {subject}"),
     "subject escalation": ("Nobody has answered: {subject}", "Sans réponse{nbsp}: {subject}"),
@@ -70,6 +78,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "mesure est enregistrée, l'autre est mise en quarantaine. Éteignez l'une d'elles, ou donnez-lui son "
         "propre nom (make flash ERASE=1, puis make provision). python -m cloud audit nomme les mesures.",
     ),
+    "lead flood": (
+        "Since {when} {device} at {site} sends far more than a board with its period can have to say. What "
+        "is beyond its share is held back: it is not stored and not acknowledged, so a board of yours keeps "
+        "it and sends it again. The other boards do not wait for it. If this board is yours and does nothing "
+        "unusual, somebody else has its password at the broker: change that (docs/security.md).",
+        "Depuis {when}, {device} ({site}) envoie bien plus que ce qu'une carte de sa période peut avoir à "
+        "dire. Ce qui dépasse sa part est retenu{nbsp}: ni enregistré ni confirmé, donc une carte à vous le "
+        "garde et le renvoie. Les autres cartes n'attendent pas. Si cette carte est à vous et ne fait rien "
+        "d'inhabituel, quelqu'un d'autre a son mot de passe du broker{nbsp}: changez-le (docs/security.md).",
+    ),
     "lead over": (
         "It is over: {device} at {site} was abnormal from {when} for {length}.",
         "C'est fini{nbsp}: {device} ({site}) était anormale à partir de {when}, pendant {length}.",
@@ -77,6 +95,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lead over silence": (
         "It is over: {device} at {site} was not heard from {when} for {length}.",
         "C'est fini{nbsp}: {device} ({site}) est restée sans nouvelles à partir de {when}, pendant {length}.",
+    ),
+    "lead over flood": (
+        "It is over: {device} at {site} sent more than its share from {when} for {length}.",
+        "C'est fini{nbsp}: {device} ({site}) a envoyé plus que sa part à partir de {when}, pendant {length}.",
     ),
     "lead over claim": (
         "It is over: two boards sent as {device} at {site} from {when} for {length}.",

@@ -306,6 +306,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Two boards claim to be this one: switch one of them off.",
         "Deux cartes disent être celle-ci{nbsp}: éteignez l'une d'elles.",
     ),
+    "floods": (
+        "It sends far more than its share: the surplus is held back.",
+        "Elle envoie bien plus que sa part{nbsp}: le surplus est retenu.",
+    ),
     "only board": ("Only the board says so.", "Seule la carte le dit."),
     "only cloud": ("Only the cloud says so.", "Seul le cloud le dit."),
     "both agree": ("Board and cloud agree.", "Carte et cloud sont d'accord."),

@@ -7,11 +7,11 @@ import pytest
 from pymongo.errors import AutoReconnect, PyMongoError
 
 from cloud import keys
-from cloud.ingest import BATCH, Inbox, Ingest, Received
+from cloud.ingest import BATCH, SHARE, Inbox, Ingest, Received
 from cloud.reader import Reader
 from cloud.rescore import Models, Rescorer
 from cloud.seen import Seen
-from cloud.store import Store
+from cloud.store import STREAMS_A_DAY, Store
 from tests.cloud.conftest import MASTER, entry, up
 from tools.proofs import fuzz
 
@@ -156,6 +156,39 @@ def test_a_batch_has_at_most_forty_messages():
     for _ in range(100):
         inbox.put(Received("x", b"", lambda: None))
     assert [len(inbox.take(0.01)) for _ in range(3)] == [BATCH, BATCH, 100 - 2 * BATCH]
+
+
+def test_boards_take_turns():
+    """One that floods delays another's message by one of its own, not by all."""
+    inbox = Inbox()
+    for board in ("C001",) * 90 + ("C002", "C003", "C002"):
+        inbox.put(Received(f"vigie/1/demo/{board}/up", board.encode(), lambda: None))
+    assert [each.payload for each in inbox.take(0.01)][:6] == [
+        b"C001", b"C002", b"C003", b"C001", b"C002", b"C001"
+    ]  # fmt: skip
+
+
+def test_what_is_beyond_a_boards_share_is_held_back_without_an_ack_and_takes_no_place_at_the_broker():
+    pubacks = []
+    inbox = Inbox()
+    taken = [inbox.put(Received("vigie/1/demo/C001/up", b"x", lambda: pubacks.append(1))) for _ in range(300)]
+    assert sum(taken) == SHARE and len(pubacks) == inbox.held_back == 300 - SHARE and inbox.let_go == 0
+    big = [inbox.put(Received("vigie/1/demo/C002/up", b"x" * 250_000, lambda: None)) for _ in range(100)]
+    assert sum(big) == 32 * 1024 * 1024 // 8 // 250_000
+    assert inbox.put(Received("vigie/1/demo/C003/up", b"x", lambda: None))
+
+
+def test_messages_of_streams_that_are_too_many_are_held_back(wire, database):
+    for k in range(40):
+        wire.ingest.handle([wire.message(up([1], stream=f"{k:08x}"))])
+        state = {"v": 1, "stream": f"{k + 100:08x}", "boot": 7, "state": "online", "dropped": [[4, 9]]}
+        wire.ingest.handle([wire.message(state, "vigie/1/demo/C001/state")])
+    assert len(wire.pubacks) == 80 and len(wire.acks) == STREAMS_A_DAY
+    assert database["streams"].count_documents({}) == STREAMS_A_DAY
+    assert wire.ingest.totals.surplus == 80 - STREAMS_A_DAY
+    assert database["events"].find_one({"kind": "flood"})["why"] == "streams"
+    wire.ingest.handle([wire.message(up([1]), "vigie/1/demo/C002/up")])
+    assert wire.acked("C002") == {1}
 
 
 def test_the_window_of_what_was_seen_is_bounded_and_knows_values():

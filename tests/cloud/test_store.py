@@ -10,7 +10,7 @@ from cloud import contract
 from cloud.packing import SIZE
 from cloud.reader import Reader
 from cloud.sealing import Sealer
-from cloud.store import Quarantined, Store, refused_item
+from cloud.store import DAY, QUARANTINE_KEPT, STREAMS_A_DAY, Quarantined, Store, refused_item
 from device import codes
 from tests.cloud.conftest import entry
 
@@ -223,13 +223,46 @@ def test_dropped_runs_grow_together(store, reader):
     assert reader.streams("demo", "C001")["9f3a1c07"]["dropped"] == [[1, 9]]
 
 
-def test_quarantine_is_capped_and_remembers_the_seqs(store, database, reader):
+def test_quarantine_remembers_the_seqs(store, database, reader):
     store.quarantine([Quarantined("demo", "C001", "9f3a1c07", seq, "bad", "{}") for seq in (4, 2, 4)])
     store.quarantine([refused_item("vigie/1/demo/C001/up", b"x" * 300_000, "too long")])
     assert reader.streams("demo", "C001")["9f3a1c07"]["quarantined"] == [2, 4]
-    assert database["quarantine"].options()["capped"]
     (whole,) = database["quarantine"].find({"seq": None})
     assert len(whole["content"]) == 4096 and "300000 bytes, SHA-256" in whole["reason"]
+
+
+def test_a_board_that_sends_rubbish_pushes_out_only_its_own(store, database):
+    store.quarantine([Quarantined("demo", "C002", "9f3a1c07", 7, "bad", "{}")])
+    for first in range(0, 3000, 300):
+        rubbish = [
+            refused_item("vigie/1/demo/C001/up", b"x" * 5000, str(k)) for k in range(first, first + 300)
+        ]
+        store.quarantine(rubbish)
+    kept = [item["reason"].split()[0] for item in database["quarantine"].find({"device": "C001"})]
+    assert sorted(map(int, kept)) == list(range(3000 - QUARANTINE_KEPT, 3000))
+    assert database["quarantine"].count_documents({"device": "C002"}) == 1
+
+
+def test_a_database_whose_quarantine_is_capped_goes_on(store, database):
+    """As versions before made it."""
+    database.create_collection("quarantine", capped=True, size=1 << 20)
+    for reason in ("short", "much longer " * 50):
+        entries = range(QUARANTINE_KEPT)
+        store.quarantine([Quarantined("demo", "C001", "9f3a1c07", k, reason, "{}") for k in entries])
+    assert database["quarantine"].count_documents({"reason": "much longer " * 50}) == QUARANTINE_KEPT
+
+
+def test_streams_that_are_made_up_end_for_the_day(store, database):
+    """And the board's own goes on, also in a worker that never heard of it."""
+    own = ("demo", "C001", "9f3a1c07")
+    assert store.surplus([own]) == set()
+    made_up = [("demo", "C001", f"{k:08x}") for k in range(200)]
+    assert len(store.surplus(made_up)) == 200 - (STREAMS_A_DAY - 1)
+    assert store.surplus([own, ("demo", "C002", "00000000")]) == set()
+    assert Store(database).surplus([own, made_up[-1]]) == {made_up[-1]}
+    assert database["streams"].count_documents({"d": "demo/C001"}) == STREAMS_A_DAY
+    tomorrow = Store(database, clock=lambda: time.time() + DAY + 1)
+    assert tomorrow.surplus([made_up[-1]]) == set()
 
 
 def test_expired_buckets_leave_a_floor(store, database, reader):

@@ -1,17 +1,23 @@
 """The watch: each event counts once, however often it is killed; of two one works. On a real mongod."""
 
+import dataclasses
 import time
 from pathlib import Path
 
 import pytest
 from pymongo.errors import PyMongoError
 
+from cloud.alerts.letters import Desk, Matter, page
+from cloud.alerts.links import Links
+from cloud.alerts.page import text as text_of
+from cloud.alerts.writer import episode_of, letter_of
 from cloud.contract import State
 from cloud.lease import Lease, Lost
 from cloud.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.store import Store
-from cloud.watch import Watch
+from cloud.watch import AT_ONCE, Watch
+from cloud.words import Words, plain
 from device import codes
 from tests.cloud.conftest import entry
 
@@ -211,6 +217,56 @@ def test_a_thousand_boards_that_fail_at_once_are_one_mail_and_keep_the_budget(st
     assert made == 1 and len(reader.episodes(open_only=True, limit=2000)) == 1000
     (alert,) = reader.alerts()
     assert alert.kind == "together" and alert.subject == "1 000 boards need a look"
+
+
+def test_a_flood_of_events_delays_another_boards_alarm_by_one_look(store, reader, database):
+    """Events of one board wait by the thousand; the other's comes last."""
+    for first in range(0, 3 * AT_ONCE, 500):
+        store.write([entry(seq, flags=codes.ZSCORE) for seq in range(first, first + 500)])
+    store.write([entry(seq, device="C002", flags=codes.LIMIT) for seq in range(3)])
+    watch = watching(database)
+    assert watch.step()[0]
+    assert any(one.device == "C002" and one.severity == "severe" for one in reader.episodes())
+    while watch.step()[0]:
+        pass
+    assert database["events"].count_documents({"taken": False}) == 0
+
+
+@pytest.mark.parametrize(
+    "language, subject, text",
+    [
+        ("en", "C001 sends 50 times what its period allows: held back", "somebody else has its password"),
+        (
+            "fr",
+            "C001 envoie 50 fois ce que sa période permet\u00a0: le surplus est retenu",
+            "quelqu'un d'autre",
+        ),
+    ],
+)
+def test_a_flood_is_told_once_and_ends_an_hour_after_its_last_sign(
+    store, reader, database, clock, language, subject, text
+):
+    mail = dataclasses.replace(MAIL, language=language)
+    watch = Watch(database, mail, AlertSettings(repeat=0), clock=clock)
+    assert watch.lease.hold()
+    store.clock = clock
+    for seq in range(1, 11):
+        clock.now += 600
+        store.write([entry(seq)])
+        store.flood("demo", "C001", "messages", 50.2)
+        watch.step()
+    (alert,) = database["alerts"].find()
+    assert alert["subject"] == plain(subject)
+    (episode,) = reader.episodes()
+    assert (episode.kind, episode.severity, episode.closed) == ("flood", "warning", None)
+    letter = letter_of(alert)
+    desk = Desk(Words(language), Links(b"k" * 32, None), AlertSettings())
+    made = page(Matter(letter, "1", clock.now), [episode_of(database["episodes"].find_one())], desk)
+    assert text in plain(text_of(made))
+    clock.now += 3700
+    store.write([entry(11)])
+    watch.step()
+    assert reader.episodes()[0].closed is not None
 
 
 def test_what_somebody_has_seen_is_not_told_again(store, database, clock):

@@ -20,7 +20,7 @@ from cloud import memory
 from cloud.ingest import BATCH, Inbox, Ingest, Received, Totals
 from cloud.reader import Reader
 from cloud.rescore import Models, Rescorer
-from cloud.store import Store
+from cloud.store import QUARANTINE_KEPT, Store
 from tools import ports
 from tools.database import Database
 from tools.proofs import Outcome, Progress
@@ -155,6 +155,7 @@ def _prove(uri: str, count: int, progress: Progress) -> Outcome:
     )
     reader = Reader(database)
     known: set[tuple[str, str, int]] = set()
+    boards = len(reader.devices())
     for site, device in reader.devices():
         known |= {(device, s, seq) for s, seqs in reader.stored(site, device) for seq in seqs.tolist()}
         for stream, about in reader.streams(site, device).items():
@@ -188,7 +189,7 @@ def _prove(uri: str, count: int, progress: Progress) -> Outcome:
         and totals.retries == 0
         and growth < GROWTH
         and min(totals.refused, totals.unfit, totals.conflicts, totals.readings, quarantined) > 0
-        and size <= databases.QUARANTINE_BYTES * 1.05
+        and quarantined <= QUARANTINE_KEPT * (boards + 1)
     )
     text = (
         f"{count:,} messages from a fixed seed, each one whole, damaged or noise, to {WORKERS} workers side "

@@ -1,0 +1,83 @@
+"""What one board may send: a token bucket in front of the inbox for each board, sized by its period.
+
+A board that measures every `period` seconds needs 1 / period messages a second at most, each reading alone.
+It may send CATCH_UP times as many for good, and BURST at once: all that a flash holds after days without a
+network. What is beyond that is held back: the board has no ack for it, keeps it, and sends it again.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+CATCH_UP = 10  # times what its period needs
+LEAST, MOST = 1.0, 20.0  # messages a second, whatever the period
+BURST = 600.0  # messages; 17,280 readings, which a flash holds, are 432 of 40 and some shorter ones
+USUAL_PERIOD = 10.0  # s, until a board's own is known
+FLOOD = 3.0  # times the allowance for good: more than any board of ours sends when it catches up
+KEPT = 100_000  # boards that are remembered: made-up names must not fill the memory
+
+
+def rate(period: float) -> float:
+    """Messages a second that a board with this period (s) may send for good."""
+    return min(max(CATCH_UP / max(period, 1e-3), LEAST), MOST)
+
+
+class Flood(NamedTuple):
+    """A board sent `times` what it may, since the last report; `held` messages were held back."""
+
+    owner: str
+    times: float
+    held: int
+
+
+class _Account:
+    __slots__ = ("at", "came", "held", "left", "period")
+
+    def __init__(self, now: float) -> None:
+        self.period = USUAL_PERIOD
+        self.left = BURST
+        self.at = now
+        self.came = self.held = 0  # since the last report
+
+
+class Allowances:
+    """The token buckets of all boards. Times are monotonic seconds."""
+
+    def __init__(self, now: float) -> None:
+        self._accounts: dict[str, _Account] = {}
+        self._reported = now
+
+    def take(self, owner: str, now: float) -> bool:
+        """One message came: whether the board may send it now."""
+        account = self._accounts.get(owner)
+        if account is None:
+            if len(self._accounts) >= KEPT:
+                self._accounts.clear()
+            account = self._accounts[owner] = _Account(now)
+        account.came += 1
+        account.left = min(account.left + (now - account.at) * rate(account.period), BURST)
+        account.at = now
+        if account.left < 1.0:
+            return False
+        account.left -= 1.0
+        return True
+
+    def hold_back(self, owner: str) -> None:
+        """A message of this board was held back, for want of allowance or of room in its share."""
+        self._accounts[owner].held += 1
+
+    def learn(self, owner: str, period: float) -> None:
+        """Its period (s) is known."""
+        if (account := self._accounts.get(owner)) is not None:
+            account.period = period
+
+    def floods(self, now: float) -> list[Flood]:
+        """Who sent far more than it may since the last call."""
+        seconds, self._reported = max(now - self._reported, 1e-3), now
+        found = []
+        for owner, account in self._accounts.items():
+            times = account.came / (rate(account.period) * seconds)
+            if account.held and times >= FLOOD:
+                found.append(Flood(owner, times, account.held))
+            account.came = account.held = 0
+        return found

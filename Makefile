@@ -82,19 +82,21 @@ lock: $(VENV)/local ## pin what is installed now into constraints.txt
 clean: ## delete what the targets made: var/, .venv and the package's own notes
 	@$(PYTHON) -m tools.clean
 
-$(PY):
-	@$(PYTHON) -c 'import sys; sys.exit("Vigie needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
+# An environment with pip in it. `pip` is a mark that only a whole one has.
+$(VENV)/pip:
+	@$(PYTHON) -m tools.preflight $(VENV)
+	@touch $@
 
 # Everything for one laptop, tests included.
-$(VENV)/local: $(PINS) | $(PY)
+$(VENV)/local: $(PINS) | $(VENV)/pip
 	@echo 'installing the pinned packages into $(VENV): a minute or two, once'
 	@$(INSTALL) -e '.[cloud,local,tools,dev]'
 	@$(PY) -m tools.virtual_board.umqtt
+	@$(PY) -m tools.database
 	@touch $@
 
 # Only what speaks to a board over USB: no scikit-learn, no database, no Streamlit.
-$(VENV)/tools: $(PINS) | $(PY)
+$(VENV)/tools: $(PINS) | $(VENV)/pip
 	@echo 'installing the tools for boards into $(VENV), once'
 	@$(INSTALL) -e '.[tools]'
 	@touch $@

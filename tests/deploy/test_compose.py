@@ -116,16 +116,16 @@ def test_the_services_work_together(tmp_path, run, capsys):
     # the database: MongoDB's entry point makes the root user before it starts what it was told
     once = Database(tmp_path / "db", tmp_path / "log", port=database_port, outside=False)
     once.folder.mkdir()
-    from tools.database import find_mongod
+    from tools.database import find_mongod, mongod_environment
 
     bare = [find_mongod(), "--dbpath", str(tmp_path / "db"), "--port", str(database_port), "--nounixsocket"]
-    first = run([*bare, "--bind_ip", "127.0.0.1"], {})
+    first = run([*bare, "--bind_ip", "127.0.0.1"], mongod_environment())
     with MongoClient(f"mongodb://{host}/?directConnection=true") as client:
         password = (house / "database" / "root-password").read_text()
         client.admin.command("createUser", "root", pwd=password, roles=["root"])
     assert first.stop() == 0
     told = [str(house / "database" / "key") if word == "/tmp/key" else word for word in words("database")[1:]]
-    run([*bare, *told], {})
+    run([*bare, *told], mongod_environment())
     assert run(words("users"), known).process.wait(120) == 0
 
     wait_for(board_logs_in, "the board's login", 90)

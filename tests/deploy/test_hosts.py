@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from cloud import settings
+from tests import tree
 from tests.cloud.conftest import wait_for
 from tests.deploy.conftest import ROOT
 from tools import lock, ports
@@ -93,10 +94,7 @@ def test_the_secrets_example_names_settings_and_holds_none():
         plain
     )
     assert not plain["LINK_KEY"] and not plain["DASHBOARD_PASSWORD_HASH"]
-    ignored = subprocess.run(
-        ["git", "check-ignore", ".streamlit/secrets.toml", ".env"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert ignored.stdout.split() == [".streamlit/secrets.toml", ".env"]
+    assert tree.is_ignored(".streamlit/secrets.toml") and tree.is_ignored(".env")
 
 
 def test_streamlits_configuration_is_known_to_streamlit():

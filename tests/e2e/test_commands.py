@@ -11,6 +11,7 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tools import ports
@@ -56,8 +57,9 @@ class Demo:
 
     def left(self):
         """Processes that carry this demo's mark in their environment, whatever they are called."""
-        listing = subprocess.run(["ps", "axeww", "-o", "pid=,stat=,command="], capture_output=True, text=True)
-        return [line for line in listing.stdout.splitlines() if self.mark in line]
+        name, _, value = self.mark.partition("=")
+        running = psutil.process_iter(["environ", "pid", "cmdline"], ad_value={})
+        return [one.info for one in running if one.info["environ"].get(name) == value]
 
     def nothing_is_left(self, within):
         deadline = time.monotonic() + within

@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tools import guard
@@ -29,13 +30,9 @@ time.sleep(600)
 def alive(pid):
     """A zombie is not alive, though it still has its number."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    state = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
-    ).stdout.strip()
-    return bool(state) and not state.startswith("Z")
 
 
 def gone(pids, within):
@@ -143,5 +140,5 @@ def test_a_group_runs_until_its_last_process_has_ended_and_zombies_have():
 
 
 def marked(text):
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True).stdout
-    return [line for line in listing.splitlines() if text in line and "ps -A" not in line]
+    lines = (" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"]))
+    return [line for line in lines if text in line]

@@ -4,18 +4,10 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests import tree
 from tools import lock
 
 ROOT = Path(__file__).parents[2]
-
-
-def tracked():
-    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
-    if listing.returncode:
-        pytest.skip("not a git clone")
-    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def test_every_target_of_the_makefile_has_one_line_in_its_help():
@@ -41,7 +33,7 @@ def test_lock_files_name_no_host():
 
 
 def test_no_large_file_is_kept():
-    assert [path.name for path in tracked() if path.stat().st_size > 1_000_000] == []
+    assert [path.name for path in tree.files() if path.stat().st_size > 1_000_000] == []
 
 
 def test_the_lock_keeps_what_only_other_platforms_install():

@@ -187,7 +187,7 @@ def restore(
         found = _insert(database[name], name, batch)
         added[name] += len(batch) - len(found)
         for document in found:
-            join = {"buckets": _join_bucket, "streams": _join_stream}.get(name)
+            join = {"buckets": _join_bucket, "streams": _join_stream, "latest": _join_latest}.get(name)
             if join is not None and join(database[name], document):
                 joined += 1
             else:
@@ -259,6 +259,14 @@ def _join_stream(streams: Collection[Document], ours: Document) -> bool:
         return False
     streams.bulk_write([UpdateOne({"_id": ours["_id"]}, {"$set": values})])
     return True
+
+
+def _join_latest(latest: Collection[Document], ours: Document) -> bool:
+    """A board that has sent version 2 of the contract is never believed in version 1 again."""
+    if ours.get("contract") != 2:
+        return False
+    change = {"$set": {"contract": 2}}
+    return latest.update_one({"_id": ours["_id"], "contract": {"$ne": 2}}, change).modified_count > 0
 
 
 def _batches(file: Path) -> Iterator[tuple[str, list[RawBSONDocument]]]:

@@ -1,15 +1,17 @@
 """The wire format, in one place: topics, what a board sends (`up`, `state`), what it hears (`ack`).
 
-A message is judged in two steps. First the whole: its topic, size, stream and seqs must be readable, else it
-is refused whole (`Refused`). Then each reading alone: one with an impossible value or date becomes an `Unfit`
-that goes to quarantine while its neighbours are stored.
+A message is judged in three steps. First who said it (`version_of`): with the right mac it is the board's own
+word. Then the whole: its topic, size, stream and seqs must be readable, else it is refused whole
+(`Refused`). Then each reading alone: one with an impossible value or date becomes an `Unfit` that goes to
+quarantine while its neighbours are stored. All that comes through has its bounds: an int fits the database, a
+text is short and holds no control characters.
 """
 
 from __future__ import annotations
 
-import json
+import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -18,7 +20,7 @@ from msgspec import Meta
 from cloud import keys
 from device import codes
 
-VERSION = 1
+VERSION = 2  # what boards speak; before there was 1, without a mac
 FEATURES = 1
 MAX_BYTES = 256 * 1024
 MAX_READINGS = 40
@@ -39,11 +41,13 @@ Int16 = Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)]
 X = tuple[Int16, Int16, Int16, Int16, Int16, Int16, Int16, Int16]
 Flags = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 Score = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-Why = Annotated[str, Meta(max_length=64)]
+Why = Annotated[str, Meta(pattern=rf"\A({'|'.join(filter(None, codes.WHY))})\Z")]
 Date = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Run = tuple[Seq, Seq]
-Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_ -]{1,64}\Z")]
-Count = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_ :-]{1,64}\Z")]
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Small = Annotated[int, Meta(ge=0, le=2**16 - 1)]
+Word = Annotated[str, Meta(pattern=r"\A[\w %°/.^-]{1,32}\Z")]
 
 _TOPIC = re.compile(r"vigie/1/([A-Za-z0-9_-]{1,32})/([A-Za-z0-9_-]{1,32})/(up|state)")
 
@@ -97,6 +101,10 @@ class Refused(Exception):
     """A message that cannot be read as a whole. `str()` is the reason, for a person."""
 
 
+class Forged(Refused):
+    """A message that its board cannot have sent."""
+
+
 class Up(msgspec.Struct):
     """The `up` message when everything in it is as it should be."""
 
@@ -112,6 +120,7 @@ class Up(msgspec.Struct):
     flags: list[Flags]
     score: list[Score | None]
     why: list[Why | None]
+    sensor: Small = 0
 
 
 class _Loose(msgspec.Struct):
@@ -123,12 +132,13 @@ class _Loose(msgspec.Struct):
     model: Model | None
     features: int
     seq: list[Seq]
-    ts: list[Any]
-    up: list[Any]
-    x: list[Any]
-    flags: list[Any]
-    score: list[Any]
-    why: list[Any]
+    ts: list[msgspec.Raw]
+    up: list[msgspec.Raw]
+    x: list[msgspec.Raw]
+    flags: list[msgspec.Raw]
+    score: list[msgspec.Raw]
+    why: list[msgspec.Raw]
+    sensor: Small = 0
 
 
 class _Values(msgspec.Struct):
@@ -149,20 +159,40 @@ class _Core(msgspec.Struct):
     state: Annotated[str, Meta(pattern=r"\A(online|offline|sleeping)\Z")]
 
 
+class Channel(msgspec.Struct):
+    """What one number of a sensor means: value = number * scale + offset, in `unit`."""
+
+    quantity: Word
+    unit: Word
+    scale: float
+    offset: float
+
+
+class Sensor(msgspec.Struct):
+    """One sensor of a board; readings name it by its index."""
+
+    index: Small
+    name: Word
+    kind: Word
+    channels: Annotated[list[Channel], Meta(max_length=16)]
+
+
 class State(_Core):
     """A board's `state` (retained; its last will too). Keys that are not named here are left out."""
 
-    version: Annotated[str, Meta(max_length=64)] | None = None
+    version: str | None = None
     model: Model | None = None
-    features: int | None = None
-    reset: Annotated[str, Meta(max_length=64)] | None = None
+    features: Small | None = None
+    abnormal: Flags | None = None  # flag bits that count as abnormal on this board
+    sensors: Annotated[list[Sensor], Meta(max_length=16)] = []
+    reset: str | None = None
     dropped: Annotated[list[Run], Meta(max_length=1000)] = []
     dropped_why: Annotated[list[Name], Meta(max_length=8)] = []  # causes of all these runs together
     refused: Annotated[list[Seq], Meta(max_length=1000)] = []
-    learning: Annotated[str, Meta(max_length=128)] | None = None
+    learning: str | None = None
     counts: Annotated[dict[Name, Count], Meta(max_length=200)] = {}
-    last_error: Annotated[str, Meta(max_length=512)] | None = None
-    next: Date | None = None  # Unix seconds at which a sleeping board will be heard again
+    last_error: str | None = None
+    next: Seconds | None = None  # Unix seconds at which a sleeping board will be heard again
 
     @property
     def causes(self) -> list[str]:
@@ -179,13 +209,31 @@ class Ack(msgspec.Struct):
     mac: str
 
 
+class DropAck(msgspec.Struct):
+    """What tells a board that its word is stored: it dropped these seqs. None of its records goes by that."""
+
+    stream: str
+    dropped: list[tuple[int, int]]
+    mac: str
+
+
 _up = msgspec.json.Decoder(Up)
 _loose = msgspec.json.Decoder(_Loose)
 _state = msgspec.json.Decoder(State)
 _core = msgspec.json.Decoder(_Core)
-_encode = msgspec.json.Encoder().encode
+_values = msgspec.json.Decoder(_Values)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_details = {
+    one.name: msgspec.json.Decoder(one.type)
+    for one in msgspec.structs.fields(State)
+    if one.name not in _Core.__struct_fields__
+}
+encode = msgspec.json.Encoder().encode
 
 _COLUMNS = ("ts", "up", "x", "flags", "score", "why")
+_TEXTS = {"version": 64, "reset": 64, "learning": 128, "last_error": 512}  # characters that are kept
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_MAC = 2 * keys.MAC_BYTES
 
 
 def parse_topic(topic: str) -> tuple[str, str, str]:
@@ -200,17 +248,42 @@ def ack_topic(site: str, device: str) -> str:
     return f"vigie/1/{site}/{device}/ack"
 
 
-def decode_up(site: str, device: str, payload: bytes, now: float) -> Message:
-    """The readings of an `up` message. Raises Refused when it cannot be read as a whole."""
-    _check_size(payload)
+def version_of(key: bytes, topic: str, payload: bytes) -> int:
+    """2 when the board with this key has said it, and nobody else; 1 when it carries no mac. Raises Forged.
+
+    The mac is looked at in the bytes as they came, before anything reads them: it is the last member, with no
+    blank about it, so these bytes can be read in one way only.
+    """
+    body, tail = payload[: -_MAC - 10], payload[-_MAC - 10 :]
+    if not (tail.startswith(b',"mac":"') and tail.endswith(b'"}')):
+        return 1
+    if not hmac.compare_digest(tail[8:-2], keys.message_mac(key, topic, body)):
+        raise Forged(
+            "its mac is not by this board's key: somebody else sent it, or the board needs make provision"
+        )
+    return 2
+
+
+def signed(key: bytes, topic: str, message: Mapping[str, object] | bytes) -> bytes:
+    """`message` (or its JSON) as the board with this key sends it to `topic`: version 2, its mac last.
+
+    For whatever plays a board: tests, benches, proofs.
+    """
+    body = (message if isinstance(message, bytes) else encode(message))[:-1]
+    return body + b',"mac":"' + keys.message_mac(key, topic, body) + b'"}'
+
+
+def decode_up(site: str, device: str, payload: bytes, now: float, version: int = VERSION) -> Message:
+    """The readings of an `up` message in this `version`. Raises Refused when it cannot be read as a whole."""
+    check_size(payload)
     try:
         message: Up | _Loose = _up.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         try:
             message = _loose.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        except _UNREADABLE as problem:
             raise Refused(_short(problem)) from None
-    _check_whole(message)
+    _check_whole(message, version)
     boot, model = message.boot, message.model
     columns = zip(message.seq, *(getattr(message, name) for name in _COLUMNS), strict=True)
     if isinstance(message, Up) and _are_dates(message.ts, now):  # nearly always
@@ -222,8 +295,8 @@ def decode_up(site: str, device: str, payload: bytes, now: float) -> Message:
     readings, unfit = [], []
     for seq, *values in columns:
         try:
-            checked = msgspec.convert(dict(zip(_COLUMNS, values, strict=True)), _Values)
-        except msgspec.ValidationError as problem:
+            checked = _values.decode(encode(dict(zip(_COLUMNS, values, strict=True))))
+        except _UNREADABLE as problem:
             unfit.append(_unfit(seq, message, values, _short(problem)))
             continue
         ts, up, x, flags, score, why = (getattr(checked, name) for name in _COLUMNS)
@@ -240,22 +313,21 @@ def _are_dates(found: Iterable[int | None], now: float) -> bool:
     return not dated or (min(dated) >= EARLIEST and max(dated) <= now + FUTURE)
 
 
-def decode_state(payload: bytes) -> State:
-    """A `state` message. Raises Refused.
+def decode_state(payload: bytes, version: int = VERSION) -> State:
+    """A `state` message in this `version`. Raises Refused.
 
-    Should what is beside the core be wrong, the core stands alone: whether a board is online is worth that.
+    A member beside the core that is wrong is left out alone: whether a board is online is worth that.
     """
-    _check_size(payload)
+    check_size(payload)
     try:
         state = _state.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        try:
-            core = _core.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-            raise Refused(_short(problem)) from None
-        state = State(core.v, core.stream, core.boot, core.state)
-    if state.v != VERSION:
-        raise Refused(f"version {state.v} of the contract is not known here")
+    except _UNREADABLE:
+        state = _readable_members(payload)
+    _check_version(state.v, version)
+    for name, most in _TEXTS.items():
+        text = getattr(state, name)
+        if text is not None:
+            setattr(state, name, printable(text)[:most])
     if any(first > last for first, last in state.dropped):
         raise Refused("a dropped run ends before it begins")
     return state
@@ -281,11 +353,17 @@ def merge_runs(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def acks(key: bytes, stream: str, runs: list[tuple[int, int]]) -> list[bytes]:
-    """The `ack` payloads for these runs, each short enough for a board. `key` is the device's."""
-    return [
-        _encode(Ack(stream, part, keys.ack_mac(key, stream, part)))
-        for part in (runs[k : k + RUNS_PER_ACK] for k in range(0, len(runs), RUNS_PER_ACK))
-    ]
+    """The `ack` payloads for readings that are stored, each short enough for a board. `key`: its own."""
+    return [encode(Ack(stream, part, keys.ack_mac(key, stream, part))) for part in _parts(runs)]
+
+
+def drop_acks(key: bytes, stream: str, runs: list[tuple[int, int]]) -> list[bytes]:
+    """The same for readings that the board has said it dropped."""
+    return [encode(DropAck(stream, part, keys.ack_mac(key, stream, part, "drop"))) for part in _parts(runs)]
+
+
+def _parts(runs: list[tuple[int, int]]) -> Iterable[list[tuple[int, int]]]:
+    return (runs[k : k + RUNS_PER_ACK] for k in range(0, len(runs), RUNS_PER_ACK))
 
 
 def is_abnormal(flags: int) -> bool:
@@ -293,14 +371,26 @@ def is_abnormal(flags: int) -> bool:
     return bool(flags & codes.ABNORMAL)
 
 
-def _check_size(payload: bytes) -> None:
+def printable(text: str) -> str:
+    """`text` with a blank for each character that a terminal, a mail or a page might act on."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+
+
+def check_size(payload: bytes) -> None:
     if len(payload) > MAX_BYTES:
         raise Refused(f"{len(payload)} bytes, at most {MAX_BYTES} are read")
 
 
-def _check_whole(message: Up | _Loose) -> None:
-    if message.v != VERSION:
-        raise Refused(f"version {message.v} of the contract is not known here")
+def _check_version(said: int, version: int) -> None:
+    if said != version:
+        lacks = "it carries no mac" if version == 1 else "it carries a mac"
+        raise Refused(f"it calls itself version {said} of the contract, but {lacks}")
+
+
+def _check_whole(message: Up | _Loose, version: int) -> None:
+    _check_version(message.v, version)
+    if message.sensor:
+        raise Refused(f"sensor {message.sensor} is not known here")
     if message.features != FEATURES:
         raise Refused(f"features version {message.features} is not known here")
     count = len(message.seq)
@@ -311,10 +401,26 @@ def _check_whole(message: Up | _Loose) -> None:
             raise Refused(f"{count} seqs but {len(getattr(message, name))} values of {name}")
 
 
+def _readable_members(payload: bytes) -> State:
+    try:
+        core = _core.decode(payload)
+        members = _members.decode(payload)
+    except _UNREADABLE as problem:
+        raise Refused(_short(problem)) from None
+    state = State(core.v, core.stream, core.boot, core.state)
+    for name, decoder in _details.items():
+        if name in members:
+            try:
+                setattr(state, name, decoder.decode(members[name]))
+            except _UNREADABLE:
+                continue
+    return state
+
+
 def _unfit(seq: int, message: Up | _Loose, values: list[Any], reason: str) -> Unfit:
     kept = {"boot": message.boot, "model": message.model, **dict(zip(_COLUMNS, values, strict=True))}
-    return Unfit(seq, reason, json.dumps(kept)[:QUARANTINED_TEXT])
+    return Unfit(seq, reason, printable(encode(kept).decode(errors="replace"))[:QUARANTINED_TEXT])
 
 
 def _short(problem: Exception) -> str:
-    return str(problem)[:200]
+    return printable(str(problem))[:200]

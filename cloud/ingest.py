@@ -26,8 +26,9 @@ from dataclasses import dataclass, field
 
 from pymongo.errors import ConnectionFailure, PyMongoError
 
-from cloud import contract, keys
-from cloud.contract import Message, Reading, Refused, State
+from cloud import contract
+from cloud.authentication import Authenticator, Said
+from cloud.contract import Forged, Message, Reading, Refused, State
 from cloud.failure import brief
 from cloud.rescore import Rescorer
 from cloud.seen import Seen
@@ -192,6 +193,7 @@ class Totals:
     expired: int = 0
     unfit: int = 0
     refused: int = 0
+    forged: int = 0  # of those refused: not the board's own word
     surplus: int = 0  # messages of streams that were too many for their board that day: held back
     acks: int = 0
     retries: int = 0
@@ -216,11 +218,10 @@ class Ingest:
         self.totals = Totals()
         self._store = store
         self._rescorer = rescorer
-        self._key = key
+        self._authenticator = Authenticator(store, key)
         self._publish = publish
         self._clock = clock
         self._seen = Seen()
-        self._device_keys: dict[tuple[str, str], bytes] = {}
         self._complaints = 0
         self._online: dict[tuple[str, str], tuple[str, int]] = {}
         self._busy_since: float | None = None
@@ -228,7 +229,7 @@ class Ingest:
     @property
     def boards(self) -> int:
         """How many different boards were heard."""
-        return len(self._device_keys)
+        return self._authenticator.boards
 
     def busy(self) -> float:
         """For how many seconds the batch in hand has been worked on; 0 = none is."""
@@ -300,10 +301,13 @@ class Ingest:
         aside: list[Quarantined] = []
         messages: list[Message] = []
         states: list[tuple[str, str, State]] = []
-        for received in batch:
+        forged = 0
+        origins = self._authenticator.examine([(received.topic, received.payload) for received in batch])
+        for received, said in zip(batch, origins, strict=True):
             try:
-                message = self._decode(received)
+                message = self._decode(received, said)
             except Refused as reason:
+                forged += isinstance(reason, Forged)
                 aside.append(refused_item(received.topic, received.payload, str(reason)))
                 self._complain(f"{printable(received.topic)} refused: {reason}")
                 continue
@@ -343,18 +347,23 @@ class Ingest:
         totals.expired += counts.expired
         totals.unfit += len(aside) - refused
         totals.refused += refused
+        totals.forged += forged
         self._acknowledge(messages)
         for received in batch:
             received.puback()
 
-    def _decode(self, received: Received) -> Message | tuple[str, str, State] | None:
+    def _decode(self, received: Received, said: Said | Refused) -> Message | tuple[str, str, State] | None:
         """An `up` message, or whose `state` it is; None when a retained state was cleared. Raises Refused."""
         if received.refused:
             raise Refused(received.refused)
-        site, device, leaf = contract.parse_topic(received.topic)
+        if not received.payload and received.topic.endswith("/state"):
+            return None
+        if isinstance(said, Refused):
+            raise said
+        site, device, leaf, version = said
         if leaf == "up":
-            return contract.decode_up(site, device, received.payload, self._clock())
-        return (site, device, contract.decode_state(received.payload)) if received.payload else None
+            return contract.decode_up(site, device, received.payload, self._clock(), version)
+        return site, device, contract.decode_state(received.payload, version)
 
     def _without_surplus(
         self, messages: list[Message], states: list[tuple[str, str, State]]
@@ -376,8 +385,9 @@ class Ingest:
     def _keep(self, states: list[tuple[str, str, State]]) -> None:
         self._store.states(states)
         for site, device, state in states:
-            if state.dropped:  # the cloud knows now that these will never come: the board may stop telling
-                self._send_acks(site, device, state.stream, contract.merge_runs(state.dropped))
+            if state.dropped and state.v > 1:  # the board may stop telling; an old one knows no such word
+                key, runs = self._authenticator.key(site, device), contract.merge_runs(state.dropped)
+                self._send(site, device, contract.drop_acks(key, state.stream, runs))
             if self._online.get((site, device)) != (state.state, state.boot):
                 self._online[site, device] = (state.state, state.boot)
                 log.info(
@@ -401,16 +411,12 @@ class Ingest:
             seqs[key].update(reading.seq for reading in message.readings)
             seqs[key].update(unfit.seq for unfit in message.unfit)
         for (site, device, stream), found in seqs.items():
-            self._send_acks(site, device, stream, contract.runs_of(found))
+            runs = contract.runs_of(found)
+            self._send(site, device, contract.acks(self._authenticator.key(site, device), stream, runs))
 
-    def _send_acks(self, site: str, device: str, stream: str, runs: list[tuple[int, int]]) -> None:
-        key = self._device_keys.get((site, device))
-        if key is None:
-            if len(self._device_keys) > 100_000:  # made-up names must not fill the memory
-                self._device_keys.clear()
-            key = self._device_keys[site, device] = keys.device_key(self._key, site, device)
-        for payload in contract.acks(key, stream, runs):
-            topic = contract.ack_topic(site, device)
+    def _send(self, site: str, device: str, payloads: Iterable[bytes]) -> None:
+        topic = contract.ack_topic(site, device)
+        for payload in payloads:
             self._publish(topic, payload)
             self.totals.acks += 1
             self.totals.sent_bytes += len(topic) + len(payload)

@@ -1,4 +1,4 @@
-"""Keys: one master secret in the cloud, one key for each device derived from it, and the mac of an `ack`."""
+"""Keys: one master secret in the cloud, one key for each device derived from it, and what they sign."""
 
 from __future__ import annotations
 
@@ -14,9 +14,18 @@ def device_key(master: bytes, site: str, device: str) -> bytes:
     return hmac.digest(master, f"vigie/1/{site}/{device}".encode(), "sha256")
 
 
-def ack_mac(key: bytes, stream: str, runs: Sequence[tuple[int, int]]) -> str:
-    """16 hex digits over exactly these runs in this order, under the device's own key."""
-    text = "ack:" + stream + ":" + ",".join(f"{first}-{last}" for first, last in runs)
+def message_mac(key: bytes, topic: str, body: bytes) -> bytes:
+    """The 16 hex digits that end a board's message to `topic`; `body` is every byte before `,"mac":`."""
+    head = f"{topic.rpartition('/')[2]}:{topic}:".encode()
+    return hmac.digest(key, head + body, "sha256")[:MAC_BYTES].hex().encode()
+
+
+def ack_mac(key: bytes, stream: str, runs: Sequence[tuple[int, int]], kind: str = "ack") -> str:
+    """16 hex digits over exactly these runs in this order, under the device's own key.
+
+    `kind`: "ack" says that these readings are stored; "drop", that their board's word is: it dropped them.
+    """
+    text = kind + ":" + stream + ":" + ",".join(f"{first}-{last}" for first, last in runs)
     return hmac.digest(key, text.encode(), "sha256")[:MAC_BYTES].hex()
 
 

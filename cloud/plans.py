@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import bson
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from cloud import keys, packing
-from cloud.contract import Reading, acks
+from cloud.contract import Reading, acks, signed
 from cloud.database import bucket_id, device_id
 from cloud.packing import SIZE
 from cloud.sealing import sealing
@@ -70,7 +69,7 @@ def measured(fleet: Fleet, t: Floats, h: Floats) -> Sizes:
     """Weigh what this build really sends and stores of these readings (degC, %RH; a bucket and a warm-up)."""
     x = features(np.rint(t * 100).astype(np.int64), np.rint(h * 100).astype(np.int64))[WARM_UP:]
     sums = 800_000 + np.random.default_rng(0).integers(-30_000, 30_000, SIZE)
-    began, period = 1_800_000_000, round(fleet.period)
+    began, period, key = 1_800_000_000, round(fleet.period), keys.device_key(bytes(32), "home", "C001")
     rows = [
         Reading(k, 7, began + k * period, k * period, tuple(x[k].tolist()), 0, int(sums[k]), None, "9f3a1c07")
         for k in range(SIZE)
@@ -80,8 +79,8 @@ def measured(fleet: Fleet, t: Floats, h: Floats) -> Sizes:
         part = rows[:count]
         columns = {name: [getattr(row, name) for row in part] for name in ("seq", "ts", "up", "x", "flags")}
         tail: dict[str, Any] = {"score": [row.score for row in part], "why": [None] * count}
-        head = {"v": 1, "stream": "9f3a1c07", "boot": 7, "model": "9f3a1c07", "features": 1}
-        return len(msgspec.json.encode({**head, **columns, **tail}))
+        head = {"v": 2, "stream": "9f3a1c07", "boot": 7, "sensor": 0, "model": "9f3a1c07", "features": 1}
+        return len(signed(key, "vigie/1/home/C001/up", {**head, **columns, **tail}))
 
     packed = {k: packing.pack(row, 0, 0.4 + int(sums[k]) % 97 / 1000) for k, row in enumerate(rows)}
     document = {
@@ -93,7 +92,7 @@ def measured(fleet: Fleet, t: Floats, h: Floats) -> Sizes:
         "z": began,
         **sealing(packing.gather(packed), {bytes.fromhex("9f3a1c07"): 671_000.0})["$set"],
     }
-    (ack,) = acks(keys.device_key(bytes(32), "home", "C001"), "9f3a1c07", [(100_000, 100_005)])
+    (ack,) = acks(key, "9f3a1c07", [(100_000, 100_005)])
     each = (payload(40) - payload(10)) / 30
     return Sizes(
         base=payload(10) - 10 * each,

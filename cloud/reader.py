@@ -127,6 +127,7 @@ class Latest:
     state: Document = field(
         default_factory=dict
     )  # the whole `state` message: version, dropped, counts, learning, …
+    authentic: bool = False  # it signs what it says: it has sent version 2 of the contract
 
 
 @dataclass(frozen=True)
@@ -562,6 +563,7 @@ def _latest(document: Document) -> Latest:
         period=document.get("period"),
         online=state["state"] != "offline" if "state" in state else None,
         state=state,
+        authentic=document.get("contract") == 2,
     )
 
 

@@ -43,6 +43,7 @@ DUPLICATE_KEY = 11000
 ABNORMAL: int = codes.ABNORMAL
 _FIELDS = [f"r.{position}" for position in range(SIZE)]
 _ABSENT: Document = {"$exists": False}
+_NAMES = {"site": 1, "device": 1}
 
 
 NOBODY = "?"  # in place of a board's key, of a message on a topic that names none
@@ -303,6 +304,28 @@ class Store:
             ],
             upsert=True,
         )
+
+    def authentic(self, boards: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of `boards` (site, device) that have sent version 2 of the contract before."""
+        asked = {"_id": {"$in": [device_id(*board) for board in boards]}, "contract": 2}
+        return {(one["site"], one["device"]) for one in self.database["latest"].find(asked, _NAMES)}
+
+    def remember_authentic(self, boards: Iterable[tuple[str, str]]) -> None:
+        """That these have sent version 2: kept before anything else of theirs is."""
+        new = set(boards) - self.authentic(boards)
+        updates = [
+            UpdateOne(
+                {"_id": device_id(site, device)},
+                {
+                    "$set": {"contract": 2},
+                    "$setOnInsert": {"site": site, "device": device, "received": self.clock()},
+                },
+                upsert=True,
+            )
+            for site, device in sorted(new)
+        ]
+        if updates:
+            self.database["latest"].bulk_write(updates, ordered=False)
 
     def answers(self) -> bool:
         """Whether the database can be reached now."""

@@ -1,17 +1,13 @@
 """HMAC-SHA256 (RFC 2104) and a comparison that takes the same time wherever two values differ."""
 
 import hashlib
+from binascii import hexlify
 
 _BLOCK = 64  # SHA-256 works on blocks of this many bytes
 
 
-def hmac_sha256(key, message):
-    """The 32-byte HMAC-SHA256 of `message` under `key` (both bytes-like)."""
-    return hmac_sha256_parts(key, (message,))
-
-
-def hmac_sha256_parts(key, parts):
-    """The same of a message that comes in parts: a file need not fit the heap."""
+def hmac_sha256(key, parts):
+    """The 32-byte HMAC-SHA256 under `key` of a message in `parts`: a file need not fit the heap."""
     if len(key) > _BLOCK:
         key = hashlib.sha256(key).digest()
     inner = bytearray(b"\x36" * _BLOCK)
@@ -25,6 +21,11 @@ def hmac_sha256_parts(key, parts):
     outer = hashlib.sha256(outer)
     outer.update(digest.digest())
     return outer.digest()
+
+
+def mac(key, *parts):
+    """The mac of a message (docs/contract.md): 16 hex digits, as bytes, over `parts` together."""
+    return hexlify(hmac_sha256(key, parts)[:8])
 
 
 def same(a, b):

@@ -74,12 +74,12 @@ class Journal:
         self._append(_DROPPED, first, last, 0)
 
     def settle(self, first, last):
-        """The cloud knows about first..last: report them no longer."""
-        for run in self.dropped:
-            if run[0] <= last and first <= run[1]:
-                self._take(_SETTLED, first, last, 0)
-                self._append(_SETTLED, first, last, 0)
-                return
+        """The cloud knows that first..last were dropped: report them no longer."""
+        for a, b in self.dropped:
+            if a <= last and first <= b:
+                a, b = max(a, first), min(b, last)
+                self._take(_SETTLED, a, b, 0)
+                self._append(_SETTLED, a, b, 0)
 
     @seldom
     def catch_up(self):

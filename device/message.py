@@ -5,7 +5,7 @@ import struct
 from binascii import hexlify
 
 from . import segment
-from .auth import hmac_sha256, same
+from .auth import mac, same
 from .clock import UNIX_2000
 from .codes import WHY
 from .compat import const
@@ -14,7 +14,7 @@ from .outbox import NO_MODEL
 from .segment import SIZE
 
 MOST = const(16)  # readings in a message; the contract allows 40, which would take more RAM
-_ROOM = const(1936)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
+_ROOM = const(1984)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
 _LONGEST_ACK = const(512)
 _MOST_RUNS = const(16)
 
@@ -26,11 +26,15 @@ class TooLong(Exception):
 class Writer:
     """Builds `up` messages of `outbox` in one buffer that is kept: a fresh one would fragment the heap.
 
+    key, topic (bytes): what the mac at their end is made of.
+
     The records lie at its end; the message grows towards them.
     """
 
-    def __init__(self, outbox):
+    def __init__(self, outbox, key, topic):
         self._outbox = outbox
+        self._key = key
+        self._topic = topic
         self._out = memoryview(bytearray(_ROOM))
         self._records = None
         self._at = 0
@@ -70,7 +74,9 @@ class Writer:
         records = self._records
         date = self._outbox.journal.date
         self._at = 0
-        self._put('{"v":1,"stream":"%s","boot":%d,' % (hexlify(self._outbox.stream).decode(), boot))
+        self._put(
+            '{"v":2,"stream":"%s","boot":%d,"sensor":0,' % (hexlify(self._outbox.stream).decode(), boot)
+        )
         self._put('"model":%s,' % ("null" if model == NO_MODEL else '"%s"' % hexlify(model).decode()))
         self._put('"features":%d,"seq":[' % VERSION)
         for i in places:
@@ -100,7 +106,8 @@ class Writer:
             why = records[i * SIZE + 22]
             self._item('"%s"' % WHY[why] if 0 < why < len(WHY) else "null")
         self._at -= 1
-        self._put("]}")
+        self._put("]")
+        self._put(',"mac":"%s"}' % mac(self._key, b"up:", self._topic, b":", self._out[: self._at]).decode())
 
     def _item(self, value):
         self._put("%s," % value)
@@ -118,16 +125,18 @@ class Writer:
 
 
 def read_ack(payload, stream, key):
-    """The runs [[first, last], …] that an `ack` carries for `stream` (bytes), if it was made with `key`.
+    """(runs, dropped): [[first, last], …] of an `ack` for `stream` (bytes), if it was made with `key`.
 
-    ValueError says why it must not be believed. Whether the seqs make sense is the outbox's business.
+    `dropped`: the cloud knows that these readings were dropped; it does not have them. ValueError says why an
+    `ack` must not be believed. Whether the seqs make sense is the outbox's business.
     """
     if len(payload) > _LONGEST_ACK:
         raise ValueError("too long")
     try:
         ack = json.loads(payload)
-        name, runs, mac = ack["stream"], ack["runs"], ack["mac"]
-        if not isinstance(mac, str) or not isinstance(runs, list) or len(runs) > _MOST_RUNS:
+        dropped = "dropped" in ack
+        name, runs, told = ack["stream"], ack["dropped" if dropped else "runs"], ack["mac"]
+        if not isinstance(told, str) or not isinstance(runs, list) or len(runs) > _MOST_RUNS:
             raise ValueError
         parts = []
         for first, last in runs:
@@ -138,7 +147,7 @@ def read_ack(payload, stream, key):
         raise ValueError("malformed") from None
     if name != hexlify(stream).decode():
         raise ValueError("another stream")
-    text = "ack:%s:%s" % (name, ",".join(parts))
-    if not same(hexlify(hmac_sha256(key, text.encode())[:8]), mac.encode()):
+    text = "%s:%s:%s" % ("drop" if dropped else "ack", name, ",".join(parts))
+    if not same(mac(key, text.encode()), told.encode()):
         raise ValueError("wrong mac")
-    return runs
+    return runs, dropped

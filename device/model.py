@@ -15,7 +15,7 @@ import struct
 from array import array
 
 from . import features
-from .auth import hmac_sha256_parts, same
+from .auth import hmac_sha256, same
 from .compat import const
 from .forest import Model
 from .forest_load import check
@@ -106,7 +106,7 @@ def _authenticate(file, length, key):
     if total != length:
         raise ValueError("it is cut short or joined: %d bytes, not %d" % (length, total))
     digest = hashlib.sha256()
-    mac = hmac_sha256_parts(key, _parts(file, header, length - _HEADER_SIZE - _MAC_SIZE, digest))
+    mac = hmac_sha256(key, _parts(file, header, length - _HEADER_SIZE - _MAC_SIZE, digest))
     if not same(mac, file.read(_MAC_SIZE)):
         raise ValueError("it is damaged or was made for another device: copy this device's model again")
     if features_version != features.VERSION:

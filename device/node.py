@@ -42,9 +42,10 @@ class Node:
         self.counts = {}
         self.sleeper = None  # device/sleep.py, where the board sleeps between samples
         self.crash = None  # what ended the last start, for `state`
-        self._writer = Writer(outbox)
         self.key = bytes.fromhex(config["key"])
-        self._topic = "vigie/1/%s/%s/up" % (config["site"], config["device"])
+        self._topic = ("vigie/1/%s/%s/up" % (config["site"], config["device"])).encode()
+        self._kind = config["sensor"]["kind"]
+        self._writer = Writer(outbox, self.key, self._topic)
         self._out = array("h", (0, 0))
         self.since_good = 0  # periods
         self.bounds = None
@@ -204,12 +205,14 @@ class Node:
     def on_ack(self, payload):
         """The link received an `ack`."""
         try:
-            runs = read_ack(payload, self.outbox.stream, self.key)
+            runs, dropped = read_ack(payload, self.outbox.stream, self.key)
         except ValueError as error:
             self._count("acks refused: %s" % error)
             return
         for first, last in runs:
-            if self.sender.acked(first, last, self.clock.uptime()) < 0:
+            if dropped:
+                self.outbox.journal.settle(first, last)
+            elif self.sender.acked(first, last, self.clock.uptime()) < 0:
                 self._count("acks refused: no such readings")
         self._first("first readings acknowledged")
 
@@ -239,8 +242,8 @@ class Node:
     # What people see
 
     @seldom
-    def state(self, online):
-        """The payload of `state`."""
+    def state(self, online, more=None):
+        """The payload of `state`; the members in `more` go before its own."""
         from .state import payload
 
         let_go("state")
@@ -263,7 +266,9 @@ class Node:
             fields["learning"] = self.learning()
             fields["counts"] = counts
             fields["last_error"] = log.last_error or self.link.last_error() or self.crash
-        return payload(online, outbox, fields)
+            fields.update(more or {})
+        topic = self._topic[:-2] + b"state"
+        return payload(online, outbox, fields, key=self.key, topic=topic, kind=self._kind)
 
     @seldom
     def learning(self):

@@ -186,7 +186,6 @@ class Outbox:
         """The cloud has first..last: how many of them were news, or -1 (nothing changed) for nonsense."""
         if not 0 <= first <= last <= self.newest():
             return -1
-        self.journal.settle(first, last)
         news = 0
         for part in self._segments():
             begin = max(first, part[0])

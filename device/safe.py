@@ -64,6 +64,8 @@ class Voice:
         self._board = board
         self._clock = clock
         self._fields = {"reset": "safe mode, %d starts failed" % failed, "last_error": _last_error()}
+        self._key = bytes.fromhex(config["key"])
+        self._topic = ("vigie/1/%s/%s/state" % (config["site"], config["device"])).encode()
         self._outbox = Outbox("/outbox", config["outbox_bytes"])
         clock.floor = self._outbox.journal.seen
         if clock.floor:
@@ -89,7 +91,7 @@ class Voice:
     def _state(self, online):
         from .state import payload
 
-        return payload(online, self._outbox, self._fields if online else {})
+        return payload(online, self._outbox, self._fields, key=self._key, topic=self._topic)
 
 
 def _last_error():

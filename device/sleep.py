@@ -138,13 +138,12 @@ class Sleeper:
         at = duty.connected(tick, done)
         told = False
         if node.link.ready():
-            said = json.loads(node.state(True))
-            said["state"] = "sleeping"
+            more = {"state": "sleeping"}
             if clock.is_set():
                 from .clock import UNIX_2000
 
-                said["next"] = clock.now() + max(0, at - clock.uptime()) + UNIX_2000
-            told = node.link.close(_GOODBYE_MS, json.dumps(said).encode())
+                more["next"] = clock.now() + max(0, at - clock.uptime()) + UNIX_2000
+            told = node.link.close(_GOODBYE_MS, node.state(True, more))
         else:
             node.link.close(0)
         if done and not told:

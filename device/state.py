@@ -4,13 +4,25 @@ import json
 from binascii import hexlify
 
 from . import VERSION, features
+from .auth import mac
+from .codes import ABNORMAL
 from .outbox import NO_MODEL
 
+# One sensor, in the units of the contract: a value is a number of `x` times `scale`, plus `offset`.
+_SENSORS = (
+    ',"sensors":[{"index":0,"name":"%s","kind":"%s","channels":['
+    '{"quantity":"temperature","unit":"degC","scale":0.01,"offset":0},'
+    '{"quantity":"humidity","unit":"%%RH","scale":0.01,"offset":0}]}]'
+)
 
-def payload(online, outbox, fields):
-    """The JSON of `state` as bytes. Offline it must be short and true for ever: it is the last will."""
+
+def payload(online, outbox, fields, *, key, topic, kind=None):
+    """The JSON of `state` as bytes. Offline it must be short and true for ever: it is the last will.
+
+    key, topic (bytes): what the mac at its end is made of. kind: of the sensor, where one measures.
+    """
     state = {
-        "v": 1,
+        "v": 2,
         "stream": hexlify(outbox.stream).decode(),
         "boot": outbox.boot,
         "state": "online" if online else "offline",
@@ -19,6 +31,13 @@ def payload(online, outbox, fields):
         state["version"] = VERSION
         state["model"] = None if outbox.model == NO_MODEL else hexlify(outbox.model).decode()
         state["features"] = features.VERSION
+        state["abnormal"] = ABNORMAL
         state["dropped"] = outbox.journal.dropped
         state.update(fields)
-    return json.dumps(state).encode()
+    said = bytearray(json.dumps(state), "utf-8")
+    end = len(said) - 1  # of its members
+    if online and kind:
+        said[end:] = (_SENSORS % (kind, kind)).encode()
+        end = len(said)
+    said[end:] = b',"mac":"%s"}' % mac(key, b"state:", topic, b":", memoryview(said)[:end])
+    return said

@@ -23,8 +23,10 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from cloud import contract
 from cloud import database as databases
 from cloud.contract import Reading, Verdict
+from cloud.keys import device_key
 from cloud.store import Entry, Store
 from device import codes
 from tools import pki, ports
@@ -41,6 +43,7 @@ HISTORY = 1080  # readings stored of each board before: three hours at 10 s
 ABNORMAL = 3  # readings that open an episode
 PATIENCE = 60.0  # s for the last mail
 STREAM = "9f3a1c07"
+MASTER = bytes(range(32))
 GOALS = {"median_s": 2.0, "p95_s": 5.0}
 
 
@@ -49,6 +52,7 @@ class Board:
 
     def __init__(self, name: str, password: str, port: int, ca: Path) -> None:
         self.name, self.seq = name, itertools.count(HISTORY)
+        self._key = device_key(MASTER, "demo", name)
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, name, protocol=mqtt.MQTTv311)
         self._client.username_pw_set(f"demo/{name}", password)
         self._client.tls_set(str(ca))
@@ -59,9 +63,10 @@ class Board:
         """Publish one reading; returns when (Unix s)."""
         seq, now = next(self.seq), time.time()
         message = {
-            "v": 1,
+            "v": 2,
             "stream": STREAM,
             "boot": 1,
+            "sensor": 0,
             "model": None,
             "features": 1,
             "seq": [seq],
@@ -72,7 +77,8 @@ class Board:
             "score": [None],
             "why": [None],
         }
-        self._client.publish(f"vigie/1/demo/{self.name}/up", json.dumps(message).encode(), qos=1)
+        topic = f"vigie/1/demo/{self.name}/up"
+        self._client.publish(topic, contract.signed(self._key, topic, message), qos=1)
         return now
 
     def close(self) -> None:
@@ -132,7 +138,7 @@ def run(folder: Path, parts: ExitStack, names: list[str], mails: Mails) -> dict[
         "MQTT_CA": str(keys.ca_pem),
         "MQTT_USER": BACKEND_USER,
         "MQTT_PASSWORD": passwords[BACKEND_USER],
-        "VIGIE_KEY": "ab" * 32,
+        "VIGIE_KEY": MASTER.hex(),
         "MONGODB_URI": database.uri,
         "MONGODB_DATABASE": "vigie",
         "PYTHONUNBUFFERED": "1",

@@ -29,7 +29,6 @@ from cloud.store import Entry, Store
 from device import codes
 from tools import ports
 from tools.bench_cloud import store, world
-from tools.bench_cloud.chain import MASTER
 from tools.child import Failed
 from tools.dashboard import Dashboard
 from tools.database import Database
@@ -109,7 +108,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 def _fill(database: MongoDatabase[dict[str, Any]], readings: int) -> None:
     """Sealed buckets up to a minute ago, a newest reading for each board, episodes, a model."""
     progress("training a model")
-    model = world.trained(MASTER)
+    model = world.trained(world.MASTER)
     database["models"].insert_one(model.document)
     each = readings // BOARDS
     began = int(time.time()) - each * world.PERIOD - 60

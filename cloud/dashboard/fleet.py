@@ -73,6 +73,8 @@ def _card(say: Words, one: Card) -> None:
         )
     if learning := one.latest.state.get("learning"):
         st.caption(say("is learning", what=plain(str(learning))))
+    if not one.latest.authentic:
+        st.caption(f":material/no_encryption: {say('not authenticated')}", help=say("not authenticated why"))
     parts.age(one, say("at site", site=plain(one.site)))
 
 

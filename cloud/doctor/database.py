@@ -20,6 +20,7 @@ from cloud import keys
 from cloud.database import Document
 from cloud.failure import ATLAS, UNAUTHORIZED, of_database
 from cloud.quota import level
+from cloud.reader import Latest, Reader
 from cloud.settings import DatabaseSettings
 from cloud.ticks import Finding
 
@@ -27,6 +28,7 @@ TIMEOUT = 8.0  # s
 BEHIND, WRONG = 5.0, 60.0  # s that the two clocks may differ: worth a word; an error
 
 Try = Callable[[Database[Document], str], Any]
+NAMED = 5  # boards in one line
 NOTHING = {"_id": "vigie doctor: there is no such document"}
 
 
@@ -77,6 +79,7 @@ def _backend(database: Database[Document], quota: int, key: bytes | None) -> Ite
         yield _room(database, quota)
     if key and "find on models" not in lacking:
         yield from _models(database, key)
+        yield from _boards(Reader(database).latest())
 
 
 def _dashboard(database: Database[Document]) -> Iterator[Finding]:
@@ -178,6 +181,19 @@ def _room(database: Database[Document], quota: int) -> Finding:
     if level(used, quota) == "fine":
         return Finding("room", text)
     return Finding("room", f"{text}: measure less often, lower RETENTION_DAYS or buy more", "warn")
+
+
+def _boards(latest: list[Latest]) -> Iterator[Finding]:
+    """Whether what boards send can be told from what somebody with their broker password sends."""
+    old = [f"{one.site}/{one.device}" for one in latest if not one.authentic]
+    if old:
+        names = ", ".join(old[:NAMED]) + (f" and {len(old) - NAMED} more" if len(old) > NAMED else "")
+        text = f"{len(old)} of {len(latest)} are not authenticated ({names})"
+        yield Finding(
+            "boards", f"{text}: they speak version 1 of the contract; make deploy updates one", "warn"
+        )
+    elif latest:
+        yield Finding("boards", f"all {len(latest)} sign what they send")
 
 
 def _models(database: Database[Document], key: bytes) -> Iterator[Finding]:

@@ -171,6 +171,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "pas de modèle{nbsp}: Z-score et règles jugent",
     ),
     "with version": ("version {what}", "version {what}"),
+    "not authenticated": ("Not authenticated", "Non authentifiée"),
+    "not authenticated why": (
+        "This board speaks version 1 of the contract, so its readings cannot be told from what somebody with "
+        "its broker password sends. Update its software with make deploy.",
+        "Cette carte parle la version 1 du contrat{nbsp}: ses mesures ne se distinguent pas de ce qu'envoie "
+        "quelqu'un qui a son mot de passe du broker. Mettez son logiciel à jour avec make deploy.",
+    ),
     "is learning": ("learning: {what}", "apprentissage{nbsp}: {what}"),
     "had error": ("last error: {what}", "dernière erreur{nbsp}: {what}"),
     # one board

@@ -35,7 +35,7 @@ def test_a_reading_is_stored_acknowledged_and_judged(backend, board, database):
 def test_an_episode_makes_one_mail(backend, board, database, sendgrid):
     backend().wait_for_line("listening to the boards")
     c002 = board("C002")
-    c002.publish({"v": 1, "stream": c002.stream, "boot": 7, "state": "online"}, "state")
+    c002.publish({"v": 2, "stream": c002.stream, "boot": 7, "state": "online"}, "state")
     c002.send(range(5))
     for seq in range(5, 30):
         c002.send([seq], flags=codes.ZSCORE, x=[[2900, 4500, 0, 0, 800, 0, 5, 20]])

@@ -117,6 +117,17 @@ def test_it_joins_what_boards_have_sent_since_the_loss(filled, other, tmp_path):
     assert table(other, "C001")[-1][0] == 2 * SIZE + 100
 
 
+def test_a_board_that_had_sent_version_2_is_not_believed_in_version_1_after_a_restore(
+    filled, other, tmp_path
+):
+    Store(filled).remember_authentic([("demo", "C001"), ("demo", "C009")])
+    backup.backup(filled, tmp_path / "b", MASTER)
+    Store(other).write([entry(5), entry(5, device="C003")])  # as in version 1, since the loss
+    restored(other, tmp_path / "b")
+    boards = [("demo", name) for name in ("C001", "C003", "C009")]
+    assert Store(other).authentic(boards) == {("demo", "C001"), ("demo", "C009")}
+
+
 def test_what_expired_since_stays_gone(filled, tmp_path):
     backup.backup(filled, tmp_path / "b", MASTER)
     filled["buckets"].delete_one({"_id": "demo/C001/9f3a1c07/00000000"})

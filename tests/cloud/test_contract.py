@@ -65,7 +65,9 @@ def test_one_bad_value_puts_only_its_reading_aside(column, value):
 @pytest.mark.parametrize(
     "change",
     [
-        {"v": 2},
+        {"v": 1},
+        {"v": 3},
+        {"sensor": 1},
         {"features": 2},
         {"stream": "9F3A1C07"},
         {"stream": "9f3a1c07\n"},
@@ -181,31 +183,31 @@ def test_an_ack_is_authentic_and_short_enough_for_a_board():
 def test_the_board_and_the_cloud_make_the_same_mac():
     from device.auth import hmac_sha256
 
-    key = hmac_sha256(bytes(32), b"vigie/1/demo/C001")
+    key = hmac_sha256(bytes(32), (b"vigie/1/demo/C001",))
     assert key == keys.device_key(bytes(32), "demo", "C001")
-    mac = hmac_sha256(key, b"ack:9f3a1c07:1-4,6-6")[:8].hex()
+    mac = hmac_sha256(key, (b"ack:9f3a1c07:1-4,6-6",))[:8].hex()
     assert mac == keys.ack_mac(key, "9f3a1c07", [(1, 4), (6, 6)])
 
 
 def test_a_state_keeps_what_the_contract_names():
     state = contract.decode_state(
-        b'{"v":1,"stream":"9f3a1c07","boot":7,"state":"online","dropped":[[1,4]],'
+        b'{"v":2,"stream":"9f3a1c07","boot":7,"state":"online","dropped":[[1,4]],'
         b'"counts":{"acks bad":2},"more":[1]}'
     )
     assert state.dropped == [(1, 4)] and state.counts == {"acks bad": 2} and state.version is None
 
 
 def test_a_state_with_a_strange_detail_still_says_whether_the_board_is_online():
-    state = contract.decode_state(b'{"v":1,"stream":"9f3a1c07","boot":7,"state":"online","counts":{"$a":1}}')
+    state = contract.decode_state(b'{"v":2,"stream":"9f3a1c07","boot":7,"state":"online","counts":{"$a":1}}')
     assert state.state == "online" and state.counts == {}
 
 
 @pytest.mark.parametrize("bad", ['"state":"gone"', '"state":"online","dropped":[[4,1]]', '"state":7'])
 def test_a_state_that_is_wrong_is_refused(bad):
     with pytest.raises(Refused):
-        contract.decode_state(b'{"v":1,"stream":"9f3a1c07","boot":7,' + bad.encode() + b"}")
+        contract.decode_state(b'{"v":2,"stream":"9f3a1c07","boot":7,' + bad.encode() + b"}")
 
 
 def test_a_sleeping_board_says_when_it_will_be_back():
-    said = {"v": 1, "stream": "9f3a1c07", "boot": 7, "state": "sleeping", "next": 1_800_000_000}
+    said = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "sleeping", "next": 1_800_000_000}
     assert contract.decode_state(json.dumps(said).encode()).next == 1_800_000_000

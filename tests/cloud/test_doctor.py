@@ -13,7 +13,8 @@ from cloud import doctor, keys, settings
 from cloud.alerts import smtp
 from cloud.doctor import broker as broker_part
 from cloud.doctor import database as database_part
-from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, wait_for
+from cloud.store import Store
+from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, entry, wait_for
 from tests.cloud.test_roles import guarded  # noqa: F401  a fixture
 from tools import pki, ports, roles
 from tools.broker import BACKEND_USER
@@ -281,6 +282,18 @@ def test_a_clock_that_is_off(environment, off, kind):
 def test_a_database_that_is_nearly_full(environment, database):
     database["buckets"].insert_one({"_id": "x", "p": b"\0" * 900_000})
     assert "warn room: 1 of 1 MB used" in text(ask({**environment, "STORAGE_QUOTA_MB": "1"}, "database"))
+
+
+def test_boards_that_do_not_sign_what_they_send(environment, database):
+    Store(database).write([entry(1), entry(1, device="C002")])
+    told = text(ask(environment, "database"))
+    assert (
+        "warn boards: 2 of 2 are not authenticated (demo/C001, demo/C002)" in told and "make deploy" in told
+    )
+    Store(database).remember_authentic([("demo", "C001")])
+    assert "1 of 2 are not authenticated (demo/C002)" in text(ask(environment, "database"))
+    Store(database).remember_authentic([("demo", "C002")])
+    assert "good boards: all 2 sign what they send" in text(ask(environment, "database"))
 
 
 def test_another_vigie_key_than_the_models_were_made_under(environment, database):

@@ -12,7 +12,7 @@ from cloud.reader import Reader
 from cloud.rescore import Models, Rescorer
 from cloud.seen import Seen
 from cloud.store import STREAMS_A_DAY, Store
-from tests.cloud.conftest import MASTER, entry, up
+from tests.cloud.conftest import MASTER, entry, said_by, up
 from tools.proofs import fuzz
 
 
@@ -29,12 +29,13 @@ class Wire:
         self.acks.append((topic, json.loads(payload)))
 
     def message(self, payload, topic="vigie/1/demo/C001/up"):
-        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        _, _, site, device, leaf = topic.split("/")
+        body = payload if isinstance(payload, bytes) else said_by(device, payload, leaf, site)
         return Received(topic, body, lambda: self.pubacks.append(body))
 
     def acked(self, device="C001", stream="9f3a1c07"):
         runs = [
-            run for topic, ack in self.acks for run in ack["runs"]
+            run for topic, ack in self.acks for run in ack.get("runs", ())
             if topic == f"vigie/1/demo/{device}/ack" and ack["stream"] == stream
         ]  # fmt: skip
         return {seq for first, last in runs for seq in range(first, last + 1)}
@@ -78,10 +79,14 @@ def test_a_message_for_another_device_stays_with_the_topic(wire, database):
 
 
 def test_dropped_runs_are_kept_and_then_acknowledged(wire, database):
-    state = {"v": 1, "stream": "9f3a1c07", "boot": 7, "state": "online", "dropped": [[4, 9], [2, 4]]}
+    state = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online", "dropped": [[4, 9], [2, 4]]}
     wire.ingest.handle([wire.message(state, "vigie/1/demo/C001/state")])
     assert Reader(database).streams("demo", "C001")["9f3a1c07"]["dropped"] == [[2, 9]]
-    assert wire.acked() == set(range(2, 10))
+    ((topic, ack),) = wire.acks
+    assert topic == "vigie/1/demo/C001/ack" and ack["dropped"] == [[2, 9]] and "runs" not in ack
+    key = keys.device_key(MASTER, "demo", "C001")
+    assert ack["mac"] == keys.ack_mac(key, "9f3a1c07", [(2, 9)], "drop")
+    assert ack["mac"] != keys.ack_mac(key, "9f3a1c07", [(2, 9)])  # no board takes it for readings stored
 
 
 def test_nothing_is_acknowledged_before_the_write_succeeds(wire, monkeypatch):
@@ -181,7 +186,7 @@ def test_what_is_beyond_a_boards_share_is_held_back_without_an_ack_and_takes_no_
 def test_messages_of_streams_that_are_too_many_are_held_back(wire, database):
     for k in range(40):
         wire.ingest.handle([wire.message(up([1], stream=f"{k:08x}"))])
-        state = {"v": 1, "stream": f"{k + 100:08x}", "boot": 7, "state": "online", "dropped": [[4, 9]]}
+        state = {"v": 2, "stream": f"{k + 100:08x}", "boot": 7, "state": "online", "dropped": [[4, 9]]}
         wire.ingest.handle([wire.message(state, "vigie/1/demo/C001/state")])
     assert len(wire.pubacks) == 80 and len(wire.acks) == STREAMS_A_DAY
     assert database["streams"].count_documents({}) == STREAMS_A_DAY

@@ -193,7 +193,7 @@ def test_an_export_reads_back_as_the_same_values(store, reader, settle, tmp_path
 def test_the_audit_finds_every_missing_seq(store, reader, settle, database):
     store.write([entry(s) for s in (0, 1, 2, 6, 400)])
     store.quarantine([Quarantined("demo", "C001", "9f3a1c07", 3, "bad", "{}")])
-    known = {"v": 1, "stream": "9f3a1c07", "boot": 7, "state": "online"}
+    known = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online"}
     store.state("demo", "C001", contract.State(**known, dropped=[(4, 4), (6, 399)]))
     settle()
     (found,) = audit.audit(reader, "C001")
@@ -204,7 +204,7 @@ def test_the_audit_finds_every_missing_seq(store, reader, settle, database):
 
 def test_what_a_board_dropped_has_a_cause_only_when_it_told_one(store, reader):
     store.write([entry(s) for s in (0, 9)])
-    known = {"v": 1, "stream": "9f3a1c07", "boot": 7, "state": "online"}
+    known = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online"}
     store.state("demo", "C001", contract.State(**known, dropped=[(1, 4)]))
     store.state("demo", "C001", contract.State(**known, dropped=[(5, 6)], dropped_why=["damaged on flash"]))
     (found,) = audit.audit(reader)

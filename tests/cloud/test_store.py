@@ -196,7 +196,7 @@ def test_latest_is_replaced_only_by_what_is_newer(store, reader):
 
 
 def state(**more):
-    return contract.State(**{"v": 1, "stream": "9f3a1c07", "boot": 7, "state": "online", **more})
+    return contract.State(**{"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online", **more})
 
 
 def test_a_state_first_does_not_hide_the_readings(store, reader):

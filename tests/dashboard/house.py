@@ -90,7 +90,8 @@ class House:
         self.units[device] = trained.report["unit"]
 
     def state(self, device: str, state: str = "online", **more: object) -> None:
-        message = State(1, STREAM, 7, state, version="0.1.0", model=self.model(device), **more)
+        self.store.remember_authentic([(SITE, device)])
+        message = State(2, STREAM, 7, state, version="0.1.0", model=self.model(device), **more)
         self.store.state(SITE, device, message)
 
     def episode(

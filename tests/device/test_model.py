@@ -34,7 +34,7 @@ def bundle(sections=None, key=KEY, count=None, magic=b"VGM1", version=1, of=feat
     head = struct.pack(
         "<4sBBHI", magic, version, of, len(sections) if count is None else count, total or length
     )
-    return head + body + hmac_sha256(key, head + body)
+    return head + body + hmac_sha256(key, (head + body,))
 
 
 def sound():
@@ -103,7 +103,7 @@ def test_lengths_that_lie_are_refused_even_when_authentic():
     assert "after the last section" in reason(bundle(count=3))
     long = struct.pack("<4sI", b"FRST", 0x7FFFFFFF) + b"short"
     head = struct.pack("<4sBBHI", b"VGM1", 1, features.VERSION, 1, 12 + len(long) + 32)
-    assert "past the end" in reason(head + long + hmac_sha256(KEY, head + long))
+    assert "past the end" in reason(head + long + hmac_sha256(KEY, (head + long,)))
 
 
 def test_a_section_that_is_missing_or_doubled_is_named():

@@ -58,7 +58,7 @@ class Network:
         return True
 
     def publish(self, topic, payload):
-        assert topic == "vigie/1/home/C001/up"
+        assert topic == b"vigie/1/home/C001/up"
         self.messages.append(json.loads(bytes(payload)))
         return 1
 
@@ -111,11 +111,12 @@ class Bench:
     def taken(self):
         return self.outbox.newest() + 1 + self.outbox.pending()
 
-    def ack(self, *runs):
+    def ack(self, *runs, kind="ack"):
         stream = hexlify(self.outbox.stream).decode()
-        text = "ack:%s:%s" % (stream, ",".join("%d-%d" % run for run in runs))
-        mac = hexlify(hmac_sha256(KEY, text.encode())[:8]).decode()
-        self.node.on_ack(json.dumps({"stream": stream, "runs": runs, "mac": mac}).encode())
+        text = "%s:%s:%s" % (kind, stream, ",".join("%d-%d" % run for run in runs))
+        mac = hexlify(hmac_sha256(KEY, (text.encode(),))[:8]).decode()
+        name = "runs" if kind == "ack" else "dropped"
+        self.node.on_ack(json.dumps({"stream": stream, name: runs, "mac": mac}).encode())
 
     def sent(self):
         """{seq: (ts, up)} of what was published."""
@@ -321,10 +322,57 @@ def test_state_says_what_a_person_must_know():
         assert said["last_error"] == "ValueError: last time"
         assert said["counts"]["connects"] == 1
         assert said["counts"]["waiting"] == 2
+        (sensor,) = said["sensors"]
+        assert (sensor["index"], sensor["name"], sensor["kind"]) == (0, "simulated", "simulated")
+        assert [one["quantity"] for one in sensor["channels"]] == ["temperature", "humidity"]
+        assert sensor["channels"][0]["unit"] == "degC" and sensor["channels"][1]["unit"] == "%RH"
+        assert all(abs(one["scale"] - 0.01) < 1e-6 and one["offset"] == 0 for one in sensor["channels"])
+        assert said["abnormal"] == codes.ABNORMAL
         will = json.loads(bench.node.state(False))
-        assert will == {"v": 1, "stream": said["stream"], "boot": 1, "state": "offline"}
+        assert authentic(bench.node.state(False))
+        will.pop("mac")
+        assert will == {"v": 2, "stream": said["stream"], "boot": 1, "state": "offline"}
         bench.run(70)
         assert bench.network.states == 1  # news
+
+
+def authentic(state):
+    head, tail = bytes(state[:-26]), bytes(state[-26:])
+    text = b"state:vigie/1/home/C001/state:" + head
+    return tail == b',"mac":"%s"}' % hexlify(hmac_sha256(KEY, (text,))[:8])
+
+
+def test_only_the_board_can_have_said_it():
+    with scratch.Folder() as folder:
+        bench = Bench(folder)
+        bench.ntp.sec = NOW
+        bench.run(100)
+        assert authentic(bench.node.state(True)) and authentic(bench.node.state(False))
+        asleep = bench.node.state(True, {"state": "sleeping", "next": 7})
+        assert (
+            authentic(asleep)
+            and json.loads(asleep)["state"] == "sleeping"
+            and json.loads(asleep)["next"] == 7
+        )
+        message = bench.network.messages[-1]
+        assert (message["v"], message["sensor"], len(message["mac"])) == (2, 0, 16)
+
+
+def test_an_ack_of_what_was_dropped_frees_no_reading_and_an_ack_of_readings_forgets_no_drop():
+    with scratch.Folder() as folder:
+        bench = Bench(folder)
+        bench.ntp.sec = NOW
+        bench.run(100)
+        bench.outbox.give_up(2)
+        bench.ack((0, 4), kind="drop")
+        assert bench.outbox.journal.dropped == []
+        assert bench.outbox.waiting() == 9  # it was given up; the others wait
+        bench.outbox.give_up(3)
+        bench.ack((0, 9))
+        assert bench.outbox.waiting() == 0
+        assert bench.outbox.journal.dropped == [[3, 3]]
+        bench.ack((0, 1 << 40), kind="drop")
+        assert Outbox(folder, 655360).journal.dropped == []
 
 
 def test_a_quiet_reading_allocates_nothing():

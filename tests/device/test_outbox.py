@@ -184,9 +184,11 @@ def test_a_full_outbox_drops_the_oldest_and_says_which():
         assert box.journal.dropped == [[1, 7]]
         again = Outbox(folder, 4 * segment.BLOCK)
         assert again.journal.dropped == [[1, 7]]  # told until it is acknowledged
-        again.ack(0, 5)
+        again.ack(0, 23)
+        assert again.journal.dropped == [[1, 7]]  # an ack of readings says nothing about it
+        again.journal.settle(0, 5)
         assert again.journal.dropped == [[6, 7]]
-        again.ack(6, 7)
+        again.journal.settle(6, 7)
         assert Outbox(folder, 4 * segment.BLOCK).journal.dropped == []
 
 

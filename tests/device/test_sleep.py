@@ -192,7 +192,7 @@ class Broker:
                 else:
                     runs.append([seq, seq])
             text = "ack:%s:%s" % (stream, ",".join("%d-%d" % tuple(run) for run in runs))
-            mac = hexlify(hmac_sha256(KEY, text.encode())[:8]).decode()
+            mac = hexlify(hmac_sha256(KEY, (text.encode(),))[:8]).decode()
             self._acks.append(json.dumps({"stream": stream, "runs": runs, "mac": mac}).encode())
         return 1
 
@@ -207,7 +207,10 @@ class Broker:
 
     def close(self, wait_ms, said=None):
         if said and self.ready():
-            self._world.states.append(json.loads(said))
+            state = json.loads(said)
+            text = b"state:vigie/1/home/C001/state:" + bytes(said[:-26])
+            assert state["mac"].encode() == hexlify(hmac_sha256(KEY, (text,))[:8])
+            self._world.states.append(state)
             return True
         return False
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import bson
 
 from tools.bench_cloud import store, world
-from tools.bench_cloud.chain import MASTER, Bench, Cost
+from tools.bench_cloud.chain import Bench, Cost
 from tools.child import Failed
 from tools.terminal import progress
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     folder = Path("var/bench-cloud")
     shutil.rmtree(folder, ignore_errors=True)
     progress("training a model")
-    model = world.trained(MASTER)
+    model = world.trained(world.MASTER)
     told: dict[str, float] = {"readings": readings}
     with Bench(folder) as bench:
         print(f"broker: {bench.broker.kind}; {readings:,} readings of {BOARDS} boards\n")
@@ -98,7 +98,7 @@ def _own_models(bench: Bench, model: world.Model, readings: int) -> dict[str, fl
     each = -(-int(readings * 0.2) // BOARDS // 10) * 10
     boards = world.boards(BOARDS, each, model, int(time.time()) - each * world.PERIOD - 60)
     progress("a model for each board")
-    boards, models = world.with_own_models(boards, model, MASTER)
+    boards, models = world.with_own_models(boards, model, world.MASTER)
     cost = bench.vigie(boards, models, a_message=10, workers=1)
     _row("10 a message, 1 worker, a model for each board", cost)
     return {

@@ -27,12 +27,11 @@ from cloud.reader import Reader
 from tools import pki, ports
 from tools.bench_cloud.naive import SAMPLES, TREES
 from tools.bench_cloud.parts import cpu_seconds, memory_mb
-from tools.bench_cloud.world import SITE, Board, interleaved
+from tools.bench_cloud.world import MASTER, SITE, Board, interleaved
 from tools.broker import BACKEND_USER, Broker
 from tools.child import Child, Failed
 from tools.database import Database
 
-MASTER = bytes(range(32))
 PASSWORD = "b" * 32
 START_TIMEOUT = 300.0  # s; scikit-learn takes its time to load on a busy machine
 PATIENCE = 120.0  # s without a single new reading stored

@@ -22,8 +22,8 @@ from cloud.rescore import Models, Rescorer
 from cloud.sealing import REST, Sealer, sealing
 from cloud.store import Store
 from cloud.words import Words
-from tools.bench_cloud.chain import MASTER, verify
-from tools.bench_cloud.world import PERIOD, SITE, Board, Model, interleaved
+from tools.bench_cloud.chain import verify
+from tools.bench_cloud.world import MASTER, PERIOD, SITE, Board, Model, interleaved
 from tools.child import Failed
 
 M0_BYTES = 500_000_000  # "512 MB", counted as data and indexes, uncompressed

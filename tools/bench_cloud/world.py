@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud.contract import signed
 from cloud.keys import device_key
 from cloud.training.features import features
 from cloud.training.fit import train
@@ -18,12 +18,11 @@ from device import codes
 from device.window import SIZE as WARM_UP
 from tools.sensor_choice import SensorChoice
 
+MASTER = bytes(range(32))
 SITE = "bench"
 PERIOD = 10  # s
 ROOMS = 8  # rooms that are simulated; more boards take the same ones from another hour on
 TRAINED_ON = 8640  # readings: a day
-
-encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Board:
         """The `up` message with the readings first..last - 1, as a board writes it."""
         seqs = range(first, last)
         up: dict[str, Any] = {
-            "v": 1, "stream": self.stream, "boot": 1, "model": self.model, "features": 1,
+            "v": 2, "stream": self.stream, "boot": 1, "sensor": 0, "model": self.model, "features": 1,
             "seq": list(seqs),
             "ts": [self.began + PERIOD * seq for seq in seqs],
             "up": [PERIOD * seq for seq in seqs],
@@ -58,7 +57,7 @@ class Board:
             "score": [None if score < 0 else score for score in self.score[first:last].tolist()],
             "why": [None] * len(seqs),
         }  # fmt: skip
-        return encode(up)
+        return signed(device_key(MASTER, SITE, self.name), self.topic, up)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.keys import ack_mac, device_key
 from tools import pki, ports
+from tools.board import settings
 from tools.board.port import Port
 from tools.board.wire import Wire
 from tools.broker import BACKEND_USER, Broker
@@ -41,19 +41,28 @@ def wire(serial_board: SerialBoard) -> Iterator[Wire]:
 
 @dataclass(frozen=True)
 class Cloud:
-    """`toml`: the settings of board home/C001 for this broker and clock."""
+    """`toml`: the settings of board home/C001, for a broker that a chip would find in the network.
+
+    A virtual board finds it, and the clock at `ntp`, on this machine; `make provision` refuses that.
+    """
 
     toml: Path
     environment: dict[str, str]
+    ntp: str
     ca_der: bytes
     ca_pem: Path
     backend_port: int
 
     def config(self) -> dict[str, Any]:
         """config.json of that board."""
-        values = tomllib.loads(self.toml.read_text())
-        values["broker"]["ca"] = "/ca.der"
-        return {**values, "device": "C001", "key": device_key(MASTER, "home", "C001").hex()}
+        return self.wanted().config
+
+    def wanted(self) -> settings.Provision:
+        """What `make provision` would write, for a virtual board."""
+        made = settings.gather("C001", self.toml, self.environment, None)
+        made.config["broker"]["host"] = "localhost"
+        made.config["ntp"] = [self.ntp]
+        return made
 
     def client(self, on_message: Callable[..., None], topic: str) -> paho.Client:
         """A client with the backend's rights, on its way to `topic`."""
@@ -87,12 +96,11 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
         f"""
 site = "home"
 period_ms = 500
-ntp = ["127.0.0.1:{ntp.port}"]
 [wifi]
 ssid = "net"
 password = "wifi-secret"
 [broker]
-host = "localhost"
+host = "broker.test"
 port = {port}
 user = "home/C001"
 password = "{PASSWORDS["home/C001"]}"
@@ -102,7 +110,9 @@ t_max = 8.0
 for_minutes = 10
 """
     )
-    yield Cloud(toml, {"VIGIE_KEY": MASTER.hex()}, made.ca_der.read_bytes(), made.ca_pem, broker.backend_port)
+    key = {"VIGIE_KEY": MASTER.hex()}
+    where = f"127.0.0.1:{ntp.port}"
+    yield Cloud(toml, key, where, made.ca_der.read_bytes(), made.ca_pem, broker.backend_port)
     client.disconnect()
     client.loop_stop()
     ntp.stop()

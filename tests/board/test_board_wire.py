@@ -6,6 +6,7 @@ import socket
 import threading
 
 import pytest
+from serial.tools.list_ports_common import ListPortInfo
 
 from tools.board.port import Port, candidates, driver, explain, find, trouble, without_driver
 from tools.board.wire import BoardError, Wire
@@ -111,6 +112,31 @@ def test_no_board_or_several_boards_are_told(monkeypatch):
     monkeypatch.setattr("tools.board.port.candidates", lambda: two[:1])
     assert find(None).device == "/dev/ttyUSB0"
     assert isinstance(candidates(), list)
+
+
+def usb(device, vid, pid, serial, location):
+    info = ListPortInfo(device)
+    info.vid, info.pid, info.serial_number, info.location = vid, pid, serial, location
+    return info
+
+
+def test_one_socket_under_two_drivers_is_one_board(monkeypatch):
+    cp2102 = (0x10C4, 0xEA60, "0001", "20-1")
+    ch340 = (0x1A86, 0x7523, None, "20-2")
+    apple, maker = usb("/dev/cu.usbserial-0001", *cp2102), usb("/dev/cu.SLAB_USBtoUART", *cp2102)
+    for both in ([apple, maker], [maker, apple]):
+        monkeypatch.setattr("tools.board.port.list_ports.comports", lambda both=both: both)
+        assert find(None).device == "/dev/cu.SLAB_USBtoUART"
+    twice = [usb("/dev/cu.usbserial-1420", *ch340), usb("/dev/cu.wchusbserial1420", *ch340)]
+    monkeypatch.setattr("tools.board.port.list_ports.comports", lambda: [apple, *twice])
+    assert [port.device for port in candidates()] == ["/dev/cu.usbserial-0001", "/dev/cu.wchusbserial1420"]
+    own = usb("/dev/ttyACM0", 0x303A, 0x1001, "7C:DF:A1:00:00:01", "1-2")
+    monkeypatch.setattr("tools.board.port.list_ports.comports", lambda: [apple, own])
+    with pytest.raises(Failed, match="two USB sockets shows up twice"):
+        find(None)
+    alike = [usb("/dev/ttyUSB0", *cp2102[:3], None), usb("/dev/ttyUSB1", *cp2102[:3], None)]
+    monkeypatch.setattr("tools.board.port.list_ports.comports", lambda: alike)
+    assert len(candidates()) == 2, "two boards whose bridges have one serial number, and no place is told"
 
 
 def test_a_board_without_a_driver_is_told_from_no_board(tmp_path):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools.board import deploy, provision, settings
+from tools.board import deploy, provision
 
 
 def talk(wire, text, ending=b">>> ", seconds=15):
@@ -17,7 +17,7 @@ def talk(wire, text, ending=b">>> ", seconds=15):
 def running(wire, cloud):
     """A board in the middle of its work."""
     deploy.deploy(wire)
-    wanted = settings.gather("C001", cloud.toml, cloud.environment, None)
+    wanted = cloud.wanted()
     provision.write(wire, wanted, provision.authority(wanted))
     assert deploy.watch(wire)
     return wire

@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import time
 
 import pytest
 
+from device import stages, words
 from tests.device.test_model import bundle
-from tools.board import build, deploy, doctor, model, provision, settings
+from tools import pki, ports
+from tools.board import build, certificate, deploy, doctor, model, pins, provision, settings
 from tools.board.port import Port
 from tools.board.startup import STEPS, Start
 from tools.board.wire import Wire
+from tools.broker import BACKEND_USER, Broker
 from tools.child import Failed
 
 
@@ -65,7 +69,7 @@ def test_deploy_provision_and_model_from_a_bare_board_to_the_first_ack(wire, ser
     assert (serial_board.flash / "notes.txt").read_bytes() == b"mine"
     assert not deploy.is_provisioned(wire)
 
-    wanted = settings.gather("C001", cloud.toml, cloud.environment, None)
+    wanted = cloud.wanted()
     provision.write(wire, wanted, provision.authority(wanted))
     assert deploy.watch(wire), capsys.readouterr().out
     said = capsys.readouterr().out
@@ -116,7 +120,7 @@ def _model_is_tested_on_the_board_before_it_is_used(wire, serial_board, key):
 
 def test_a_board_that_was_stopped_goes_on_however_the_command_ends(serial_board, cloud, capsys):
     port = Port(serial_board.device, "virtual")
-    wanted = settings.gather("C001", cloud.toml, cloud.environment, None)
+    wanted = cloud.wanted()
     with Wire(port) as wire:
         wire.stop()
         deploy.deploy(wire)
@@ -192,10 +196,12 @@ def test_a_start_that_stands_still_says_why_in_the_boards_own_words():
     for line in GOOD[:3]:
         start.feed(line)
     assert start.missing[0] == "clock" and "UDP to port 123" in start.missing[1]
-    start.feed("  +00:09 ! link   broker:8883 refuses user or password: check broker.user")
-    assert start.missing[1].startswith("link: broker:8883 refuses user")
+    start.feed("  +00:09 ! link   broker:8883 does not answer: check broker.host")
+    assert start.missing[1].startswith("link: broker:8883 does not answer")
     start.feed("00:00:09 ! node   ABNORMAL sensor error: no answer")
-    assert start.missing[1].startswith("link: broker:8883 refuses user"), "a reading's verdict is no reason"
+    assert start.missing[1].startswith("link: broker:8883 does not answer"), (
+        "a reading's verdict is no reason"
+    )
     start.feed(GOOD[3])
     assert start.trouble is None
 
@@ -205,6 +211,28 @@ def test_a_wrong_configuration_and_safe_mode_end_the_wait():
         start = Start()
         start.feed(line)
         assert start.ended and not start.complete
+
+
+def test_a_refused_login_ends_the_wait_at_once(wire, cloud, capsys):
+    wanted = cloud.wanted()
+    wanted.config["broker"]["password"] = "a-wrong-word"
+    deploy.deploy(wire)
+    provision.write(wire, wanted, provision.authority(wanted))
+    capsys.readouterr()
+    began = time.monotonic()
+    assert not deploy.watch(wire, 90)
+    assert time.monotonic() - began < 60
+    said = capsys.readouterr().out
+    assert "✗ TLS" in said and "check broker.user" in said
+
+
+@pytest.mark.parametrize("error", [("connect", 4), ("connect", 5), ("subscribe", 0x80)])
+def test_each_no_of_a_broker_is_known_by_the_boards_own_words(error):
+    said = words.explain(stages.WELCOME, Exception(*error), "broker:8883", 0)
+    start = Start()
+    for line in (*GOOD[:3], GOOD[4], f"  +00:04 ! link   {said}"):
+        start.feed(line)
+    assert start.ended == said and start.missing == ("TLS", said)
 
 
 def test_a_crash_is_told_with_its_error():
@@ -237,6 +265,7 @@ def test_a_crash_loop_is_no_matter_of_wifi_and_comes_with_its_traceback():
 
 # Settings
 
+BOARD = {"VIGIE_KEY": "11" * 32, "BOARD_USER": "home-C001", "BOARD_PASSWORD": "word"}
 FILE = """
 site = "home"
 [wifi]
@@ -262,7 +291,13 @@ def test_settings_come_from_file_then_environment_then_questions(tmp_path):
         asked.append((question, secret))
         return "answer"
 
-    env = {"VIGIE_KEY": "11" * 32, "WIFI_PASSWORD": "from-env", "MQTT_HOST": "not-used", "MQTT_PORT": "8884"}
+    env = {
+        "VIGIE_KEY": "11" * 32,
+        "BOARD_USER": "me",
+        "WIFI_PASSWORD": "from-env",
+        "MQTT_HOST": "not-used",
+        "MQTT_PORT": "8884",
+    }
     made = settings.gather("C001", write(tmp_path, FILE), env, ask)
     assert made.config["wifi"] == {"ssid": "net", "password": "from-env"}
     assert made.config["broker"]["host"] == "broker.example" and made.config["broker"]["port"] == 8884
@@ -276,7 +311,7 @@ def test_settings_come_from_file_then_environment_then_questions(tmp_path):
 
 def test_who_names_no_sensor_is_asked_for_one(tmp_path):
     """A board with none makes readings up: nobody may come to that by pressing Enter."""
-    env = {"VIGIE_KEY": "11" * 32, "WIFI_PASSWORD": "a", "BOARD_PASSWORD": "b"}
+    env = {**BOARD, "WIFI_PASSWORD": "a-long-word"}
     file = write(tmp_path, FILE.partition("[sensor]")[0])
 
     def pressed_enter(question, secret, default):
@@ -294,7 +329,7 @@ def test_who_names_no_sensor_is_asked_for_one(tmp_path):
 def test_a_ca_is_looked_for_beside_the_file_that_names_it_or_from_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "boards").mkdir()
-    env = {"VIGIE_KEY": "11" * 32, "MQTT_CA": "ca.pem", "WIFI_PASSWORD": "a", "BOARD_PASSWORD": "b"}
+    env = {**BOARD, "MQTT_CA": "ca.pem", "WIFI_PASSWORD": "a-long-word"}
     file = write(tmp_path / "boards", FILE)
     assert settings.gather("C001", file, env, None).ca == str(tmp_path / "ca.pem")
     file.write_text(FILE.replace("[sensor]", 'ca = "ca.pem"\n[sensor]'))
@@ -340,8 +375,23 @@ def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):
         ('"broker.example"', '"broker.example"\nca = 5', "broker.ca is 5"),
         ('"broker.example"', '"broker.example"\nca = ""', "broker.ca is empty"),
         ('"broker.example"', '"broker.example"\nuser = "me"', "broker.password is missing"),
-        ("pin = 4", "pin = 2", "led_pin is 2, as sensor.pin is"),
-        ('"dht22"\npin = 4', '"sht3x"\nscl = 21', "sensor.sda is 21, as sensor.scl is"),
+        ('"broker.example"', '"broker.example"\npassword = "word"', "broker.user is missing"),
+        ('"broker.example"', '"broker.example"\nuser = ""', "broker.user is empty"),
+        ('"broker.example"', '"broker.example"\nuser = "me"\npassword = ""', "broker.password is empty"),
+        ('"broker.example"', '"localhost"', "broker.host is localhost, which for the board is the board"),
+        ('"broker.example"', '"LocalHost."', "which for the board is the board"),
+        ('"broker.example"', '"127.0.1.1"', "which for the board is the board"),
+        ('"broker.example"', '"127.1"', "which for the board is the board"),
+        ('"broker.example"', '"0.0.0.0"', "which for the board is the board"),
+        ('site = "home"', 'ntp = ["127.0.0.1:123"]', "ntp names 127.0.0.1:123, which for the board is"),
+        ('site = "home"', 'ntp = ["pool.ntp.org", "localhost"]', "ntp names localhost"),
+        ('"net"', '"' + "n" * 33 + '"', "wifi.ssid has 33 bytes"),
+        ('"net"', '"' + "ü" * 17 + '"', "wifi.ssid has 34 bytes"),
+        ('"net"', '"net"\npassword = "short12"', "wifi.password has 7 bytes"),
+        ('"net"', '"net"\npassword = "' + "x" * 64 + '"', "wifi.password has 64 bytes"),
+        ('"net"', '"net"\npassword = "' + "ab" * 33 + '"', "wifi.password has 66 bytes"),
+        ('site = "home"', "led_pin = 4", "led_pin is 4, as sensor.pin is"),
+        ('"dht22"\npin = 4', '"sht3x"\nscl = 21\nsda = 21', "sensor.sda is 21, as sensor.scl is"),
     ],
 )
 def test_what_a_board_would_try_in_vain_is_refused(tmp_path, old, new, said):
@@ -349,20 +399,67 @@ def test_what_a_board_would_try_in_vain_is_refused(tmp_path, old, new, said):
         settings.gather("C001", write(tmp_path, FILE.replace(old, new)), {"VIGIE_KEY": "11" * 32}, None)
 
 
-def test_pins_that_an_esp32_cannot_use_are_refused_by_its_name():
-    wired = {"sensor": {"kind": "dht22", "pin": 34}}
-    for machine in ("Generic ESP32 module with ESP32", "Generic ESP32 module with SPIRAM with ESP32"):
-        with pytest.raises(Failed, match="sensor.pin is 34"):
-            settings.check_pins(wired, machine)
-        with pytest.raises(Failed, match="its flash hangs"):
-            settings.check_pins({"sensor": {"kind": "dht22", "pin": 6}}, machine)
-        settings.check_pins({"sensor": {"kind": "dht22", "pin": 4}}, machine)
-    for machine in (
-        "Generic ESP32S3 module with ESP32S3",
-        "ESP32C3 module with ESP32C3",
-        "ESP32-C6 with ESP32-C6",
-    ):
-        settings.check_pins(wired, machine)
+@pytest.mark.parametrize("password", ["", "x" * 8, "x" * 63, "ab" * 32, "müsliriegel", " a space "])
+def test_every_password_that_a_wifi_can_have_is_taken(tmp_path, password):
+    environment = {**BOARD, "WIFI_PASSWORD": password}
+    made = settings.gather("C001", write(tmp_path, FILE), environment, None)
+    assert made.config["wifi"].get("password", "") == password
+
+
+ESP32 = "Generic ESP32 module with ESP32"
+C3 = "ESP32C3 module with ESP32C3"
+S3 = "Generic ESP32S3 module with ESP32S3"
+
+
+@pytest.mark.parametrize(
+    ("machine", "values", "said"),
+    [
+        (
+            ESP32,
+            {"sensor": {"kind": "dht22", "pin": 34}},
+            "sensor.pin is 34, and this is an ESP32: it can only",
+        ),
+        (ESP32, {"sensor": {"kind": "dht22", "pin": 6}}, "its flash hangs on that one"),
+        (ESP32, {"sensor": {"kind": "dht22", "pin": 24}}, "it has no GPIO 24"),
+        (ESP32, {"sensor": {"kind": "dht22", "pin": 1}}, "its serial console hangs on that one"),
+        (ESP32, {"sensor": {"kind": "dht22", "pin": 2}}, "led_pin is 2, as sensor.pin is"),
+        (ESP32, {"sensor": {"kind": "sht3x", "scl": 21}}, "as sensor.scl is"),
+        ("Generic ESP32 module with SPIRAM with ESP32", {"led_pin": 16}, "its memory hangs on that one"),
+        ("TinyPICO with ESP32-PICO-D4", {"led_pin": 17}, "its flash hangs on that one"),
+        ("M5Stack with ESP32-D0WDQ6", {"led_pin": 40}, "it has no GPIO 40"),
+        (C3, {"sensor": {"kind": "bme280", "scl": 22, "sda": 21}}, "it has no GPIO 22; free are 0, 1, 2"),
+        (C3, {"led_pin": 18}, "its USB port hangs on that one"),
+        ("LOLIN_C3_MINI with ESP32-C3FH4", {"led_pin": 9}, "its BOOT button hangs on that one"),
+        (S3, {"sensor": {"kind": "dht22", "pin": 30}}, "its flash hangs on that one"),
+        ("Generic ESP32S3 module with Octal-SPIRAM with ESP32S3", {"led_pin": 35}, "its memory hangs"),
+        ("ESP32C6 module with ESP32C6", {"led_pin": 31}, "it has no GPIO 31"),
+        ("Generic ESP32S2 module with ESP32S2", {"led_pin": 46}, "it can only read there"),
+        ("board with ESP32-P4", {"sensor": {"kind": "dht22", "pin": 2}}, "led_pin is 2, as sensor.pin is"),
+    ],
+)
+def test_pins_that_a_chip_cannot_use_are_refused_by_its_name(machine, values, said):
+    with pytest.raises(Failed, match=said):
+        pins.fit(values, machine)
+
+
+@pytest.mark.parametrize(
+    ("machine", "led", "wires"),
+    [
+        (ESP32, 2, {"scl": 22, "sda": 21}),
+        (S3, None, {"scl": 9, "sda": 8}),
+        ("Generic ESP32S2 module with ESP32S2", None, {"scl": 9, "sda": 8}),
+        (C3, None, {"scl": 7, "sda": 6}),
+        ("ESP32C6 module with ESP32C6", None, {"scl": 7, "sda": 6}),
+    ],
+)
+def test_what_nobody_said_of_pins_is_as_the_chip_has_it(machine, led, wires):
+    values = {"sensor": {"kind": "sht3x"}}
+    pins.fit(values, machine)
+    assert values == {"sensor": {"kind": "sht3x", **wires}, "led_pin": led}
+    pins.fit(values, machine)
+    unknown = {"sensor": {"kind": "sht3x"}}
+    pins.fit(unknown, "linux [GCC 13] version")
+    assert unknown == {"sensor": {"kind": "sht3x"}, "led_pin": 2}
 
 
 def test_a_wrong_answer_is_asked_for_again_at_once(tmp_path):
@@ -388,9 +485,6 @@ def test_what_a_file_holds_is_checked_before_anything_is_asked(tmp_path):
 
 
 def test_the_ca_is_checked_before_it_travels(tmp_path):
-    from tools import pki
-    from tools.board import certificate
-
     made = pki.ensure(tmp_path / "pki", ["localhost"])
     assert (
         certificate.from_file(made.ca_pem) == certificate.from_file(made.ca_der) == made.ca_der.read_bytes()
@@ -404,6 +498,54 @@ def test_the_ca_is_checked_before_it_travels(tmp_path):
         file.write_bytes(data)
         with pytest.raises(Failed, match=said):
             certificate.from_file(file)
+
+
+def test_a_broker_that_is_told_by_its_address_is_known_by_the_name_in_its_certificate(cloud, capsys):
+    """A machine at home, as docs/deploy.md has it: stock MicroPython finds no address in a certificate."""
+    wanted = cloud.wanted()
+    wanted.config["broker"]["host"] = "127.0.0.1"  # what this broker listens on
+    provision.authority(wanted)
+    assert wanted.config["broker"]["name"] == "localhost"
+    assert "its certificate is for localhost" in capsys.readouterr().out
+    wanted.config["broker"]["name"] = "other.example"
+    with pytest.raises(Failed, match=r"it carries localhost, 127\.0\.0\.1: put one of these at broker.name"):
+        provision.authority(wanted)
+    wanted.config["broker"] |= {"name": "127.0.0.1", "port": ports.free()}
+    with pytest.raises(Failed, match="out of reach here"):
+        provision.authority(wanted)
+
+
+def test_a_certificate_of_addresses_alone_is_refused(tmp_path):
+    made = pki.ensure(tmp_path / "pki", ["127.0.0.1"])
+    port = ports.free()
+    broker = Broker(tmp_path / "broker", tmp_path / "log", made, {BACKEND_USER: "word"}, port=port)
+    broker.start()
+    try:
+        with pytest.raises(Failed, match=r"carries 127\.0\.0\.1, and the board knows a broker by a name"):
+            certificate.name_for_board("127.0.0.1", port, made.ca_der.read_bytes())
+        other = pki.ensure(tmp_path / "other", ["localhost"]).ca_der.read_bytes()
+        with pytest.raises(Failed, match=r"broker\.ca does not verify its certificate"):
+            certificate.name_for_board("127.0.0.1", port, other)
+    finally:
+        broker.stop()
+
+
+def test_the_name_comes_before_localhost_and_no_pattern_is_one(monkeypatch):
+    for carried, name in (
+        (["localhost", "192.168.1.20", "house.lan"], "house.lan"),
+        (["*.house.lan", "localhost"], "localhost"),
+    ):
+        monkeypatch.setattr(certificate, "names", lambda *_, carried=carried: carried)
+        assert certificate.name_for_board("192.168.1.20", 8883, b"") == name
+
+
+def test_a_file_may_name_its_board(tmp_path):
+    file = write(tmp_path, 'device = "C007"\n' + FILE)
+    assert settings.gather("", file, BOARD, None).config["device"] == "C007"
+    with pytest.raises(Failed, match="you asked for C001"):
+        settings.gather("C001", file, BOARD, None)
+    with pytest.raises(Failed, match="which board"):
+        settings.gather("", write(tmp_path, FILE), BOARD, None)
 
 
 def test_a_port_by_itself_is_no_board(serial_board):

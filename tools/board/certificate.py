@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import ipaddress
 import re
 import socket
 import ssl
@@ -12,6 +13,7 @@ from typing import Any
 from tools.child import Failed
 
 TIMEOUT = 10.0
+OTHER_NAME = (62, 64)  # OpenSSL's codes: another host name, another address
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -58,19 +60,73 @@ def check(host: str, port: int, name: str, ca: bytes) -> None:
 
     A broker that cannot be reached from here, which may sit in another network, raises OSError.
     """
+    try:
+        _carried(host, port, ca, name)
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code not in OTHER_NAME:
+            raise Failed(
+                f"{host}:{port}: broker.ca does not verify its certificate ({error.verify_message})"
+            ) from None
+        carried = ", ".join(names(host, port, ca)) or "no name"
+        raise Failed(
+            f"{host}:{port}: its certificate is not for {name!r}; it carries {carried}: "
+            "put one of these at broker.name"
+        ) from None
+
+
+def names(host: str, port: int, ca: bytes) -> list[str]:
+    """The names and addresses that the broker's certificate carries, once `ca` (DER) has verified it.
+
+    Raises Failed, or OSError where the broker cannot be reached.
+    """
+    try:
+        held = _carried(host, port, ca, None)
+    except ssl.SSLCertVerificationError as error:
+        raise Failed(
+            f"{host}:{port}: broker.ca does not verify its certificate ({error.verify_message})"
+        ) from None
+    common = [value for part in held["subject"] for key, value in part if key == "commonName"]
+    return [value for _, value in held.get("subjectAltName", ())] or common
+
+
+def name_for_board(host: str, port: int, ca: bytes) -> str:
+    """A name to verify the broker by that is reached by its address. Raises Failed, OSError.
+
+    Stock MicroPython compares names alone: it finds no address in a certificate that carries it as such.
+    """
+    carried = names(host, port, ca)
+    fit = [name for name in carried if not is_address(name) and "*" not in name]
+    if not fit:
+        held = ", ".join(carried) or "nothing"
+        raise Failed(
+            f"{host}:{port}: its certificate carries {held}, and the board knows a broker by a name alone, "
+            "never by an address: make one that carries a name too; nobody need be able to look that up"
+        )
+    return next((name for name in fit if name != "localhost"), fit[0])
+
+
+def is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _carried(host: str, port: int, ca: bytes, name: str | None) -> dict[str, Any]:
+    """The certificate as `ssl` shows it, verified with `ca` and, where it is given, for `name`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=ca)
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)  # the board's mbedTLS is not so strict
-    try:
-        with (
-            socket.create_connection((host, port), TIMEOUT) as plain,
-            context.wrap_socket(plain, server_hostname=name),
-        ):
-            return
-    except ssl.SSLCertVerificationError as error:
-        raise Failed(
-            f"{host}:{port}: broker.ca does not verify its certificate for {name!r} ({error.verify_message})"
-        ) from None
+    context.check_hostname = name is not None
+    with socket.create_connection((host, port), TIMEOUT) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname=name or host) as secure:
+                return dict(secure.getpeercert() or {})
+        except ssl.SSLCertVerificationError:
+            raise
+        except ssl.SSLError as error:
+            raise Failed(f"{host}:{port} does not speak TLS ({error.reason}): is it the TLS port?") from None
 
 
 def _root(secure: Any) -> bytes:

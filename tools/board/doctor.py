@@ -9,7 +9,7 @@ import json
 import os
 
 from device import VERSION, config
-from tools.board import build, command, port, screen
+from tools.board import build, command, pins, port, screen
 from tools.board.chip import Chip
 from tools.board.deploy import Firmware, plan, survey
 from tools.board.port import Port
@@ -102,6 +102,10 @@ def configuration(wire: Wire) -> bool:
         checked = config.check(values)
     except (ValueError, config.ConfigError) as error:
         problems = error.problems if isinstance(error, config.ConfigError) else [str(error)]
+        screen.tick("config", "\n".join([*problems, "make provision writes it again"]), "bad")
+        return False
+    chip = pins.chip_of(Firmware.ask(wire).machine)
+    if problems := pins.problems(values, chip) if chip else []:
         screen.tick("config", "\n".join([*problems, "make provision writes it again"]), "bad")
         return False
     screen.tick("config", f"{checked['site']}/{checked['device']}, {checked['sensor']['kind']} sensor")

@@ -26,6 +26,9 @@ BRIDGES = {
 }
 USB = Path("/sys/bus/usb/devices")
 TTY = Path("/sys/class/tty")
+# On macOS the bridge's maker and Apple may both have a driver: who installed the maker's wants that.
+MAKERS_DRIVER = re.compile(r"SLAB_USBtoUART|wchusbserial")
+BOTH_SOCKETS = "a board with two USB sockets shows up twice, if both are plugged in: then take either"
 NONE_FOUND = """\
 no board found. Is it plugged in, with a cable that carries data (many only charge)?
 Windows and macOS may need a driver: CP210x (Silicon Labs) or CH34x (WCH), by the chip beside the USB socket.
@@ -71,16 +74,22 @@ def find(wanted: str | None) -> Port:
     if not found:
         raise Failed(without_driver() or NONE_FOUND)
     if len(found) > 1:
-        listed = "\n".join(f"    PORT={port.device}   {port.about}" for port in found)
-        raise Failed(f"{len(found)} boards are plugged in: say which one\n{listed}")
+        listed = [f"    PORT={port.device}   {port.about}" for port in found]
+        own = [port for port in found if port.about.startswith(BRIDGES[0x303A][0])]
+        more = [BOTH_SOCKETS] if own and len(own) < len(found) else []
+        raise Failed("\n".join([f"{len(found)} boards are plugged in: say which one", *listed, *more]))
     return found[0]
 
 
 def candidates() -> list[Port]:
-    """The serial ports that look like a board: a USB bridge, or a board's own USB."""
+    """The serial ports that look like a board: a USB bridge, or a board's own USB. One for each."""
     ports = [info for info in list_ports.comports() if info.vid is not None]
     known = [info for info in ports if info.vid in BRIDGES]
-    return [Port(info.device, _about(info)) for info in known or ports]
+    sockets: dict[object, ListPortInfo] = {}
+    for info in sorted(known or ports, key=lambda info: not MAKERS_DRIVER.search(info.device)):
+        place = (info.vid, info.pid, info.serial_number, info.location) if info.location else info.device
+        sockets.setdefault(place, info)  # two drivers may serve one socket, each with a port of its own
+    return [Port(info.device, _about(info)) for info in known or ports if info in sockets.values()]
 
 
 def _about(info: ListPortInfo) -> str:

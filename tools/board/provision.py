@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ import typer
 from dotenv import dotenv_values
 
 from device import config
-from tools.board import certificate, command, port, screen, settings
+from tools.board import certificate, command, pins, port, screen, settings
 from tools.board.deploy import Firmware, watch
 from tools.board.settings import Provision
 from tools.board.wire import Wire
@@ -38,20 +39,34 @@ def ask(question: str, secret: bool, default: str | None) -> str:
 
 
 def authority(wanted: Provision) -> bytes:
-    """The CA's DER for `wanted`; a wrong one is refused here and not by the board at night. Raises Failed."""
+    """The CA's DER for `wanted`; a wrong one is refused here and not by the board at night. Raises Failed.
+
+    Where the broker is told by its address, the name of its certificate becomes broker.name.
+    """
     broker = config.check(json.loads(json.dumps(wanted.config)))["broker"]
-    host, number = broker["host"], broker["port"]
+    host, number, name = broker["host"], broker["port"], broker["name"]
     if wanted.ca is None:
         with screen.waiting(f"asking {host} for its certificate …"):
             der = certificate.from_broker(host, number)
         screen.tick("CA", f"the root that this computer trusts for {host}, {len(der)} bytes of DER")
-        return der
-    der = certificate.from_file(Path(wanted.ca))
+    else:
+        der = certificate.from_file(Path(wanted.ca))
     try:
-        with screen.waiting(f"checking {wanted.ca} against {host} …"):
-            certificate.check(host, number, broker["name"], der)
-        screen.tick("CA", f"{wanted.ca} verifies {host}:{number}")
+        with screen.waiting(f"checking the certificate of {host} …"):
+            if certificate.is_address(name):
+                name = wanted.config["broker"]["name"] = certificate.name_for_board(host, number, der)
+                screen.tick(
+                    "name", f"its certificate is for {name}: by that the board will know it (broker.name)"
+                )
+            certificate.check(host, number, name, der)
+        if wanted.ca:
+            screen.tick("CA", f"{wanted.ca} verifies {host}:{number}")
     except OSError as error:
+        if certificate.is_address(name):
+            raise Failed(
+                f"{host}:{number} is out of reach here ({error}), and the board knows a broker by a name "
+                "alone: start the broker, or give a name of its certificate with broker.name"
+            ) from None
         screen.tick("CA", f"{wanted.ca}; not tried, {host}:{number} is out of reach here ({error})", "warn")
     return der
 
@@ -98,13 +113,19 @@ def show(wire: Wire, device: str = "") -> int:
     if wire.get(CA) is None:
         screen.tick("CA", "there is no /ca.der: make provision again", "bad")
         return 1
+    chip = pins.chip_of(Firmware.ask(wire).machine)
+    if problems := pins.problems(values, chip) if chip else []:
+        screen.tick("config", "\n".join(problems), "bad")
+        return 1
     screen.tick("config", "complete and valid")
     return 0
 
 
 @command.run
 def main(
-    device: Annotated[str, typer.Argument(envvar="DEVICE", help="The board's name, such as C001.")] = "",
+    device: Annotated[
+        str, typer.Argument(envvar="DEVICE", help="The board's name, such as C001; a FILE may hold it.")
+    ] = "",
     file: Annotated[
         Path | None, typer.Option("--file", envvar="FILE", help="A TOML file with the settings.")
     ] = None,
@@ -117,24 +138,37 @@ def main(
         with Wire(port.find(port_name)) as wire:
             wire.stop()
             return show(wire, device)
-    if not device:
-        raise Failed("which board? make provision DEVICE=C001")
     asks = sys.stdin.isatty()
-    found = port.find(port_name) if asks else None  # nobody answers ten questions to hear that none is there
-    wanted = settings.gather(device, file, environment(), ask if asks else None)
-    if wanted.config.get("sensor", {"kind": "simulated"})["kind"] == "simulated":
-        screen.tick(
-            "sensor",
-            "simulated: the board makes its readings up; [sensor] in a FILE names a real one",
-            "warn",
+    with ExitStack() as opened:  # where somebody answers, the board is asked first which chip it has
+        board = connected(port_name, opened) if asks else None
+        chip = pins.chip_of(board[1]) if board else None
+        wanted = settings.gather(
+            device, file, environment(), ask if asks else None, (chip or pins.CHIPS[""]).wires
         )
-    ca = authority(wanted)
-    found = found or port.find(port_name)
-    screen.tick("port", f"{found.device} ({found.about})")
-    with Wire(found) as wire:
-        wire.stop()
-        settings.check_pins(wanted.config, Firmware.ask(wire).machine)
+        if wanted.config.get("sensor", {"kind": "simulated"})["kind"] == "simulated":
+            screen.tick(
+                "sensor",
+                "simulated: the board makes its readings up; [sensor] in a FILE names a real one",
+                "warn",
+            )
+        if not wanted.config["wifi"].get("password"):
+            screen.tick(
+                "Wi-Fi", f"{wanted.config['wifi']['ssid']} without a password, as an open one", "warn"
+            )
+        ca = authority(wanted)
+        wire, machine = board or connected(port_name, opened)
+        pins.fit(wanted.config, machine)
         write(wire, wanted, ca)
-        site = wanted.config["site"]
-        screen.tick("written", f"{site}/{device}; its key is made from VIGIE_KEY; secrets stay on the board")
+        screen.tick(
+            "written", f"{wanted.config['site']}/{wanted.config['device']}; its secrets stay on the board"
+        )
         return 0 if no_watch or watch(wire) else 1
+
+
+def connected(port_name: str | None, opened: ExitStack) -> tuple[Wire, str]:
+    """The stopped board, and what its firmware says of its chip. Raises Failed."""
+    found = port.find(port_name)
+    screen.tick("port", f"{found.device} ({found.about})")
+    wire = opened.enter_context(Wire(found))
+    wire.stop()
+    return wire, Firmware.ask(wire).machine

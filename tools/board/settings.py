@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+import socket
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 from cloud.keys import device_key
 from device import config
 from device.choices import SENSORS
+from tools.board import pins
 from tools.child import Failed
 
 # Where a value comes from when the file does not give it. MQTT_… and VIGIE_KEY are the backend's too (.env).
@@ -41,8 +43,13 @@ QUESTIONS: tuple[Question, ...] = (
     (("broker", "user"), "Broker's user of this board", False, None),
     (("broker", "password"), "Broker's password of this board", True, None),
 )
-WIRES = {"pin": "data", "scl": "scl", "sda": "sda"}  # a sensor's options that are GPIOs, and their wires
-USUAL_PIN = 4
+WITH_SPACES = (
+    ("wifi", "ssid"),
+    ("wifi", "password"),
+    ("broker", "password"),
+)  # a space at an end may belong to them
+MOST_SSID = 32  # bytes
+LEAST_WORD, MOST_WORD = 8, 63  # bytes of a WPA password
 SECRETS = (("key",), ("wifi", "password"), ("broker", "password"))
 NO_KEY = """\
 VIGIE_KEY is missing: the board's key, for models and acknowledgements, is made from it
@@ -65,16 +72,29 @@ class Provision:
     ca: str | None
 
 
-def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: Ask | None) -> Provision:
-    """All values for `device`; `ask(question, secret, default)` for missing ones. Raises Failed."""
+def gather(
+    device: str,
+    file: Path | None,
+    environment: Mapping[str, str],
+    ask: Ask | None,
+    wires: Mapping[str, int] = pins.CHIPS[""].wires,
+) -> Provision:
+    """All values for `device` (""; the file names it); `ask(question, secret, default)` for missing ones.
+
+    `wires`: where a sensor usually hangs on the chip that is plugged in. Raises Failed.
+    """
     values = read(file) if file else {}
     name = str(file) if file else "settings"
     _refuse([problem for problem in _problems(values, name) if MISSING not in problem], device, file)
-    if "device" in values and values["device"] != device:
+    device = device or str(values.get("device", ""))
+    if not device:
+        raise Failed("which board? make provision DEVICE=C001, or device in a FILE")
+    if values.get("device", device) != device:
         raise Failed(f"{name}: device is {values['device']!r}, you asked for {device}: change one of them")
     values["device"] = device
     for variable, place in ENVIRONMENT.items():
-        text = environment.get(variable, "").strip()
+        text = environment.get(variable, "")
+        text = text if place in WITH_SPACES and text.strip() else text.strip()
         if text and get(values, place) is None:
             if variable == "MQTT_CA":
                 text = str(Path(text).absolute())  # meant from here, not from the file's folder
@@ -83,7 +103,7 @@ def gather(device: str, file: Path | None, environment: Mapping[str, str], ask: 
         if get(values, about[0]) is None and ask:
             _answer(ask, values, name, about)
     if "sensor" not in values and ask:
-        values["sensor"] = _sensor(ask)
+        values["sensor"] = _sensor(ask, wires)
     ca = get(values, ("broker", "ca"))
     if "key" not in values:
         values["key"] = _key(values, device, environment)
@@ -124,60 +144,80 @@ def _problems(values: Mapping[str, Any], name: str) -> list[str]:
     ):
         if get(values, place) == "":
             problems.append(f"{name}: {'.'.join(place)} is empty: {cure}")
-    host = get(values, ("broker", "host"))
-    if isinstance(host, str) and not re.fullmatch(r"[\w.-]*", host):
-        problems.append(f"{name}: broker.host is more than a name: write that alone; the port is broker.port")
-    broker = values.get("broker")
-    if isinstance(broker, dict) and "user" in broker and "password" not in broker:
-        problems.append(
-            f'{name}: broker.password{MISSING}this board\'s at the broker; "" where it wants none'
-        )
-    return problems + _shared_pins(values, name)
+    vain = [*_wifi(values), *_broker(values), *_clock(values), *pins.shared(values)]
+    return problems + [f"{name}: {problem}" for problem in vain]
 
 
-def _pins(values: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """(key, GPIO) of the sensor's wires and the LED."""
-    sensor = values.get("sensor")
-    options = sensor if isinstance(sensor, dict) else {}
-    sensors: Mapping[str, Any] = SENSORS
-    wires = [
-        (key, known[0]) for key, known in sensors.get(str(options.get("kind")), {}).items() if key in WIRES
-    ]
-    pins = [(f"sensor.{key}", options.get(key, default)) for key, default in wires]
-    pins.append(("led_pin", values.get("led_pin", config.DEFAULTS["led_pin"])))
-    return [(key, pin) for key, pin in pins if isinstance(pin, int)]
-
-
-def _shared_pins(values: Mapping[str, Any], name: str) -> list[str]:
+def _wifi(values: Mapping[str, Any]) -> list[str]:
+    """Names and passwords that no Wi-Fi has: a chip would cut the one and try the other for ever."""
     problems = []
-    users: dict[int, str] = {}
-    for key, pin in _pins(values):
-        if pin in users:
-            problems.append(f"{name}: {key} is {pin}, as {users[pin]} is: each takes a GPIO of its own")
-        users.setdefault(pin, key)
+    ssid, password = get(values, ("wifi", "ssid")), get(values, ("wifi", "password"))
+    size = len(ssid.encode()) if isinstance(ssid, str) else 0
+    if size > MOST_SSID:
+        problems.append(
+            f"wifi.ssid has {size} bytes, and a Wi-Fi's name at most {MOST_SSID} "
+            "(an umlaut counts 2, an emoji 4): look it up again"
+        )
+    size = len(password.encode()) if isinstance(password, str) else 0
+    whole_key = isinstance(password, str) and re.fullmatch("[0-9a-fA-F]{64}", password)
+    if size and not LEAST_WORD <= size <= MOST_WORD and not whole_key:
+        problems.append(
+            f"wifi.password has {size} bytes, and a Wi-Fi's password {LEAST_WORD} to {MOST_WORD}, "
+            'or 64 hex digits: look it up again; "" for a Wi-Fi without one'
+        )
     return problems
 
 
-def check_pins(values: Mapping[str, Any], machine: str) -> None:
-    """Refuse GPIOs that `machine`, as its firmware says, cannot use: known for the ESP32. Raises Failed."""
-    if not re.search(r"\bESP32($|[^-\w])", machine):
-        return
-    for key, pin in _pins(values):
-        if 6 <= pin <= 11 or pin >= 34:
-            why = "its flash hangs on that one" if pin < 34 else "it can only read there"
-            raise Failed(
-                f"nothing was written: {key} is {pin}, and this is an ESP32: {why}; take 4, for example"
-            )
+def _broker(values: Mapping[str, Any]) -> list[str]:
+    problems = []
+    host = get(values, ("broker", "host"))
+    if isinstance(host, str) and not re.fullmatch(r"[\w.-]*", host):
+        problems.append("broker.host is more than a name: write that alone; the port is broker.port")
+    elif isinstance(host, str) and _is_oneself(host):
+        problems.append(
+            f"broker.host is {host}, which for the board is the board: give the name or address of the "
+            "broker's machine on your network"
+        )
+    broker = values.get("broker")
+    if isinstance(broker, dict):
+        for key in ("user", "password"):
+            if key not in broker:
+                problems.append(f"broker.{key}{MISSING}this board's at the broker")
+            elif broker[key] == "":
+                problems.append(f"broker.{key} is empty: give this board's at the broker")
+    return problems
 
 
-def _sensor(ask: Ask) -> dict[str, Any]:
+def _clock(values: Mapping[str, Any]) -> list[str]:
+    """`ntp` is a list of "host" or "host:port"."""
+    servers = values.get("ntp")
+    servers = servers if isinstance(servers, list) else []
+    return [
+        f"ntp names {server}, which for the board is the board: give a server on its network or the internet"
+        for server in servers
+        if isinstance(server, str) and _is_oneself(server.rpartition(":")[0] or server)
+    ]
+
+
+def _is_oneself(host: str) -> bool:
+    """Whether a name or address means the machine that uses it: 127.…, 0.0.0.0, localhost."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith((".localhost", "localhost.localdomain")):
+        return True
+    try:
+        return socket.inet_aton(name)[0] in (0, 127)  # which also reads 127.1
+    except OSError:
+        return False
+
+
+def _sensor(ask: Ask, usual: Mapping[str, int]) -> dict[str, Any]:
     """Asked for when none is named: a board with none makes readings up."""
     kind = ask("Sensor (dht22, sht3x, bme280 or simulated)", False, "dht22").lower()
     sensors: Mapping[str, Any] = SENSORS
     wires = {
-        name: _gpio(ask(f"GPIO of its {WIRES[name]}", False, str(USUAL_PIN if default is None else default)))
-        for name, (default, _, _) in sensors.get(kind, {}).items()
-        if name in WIRES
+        key: _gpio(ask(f"GPIO of its {wire}", False, str(usual[wire])))
+        for key, wire in pins.WIRES.items()
+        if key in sensors.get(kind, {})
     }
     return {"kind": kind, **wires}
 

@@ -33,7 +33,13 @@ STEPS = (
         "VIGIE_KEY that made this board's key?",
     ),
 )
-
+# What the board says (device/words.py) when the broker's no is for good: another try would be the same.
+REFUSED = (
+    "refuses user or password",
+    "does not authorize this user",
+    "hangs up instead of a welcome",
+    "does not let this user",
+)
 
 SAFE = """\
 {}, the last with {}
@@ -79,7 +85,7 @@ class Start:
         self._said.append(text)
         if line.mark in ("!", "E") and not line.text.startswith("ABNORMAL"):  # a verdict stops no start
             self.trouble = f"{line.area}: {line.text}"
-            if line.area == "config":
+            if line.area == "config" or (line.area == "link" and any(no in line.text for no in REFUSED)):
                 self.ended = line.text
         if text.startswith("Safe mode"):
             self.ended = SAFE.format(text.partition(".")[0], self._crash or "what /last_error.txt says")

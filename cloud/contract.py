@@ -2,9 +2,10 @@
 
 A message is judged in three steps. First who said it (`version_of`): with the right mac it is the board's own
 word. Then the whole: its topic, size, stream and seqs must be readable, else it is refused whole
-(`Refused`). Then each reading alone: one with an impossible value or date becomes an `Unfit` that goes to
-quarantine while its neighbours are stored. All that comes through has its bounds: an int fits the database, a
-text is short and holds no control characters.
+(`Refused`). Then each reading alone: one with an impossible value becomes an `Unfit` that goes to quarantine
+while its neighbours are stored; one with an impossible date is stored without a date and keeps what it said,
+as a wrong clock, ours most of all, must never cost a reading. All that comes through has its bounds: an int
+fits the database, a text is short and holds no control characters.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ MAX_BYTES = 256 * 1024
 MAX_READINGS = 40
 EARLIEST = 1_577_836_800  # 2020-01-01: before that a clock was not set
 FUTURE = 300  # s that a board's clock may be ahead of ours
+LAST_DATE = (
+    2**32 - 1
+)  # of what an undated reading said, dates before 1970 and past this are kept as the nearest
 QUARANTINED_TEXT = 2000  # characters kept of a reading that is unfit
 RUNS_PER_ACK = 16  # a board reads an ack in one piece; its memory is small
 
@@ -64,6 +68,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     score: int | None  # its path-length sum
     why: str | None  # reason of a failed read
     model: str | None  # what it judged with
+    said: int | None = None  # Unix seconds that it gave and that cannot be; `ts` is None then
 
     @property
     def measured(self) -> tuple[int, int] | None:
@@ -300,11 +305,10 @@ def decode_up(site: str, device: str, payload: bytes, now: float, version: int =
             unfit.append(_unfit(seq, message, values, _short(problem)))
             continue
         ts, up, x, flags, score, why = (getattr(checked, name) for name in _COLUMNS)
-        if not _are_dates([ts], now):
-            late = "in the future" if ts > now else "before 2020"
-            unfit.append(_unfit(seq, message, values, f"date {ts} is {late}"))
-            continue
-        readings.append(Reading(seq, boot, ts, up, x, flags, score, why, model))
+        dated = _are_dates([ts], now)
+        said = None if dated else min(max(ts, 0), LAST_DATE)
+        date = ts if dated else None
+        readings.append(Reading(seq, boot, date, up, x, flags, score, why, model, said))
     return Message(site, device, message.stream, readings, unfit)
 
 

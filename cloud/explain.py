@@ -7,6 +7,7 @@ Where some of these are missing (a gap, a boot, dropped readings) the explanatio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -50,8 +51,11 @@ def explain(readings: Readings, row: int, model: CloudModel | None) -> Explanati
     edge, cloud = int(readings.edge_flags[row]), int(readings.cloud_flags[row])
     seq = int(readings.seq[row])
 
+    undated = undated_note(readings, row)
+
     def told(x: tuple[int, ...] | None, findings: list[Finding], note: str | None = None) -> Explanation:
-        return Explanation(seq, x, findings, names(edge), names(cloud), note)
+        notes = [each for each in (undated, note) if each]
+        return Explanation(seq, x, findings, names(edge), names(cloud), "; ".join(notes) or None)
 
     if np.isnan(readings.t[row]):
         return told(None, [], f"the read failed: {readings.why[row]}")
@@ -64,6 +68,16 @@ def explain(readings: Readings, row: int, model: CloudModel | None) -> Explanati
     t, h = (np.rint(column[chosen] * 100).astype(np.int64) for column in (readings.t, readings.h))
     x = features(t, h)[-1:]
     return told(tuple(x[0].tolist()), findings(x, model))
+
+
+def undated_note(readings: Readings, row: int) -> str | None:
+    """Why a reading has no date; None for one that has."""
+    if not np.isnan(readings.ts[row]):
+        return None
+    if np.isnan(readings.said[row]):
+        return "undated: its boot never learnt the time"
+    said = datetime.fromtimestamp(readings.said[row], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"undated: it said {said}, which could not be when it came"
 
 
 def find(readings: Readings, seq: int | None) -> int | None:

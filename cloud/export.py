@@ -14,7 +14,7 @@ from cloud.reader import Readings
 
 COLUMNS = (
     *("site", "device", "stream", "seq", "boot", "time", "ts", "up", "t", "h"),
-    *("edge_flags", "edge_score", "cloud_flags", "cloud_score", "why", "model", "missing_before"),
+    *("edge_flags", "edge_score", "cloud_flags", "cloud_score", "why", "model", "missing_before", "said"),
 )
 
 
@@ -25,8 +25,9 @@ def rows(readings: Readings) -> Iterator[dict[str, Any]]:
     }
     for values in zip(*columns.values(), strict=True):
         row = {name: _present(value) for name, value in zip(columns, values, strict=True)}
-        ts = row["ts"] = None if row["ts"] is None else int(row["ts"])
-        row["edge_score"] = None if row["edge_score"] is None else int(row["edge_score"])
+        for name in ("ts", "said", "edge_score"):
+            row[name] = None if row[name] is None else int(row[name])
+        ts = row["ts"]
         row["time"] = None if ts is None else datetime.fromtimestamp(ts, UTC).isoformat()
         row["site"], row["device"] = readings.site, readings.device
         yield {name: row[name] for name in COLUMNS}

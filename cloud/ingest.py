@@ -192,6 +192,7 @@ class Totals:
     conflicts: int = 0
     expired: int = 0
     unfit: int = 0
+    doubted: int = 0  # of the readings that are kept, those whose date could not be: stored undated
     refused: int = 0
     forged: int = 0  # of those refused: not the board's own word
     surplus: int = 0  # messages of streams that were too many for their board that day: held back
@@ -317,7 +318,7 @@ class Ingest:
                 states.append(message)
         messages, states = self._without_surplus(messages, states)
         self._keep(states)
-        refused = len(aside)
+        refused, counted = len(aside), 0
         for message in messages:
             aside += [
                 unfit_item(message.site, message.device, message.stream, unfit) for unfit in message.unfit
@@ -325,6 +326,9 @@ class Ingest:
             for unfit in message.unfit[:1]:
                 who = f"{message.site}/{message.device} seq {unfit.seq}"
                 self._complain(f"{who} put aside: {unfit.reason}")
+            if doubted := [one for one in message.readings if one.said is not None]:
+                self._complain(_doubted(message, doubted[0], self._clock()))
+                counted += len(doubted)
         new = [
             (message, self._seen.unknown((message.site, message.device, message.stream), message.readings))
             for message in messages
@@ -346,6 +350,7 @@ class Ingest:
         totals.conflicts += counts.conflicts
         totals.expired += counts.expired
         totals.unfit += len(aside) - refused
+        totals.doubted += counted
         totals.refused += refused
         totals.forged += forged
         self._acknowledge(messages)
@@ -466,6 +471,15 @@ class Ingest:
             f"{totals.messages} messages in all, {totals.repeats} repeats, {totals.conflicts} conflicts, "
             f"{totals.unfit + totals.refused} put aside"
         )
+
+
+def _doubted(message: Message, reading: Reading, now: float) -> str:
+    said = reading.said or 0
+    off = f"{said - now:.0f} s ahead of this clock" if said > now else "before 2020"
+    who = f"{message.site}/{message.device} seq {reading.seq}"
+    return (
+        f"{who} stored undated: the date it gave, {said}, is {off} (python -m cloud doctor asks whose clock)"
+    )
 
 
 def printable(topic: str) -> str:

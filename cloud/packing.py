@@ -26,7 +26,8 @@ FORMAT, FORMAT_WITH_TWIN = 1, 2  # the second has one more column: by how much t
 CLOUD_SCALE = 1000  # the full forest's score is kept in thousandths
 
 # Which of the values below are there; only an open reading whose twin differs has the last.
-DATED, MEASURED, SCORED, RESCORED, MODELLED, TWIN_OFF = 1, 2, 4, 8, 16, 32
+# SAID: `ts` is a date that cannot be; the reading is undated, and this is what it said.
+DATED, MEASURED, SCORED, RESCORED, MODELLED, TWIN_OFF, SAID = 1, 2, 4, 8, 16, 32, 64
 
 _FIXED = np.dtype(
     [
@@ -73,6 +74,8 @@ def pack(reading: Reading, cloud_flags: int, cloud_score: float | None, twin_off
     has, t, h, thousandths, name = 0, 0, 0, 0, _NO_MODEL
     if ts is not None:
         has = DATED
+    elif reading.said is not None:
+        has, ts = SAID, reading.said
     if x is not None:
         has |= MEASURED
         t, h = x[0], x[1]
@@ -126,6 +129,7 @@ def plain(packed: bytes) -> dict[str, Any]:
     return {
         "boot": boot,
         "ts": ts if has & DATED else None,
+        **({"said": ts} if has & SAID else {}),
         "up": up,
         "t": t if has & MEASURED else None,
         "h": h if has & MEASURED else None,
@@ -192,7 +196,7 @@ def seal(packed: Packed) -> bytes:
     up = record["up"].astype(np.int64)
     period = int(np.median(np.diff(up) // steps)) if len(steps) else 0
     has = record["has"]
-    offset = _filled(record["ts"].astype(np.int64) - up, has, DATED)
+    offset = _filled(record["ts"].astype(np.int64) - up, has, DATED | SAID)
     models, model = np.unique(record["model"], return_inverse=True)
     reasons = sorted({reason for reason in packed.why if reason is not None})
     reason = np.array([0 if text is None else reasons.index(text) + 1 for text in packed.why], np.int64)
@@ -247,7 +251,7 @@ def unseal(sealed: bytes) -> Packed:
     has = record["has"]
     up = columns[0] + period * position
     record["up"] = up
-    record["ts"] = np.where(has & DATED, columns[1] + up, 0)
+    record["ts"] = np.where(has & (DATED | SAID), columns[1] + up, 0)
     for (name, bit), values in zip(_DELTAS, columns[2:], strict=True):
         record[name] = np.where(has & bit, values, 0) if bit else values
     model, reason, *twin_off = plain[len(_PLAIN) :]

@@ -48,8 +48,9 @@ class Readings:
     """Readings of one device as columns of one length, in the order in which they were taken.
 
     A failed read has NaN in `t` and `h` and its reason in `why`. An undated reading has NaN in `ts` and
-    stands between its neighbours by `seq`. `missing_before` says how many seqs of the same stream are not
-    stored between the reading before and this one (0: no gap): break a curve there.
+    stands between its neighbours by `seq`; `said` is the date that it gave, where that one could not be.
+    `missing_before` says how many seqs of the same stream are not stored between the reading before and this
+    one (0: no gap): break a curve there.
     """
 
     site: str
@@ -68,6 +69,7 @@ class Readings:
     why: npt.NDArray[np.object_]  # str, the reason of a failed read; None = good read
     model: npt.NDArray[np.object_]  # str, 8 hex digits: the model the board judged with; None = none
     missing_before: npt.NDArray[np.int64]
+    said: Floats  # Unix seconds that an undated reading gave and that could not be; NaN = it gave none
 
     def __len__(self) -> int:
         return len(self.seq)
@@ -114,6 +116,7 @@ class Latest:
     seq: int | None = None
     boot: int | None = None
     ts: float | None = None  # None = undated
+    said: float | None = None  # the date that an undated reading gave, and that could not be
     t: float | None = None  # degC; None = failed read
     h: float | None = None  # %RH
     edge_flags: int = 0
@@ -526,6 +529,7 @@ def _columns(site: str, device: str, parts: list[_Part], start: float | None, en
         why=np.concatenate([part.why for part in parts])[order],
         model=_models(record),
         missing_before=missing[order],
+        said=where(packing.SAID, record["ts"]),
     )
 
 
@@ -552,6 +556,7 @@ def _latest(document: Document) -> Latest:
         seq=reading.get("seq"),
         boot=reading.get("boot"),
         ts=reading.get("ts"),
+        said=reading.get("said"),
         t=_hundredths(reading.get("t")),
         h=_hundredths(reading.get("h")),
         edge_flags=reading.get("edge_flags", 0),

@@ -148,8 +148,11 @@ def remarks(say: Words, curve: Curve) -> list[str]:
     lines = [" · ".join(counted)]
     if curve.missing:
         lines.append(say("remark missing", readings=say.many(curve.missing, "reading")))
-    if curve.undated:
+    if curve.undated and curve.said is None:
         lines.append(say("remark undated", readings=say.many(curve.undated, "reading")))
+    elif curve.said is not None:
+        undated, date = say.many(curve.undated, "reading"), say.clock(curve.said, time.time())
+        lines.append(say("remark said", readings=undated, date=date))
     if curve.summed:
         lines.append(say("remark summed", length=say.duration(curve.thinned)))
     elif curve.thinned:

@@ -48,6 +48,7 @@ class Curve:
     cloud_abnormal: int
     failed: int
     undated: int
+    said: float | None  # Unix s: the newest date that one of them gave and that could not be
     missing: int  # seqs of a stream that are not stored
     thinned: float = 0.0  # s: width of a slice when not every reading is drawn; 0 = all are
     summed: bool = False  # drawn of sums over stretches: the line is their mean, the band least and greatest
@@ -103,6 +104,9 @@ def shape(
         cloud_abnormal=int((readings.cloud_abnormal & good).sum()),
         failed=int((~good).sum()),
         undated=int(np.isnan(readings.ts).sum()),
+        said=float(readings.said[told[-1]])
+        if len(told := np.flatnonzero(~np.isnan(readings.said)))
+        else None,
         missing=int(readings.missing_before[1:].sum()),
         thinned=width,
         episodes=_episodes(say, episodes, begin, end),
@@ -144,6 +148,7 @@ def shape_spans(
         cloud_abnormal=int(max(0, np.nansum(spans.cloud) - failed.sum())),
         failed=int(failed.sum()),
         undated=0,
+        said=None,
         missing=0,
         thinned=float(np.median(drawn.end - drawn.begin)) if len(drawn) else 0.0,
         summed=True,

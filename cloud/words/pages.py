@@ -252,6 +252,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "neighbours.",
         "{readings} sans date, car la carte ne savait pas l'heure{nbsp}; en pointillé entre leurs voisines.",
     ),
+    "remark said": (
+        "{readings} without a date; the newest that a board gave was {date} and could not be: a clock is "
+        "wrong. Drawn dotted between their neighbours.",
+        "{readings} sans date{nbsp}; la dernière que la carte a donnée, {date}, était impossible{nbsp}: une "
+        "horloge est fausse. En pointillé entre leurs voisines.",
+    ),
     "remark thinned": (
         "Drawn: the extremes of every {length}, so no spike is lost. A shorter range shows every reading.",
         "Tracé{nbsp}: les extrêmes de chaque tranche de {length}, aucun pic ne se perd. Une plage plus "

@@ -21,6 +21,7 @@ readings = st.builds(
     score=st.none() | st.integers(-(2**31), 2**31 - 1),
     why=st.none() | st.text(st.characters(codec="utf-8"), min_size=1, max_size=64),
     model=st.none() | st.binary(min_size=4, max_size=4).map(bytes.hex),
+    said=st.none() | seconds,
 )
 buckets = st.dictionaries(
     st.integers(0, packing.SIZE - 1),
@@ -44,6 +45,7 @@ def test_a_sealed_bucket_gives_back_what_was_put_in(bucket):
     for place, (reading, cloud_flags, cloud_score, twin_off) in bucket.items():
         assert back.record["twin_off"][back.position == place] == twin_off
         plain = packing.plain(packing.scatter(back)[place])
+        assert plain.get("said") == (reading.said if reading.ts is None else None)
         assert plain["ts"] == reading.ts and plain["up"] == reading.up and plain["boot"] == reading.boot
         assert (plain["t"], plain["h"]) == (reading.measured or (None, None))
         assert plain["edge_flags"] == reading.flags and plain["edge_score"] == reading.score

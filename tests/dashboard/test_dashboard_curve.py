@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cloud.dashboard import charts, curve
+from cloud.dashboard import board, charts, curve
 from cloud.dashboard.curve import BOARD, CLOUD
 from cloud.reader import Readings
 from cloud.spans import Spans
@@ -33,6 +33,7 @@ def readings(ts, **columns):
         "why": none,
         "model": none,
         "missing_before": zeros,
+        "said": np.full(count, np.nan),
     }
     return Readings(site="demo", device="C001", **{**values, **columns})
 
@@ -207,3 +208,12 @@ def test_a_charts_spec_holds_no_data_and_stays_the_same_between_refreshes():
     assert one == other
     assert "datasets" not in one
     assert {"line", "marks", "gaps", "episodes", "window"} <= set(rows)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_date_that_could_not_be_is_shown_with_what_it_said(language):
+    say, ts = Words(language), np.array([0.0, np.nan, 20.0])
+    said = np.array([np.nan, 4_000_000_000.0, np.nan])
+    (told,) = [line for line in board.remarks(say, shape(readings(ts, said=said), 0, 30)) if "2096" in line]
+    assert told.startswith("1")
+    assert not any("2096" in line for line in board.remarks(say, shape(readings(ts), 0, 30)))

@@ -37,7 +37,7 @@ def rows(*lives, without=(), **changes):
         "t": t,
         "h": h,
         **dict.fromkeys(("edge_flags", "cloud_flags", "missing_before"), zeros.astype(int)),
-        **dict.fromkeys(("edge_score", "cloud_score"), zeros),
+        **dict.fromkeys(("edge_score", "cloud_score", "said"), zeros),
         **dict.fromkeys(("why", "model"), np.full(len(found), None)),
         **changes,
     }

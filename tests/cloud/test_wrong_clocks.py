@@ -1,0 +1,85 @@
+"""A wrong clock, of a board or of the backend, costs no reading: what cannot be dated is kept undated."""
+
+import csv
+import io
+import json
+import time
+
+import numpy as np
+import pytest
+
+from cloud import explain, export
+from cloud.audit import audit, line
+from cloud.ingest import Inbox, Ingest, Received
+from cloud.reader import Reader
+from cloud.rescore import Models, Rescorer
+from cloud.sealing import Sealer
+from cloud.store import Store
+from tests.cloud.conftest import MASTER, up
+
+YEAR = 365 * 86400
+
+
+def worker(database, clock):
+    """(handle(message), what was acknowledged) of a worker whose clock is `clock`."""
+    acked = set()
+
+    def publish(topic, payload):
+        acked.update(seq for first, last in json.loads(payload)["runs"] for seq in range(first, last + 1))
+
+    store = Store(database, clock)
+    made = Ingest(Inbox(), store, Rescorer(Models(database, MASTER)), MASTER, publish, clock=clock)
+
+    def handle(message):
+        made.handle([Received("vigie/1/demo/C001/up", json.dumps(message).encode(), lambda: None)])
+
+    return made, handle, acked
+
+
+@pytest.mark.parametrize("off", [-600, -YEAR])
+def test_a_backend_whose_clock_is_behind_stores_every_reading_and_quarantines_none(database, off):
+    now = int(time.time())
+    clock = {"off": off}
+    made, handle, acked = worker(database, lambda: time.time() + clock["off"])
+    handle(up(range(40), ts=now))
+    clock["off"] = 0  # the clock comes right: what is new is dated again, what is known stays as it is
+    handle(up(range(20, 60), ts=now))
+    assert acked == set(range(60)) and made.totals.doubted == 40
+    assert database["quarantine"].count_documents({}) == 0
+    found = Reader(database).readings("demo", "C001")
+    assert found.seq.tolist() == list(range(60))
+    assert np.isnan(found.ts[:40]).all() and (found.ts[40:] == now).all()
+    assert (found.said[:40] == now).all() and np.isnan(found.said[40:]).all()
+    (account,) = audit(Reader(database))
+    assert account.stored == 60 and not account.quarantined and "none missing" in line(account)
+
+
+@pytest.mark.parametrize("said", [0, 86400 * 365, "in a year", 2**32 - 1])
+def test_a_board_that_is_a_year_off_is_stored_undated_with_what_it_said_open_and_sealed(database, said):
+    now = int(time.time())
+    wrong = now + YEAR if said == "in a year" else said
+    _, handle, _ = worker(database, time.time)
+    handle(up([0, 1, 2], ts=[now, wrong, now + 10]))
+    reader = Reader(database)
+    opened = reader.readings("demo", "C001")
+    assert Sealer(database, clock=lambda: time.time() + 5).seal(0) == 1
+    sealed = reader.readings("demo", "C001")
+    for found in (opened, sealed):
+        assert np.isnan(found.ts[1]) and found.said[1] == wrong
+        assert found.t.tolist() == [21.0, 21.01, 21.02]
+    assert reader.readings("demo", "C001", start=now - 5, end=now + 5).seq.tolist() == [0, 1]
+    text = io.StringIO()
+    export.write_csv([sealed], text)
+    rows = list(csv.DictReader(io.StringIO(text.getvalue())))
+    assert [row["ts"] for row in rows] == [str(now), "", str(now + 10)]
+    assert [row["said"] for row in rows] == ["", str(wrong), ""]
+    (told,) = [text for text in explain.lines(explain.explain(sealed, 1, None)) if "undated" in text]
+    assert time.strftime("%Y-%m-%d", time.gmtime(wrong)) in told
+
+
+def test_a_board_that_says_an_impossible_date_is_shown_with_it(database):
+    now = int(time.time())
+    _, handle, _ = worker(database, time.time)
+    handle(up([0, 1], ts=[now, now + YEAR]))
+    (latest,) = Reader(database).latest()
+    assert (latest.seq, latest.ts, latest.said) == (1, None, now + YEAR)

@@ -21,9 +21,9 @@ def count_starts():
     count = 1
     try:
         if machine.reset_cause() != machine.PWRON_RESET:
-            count += json.load(open("/boot/starts"))
-    except (OSError, ValueError):
-        pass  # it is the first one
+            count += int(json.load(open("/boot/starts")))
+    except Exception:
+        pass  # it is the first one, or the file is damaged: MicroPython runs no main.py after an error here
     try:
         os.mkdir("/boot")  # of its own: a change lengthens its folder's log, and each import reads that of /
     except OSError:

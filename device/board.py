@@ -132,11 +132,14 @@ class Board:
 def _take_reason():
     try:
         with open(_REASON) as file:
-            reason = file.read()
+            reason = file.read(64)
+    except (OSError, ValueError):
+        reason = None  # none, or no text
+    try:
         os.remove(_REASON)
-        return reason
     except OSError:
-        return None
+        pass  # none was written
+    return reason
 
 
 def _cause():

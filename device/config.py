@@ -51,9 +51,9 @@ def load(path):
     try:
         with open(path) as file:
             values = json.load(file)
-    except OSError:
-        raise ConfigError(["%s is missing: run make provision" % path]) from None
-    except ValueError:
+    except OSError as error:
+        raise ConfigError(["%s is missing (%s): run make provision" % (path, error)]) from None
+    except (ValueError, MemoryError, RuntimeError):  # no text, or endless, or nested without end
         raise ConfigError(["%s is not JSON: run make provision again" % path]) from None
     return check(values, path)
 

@@ -1,8 +1,8 @@
 """What the board must remember beside its readings: when boots happened, and which readings it had to drop.
 
-An append-only file of 20-byte entries with a checksum; when it has grown or its tail is torn it is written
-anew beside itself and renamed over. A write that flash refuses is counted, and made up for by the next one or
-by catch_up().
+An append-only file of 20-byte entries with a checksum; when it has grown, its tail is torn or flash cannot
+read it, it is written anew beside itself and renamed over. A write that flash refuses is counted, and made up
+for by the next one or by catch_up().
 """
 
 import os
@@ -14,20 +14,26 @@ from .compat import const
 
 _SIZE = const(20)  # kind, three numbers, checksum
 _LONGEST = const(4096)
-_ANCHOR, _SEEN, _DROPPED, _SETTLED = 1, 2, 3, 4
+_ANCHOR, _SEEN, _DROPPED, _SETTLED, _OPENED = 1, 2, 3, 4, 5
+_ENOENT = const(2)
 _MOST_ANCHORS = const(48)
 _MOST_RUNS = const(24)
 _SEEN_EVERY_S = const(3600)
 
 
 class Journal:
-    """`anchors`: (boot, uptime, sec2000), oldest first; `dropped`: [first, last] not yet acknowledged."""
+    """`anchors`: (boot, uptime, sec2000), oldest first; `dropped`: [first, last] not yet acknowledged.
+
+    `stream`, `opened`: whose readings they are (None: not known), and the first seq of the newest segment.
+    """
 
     @seldom
     def __init__(self, path):
         self._path = path
         self.anchors = []
         self.dropped = []
+        self.stream = None
+        self.opened = -1
         self.seen = 0  # the last known date, seconds since 2000
         self.failures = 0
         self._length = 0
@@ -65,6 +71,15 @@ class Journal:
         """No reading of an older boot is left: their anchors go with the next rewriting."""
         self.anchors = [anchor for anchor in self.anchors if anchor[0] >= boot]
 
+    # Segments
+
+    @seldom
+    def open(self, stream, first):
+        """A segment of `stream` (4 bytes) that begins with `first` is on flash, and is now the newest."""
+        stream = int.from_bytes(stream, "big")
+        self._take(_OPENED, stream, first, 0)
+        self._append(_OPENED, stream, first, 0)
+
     # Dropped runs
 
     @seldom
@@ -89,8 +104,10 @@ class Journal:
 
     @seldom
     def clear(self):
-        """Forget the dropped runs: they belonged to another stream."""
+        """Forget what belonged to another stream."""
         self.dropped = []
+        self.stream = None
+        self.opened = -1
         self._rewrite()
 
     @seldom
@@ -106,25 +123,31 @@ class Journal:
             self.dropped = _joined(self.dropped + [[a, b]])
         elif kind == _SETTLED:
             self.dropped = _without(self.dropped, a, b)
+        elif kind == _OPENED:
+            self.stream = a.to_bytes(4, "big")
+            self.opened = b
 
     # The file
 
     @seldom
     def _replay(self):
-        try:
-            file = open(self._path, "rb")
-        except OSError:
-            return True
+        """Take in what the file says; False when it must be written anew."""
         entry = bytearray(_SIZE)
-        with file:
-            while True:
-                count = file.readinto(entry)
-                if not count:
-                    return True
-                if count < _SIZE or not _sound(entry):
-                    return False  # what follows a torn entry was never written
-                self._length += _SIZE
-                self._take(*struct.unpack_from("<4I", entry))
+        try:
+            with open(self._path, "rb") as file:
+                while True:
+                    count = file.readinto(entry)
+                    if not count:
+                        return True
+                    if count < _SIZE or not _sound(entry):
+                        return False  # what follows a torn entry was never written
+                    self._length += _SIZE
+                    self._take(*struct.unpack_from("<4I", entry))
+        except OSError as error:
+            if error.args[0] == _ENOENT:
+                return True
+            self.failures += 1
+            return False
 
     @seldom
     def _append(self, *entry):
@@ -149,6 +172,9 @@ class Journal:
                     length += file.write(_packed(_ANCHOR, *anchor))
                 for first, last in self.dropped:
                     length += file.write(_packed(_DROPPED, first, last, 0))
+                if self.stream:
+                    opened = int.from_bytes(self.stream, "big"), self.opened
+                    length += file.write(_packed(_OPENED, *opened, 0))
                 length += file.write(_packed(_SEEN, self.seen, 0, 0))
             os.rename(self._path + ".new", self._path)
             self._length = length
@@ -171,7 +197,7 @@ def _joined(runs):
     What lies in such a gap was acknowledged: calling it dropped as well changes nothing for the cloud.
     """
     runs = sorted(runs)
-    joined = [runs[0]]
+    joined = [list(runs[0])]  # those who were told the old runs still hold them
     for first, last in runs[1:]:
         if first <= joined[-1][1] + 1:
             joined[-1][1] = max(joined[-1][1], last)

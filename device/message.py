@@ -39,18 +39,22 @@ class Writer:
         self._records = None
         self._at = 0
 
-    def up(self, first, last):
+    def up(self, first, last, patient=True):
         """(payload, last): the waiting records of first..last, all of one segment, and where it had to stop.
 
         The payload is None when none of them is waiting, and valid until the next call. A damaged record is
-        reported as dropped. OSError when flash cannot be read.
+        reported as dropped. OSError when flash cannot be read; not `patient`: what it cannot read is damaged.
         """
         outbox = self._outbox
         part = outbox.find(first)
         if part is None:
             return None, last  # it had to make room
         self._records = self._out[_ROOM - (last - first + 1) * SIZE :]
-        count = outbox.read(part, first, self._records)
+        count = last - first + 1
+        if patient:
+            count = outbox.read(part, first, self._records)
+        else:
+            outbox.salvage(part, first, self._records)
         places = []
         for i in range(last - first + 1):
             if outbox.is_waiting(part, first + i):

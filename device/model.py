@@ -30,15 +30,22 @@ _SECTION_SIZE = const(8)
 _MAC_SIZE = const(32)
 _VECTOR_SIZE = const(20)  # 8 int16 and the expected sum, int32
 _CHUNK = const(512)
+_ENOENT = const(2)
 
 
 def load_active(key):
     """load() of the slot in use; (None, None) when there is none."""
     try:
         with open("/model/active") as file:
-            slot = file.read().strip()
-    except OSError:
-        return None, None
+            slot = file.read(8).strip()
+    except OSError as error:
+        if error.args[0] == _ENOENT:
+            return None, None
+        slot = None
+    except ValueError:  # no text at all
+        slot = None
+    if not slot:
+        return None, "/model/active cannot be read: make model again"
     return load("/model/%s.bin" % slot, key)
 
 

@@ -191,10 +191,11 @@ class Node:
         try:
             payload, last = self._writer.up(first, last)
         except OSError:
-            # As if the cloud had not answered: tried again later and in halves, so it blocks nobody.
+            # As if the cloud had not answered: tried again later, so it blocks nobody; in the end given up.
             self._count("flash reads failed")
-            self.sender.sent(first, last, up)
-            return
+            if not self.sender.unread(first, last, up):
+                return
+            payload, last = self._writer.up(first, last, False)
         if payload is None:
             self.sender.skip(first, last)
             self.sender.sweep()

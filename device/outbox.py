@@ -33,14 +33,11 @@ class Outbox:
         self._blocks = capacity // BLOCK
         self.model = NO_MODEL
         self.dropped = self.damaged = self.unkept = self.failures = 0
-        try:
-            os.mkdir(folder)
-        except OSError:
-            pass  # it is there; if flash is broken, the first flush tells
+        from .recovery import prepare, recover  # the application lets it go
+
+        prepare(folder)
         self.journal = Journal(folder + "/journal")
         self._acks = Acks()
-        from .recovery import recover  # the application lets it go
-
         found = recover(folder, self.journal)
         self._closed = found.segments  # (first, count, boot, model), oldest first
         self._useless = found.useless  # files to delete once a newer header is on flash
@@ -62,9 +59,12 @@ class Outbox:
     def resume(self, boot, first, count):
         """Go on as `boot`, which left its segment open at `first` with `count` records; False if not so."""
         part = self._closed[-1] if self._closed else (0, 0, 0)
-        if part[:3] != (first, count, boot) or os.stat(self._path(first, boot))[6] != (1 + count) * SIZE:
+        try:
+            if part[:3] != (first, count, boot) or os.stat(self._path(first, boot))[6] != (1 + count) * SIZE:
+                return False
+            self._file = open(self._path(first, boot), "ab")
+        except OSError:
             return False
-        self._file = open(self._path(first, boot), "ab")
         self._closed.pop()
         self.boot = boot
         self._first = first
@@ -127,6 +127,7 @@ class Outbox:
             file.close()
             raise
         self._file = file
+        self.journal.open(self.stream, self._first)
         for text in self._useless:
             self._remove(self._folder + "/" + text)
         self._useless = []
@@ -253,6 +254,16 @@ class Outbox:
             file.seek((1 + seq - part[0]) * SIZE)
             count = min(len(view) // SIZE, part[0] + part[1] - seq)
             return file.readinto(view[: count * SIZE]) // SIZE
+
+    @seldom
+    def salvage(self, part, seq, view):
+        """As read(), but one by one; what flash cannot read is filled with noughts, which are no record."""
+        for at in range(0, len(view), SIZE):
+            record = view[at : at + SIZE]
+            try:
+                self.read(part, seq + at // SIZE, record)
+            except OSError:
+                record[:] = bytes(SIZE)
 
     def _segments(self):
         open_one = (self._first, self._count, self.boot, self.model)

@@ -98,5 +98,5 @@ def _last_error():
     try:
         with open("/last_error.txt") as file:
             return file.read()[:500]
-    except OSError:
+    except (OSError, ValueError):  # none, or no text
         return "no error was kept"

@@ -22,17 +22,6 @@ def name(first, boot):
     return "%010d-%d.seg" % (first, boot)
 
 
-def parse_name(text):
-    """(first, boot) of a segment's file name, or None."""
-    if not text.endswith(".seg"):
-        return None
-    try:
-        first, boot = text[:-4].split("-")
-        return int(first), int(boot)
-    except ValueError:
-        return None
-
-
 def header(stream, boot, model, first):
     body = struct.pack(_HEADER, _MAGIC, stream, boot, model, first)
     return body + struct.pack("<I", crc32(body))

@@ -14,6 +14,7 @@ _REFUSED = const(32)
 _RETRY_S = const(30)
 _LONGEST_S = const(600)
 _SENDS = const(5)  # a message that the living cloud did not acknowledge so often is halved
+_READS = const(2)  # refused, half a minute and a minute apart: it may have been a want of memory
 _HOUR_S = const(3600)
 _SILENCE_S = const(120)  # an ack after so long: the cloud is back
 
@@ -28,6 +29,7 @@ class Flight:
         self.wait = _RETRY_S
         self.due = now + _RETRY_S
         self.sends = 1
+        self.reads = 0  # that flash refused
         self.acks = acks  # how many acks had come when it was last sent
 
 
@@ -141,6 +143,16 @@ class Sender:
         flight.acks = self._acks
         flight.wait = min(2 * flight.wait, _LONGEST_S)
         flight.due = now + flight.wait
+
+    @seldom
+    def unread(self, first, last, now):
+        """Flash did not give first..last: tried again later. True when it has been patient enough."""
+        self.sent(first, last, now)
+        for flight in self._flights:
+            if flight.first == first:
+                flight.reads += 1
+                return flight.reads > _READS
+        return True  # alone already, and refused by the cloud too
 
     def skip(self, first, last):
         """Nothing of first..last waits any more, or it is on its way."""

@@ -73,6 +73,9 @@ def build(config, board):
             return node
     text = "boot %d of stream %s, %d readings kept"
     log.info("outbox", text % (outbox.boot, outbox.stream.hex(), outbox.kept()))
+    if outbox.damaged:
+        text = "%d readings on flash cannot be read: told as dropped. Again and again: a new board"
+        log.error("outbox", text % outbox.damaged)
     clock.floor = outbox.journal.seen
     if clock.floor:
         board.set_rtc(clock.floor)  # until NTP answers: certificates need a date
@@ -132,6 +135,6 @@ def _model(key):
 def _read(path):
     try:
         with open(path) as file:
-            return file.read()
-    except OSError:
-        return None
+            return file.read(500)
+    except (OSError, ValueError):
+        return None  # none, or no text

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from device import segment
 from tests.board.watched import CONFIG, Watched
 
 
@@ -104,6 +105,35 @@ def test_the_last_error_is_told_by_the_next_start(watched):
     watched.board.power_on()
     assert "after link: silent for an hour" in watched.wait("on home/C001")
     assert not watched.flash("reset.txt").exists()
+
+
+JUNK = b"\xff\xfe\x00\x80" * 40
+FILES = "outbox/journal outbox/0000000000-1.seg boot/starts last_error.txt reset.txt model/active model/a.bin"
+
+
+@pytest.mark.parametrize("damage", ["junk", "empty", "folder", "endless"])
+def test_whatever_its_files_hold_a_board_starts_and_measures(watched, damage):
+    for name in FILES.split():
+        path = watched.flash(name)
+        path.parent.mkdir(exist_ok=True, parents=True)
+        if damage == "folder":
+            path.mkdir()
+        else:
+            path.write_bytes({"junk": JUNK, "empty": b"", "endless": b"[" * 100_000}[damage])
+    watched.board.power_on()
+    watched.wait("readings kept")
+    watched.wait_until(lambda _: len(list(watched.board.taken())) > 3, 40)
+    assert not any("Restart in" in line for line in watched.lines)
+
+
+def test_what_flash_cannot_read_is_told_by_the_start(watched):
+    outbox = watched.flash("outbox")
+    outbox.mkdir()
+    (outbox / "0000000000-1.seg").write_bytes(b"VGS1" + JUNK)
+    (outbox / "0000000040-2.seg").write_bytes(segment.header(b"\x9f\x3a\x1c\x07", 2, bytes(4), 40))
+    watched.board.power_on()
+    assert "40 readings on flash cannot be read" in watched.wait("cannot be read")
+    watched.wait("outbox boot 3 of stream 9f3a1c07")
 
 
 def _tail(lines):

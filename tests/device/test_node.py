@@ -375,6 +375,17 @@ def test_an_ack_of_what_was_dropped_frees_no_reading_and_an_ack_of_readings_forg
         assert Outbox(folder, 655360).journal.dropped == []
 
 
+def test_a_dropped_run_that_grows_is_news_each_time():
+    with scratch.Folder() as folder:
+        bench = Bench(folder)
+        bench.run(70)
+        for last in (7, 8, 20):
+            bench.outbox.journal.drop(3, last)
+            before = bench.network.states
+            bench.run(70)
+            assert bench.network.states == before + 1, last
+
+
 def test_a_quiet_reading_allocates_nothing():
     if sys.implementation.name != "micropython":
         return

@@ -133,14 +133,27 @@ def test_a_broken_header_costs_its_records_but_no_seq_is_given_twice():
         assert Outbox(folder, ROOMY).journal.dropped == [[8, 9]]
 
 
-def test_without_any_header_the_stream_is_new():
+def test_without_any_header_the_journal_knows_the_stream_and_reports_what_is_lost():
     with scratch.Folder() as folder:
         box = Outbox(folder, ROOMY)
         fill(box, 3)
         scratch.write(folder + "/" + segment.name(0, 1), b"\0" * 128)
         again = Outbox(folder, ROOMY)
+        assert again.stream == box.stream
+        assert again.journal.dropped == [[0, 2]]
+        assert again.append(0, x_of(0), 0) == 3
+
+
+def test_without_any_header_and_journal_the_stream_is_new_and_counts_from_nought():
+    with scratch.Folder() as folder:
+        box = Outbox(folder, ROOMY)
+        fill(box, 3)
+        scratch.write(folder + "/" + segment.name(0, 1), b"\0" * 128)
+        os.remove(folder + "/journal")
+        again = Outbox(folder, ROOMY)
         assert again.stream != box.stream
         assert again.journal.dropped == []
+        assert again.append(0, x_of(0), 0) == 0
 
 
 def test_acknowledged_segments_go_whole_in_any_order_and_the_open_one_stays():

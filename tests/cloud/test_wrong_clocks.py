@@ -15,7 +15,7 @@ from cloud.reader import Reader
 from cloud.rescore import Models, Rescorer
 from cloud.sealing import Sealer
 from cloud.store import Store
-from tests.cloud.conftest import MASTER, up
+from tests.cloud.conftest import MASTER, said_by, up
 
 YEAR = 365 * 86400
 
@@ -31,7 +31,7 @@ def worker(database, clock):
     made = Ingest(Inbox(), store, Rescorer(Models(database, MASTER)), MASTER, publish, clock=clock)
 
     def handle(message):
-        made.handle([Received("vigie/1/demo/C001/up", json.dumps(message).encode(), lambda: None)])
+        made.handle([Received("vigie/1/demo/C001/up", said_by("C001", message, "up"), lambda: None)])
 
     return made, handle, acked
 

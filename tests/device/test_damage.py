@@ -112,7 +112,7 @@ def told(box):
 def delivered(box, sender=None, most=4000):
     """{seq: first feature} of all that a living cloud gets from `box`, which acknowledges each message."""
     got = {}
-    writer = Writer(box)
+    writer = Writer(box, b"k" * 32, b"vigie/1/home/C001/up")
     sender = sender or Sender(box, 5)
     up = 0
     while up < most:

@@ -16,6 +16,7 @@ from pymongo.errors import PyMongoError
 from cloud import database, failure, log, settings
 from cloud.doctor import PARTS
 from cloud.packing import SIZE
+from cloud.printable import printable
 from cloud.reader import Reader, UnknownBoard
 
 ENV_FILE = Path(".env")
@@ -167,7 +168,7 @@ def _audit(options: argparse.Namespace) -> int:
 
     accounts = audit.audit(_reader(), options.device)
     for account in accounts:
-        print(audit.line(account))
+        print(printable(audit.line(account), keep="\n"))
     if not accounts:
         print("no readings are stored yet", file=sys.stderr)
         return 1
@@ -205,7 +206,7 @@ def _explain(options: argparse.Namespace) -> int:
         return 1
     model_id = readings.model[row]
     model = Models(handle, key).get(model_id) if model_id else None
-    print("\n".join(explain.lines(explain.explain(readings, row, model))))
+    print(printable("\n".join(explain.lines(explain.explain(readings, row, model))), keep="\n"))
     return 0
 
 

@@ -10,12 +10,15 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from cloud.printable import printable
 from cloud.reader import Readings
 
 COLUMNS = (
     *("site", "device", "stream", "seq", "boot", "time", "ts", "up", "t", "h"),
     *("edge_flags", "edge_score", "cloud_flags", "cloud_score", "why", "model", "missing_before", "said"),
 )
+
+FORMULA = ("=", "+", "-", "@")  # with these, and with a tab or an end of line, a spreadsheet's formula begins
 
 
 def rows(readings: Readings) -> Iterator[dict[str, Any]]:
@@ -39,7 +42,7 @@ def write_csv(boards: Iterable[Readings], file: TextIO) -> int:
     writer.writeheader()
     count = 0
     for readings in boards:
-        writer.writerows(rows(readings))
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows(readings))
         count += len(readings)
     return count
 
@@ -60,6 +63,14 @@ def write_parquet(boards: Iterable[Readings], path: Path) -> int:
             writer.write_table(pa.Table.from_pylist(found, schema))
             count += len(found)
     return count
+
+
+def _cell(value: Any) -> Any:
+    """A number as it is; a text so that no spreadsheet takes it for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _present(value: Any) -> Any:

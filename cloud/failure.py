@@ -41,5 +41,13 @@ def brief(problem: BaseException) -> str:
     return text.partition(", full error")[0][:LONGEST]
 
 
+def is_general(problem: Exception) -> bool:
+    """Whether it says nothing about the one thing in hand: the database is away, or will not have us."""
+    if not isinstance(problem, PyMongoError):
+        return False
+    refuses = isinstance(problem, OperationFailure) and problem.code in (UNAUTHORIZED, WRONG_LOGIN, ATLAS)
+    return isinstance(problem, ConnectionFailure) or problem.timeout or refuses
+
+
 def _without_secrets(text: str) -> str:
     return re.sub(r"//[^@/\s]*@", "//…@", text)

@@ -287,9 +287,8 @@ class Ingest:
                 stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             except Exception:  # whatever a message may hold, it must not stop the others
-                log.exception(
-                    "a batch of %d messages could not be worked on, each is tried alone", len(batch)
-                )
+                trouble = f"a batch of {len(batch)} messages could not be worked on, each is tried alone"
+                self._complain(trouble, trace=True)
                 tries = TRIES_TOGETHER
             else:
                 if tries:
@@ -310,7 +309,7 @@ class Ingest:
             except Refused as reason:
                 forged += isinstance(reason, Forged)
                 aside.append(refused_item(received.topic, received.payload, str(reason)))
-                self._complain(f"{printable(received.topic)} refused: {reason}")
+                self._complain(f"{received.topic} refused: {reason}")
                 continue
             if isinstance(message, Message):
                 messages.append(message)
@@ -429,7 +428,7 @@ class Ingest:
     def _tell_floods(self) -> None:
         for flood in self.inbox.floods():
             self._complain(
-                f"{printable(flood.owner)} sends {flood.times:.0f} times what its period allows: "
+                f"{flood.owner} sends {flood.times:.0f} times what its period allows: "
                 f"{flood.held} messages held back"
             )
             try:
@@ -450,18 +449,18 @@ class Ingest:
                     isinstance(problem, PyMongoError) and problem.timeout
                 ):
                     raise  # that says nothing about the message
-                log.exception("%s could not be worked on", printable(received.topic))
+                self._complain(f"{received.topic} could not be worked on: {brief(problem)}")
                 self._store.quarantine(
                     [refused_item(received.topic, received.payload, f"not stored: {brief(problem)}")]
                 )
                 self.totals.refused += 1
                 received.puback()
 
-    def _complain(self, text: str) -> None:
+    def _complain(self, text: str, *, trace: bool = False) -> None:
         """A flood of bad messages must not become a flood of lines; quarantine and totals have them all."""
         self._complaints += 1
         if self._complaints <= COMPLAINTS:
-            log.warning("%s", text)
+            log.warning("%s", text, exc_info=trace)
         elif self._complaints == COMPLAINTS + 1:
             log.warning("more were put aside; the rest of this minute is counted only")
 
@@ -480,7 +479,3 @@ def _doubted(message: Message, reading: Reading, now: float) -> str:
     return (
         f"{who} stored undated: the date it gave, {said}, is {off} (python -m cloud doctor asks whose clock)"
     )
-
-
-def printable(topic: str) -> str:
-    return topic if topic.isprintable() and len(topic) < 100 else repr(topic)[:100]

@@ -11,11 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from cloud.alone import Alone
 from cloud.database import Document
 from cloud.reader import Reader
 from cloud.training.history import DAY
@@ -46,6 +48,7 @@ class Learning:
         self._command = command
         self._clock = clock
         self._tried: dict[tuple[str, str], float] = {}
+        self._alone = Alone(log)
 
     def run(self, stop: threading.Event) -> None:
         """Look every ten minutes, until `stop`."""
@@ -54,7 +57,7 @@ class Learning:
                 continue
             try:
                 for site, device in self.due():
-                    self.train(site, device, stop)
+                    self._alone(f"the training of {site}/{device}", partial(self.train, site, device, stop))
             except PyMongoError as problem:
                 log.warning("looking for boards to train waits for the database (%s)", type(problem).__name__)
 
@@ -65,9 +68,12 @@ class Learning:
         for site, device in self._reader.devices():
             if now - self._tried.get((site, device), 0.0) < AGAIN:
                 continue
-            if self._reader.model(site, device) is None and self._span(site, device, now) >= DAY:
+            if self._alone(f"the history of {site}/{device}", partial(self._is_due, site, device, now)):
                 found.append((site, device))
         return found
+
+    def _is_due(self, site: str, device: str, now: float) -> bool:
+        return self._reader.model(site, device) is None and self._span(site, device, now) >= DAY
 
     def _span(self, site: str, device: str, now: float) -> float:
         """Seconds from the first to the last dated reading of the last two days."""
@@ -84,6 +90,7 @@ class Learning:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
         )
         until = time.monotonic() + LONGEST
         while child.poll() is None and time.monotonic() < until and not stop.wait(0.5):

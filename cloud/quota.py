@@ -22,7 +22,7 @@ from cloud import packing
 from cloud.contract import is_abnormal
 from cloud.database import SEALED, Document
 from cloud.packing import SIZE, Packed
-from cloud.sealing import packed_of, raise_floor
+from cloud.sealing import WHOLE, Damaged, packed_of, raise_floor, set_aside
 
 log = logging.getLogger("storage")
 
@@ -93,20 +93,31 @@ class Keeper:
             # An index keeps its size on disk and uses the room again: only data can be made less at once.
             if self.used < ENOUGH * self.quota:
                 break
-            query = {"p": {"$exists": True}, "r": {"$exists": False}}
+            query = {"p": {"$exists": True}, "r": {"$exists": False}, **WHOLE}
             count = min(AT_ONCE, self._needed())
             oldest = list(self.database["buckets"].find(query, hint=SEALED).sort("z", 1).limit(count))
             if not oldest:
                 log.error("nothing is left that could be made smaller; see what else fills the database")
                 break
+            whole = [bucket for bucket in oldest if self._is_whole(bucket)]
+            if not whole:
+                continue
             with self.database.client.start_session() as session:
                 session.with_transaction(
-                    lambda s, buckets=oldest: self._replace(s, buckets),  # type: ignore[misc]
+                    lambda s, buckets=whole: self._replace(s, buckets),  # type: ignore[misc]
                     write_concern=WriteConcern(w="majority", j=True),
                 )
-            reduced += len(oldest)
+            reduced += len(whole)
             self.used = self._measure()
         return reduced
+
+    def _is_whole(self, bucket: Document) -> bool:
+        try:
+            packed_of(bucket)
+        except Damaged as problem:
+            set_aside(self.database, bucket, str(problem))
+            return False
+        return True
 
     def _needed(self) -> int:
         """How many buckets of usual size there are too many."""

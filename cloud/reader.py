@@ -9,6 +9,7 @@ Everything here only reads; it needs no key and no broker.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,9 +23,11 @@ from pymongo.database import Database
 from cloud import packing
 from cloud.agreement import Agreement, KnownUnits, Sums, counted
 from cloud.database import OPEN, SEALED, Document, device_id
-from cloud.packing import SIZE
-from cloud.sealing import packed_of
+from cloud.packing import SIZE, Packed
+from cloud.sealing import Damaged, packed_of
 from device import codes
+
+log = logging.getLogger("reader")
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.uint16]
@@ -241,13 +244,18 @@ class Reader:
 
         Undated readings come along when the dated reading before them (or else after them) is inside.
         """
-        found: dict[str, list[Document]] = defaultdict(list)
+        found: dict[str, list[tuple[Document, Packed]]] = defaultdict(list)
         for document in self._touching(site, device, start, end):
             name = document["_id"].split("/")[2]
             if stream is None or name == stream:
-                found[name].append(document)
+                try:
+                    packed = packed_of(document)
+                except Damaged as problem:
+                    log.warning("%s: its readings are left out", problem)
+                else:
+                    found[name].append((document, packed))
         parts = [
-            _Part.of(name, sorted(buckets, key=lambda bucket: str(bucket["_id"])))
+            _Part.of(name, sorted(buckets, key=lambda pair: str(pair[0]["_id"])))
             for name, buckets in found.items()
         ]
         return _columns(site, device, parts, start, end)
@@ -394,7 +402,10 @@ class Reader:
         for bucket in buckets.find(sealed, {"d": 1, "g": 1, "s": 1, "x": 1}, hint=SEALED):
             sums.add(bucket)
         for bucket in buckets.find({**query, "r": {"$exists": True}}, hint=OPEN):
-            record = packed_of(bucket).record
+            try:
+                record = packed_of(bucket).record
+            except Damaged:
+                continue  # the sealer tells it
             sums.add({"d": bucket["d"], **counted(record, self._units.of(record))})
         return sums.agreements()
 
@@ -475,9 +486,9 @@ class _Part:
     place: Floats
 
     @classmethod
-    def of(cls, stream: str, buckets: list[Document]) -> _Part:
-        packed = [packed_of(bucket) for bucket in buckets]
-        numbers = [int(bucket["_id"].rpartition("/")[2]) for bucket in buckets]
+    def of(cls, stream: str, buckets: list[tuple[Document, Packed]]) -> _Part:
+        packed = [packed for _, packed in buckets]
+        numbers = [int(bucket["_id"].rpartition("/")[2]) for bucket, _ in buckets]
         seq = np.concatenate([p.position + number * SIZE for p, number in zip(packed, numbers, strict=True)])
         record = np.concatenate([p.record for p in packed])
         dated = np.flatnonzero(record["has"] & packing.DATED)
@@ -485,7 +496,7 @@ class _Part:
             nearest = np.searchsorted(dated, np.arange(len(seq)), side="right") - 1
             place = record["ts"][dated[np.maximum(nearest, 0)]].astype(np.float64)
         else:
-            place = np.full(len(seq), float(buckets[-1]["w"]))
+            place = np.full(len(seq), float(buckets[-1][0]["w"]))
         why = np.array([reason for p in packed for reason in p.why], object)
         return cls(stream, seq, record, why, place)
 

@@ -8,20 +8,25 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from struct import error
 
 import numpy as np
 from bson.binary import Binary
 from pymongo import UpdateOne
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from cloud import packing
 from cloud.agreement import KnownUnits, Units, counted
 from cloud.contract import runs_of
 from cloud.database import OPEN, SEALED, Document
+from cloud.failure import brief
 from cloud.packing import SIZE, Packed
 
 log = logging.getLogger("sealing")
 
+WHOLE: Document = {"damaged": {"$exists": False}}  # buckets that nobody has found damaged
 REST = 600  # s without a new reading after which a bucket is sealed
 AT_ONCE = 200  # buckets a round: what is held in memory
 
@@ -31,13 +36,33 @@ def opened_of(document: Document) -> dict[int, bytes]:
     return {int(position): bytes(packed) for position, packed in document.get("r", {}).items()}
 
 
+class Damaged(ValueError):
+    """A bucket that cannot be read as it stands in the database. `str()` names it, and why."""
+
+
 def packed_of(document: Document) -> Packed:
-    """All readings of a bucket document, open, sealed or re-opened; what is sealed goes first."""
-    opened = opened_of(document)
-    if "p" not in document:
-        return packing.gather(opened)
-    sealed = packing.unseal(document["p"])
-    return packing.merge(sealed, packing.gather(opened)) if opened else sealed
+    """All readings of a bucket document, open, sealed or re-opened; what is sealed goes first.
+
+    Raises Damaged.
+    """
+    try:
+        opened = opened_of(document)
+        if "p" not in document:
+            return packing.gather(opened)
+        sealed = packing.unseal(document["p"])
+        return packing.merge(sealed, packing.gather(opened)) if opened else sealed
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, error) as problem:
+        raise Damaged(f"bucket {document['_id']} is damaged: {problem}") from problem
+
+
+def set_aside(database: Database[Document], bucket: Document, reason: str) -> None:
+    """A bucket that cannot be read is told and noted in quarantine once, and left as it is."""
+    log.error("%s: it stays as it is, the others go on; a backup may have it whole", reason)
+    site, device, stream, _ = bucket["_id"].split("/")
+    note: Document = {"site": site, "device": device, "stream": stream, "seq": None, "reason": reason}
+    note |= {"at": datetime.now(UTC), "content": bytes(bucket.get("p", b""))[:4096]}
+    database["quarantine"].replace_one({"_id": bucket["_id"]}, note, upsert=True)
+    database["buckets"].update_one({"_id": bucket["_id"]}, {"$set": {"damaged": reason}})
 
 
 class Sealer:
@@ -47,7 +72,6 @@ class Sealer:
         self.database = database
         self.clock = clock
         self._units = KnownUnits(database)
-        self.unreadable: set[str] = set()
 
     def seal(self, rest: float = REST) -> int:
         """Seal what had no new reading for `rest` seconds; returns how many buckets were sealed."""
@@ -55,12 +79,10 @@ class Sealer:
         sealed = 0
         while True:
             query: Document = {"r": {"$exists": True}, "w": {"$lte": int(self.clock() - rest)}}
-            query["_id"] = {"$nin": sorted(self.unreadable)}
-            found = list(buckets.find(query, hint=OPEN).limit(AT_ONCE))
+            found = list(buckets.find({**query, **WHOLE}, hint=OPEN).limit(AT_ONCE))
             if not found:
                 return sealed
-            updates = [self._sealing(bucket) for bucket in found]
-            ready = [update for update in updates if update is not None]
+            ready = [update for bucket in found if (update := self._sealing(bucket)) is not None]
             if ready:
                 sealed += buckets.bulk_write(ready, ordered=False).modified_count
 
@@ -68,11 +90,15 @@ class Sealer:
         try:
             packed = packed_of(bucket)
             change = sealing(packed, self._units.of(packed.record))
-        except ValueError as problem:  # damaged in the database: it stays as it is, the others go on
-            self.unreadable.add(bucket["_id"])
-            log.error("bucket %s is not sealed: %s", bucket["_id"], problem)
-            return None
-        return UpdateOne({"_id": bucket["_id"], "v": bucket["v"]}, change)
+            return UpdateOne({"_id": bucket["_id"], "v": bucket["v"]}, change)
+        except PyMongoError:
+            raise
+        except Damaged as problem:
+            set_aside(self.database, bucket, str(problem))
+        except Exception as problem:  # whatever is in it: the others go on
+            log.exception("bucket %s cannot be sealed", bucket["_id"])
+            set_aside(self.database, bucket, f"bucket {bucket['_id']} cannot be sealed: {brief(problem)}")
+        return None
 
     def expire(self, days: int) -> int:
         """Delete sealed buckets older than `days`; returns how many. Their streams keep a floor."""

@@ -23,6 +23,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from cloud import database as databases
 from cloud import keys, memory
+from cloud.alone import Alone
 from cloud.database import Document
 from cloud.failure import ATLAS, UNAUTHORIZED, WRONG_LOGIN, brief
 from cloud.health import Check, Health, Server, beat
@@ -251,7 +252,7 @@ def _watch_loops(
     writer = Writer(database, Desk(words, links, settings.alerts))
     courier = Courier(database, senders.open_sender(settings.mail), writer, settings.alerts.per_day)
     bell = threading.Event()
-    counters["mails_total"] = lambda: courier.mails
+    counters |= {"mails_total": lambda: courier.mails, "mails_failed_total": lambda: courier.failed}
     return {
         "watch": lambda stop: watch.run(stop, bell),
         "mail": lambda stop: courier.run(stop, bell, lambda: watch.lease.fence is not None),
@@ -263,16 +264,16 @@ def _watch_loops(
 def keep_house(sealer: Sealer, keeper: Keeper | None, retention_days: int, stop: threading.Event) -> None:
     """Seal and expire now and then, and keep within the quota, until `stop`."""
     expire_at = 0.0
+    alone = Alone(log)
     while not stop.wait(SEAL_EVERY):
         try:
-            sealed = sealer.seal()
-            if sealed:
+            if sealed := alone("sealing", sealer.seal):
                 log.info("%d buckets sealed", sealed)
             if time.monotonic() >= expire_at:
                 expire_at = time.monotonic() + EXPIRE_EVERY
-                if gone := sealer.expire(retention_days):
+                if gone := alone("what is past its time", partial(sealer.expire, retention_days)):
                     log.info("%d buckets older than %d days deleted", gone, retention_days)
-            if keeper is not None and (reduced := keeper.look()):
+            if keeper is not None and (reduced := alone("the quota", keeper.look)):
                 log.info("%d of the oldest buckets became hourly values", reduced)
         except PyMongoError as problem:
             log.warning("sealing waits for the database (%s)", brief(problem))

@@ -9,6 +9,8 @@ import os
 import sys
 from typing import Literal, NamedTuple
 
+from cloud.printable import printable
+
 Kind = Literal["good", "bad", "warn", "plain"]
 MARKS = {"good": ("green", "✓"), "bad": ("red", "✗"), "warn": ("yellow", "!"), "plain": ("dim", "·")}
 NAME_WIDTH = 10
@@ -24,7 +26,7 @@ class Finding(NamedTuple):
 
 
 def line(finding: Finding, *, colour: bool = False) -> str:
-    name, text, kind = finding
+    name, text, kind = finding.name, printable(finding.text, keep="\n"), finding.kind
     hue, mark = MARKS[kind]
     if colour:
         mark = f"\033[{_CODES[hue]}m{mark}\033[0m"

@@ -11,8 +11,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import bson
 import msgspec
 from pymongo import InsertOne, ReplaceOne, WriteConcern
 from pymongo.client_session import ClientSession
@@ -26,6 +28,7 @@ from cloud.alerts.episodes import (
     Again,
     Claim,
     Closed,
+    Decision,
     Device,
     Episode,
     Event,
@@ -41,6 +44,7 @@ from cloud.alerts.episodes import (
 from cloud.alerts.facts import Span
 from cloud.alerts.policy import Acknowledged, Desk, Happening, Letter
 from cloud.alerts.writer import episode_of
+from cloud.alone import Alone
 from cloud.contract import is_abnormal
 from cloud.database import Document, device_id
 from cloud.failure import brief
@@ -80,6 +84,7 @@ class Watch:
         self._listening = clock()  # since when silence would be heard
         self._listened = 0.0
         self._ranges: dict[str, tuple[float, Span | None, Span | None]] = {}
+        self.alone = Alone(log)
 
     def run(self, stop: threading.Event, bell: threading.Event) -> None:
         """Watch until `stop`; rings `bell` when an alert was made."""
@@ -117,7 +122,7 @@ class Watch:
         """One look. (whether more events wait, how many alerts were made). Raises Lost, PyMongoError."""
         watched = self.database["watched"]
         open_ones = [{name: {"$ne": None}} for name in ("episode", "late", "silence", "claim", "flood")]
-        devices = {document.pop("_id"): _device(document) for document in watched.find({"$or": open_ones})}
+        devices = {one["_id"]: self._device(one) for one in watched.find({"$or": open_ones})}
         # Asked for before the events: what is abnormal up to there is then among the events found or taken.
         progress = self._progress(
             [owner for owner, s in devices.items() if s.episode or s.late or s.claim or s.flood]
@@ -132,18 +137,20 @@ class Watch:
             acknowledged = self._acknowledged(now)
         others = {device_id(event["site"], event["device"]) for event in found} | set(signs)
         for document in watched.find({"_id": {"$in": sorted(others - set(devices))}}):
-            devices[document.pop("_id")] = _device(document)
+            devices[document["_id"]] = self._device(document)
         before = dict(devices)
 
-        steps: list[tuple[str, Input]] = [
-            *((device_id(event["site"], event["device"]), self._event(event, now)) for event in found),
-            *progress.items(),
-            *signs.items(),
+        steps: list[tuple[str, Callable[[], Input]]] = [
+            *((device_id(one["site"], one["device"]), partial(self._event, one, now)) for one in found),
+            *((owner, partial(_same, one)) for owner, one in progress.items()),
+            *((owner, partial(_same, one)) for owner, one in signs.items()),
         ]
         actions: list[Action] = []
         for owner, event in steps:
-            devices[owner], follows = decide(devices.get(owner, Device()), event, now, self._rules)
-            actions += follows
+            step = partial(self._step, devices.get(owner, Device()), event, now)
+            if (decision := self.alone(f"what happened to {owner}", step)) is not None:
+                devices[owner], follows = decision
+                actions += follows
         changed = {owner: state for owner, state in devices.items() if before.get(owner) != state}
         episodes = {action.episode.id: action.episode for action in actions}
         desk, next_desk, alerts = self._policy([*actions, *acknowledged], episodes, now)
@@ -154,7 +161,7 @@ class Watch:
                     write_concern=WriteConcern(w="majority", j=True),
                 )
         for action in actions:
-            self._tell(action)
+            self.alone(f"the line about {action.episode.id}", partial(self._tell, action))
         return more, len(alerts)
 
     def _new_events(self) -> tuple[list[Document], bool]:
@@ -172,6 +179,19 @@ class Watch:
             found += events.find({**new, "$nor": many}).sort("at", 1).limit(AT_ONCE)
         return found, True
 
+    def _device(self, document: Document) -> Device:
+        owner = document["_id"]
+        known = self.alone(f"what is remembered of {owner}", lambda: msgspec.convert(document, Device))
+        return known or Device()
+
+    def _step(self, state: Device, event: Callable[[], Input], now: float) -> Decision:
+        """The decision, if the database can keep it."""
+        after, actions = decide(state, event(), now, self._rules)
+        bson.encode(_document(after))
+        for action in actions:
+            bson.encode(_row(action.episode))
+        return after, actions
+
     def _policy(
         self, happenings: list[Happening], episodes: dict[str, Episode], now: float
     ) -> tuple[Desk, Desk, list[Document]]:
@@ -180,18 +200,33 @@ class Watch:
         desk = msgspec.convert(stored.get("desk", {}), Desk)
         lost = {"state": {"$in": ["unknown", "failed"]}, "told": None, "text": {"$ne": ""}}
         unsaid = self.database["alerts"].find_one(lost, {"_id": 1}) is not None
-        after, written = policy.decide(desk, happenings, now, self._alerts, unsaid=unsaid)
+        after, written = self._decide(desk, happenings, now, unsaid)
         if not written:
             return desk, after, []
         wanted = {name for letter in written for name in letter.episodes} - set(episodes)
         rows = self.database["episodes"].find({"_id": {"$in": sorted(wanted)}})
-        known = {**episodes, **{row["_id"]: episode_of(row) for row in rows}}
+        found = {row["_id"]: self.alone(f"episode {row['_id']}", partial(episode_of, row)) for row in rows}
+        known = {**episodes, **{name: episode for name, episode in found.items() if episode is not None}}
         made = [self._alert(letter, known, now, number) for number, letter in enumerate(written)]
         return desk, after, made
 
+    def _decide(
+        self, desk: Desk, happenings: list[Happening], now: float, unsaid: bool
+    ) -> tuple[Desk, list[Letter]]:
+        """What policy says of all of them; should one be too much for it, then without that one."""
+
+        def asked(about: list[Happening]) -> tuple[Desk, list[Letter]]:
+            return policy.decide(desk, about, now, self._alerts, unsaid=unsaid)
+
+        if (decision := self.alone("all that happened", partial(asked, happenings))) is not None:
+            return decision
+        good = [one for one in happenings if self.alone(f"the mail about {one}", partial(asked, [one]))]
+        return self.alone("the mails that are due", partial(asked, good)) or (desk, [])
+
     def _alert(self, letter: Letter, known: dict[str, Episode], now: float, number: int) -> Document:
         own = [known[name] for name in letter.episodes if name in known]
-        subject = letters.subject(letter, own, self._words, now, letters.NO_FACTS)
+        about = partial(letters.subject, letter, own, self._words, now, letters.NO_FACTS)
+        subject = self.alone(f"the subject of {letter.episodes}", about) or ", ".join(letter.episodes[:3])
         to = self._mail.second if letter.second else self._mail.to
         return courier.pending(f"{int(now * 1000)}-{number}-{letter.kind}", letter, to, plain(subject), now)
 
@@ -210,17 +245,23 @@ class Watch:
         state = {"state.state": 1, "state.at": 1, "state.next": 1}
         signs = {}
         for document in self.database["latest"].find(wanted, {**fields, **state}):
-            last = document.get("state") or {}
-            signs[document["_id"]] = Sign(
-                site=document["site"],
-                device=document["device"],
-                heard=document["received"],
-                listening=self._listening,
-                offline=last.get("at") if last.get("state") == "offline" else None,
-                due=last.get("next") if last.get("state") == "sleeping" else None,
-                period=document.get("period"),
-            )
+            owner = document["_id"]
+            sign = self.alone(f"the last sign of life of {owner}", partial(self._sign, document))
+            if sign is not None:
+                signs[owner] = sign
         return signs
+
+    def _sign(self, document: Document) -> Sign:
+        last = document.get("state") or {}
+        return Sign(
+            site=document["site"],
+            device=document["device"],
+            heard=document["received"],
+            listening=self._listening,
+            offline=last.get("at") if last.get("state") == "offline" else None,
+            due=last.get("next") if last.get("state") == "sleeping" else None,
+            period=document.get("period"),
+        )
 
     def _event(self, document: Document, now: float) -> Event | Claim | Flood:
         arrived = document["at"].timestamp()
@@ -263,16 +304,12 @@ class Watch:
 
     def _progress(self, owners: list[str]) -> dict[str, Progress]:
         latest = self.database["latest"].find({"_id": {"$in": owners}}, {"reading": 1, "received": 1})
-        return {
-            document["_id"]: Progress(
-                stream=document["reading"]["stream"],
-                seq=document["reading"]["seq"],
-                when=document["received"] if document["reading"]["ts"] is None else document["reading"]["ts"],
-                abnormal=is_abnormal(document["reading"]["edge_flags"]),
-            )
-            for document in latest
-            if "reading" in document
+        found = {
+            one["_id"]: self.alone(f"the newest reading of {one['_id']}", partial(_progress_of, one))
+            for one in latest
+            if "reading" in one
         }
+        return {owner: progress for owner, progress in found.items() if progress is not None}
 
     def _tell(self, action: Action) -> None:
         episode = action.episode
@@ -322,8 +359,18 @@ class Watch:
             database["events"].update_many({"_id": {"$in": ids}}, {"$set": {"taken": True}}, session=session)
 
 
-def _device(document: Document) -> Device:
-    return msgspec.convert(document, Device)
+def _same(event: Input) -> Input:
+    return event
+
+
+def _progress_of(document: Document) -> Progress:
+    reading = document["reading"]
+    return Progress(
+        stream=reading["stream"],
+        seq=reading["seq"],
+        when=document["received"] if reading["ts"] is None else reading["ts"],
+        abnormal=is_abnormal(reading["edge_flags"]),
+    )
 
 
 def _document(state: Device) -> Document:

@@ -25,6 +25,7 @@ from cloud.alerts.policy import Letter
 from cloud.alerts.sender import ErrorKind, Failed, Later, Outcome, Sender, Sent, Unknown
 from cloud.alerts.writer import Writer, Written
 from cloud.database import Document
+from cloud.failure import brief, is_general
 
 log = logging.getLogger("mail")
 
@@ -72,6 +73,7 @@ class Courier:
         self._sender, self._writer = sender, writer
         self._per_day = per_day
         self._clock = clock
+        self.failed = 0  # mails given up since the start
         self.mails = 0  # charged to the day's budget since the start
         self._closed_until = 0.0  # the mail service takes nothing before
 
@@ -93,21 +95,18 @@ class Courier:
             if not self._charge(cost, now):
                 self._wait_for_tomorrow(alert, now)
                 continue
-            written = self._write(alert, now)
-            if written is None:
+            outcome = None
+            try:
+                outcome = self._hand_over(alert, now)
+            except Exception as problem:  # an error of ours: it fails this mail, and stops no other
+                if is_general(problem):
+                    raise
+                self._give_up(alert, problem)
+            tried += outcome is not None
+            if isinstance(outcome, Sent):
+                cost = len(outcome.refused)
+            if cost and not isinstance(outcome, Unknown):  # not taken, so not counted
                 self._charge(-cost, now)
-                continue
-            claimed = self._claim(alert, written, now)
-            if claimed is None:  # somebody else has it
-                self._charge(-cost, now)
-                continue
-            tried += 1
-            outcome = self._sender.send(written.mail)
-            self._settle(claimed, written, outcome)
-            if isinstance(outcome, Later | Failed):  # not taken, so not counted
-                self._charge(-cost, now)
-            elif isinstance(outcome, Sent) and outcome.refused:
-                self._charge(-len(outcome.refused), now)
         return tried
 
     def run(self, stop: threading.Event, bell: threading.Event, allowed: Callable[[], bool]) -> None:
@@ -134,18 +133,26 @@ class Courier:
         due = {"state": "pending", "due": {"$lte": self._clock()}}
         return self._alerts.find_one(due, sort=[("due", 1)])
 
-    def _write(self, alert: Document, now: float) -> Written | None:
-        """None when it cannot be written: then it is shown as failed, and stops no other."""
-        try:
-            return self._writer.write(alert, now)
-        except PyMongoError:
-            raise
-        except Exception as problem:
-            log.exception("a mail could not be written: %s", alert["subject"])
-            reason = f"the mail could not be written ({type(problem).__name__}): see the backend's log"
-            change = {"state": "failed", **_trouble("unwritten", reason)}
-            self._alerts.update_one({"_id": alert["_id"], "state": "pending"}, {"$set": change})
+    def _hand_over(self, alert: Document, now: float) -> Outcome | None:
+        """None when somebody else has it."""
+        written = self._writer.write(alert, now)
+        claimed = self._claim(alert, written, now)
+        if claimed is None:
             return None
+        outcome = self._sender.send(written.mail)
+        self._settle(claimed, written, outcome)
+        return outcome
+
+    def _give_up(self, alert: Document, problem: Exception) -> None:
+        """It is shown as failed, with the reason; the next mail to these people tells it."""
+        subject = alert["subject"]
+        log.exception("mail given up: it could not be written or sent: %s", subject)
+        self.failed += 1
+        reason = f"it could not be written or sent ({brief(problem)}): see the backend's log"
+        text = {"$cond": [{"$eq": ["$text", ""]}, {"$literal": subject}, "$text"]}
+        trouble = {name: {"$literal": value} for name, value in _trouble("unwritten", reason).items()}
+        mine = {"_id": alert["_id"], "state": {"$in": ["pending", "sending"]}}
+        self._alerts.update_one(mine, [{"$set": {"state": "failed", "text": text, **trouble}}])
 
     def _claim(self, alert: Document, written: Written, now: float) -> Document | None:
         """From here on it counts as handed over, whatever happens."""
@@ -199,6 +206,7 @@ class Courier:
                 log.warning("mail not sent, next without its chart: %s", reason)
             case Failed(kind=kind, reason=reason):
                 change = {"state": "failed", **_trouble(kind, reason)}
+                self.failed += 1
                 log.error("mail given up: %s (%s)", reason, subject)
             case Unknown(kind=kind, reason=reason):
                 change = {"state": "unknown", **_trouble(kind, reason)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import urlencode
 
 import msgspec
@@ -14,6 +16,8 @@ from cloud.alerts.facts import Facts, Span, beyond
 from cloud.alerts.links import Act, Links
 from cloud.alerts.page import Button, Entry, Figure, Page, Section, Tone
 from cloud.alerts.policy import Letter
+from cloud.alone import Alone
+from cloud.printable import printable
 from cloud.settings import AlertSettings
 from cloud.words import NBSP, Words
 from device import codes
@@ -21,6 +25,7 @@ from device import codes
 LISTED = 40  # episodes in one section of a mail
 AROUND = 1800.0  # s around an episode that the dashboard opens with
 NO_FACTS = Facts()
+ALONE = Alone(logging.getLogger("mail"))
 
 
 @dataclass(frozen=True)
@@ -210,7 +215,7 @@ def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: D
         place=words.moment(now, now),
         subject="",
         title="",
-        preview=" ".join([*(about(episode, words, now) for episode in going_on[:3]), *leads]),
+        preview=" ".join([*(_told(episode, words, now) for episode in going_on[:3]), *leads]),
         leads=tuple(leads),
         sections=tuple(section for section in sections if section is not None),
         buttons=tuple(buttons),
@@ -225,15 +230,25 @@ def _section(title: str, episodes: list[Episode], desk: Desk, now: float, gone: 
     ordered = sorted(episodes, key=lambda one: (one.severity != "severe", -one.opened))
     entries = []
     for episode in ordered[:LISTED]:
-        end = now if episode.closed is None else episode.closed
-        length = words("for", length=words.duration(end - episode.opened))
-        again = f", {words('again', count=episode.again)}" if episode.again else ""
-        text = f"{words.moment(episode.opened, now)}, {length}{again}"
-        url = _dashboard(desk.links.base, episode, now)
-        tone: Tone = "calm" if episode.closed is not None else episode.severity
-        entries.append(Entry(about(episode, words, now), text, url, tone))
+        entry = ALONE(f"the line about {episode.id}", partial(_entry, episode, desk, now))
+        entries.append(entry or Entry(episode.device, episode.id))
     rest = len(ordered) - len(entries) + gone
     return Section(title, tuple(entries), words("more", count=words.count(rest)) if rest else "")
+
+
+def _told(episode: Episode, words: Words, now: float) -> str:
+    return ALONE(f"the words about {episode.id}", partial(about, episode, words, now)) or episode.device
+
+
+def _entry(episode: Episode, desk: Desk, now: float) -> Entry:
+    words = desk.words
+    end = now if episode.closed is None else episode.closed
+    length = words("for", length=words.duration(end - episode.opened))
+    again = f", {words('again', count=episode.again)}" if episode.again else ""
+    text = f"{words.moment(episode.opened, now)}, {length}{again}"
+    url = _dashboard(desk.links.base, episode, now)
+    tone: Tone = "calm" if episode.closed is not None else episode.severity
+    return Entry(about(episode, words, now), text, url, tone)
 
 
 def _lead(episode: Episode, words: Words, now: float) -> str:
@@ -297,7 +312,7 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
         else:
             rows.append((words("normal here"), words("not known")))
         if facts.learning:
-            rows.append((words("learning"), facts.learning))
+            rows.append((words("learning"), printable(facts.learning)))
     if episode.closed is not None:
         rows.append((words("lasted"), words.duration(episode.closed - episode.opened)))
     return rows

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from cloud.printable import printable
+
 ErrorKind = Literal[
     "key",  # refused: a person has to put right key, user or password
     "sender",  # refused: MAIL_FROM is not allowed to send
@@ -35,6 +37,9 @@ class Mail:
     tags: dict[str, str] = field(default_factory=dict)  # the same, one by one
     thread: str = ""  # mails with the same one belong together in a mail program
     data: dict[str, object] = field(default_factory=dict)  # for a template of the user's own
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", printable(self.subject))  # it stands in a header
 
 
 @dataclass(frozen=True)

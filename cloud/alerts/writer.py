@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from cloud.alerts.facts import Facts
 from cloud.alerts.letters import Carried, Matter
 from cloud.alerts.policy import Letter
 from cloud.alerts.sender import Mail
+from cloud.alone import Alone
 from cloud.database import Document
 from cloud.reader import Reader
 from cloud.words import plain
@@ -42,13 +44,15 @@ class Writer:
     def __init__(self, database: Database[Document], desk: letters.Desk) -> None:
         self._database, self._desk = database, desk
         self._reader = Reader(database)
+        self._alone = Alone(log)
 
     def write(self, alert: Document, now: float) -> Written:
         """Raises PyMongoError. A chart that cannot be drawn is left out: the mail goes first."""
         letter = letter_of(alert)
         names = [*letter.episodes, *(line.id for line in letter.lines)]
         stored = self._database["episodes"].find({"_id": {"$in": names}})
-        found = {document["_id"]: episode_of(document) for document in stored}
+        read = {one["_id"]: self._alone(f"episode {one['_id']}", partial(episode_of, one)) for one in stored}
+        found = {name: episode for name, episode in read.items() if episode is not None}
         episodes = [found[name] for name in names if name in found]
         own = [found[name] for name in letter.episodes if name in found]
         known, picture = Facts(), None

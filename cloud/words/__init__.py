@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cloud.printable import printable
 from cloud.words import mails, pages
 from device import codes
 
@@ -155,7 +156,7 @@ class Words:
     def reason(self, why: str | None) -> str:
         if why is None:
             return self("no reason")
-        return REASONS.get(why, why) if self.language == "fr" else why
+        return printable(REASONS.get(why, why) if self.language == "fr" else why)
 
     def duration(self, seconds: float) -> str:
         """In its one or two biggest units: 8 s, 4 min, 2 h 05 min, 3 d 4 h."""

@@ -95,13 +95,13 @@ def test_nothing_a_message_holds_stops_it(backend, board, database):
     for bad in (b"", b"{", b"\xff\xfe", b"[" * 5000, b"null", b'{"v":1}', json.dumps({"v": 1}).encode()):
         c001.publish(bad)
         c001.publish(bad, "state")
-    c001.publish(b'{"pad":"' + b"x" * 1_000_000 + b'"}')
+    c001.publish(b'{"pad":"' + b"x" * 200_000 + b'"}')
     c001.send([1, 2, 3], x=[[1] * 8, [99999] * 8, [1] * 8], ts=[None, None, 5])
     c001.send([4])
     wait_for(lambda: 4 in c001.acked, "life after all that")
     wait_for(lambda: {1, 2, 3} <= c001.acked, "put aside is acknowledged too")
     assert Reader(database).readings("demo", "C001").seq.tolist() == [1, 4]
-    (big,) = [item for item in database["quarantine"].find() if "1000010 bytes, SHA-256" in item["reason"]]
+    (big,) = [item for item in database["quarantine"].find() if "200010 bytes, SHA-256" in item["reason"]]
     assert len(big["content"]) == 4096
     assert running.process.poll() is None
 

@@ -282,7 +282,12 @@ def test_a_damaged_bucket_does_not_stop_the_sealing(store, database):
     database["buckets"].update_one({"d": "demo/C001"}, {"$set": {"p": b"\x01rubbish"}})
     sealer = Sealer(database, clock=lambda: time.time() + 5)
     assert sealer.seal(0) == 1
-    assert sealer.unreadable == {"demo/C001/9f3a1c07/00000000"}
+    (note,) = database["quarantine"].find()
+    assert "bucket demo/C001/9f3a1c07/00000000 is damaged" in note["reason"] and note["device"] == "C001"
+    again = Sealer(database, clock=lambda: time.time() + 5)
+    assert again.seal(0) == 0 and database["quarantine"].count_documents({}) == 1
+    assert len(Reader(database).readings("demo", "C001")) == 0  # and nobody who reads is stopped
+    assert len(Reader(database).readings("demo", "C002")) == 1
 
 
 def test_a_will_that_comes_again_tells_no_new_time(store, reader):

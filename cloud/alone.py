@@ -1,0 +1,34 @@
+"""One board's fault stops no other: what cannot be worked on is left out, logged once, and counted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from pymongo.errors import PyMongoError
+
+Result = TypeVar("Result")
+MOST = 10_000  # faults that are remembered as told
+
+
+class Alone:
+    """Runs what may fail for one thing of many. `count`: how often something was left out."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._told: set[str] = set()
+        self.count = 0
+
+    def __call__(self, what: str, act: Callable[[], Result]) -> Result | None:
+        """What `act` returns; None when it failed. Raises PyMongoError: that says nothing about one thing."""
+        try:
+            return act()
+        except PyMongoError:
+            raise
+        except Exception:
+            self.count += 1
+            if len(self._told) < MOST and what not in self._told:
+                self._told.add(what)
+                self._log.exception("%s cannot be worked on and is left out; the others go on", what)
+            return None

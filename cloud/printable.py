@@ -1,0 +1,22 @@
+"""Text from elsewhere as it may stand in a mail's header, a log line, a terminal: nothing in it acts."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control and format characters (bidi among them), lone surrogates, line and paragraph separators.
+_ACTING = ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""`text` with every character that could act written out, such as \n, \x1b, \u202e; but for `keep`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter in keep or unicodedata.category(letter) not in _ACTING else _written_out(letter)
+        for letter in text
+    )
+
+
+def _written_out(letter: str) -> str:
+    return letter.encode("unicode_escape").decode()

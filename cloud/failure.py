@@ -14,6 +14,7 @@ from pymongo.errors import (
 
 UNAUTHORIZED, WRONG_LOGIN, ATLAS = 13, 18, 8000  # Atlas has one code for both
 LONGEST = 160
+ATLAS_ALERT = "TLSV1_ALERT_INTERNAL_ERROR"  # 80: what Atlas says to an address that it does not let in
 
 
 def of_database(problem: PyMongoError) -> str:
@@ -25,6 +26,9 @@ def of_database(problem: PyMongoError) -> str:
         cure = "check user and password in MONGODB_URI (percent-encode : / ? # [ ] @ in them)"
         return f"it refuses the login: {cure}"
     text = _without_secrets(str(problem)).partition(" (configured timeouts")[0]
+    if ATLAS_ALERT in text.upper().replace(" ", "_"):
+        cure = "on Atlas, Network Access must list this computer's address"
+        return f"it ends the TLS handshake with an alert ({cure})"
     if isinstance(problem, ConfigurationError):
         return f"its name cannot be looked up: {text[:LONGEST]} (copy MONGODB_URI anew from Connect, Drivers)"
     if "CERTIFICATE_VERIFY_FAILED" in text or "SSL" in text:

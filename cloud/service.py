@@ -19,13 +19,13 @@ from types import FrameType
 
 import pymongo
 from pymongo.database import Database
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 
 from cloud import database as databases
 from cloud import keys, memory
 from cloud.alone import Alone
 from cloud.database import Document
-from cloud.failure import ATLAS, UNAUTHORIZED, WRONG_LOGIN, brief
+from cloud.failure import ATLAS, UNAUTHORIZED, WRONG_LOGIN, brief, of_database
 from cloud.health import Check, Health, Server, beat
 from cloud.ingest import Inbox, Ingest
 from cloud.learning import Learning
@@ -85,9 +85,9 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
     signal.signal(signal.SIGINT, on_signal)
 
     operations = databases.Operations()
-    database = databases.connect(settings.database.uri, settings.database.name, operations=operations)
-    client_id = _prepare(database, settings, stop)
-    if client_id is None:
+    database = _connected(settings, operations, stop)
+    client_id = None if database is None else _prepare(database, settings, stop)
+    if database is None or client_id is None:
         return 0 if stop.is_set() else 1
     network: Network | None = None
     worker: Ingest | None = None
@@ -198,6 +198,24 @@ def numbers(
     if keeper is not None:
         found |= {"storage_bytes": keeper.used, "storage_quota_bytes": keeper.quota}
     return found
+
+
+def _connected(
+    settings: WorkerSettings, operations: databases.Operations, stop: threading.Event
+) -> Database[Document] | None:
+    """A handle of the database; None when stopped before. mongodb+srv:// asks DNS, which may be away."""
+    pause = 0.5
+    while not stop.is_set():
+        try:
+            return databases.connect(settings.database.uri, settings.database.name, operations=operations)
+        except InvalidURI as problem:
+            log.error("MONGODB_URI is no address of a database: %s", brief(problem))
+            return None
+        except ConfigurationError as problem:
+            log.warning("the database: %s; trying on", of_database(problem))
+        stop.wait(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+    return None
 
 
 def _prepare(database: Database[Document], settings: WorkerSettings, stop: threading.Event) -> str | None:

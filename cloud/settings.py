@@ -549,7 +549,9 @@ def _mail_address(value: str) -> str | None:
 
 
 def _addresses(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
+    """Each once, however its letters are written: SendGrid refuses a mail that names somebody twice."""
+    named = [part.strip() for part in value.split(",") if part.strip()]
+    return tuple({address.lower(): address for address in reversed(named)}.values())[::-1]
 
 
 def _mail_addresses(value: str) -> str | None:

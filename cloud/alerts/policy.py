@@ -333,12 +333,18 @@ class _Work:
         return self._next(self._rules.digest_minute, back=1)
 
     def _next(self, minute: int, back: int = 0) -> float:
-        """The next local time of day `minute` (Unix s), or with `back` the last one."""
-        local = self._local(self._now)
-        start = local.replace(hour=minute // 60, minute=minute % 60, second=0, microsecond=0)
-        if start <= local:
-            start += timedelta(days=1)
-        return (start - timedelta(days=back)).timestamp()
+        """The next local time of day `minute` (Unix s), or with `back` the last one, now included.
+
+        Moments are compared, not times on the clock: on the day that summer time begins, 02:30 is no time of
+        that day, and stands for the moment an hour after 01:30.
+        """
+        today = self._local(self._now).replace(
+            hour=minute // 60, minute=minute % 60, second=0, microsecond=0, fold=0
+        )
+        moments = [(today + timedelta(days=days)).timestamp() for days in (-2, -1, 0, 1, 2)]
+        if back:
+            return max(moment for moment in moments if moment <= self._now)
+        return min(moment for moment in moments if moment > self._now)
 
     def _local(self, at: float) -> datetime:
         zone = ZoneInfo(self._rules.zone) if self._rules.zone != "UTC" else UTC

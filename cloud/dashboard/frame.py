@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import streamlit as st
@@ -168,4 +168,11 @@ def _misconfigured(error: settings.SettingsError) -> None:
     names = ", ".join(f"`{key}`" for key in wrong) or words("the settings")
     st.title(words("misconfigured title"), anchor=False)
     st.error(words("misconfigured what", names=names), icon=":material/settings_alert:")
+    secrets = st.secrets if st.secrets.load_if_toml_exists() else {}
+    for section, values in secrets.items():
+        if isinstance(values, Mapping) and (
+            below := [key for key in settings.DASHBOARD_KEYS if key in values]
+        ):
+            names = ", ".join(f"`{key}`" for key in below)
+            st.warning(words("misconfigured section", names=names, section=f"`[{section}]`"))
     st.markdown(words("misconfigured cures"))

@@ -121,6 +121,13 @@ def secrets_of_streamlit(file: Path, environment: Mapping[str, str]) -> dict[str
         raise settings.SettingsError(
             [f"{file}: is not TOML (values stand in quotes): {problem}"]
         ) from problem
-    return {name: str(value) for name, value in found.items() if not isinstance(value, dict)} | dict(
-        environment
-    )
+    tables = {name: value for name, value in found.items() if isinstance(value, dict)}
+    hidden = [
+        f"{file}: {name} stands under [{table}], where it does not count: move it above the first [section]"
+        for table, values in tables.items()
+        for name in settings.DASHBOARD_KEYS
+        if name in values
+    ]
+    if hidden:
+        raise settings.SettingsError(hidden)
+    return {name: str(value) for name, value in found.items() if name not in tables} | dict(environment)

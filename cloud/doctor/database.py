@@ -180,7 +180,12 @@ def _room(database: Database[Document], quota: int) -> Finding:
     text = f"{used / 1e6:.0f} of {quota / 1e6:.0f} MB used"
     if level(used, quota) == "fine":
         return Finding("room", text)
-    return Finding("room", f"{text}: measure less often, lower RETENTION_DAYS or buy more", "warn")
+    return Finding(
+        "room",
+        f"{text}, and a cluster's limit counts its other databases too: measure less often, lower "
+        "RETENTION_DAYS or buy more",
+        "warn",
+    )
 
 
 def _boards(latest: list[Latest]) -> Iterator[Finding]:

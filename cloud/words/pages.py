@@ -78,6 +78,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Quelque chose ne va pas avec {names}. Le détail est dans le journal du programme, pas ici{nbsp}: il "
         "peut contenir un secret.",
     ),
+    "misconfigured section": (
+        "In the secrets {names} stands under {section}, where it does not count: move it above the first "
+        "section.",
+        "Dans les secrets, {names} se trouve sous {section}, où cela ne compte pas{nbsp}: placez-le avant la "
+        "première section.",
+    ),
     "misconfigured cures": (
         "1. On your machine: put it into `.env`; `.env.example` shows how.\n"
         "1. On Streamlit Community Cloud: the app's menu, Settings, Secrets.\n"

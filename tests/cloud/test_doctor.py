@@ -8,11 +8,13 @@ import time
 
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import ServerSelectionTimeoutError
 
 from cloud import doctor, keys, settings
 from cloud.alerts import smtp
 from cloud.doctor import broker as broker_part
 from cloud.doctor import database as database_part
+from cloud.failure import of_database
 from cloud.store import Store
 from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, entry, wait_for
 from tests.cloud.test_roles import guarded  # noqa: F401  a fixture
@@ -281,7 +283,17 @@ def test_a_clock_that_is_off(environment, off, kind):
 
 def test_a_database_that_is_nearly_full(environment, database):
     database["buckets"].insert_one({"_id": "x", "p": b"\0" * 900_000})
-    assert "warn room: 1 of 1 MB used" in text(ask({**environment, "STORAGE_QUOTA_MB": "1"}, "database"))
+    told = text(ask({**environment, "STORAGE_QUOTA_MB": "1"}, "database"))
+    assert "warn room: 1 of 1 MB used, and a cluster's limit counts its other databases too" in told
+
+
+def test_atlas_that_does_not_let_this_address_in_is_told_as_that():
+    """What pymongo says then, as people post it."""
+    said = (
+        "SSL handshake failed: ac-1-shard-00-00.abc.mongodb.net:27017: [SSL: TLSV1_ALERT_INTERNAL_ERROR] "
+        "tlsv1 alert internal error (_ssl.c:1129), Timeout: 30s"
+    )
+    assert "Network Access must list this computer" in of_database(ServerSelectionTimeoutError(said))
 
 
 def test_boards_that_do_not_sign_what_they_send(environment, database):
@@ -412,6 +424,9 @@ def test_the_dashboards_secrets_are_read_where_streamlit_reads_them(tmp_path):
         "MONGODB_URI": "mongodb://a/",
         "MONGODB_DATABASE": "other",
     }
+    file.write_text('[auth]\nclient_secret = "x"\nMONGODB_URI = "mongodb://a/"\n')
+    told = only_wrong(ask({}, dashboard=True, secrets=file))
+    assert "MONGODB_URI stands under [auth]" in told and "above the first [section]" in told
     file.write_text("MONGODB_URI = ")
     told = only_wrong(ask({}, dashboard=True, secrets=file))
     assert "secrets.toml: is not TOML (values stand in quotes)" in told

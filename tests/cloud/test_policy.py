@@ -5,6 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -204,6 +205,27 @@ def test_each_recipient_counts():
     for k in range(90):
         world.see(Opened(episode(f"B{k}", "severe")), after=10)
     assert world.desk.spent <= 100 and kinds(world.letters).count("budget") == 1
+
+
+@pytest.mark.parametrize(
+    "zone, day",
+    [
+        ("Europe/Paris", (2027, 3, 28)),  # 02:30 does not exist
+        ("Europe/Paris", (2026, 10, 25)),  # 02:30 comes twice
+        ("Africa/Cairo", (2027, 4, 30)),
+        ("America/Santiago", (2027, 4, 4)),
+        ("Australia/Lord_Howe", (2027, 4, 4)),  # half an hour
+    ],
+)
+@pytest.mark.parametrize("minute", [0, 30, 90, 120, 150, 180])
+def test_each_local_day_has_one_digest_also_when_the_clocks_are_changed(zone, day, minute):
+    begin = datetime(*day, tzinfo=ZoneInfo(zone)).timestamp() - 6 * 3600
+    world, days = World(now=begin, zone=zone, digest_minute=minute), []
+    while world.now < begin + 40 * 3600:
+        for letter in world.see(after=300, unsaid=True):
+            assert letter.kind == "digest"
+            days.append(datetime.fromtimestamp(world.now, ZoneInfo(zone)).date())
+    assert len(days) == len(set(days)) == 2
 
 
 def test_a_mail_that_may_not_have_arrived_makes_a_digest():

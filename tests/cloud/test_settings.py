@@ -172,3 +172,8 @@ def test_a_worker_that_only_ingests_is_given_no_mail_key():
     known = {key: value for key, value in GOOD.items() if not key.startswith(("MAIL", "SENDGRID"))}
     worker = settings.load_worker(known)
     assert worker.broker.user == "backend" and not hasattr(worker, "mail")
+
+
+def test_an_address_that_stands_twice_counts_once():
+    loaded = settings.load({**GOOD, "MAIL_TO": "a@example.org, B@example.org,A@Example.org,b@example.org"})
+    assert loaded.mail.to == ("a@example.org", "B@example.org")

@@ -9,13 +9,16 @@ PY := $(VENV)/bin/python
 PINS := pyproject.toml constraints.txt Makefile
 INSTALL = $(PY) -m tools.install -c constraints.txt
 
-.PHONY: help demo smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
+.PHONY: help demo demo-board smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/local ## all of Vigie on this machine: three boards, one fails, an e-mail, a dashboard; SENSOR=replay:FILE.csv
 	@$(PY) -m tools demo
+
+demo-board: $(VENV)/local ## a real board joins the demo that runs with LISTEN=0.0.0.0: DEVICE=C004
+	@$(PY) -m tools demo-board
 
 smoke: $(VENV)/local ## the demo for 90 s, then every reading is accounted for; its last line is JSON
 	@$(PY) -m tools smoke

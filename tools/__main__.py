@@ -11,6 +11,7 @@ from tools.child import Failed
 # Each is a module with main(argv) -> exit code, imported late: most need only a part of the packages.
 COMMANDS = {
     "demo": ("tools.demo", "all of Vigie on this machine, until Ctrl-C"),
+    "demo-board": ("tools.demo_board", "a real board joins the demo: its login, and its settings in a file"),
     "smoke": ("tools.smoke", "the demo for 90 s, then every reading is accounted for"),
     "hivemq": ("tools.hivemq", "HiveMQ CE on port 8883, until Ctrl-C"),
     "compose": ("tools.compose", "what compose.yaml needs: certificates, passwords, users"),

@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import ssl
 import sys
@@ -149,6 +150,16 @@ class Broker:
         if self.child:
             self.child.stop()
 
+    def admit(self, users: Mapping[str, str]) -> None:
+        """Let `users` in: mosquitto reads its files again, another one starts anew. Raises Failed."""
+        self.users = users
+        if self.kind == "mosquitto" and self.child:
+            write_users(self.folder, users)
+            self.child.send(signal.SIGHUP)
+        else:
+            self.stop()
+            self.start()
+
     def _configure_mosquitto(self) -> list[str]:
         if not self._mosquitto:
             raise Failed("mosquitto is not on PATH: install it, or let iotcore be used")
@@ -256,7 +267,9 @@ def _field(data: bytes) -> bytes:
 
 
 def private_write(path: Path, text: str) -> None:
-    """A file that only its owner can read: it holds passwords."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """A file that only its owner can read, as it holds passwords. Nobody ever reads half of it."""
+    part = path.with_name(path.name + ".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+    part.replace(path)

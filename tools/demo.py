@@ -23,16 +23,23 @@ WARM_UP = 60  # readings: before that the rolling window is not full
 MARGIN = 12  # readings more, so that there is something normal to see first
 FAULT_S = 20
 OVER_TIMEOUT = 120.0
-PORTS = {"broker": 8883, "dashboard": 8501}
+PORTS = {"broker": 8883, "dashboard": 8501, "ntp": 8123}  # a real board is told the first and the last
+LISTEN = ("127.0.0.1", "0.0.0.0")  # noqa: S104  boards on the network are let in where that is asked for
 
 
 def plan(environment: Mapping[str, str] = os.environ) -> Plan:
     """From SENSOR, LISTEN and PORT_…. Raises Failed."""
+    address = environment.get("LISTEN", "").strip() or LISTEN[0]
+    if address not in LISTEN:
+        raise Failed(
+            f"LISTEN={address}: the demo listens to this computer alone (say nothing), "
+            "or on each of its networks (LISTEN=0.0.0.0)"
+        )
     return Plan(
         folder=Path("var/demo"),
         sensor=SensorChoice.parse(environment.get("SENSOR") or "simulated"),
         ports=PORTS,
-        address=environment.get("LISTEN") or "127.0.0.1",
+        address=address,
     )
 
 
@@ -67,6 +74,10 @@ def show(chosen: Plan) -> None:
             "demo",
             f"ask it yourself in another terminal: . {shown(stack.settings_file)} (docs/operations.md)",
         )
+        if chosen.address != LISTEN[0]:
+            say(
+                "demo", "a real board joins: make demo-board DEVICE=C004, in another terminal (docs/board.md)"
+            )
         period = chosen.period_ms / 1000
         wait = (WARM_UP + MARGIN) * period
         say("demo", f"{PATIENT} warms up; it will fail in {wait:.0f} s, for {FAULT_S} s")

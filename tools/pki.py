@@ -50,14 +50,19 @@ class Pki:
 def names_of_this_machine() -> list[str]:
     """What a board may call this machine: loopback, its name, its name on the LAN, its address on the LAN."""
     host = socket.gethostname().split(".")[0]
-    names = ["localhost", "127.0.0.1", host, f"{host}.local"]
+    address = address_of_this_machine()
+    names = ["localhost", "127.0.0.1", host, f"{host}.local", *([address] if address else [])]
+    return list(dict.fromkeys(names))
+
+
+def address_of_this_machine() -> str | None:
+    """Its address on the LAN, which others may reach it by; None without a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # sends nothing; only asks which address would be used
-            names.append(str(probe.getsockname()[0]))
         except OSError:
-            pass
-    return list(dict.fromkeys(names))
+            return None
+        return str(probe.getsockname()[0])
 
 
 def ensure(folder: Path, names: Sequence[str] | None = None, now: dt.datetime | None = None) -> Pki:

@@ -9,9 +9,11 @@ What a part needs is up before it is started. Each child dies with this process,
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -39,6 +41,8 @@ SITE = "demo"
 DATABASE = "vigie"
 BACKEND_TIMEOUT = 60.0
 MODEL_TIMEOUT = 300.0
+RUNNING = "running.json"  # where it listens, for `make demo-board`
+LOOK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Plan:
     sensor: SensorChoice = field(default_factory=SensorChoice)
     history_s: float = 86400.0  # what a board's model learns from, before the board starts
     ports: Mapping[str, int] = field(default_factory=dict)
-    address: str = "127.0.0.1"  # of the broker; 0.0.0.0 lets boards on the LAN in
+    address: str = "127.0.0.1"  # of broker and NTP; 0.0.0.0 lets boards on the LAN in
     dashboard: bool = True
     broker: str | None = None  # "mosquitto" or "iotcore"; None = mosquitto if it is there
 
@@ -84,6 +88,7 @@ class Stack:
         self._on_death = on_death
         self._parts = ExitStack()
         self._stopping = False
+        self._over = threading.Event()
 
     def __enter__(self) -> Self:
         try:
@@ -99,6 +104,7 @@ class Stack:
     def stop(self) -> None:
         """End every part, the last one first."""
         self._stopping = True
+        self._over.set()
         self._parts.close()
 
     @property
@@ -128,6 +134,29 @@ class Stack:
             self._start_board(name)
         if self.dashboard:
             self._await_dashboard(self.dashboard)
+        self._let_others_join()
+
+    def _let_others_join(self) -> None:
+        """From now on `make demo-board` finds what it must know, and who it adds to our users is let in."""
+        note = self.plan.folder / RUNNING
+        there = {"address": self.plan.address, "broker": self.ports["broker"], "ntp": self.ntp.port}
+        private_write(note, json.dumps({**there, "boards": self.plan.boards}))
+        self._parts.callback(note.unlink, missing_ok=True)
+        thread = threading.Thread(target=self._watch_users, daemon=True)
+        self._parts.callback(thread.join)
+        thread.start()
+
+    def _watch_users(self) -> None:
+        while not self._over.wait(LOOK_S):
+            known = secrets_file.load(self.plan.folder / "secrets.json", [])
+            new = sorted(set(known.passwords) - set(self.secrets.passwords))
+            if new:
+                self.secrets = known
+                try:
+                    self.broker.admit(known.passwords)
+                    say("broker", f"lets {', '.join(new)} in")
+                except Failed as problem:
+                    say("broker", str(problem), "trouble")
 
     def _start_broker(self) -> None:
         plan = self.plan
@@ -173,9 +202,9 @@ class Stack:
             "mail",
             f"stand-in for SendGrid on {self.sendgrid.url}; mails land in {shown(self.sendgrid.outbox)}",
         )
-        self.ntp = NtpServer(self.ports["ntp"]).start()
+        self.ntp = NtpServer(self.ports["ntp"], self.plan.address).start()
         self._parts.callback(self.ntp.stop)
-        say("time", f"NTP on 127.0.0.1:{self.ntp.port}")
+        say("time", f"NTP on {self.plan.address}:{self.ntp.port}")
 
     def environment(self) -> dict[str, str]:
         """What the backend and the dashboard find in their environment."""

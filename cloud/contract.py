@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from cloud import keys
+from cloud.printable import printable
 from device import codes
 
 VERSION = 2  # what boards speak; before there was 1, without a mac
@@ -36,6 +37,8 @@ RUNS_PER_ACK = 16  # a board reads an ack in one piece; its memory is small
 # The cloud's own bits, beside the board's (device.codes), in a reading's cloud verdict.
 TWIN_RAN = 1 << 12  # the twin of the board's model judged this reading too
 TWIN_DIFFERS = 1 << 13  # ... and came to another sum or another verdict than the board
+# The bits without a name here: a newer board may have detectors that this cloud does not know.
+UNKNOWN: int = 0xFFFF & ~(codes.ABNORMAL | codes.WARMING_UP | codes.CLOCK_UNSET | TWIN_RAN | TWIN_DIFFERS)
 
 Stream = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]
 Model = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]
@@ -188,6 +191,7 @@ class State(_Core):
     version: str | None = None
     model: Model | None = None
     features: Small | None = None
+    newest: Seq | None = None  # the newest seq on its flash
     abnormal: Flags | None = None  # flag bits that count as abnormal on this board
     sensors: Annotated[list[Sensor], Meta(max_length=16)] = []
     reset: str | None = None
@@ -370,14 +374,14 @@ def _parts(runs: list[tuple[int, int]]) -> Iterable[list[tuple[int, int]]]:
     return (runs[k : k + RUNS_PER_ACK] for k in range(0, len(runs), RUNS_PER_ACK))
 
 
-def is_abnormal(flags: int) -> bool:
-    """Whether a verdict says abnormal: any detector, or a failed read."""
-    return bool(flags & codes.ABNORMAL)
+def is_abnormal(flags: int, mask: int = codes.ABNORMAL) -> bool:
+    """Whether a verdict says abnormal: any detector, or a failed read. `mask`: as `abnormal_bits` says."""
+    return bool(flags & mask)
 
 
-def printable(text: str) -> str:
-    """`text` with a blank for each character that a terminal, a mail or a page might act on."""
-    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+def abnormal_bits(told: int | None) -> int:
+    """The bits that count as abnormal on a board whose `state` said `told`: of unknown ones only those."""
+    return int(codes.ABNORMAL) | ((told or 0) & UNKNOWN)
 
 
 def check_size(payload: bytes) -> None:

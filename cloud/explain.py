@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from cloud.contract import UNKNOWN
 from cloud.reader import Readings
 from cloud.rescore import SQUARED_Z, Z_FLOOR, envelope_abnormal
 from cloud.training.envelope import Envelope
@@ -136,7 +137,7 @@ def findings(x: np.ndarray[tuple[int, int], np.dtype[np.int16]], model: CloudMod
 
 def names(flags: int) -> list[str]:
     """The detectors of a verdict, by name."""
-    return list(codes.names(flags & codes.ABNORMAL))
+    return list(codes.names(flags & (codes.ABNORMAL | UNKNOWN)))
 
 
 def lines(explanation: Explanation) -> list[str]:

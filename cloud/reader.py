@@ -13,7 +13,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from pymongo.database import Database
 
 from cloud import packing
 from cloud.agreement import Agreement, KnownUnits, Sums, counted
+from cloud.contract import UNKNOWN, abnormal_bits, is_abnormal
 from cloud.database import OPEN, SEALED, Document, device_id
 from cloud.packing import SIZE, Packed
 from cloud.sealing import Damaged, packed_of
@@ -73,6 +74,7 @@ class Readings:
     model: npt.NDArray[np.object_]  # str, 8 hex digits: the model the board judged with; None = none
     missing_before: npt.NDArray[np.int64]
     said: Floats  # Unix seconds that an undated reading gave and that could not be; NaN = it gave none
+    mask: int = codes.ABNORMAL  # the bits of edge_flags that are abnormal on this board
 
     def __len__(self) -> int:
         return len(self.seq)
@@ -80,7 +82,7 @@ class Readings:
     @property
     def edge_abnormal(self) -> npt.NDArray[np.bool_]:
         """True where the board said abnormal (any detector, or a failed read)."""
-        return np.asarray((self.edge_flags & codes.ABNORMAL) > 0)
+        return np.asarray((self.edge_flags & self.mask) > 0)
 
     @property
     def cloud_abnormal(self) -> npt.NDArray[np.bool_]:
@@ -134,6 +136,12 @@ class Latest:
         default_factory=dict
     )  # the whole `state` message: version, dropped, counts, learning, …
     authentic: bool = False  # it signs what it says: it has sent version 2 of the contract
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether its newest reading is, to the board or to the cloud."""
+        bits = abnormal_bits(self.state.get("abnormal"))
+        return is_abnormal(self.edge_flags, bits) or is_abnormal(self.cloud_flags)
 
 
 @dataclass(frozen=True)
@@ -258,7 +266,12 @@ class Reader:
             _Part.of(name, sorted(buckets, key=lambda pair: str(pair[0]["_id"])))
             for name, buckets in found.items()
         ]
-        return _columns(site, device, parts, start, end)
+        made = _columns(site, device, parts, start, end)
+        if (made.edge_flags & UNKNOWN).any():  # of a newer board, which says what they mean
+            asked = {"state.abnormal": 1}
+            told = self.database["latest"].find_one({"_id": device_id(site, device)}, asked) or {}
+            made = replace(made, mask=abnormal_bits(told.get("state", {}).get("abnormal")))
+        return made
 
     def hours(self, site: str, device: str, *, start: float | None = None, end: float | None = None) -> Hours:
         """Hours of [start, end) whose readings are gone because the storage quota was near."""

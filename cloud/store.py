@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import msgspec
 from bson.binary import Binary
 from pymongo import ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.database import Database
@@ -29,7 +30,7 @@ from cloud.sealing import opened_of, packed_of
 from cloud.seen import Stream
 from device import codes
 
-FLOORS_SECONDS = 60.0  # how long a worker trusts what it knows of floors
+KNOWN_SECONDS = 60.0  # how long a worker trusts what it knows of floors and of unknown flag bits
 NAMED_SEQS = 10_000  # the newest quarantined ones, and conflicts, of each stream: what an audit can name
 QUARANTINE_KEPT = 500  # newest entries of each board: whoever sends rubbish pushes out only his own
 STREAMS_A_DAY = 20  # new ones of a board in 24 hours; a stream is one install, made when a flash is new
@@ -40,7 +41,6 @@ LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
 STEADY = 60  # s over which a period is told
 TOLD_EVERY = 600  # s; a flood, or two boards that claim to be one, is told to `watch` once in this time
 DUPLICATE_KEY = 11000
-ABNORMAL: int = codes.ABNORMAL
 _FIELDS = [f"r.{position}" for position in range(SIZE)]
 _ABSENT: Document = {"$exists": False}
 _NAMES = {"site": 1, "device": 1}
@@ -87,6 +87,7 @@ class _Bucket:
     device: str
     stream: str
     number: int
+    mask: int = codes.ABNORMAL  # the board's flag bits that count as abnormal
     readings: dict[int, Entry] = field(default_factory=dict)  # by position
 
     def packed(self) -> dict[int, bytes]:
@@ -104,7 +105,8 @@ class Store:
         self._buckets = database["buckets"]
         self._concern = database.write_concern.document
         self._floors: dict[str, int] = {}
-        self._floors_until = 0.0
+        self._masks: dict[str, int] = {}  # by device: which flag bits are abnormal, where some are unknown
+        self._known_until = 0.0
         # By device: its stream, and two readings a minute apart that we wrote.
         self._steps: dict[str, tuple[str, Reading, Reading]] = {}
         self._streams: set[Stream] = set()  # known to the database
@@ -116,17 +118,18 @@ class Store:
         counts = Counts()
         if not entries:
             return counts
-        floors = self._known_floors()
+        floors, masks = self._known()
         buckets: dict[str, _Bucket] = {}
         conflicts: list[Entry] = []
         # Readings of a message stand together: what they share is looked up once.
         owner, bucket = ("", "", ""), _Bucket("", "", "", -1)
-        floor, number = 0, -1
+        floor, number, mask = 0, -1, codes.ABNORMAL
         for entry in entries:
             reading = entry.reading
             if entry[:3] != owner:
                 owner, number = entry[:3], -1
                 floor = floors.get(stream_id(*owner), 0)
+                mask = masks.get(device_id(*owner[:2]), codes.ABNORMAL)
             if reading.seq < floor:
                 counts.expired += 1
                 continue
@@ -134,7 +137,7 @@ class Store:
             if place != number:
                 number = place
                 key = bucket_id(*owner, number)
-                bucket = buckets.get(key) or buckets.setdefault(key, _Bucket(*owner, number))
+                bucket = buckets.get(key) or buckets.setdefault(key, _Bucket(*owner, number, mask))
             first = bucket.readings.setdefault(position, entry)
             if first is not entry and first.reading.measured != reading.measured:
                 conflicts.append(entry)
@@ -150,7 +153,7 @@ class Store:
             counts.events = len(events)
             if events:
                 self.database["events"].bulk_write(events, ordered=False)
-            counts.periods = self._update_latest(buckets.values())
+            counts.periods = self._update_latest(buckets, contested)
         if conflicts:
             counts.conflicts = len(conflicts)
             self.quarantine((_conflict(entry) for entry in conflicts), known_as="conflicts")
@@ -260,6 +263,9 @@ class Store:
             "version": state.version,
             "model": state.model,
             "features": state.features,
+            "newest": state.newest,
+            "abnormal": state.abnormal,
+            "sensors": msgspec.to_builtins(state.sensors),
             "reset": state.reset,
             "dropped": [list(run) for run in state.dropped],
             "refused": state.refused,
@@ -271,21 +277,29 @@ class Store:
         if state.state == "offline":  # a last will knows nothing but that: keep what is known of the board
             kept = ("boot", "stream", "state", "at")
             document = {name: document[name] for name in kept}
-        # The will of an older boot can come after the younger boot is back: then it says nothing new.
-        stale = {
+        # The will of an older boot can come after the younger boot is back, and a broker may repeat what a
+        # board once said: then it says nothing new. The newest seq on its flash only grows.
+        same = {
+            "$and": [{"$eq": ["$state.stream", state.stream]}, {"$eq": ["$state.boot", state.boot]}],
+        }
+        stale: Document = {
             "$and": [
                 {"$eq": ["$state.stream", state.stream]},
                 {"$gt": ["$state.boot", state.boot]},
             ]
         }
+        repeated: Document = {"$and": [same, {"$eq": ["$state.newest", state.newest]}]}
+        if state.newest is None:
+            repeated = {"$literal": False}
+        else:
+            stale = {"$or": [stale, {"$and": [same, {"$gt": ["$state.newest", state.newest]}]}]}
         # What is retained comes again with each connection to the broker: a will, or a sleeping board's word,
         # tells no new time then and is no sign of life.
         known = {
             "$and": [
                 {"$in": [state.state, ["offline", "sleeping"]]},
                 {"$eq": ["$state.state", state.state]},
-                {"$eq": ["$state.stream", state.stream]},
-                {"$eq": ["$state.boot", state.boot]},
+                same,
                 *([{"$eq": ["$state.next", state.next]}] if state.state == "sleeping" else []),
             ]
         }
@@ -297,7 +311,13 @@ class Store:
                     "$set": {
                         "site": site,
                         "device": device,
-                        "received": {"$cond": [known, "$received", {"$max": ["$received", self.clock()]}]},
+                        "received": {
+                            "$cond": [
+                                {"$or": [stale, known, repeated]},
+                                {"$ifNull": ["$received", self.clock()]},
+                                {"$max": ["$received", self.clock()]},
+                            ]
+                        },
                         "state": {"$cond": [{"$or": [stale, known]}, "$state", merged]},
                     }
                 }
@@ -335,13 +355,19 @@ class Store:
             return False
         return True
 
-    def _known_floors(self) -> dict[str, int]:
+    def _known(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The floors of streams, and the masks of boards that have flag bits which are not known here."""
         now = time.monotonic()
-        if now >= self._floors_until:
-            found = self.database["streams"].find({"floor": {"$gt": 0}}, {"floor": 1})
-            self._floors = {document["_id"]: document["floor"] for document in found}
-            self._floors_until = now + FLOORS_SECONDS
-        return self._floors
+        if now >= self._known_until:
+            low = self.database["streams"].find({"floor": {"$gt": 0}}, {"floor": 1})
+            self._floors = {document["_id"]: document["floor"] for document in low}
+            newer = {"state.abnormal": {"$bitsAnySet": contract.UNKNOWN}}
+            self._masks = {
+                document["_id"]: contract.abnormal_bits(document["state"]["abnormal"])
+                for document in self.database["latest"].find(newer, {"state.abnormal": 1})
+            }
+            self._known_until = now + KNOWN_SECONDS
+        return self._floors, self._masks
 
     def _add(
         self, buckets: Mapping[str, _Bucket], packed: Mapping[str, dict[int, bytes]], now: int
@@ -393,7 +419,8 @@ class Store:
             else:
                 there[key] = dict([self._last[key]] if key in self._last else ()) | own
                 entries = buckets[key].readings.items()
-                abnormal = {position for position, entry in entries if entry.reading.flags & ABNORMAL}
+                mask = buckets[key].mask
+                abnormal = {position for position, entry in entries if entry.reading.flags & mask}
                 if not abnormal:
                     calm.add(key)
                 places = {position - 1 for position in own.keys() - abnormal}
@@ -420,7 +447,7 @@ class Store:
             found = there[key]
             if key in calm and 0 not in found:
                 others = found.keys() - bucket.readings.keys()
-                if not any(_is_abnormal(found[position]) for position in others):
+                if not any(_is_abnormal(found[position], bucket.mask) for position in others):
                     continue  # nearly always: nothing but normal readings after a normal one
             for position, entry in bucket.readings.items():
                 if position not in found:  # expired between the write and this look
@@ -431,11 +458,11 @@ class Store:
                 events += _events(bucket, found, position, at)
         return lost, events
 
-    def _update_latest(self, buckets: Iterable[_Bucket]) -> dict[str, float]:
+    def _update_latest(self, buckets: Mapping[str, _Bucket], contested: set[str]) -> dict[str, float]:
         """Returns the periods of the boards, as far as they are known."""
         newest: dict[tuple[str, str], Entry] = {}
         now = self.clock()
-        for bucket in buckets:
+        for bucket in buckets.values():
             entry = bucket.readings[max(bucket.readings)]
             key = (entry.site, entry.device)
             if key not in newest or _age(entry, now) > _age(newest[key], now):
@@ -444,9 +471,13 @@ class Store:
         found = {device_id(*key): self._period(entry) for key, entry in newest.items()}
         updates = [_replace_latest(entry, found[device_id(*key)], now) for key, entry in newest.items()]
         if outdone := self._upsert("latest", updates, {"w": 1}):
-            keys = list(newest)  # what is there is newer: all that is new is that the board was heard
-            heard = [device_id(*keys[place]) for place in outdone]
-            self.database["latest"].update_many({"_id": {"$in": heard}}, {"$max": {"received": now}})
+            # What is there is newer: all that is new is that the board was heard. Not so where readings come
+            # that are stored already: a broker may repeat those of a board that is long silent.
+            keys = list(newest)
+            fresh = {(each.site, each.device) for key, each in buckets.items() if key not in contested}
+            heard = [device_id(*keys[place]) for place in outdone if keys[place] in fresh]
+            if heard:
+                self.database["latest"].update_many({"_id": {"$in": heard}}, {"$max": {"received": now}})
         return {owner: period for owner, period in found.items() if period is not None}
 
     def _period(self, entry: Entry) -> float | None:
@@ -574,7 +605,7 @@ def _events(bucket: _Bucket, there: Mapping[int, bytes], position: int, at: date
     """Events that follow from the reading at `position`: its own, and the return to normal right after it."""
 
     def abnormal(place: int) -> bool | None:
-        return _is_abnormal(there[place]) if place in there else None
+        return _is_abnormal(there[place], bucket.mask) if place in there else None
 
     events = []
     if abnormal(position):
@@ -588,13 +619,13 @@ def _events(bucket: _Bucket, there: Mapping[int, bytes], position: int, at: date
     return events
 
 
-def _is_abnormal(packed: bytes) -> bool:
-    return contract.is_abnormal(packing.edge_flags(packed))
+def _is_abnormal(packed: bytes, mask: int) -> bool:
+    return contract.is_abnormal(packing.edge_flags(packed), mask)
 
 
 def _event(kind: str, bucket: _Bucket, position: int, packed: bytes, at: datetime) -> UpdateOne:
     seq = bucket.number * SIZE + position
-    document = {
+    document: Document = {
         "kind": kind,
         "at": at,
         "taken": False,
@@ -604,6 +635,8 @@ def _event(kind: str, bucket: _Bucket, position: int, packed: bytes, at: datetim
         "seq": seq,
         **packing.plain(packed),
     }
+    if bucket.mask != codes.ABNORMAL:
+        document["mask"] = bucket.mask
     key = f"{stream_id(bucket.site, bucket.device, bucket.stream)}/{seq}"
     return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
 

@@ -45,12 +45,13 @@ from cloud.alerts.facts import Span
 from cloud.alerts.policy import Acknowledged, Desk, Happening, Letter
 from cloud.alerts.writer import episode_of
 from cloud.alone import Alone
-from cloud.contract import is_abnormal
+from cloud.contract import abnormal_bits, is_abnormal
 from cloud.database import Document, device_id
 from cloud.failure import brief
 from cloud.lease import Lease, Lost
 from cloud.settings import AlertSettings, MailSettings
 from cloud.words import Words, plain
+from device import codes
 
 log = logging.getLogger("watch")
 
@@ -288,6 +289,7 @@ class Watch:
             t=document["t"],
             h=document["h"],
             why=document["why"],
+            mask=document.get("mask", codes.ABNORMAL),
             beyond=max(far, default=None),
         )
 
@@ -303,7 +305,8 @@ class Watch:
         return t, h
 
     def _progress(self, owners: list[str]) -> dict[str, Progress]:
-        latest = self.database["latest"].find({"_id": {"$in": owners}}, {"reading": 1, "received": 1})
+        asked = {"reading": 1, "received": 1, "state.abnormal": 1}
+        latest = self.database["latest"].find({"_id": {"$in": owners}}, asked)
         found = {
             one["_id"]: self.alone(f"the newest reading of {one['_id']}", partial(_progress_of, one))
             for one in latest
@@ -369,7 +372,7 @@ def _progress_of(document: Document) -> Progress:
         stream=reading["stream"],
         seq=reading["seq"],
         when=document["received"] if reading["ts"] is None else reading["ts"],
-        abnormal=is_abnormal(reading["edge_flags"]),
+        abnormal=is_abnormal(reading["edge_flags"], abnormal_bits(document.get("state", {}).get("abnormal"))),
     )
 
 

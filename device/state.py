@@ -32,6 +32,7 @@ def payload(online, outbox, fields, *, key, topic, kind=None):
         state["model"] = None if outbox.model == NO_MODEL else hexlify(outbox.model).decode()
         state["features"] = features.VERSION
         state["abnormal"] = ABNORMAL
+        state["newest"] = max(0, outbox.newest())
         state["dropped"] = outbox.journal.dropped
         state.update(fields)
     said = bytearray(json.dumps(state), "utf-8")

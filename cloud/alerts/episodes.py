@@ -57,11 +57,12 @@ class Event(msgspec.Struct, frozen=True):
     t: int | None = None  # hundredths of degC
     h: int | None = None
     why: str | None = None
+    mask: int = codes.ABNORMAL  # the bits of edge_flags that are abnormal on its board
     beyond: float | None = None  # how far outside its normal range, in widths of it; None = not known
 
     @property
     def abnormal(self) -> bool:
-        return is_abnormal(self.edge_flags)
+        return is_abnormal(self.edge_flags, self.mask)
 
     @property
     def failed(self) -> bool:
@@ -79,7 +80,7 @@ class Event(msgspec.Struct, frozen=True):
             return True
         if self.edge_flags & codes.RANGE and (self.beyond is None or self.beyond >= FAR):
             return True
-        return (self.edge_flags & codes.ABNORMAL).bit_count() >= DETECTORS and self.agreed
+        return (self.edge_flags & self.mask).bit_count() >= DETECTORS and self.agreed
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from cloud.alerts.links import Act, Links
 from cloud.alerts.page import Button, Entry, Figure, Page, Section, Tone
 from cloud.alerts.policy import Letter
 from cloud.alone import Alone
+from cloud.contract import UNKNOWN
 from cloud.printable import printable
 from cloud.settings import AlertSettings
 from cloud.words import NBSP, Words
@@ -101,7 +102,7 @@ def what(episode: Episode, words: Words, now: float) -> str:
         return words(f"subject flood {episode.why}", device=episode.device, times=times)
     if episode.kind == "sensor":
         return words("subject sensor", device=episode.device, why=words.reason(episode.why))
-    seen = words.seen(episode.edge_flags & codes.ABNORMAL, 1) or words("unusual readings")
+    seen = words.seen(episode.edge_flags, 1) or words("unusual readings")
     return words("subject anomaly", device=episode.device, what=seen)
 
 
@@ -296,7 +297,7 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
         rows = [(words("since"), words.moment(episode.opened, now))]
         count = words.count(episode.abnormal)
         rows.append((words("readings"), count if episode.closed else words("so far", count=count)))
-        seen = words.seen(episode.edge_flags & codes.ABNORMAL)
+        seen = words.seen(episode.edge_flags)
         rows.append((words("detectors"), f"{seen} ({', '.join(_names(episode.edge_flags))})"))
         if episode.edge_flags & codes.SENSOR_ERROR:
             rows.append((words("sensor says"), words.reason(episode.why)))
@@ -380,7 +381,7 @@ def _hours(seconds: float, words: Words) -> str:
 
 
 def _names(flags: int) -> list[str]:
-    return [name for bit, name in enumerate(codes.FLAG_NAMES) if flags & codes.ABNORMAL & 1 << bit]
+    return list(codes.names(flags & (codes.ABNORMAL | UNKNOWN)))
 
 
 def _dashboard(base: str | None, episode: Episode, now: float) -> str | None:

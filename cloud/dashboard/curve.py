@@ -382,7 +382,7 @@ def _episodes(say: Words, episodes: list[Episode], begin: float, end: float) -> 
         until = one.closed if one.closed is not None else end
         if until < begin or one.opened > end or not one.of_readings:
             continue
-        saw = say.seen((one.edge_flags | one.cloud_flags) & codes.ABNORMAL) or say("unusual readings")
+        saw = say.seen(one.edge_flags | one.cloud_flags) or say("unusual readings")
         state = say(
             "over after" if one.closed is not None else "going on for",
             length=say.duration(until - one.opened),

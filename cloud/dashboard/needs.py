@@ -110,7 +110,7 @@ def _need(latest: Latest, episode: Episode | None, fresh: int) -> Need:
         return Need.WARMING_UP
     if latest.t is None:
         return Need.NO_READING
-    if (latest.edge_flags | latest.cloud_flags) & codes.ABNORMAL:
+    if latest.abnormal:
         return Need.UNUSUAL
     if latest.edge_flags & codes.WARMING_UP:
         return Need.WARMING_UP

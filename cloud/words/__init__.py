@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cloud.contract import UNKNOWN
 from cloud.printable import printable
 from cloud.words import mails, pages
 from device import codes
@@ -146,8 +147,9 @@ class Words:
     def seen(self, flags: int, most: int = 9) -> str:
         """What the detectors in `flags` saw; empty when none did. Unknown bits of newer boards are named."""
         found = [names[self._column] for bit, names in SEEN.items() if flags & bit]
-        if unknown := flags & codes.ABNORMAL & ~sum(SEEN):
-            found.append(self("unknown detector", bits=f"{unknown:#x}"))
+        if unknown := flags & UNKNOWN:
+            bits = ", ".join(str(bit) for bit in range(unknown.bit_length()) if unknown >> bit & 1)
+            found.append(self("unknown detector", bits=bits))
         return ", ".join(found[:most])
 
     def detector(self, bit: int) -> str:

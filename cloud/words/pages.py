@@ -336,7 +336,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Board and cloud agree on {agreed} of {readings}.",
         "Carte et cloud sont d'accord sur {agreed} de {readings}.",
     ),
-    "unknown detector": ("unknown detector (bits {bits})", "détecteur inconnu (bits {bits})"),
+    "unknown detector": ("unknown detector (bit {bits})", "détecteur inconnu (bit {bits})"),
     "read failed": ("failed read: {why}", "lecture ratée{nbsp}: {why}"),
     "seen at": ("seen {when}", "vu {when}"),
     "label real": ("real", "réel"),

@@ -313,3 +313,62 @@ def test_a_sleeping_boards_word_that_comes_again_is_no_sign_of_life(store, reade
     store.state("demo", "C001", contract.State(1, "9f3a1c07", 7, "sleeping", next=1_800_000_600))
     (latest,) = reader.latest()
     assert (latest.received, latest.state["next"]) == (5000.0, 1_800_000_600)
+
+
+NEWER = 1 << 14  # a flag bit that has no name here
+
+
+def test_an_unknown_flag_bit_is_kept_and_is_abnormal_only_when_its_board_says_so(database, reader):
+    def events(device):
+        return [(one["kind"], one["seq"]) for one in database["events"].find({"device": device}).sort("seq")]
+
+    Store(database).state("demo", "C002", state(abnormal=codes.ABNORMAL | NEWER | codes.WARMING_UP))
+    Store(database).state("demo", "C003", state(abnormal=codes.ABNORMAL | codes.WARMING_UP))
+    store = Store(database)
+    for device in ("C001", "C002", "C003"):
+        store.write([entry(1, device=device), entry(2, flags=NEWER, device=device)])
+        store.write([entry(3, flags=codes.WARMING_UP, device=device)])
+    assert events("C001") == events("C003") == []
+    assert events("C002") == [("abnormal", 2), ("normal", 3)]
+    for device in ("C001", "C002", "C003"):
+        found = reader.readings("demo", device)
+        assert found.edge_flags.tolist() == [0, NEWER, codes.WARMING_UP]
+        assert found.edge_abnormal.tolist() == [False, device == "C002", False]
+    store.write([entry(4, flags=NEWER, device=name) for name in ("C001", "C002")])
+    assert {one.device: one.abnormal for one in reader.latest() if one.seq == 4} == {
+        "C001": False,
+        "C002": True,
+    }
+
+
+def test_a_state_that_a_broker_repeats_shows_nothing_old_and_no_sign_of_life(database, reader):
+    now = [1_800_000_000.0]
+    store = Store(database, lambda: now[0])
+
+    def told():
+        (latest,) = reader.latest()
+        return latest.state["last_error"], latest.received - 1_800_000_000
+
+    store.state("demo", "C001", state(newest=5, last_error="then"))
+    now[0] += 100
+    store.state("demo", "C001", state(newest=9, last_error="now"))
+    assert told() == ("now", 100)
+    now[0] += 100
+    for again in (state(newest=5, last_error="then"), state(newest=9, last_error="now")):
+        store.state("demo", "C001", again)
+        assert told() == ("now", 100)
+    store.state("demo", "C001", state(newest=9, last_error="newer"))  # it may have measured nothing since
+    assert told() == ("newer", 100)
+    store.state("demo", "C001", state(newest=10, last_error="newest"))
+    assert told() == ("newest", 200)
+
+
+def test_readings_that_a_broker_repeats_are_no_sign_of_life(database, reader):
+    now = [1_800_000_000.0]
+    store = Store(database, lambda: now[0])
+    store.write([entry(1, ts=1_799_999_000), entry(2, ts=1_799_999_010)])
+    now[0] += 100
+    Store(database, lambda: now[0]).write([entry(1, ts=1_799_999_000)])  # another worker, or after a start
+    assert reader.latest()[0].received == 1_800_000_000
+    store.write([entry(0, ts=1_799_998_990)])  # old, but new: the board is there
+    assert reader.latest()[0].received == 1_800_000_100

@@ -294,3 +294,15 @@ def test_how_far_outside_its_trained_range_a_reading_is_decides_how_bad_it_is(st
     assert watch.step() == (False, 1)
     assert reader.episodes()[0].severity == "severe"
     assert [alert.kind for alert in reader.alerts()] == ["worse", "opening"]
+
+
+def test_what_a_newer_board_calls_abnormal_opens_an_episode(reader, database):
+    newer = 1 << 14
+    state = State(2, "9f3a1c07", 7, "online", abnormal=codes.ABNORMAL | newer)
+    Store(database).state("demo", "C002", state)
+    store = Store(database)
+    for device in ("C001", "C002"):
+        store.write([live(seq, device=device, flags=newer) for seq in range(5)])
+    watching(database).step()
+    (episode,) = reader.episodes()
+    assert (episode.device, episode.abnormal, episode.edge_flags) == ("C002", 5, newer)

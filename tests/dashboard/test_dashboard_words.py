@@ -73,11 +73,17 @@ def test_a_name_cannot_mark_anything_up():
     assert markdown.plain("a\u202eb\n# c") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}\\# c"
 
 
+def test_a_flag_bit_of_a_newer_board_is_told_by_its_number():
+    the_clouds_own = 1 << 12
+    assert EN.seen(1 << 11 | 1 << 14 | the_clouds_own) == "unknown detector (bit 11, 14)"
+    assert Words("fr").seen(codes.STUCK | 1 << 15) == "valeur figée, détecteur inconnu (bit 15)"
+
+
 def test_every_detector_has_words():
     for bit in range(9):
         for say in (EN, Words("fr")):
             assert say.seen(1 << bit) and say.detector(1 << bit)
-            assert "bits" not in say.seen(1 << bit)
+            assert "unknown" not in say.seen(1 << bit)
     assert EN.seen(codes.WARMING_UP | codes.CLOCK_UNSET) == ""
 
 

@@ -8,6 +8,49 @@ import sys
 
 starts = globals().get("starts", 1)  # of boot.py: both run in one namespace
 SAFE_STARTS = 4
+LIST = "/device/sha256.txt"  # of the files as they were built: "SHA-256 path" a line, its own is the last
+RESCUE = ("/boot.py", "/main.py", "/safe.mpy")  # Vigie measures without them
+
+
+def damaged():
+    """The files that are not as they were built, told before any of them is imported: it may end the chip."""
+    from binascii import hexlify
+    from hashlib import sha256
+
+    bad = []
+    buffer = memoryview(bytearray(512))
+    own = sha256()
+    try:
+        with open(LIST, "rb") as lines:
+            for line in lines:
+                good, path = line.split()
+                path = path.decode()
+                if path == LIST:
+                    if hexlify(own.digest()) == good:
+                        return bad
+                    break
+                own.update(line)
+                sha = sha256()
+                try:
+                    with open(path, "rb") as file:
+                        while count := file.readinto(buffer):
+                            sha.update(buffer[:count])
+                except OSError:
+                    pass  # it is missing, or flash does not give it
+                if hexlify(sha.digest()) != good:
+                    bad.append(path)
+    except (OSError, ValueError):
+        pass
+    return [LIST]  # itself, so nobody knows of the others
+
+
+def keep(error):
+    """For `state`, and for who looks."""
+    try:
+        with open("/last_error.txt", "w") as file:
+            file.write(error)
+    except OSError:
+        pass  # flash is full or broken: it was printed
 
 
 def restart(seconds):
@@ -37,12 +80,24 @@ def stopped():
 
 
 def start():
-    """Run Vigie, or after four failed starts safe mode; every second one of these tries Vigie again."""
+    """Run Vigie. Safe mode instead where a file of it is damaged, or after four failed starts; then every
+    second start tries Vigie again."""
     try:
-        if starts > SAFE_STARTS and starts % 2:
-            from device.safe import run
+        bad = [] if globals().get("woke") else damaged()
+        del globals()["damaged"]
+        if bad:
+            more = ", and %d more" % (len(bad) - 4) if len(bad) > 4 else ""
+            error = "damaged (make deploy mends this): " + ", ".join(bad[:4]) + more
+            print("         E files  " + error)
+            keep(error)
+        broken = [path for path in bad if path not in RESCUE]
+        if broken or (starts > SAFE_STARTS and starts % 2):
+            if "/safe.mpy" not in bad:
+                from safe import run
 
-            restart(run(starts - 1))
+                restart(run("files are damaged" if broken else "%d starts failed" % (starts - 1)))
+            elif broken:
+                restart(600)
         from device.app import main
 
         main()
@@ -50,11 +105,7 @@ def start():
         stopped()
     except Exception as error:
         sys.print_exception(error)
-        try:
-            with open("/last_error.txt", "w") as file:  # for the next start's `state`
-                file.write("%s: %s" % (type(error).__name__, error))
-        except OSError:
-            pass  # flash is full or broken: it was printed
+        keep("%s: %s" % (type(error).__name__, error))
         restart(2 ** min(starts, 5))
 
 

@@ -1,9 +1,11 @@
 """Safe mode: no sensor, no judge, no readings. Wi-Fi is up, the LED flashes twice every two seconds, and the
-broker gets one `state` with the error that ended the last start."""
+broker gets one `state` with the error that ended the last start, or with the files that are damaged.
+
+The build makes one file of this and of all that it imports, /safe.mpy: none of device/ need be sound.
+"""
 
 import sys
 
-from . import log
 from .board import Board
 from .borrow import let_go
 from .clock import Clock
@@ -16,24 +18,23 @@ _GOODBYE_MS = const(5000)
 _SAFE_S = const(600)
 
 
-def run(failed):
-    """Be there for ten minutes after `failed` starts; the seconds that the next start shall wait for."""
-    text = "Safe mode: %d starts failed. See /last_error.txt\nRestart in %d s; Ctrl-C for a REPL"
-    print(text % (failed, _SAFE_S))
+def run(why):
+    """Be there for ten minutes, because of `why`; the seconds that the next start shall wait for."""
+    print("Safe mode: %s. See /last_error.txt\nRestart in %d s; Ctrl-C for a REPL" % (why, _SAFE_S))
     try:
-        _stay(failed)
+        _stay(why)
         return 0
     except Exception as error:
         sys.print_exception(error)
         return _SAFE_S
 
 
-def _stay(failed):
+def _stay(why):
     config = load("/config.json")
     board = Board(config["led_pin"])
-    clock = log.clock = Clock()
+    clock = Clock()
     try:
-        voice = Voice(config, board, clock, failed)
+        voice = Voice(config, board, clock, why)
     except Exception as error:  # what the voice needs may be what is broken
         sys.print_exception(error)
         voice = None
@@ -49,10 +50,20 @@ def _stay(failed):
             clock.sleep(_TURN_MS)
 
 
+class Log:
+    """What the link has to say, in the form of log.py: that is the application's."""
+
+    def info(self, area, text, mark=" "):
+        print("%8s %s %-6s %s" % ("", mark, area, text))
+
+    def warn(self, area, text):
+        self.info(area, text, "!")
+
+
 class Voice:
     """Says once, retained, why the board does not measure."""
 
-    def __init__(self, config, board, clock, failed):
+    def __init__(self, config, board, clock, why):
         from .memory import share
 
         self._second_piece = share()  # before anything else takes memory
@@ -61,9 +72,10 @@ class Voice:
         from .link import Link
         from .outbox import Outbox
 
+        self._log = Log()
         self._board = board
         self._clock = clock
-        self._fields = {"reset": "safe mode, %d starts failed" % failed, "last_error": _last_error()}
+        self._fields = {"reset": "safe mode, " + why, "last_error": _last_error()}
         self._key = bytes.fromhex(config["key"])
         self._topic = ("vigie/1/%s/%s/state" % (config["site"], config["device"])).encode()
         self._outbox = Outbox("/outbox", config["outbox_bytes"])
@@ -71,7 +83,7 @@ class Voice:
         if clock.floor:
             board.set_rtc(clock.floor)  # until NTP answers: certificates need a date
         self._dates = Dates(config["ntp"], clock, board)
-        self._link = Link(config, board, clock, log, state=self._state, on_ack=lambda payload: None)
+        self._link = Link(config, board, clock, self._log, state=self._state, on_ack=lambda payload: None)
 
     def step(self, ms):
         """Go on for up to `ms`; True when there is nothing left to do."""
@@ -83,7 +95,7 @@ class Voice:
             if not ready:
                 return False
             told = self._link.close(_GOODBYE_MS, self._state(True))
-            log.info("safe", "state sent" if told else "state lost")
+            self._log.info("safe", "state sent" if told else "state lost")
         except Exception as error:
             sys.print_exception(error)
         return True

@@ -60,13 +60,15 @@ def test_a_broken_application_is_written_down_and_the_board_starts_again(watched
     assert watched.flash("boot/starts").read_text() == "2"
 
 
-def test_without_any_application_the_board_still_counts_its_starts(watched):
+def test_without_any_application_there_is_safe_mode_at_once(watched):
     for path in sorted(watched.flash("device").rglob("*.mpy")):
         path.unlink()
     watched.counted("nonsense")
     watched.board.power_on()
-    watched.wait("Restart in 2 s")
-    assert "ImportError" in watched.flash("last_error.txt").read_text()
+    watched.wait("Safe mode: files are damaged")
+    watched.wait("Wi-Fi up")
+    assert "/device/app.mpy" in watched.flash("last_error.txt").read_text()
+    assert watched.flash("boot/starts").read_text() == "1"
 
 
 def test_after_four_failed_starts_comes_safe_mode_with_a_way_out(watched):
@@ -192,7 +194,7 @@ def test_safe_mode_tells_the_broker_once_what_ended_the_last_start(cloud, tmp_pa
     try:
         watched.counted("4")
         watched.flash("last_error.txt").write_text("OSError: the sensor's driver is broken")
-        (watched.flash("device") / "start.py").write_text("1 / 0\n")
+        (watched.flash("device") / "app.py").write_text("1 / 0\n")
         watched.board.power_on()
         watched.wait("starts in 2 s")
         watched.counted("4")

@@ -15,6 +15,7 @@ KB = 1024
 # 6 KB of flash and some 5 KB of a chip's heap, and lets a traceback be read.
 # Files that flash cannot read, or that are not what they claim, are told apart and reported: 2 KB.
 ALL_KB = 75
+SAFE_KB = 34  # safe mode needs no other file: it has a copy of its own of what it shares with the application
 ONE_KB = 5  # of one source file
 # Heap of the code that stays, on this 64-bit interpreter: objects take twice a chip's bytes. What counts is a
 # chip at work: the network's longest block (24 KB and more, which this does not touch as long as Python's two
@@ -49,6 +50,7 @@ def test_every_file_compiles_and_stays_small(arch, tmp_path):
         alone[name] = target.stat().st_size
     assert max(alone.values()) <= ONE_KB * KB, table(alone)
     sizes = {path: len(data) for path, data in build.files(arch).items() if path.endswith(".mpy")}
+    assert sizes.pop("/safe.mpy") <= SAFE_KB * KB
     assert sum(sizes.values()) <= ALL_KB * KB, f"{sum(sizes.values())} bytes\n{table(sizes)}\n{table(alone)}"
 
 

@@ -72,7 +72,7 @@ def answer():
 
 @pytest.fixture
 def joined():
-    return join({k: v for k, v in PACKAGE.items()}, {"compat", "seldom"}, {"main", "stopped"})
+    return join({k: v for k, v in PACKAGE.items()}, {"__init__", "compat", "seldom"}, {"main", "stopped"})
 
 
 def test_it_does_what_the_modules_did(joined, tmp_path, monkeypatch):
@@ -93,10 +93,10 @@ def test_constants_need_no_name_and_imports_are_gone(joined):
 def test_a_module_that_is_handed_on_as_an_object_is_refused_with_its_place():
     sources = PACKAGE | {"device/app.py": "from . import sizes\n\n\ndef main():\n    return [sizes]\n"}
     with pytest.raises(ValueError, match=r"app\.py:5: sizes is used as an object"):
-        join(sources, {"compat", "seldom"}, {"main"})
+        join(sources, {"__init__", "compat", "seldom"}, {"main"})
 
 
 def test_a_module_that_imports_itself_by_way_of_others_is_refused():
     sources = PACKAGE | {"device/sizes.py": "from .window import Window\n"}
     with pytest.raises(ValueError, match="imports itself"):
-        join(sources, {"compat", "seldom"}, {"main"})
+        join(sources, {"__init__", "compat", "seldom"}, {"main"})

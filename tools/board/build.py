@@ -1,7 +1,8 @@
 """The artefact: what goes onto a board, be it a chip or a virtual one. The same steps, files and names for
 both; only the architecture differs.
 
-boot.py and main.py go as they are. device/ is parted (seldom.py), joined (join.py) and compiled.
+boot.py and main.py go as they are. device/ is parted (seldom.py), joined (join.py) and compiled. Safe mode is
+one file that needs no other. A list of all files' hashes lets a board find out which one is damaged.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from tools.board.join import INTO, PACKAGE, join
+from tools.board.join import INTO, PACKAGE, join, needed
 from tools.board.seldom import REST, part
 from tools.child import Failed
 
@@ -29,14 +30,16 @@ ARCHES = (
     "", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
     "rv32imc", "rv64imc",
 )  # fmt: skip
+LIST = f"/{PACKAGE}/sha256.txt"  # "SHA-256 path" a line, in order; the last is of the lines before it
+SAFE = "safe"
 NATIVE = 3  # sub-version of machine code in .mpy files, since MicroPython 1.23
 PLAIN = ("/boot.py", "/main.py")
-RESIDENT = f"{PACKAGE}/{INTO}"  # what stays in RAM, joined; without its suffix
+JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
 # What does not stay in RAM: imported when it is needed, and let go. (log is handed on as an object.)
 APART = frozenset({
-    "log", "compat", "forest_viper", "forest_plain", "config", "choices", "recovery", "console", "selftest",
-    "start", "model", "forest_load", "ntp", "dns", "udp", "setback", "trouble", "backoff", "words",
-    "sleep", "duty", "snapshot", "ticks", "safe", "bounds", "state", "memory",
+    "__init__", "log", "compat", "forest_viper", "forest_plain", "config", "choices", "recovery", "console",
+    "selftest", "start", "model", "forest_load", "ntp", "dns", "udp", "setback", "trouble", "backoff",
+    "words", "sleep", "duty", "snapshot", "ticks", "bounds", "state", "memory",
 })  # fmt: skip
 # Names that main.py, the console, `make` and who holds a module know.
 KEPT = frozenset({
@@ -92,28 +95,39 @@ def _built(arch: str, root: Path) -> dict[str, bytes]:
             compiled = f"{name.removesuffix('.py')}.mpy"
             compile_file(source, target, arch, compiled)
             built[f"/{compiled}"] = target.read_bytes()
+    built[LIST] = _listed(built)
     return built
 
 
+def _listed(built: Mapping[str, bytes]) -> bytes:
+    lines = "".join(f"{hashlib.sha256(data).hexdigest()} {path}\n" for path, data in built.items()).encode()
+    return lines + f"{hashlib.sha256(lines).hexdigest()} {LIST}\n".encode()
+
+
 def linked(root: Path = ROOT) -> dict[str, str]:
-    """{path: text} of device/ with what stays in RAM as one module. Raises Failed."""
+    """{path: text} of device/ with what stays in RAM as one module, and of safe mode. Raises Failed."""
     texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in _sources(root)}
     try:
-        parted = part(texts, APART)
-        return join(parted, APART | {Path(path).stem for path in parted if path.endswith(f"{REST}.py")}, KEPT)
+        rest = {path: text for path, text in texts.items() if path != f"{PACKAGE}/{SAFE}.py"}
+        parted = part(rest, APART)
+        rests = {Path(path).stem for path in parted if path.endswith(f"{REST}.py")}
+        made = join(parted, APART | rests, KEPT)
+        rescue = join(needed(texts, SAFE), {"compat"}, {"run"}, SAFE)
+        return made | {f"{SAFE}.py": rescue[f"{PACKAGE}/{SAFE}.py"]}
     except SyntaxError as error:
         raise Failed(f"{error.filename}:{error.lineno} does not compile: {error.msg}") from None
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
-    """One file, called `name` in tracebacks: -O2 drops asserts, -O3 the line numbers too, 2 KB for app.mpy.
+    """One file, called `name` in tracebacks: -O2 drops asserts, -O3 the line numbers too, 2 KB for app.mpy,
+    where they would be those of no file that anybody has.
 
     `name` is the board's own for the file, because each other one stays in RAM.
     """
     command = [
         mpy_cross(),
         *([f"-march={arch}"] if arch else []),
-        "-O3" if name == f"{RESIDENT}.mpy" else "-O2",
+        "-O3" if name in JOINED else "-O2",
         "-s",
         name,
         "-o",

@@ -1,4 +1,4 @@
-"""`make deploy`: device/ onto the board, only what changed; then the board's start is watched."""
+"""`make deploy`: the artefact onto the board, only what changed; then the board's start is watched."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from tools.board import build, command, port, screen
 from tools.board.startup import Line, Start
 from tools.board.wire import Wire
 
-# What the last deployment left: "PATH SIZE SHA-256" for each file. Half-copied trees have none.
-LEDGER = "/device/sha256.txt"
+RESCUE = (*build.PLAIN, f"/{build.SAFE}.mpy")
 ASIDE = ".old"
-# Prints "PATH SIZE" for each file that is ours, "PATH SIZE SHA-256" when thorough; folders end in "/".
-# Reading files is what takes time on a board. Everything else on it is somebody's: it stays.
+# Prints "PATH SHA-256" for each file that is ours; folders end in "/". Each file is read: what was copied may
+# be damaged since. Everything else on the board is somebody's: it stays.
 SURVEY = """
 import os, hashlib
 from binascii import hexlify
@@ -36,24 +35,28 @@ def digest(path):
                 break
             h.update(m[:n])
     return hexlify(h.digest()).decode()
-def tell(path, size):
-    print(path, size, digest(path) if {thorough} else '')
+def tell(path):
+    try:
+        print(path, digest(path))
+    except OSError:
+        print(path, '?')
 def walk(folder):
     for entry in os.ilistdir(folder):
         path = folder + '/' + entry[0]
         if entry[1] & 0x4000:
-            print(path + '/', 0)
+            print(path + '/', '-')
             walk(path)
         else:
-            tell(path, entry[3] if len(entry) > 3 else os.stat(path)[6])
-for path in ('/boot.py', '/main.py'):
+            tell(path)
+for path in {rescue}:
     try:
-        tell(path, os.stat(path)[6])
+        os.stat(path)
+        tell(path)
     except OSError:
         pass
 try:
     walk('/device')
-    print('/device/', 0)
+    print('/device/', '-')
 except OSError:
     pass
 """
@@ -83,7 +86,7 @@ class Firmware:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a deployment changes, paths on the board in order. `old`: the bytes of files to be overwritten."""
+    """What a deployment changes, paths on the board in order."""
 
     folders: tuple[str, ...]
     copy: tuple[str, ...]
@@ -98,14 +101,17 @@ class Plan:
 def plan(built: Mapping[str, bytes], present: Mapping[str, str]) -> Plan:
     """Compare what is built with what lies on the board ({path: SHA-256 hex}, folders end in "/").
 
-    boot.py comes first and main.py last: a board that is cut off in between can always be reached, and the
-    next deployment finds by its hash what is half a file.
+    boot.py and what safe mode needs come first and main.py last: a board that is cut off in between can be
+    reached. It finds by the list of hashes what is old or half a file, and so does the next deployment.
     """
     wanted = {_parent(path) for path in built} - {"/"}
     folders = sorted(wanted - set(present))
     changed = [path for path in built if hashlib.sha256(built[path]).hexdigest() != present.get(path)]
-    order = sorted(changed, key=lambda path: (path != "/boot.py", path == "/main.py", path))
-    strays = [path for path in present if path not in built and path not in wanted and path != LEDGER]
+    first = ("/boot.py", f"/{build.SAFE}.mpy", build.LIST)
+    order = sorted(
+        changed, key=lambda path: (first.index(path) if path in first else 9, path == "/main.py", path)
+    )
+    strays = [path for path in present if path not in built and path not in wanted]
     strays.sort(key=lambda path: (path.endswith("/"), -len(path)))  # files first, inner folders first
     same = tuple(path for path in built if path not in changed)
     return Plan(tuple(folders), tuple(order), tuple(strays), same)
@@ -115,31 +121,21 @@ def _parent(path: str) -> str:
     return path.rpartition("/")[0] + "/"
 
 
-def survey(wire: Wire, *, thorough: bool = False) -> dict[str, str]:
-    """{path: SHA-256 hex} of our files on the board; folders end in "/", "?" is a file that has changed.
-
-    Each file is read there when `thorough`, or when no deployment was completed; else its size is compared
-    with what the last deployment wrote down.
-    """
-    ledger = b"" if thorough else wire.get(LEDGER)
-    if not ledger:
-        return {path: digest for path, _, digest in _table(wire.run(SURVEY.format(thorough=True)))}
-    known = {(path, size): digest for path, size, digest in _table(ledger.decode(errors="replace"))}
-    there = _table(wire.run(SURVEY.format(thorough=False)))
-    return {path: known.get((path, size), "?") for path, size, _ in there if path != LEDGER}
+def survey(wire: Wire) -> dict[str, str]:
+    """{path: SHA-256 hex} of our files on the board; folders end in "/", "?": it cannot be read."""
+    return _table(wire.run(SURVEY.format(rescue=RESCUE)))
 
 
-def _table(text: str) -> list[tuple[str, str, str]]:
-    """(path, size, SHA-256 hex or "") of each line of ours. Others are what else the board printed."""
-    found = (re.fullmatch(r"(/.*) (\d+) ?([0-9a-f]{64})?\s*", line) for line in text.splitlines())
-    return [(line[1], line[2], line[3] or "") for line in found if line]
+def _table(text: str) -> dict[str, str]:
+    """What each line of ours says. Others are what else the board printed."""
+    found = (re.fullmatch(r"(/.*) ([0-9a-f]{64}|[?-])\s*", line) for line in text.splitlines())
+    return {line[1]: line[2] for line in found if line}
 
 
 def apply(wire: Wire, todo: Plan, built: Mapping[str, bytes]) -> None:
     """Carry out the plan. Strays go first: an old .py would win over a new .mpy."""
     if not todo.changes:
         return
-    wire.run(f"import os\ntry:\n os.remove({LEDGER!r})\nexcept OSError:\n pass")
     for path in todo.delete:
         wire.run(f"import os\nos.{'rmdir' if path.endswith('/') else 'remove'}({path.rstrip('/')!r})")
     for folder in todo.folders:
@@ -147,9 +143,7 @@ def apply(wire: Wire, todo: Plan, built: Mapping[str, bytes]) -> None:
     size = sum(len(built[path]) for path in todo.copy)
     with screen.progress("copying", size) as advance:
         for path in todo.copy:
-            wire.put(path, built[path], advance, whole=path in build.PLAIN)
-    ledger = (f"{path} {len(data)} {hashlib.sha256(data).hexdigest()}\n" for path, data in built.items())
-    wire.put(LEDGER, "".join(ledger).encode(), whole=True)
+            wire.put(path, built[path], advance, whole=path in RESCUE)
 
 
 def is_foreign(wire: Wire, path: str) -> bool:
@@ -166,13 +160,13 @@ def set_aside(wire: Wire, foreign: Sequence[str]) -> None:
         screen.tick("kept", f"your {path} is {path}{ASIDE} now", "warn")
 
 
-def deploy(wire: Wire, *, dry_run: bool = False, thorough: bool = False) -> None:
+def deploy(wire: Wire, *, dry_run: bool = False) -> None:
     """Bring the board behind `wire` (paused or stopped) to this tree. Raises Failed."""
     firmware = Firmware.ask(wire)
     arch = build.arch_of(firmware.mpy)
     with screen.waiting("comparing …"), ThreadPoolExecutor(1) as beside:
         building = beside.submit(build.files, arch)  # while the board looks at its files
-        present = survey(wire, thorough=thorough)
+        present = survey(wire)
         built = building.result()
     todo = plan(built, present)
     foreign = [
@@ -241,9 +235,6 @@ def main(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, change no file.")
     ] = False,
-    thorough: Annotated[
-        bool, typer.Option("--thorough", help="Read every file on the board, not just its size.")
-    ] = False,
     no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not wait for the start.")] = False,
 ) -> int:
     """Compile device/, copy what changed, and watch the board start."""
@@ -252,7 +243,7 @@ def main(
     screen.tick("port", f"{found.device} ({found.about})")
     with Wire(found) as wire:
         wire.pause()
-        deploy(wire, dry_run=dry_run, thorough=thorough)
+        deploy(wire, dry_run=dry_run)
         if dry_run:
             return 0
         if not is_provisioned(wire):

@@ -68,7 +68,7 @@ def firmware(wire: Wire) -> bool:
 
 def application(wire: Wire) -> bool:
     """Which Vigie is on the board, compared with this tree."""
-    present = survey(wire, thorough=True)
+    present = survey(wire)
     if "/device/" not in present:
         screen.tick("Vigie", "not on the board yet: make deploy", "warn")
         return True
@@ -81,10 +81,7 @@ def application(wire: Wire) -> bool:
     todo = plan(build.files(build.arch_of(there.mpy)), present)
     changes = len(todo.copy) + len(todo.delete)
     if changes:
-        text = (
-            f"{version}; {changes} files differ from this tree ({VERSION}): make deploy brings them over\n"
-            "if it says that all are the same, one is damaged: make deploy ARGS=--thorough"
-        )
+        text = f"{version}; {changes} files differ from this tree ({VERSION}): make deploy brings them over"
         screen.tick("Vigie", text, "warn")
     else:
         screen.tick("Vigie", f"{version}, the same as this tree")

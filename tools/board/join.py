@@ -2,7 +2,7 @@
 
 The modules of device/ that stay in RAM become device/app.py, each statement in its order, every name of a
 module made its own (`SIZE` of window.py is `_window_SIZE`). So constants of one module are constants of all,
-and imports between them are gone.
+and imports between them are gone. Likewise safe mode becomes one file with all that it needs.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ class _Module:
     constants: dict[str, int] = field(default_factory=dict)
 
 
-def join(sources: Mapping[str, str], apart: Collection[str], kept: Collection[str] = ()) -> dict[str, str]:
-    """{path: text}. `apart`: modules that stay files of their own. `kept`: names of app.py known outside.
+def join(
+    sources: Mapping[str, str], apart: Collection[str], kept: Collection[str] = (), into: str = INTO
+) -> dict[str, str]:
+    """{path: text}. `apart`: modules that stay files of their own. `into`: the module that takes the others.
 
-    ValueError names the place of what cannot be joined.
+    `kept`: names of it that are known outside. ValueError names the place of what cannot be joined.
     """
     modules = {}
     for path, text in sources.items():
@@ -40,18 +42,33 @@ def join(sources: Mapping[str, str], apart: Collection[str], kept: Collection[st
         modules[key] = _Module(key, path, text, ast.parse(text, path))
     for module in modules.values():
         module.own, module.constants = _own(module.tree, set(apart) - {"compat"})
-    inside = {key for key in modules if key not in apart and "." not in key and key != "__init__"}
-    names = _names(modules, inside, kept)
+    inside = {key for key in modules if key not in apart and "." not in key}
+    names = _names(modules, inside, kept, into)
     made: dict[str, str] = {}
     seen: set[str] = set()
     pieces = [
-        _Rewriter(modules, inside, names, modules[key], seen).rewritten() for key in _order(modules, inside)
+        _Rewriter(modules, inside, names, modules[key], seen, into=into).rewritten()
+        for key in _order(modules, inside, into)
     ]
     for key, module in modules.items():
         if key not in inside and key != "compat":
-            made[module.path] = _Rewriter(modules, inside, names, module, None).rewritten()
-    made[f"{PACKAGE}/{INTO}.py"] = "".join(pieces)
+            made[module.path] = _Rewriter(modules, inside, names, module, None, into=into).rewritten()
+    made[f"{PACKAGE}/{into}.py"] = "".join(pieces)
     return made
+
+
+def needed(sources: Mapping[str, str], name: str) -> dict[str, str]:
+    """{path: text} of the module `name` and all that it imports of the package, be it within functions."""
+    found: dict[str, str] = {}
+    names = ["__init__", name]
+    while names:
+        path = f"{PACKAGE}/{names.pop()}.py"
+        if path in sources and path not in found:
+            found[path] = sources[path]
+            for node in ast.walk(ast.parse(sources[path], path)):
+                if isinstance(node, ast.ImportFrom) and node.level:
+                    names += [node.module] if node.module else [alias.name for alias in node.names]
+    return found
 
 
 def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, int]]:
@@ -90,9 +107,9 @@ def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _names(
-    modules: dict[str, _Module], inside: set[str], kept: Collection[str]
+    modules: dict[str, _Module], inside: set[str], kept: Collection[str], into: str
 ) -> dict[tuple[str, str], str]:
-    """{(module, its name): the name in app.py}. Private, unless a module outside asks for it."""
+    """{(module, its name): the name in the joined one}. Private, unless a module outside asks for it."""
     asked: set[tuple[str, str]] = set()
     for key, module in modules.items():
         if key not in inside:
@@ -110,12 +127,11 @@ def _names(
     given: dict[tuple[str, str], str] = {}
     for key in sorted(inside):
         for name in modules[key].own:
-            if key == INTO and (name in kept or name in globals_):
+            own = f"{key.strip('_')}_{name.lstrip('_')}"
+            if key == into and (name in kept or name in globals_):
                 given[key, name] = name
-            elif (key, name) in asked:
-                given[key, name] = f"{key}_{name.lstrip('_')}"
             else:
-                given[key, name] = f"_{key}_{name.lstrip('_')}"
+                given[key, name] = own if (key, name) in asked else f"_{own}"
     return given
 
 
@@ -136,8 +152,8 @@ def _source(module: _Module, node: ast.ImportFrom) -> str:
     return ".".join([*up, *([node.module] if node.module else [])])
 
 
-def _order(modules: dict[str, _Module], inside: set[str]) -> list[str]:
-    """Definitions before their use: what a module imports at its top level comes first; app.py last."""
+def _order(modules: dict[str, _Module], inside: set[str], into: str) -> list[str]:
+    """Definitions before their use: what a module imports at its top level comes first; `into` last."""
     order: list[str] = []
 
     def add(key: str, above: tuple[str, ...]) -> None:
@@ -153,14 +169,14 @@ def _order(modules: dict[str, _Module], inside: set[str]) -> list[str]:
                         add(needed, (*above, key))
         order.append(key)
 
-    for key in sorted(inside - {INTO}):
+    for key in sorted(inside - {into}):
         add(key, ())
-    add(INTO, ())
+    add(into, ())
     return order
 
 
 class _Rewriter(ast.NodeVisitor):
-    """Edits of one module. `seen`: imports that app.py has already; None: a module that stays apart."""
+    """Edits of one module. `seen`: imports that `into` has already; None: a module that stays apart."""
 
     def __init__(
         self,
@@ -169,12 +185,15 @@ class _Rewriter(ast.NodeVisitor):
         names: dict[tuple[str, str], str],
         module: _Module,
         seen: set[str] | None,
+        *,
+        into: str,
     ) -> None:
         self._modules = modules
         self._inside = inside
         self._names = names
         self._module = module
         self._seen = seen
+        self._into = into
         self._edits: list[tuple[int, int, int, int, str]] = []
         top: Scope = dict.fromkeys(module.own)
         if seen is not None:
@@ -307,7 +326,7 @@ class _Rewriter(ast.NodeVisitor):
                 scope[alias.asname or alias.name] = new
                 if self._seen is None and not new.lstrip("-").isdigit():
                     left.append(new)
-            text = f"from {'.' * node.level}{INTO} import {', '.join(left)}" if left else ""
+            text = f"from {'.' * node.level}{self._into} import {', '.join(left)}" if left else ""
             self._replace(node, text)
             return
         changed = False
@@ -318,7 +337,10 @@ class _Rewriter(ast.NodeVisitor):
                 scope[name] = f"module {alias.name}"
                 changed = True
                 if self._seen is None:
-                    left.append(f"{INTO} as {name}" if name != INTO else INTO)
+                    left.append(f"{self._into} as {name}" if name != self._into else name)
+            elif not source and "__init__" in self._inside:
+                scope[name] = self._reference("__init__", alias.name, node)
+                changed = True
             elif len(self._scopes) == 1 and (other := scope.get(name)) and other != name:
                 left.append(f"{alias.name} as {other}")
                 changed = True

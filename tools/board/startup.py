@@ -42,7 +42,7 @@ REFUSED = (
 )
 
 SAFE = """\
-{}, the last with {}
+{}
 it tries again in ten minutes. Or mend it now: `make provision` where the configuration is wrong,
 `make deploy` where the code is"""
 
@@ -88,7 +88,9 @@ class Start:
             if line.area == "config" or (line.area == "link" and any(no in line.text for no in REFUSED)):
                 self.ended = line.text
         if text.startswith("Safe mode"):
-            self.ended = SAFE.format(text.partition(".")[0], self._crash or "what /last_error.txt says")
+            why = text.partition(".")[0]
+            crash = f", the last with {self._crash or 'what /last_error.txt says'}"
+            self.ended = SAFE.format(f"{why}\n{self.trouble}" if "damaged" in why else why + crash)
         for step in STEPS:
             if (line.mark, line.area) == (" ", step.area) and line.text.startswith(step.words):
                 self.trouble = None

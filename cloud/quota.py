@@ -1,7 +1,10 @@
 """The storage quota: a warning at 80 %, and at 95 % the oldest buckets become hourly min, mean and max.
 
-So a database of a fixed size never fills: it forgets detail, the oldest first, before anything fails. A
-bucket becomes its hours in one transaction, which also raises the floor of its stream: readings of that
+So a database of a fixed size never fills: it forgets detail before anything fails. The board that takes most
+loses its oldest first, until another one takes as much. The last KEPT_DAYS of a board stay while it takes no
+more than its part (the quota, divided by the boards): what one board sends never costs another board those.
+
+A bucket becomes its hours in one transaction, which also raises the floor of its stream: readings of that
 bucket that come again are acknowledged and counted, not stored.
 """
 
@@ -11,9 +14,11 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import bson
 import numpy as np
+import pymongo
 from pymongo import DeleteOne, UpdateOne, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -27,9 +32,12 @@ from cloud.sealing import WHOLE, Damaged, packed_of, raise_floor, set_aside
 log = logging.getLogger("storage")
 
 WARN, REDUCE, ENOUGH = 0.80, 0.95, 0.90  # of the quota; a reduction goes on until ENOUGH
-AT_ONCE = 20  # buckets a transaction
-ROUNDS = 50  # transactions before others get their turn
-HOUR = 3600
+KEPT_DAYS = 7
+AT_ONCE = 200  # buckets a transaction; a flood's are small
+BYTES_AT_ONCE = 100_000
+ROUNDS = 100  # transactions before others get their turn
+MEASURE_TIMEOUT = 120.0  # s; to find out who takes what, all buckets are looked at
+HOUR, DAY = 3600, 86400
 
 
 def level(used: float, quota: float) -> str:
@@ -37,6 +45,13 @@ def level(used: float, quota: float) -> str:
     if used >= REDUCE * quota:
         return "reducing"
     return "warning" if used >= WARN * quota else "fine"
+
+
+class _Taken(NamedTuple):
+    """What the buckets of a board take."""
+
+    size: float  # bytes
+    buckets: int
 
 
 class Keeper:
@@ -60,12 +75,16 @@ class Keeper:
             share = self.used / self.quota
             if now == "warning":
                 log.warning(
-                    "storage is %.0f %% full: measure less often, lower RETENTION_DAYS or buy more; "
-                    "at 95 %% the oldest readings become hourly values",
+                    "storage is %.0f %% full: measure less often, lower RETENTION_DAYS or buy more; at 95 %% "
+                    "the oldest readings of the boards that take most become hourly values",
                     100 * share,
                 )
             elif now == "reducing":
-                log.error("storage is %.0f %% full: the oldest readings become hourly values", 100 * share)
+                log.error(
+                    "storage is %.0f %% full: the oldest readings of the boards that take most become "
+                    "hourly values",
+                    100 * share,
+                )
             else:
                 log.info("storage is %.0f %% full", 100 * share)
         reduced = self._reduce() if now == "reducing" else 0
@@ -89,16 +108,21 @@ class Keeper:
 
     def _reduce(self) -> int:
         reduced = 0
+        boards = self._boards()
+        part = ENOUGH * self.quota / max(len(boards), 1)
         for _ in range(ROUNDS):
             # An index keeps its size on disk and uses the room again: only data can be made less at once.
             if self.used < ENOUGH * self.quota:
                 break
-            query = {"p": {"$exists": True}, "r": {"$exists": False}, **WHOLE}
-            count = min(AT_ONCE, self._needed())
-            oldest = list(self.database["buckets"].find(query, hint=SEALED).sort("z", 1).limit(count))
-            if not oldest:
+            if not boards:
                 log.error("nothing is left that could be made smaller; see what else fills the database")
                 break
+            most = max(boards, key=lambda name: boards[name].size)
+            size, count = boards[most]
+            oldest = self._oldest(most, size / count, everything=size > part)
+            if not oldest:
+                del boards[most]
+                continue
             whole = [bucket for bucket in oldest if self._is_whole(bucket)]
             if not whole:
                 continue
@@ -107,6 +131,8 @@ class Keeper:
                     lambda s, buckets=whole: self._replace(s, buckets),  # type: ignore[misc]
                     write_concern=WriteConcern(w="majority", j=True),
                 )
+            gone = sum(len(bson.encode(bucket)) for bucket in oldest)
+            boards[most] = _Taken(size - gone, max(count - len(oldest), 1))
             reduced += len(whole)
             self.used = self._measure()
         return reduced
@@ -119,10 +145,21 @@ class Keeper:
             return False
         return True
 
-    def _needed(self) -> int:
-        """How many buckets of usual size there are too many."""
-        usual = self.database.command("collStats", "buckets").get("avgObjSize", 0)
-        return 1 + int((self.used - ENOUGH * self.quota) // max(usual, 1))
+    def _boards(self) -> dict[str, _Taken]:
+        """What the buckets of each board take."""
+        taken = {"_id": "$d", "size": {"$sum": {"$bsonSize": "$$ROOT"}}, "buckets": {"$sum": 1}}
+        with pymongo.timeout(MEASURE_TIMEOUT):
+            found = list(self.database["buckets"].aggregate([{"$group": taken}]))
+        return {each["_id"]: _Taken(each["size"], each["buckets"]) for each in found}
+
+    def _oldest(self, board: str, usual: float, *, everything: bool) -> list[Document]:
+        """A board's oldest sealed buckets, as many as are too much; its last days only if `everything`."""
+        query: Document = {"d": board, "p": {"$exists": True}, "r": {"$exists": False}, **WHOLE}
+        if not everything:
+            query["z"] = {"$lt": int(self._clock() - KEPT_DAYS * DAY)}
+        wanted = min(self.used - ENOUGH * self.quota, BYTES_AT_ONCE)
+        count = min(AT_ONCE, 1 + int(wanted // max(usual, 1)))
+        return list(self.database["buckets"].find(query, hint=SEALED).sort("z", 1).limit(count))
 
     def _replace(self, session: ClientSession, buckets: list[Document]) -> None:
         floors: dict[str, int] = {}

@@ -131,7 +131,7 @@ class Courier:
 
     def _next(self) -> Document | None:
         due = {"state": "pending", "due": {"$lte": self._clock()}}
-        return self._alerts.find_one(due, sort=[("due", 1)])
+        return self._alerts.find_one(due, sort=[("severity", 1), ("due", 1)])  # severe ones first
 
     def _hand_over(self, alert: Document, now: float) -> Outcome | None:
         """None when somebody else has it."""

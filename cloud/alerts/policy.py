@@ -5,6 +5,8 @@
 `desk` is all that is remembered between two looks; it survives restarts as one document. An episode is told
 once. What may not be told now (quiet hours, cool-down, too many at once, no budget) is held and told later in
 one mail, or, when it is over by then, as a line of the daily digest. Nothing is forgotten on the way.
+
+No board takes more than BOARD_SHARE of a day's mails: a severe episode of another one always has room.
 """
 
 from __future__ import annotations
@@ -21,11 +23,12 @@ from cloud.alerts.episodes import Action, Again, Changed, Closed, Episode, Opene
 from cloud.settings import AlertSettings
 
 Kind = Literal["opening", "worse", "together", "reminder", "escalation", "budget", "digest"]
-Held = Literal["quiet hours", "cool-down", "many at once", "budget"]
+Held = Literal["quiet hours", "cool-down", "many at once", "budget", "share"]
 
 WINDOW = 600.0  # s in which `single` mails go out alone; then those that follow come together
 GATHER = 60.0  # s that they are gathered the first time
 LINES = 500  # of a digest; the rest is counted
+BOARD_SHARE = 0.25  # of a day's mails for one board, each recipient counts; at least one mail
 DAY = 86400
 
 
@@ -80,6 +83,7 @@ class Desk(msgspec.Struct, frozen=True):
     together: float = 0.0  # Unix s from which a mail about many may go out
     day: int = 0  # UTC day, of `spent` and `warned`
     spent: int = 0  # mails planned that day, each recipient counts
+    spent_by: dict[str, float] = {}  # of them, by owner; a mail about several boards counts in parts
     warned: bool = False  # that the budget is used up
     digested: float = 0.0  # Unix s of the last time that a digest was due
 
@@ -122,6 +126,7 @@ class _Work:
         self._together, self._digested = desk.together, desk.digested or now
         self._day, new = int(now // DAY), int(now // DAY) != desk.day
         self._spent, self._warned = (0, False) if new else (desk.spent, desk.warned)
+        self._spent_by = {} if new else dict(desk.spent_by)
         self.letters: list[Letter] = []
 
     def desk(self) -> Desk:
@@ -134,6 +139,7 @@ class _Work:
             together=self._together,
             day=self._day,
             spent=self._spent,
+            spent_by=self._spent_by,
             warned=self._warned,
             digested=self._digested,
         )
@@ -204,6 +210,9 @@ class _Work:
 
     def _may_be_told(self, one: Followed) -> bool:
         """Holds it otherwise."""
+        if not self._has_share(one.owner):
+            self._change(one, release=float((self._day + 1) * DAY), held="share")
+            return False
         if one.severity == "warning" and (end := self._quiet_until()) is not None:
             self._change(one, release=end, held="quiet hours")
             return False
@@ -218,6 +227,7 @@ class _Work:
         if not self._afford(severity == "severe"):
             self._without_budget(about, severity)
             return
+        self._charge(about, self._cost())
         held = next((one.held for one in about if one.held is not None), None)
         self.letters.append(Letter(kind, severity, tuple(one.id for one in about), held=held))
         self._have_told(about)
@@ -249,7 +259,9 @@ class _Work:
         due = [
             one
             for one in self._open_and_unseen()
-            if one.remind <= self._now and (one.severity == "severe" or quiet is None)
+            if one.remind <= self._now
+            and (one.severity == "severe" or quiet is None)
+            and self._has_share(one.owner)
         ]
         if not due:
             return
@@ -268,6 +280,7 @@ class _Work:
             and not one.escalated
             and one.told is not None
             and self._now - one.told >= self._rules.escalate
+            and self._has_share(one.owner)
         ]
         if due and self._follow_up("escalation", due, second=True):
             for one in due:
@@ -280,6 +293,7 @@ class _Work:
         severe = any(one.severity == "severe" for one in about)
         if not self._afford(severe, second=second):
             return False
+        self._charge(about, self._cost(second))
         severity: Severity = "severe" if severe else "warning"
         self.letters.append(Letter(kind, severity, tuple(one.id for one in about), second=second))
         return True
@@ -311,6 +325,16 @@ class _Work:
         if not severe:
             limit = min(limit, math.floor(self._rules.per_day * (1 - self._rules.severe_share)))
         return self._pay(self._cost(second), limit)
+
+    def _has_share(self, owner: str) -> bool:
+        """Whether one more mail about this board is within its share of the day."""
+        share = max(self._cost(), math.floor(self._rules.per_day * BOARD_SHARE))
+        return self._spent_by.get(owner, 0.0) + self._cost() <= share
+
+    def _charge(self, about: Sequence[Followed], cost: int) -> None:
+        owners = {one.owner for one in about}
+        for owner in owners:
+            self._spent_by[owner] = self._spent_by.get(owner, 0.0) + cost / len(owners)
 
     def _pay(self, cost: int, limit: int) -> bool:
         if self._spent + cost > limit:

@@ -153,6 +153,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "It waited, since that day's mails were used up.",
         "A attendu, car les e-mails du jour étaient épuisés.",
     ),
+    "held share": (
+        "It waited, since this board had used its share of that day's mails.",
+        "A attendu, car cette carte avait épuisé sa part des e-mails du jour.",
+    ),
     "again": ("began again {count} times", "a recommencé {count} fois"),
     "measured": ("Measured", "Mesuré"),
     "normal here": ("Normal for this board", "Normal pour cette carte"),

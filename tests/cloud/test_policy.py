@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.alerts.episodes import Again, Changed, Closed, Episode, Opened, Worse
-from cloud.alerts.policy import DAY, WINDOW, Acknowledged, Desk, decide
+from cloud.alerts.policy import BOARD_SHARE, DAY, WINDOW, Acknowledged, Desk, decide
 from cloud.settings import AlertSettings
 
 NOON = 1_799_928_000.0  # 2027-01-14 12:00 UTC
@@ -198,6 +198,28 @@ def test_a_share_is_kept_for_severe_ones():
     for k in range(20):
         world.see(Opened(episode(f"S{k}", "severe")), after=10)
     assert len(world.letters) == 90
+
+
+@pytest.mark.parametrize("recipients", [1, 2, 3, 5, 20])
+def test_a_board_that_is_severe_all_day_leaves_room_for_another_ones_severe_mail(recipients):
+    world = World(now=NOON // DAY * DAY, cost=recipients, repeat=0)
+    mails = 0
+    for minute in range(24 * 60 - 5):
+        bad = episode(id=f"demo/C001/9f3a1c07/{minute}", severity="severe")
+        mails += recipients * len(world.see(Opened(bad), after=60))
+        world.see(Closed(msgspec.structs.replace(bad, closed=world.now)))
+    assert 0 < mails <= max(recipients * 2, 100 * (BOARD_SHARE + 0.1))  # its own, and the digest
+    (letter,) = world.see(Opened(episode("C002", "severe")))
+    assert letter.kind == "opening" and letter.episodes == ("demo/C002/9f3a1c07/1",)
+
+
+def test_what_waited_for_its_boards_share_says_so_the_next_day():
+    world = World(now=NOON // DAY * DAY, per_day=4, repeat=0, digest_minute=0)
+    told = [episode(id=f"demo/C001/9f3a1c07/{k}", severity="severe") for k in range(2)]
+    assert kinds(world.see(Opened(told[0]))) == ["opening"]
+    assert world.see(Opened(told[1]), after=HOUR) == []
+    written = world.wait(DAY)
+    assert [letter.held for letter in written if told[1].id in letter.episodes] in ([None], ["share"])
 
 
 def test_each_recipient_counts():

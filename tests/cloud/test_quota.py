@@ -112,3 +112,43 @@ def test_old_hours_expire_too(database):
     Keeper(database, int(used(database) / 0.96)).look()
     Sealer(database, clock=lambda: time.time() + 60 * 86400).expire(30)
     assert len(Reader(database).hours("demo", "C001")) == 0
+
+
+def flood(database, buckets):
+    """C001 begins bucket after bucket, now, with a reading in each: what grows fastest."""
+    now = int(time.time())
+    for first in range(0, buckets, 400):
+        places = range(first, min(first + 400, buckets))
+        Store(database).write([entry(number * SIZE, ts=now, device="C001", t=number) for number in places])
+    Sealer(database, clock=lambda: time.time() + 5).seal(0)
+    database["events"].delete_many({})
+
+
+def test_one_boards_flood_costs_another_none_of_its_detail(database):
+    """C002's readings are older than all that C001 sends."""
+    fill(database, 40, device="C002")
+    fill(database, 10, device="C003")
+    flood(database, 4000)
+    before = len(Reader(database).readings("demo", "C002"))
+    keeper = Keeper(database, int(used(database) / 0.96))
+    assert keeper.look() > 0 and keeper.used < 0.9 * keeper.quota
+    reader = Reader(database)
+    assert (
+        len(reader.readings("demo", "C002")) == before and len(reader.readings("demo", "C003")) == 10 * SIZE
+    )
+    assert len(reader.hours("demo", "C002")) == 0 and len(reader.hours("demo", "C001")) == 1
+
+
+def test_the_last_days_of_a_board_stay_while_it_takes_no_more_than_its_part(database, caplog):
+    """Something else fills the database."""
+    global MIDNIGHT
+    before, MIDNIGHT = MIDNIGHT, int(time.time()) - 6 * 86400
+    try:
+        fill(database, 12, device="C001")
+        fill(database, 12, device="C002")
+    finally:
+        MIDNIGHT = before
+    database["models"].insert_one({"_id": "x", "cloud": b"x" * 4_000_000})
+    assert Keeper(database, int(used(database) / 0.97)).look() == 0
+    assert "nothing is left that could be made smaller" in caplog.text
+    assert len(Reader(database).readings("demo", "C002")) == 12 * SIZE

@@ -35,6 +35,7 @@ from cloud.rescore import Models, Rescorer
 from cloud.sealing import Sealer
 from cloud.settings import Settings, WorkerSettings
 from cloud.store import Store
+from cloud.trim import trim_events, trim_streams
 
 log = logging.getLogger("vigie")
 
@@ -291,6 +292,8 @@ def keep_house(sealer: Sealer, keeper: Keeper | None, retention_days: int, stop:
                 expire_at = time.monotonic() + EXPIRE_EVERY
                 if gone := alone("what is past its time", partial(sealer.expire, retention_days)):
                     log.info("%d buckets older than %d days deleted", gone, retention_days)
+                alone("old streams", lambda: trim_streams(sealer.database))
+            alone("old events", lambda: trim_events(sealer.database))
             if keeper is not None and (reduced := alone("the quota", keeper.look)):
                 log.info("%d of the oldest buckets became hourly values", reduced)
         except PyMongoError as problem:

@@ -42,7 +42,7 @@ def board(database: Database[Document], site: str, device: str) -> list[Step]:
     """What is stored about one board. Raises PyMongoError."""
     key = device_id(site, device)
     own: Document = {"$regex": f"^{re.escape(key)}/"}
-    steps = [_deleting(database["latest"], {"_id": key}), _deleting(database["watched"], {"_id": key})]
+    steps = [_deleting(database[name], {"_id": key}) for name in ("latest", "watched", "shares")]
     desk = (database["policy"].find_one({"_id": "desk"}) or {}).get("desk") or {}
     known = [
         f"desk.{part}.{name}"

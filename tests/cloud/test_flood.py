@@ -1,0 +1,69 @@
+"""One board floods at full speed; another one's severe reading is acknowledged and mailed all the same.
+
+On mosquitto, over TLS, with the whole backend and the flood as processes: `make bench-fleet` prints the same.
+"""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from device import codes
+from tests.cloud.conftest import ROOT, USERS, brokers_with_rules, wait_for
+from tools.bench_fleet.flood import MODES
+
+ACKNOWLEDGED, MAILED = 2.0, 5.0  # s
+LASTS = 6.0  # s of flood before the other board speaks
+
+
+@pytest.fixture
+def flood(broker):
+    """Starts C001's flood; waits until it has sent for LASTS."""
+    started = []
+
+    def start(mode):
+        command = [sys.executable, "-m", "tools.bench_fleet.flood", mode, str(broker.port)]
+        made = subprocess.Popen(
+            [*command, str(broker.pki.ca_pem), "demo/C001", USERS["demo/C001"]],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        started.append(made)
+        until = time.monotonic() + LASTS
+        while time.monotonic() < until:
+            sent = int(made.stdout.readline())
+        return sent
+
+    yield start
+    for one in started:
+        assert one.poll() is None, "the flood ended by itself"
+        one.kill()
+        one.wait()
+
+
+@pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
+@pytest.mark.parametrize("mode", MODES)
+def test_under_a_flood_of_one_board_another_ones_severe_reading_is_acknowledged_and_mailed(
+    backend, board, database, sendgrid, flood, mode
+):
+    backend(MAIL_PER_DAY="1000").wait_for_line("listening to the boards")
+    c002 = board("C002")
+    c002.send(range(3))
+    wait_for(lambda: c002.acked == {0, 1, 2}, "the acks before the flood")
+    sent = flood(mode)
+    began = time.monotonic()
+    c002.send(range(3, 6), flags=codes.LIMIT)
+    wait_for(lambda: len(c002.acked) == 6, "the ack", 60)
+    acknowledged = time.monotonic() - began
+    wait_for(lambda: any("C002" in mail.subject for mail in sendgrid.mails), "the mail", 60)
+    mailed = time.monotonic() - began
+    print(f"{mode}: {sent / LASTS:.0f} messages/s; ack {acknowledged:.2f} s, mail {mailed:.2f} s")
+    assert acknowledged <= ACKNOWLEDGED and mailed <= MAILED
+
+
+@brokers_with_rules
+def test_a_flood_is_told_in_one_mail(backend, board, database, sendgrid, flood):
+    backend().wait_for_line("listening to the boards")
+    flood("one stream")
+    wait_for(lambda: any("what its period allows" in mail.subject for mail in sendgrid.mails), "the mail", 60)
+    assert database["buckets"].count_documents({}) > 0

@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 PINS := pyproject.toml constraints.txt Makefile
 INSTALL = $(PY) -m tools.install -c constraints.txt
 
-.PHONY: help demo demo-board smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
+.PHONY: help demo demo-board smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud bench-fleet bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ logs: $(VENV)/tools ## follow what the board says
 
 bench-cloud: $(VENV)/local ## bytes a reading, readings a core-second, a day's query; READINGS=50000 for a quick look
 	@$(PY) -m tools.bench_cloud
+
+bench-fleet: $(VENV)/local ## what a growing fleet costs: 100, 1,000, 5,000 boards, one worker and three; BOARDS=100 SECONDS=60 for a quick look
+	@$(PY) -m tools.bench_fleet
 
 bench-dashboard: $(VENV)/local ## seconds to each page's first paint with 10 million readings; READINGS=100000 for a quick look
 	@$(PY) -m tools.bench_dashboard

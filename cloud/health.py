@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 log = logging.getLogger("health")
 
 BEAT = 60.0  # s
 BEAT_TIMEOUT = 10.0
+CONNECTIONS = 32  # at once
 FRESH = 1.0  # s that an answer is kept: whoever asks more often asks no more of the database
 
 Check = Callable[[], str | None]  # what is wrong, or None
@@ -69,6 +72,34 @@ def _wrong(checks: Mapping[str, Check]) -> dict[str, str]:
     return {name: reason for name, reason in found if reason is not None}
 
 
+class _Few(ThreadingHTTPServer):
+    """At most CONNECTIONS at once: a new one takes the place of the oldest, so idle ones keep nobody out."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._open: dict[socket.socket, None] = {}  # oldest first
+        self._lock = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            if len(self._open) >= CONNECTIONS:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                try:
+                    oldest.shutdown(socket.SHUT_RDWR)  # its thread sees the end, and closes it
+                except OSError:
+                    pass  # it is gone already
+            self._open[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+
 class Server:
     """Answers on `port` of every address until `stop`. Raises OSError when the port is taken."""
 
@@ -102,8 +133,7 @@ class Server:
             def log_message(self, format: str, *arguments: object) -> None:
                 pass  # a line for each probe helps nobody
 
-        self._server = ThreadingHTTPServer(("", port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Few(("", port), Handler)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
         self._thread.start()

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -9,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from cloud.health import Health, Server, beat
+from cloud.health import CONNECTIONS, Health, Server, beat
 from tests.cloud.conftest import wait_for
 from tools import plan, ports
 
@@ -46,6 +47,19 @@ def heart():
     yield f"http://127.0.0.1:{server.server_address[1]}/secret-uuid", beats
     server.shutdown()
     server.server_close()
+
+
+def test_idle_connections_keep_nobody_out_and_make_no_threads_without_end():
+    server = Server(Health({}, {}, dict), 0)
+    before = threading.active_count()
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(300)]
+    for connection in idle:
+        connection.send(b"GET /met")
+    assert get(server.port, "/healthz")[0] == 200
+    wait_for(lambda: threading.active_count() - before <= CONNECTIONS + 1, "few threads", 4)
+    for connection in idle:
+        connection.close()
+    server.stop()
 
 
 def test_a_running_backend_is_ready_and_counts(backend, board):

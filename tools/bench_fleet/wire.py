@@ -13,6 +13,7 @@ HANDSHAKE = 120.0  # s; thousands log in at once
 sslproto.SSLProtocol.max_size = 16 * 1024
 
 OnMessage = Callable[[bytes], None]
+Will = tuple[str, bytes]  # topic, payload
 
 
 class Refused(Exception):
@@ -22,8 +23,8 @@ class Refused(Exception):
 class Wire(asyncio.Protocol):
     """Publishes with QoS 1; `unacked` counts what the broker has not acknowledged."""
 
-    def __init__(self, login: tuple[str, str, str], on_message: OnMessage) -> None:
-        self._login, self._on_message = login, on_message
+    def __init__(self, login: tuple[str, str, str], on_message: OnMessage, will: Will | None) -> None:
+        self._login, self._on_message, self._will = login, on_message, will
         self._buffer = bytearray()
         self._next = 0
         self._answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -36,8 +37,12 @@ class Wire(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         client, user, password = self._login
-        fields = b"".join(_text(part) for part in (client, user, password))
-        self._send(0x10, _text("MQTT") + bytes((4, 0xC2)) + KEEPALIVE.to_bytes(2, "big") + fields)
+        flags, will = 0xC2, b""
+        if self._will is not None:
+            topic, payload = self._will
+            flags, will = 0xEE, _text(topic) + len(payload).to_bytes(2, "big") + payload  # retained, QoS 1
+        fields = _text(client) + will + _text(user) + _text(password)
+        self._send(0x10, _text("MQTT") + bytes((4, flags)) + KEEPALIVE.to_bytes(2, "big") + fields)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -96,12 +101,16 @@ class Wire(asyncio.Protocol):
 
 
 async def connect(
-    port: int, context: ssl.SSLContext, login: tuple[str, str, str], on_message: OnMessage = lambda body: None
+    port: int,
+    context: ssl.SSLContext,
+    login: tuple[str, str, str],
+    on_message: OnMessage = lambda body: None,
+    will: Will | None = None,
 ) -> Wire:
     """`login`: client id, user, password. Raises Refused, OSError."""
     loop = asyncio.get_running_loop()
     _, wire = await loop.create_connection(
-        lambda: Wire(login, on_message), "localhost", port, ssl=context, ssl_handshake_timeout=HANDSHAKE
+        lambda: Wire(login, on_message, will), "localhost", port, ssl=context, ssl_handshake_timeout=HANDSHAKE
     )
     await wire.accepted()
     return wire

@@ -31,6 +31,7 @@ USAGE = "usage: python -m tools compose files | users | show SITE/DEVICE"
 BROKER, PORT = "broker", 8883  # the service's name and the broker's port
 DATABASE = "vigie"
 BOARD = re.compile(r"[A-Za-z0-9_-]{1,32}/[A-Za-z0-9_-]{1,32}")
+SET_NAME = "vigie"
 NOT_YET_INITIALIZED = 94
 TIMEOUT = 60.0  # s for the replica set to begin
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         case ["files"]:
             files(house, _boards(environment), _words(environment.get("NAMES", "")), _broker(environment))
         case ["users"]:
-            users(house, environment.get("DATABASE", "database:27017"))
+            users(house, _words(environment.get("DATABASE", "database:27017")))
         case ["show", board]:
             print("\n".join(show(house, board)))
         case _:
@@ -79,19 +80,23 @@ def files(house: Path, boards: Sequence[str], names: Sequence[str], broker: tupl
     print(f"boards: {', '.join(boards)}; the broker is called {', '.join([BROKER, 'localhost', *names])}")
 
 
-def users(house: Path, host: str) -> None:
-    """Begin the replica set at `host` and make both users; what works already stays. Raises Failed."""
-    password = (house / "database" / "root-password").read_text()
-    uri = f"mongodb://root:{quote(password)}@{host}/admin?directConnection=true"
+def users(house: Path, hosts: Sequence[str]) -> None:
+    """Begin the replica set of `hosts` and make both users; what works already stays. Raises Failed."""
+    login = f"mongodb://root:{quote((house / 'database' / 'root-password').read_text())}@"
+    first = f"{login}{hosts[0]}/admin?directConnection=true"
+    uri = first if len(hosts) == 1 else f"{login}{','.join(hosts)}/admin?replicaSet={SET_NAME}"
     try:
-        with MongoClient[roles.Document](uri, serverSelectionTimeoutMS=int(TIMEOUT * 1000)) as client:
-            _begin(client, host)
-            if all(_works(house / part / ".env") for part in ("backend", "dashboard")):
+        with _connect(first) as client:
+            _begin(client, hosts[0])
+        with _connect(uri) as client:
+            _await_primary(client, hosts[0])
+            _add_members(client, hosts)
+            if all(_works(house / part / ".env", hosts) for part in ("backend", "dashboard")):
                 print("the database and its users are as they were")
                 return
             passwords = roles.make(client[DATABASE])
     except PyMongoError as problem:
-        raise Failed(f"the database at {host} does not do it: {problem}") from problem
+        raise Failed(f"the database at {', '.join(hosts)} does not do it: {problem}") from problem
     for part in ("backend", "dashboard"):
         user = f"vigie-{part}"
         address = roles.address(uri, user, passwords[user], DATABASE)
@@ -145,10 +150,10 @@ def _set(file: Path, values: Mapping[str, str]) -> None:
     private_write(file, "".join(f"{name}={value}\n" for name, value in known.items()))
 
 
-def _works(file: Path) -> bool:
-    """Whether the user in this .env can log in."""
+def _works(file: Path, hosts: Sequence[str]) -> bool:
+    """Whether the user in this .env can log in, at all of `hosts`."""
     uri = re.search(r"^MONGODB_URI='(.*)'$", file.read_text(), re.MULTILINE)
-    if uri is None:
+    if uri is None or f"@{','.join(hosts)}/" not in uri[1]:
         return False
     try:
         with MongoClient[roles.Document](uri[1], serverSelectionTimeoutMS=10_000) as client:
@@ -158,18 +163,36 @@ def _works(file: Path) -> bool:
     return True
 
 
+def _connect(uri: str) -> MongoClient[roles.Document]:
+    return MongoClient(uri, serverSelectionTimeoutMS=int(TIMEOUT * 1000))
+
+
 def _begin(client: MongoClient[roles.Document], host: str) -> None:
     try:
         client.admin.command("replSetGetStatus")
     except OperationFailure as problem:
         if problem.code != NOT_YET_INITIALIZED:
             raise
-        client.admin.command("replSetInitiate", {"_id": "vigie", "members": [{"_id": 0, "host": host}]})
+        client.admin.command("replSetInitiate", {"_id": SET_NAME, "members": [{"_id": 0, "host": host}]})
+
+
+def _await_primary(client: MongoClient[roles.Document], host: str) -> None:
     deadline = time.monotonic() + TIMEOUT
     while not client.admin.command("hello").get("isWritablePrimary"):
         if time.monotonic() > deadline:
             raise Failed(f"the replica set at {host} does not begin: see docker compose logs database")
         time.sleep(0.2)
+
+
+def _add_members(client: MongoClient[roles.Document], hosts: Sequence[str]) -> None:
+    """One at a time, as MongoDB wants it; each copies what there is."""
+    for host in hosts:
+        config = client.admin.command("replSetGetConfig")["config"]
+        if host not in {member["host"] for member in config["members"]}:
+            number = 1 + max(member["_id"] for member in config["members"])
+            config["members"].append({"_id": number, "host": host})
+            config["version"] += 1
+            client.admin.command("replSetReconfig", config)
 
 
 if __name__ == "__main__":

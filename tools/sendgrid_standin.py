@@ -126,6 +126,16 @@ class SendGrid:
         with self._lock:
             self._refusals.extend([refusal] * times)
 
+    def forgive(self) -> None:
+        """Refuse nothing more."""
+        with self._lock:
+            self._refusals.clear()
+
+    @property
+    def refusals(self) -> int:
+        """How many requests will still fail."""
+        return len(self._refusals)
+
     def next_refusal(self) -> Refusal | None:
         with self._lock:
             return self._refusals.popleft() if self._refusals else None
@@ -237,7 +247,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        try:
+            self.wfile.write(body)
+        except ConnectionError:
+            self.close_connection = True  # who asked waited no longer
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silent: the mails themselves are the log."""

@@ -7,13 +7,14 @@ hand below, as it documents).
 import json
 import re
 import shutil
+import signal
 import subprocess
 from importlib import resources
 
 import jsonschema
 import pytest
 import yaml
-from pymongo import MongoClient
+from pymongo import MongoClient, WriteConcern
 
 from tests.deploy.conftest import ROOT, wait_for
 from tools import compose, hivemq, ports
@@ -21,6 +22,7 @@ from tools.broker import login
 from tools.child import Failed
 from tools.database import Database
 
+SCALE = yaml.safe_load((ROOT / "compose.scale.yaml").read_text())
 WRITTEN = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = WRITTEN["services"]
 
@@ -32,7 +34,28 @@ def words(service):
 
 def test_it_follows_the_compose_specification():
     schema = resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
-    jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(WRITTEN)
+    for written in (WRITTEN, SCALE):
+        jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(written)
+
+
+def test_what_it_scales_to_fits_the_rest():
+    both = {**SERVICES, **SCALE["services"]}
+    volumes = {*WRITTEN["volumes"], *SCALE["volumes"]}
+    for name, service in SCALE["services"].items():
+        assert {volume.split(":")[0] for volume in service.get("volumes", ())} <= volumes, name
+        assert set(service.get("depends_on", {})) <= set(both), name
+    members = SCALE["services"]["users"]["environment"]["DATABASE"].split(",")
+    assert [member.partition(":")[0] for member in members] == ["database", "database-2", "database-3"]
+    for name in ("database-2", "database-3"):  # as the first one, but for the root user, which they copy
+        assert both[name]["command"] == SERVICES["database"]["command"]
+        assert both[name]["image"] == SERVICES["database"]["image"] and "environment" not in both[name]
+    assert both["backend"]["environment"]["MQTT_SHARE"] == both["workers"]["environment"]["MQTT_SHARE"]
+    for name in ("workers", "standby"):
+        assert {key: both[name][key] for key in ("build", "cap_drop", "read_only", "working_dir")} == {
+            key: SERVICES["backend"][key] for key in ("build", "cap_drop", "read_only", "working_dir")
+        }
+    mails = {**SERVICES["backend"]["environment"]}
+    assert SCALE["services"]["standby"]["environment"] == mails
 
 
 def test_its_paths_and_volumes_exist_and_dependencies_are_services():
@@ -169,6 +192,46 @@ def test_the_services_work_together(tmp_path, run, capsys):
     assert compose.show(house, "home/C001") == [f"{name}={value}" for name, value in shown.items()]
     assert backend.stop() == 0
     dashboard.stop()
+
+
+def test_a_set_of_one_grows_to_three_and_its_users_outlive_a_member(tmp_path, run):
+    house, members = tmp_path / "house", [ports.free() for _ in range(3)]
+    hosts = [f"127.0.0.1:{port}" for port in members]
+    compose.main(["files"], {"HOUSE": str(house)})
+    from tools.database import find_mongod
+
+    def mongod(number, *more):
+        folder = tmp_path / str(members[number])
+        folder.mkdir(exist_ok=True)
+        here = ["--dbpath", str(folder), "--port", str(members[number]), "--bind_ip", "127.0.0.1"]
+        return run([find_mongod(), *here, "--nounixsocket", "--oplogSize", "64", *more], {})
+
+    first = mongod(0)
+    with MongoClient(f"mongodb://{hosts[0]}/?directConnection=true") as client:
+        password = (house / "database" / "root-password").read_text()
+        client.admin.command("createUser", "root", pwd=password, roles=["root"])
+    assert first.stop() == 0
+    keyed = ["--replSet", "vigie", "--keyFile", str(house / "database" / "key")]
+    running = [mongod(number, *keyed) for number in range(3)]
+    compose.main(["users"], {"HOUSE": str(house), "DATABASE": hosts[0]})
+    uri = re.search("MONGODB_URI='(.*)'", (house / "backend" / ".env").read_text())
+    with MongoClient(uri[1]) as client:
+        client["vigie"]["latest"].insert_one({"_id": "home/C001"})
+    compose.main(["users"], {"HOUSE": str(house), "DATABASE": ",".join(hosts)})
+    with MongoClient(f"mongodb://root:{password}@{','.join(hosts)}/?replicaSet=vigie") as client:
+
+        def voting():
+            return client.admin.command("replSetGetStatus")["votingMembersCount"]
+
+        wait_for(lambda: voting() == 3, "three members that vote: who is new has no voice at first", 60)
+    uri = re.search("MONGODB_URI='(.*)'", (house / "backend" / ".env").read_text())
+    with MongoClient(uri[1], timeoutMS=60_000) as client:
+        collection = client["vigie"].get_collection("latest", write_concern=WriteConcern(w=3, wtimeout=60000))
+        collection.insert_one({"_id": "home/C002"})  # all of them have copied what was there
+        running[members.index(client.primary[1])].signal(signal.SIGKILL)
+        two = client["vigie"].get_collection("latest", write_concern=WriteConcern(w="majority"))
+        two.insert_one({"_id": "home/C003"})
+        assert two.count_documents({}) == 3
 
 
 def test_what_is_wrong_is_told(tmp_path):

@@ -34,6 +34,13 @@ with open("/outbox/2-1.seg", "wb") as file:
     file.write(bytes(64))
     file.flush()
 os.rename("/outbox/2-1.seg", "/outbox/2.seg")
+flash.spoil(".seg", "read")
+for again in (flash, Flash(sys.argv[1])):  # the next boot finds it as bad
+    again.tell = notes.append
+    try:
+        again.open("/outbox/2.seg", "rb").read(32)
+    except OSError as error:
+        notes.append("errno %d" % error.errno)
 flash.fill(0)
 try:
     with open("/outbox/3-1.seg", "wb") as file:

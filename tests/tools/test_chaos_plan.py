@@ -13,7 +13,6 @@ TARGETS = {
     "members": ("database 1", "database 2"),
     "house": ("",),
 }
-POSSIBLE = [one for one in FAULTS if one.possible()]
 
 
 def plan(seed, faults=200):
@@ -35,7 +34,7 @@ def test_two_faults_of_one_thing_never_come_together():
 
 def test_every_kind_comes_before_any_comes_again():
     kinds = [kind for kind, _, _ in plan(7)]
-    assert set(kinds[: len(POSSIBLE)]) == {one.kind for one in POSSIBLE}
+    assert len(set(kinds[: len(FAULTS)])) == len(FAULTS)
     assert Counter(kinds)["power cut in a write"] >= 10
 
 

@@ -121,3 +121,15 @@ def test_a_pause_counts_unless_the_board_was_stopped_and_what_the_host_took_apar
     assert result.longest_pause_s == 3 and round(result.longest_own_pause_s, 3) == 0.1
     frozen = [(BEGAN + 1.5, BEGAN + 3.0)]
     assert check([one], rows(one), frozen=frozen).longest_pause_s < 0.001
+
+
+def test_what_a_copy_of_the_board_sent_first_is_claimed_and_no_duplicate():
+    mine, copy = life(2, 50, 30, 30), life(2, 50, 30, 30, BEGAN + 1)
+    copy.taken = [replace(taken, t=taken.t + 500) for taken in copy.taken]
+    stored, theirs = rows(mine), rows(copy)
+    t = stored.t.copy()
+    t[10:20] = theirs.t[10:20]
+    result = tally([mine], replace(stored, t=t), Told(), (), 0.2, [copy])
+    assert (result.claimed, result.lost, result.duplicated, result.misdated) == (10, 0, 0, 0)
+    t[5] = 99.0  # neither gave that
+    assert tally([mine], replace(stored, t=t), Told(), (), 0.2, [copy]).duplicated == 1

@@ -9,7 +9,7 @@ from tools.virtual_board.board import find_micropython
 DRIVER = Path(__file__).with_name("flash_driver.py")
 
 
-def test_power_cuts_a_full_flash_and_renames_in_a_relative_folder(tmp_path):
+def test_power_cuts_a_full_flash_unreadable_files_and_renames_in_a_relative_folder(tmp_path):
     (tmp_path / "flash").mkdir()
     done = subprocess.run(
         [find_micropython(), str(DRIVER), os.fspath(tmp_path / "flash")],
@@ -21,6 +21,10 @@ def test_power_cuts_a_full_flash_and_renames_in_a_relative_folder(tmp_path):
         "kept 0",
         "kept 2",
         "kept 3",
+        "unreadable /outbox/2.seg: read fails",
+        "errno 5",
+        "unreadable /outbox/2.seg: read fails",
+        "errno 5",
         "refused 10 bytes to /outbox/3-1.seg",
         "errno 28",
         "torn /outbox/4-1.seg after 50 of 100 bytes, 3 of rubbish",

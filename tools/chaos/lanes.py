@@ -49,8 +49,7 @@ def planned(ordeal: Ordeal, targets: Mapping[str, Sequence[str]]) -> deque[Plann
     """As many as wanted: every kind once, in a random order, then all over again as often as they come."""
     random = randoms.Random(ordeal.seed)
     plan: deque[Planned] = deque()
-    possible = [fault for fault in FAULTS if fault.possible()]
-    deck = list(possible)
+    deck = list(FAULTS)
     while len(plan) < ordeal.faults:
         random.shuffle(deck)
         for fault in deck[: ordeal.faults - len(plan)]:
@@ -59,7 +58,7 @@ def planned(ordeal: Ordeal, targets: Mapping[str, Sequence[str]]) -> deque[Plann
                 hold *= LONG_TIMES
             name = random.choice(targets[fault.of])
             plan.append(Planned(fault, name, hold, randoms.Random(random.random())))
-        deck = [fault for fault in possible for _ in range(fault.often)]
+        deck = [fault for fault in FAULTS for _ in range(fault.often)]
     return plan
 
 

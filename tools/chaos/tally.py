@@ -19,6 +19,7 @@ from tools.account import MISDATED_S, Value, align, value, values
 from tools.virtual_board.board import Life
 
 Span = tuple[float, float]  # Unix seconds
+Identity = tuple[str | None, int, Value]  # stream, seq, what the sensor said
 Seqs = Mapping[str, set[int]]  # by stream
 
 
@@ -55,22 +56,39 @@ class Tally:
     problems: list[str] = field(default_factory=list)
 
 
-def tally(
-    lives: Sequence[Life], stored: Readings, told: Told, frozen: Sequence[Span], period: float
+def tally(  # noqa: PLR0917
+    lives: Sequence[Life],
+    stored: Readings,
+    told: Told,
+    frozen: Sequence[Span],
+    period: float,
+    copies: Sequence[Life] = (),
 ) -> Tally:
     """Hold the log of one board against the store.
 
-    frozen: when the board was stopped from outside, which is no pause of its own. period: s.
+    frozen: when the board was stopped from outside, which is no pause of its own. period: s. copies: boots
+    of boards with a copy of its flash, whose readings may stand where its own would.
     """
     result = Tally(stored=len(stored), undated=int(np.isnan(stored.ts).sum()))
     rows = _rows(stored)
     said = values(stored)
+
+    def identity(stream: str | None, row: int) -> Identity:
+        return stream, int(stored.seq[row]), said[row]
+
+    theirs: set[Identity] = {
+        (life.stream, life.first + i, value(taken)) for life in copies for i, taken in enumerate(life.taken)
+    }
     for life in reversed(lives):  # of two boots with one number only the later one left anything
         result.taken += len(life.taken)
         for pause, starved in _pauses(life, frozen, period):
             result.longest_pause_s = max(result.longest_pause_s, pause)
             result.longest_own_pause_s = max(result.longest_own_pause_s, pause - starved)
-        there = rows.pop((life.stream, life.number), [])
+        found = rows.pop((life.stream, life.number), [])
+        own = {(life.stream, life.first + i, value(taken)) for i, taken in enumerate(life.taken)}
+        of_copies = [row for row in found if identity(life.stream, row) in theirs - own]
+        foreign = {int(stored.seq[row]) for row in of_copies}
+        there = [row for row in found if int(stored.seq[row]) not in foreign]
         pairs = _pairs(life, there, stored, said)
         result.duplicated += len(there) - len(pairs)
         for i, row in pairs.items():
@@ -84,6 +102,8 @@ def tally(
                 continue
             if i >= life.kept:
                 in_ram += 1
+            elif life.first + i in foreign:
+                result.claimed += 1
             elif life.first + i in told.dropped.get(life.stream or "", ()):
                 result.dropped += 1
             elif life.first + i in told.unexplained.get(life.stream or "", ()):
@@ -94,9 +114,11 @@ def tally(
                 result.problems.append(f"boot {life.number}, seq {life.first + i}: lost")
         result.cut_in_ram += in_ram
         result.most_in_ram = max(result.most_in_ram, in_ram)
-    for (_, number), there in rows.items():
-        result.duplicated += len(there)
-        result.problems.append(f"boot {number}: {len(there)} readings stored that no sensor gave")
+    for (stream, number), there in rows.items():
+        surplus = [row for row in there if identity(stream, row) not in theirs]
+        result.duplicated += len(surplus)
+        if surplus:
+            result.problems.append(f"boot {number}: {len(surplus)} readings stored that no sensor gave")
     return result
 
 

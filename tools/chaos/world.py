@@ -6,6 +6,7 @@ subscription, two of which could watch.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tools import ports
@@ -23,10 +25,11 @@ from tools.ntp_server import NtpServer
 from tools.replica_set import ReplicaSet
 from tools.stack import BACKEND_TIMEOUT, Plan, Stack
 from tools.terminal import say
-from tools.virtual_board.board import REPOSITORY
+from tools.virtual_board.board import REPOSITORY, VirtualBoard
 
 TIME_SERVERS = 3
 MEMBERS = 3
+QUOTA_MB = 12  # of storage: more than a run takes, and soon filled
 WORKERS = {"backend": "run", "second backend": "run", "worker": "ingest"}  # and their commands
 
 
@@ -50,6 +53,7 @@ class World(Stack):
         self.proxies = Proxies()
         self.times: list[NtpServer] = []
         self.workers: dict[str, Worker] = {}
+        self.clones: dict[str, list[VirtualBoard]] = defaultdict(list)  # by the board whose flash they have
         self.frozen: dict[str, list[tuple[float, float]]] = defaultdict(list)
         self.revived = 0  # times that a worker ended by itself and was started anew
         self.surprises: list[str] = []
@@ -124,9 +128,12 @@ class World(Stack):
     def start_worker(self, name: str, *, wait: bool = True) -> None:
         """Returns when it listens to the boards, or at once."""
         lines: list[str] = []
+        clock = self.worker_clock(name)
+        if not clock.exists():
+            set_clock(clock, 0)
         child = Child(
             name,
-            [sys.executable, "-m", "cloud", WORKERS[name]],
+            [sys.executable, "-m", "tools.chaos.skewed", clock, WORKERS[name]],
             log=self.log(name.replace(" ", "-")),
             append=True,
             env=self.worker_environment(name),
@@ -144,6 +151,10 @@ class World(Stack):
             )
             say(name, "listens to the boards")
 
+    def worker_clock(self, name: str) -> Path:
+        """The file that says by how many seconds the clock of a worker's machine is off."""
+        return (self.plan.folder / f"clock of {name}").resolve()
+
     def worker_environment(self, name: str) -> dict[str, str]:
         number = list(WORKERS).index(name)
         own = {
@@ -155,7 +166,23 @@ class World(Stack):
 
     def _settings(self) -> dict[str, str]:
         mails = {"ALERT_COOL_DOWN_MINUTES": "0", "ALERT_SINGLE_MAILS": "1000", "MAIL_PER_DAY": "100000"}
-        return {**super()._settings(), **mails}
+        return {**super()._settings(), **mails, "STORAGE_QUOTA_MB": str(QUOTA_MB)}
+
+    def clone(self, name: str) -> VirtualBoard:
+        """A second board with a copy of all that is on the flash of `name`, which must be off."""
+        number = sum(len(those) for those in self.clones.values()) + 1
+        folder = self.plan.folder / "boards" / f"{name}-clone-{number}"
+        made = VirtualBoard(f"{name}-clone", folder, self.log(folder.name), on_event=self._heard)
+        shutil.copytree(self.boards[name].flash, made.flash)
+        made.install(self._another_room(name, number), self.pki.ca_der)
+        self.clones[name].append(made)
+        self._parts.callback(made.power_off)
+        return made
+
+    def _another_room(self, name: str, number: int) -> dict[str, Any]:
+        """The configuration of a copy of `name`: only its sensor measures something else."""
+        config = self.board_config(name)
+        return {**config, "sensor": {**config["sensor"], "seed": 1000 + number}}
 
     def board_config(self, name: str) -> dict[str, Any]:
         config = super().board_config(name)
@@ -203,6 +230,13 @@ class World(Stack):
             return None
         pending, waiting = answer.split()[1:]
         return int(pending), int(waiting)
+
+
+def set_clock(file: Path, offset: float) -> None:
+    """At once, for whoever reads it meanwhile."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(str(offset))
+    fresh.replace(file)
 
 
 def _member(number: int) -> str:

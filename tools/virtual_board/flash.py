@@ -1,7 +1,8 @@
 """The flash of a virtual board: a folder that fails as flash does, when harness.py is told so.
 
-Power may go in the middle of a write, the file system may be full. It also knows what is safe: how many
-records of this boot are in segments whose flush() has returned.
+Power may go in the middle of a write, the file system may be full, a file may be unreadable from now on
+(`….bad` beside the folder remembers it). It also knows what is safe: how many records of this boot are in
+segments whose flush() has returned.
 """
 
 import os
@@ -10,7 +11,7 @@ import time
 
 import vfs
 
-_ENOSPC = 28
+_ENOENT, _EIO, _ENOSPC = 2, 5, 28
 _OUTBOX = "/outbox/"
 _HEADER = _RECORD = 32  # bytes
 
@@ -44,6 +45,37 @@ class Flash:
         self._safe = 0  # records of this boot in earlier segments
         self._segment = None
         self.kept = self.tell = self.die = None
+        self._bad = {}  # path -> what of it fails: "open", "read" or "stat"
+        try:
+            with self._host.open(root + ".bad", "r") as file:
+                self._bad = dict(line.split() for line in file)
+        except OSError:
+            pass
+
+    def spoil(self, suffix, how):
+        """The newest file of the outbox whose name ends so cannot be read from now on."""
+        names = sorted(entry[0] for entry in self._files.ilistdir(_OUTBOX) if entry[0].endswith(suffix))
+        if names:
+            self._bad[_OUTBOX + names[-1]] = how
+            self._remember_bad()
+
+    def _remember_bad(self):
+        with self._host.open(self._root + ".bad", "w") as file:
+            for path in self._bad:
+                file.write("%s %s\n" % (path, self._bad[path]))
+
+    def _good_again(self, path):
+        if self._bad.pop(path, None):
+            self._remember_bad()
+
+    def _fail(self, path, how):
+        if self._bad.get(path) == how:
+            self.tell("unreadable %s: %s fails" % (path, how))
+            raise OSError(_EIO)
+
+    def stat(self, path):
+        self._fail(path, "stat")
+        return self._files.stat(path)
 
     def tear(self, thousandths, rubbish):
         """Power goes in the middle of the next write to the outbox."""
@@ -55,16 +87,20 @@ class Flash:
 
     def rename(self, old, new):
         self._host.rename(self._root + old, self._root + new)
+        self._good_again(new)
 
     def remove(self, path):
         size = self._files.stat(path)[6]
         self._files.remove(path)
+        self._good_again(path)
         self._room += size
 
     def open(self, path, mode="r", *more):
+        if "r" in mode:
+            self._fail(path, "open")
         file = self._files.open(path, mode, *more)
         if "w" not in mode and "a" not in mode:
-            return file
+            return _Unreadable(self, file, path) if self._bad.get(path) == "read" else file
         written = _Written(self, file, path)
         if "a" in mode:
             written.size = _HEADER  # what this boot adds counts, as in a file of its own
@@ -107,6 +143,29 @@ class Flash:
 
     def __getattr__(self, name):
         return getattr(self._files, name)
+
+
+class _Unreadable:
+    """A file that can be opened and not read."""
+
+    def __init__(self, flash, file, path):
+        self._flash = flash
+        self._file = file
+        self._path = path
+
+    def _read(self, *arguments):
+        self._flash._fail(self._path, "read")
+
+    read = readinto = _read
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._file.close()
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
 
 
 class _Written:

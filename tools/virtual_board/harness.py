@@ -6,8 +6,8 @@ FLASH becomes `/`, FIRMWARE (the stand-ins and umqtt, which a chip has built in)
 main.py run. Beside that it keeps the sensor's own log: one line in READINGS for each time that the sensor was
 asked, written before anybody else sees the values, and one for each flush that returned. It obeys the lines
 of COMMANDS: `inject KIND SECONDS`, `unplug SECONDS`, `stop`, `start`, `wifi off`, `tear THOUSANDTHS RUBBISH`,
-`full MS` (flash.py), `rtc SECONDS` (the clock chip jumps), `ask` (for the time), `outbox` (what is in it).
-Nothing in device/ knows of it.
+`full MS`, `spoil SUFFIX HOW` (flash.py), `rtc SECONDS` (the clock chip jumps), `ask` (for the time), `outbox`
+(what is in it). Nothing in device/ knows of it.
 """
 
 import builtins
@@ -154,6 +154,8 @@ class _Harness:
                 _flash.tear(int(words[1]), int(words[2]))
             elif words[0] == "full":
                 _flash.fill(int(words[1]))
+            elif words[0] == "spoil":
+                _flash.spoil(words[1], words[2])
             elif words[0] == "rtc":
                 import machine
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from tools.chaos.faults import clocks, flash, messages, processes, wires
+from tools.chaos.faults import clocks, clones, database, flash, hostile, mail, messages, processes, wires
 from tools.chaos.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
     Fault("broker killed", "house", "broker", processes.broker_killed),
     Fault("broker stopped", "house", "broker", processes.broker_stopped),
+    Fault("broker loses all sessions", "house", "broker", processes.broker_forgets),
     Fault("database member killed", "members", "itself", processes.member_killed),
     Fault("database member stopped", "members", "itself", processes.member_stopped),
+    Fault("database steps down", "house", "primary", database.stepped_down),
+    Fault("database member's disk full", "members", "itself", database.disk_full),
+    Fault("storage at its quota", "house", "storage", database.quota_reached, patience=60),
     Fault("backend killed", "workers", "itself", processes.worker_killed),
     Fault("backend stopped", "workers", "itself", processes.worker_stopped),
+    Fault("mail service hangs", "house", "mail", mail.hangs, patience=60),
     Fault("board killed", "boards", "itself", processes.board_killed, often=3),
     Fault("board stopped", "boards", "itself", processes.board_stopped),
     Fault("power cut in a write", "boards", "itself", flash.power_cut_in_write, often=6),
     Fault("flash full", "boards", "itself", flash.flash_full),
+    Fault("flash cloned", "boards", "itself", clones.cloned, patience=90),
     Fault("clock chip jumps", "boards", "itself", clocks.chip_jumps),
     Fault("time server lies", "house", "time", clocks.server_lies),
     Fault("time server silent", "house", "time", clocks.server_silent),
@@ -37,4 +43,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("database member's wire: refused", "members", "itself", wires.refused),
     Fault("database member's wire: cut in a packet", "members", "itself", wires.cut),
     Fault("messages repeated", "house", "messages", messages.repeated),
+    Fault("huge messages", "boards", "login", hostile.huge),
+    Fault("backend's session claimed", "workers", "session", hostile.session_claimed),
+    Fault("backend's session lost", "workers", "session", hostile.session_lost),
 )

@@ -24,7 +24,7 @@ class Fault:
     """One row of the table (cloud.chaos.faults).
 
     `of`: which of these it harms one of; the house is there once. `part`: what of it nobody else may harm
-    meanwhile. `often`: how many times it comes while most come once. `possible`: whether this machine can.
+    meanwhile. `often`: how many times it comes while most come once.
     """
 
     kind: str
@@ -33,7 +33,6 @@ class Fault:
     harm: Harm
     often: int = 1
     patience: float = PATIENCE
-    possible: Callable[[], bool] = lambda: True
 
     def act(self, world: World, name: str, random: Random, hold: float) -> bool:
         """Harm `name` for about `hold` seconds, and mend it; whether the effect was observed."""

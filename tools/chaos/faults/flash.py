@@ -1,4 +1,4 @@
-"""Flash of a board: power that goes in the middle of a write, and no room."""
+"""Flash of a board: power that goes in the middle of a write, no room, files that cannot be read."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ def told(command: Callable[[Random], str], effect: str) -> Harm:
         yield lambda: heard and world.await_event(name, effect, before, PATIENCE) is not None
 
     return harm
+
+
+@contextmanager
+def file_unreadable(world: World, name: str, random: Random) -> Iterator[Observed]:
+    """EIO for a file of the outbox, for good; the board is switched off and on with it."""
+    board = world.boards[name]
+    before = world.events(name)
+    suffix, how = random.choice((".seg", ".seg", "journal")), random.choice(("open", "read", "stat"))
+    heard = board.tell(f"spoil {suffix} {how}", PATIENCE)
+    board.power_off()
+    board.power_on()
+    yield lambda: heard and world.await_event(name, "unreadable ", before, PATIENCE) is not None
 
 
 def _tear(random: Random) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -68,6 +69,23 @@ def board_killed(world: World, name: str, random: Random) -> Iterator[Observed]:
     board.power_off()
     yield fixed(there and board.pid is None)
     board.power_on()
+
+
+@contextmanager
+def broker_forgets(world: World, name: str, random: Random) -> Iterator[Observed]:
+    """It is killed and has lost its disk: no session, no queue, nothing retained."""
+    child = world.broker.child
+    there = child is not None and child.running
+    if child is not None:
+        child.kill()
+    for kept in ("mosquitto.db", "data"):
+        path = world.broker.folder / kept
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    yield fixed(there)
+    world.start_again(world.broker.start, world.broker.stop)
 
 
 broker_killed = killed(

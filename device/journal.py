@@ -16,6 +16,8 @@ _SIZE = const(20)  # kind, three numbers, checksum
 _LONGEST = const(4096)
 _ANCHOR, _SEEN, _DROPPED, _SETTLED, _OPENED = 1, 2, 3, 4, 5
 _ENOENT = const(2)
+FULL, DAMAGED, REFUSED = 1, 2, 4  # why readings are dropped
+CAUSES = ("flash was full", "damaged on flash", "refused by the cloud")
 _MOST_ANCHORS = const(48)
 _MOST_RUNS = const(24)
 _SEEN_EVERY_S = const(3600)
@@ -32,6 +34,7 @@ class Journal:
         self._path = path
         self.anchors = []
         self.dropped = []
+        self.why = 0  # bits: what these were dropped for
         self.stream = None
         self.opened = -1
         self.seen = 0  # the last known date, seconds since 2000
@@ -83,10 +86,10 @@ class Journal:
     # Dropped runs
 
     @seldom
-    def drop(self, first, last):
-        """These readings will never be sent; `state` says so until the cloud has acknowledged it."""
-        self._take(_DROPPED, first, last, 0)
-        self._append(_DROPPED, first, last, 0)
+    def drop(self, first, last, why=DAMAGED):
+        """These readings will never be sent; `state` says so, and why, until the cloud acknowledges that."""
+        self._take(_DROPPED, first, last, why)
+        self._append(_DROPPED, first, last, why)
 
     def settle(self, first, last):
         """The cloud knows that first..last were dropped: report them no longer."""
@@ -106,6 +109,7 @@ class Journal:
     def clear(self):
         """Forget what belonged to another stream."""
         self.dropped = []
+        self.why = 0
         self.stream = None
         self.opened = -1
         self._rewrite()
@@ -121,8 +125,11 @@ class Journal:
             self.seen = max(self.seen, a)
         elif kind == _DROPPED:
             self.dropped = _joined(self.dropped + [[a, b]])
+            self.why |= c
         elif kind == _SETTLED:
             self.dropped = _without(self.dropped, a, b)
+            if not self.dropped:
+                self.why = 0
         elif kind == _OPENED:
             self.stream = a.to_bytes(4, "big")
             self.opened = b
@@ -171,7 +178,7 @@ class Journal:
                 for anchor in self.anchors:
                     length += file.write(_packed(_ANCHOR, *anchor))
                 for first, last in self.dropped:
-                    length += file.write(_packed(_DROPPED, first, last, 0))
+                    length += file.write(_packed(_DROPPED, first, last, self.why))
                 if self.stream:
                     opened = int.from_bytes(self.stream, "big"), self.opened
                     length += file.write(_packed(_OPENED, *opened, 0))

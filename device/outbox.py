@@ -11,7 +11,7 @@ from . import segment
 from .acks import Acks
 from .borrow import seldom
 from .compat import const
-from .journal import Journal
+from .journal import DAMAGED, FULL, Journal
 from .segment import BLOCK, RECORDS, SIZE
 
 NO_MODEL = b"\0\0\0\0"
@@ -159,7 +159,7 @@ class Outbox:
         if a < end:
             while self._acks.has(first, end - 1):
                 end -= 1
-            self.journal.drop(a, end - 1)  # told before it is gone
+            self.journal.drop(a, end - 1, FULL)  # told before it is gone
         self._forget(part)
         return True
 
@@ -197,9 +197,9 @@ class Outbox:
         return news
 
     @seldom
-    def give_up(self, seq):
+    def give_up(self, seq, why=DAMAGED):
         """Record `seq` will not be sent any more: report it as dropped."""
-        self.journal.drop(seq, seq)
+        self.journal.drop(seq, seq, why)
         part = self.find(seq)
         self._acks.set(part[0], seq, seq)
         self._free(part)

@@ -6,6 +6,7 @@ records; when it is full, the oldest goes back to the backlog.
 
 from .borrow import seldom
 from .compat import const
+from .journal import REFUSED
 from .message import MOST
 
 _FLIGHTS = const(12)  # messages on their way
@@ -193,7 +194,7 @@ class Sender:
         self._flights.remove(flight)
         if flight.first == flight.last:
             if len(self.refused) >= _REFUSED:
-                self._outbox.give_up(min(self.refused))
+                self._outbox.give_up(min(self.refused), REFUSED)
                 self.sweep()
             self.refused[flight.first] = now + _HOUR_S
             return

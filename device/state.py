@@ -6,6 +6,7 @@ from binascii import hexlify
 from . import VERSION, features
 from .auth import mac
 from .codes import ABNORMAL
+from .journal import CAUSES
 from .outbox import NO_MODEL
 
 # One sensor, in the units of the contract: a value is a number of `x` times `scale`, plus `offset`.
@@ -33,7 +34,10 @@ def payload(online, outbox, fields, *, key, topic, kind=None):
         state["features"] = features.VERSION
         state["abnormal"] = ABNORMAL
         state["newest"] = max(0, outbox.newest())
-        state["dropped"] = outbox.journal.dropped
+        journal = outbox.journal
+        state["dropped"] = journal.dropped
+        if journal.why:
+            state["dropped_why"] = [CAUSES[i] for i in range(len(CAUSES)) if journal.why >> i & 1]
         state.update(fields)
     said = bytearray(json.dumps(state), "utf-8")
     end = len(said) - 1  # of its members

@@ -2,7 +2,7 @@ import os
 
 import scratch
 
-from device.journal import Journal
+from device.journal import DAMAGED, FULL, REFUSED, Journal
 
 NOW = 836000000
 
@@ -108,3 +108,19 @@ def test_a_flash_that_refuses_is_counted_and_made_up_for():
         os.mkdir(folder + "/missing")
         journal.drop(5, 6)
         assert Journal(folder + "/missing/journal").dropped == [[1, 2], [5, 6]]
+
+
+def test_why_readings_were_dropped_is_kept_until_the_cloud_knows_it():
+    with scratch.Folder() as folder:
+        path = folder + "/journal"
+        journal = Journal(path)
+        journal.drop(5, 9, FULL)
+        journal.drop(20, 20)
+        assert Journal(path).why == FULL | DAMAGED
+        journal.settle(5, 9)
+        journal.catch_up()
+        assert journal.why == FULL | DAMAGED
+        journal.settle(20, 20)
+        assert journal.why == 0 and Journal(path).why == 0
+        journal.drop(30, 30, REFUSED)
+        assert Journal(path).why == REFUSED

@@ -316,7 +316,7 @@ def test_state_says_what_a_person_must_know():
         said = json.loads(bench.node.state(True))
         assert said["state"] == "online"
         assert (said["boot"], said["reset"], said["model"]) == (1, "power on", None)
-        assert said["dropped"] == [[3, 7]]
+        assert said["dropped"] == [[3, 7]] and said["dropped_why"] == ["damaged on flash"]
         assert said["refused"] == []
         assert said["learning"] == "0 h of 24; watching range, stuck, jumps"
         assert said["last_error"] == "ValueError: last time"

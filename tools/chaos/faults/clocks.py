@@ -39,7 +39,7 @@ def servers_agree(world: World, name: str, random: Random) -> Iterator[Observed]
         server.offset = lie
     try:
         world.ask_for_time()
-        yield lambda: all(server.answered > old for server, old in zip(world.times, before, strict=True))
+        yield lambda: [server.answered for server in world.times] != before
     finally:
         for server in world.times:
             server.offset = 0.0

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
+from cloud.database import device_id
 from tools.broker import BACKEND_USER
-from tools.chaos.faults.fault import Observed
+from tools.chaos.faults.fault import Observed, fixed
 from tools.chaos.intruder import MANY, Intruder
 from tools.chaos.world import World
 
@@ -30,6 +31,9 @@ def huge(world: World, name: str, random: Random) -> Iterator[Observed]:
 @contextmanager
 def forged(world: World, name: str, random: Random) -> Iterator[Observed]:
     """Nonsense of each kind, and what would claim, drop or take over readings if it were believed."""
+    if not _speaks_for_itself(world, name):
+        yield fixed(False)
+        return
     said = _forgeries(world, name, random)
     random.shuffle(said)
     with Intruder(world.broker, f"{world.site}/{name}") as intruder:
@@ -41,6 +45,9 @@ def forged(world: World, name: str, random: Random) -> Iterator[Observed]:
 @contextmanager
 def flood(world: World, name: str, random: Random) -> Iterator[Observed]:
     """As many messages as go through, each of them well-formed."""
+    if not _speaks_for_itself(world, name):
+        yield fixed(False)
+        return
     over = threading.Event()
     with Intruder(world.broker, f"{world.site}/{name}") as intruder:
 
@@ -90,6 +97,12 @@ def _all(intruders: Iterator[Intruder]) -> Iterator[list[Intruder]]:
     finally:
         for one in made:
             one.__exit__(None, None, None)
+
+
+def _speaks_for_itself(world: World, name: str) -> bool:
+    """Whether the cloud has heard the board; before, whoever has its password may be an older one of it."""
+    about = {"_id": device_id(world.site, name), "contract": 2}
+    return world.reader.database["latest"].find_one(about) is not None
 
 
 def _topic(world: World, name: str, leaf: str) -> str:

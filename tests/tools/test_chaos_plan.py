@@ -1,6 +1,7 @@
 """The plan of a chaos run: the same seed gives the same one, and no kind of fault is left out."""
 
 from collections import Counter
+from pathlib import Path
 
 from tools.chaos.faults import FAULTS
 from tools.chaos.lanes import Ordeal, planned
@@ -36,6 +37,11 @@ def test_every_kind_comes_before_any_comes_again():
     kinds = [kind for kind, _, _ in plan(7)]
     assert len(set(kinds[: len(FAULTS)])) == len(FAULTS)
     assert Counter(kinds)["power cut in a write"] >= 10
+
+
+def test_each_kind_stands_in_the_docs():
+    page = (Path(__file__).parents[2] / "docs" / "chaos.md").read_text()
+    assert [one.kind for one in FAULTS if not all(part in page for part in one.kind.split(": "))] == []
 
 
 def test_a_run_is_only_good_when_every_kind_was_seen_and_both_witnesses_agree():

@@ -13,12 +13,13 @@ MOST = 10_000  # faults that are remembered as told
 
 
 class Alone:
-    """Runs what may fail for one thing of many. `count`: how often something was left out."""
+    """Runs what may fail for one thing of many. `count`: how often something was left out, in all."""
+
+    count = 0
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
         self._told: set[str] = set()
-        self.count = 0
 
     def __call__(self, what: str, act: Callable[[], Result]) -> Result | None:
         """What `act` returns; None when it failed. Raises PyMongoError: that says nothing about one thing."""
@@ -27,7 +28,7 @@ class Alone:
         except PyMongoError:
             raise
         except Exception:
-            self.count += 1
+            Alone.count += 1
             if len(self._told) < MOST and what not in self._told:
                 self._told.add(what)
                 self._log.exception("%s cannot be worked on and is left out; the others go on", what)

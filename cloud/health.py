@@ -17,6 +17,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -152,7 +153,7 @@ def beat(health: Health, url: str, stop: threading.Event, every: float = BEAT) -
             if not wrong:
                 with urllib.request.urlopen(url, timeout=BEAT_TIMEOUT):  # noqa: S310  settings allow http(s) only
                     pass
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, HTTPException) as problem:
             reason = getattr(problem, "code", None) or type(problem).__name__
             wrong = {"heartbeat": f"HEARTBEAT_URL does not answer ({reason})"}
         if bool(wrong) != silent:

@@ -99,6 +99,7 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
         "cpu_seconds_total": time.process_time,
         "memory_bytes": memory.used,
         "database_operations_total": lambda: operations.count,
+        "left_out_total": lambda: Alone.count,
     }
     loops: dict[str, Loop] = {}
     if isinstance(settings, Settings):

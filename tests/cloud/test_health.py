@@ -137,6 +137,25 @@ def test_a_heartbeat_that_nobody_hears_is_told_once_without_its_address(caplog):
     assert len(caplog.records) == 1 and "secret-uuid" not in caplog.text
 
 
+def test_a_heartbeat_that_is_answered_with_rubbish_ends_no_process(caplog):
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as rubbish:
+
+        def answer():
+            with rubbish.accept()[0] as wire:
+                wire.recv(1000)
+                wire.sendall(b"rubbish\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{rubbish.getsockname()[1]}/"
+        thread = threading.Thread(target=beat, args=(Health({}, {}, dict), url, stop, 0.02))
+        thread.start()
+        wait_for(lambda: "HEARTBEAT_URL does not answer (BadStatusLine)" in caplog.text, "the line")
+        assert thread.is_alive()
+        stop.set()
+    thread.join(20)
+
+
 def test_logs_can_be_json_and_hold_no_secret(backend, environment):
     running = backend("ingest", LOG_FORMAT="json")
     running.wait_for_line("listening")

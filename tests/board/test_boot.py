@@ -1,8 +1,6 @@
 """boot.py and main.py on virtual boards: whatever is wrong, the board comes back or leads to a REPL."""
 
 import json
-import os
-import signal
 import threading
 
 import pytest
@@ -22,7 +20,7 @@ def test_ctrl_c_within_two_seconds_leads_to_a_repl_without_a_watchdog(watched):
     watched.board.power_on()
     watched.wait("starts in 2 s")
     watched.counted("4")
-    os.kill(watched.board.pid, signal.SIGINT)
+    watched.board.interrupt()
     watched.wait("no watchdog")
     watched.wait("ended")
     assert not any("watchdog 60000" in line for line in watched.lines)
@@ -32,7 +30,7 @@ def test_ctrl_c_within_two_seconds_leads_to_a_repl_without_a_watchdog(watched):
 def test_ctrl_c_later_flushes_and_gives_the_watchdog_an_hour(watched):
     watched.board.power_on()
     watched.wait("0 readings kept")
-    os.kill(watched.board.pid, signal.SIGINT)
+    watched.board.interrupt()
     watched.wait("watchdog 3600000")
     watched.wait("Ctrl-D starts again")
 
@@ -45,7 +43,7 @@ def test_starts_that_a_person_ends_lead_to_no_safe_mode(watched):
     watched.reset()
     watched.wait("readings kept")
     assert watched.flash("boot/starts").read_text() == "4"
-    os.kill(watched.board.pid, signal.SIGINT)
+    watched.board.interrupt()
     watched.wait("Ctrl-D starts again")
     assert not watched.flash("boot/starts").exists()
 
@@ -80,7 +78,7 @@ def test_after_four_failed_starts_comes_safe_mode_with_a_way_out(watched):
     watched.wait("Restart in 600 s")
     flashes = ["pin 2 1", "pin 2 0"] * 2  # two short ones in a round
     watched.wait_until(lambda lines: lines[-4:] == flashes or _tail(lines) == flashes)
-    os.kill(watched.board.pid, signal.SIGINT)
+    watched.board.interrupt()
     watched.wait("Ctrl-D starts again")
     assert not any("sensor" in line or "node" in line for line in watched.lines)
 

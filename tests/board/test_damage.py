@@ -1,9 +1,7 @@
 """Whatever file of the artefact is damaged, the board is reachable and says which one it is."""
 
 import json
-import os
 import random
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -74,7 +72,7 @@ def test_damage_to_what_leads_to_safe_mode_leaves_a_prompt_and_is_told(tmp_path,
         )  # the interpreter's own error where the file is not even Python any more
         if any("mends this" in line for line in told):
             board.wait("outbox boot 1", 30)  # it measures all the same
-            os.kill(board.board.pid, signal.SIGINT)
+            board.board.interrupt()
         board.wait_until(lambda lines: any(x in ("ended", "KeyboardInterrupt") for x in lines), 30)
 
     each(OWN, tmp_path, check)
@@ -88,7 +86,7 @@ def test_with_both_safe_mode_and_the_application_damaged_there_is_a_prompt(tmp_p
         board.board.power_on()
         board.wait("/device/app.mpy, /safe.mpy")
         board.wait("Restart in 600 s; Ctrl-C for a REPL")
-        os.kill(board.board.pid, signal.SIGINT)
+        board.board.interrupt()
         board.wait("Stopped")
         board.wait("ended")
     finally:

@@ -1,8 +1,5 @@
 """A virtual board that sleeps between samples: what its chip and its console say."""
 
-import os
-import signal
-
 import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
@@ -68,7 +65,7 @@ def test_the_boot_button_held_while_it_wakes_leads_to_the_repl(sleeper):
 def test_ctrl_c_while_it_is_awake_leads_to_the_prompt(sleeper):
     sleeper.board.power_on()
     sleeper.wait("0 readings kept", 30)
-    os.kill(sleeper.board.pid, signal.SIGINT)
+    sleeper.board.interrupt()
     sleeper.wait("Ctrl-D starts again", 20)
 
 

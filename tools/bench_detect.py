@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import IsolationForest
 
+from cloud.recording import Recording, read
 from cloud.training import calibrate, fit
 from cloud.training.features import features
-from cloud.training.history import DAY, HOUR, Table, history, hundredths, read_csv
+from cloud.training.history import DAY, HOUR, history, hundredths
 from cloud.training.packed import packed_scores
 from tools import replay
 from tools.faults import KINDS, SIZES, Injected, inject
@@ -95,7 +96,7 @@ def vigie(stream: Stream, faulty: list[Injected], interpreter: str) -> Result:
     bundle = fit.pack(replay.KEY, fit.fit(past), {})
 
     def abnormal(t: Floats, h: Floats) -> NDArray[np.bool_]:
-        return replay.judge(bundle, Table(stream.ts, t, h, []), past.period, interpreter).abnormal
+        return replay.judge(bundle, Recording(stream.ts, t, h, []), past.period, interpreter).abnormal
 
     with ThreadPoolExecutor(2) as pool:
         clean, *dirty = pool.map(
@@ -155,7 +156,7 @@ def bench(folder: Path, seeds: int, interpreter: str) -> dict[str, dict[str, Res
 
 def battery_death(folder: Path, mote: str, interpreter: str) -> tuple[int, float]:
     """Readings above 50 degC in the raw trace of a mote whose battery died, and the part that is flagged."""
-    table = read_csv(folder / f"mote{mote}.csv")
+    table = read(folder / f"mote{mote}.csv")
     hot = table.t > 50
     return int(hot.sum()), float(replay.replay(table, TRAIN, interpreter).abnormal[hot].mean())
 

@@ -17,6 +17,7 @@ from cloud.database import connect
 from cloud.keys import device_key
 from cloud.training.command import keep
 from cloud.training.fit import train
+from cloud.training.history import HistoryError
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,15 +25,19 @@ def main(argv: Sequence[str]) -> int:
     master = bytes.fromhex(os.environ["VIGIE_KEY"])
     known = settings.load_database(os.environ)
     columns = np.load(Path(history))
-    trained = train(
-        site,
-        device,
-        device_key(master, site, device),
-        columns["ts"],
-        columns["t"],
-        columns["h"],
-        progress=lambda text: print(text, flush=True),
-    )
+    try:
+        trained = train(
+            site,
+            device,
+            device_key(master, site, device),
+            columns["ts"],
+            columns["t"],
+            columns["h"],
+            progress=lambda text: print(text, flush=True),
+        )
+    except HistoryError as problem:
+        print(problem)
+        return 1
     keep(connect(known.uri, known.name)["models"], trained, master)
     return 0
 

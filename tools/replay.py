@@ -19,8 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud.recording import Recording, Refused, asked, read
+from cloud.recording.command import refuse_to_overwrite
 from cloud.training import calibrate, fit
-from cloud.training.history import HistoryError, Table, elapsed, history, hundredths, read_csv
+from cloud.training.history import HistoryError, elapsed, history, hundredths
 from device import codes
 from device.verdict import SCORES
 
@@ -45,7 +47,7 @@ class Verdicts:
 
 
 def replay(
-    table: Table, train_rows: int, interpreter: str = "cpython", seed: int = 0, bar: bool = False
+    table: Recording, train_rows: int, interpreter: str = "cpython", seed: int = 0, bar: bool = False
 ) -> Verdicts:
     """The board's verdicts on all rows, judged with a model trained on the first `train_rows`.
 
@@ -60,7 +62,7 @@ def replay(
 
 
 def judge(
-    bundle: bytes, table: Table, period: float, interpreter: str = "cpython", bar: bool = False
+    bundle: bytes, table: Recording, period: float, interpreter: str = "cpython", bar: bool = False
 ) -> Verdicts:
     """Every row of `table` through device.verdict.Judge with this bundle, in an interpreter of its own."""
     with tempfile.TemporaryDirectory(prefix="vigie-replay-") as name:
@@ -89,7 +91,7 @@ def judge(
     return Verdicts(rows[:, 0], rows[:, 1:])
 
 
-def write(path: Path, table: Table, verdicts: Verdicts, start: int) -> None:
+def write(path: Path, table: Recording, verdicts: Verdicts, start: int) -> None:
     """The rows from `start` on, with ts, t and h as they stood in the file."""
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, lineterminator="\n")
@@ -102,33 +104,36 @@ def write(path: Path, table: Table, verdicts: Verdicts, start: int) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.replay", description=__doc__)
-    parser.add_argument("file", type=Path, help="CSV with the columns ts (Unix s), t (degC), h (%%RH)")
+    parser.add_argument("file", type=Path, help="a recording, such as a CSV with the columns ts, t, h")
     parser.add_argument(
         "--train-rows", type=int, required=True, metavar="N", help="learn from the first N rows"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="OUT.csv")
     parser.add_argument("--interpreter", choices=("cpython", "micropython"), default="cpython")
-    asked = parser.parse_args(argv)
+    asked.add_options(parser)
+    options = parser.parse_args(argv)
     bar = sys.stderr.isatty()
     started = time.monotonic()
     try:
-        table = read_csv(asked.file)
-        if not 0 < asked.train_rows <= len(table.ts):
-            raise HistoryError(f"--train-rows {asked.train_rows}: {asked.file} has {len(table.ts)} rows")
-        verdicts = replay(table, asked.train_rows, asked.interpreter, bar=bar)
-        write(asked.out, table, verdicts, asked.train_rows)
-    except (HistoryError, OSError, UnicodeDecodeError, csv.Error, RuntimeError) as problem:
+        refuse_to_overwrite(options.file, options.out)
+        table = read(options.file, asked.of(options))
+        print("".join(f"{options.file}: {line}\n" for line in table.said), end="")
+        if not 0 < options.train_rows <= len(table.ts):
+            raise HistoryError(f"--train-rows {options.train_rows}: {options.file} has {len(table.ts)} rows")
+        verdicts = replay(table, options.train_rows, options.interpreter, bar=bar)
+        write(options.out, table, verdicts, options.train_rows)
+    except (HistoryError, Refused, OSError, RuntimeError) as problem:
         print(("\n" if bar else "") + f"replay: {problem}", file=sys.stderr)
         return 1
-    rest = verdicts.abnormal[asked.train_rows :]
+    rest = verdicts.abnormal[options.train_rows :]
     print(
-        f"{asked.out}: {len(rest)} readings judged, {int(rest.sum())} abnormal "
-        f"in {calibrate.alarms(rest)} alarms, {time.monotonic() - started:.1f} s under {asked.interpreter}"
+        f"{options.out}: {len(rest)} readings judged, {int(rest.sum())} abnormal "
+        f"in {calibrate.alarms(rest)} alarms, {time.monotonic() - started:.1f} s under {options.interpreter}"
     )
     return 0
 
 
-def _readings(table: Table, period: float) -> bytes:
+def _readings(table: Recording, period: float) -> bytes:
     """What the driver reads: each row's t, h and the periods since the last good one; 0 = a failed read."""
     t, good_t = hundredths(table.t)
     h, good_h = hundredths(table.h)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from device.sensors import replay
+from cloud.training.history import HistoryError, history
 from device.sensors.simulated import Simulated
 from tools.child import Failed
 
+if TYPE_CHECKING:
+    from cloud.recording import Recording
+
 Floats = npt.NDArray[np.float64]
+LEAST = 2000  # readings of a recording
 ON_FLASH = "/readings.csv"
 OTHER_NOISE = 997  # reads: the history must not hold the very noise that the board will meet
 
@@ -25,27 +29,43 @@ OTHER_NOISE = 997  # reads: the history must not hold the very noise that the bo
 class SensorChoice:
     """`recording` is None for simulated rooms, one for each board."""
 
-    recording: Path | None = None
+    recording: Recording | None = field(default=None, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> SensorChoice:
-        """From SENSOR=…: "simulated" or "replay:FILE". Raises Failed with what is wrong, and the line."""
-        kind, _, name = text.partition(":")
-        if kind == "simulated" and not name:
+        """Of SENSOR: "simulated", "replay:FILE" or "replay:FILE --unit F". Raises Failed with the cure."""
+        kind, _, rest = text.partition(":")
+        if kind == "simulated" and not rest:
             return cls()
-        if kind != "replay" or not name:
+        if kind != "replay" or not rest:
             raise Failed(f'SENSOR={text}: use "simulated" or "replay:FILE.csv"')
+        from cloud import recording as recordings  # noqa: PLC0415  pandas takes its time to load
+        from cloud.recording import asked  # noqa: PLC0415
+
+        name, option, more = (rest, "", "") if Path(rest).is_file() else rest.partition(" --")
         if not Path(name).is_file():
             raise Failed(f"SENSOR: there is no file {name}")
         try:
-            count = replay.check(name)
-        except (ValueError, UnicodeDecodeError) as error:
-            raise Failed(f"SENSOR: {error}") from error
-        if count < 2000:
+            found = recordings.read(Path(name), asked.parse(shlex.split(option + more)))
+        except (ValueError, OSError) as error:
+            behind = f'. Options go behind the file: SENSOR="replay:{name} --…"' if "--" in str(error) else ""
+            raise Failed(f"SENSOR: {error}{behind}") from error
+        count = len(found.ts)
+        if count < LEAST:
             raise Failed(
-                f"SENSOR: {name} has {count} readings: 2000 are needed, the first half to learn from"
+                f"SENSOR: {name} has {count} readings: {LEAST} are needed, the first half to learn from"
             )
-        return cls(Path(name))
+        half = count // 2
+        try:
+            history(found.ts[:half], found.t[:half], found.h[:half])
+        except HistoryError as error:
+            raise Failed(f"SENSOR: {name}, the first half: {error}") from error
+        return cls(found)
+
+    @property
+    def said(self) -> list[str]:
+        """What was assumed about the recording, a line each."""
+        return self.recording.said if self.recording else []
 
     @property
     def fault(self) -> str:
@@ -62,7 +82,7 @@ class SensorChoice:
         """Give board `number` of `boards` its recording: the second half, each beginning elsewhere."""
         if self.recording is None:
             return
-        header, rows = _lines(self.recording)
+        header, *rows = self.recording.plain()
         second = rows[len(rows) // 2 :]
         begin = len(second) * number // boards
         target = flash / ON_FLASH.strip("/")
@@ -75,12 +95,8 @@ class SensorChoice:
         """
         if self.recording is None:
             return _simulated(number + 1, period_s, seconds)
-        header, rows = _lines(self.recording)
-        names = [cell.strip().strip('"') for cell in header.split(",")]
-        places = [names.index(name) for name in ("ts", "t", "h")]
-        table = [_numbers(row.split(","), places) for row in rows[: len(rows) // 2]]
-        columns = np.array(table, np.float64)
-        return columns[:, 0], columns[:, 1], columns[:, 2]
+        half = len(self.recording.ts) // 2
+        return self.recording.ts[:half], self.recording.t[:half], self.recording.h[:half]
 
 
 class _Uptime:
@@ -107,20 +123,3 @@ def _simulated(seed: int, period_s: float, seconds: float) -> tuple[Floats, Floa
         values[i] = out[0], out[1]
     ts = time.time() + (np.arange(count) - count).astype(np.float64) * period_s
     return ts, values[:, 0] / 100, values[:, 1] / 100
-
-
-def _lines(path: Path) -> tuple[str, list[str]]:
-    header, *rows = path.read_text(encoding="utf-8").splitlines()
-    return header, [row for row in rows if row.strip()]
-
-
-def _numbers(cells: Sequence[str], places: Sequence[int]) -> list[float]:
-    """NaN for what is missing or no number: a failed read."""
-    return [_number(cells[place]) if place < len(cells) else float("nan") for place in places]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text.strip().strip('"'))
-    except ValueError:
-        return float("nan")

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,14 @@ from numpy.typing import NDArray
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
-from cloud import database, failure, settings
+from cloud import database, failure, recording, settings
 from cloud.database import Document
 from cloud.keys import device_key
 from cloud.reader import Episode, Reader, UnknownBoard
+from cloud.recording import asked
 from cloud.training import report
 from cloud.training.fit import Trained, train
-from cloud.training.history import DAY, Floats, HistoryError, Table, read_csv
+from cloud.training.history import DAY, Floats, HistoryError
 
 ENV_FILE = Path(".env")
 FOLDER = Path("var") / "models"
@@ -37,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         master = settings.load_master_key(os.environ, ENV_FILE)
         if options.csv:
             site, device = _named(options.device or "csv")
-            columns = _joined([read_csv(path) for path in options.csv])
+            columns = _recorded(options)
             models = None
         else:
             connected = database.connect(known.uri, known.name)
@@ -66,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
         _progress("")
         print(f"train: {problem.filename}: {problem.strerror}", file=sys.stderr)
         return 1
-    except (UnknownBoard, HistoryError, UnicodeDecodeError) as problem:
+    except (UnknownBoard, HistoryError, recording.Refused) as problem:
         _progress("")
         print(f"train: {problem}", file=sys.stderr)
         return 1
@@ -94,6 +96,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--csv", type=Path, nargs="+", metavar="FILE", help="learn from these, not the database"
     )
+    asked.add_options(parser, device="--csv-device")
     parser.add_argument("--days", type=float, default=30.0, help="how far back to learn from (default 30)")
     parser.add_argument("--budget", type=float, default=1.0, help="false alarms a day, in all (default 1)")
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder for the model (default {FOLDER})")
@@ -136,9 +139,17 @@ def outside(ts: Floats, episodes: Iterable[Episode]) -> NDArray[np.bool_]:
     return found
 
 
-def _joined(tables: Sequence[Table]) -> Columns:
-    """All files as one history, by time."""
-    ts, t, h = (np.concatenate([getattr(each, name) for each in tables]) for name in ("ts", "t", "h"))
+def _recorded(options: argparse.Namespace) -> Columns:
+    """All files as one history, by time. Of several devices in one, the board's own, or --csv-device."""
+    wanted = asked.of(options, device="--csv-device")
+    if wanted.device is None:
+        wanted = replace(wanted, device=options.device)
+    files = []
+    for path in options.csv:
+        found = recording.read(path, wanted)
+        print("".join(f"{path}: {line}\n" for line in found.said), end="")
+        files.append(found)
+    ts, t, h = (np.concatenate([getattr(each, name) for each in files]) for name in ("ts", "t", "h"))
     order = np.argsort(ts, kind="stable")
     return ts[order], t[order], h[order]
 

@@ -1,14 +1,16 @@
-"""A sensor's history: what training learns from, from a CSV or the store, and whether it is enough."""
+"""A sensor's history: what training learns from, and whether it is enough."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from cloud.recording import Recording
 
 SENSOR_T = (-4000, 8000)  # hundredths of degC that any supported sensor can measure
 SENSOR_H = (50, 10000)  # hundredths of %RH; 0 is what broken ones say
@@ -25,16 +27,6 @@ Ints = NDArray[np.int64]
 
 class HistoryError(ValueError):
     """The history cannot be used; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A CSV's rows, in order. `t`, `h` are NaN where a cell is empty or not a number: a failed read."""
-
-    ts: Floats  # Unix seconds
-    t: Floats  # degC
-    h: Floats  # %RH
-    cells: list[tuple[str, str, str]]  # ts, t, h as they stand in the file
 
 
 @dataclass(frozen=True)
@@ -113,40 +105,8 @@ def history(ts: ArrayLike, t: ArrayLike, h: ArrayLike) -> History:
     return History(seconds, ct, ch, period, unfit)
 
 
-def read_csv(path: Path) -> Table:
-    """The columns ts, t, h of a CSV, whatever else it has. HistoryError: a column is missing, a ts is bad."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file)
-        header = [name.strip() for name in next(rows, [])]
-        for name in ("ts", "t", "h"):
-            if name not in header:
-                raise HistoryError(f"{path}: no column {name!r} among {header}: ts, t and h are needed")
-        places = [header.index(name) for name in ("ts", "t", "h")]
-        ts: list[float] = []
-        t: list[float] = []
-        h: list[float] = []
-        cells: list[tuple[str, str, str]] = []
-        for row in rows:
-            if not row:
-                continue
-            seconds = _number(row, places[0])
-            if not np.isfinite(seconds):
-                raise HistoryError(
-                    f"{path}:{rows.line_num}: ts {_cell(row, places[0])!r} is not a number of Unix seconds"
-                )
-            ts.append(seconds)
-            t.append(_number(row, places[1]))
-            h.append(_number(row, places[2]))
-            cells.append((_cell(row, places[0]), _cell(row, places[1]), _cell(row, places[2])))
-    return Table(np.array(ts, np.float64), np.array(t, np.float64), np.array(h, np.float64), cells)
+def read_csv(path: Path) -> Recording:
+    """A recording as it is read without options. Raises cloud.recording.Refused."""
+    from cloud import recording  # noqa: PLC0415  pandas takes its time to load
 
-
-def _cell(row: Sequence[str], place: int) -> str:
-    return row[place] if place < len(row) else ""
-
-
-def _number(row: Sequence[str], place: int) -> float:
-    try:
-        return float(_cell(row, place))
-    except ValueError:
-        return float("nan")
+    return recording.read(path)

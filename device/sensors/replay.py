@@ -1,16 +1,18 @@
-"""A recording played as if it were measured now: a CSV with the columns ts, t, h in any order.
+"""A recording played as if it were measured now: `ts,t,h`, as `python -m cloud recording --out` writes it.
 
 Each read() takes the next line and today's time; `ts` is only checked. A missing or impossible value is a
-failed read. The file is streamed: it may be larger than the heap.
+failed read. The file is streamed: it may be larger than the heap. A line that is not plain is refused, never
+guessed at: other files are read on the computer.
 """
 
 from ..codes import END_OF_DATA, NOT_A_NUMBER, OUT_OF_RANGE
 
-_COLUMNS = ("ts", "t", "h")
+_HEADER = "ts,t,h"
+_CURE = "make it plain: python -m cloud recording FILE --out plain.csv"
 
 
 class Replay:
-    """Plays `path`. ValueError names the line: a missing column at once, an unreadable ts when met."""
+    """Plays `path`. ValueError names the line: the header at once, any other when met."""
 
     def __init__(self, path):
         self._path = path
@@ -19,12 +21,8 @@ class Replay:
         except OSError:
             raise ValueError("%s: no such file: copy the recording onto the board" % path) from None
         self._line = 1
-        header = _cells(self._file.readline())
-        for name in _COLUMNS:
-            if name not in header:
-                found = ",".join(header)
-                raise ValueError("%s line 1: no column %r in %r: name them ts,t,h" % (path, name, found))
-        self._ts, self._t, self._h = [header.index(name) for name in _COLUMNS]
+        if self._file.readline().strip() != _HEADER:
+            raise ValueError("%s line 1 is not %s: %s" % (path, _HEADER, _CURE))
 
     def read(self, out):
         line = "\n"
@@ -33,29 +31,18 @@ class Replay:
             self._line += 1
         if not line:
             return END_OF_DATA
-        cells = _cells(line)
-        if self._ts >= len(cells) or not _is_time(cells[self._ts]):
-            cure = "write Unix seconds or 2026-01-31 12:00:00"
-            raise ValueError("%s line %d: unreadable ts: %s" % (self._path, self._line, cure))
+        cells = line.strip().split(",")
+        if len(cells) != 3 or '"' in line or centi(cells[0]) is None:
+            raise ValueError("%s line %d is not plain: %s" % (self._path, self._line, _CURE))
         out[0] = out[1] = 0
-        for position, column in enumerate((self._t, self._h)):
-            value = centi(cells[column]) if column < len(cells) else None
+        for position in (0, 1):
+            value = centi(cells[position + 1])
             if value is None:
                 return NOT_A_NUMBER
             if not -32768 <= value <= 32767:
                 return OUT_OF_RANGE
             out[position] = value
         return 0
-
-
-def check(path):
-    """Read all of `path` and return the number of its readings; ValueError names the first bad line."""
-    replay = Replay(path)
-    out = [0, 0]
-    count = 0
-    while replay.read(out) != END_OF_DATA:
-        count += 1
-    return count
 
 
 def centi(text):
@@ -69,14 +56,3 @@ def centi(text):
         return None
     part = (part + "000")[:3]
     return sign * ((int(whole or "0") * 1000 + int(part) + 5) // 10)
-
-
-def _cells(line):
-    return [cell.strip().strip('"') for cell in line.strip().split(",")]
-
-
-def _is_time(text):
-    if centi(text) is not None and text[:1] not in ("-", "+"):
-        return True
-    shape = "".join("0" if "0" <= c <= "9" else c for c in text[:19])
-    return shape.replace("T", " ") == "0000-00-00 00:00:00"

@@ -6,7 +6,7 @@ import scratch
 
 from device import sensors
 from device.codes import END_OF_DATA, NO_ANSWER, NOT_A_NUMBER, OUT_OF_RANGE
-from device.sensors.replay import centi, check
+from device.sensors.replay import centi
 
 
 class Time:
@@ -146,8 +146,8 @@ def replay(folder, text):
 
 def test_a_recording_plays_line_by_line_and_ends():
     with scratch.Folder() as folder:
-        text = 'h,"ts",extra,t\n45.5,1077929956.0,x,19.99\n46,2013-07-04 00:00:00,,-3\n\n,1077929957,,5\n'
-        sensor = replay(folder, text + "1,1077929958,,400\nnan,1077929959\n4,1077929960,,4\n")
+        text = "ts,t,h\n1077929956,19.99,45.5\r\n1077929956.5,-3,46\n\n1077929957,5,\n"
+        sensor = replay(folder, text + "1077929958,400,1\n1077929959,,\n1077929960,4,4\n")
         out = array("h", (0, 0))
         assert (sensor.read(out), out[0], out[1]) == (0, 1999, 4550)
         assert (sensor.read(out), out[0], out[1]) == (0, -300, 4600)
@@ -159,19 +159,24 @@ def test_a_recording_plays_line_by_line_and_ends():
         assert sensor.read(out) == END_OF_DATA
 
 
-def test_a_recording_that_cannot_be_read_names_the_line():
+def test_a_line_that_is_not_plain_is_refused_and_never_guessed():
     with scratch.Folder() as folder:
-        said = refusal(replay, folder, "ts,temp,h\n")
-        assert "line 1" in said and "'t'" in said
-        assert "line 1" in refusal(replay, folder, "")
-        for ts in ("", "noon", "-5", "2013-7-4 00:00:00", "2013/07/04 00:00:00"):
-            sensor = replay(folder, "ts,t,h\n1077929956,1,2\n%s,1,2\n7,1,2\n" % ts)
+        for header in ("ts,temp,h", "h,t,ts", "ts;t;h", '"ts","t","h"', ""):
+            said = refusal(replay, folder, header + "\n")
+            assert "line 1 is not ts,t,h: make it plain: python -m cloud recording" in said, header
+        for line in (
+            "noon,1,2",
+            "2013-07-04 00:00:00,1,2",
+            "7,1",
+            '1,"21,68","43,03"',
+            "1,21,68,43,03",
+            '1,"21.68",43',
+            "1;2;3",
+        ):
+            sensor = replay(folder, "ts,t,h\n1077929956,1,2\n%s\n7,1,2\n" % line)
             out = array("h", (0, 0))
             assert sensor.read(out) == 0
-            assert "line 3: unreadable ts" in refusal(sensor.read, out), ts
+            assert "line 3 is not plain" in refusal(sensor.read, out), line
             assert sensor.read(out) == 0
-        replay(folder, "ts,t,h\n1,1,1\nx,1,1\n")
-        assert "line 3" in refusal(check, folder + "/r.csv")
-        replay(folder, "ts,t,h\n1,1,1\n2,,\n")
-        assert check(folder + "/r.csv") == 2
-        assert "no such file" in refusal(check, folder + "/none.csv")
+        options = {"kind": "replay", "file": folder + "/none.csv"}
+        assert "no such file" in refusal(sensors.open, options, Time())

@@ -11,6 +11,7 @@ import yaml
 
 from cloud import __main__ as cloud
 from cloud import settings
+from cloud.recording import command as recording
 from cloud.training import command as training
 from device import choices, config
 from tests.cloud.conftest import wait_for
@@ -91,8 +92,8 @@ def test_every_command_and_flag_of_the_cloud_is_in_the_reference():
     for name, parser in subcommands.items():
         assert name in words, f"docs/reference.md lacks the command {name}"
         flags = {flag for action in parser._actions for flag in action.option_strings if flag[:2] == "--"}
-        if name == "train":
-            flags = set(re.findall(r"--[a-z]+", help_of("train")))
+        if name in ("train", "recording"):
+            flags = set(re.findall(r"--[a-z-]+[a-z]", help_of(name)))
         missing = sorted(flags - {"--help"} - words)
         assert not missing, f"docs/reference.md lacks {', '.join(missing)} of python -m cloud {name}"
 
@@ -168,6 +169,9 @@ def understood(words, where):
         if words[0] == "train":
             if len(words) > 1:
                 training._options(words[1:])
+        elif words[0] == "recording":
+            if len(words) > 1:
+                recording._options(words[1:])
         elif len(words) > 1 or words[0] in ("run", "audit", "doctor", "ingest", "watch", "explain", "rekey"):
             cloud._parser().parse_args([*words, "C001"] if words == ["explain"] else words)
         else:

@@ -133,7 +133,7 @@ def test_a_recording_that_cannot_be_read_names_file_and_line(demo, tmp_path):
     bad.write_text("ts,t,h\n1600000000,20.1,45\nyesterday,20.2,45\n")
     running = demo(SENSOR=f"replay:{bad}")
     assert running.process.wait(60) == 1
-    running.await_line("bad.csv line 3: unreadable ts", 5)
+    running.await_line("bad.csv:3: ts 'yesterday' is not", 5)
 
 
 def test_a_second_demo_in_the_same_folder_is_refused(demo):

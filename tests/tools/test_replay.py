@@ -66,10 +66,10 @@ def test_both_interpreters_say_the_same(trace: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("ts,t\n1,2\n", "no column 'h'"),
-        ("", "no column 'ts'"),
-        ("ts,t,h\n1,20,40\nsoon,20,40\n", ":3: ts 'soon' is not a number"),
-        ("ts,t,h\n1,20,40\n", "has 1 rows"),
+        ("ts,x\n1760000000,2\n", "no column 't'"),
+        ("", "is empty"),
+        ("ts,t,h\n1760000000,20,40\nsoon,20,40\n", ":3: ts 'soon' is not a number"),
+        ("ts,t,h\n1760000000,20,40\n", "has 1 rows"),
     ],
 )
 def test_what_cannot_be_read_stops_with_its_place(text: str, said: str, tmp_path: Path, capsys) -> None:
@@ -77,6 +77,41 @@ def test_what_cannot_be_read_stops_with_its_place(text: str, said: str, tmp_path
     path.write_text(text)
     assert replay.main([str(path), "--train-rows", "5", "--out", str(tmp_path / "out.csv")]) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["itself", "a link", "a second name"])
+def test_the_recording_is_never_overwritten(kind: str, tmp_path: Path, capsys) -> None:
+    path, out = tmp_path / "trace.csv", tmp_path / "out.csv"
+    path.write_text("ts,t,h\n1760000000,20,40\n")
+    if kind == "itself":
+        out = tmp_path / "." / "trace.csv"
+    elif kind == "a link":
+        out.symlink_to(path)
+    else:
+        out.hardlink_to(path)
+    assert replay.main([str(path), "--train-rows", "1", "--out", str(out)]) == 1
+    assert "is the recording itself" in capsys.readouterr().err
+    assert path.read_text() == "ts,t,h\n1760000000,20,40\n"
+
+
+def test_a_recording_of_another_shape_gives_the_same_verdicts(trace: Path, tmp_path: Path, capsys) -> None:
+    """Newest first, semicolons, decimal commas, °F, UTF-16: what is assumed is printed."""
+    with trace.open(newline="") as file:
+        rows = list(csv.DictReader(file))[:-5]
+    other = tmp_path / "other.csv"
+    with other.open("w", newline="", encoding="utf-16") as file:
+        out = csv.writer(file, delimiter=";")
+        out.writerow(["Zeit", "Temperatur (°F)", "Luftfeuchte"])
+        for row in reversed(rows):
+            when = np.datetime64(int(float(row["ts"]) * 1000), "ms")
+            t = f"{float(row['t']) * 1.8 + 32:.3f}"
+            out.writerow([f"{when}+00:00", t.replace(".", ","), row["h"].replace(".", ",")])
+    same = run(other, tmp_path / "out.csv", "--unit", "F")
+    said = capsys.readouterr().out
+    for word in ("UTF-16", "t is 'Temperatur (°F)'", "decimal commas", "from °F", "sorted"):
+        assert word in said, word
+    board = run(trace, tmp_path / "board.csv")
+    assert [row["flags"] for row in same] == [row["flags"] for row in board[: len(same)]]
 
 
 def test_injected_faults_come_in_every_kind_and_leave_the_rest_alone() -> None:

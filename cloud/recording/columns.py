@@ -1,0 +1,168 @@
+"""Which column is what: as asked, else as their names say; what is unclear is refused with the choices."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cloud.recording import names
+from cloud.recording.asked import Asked
+from cloud.recording.refused import Refused
+from cloud.recording.table import Sheet
+
+CLOCK = re.compile(r"\d\d?[:.]\d\d([:.]\d\d)?\s*([ap]\.?m\.?)?", re.IGNORECASE)
+SHOWN = 12  # columns that a refusal lists
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Places of the columns. `ts`: two where date and time of day stand apart, none without times."""
+
+    ts: tuple[int, ...]
+    t: int
+    h: int | None
+    devices: tuple[int, ...]  # that may tell devices apart
+    said: list[str] = field(default_factory=list)
+
+
+def choose(sheet: Sheet, path: object, asked: Asked) -> Chosen:
+    """Raises Refused with all that is unclear."""
+    if sheet.bare and "t" not in asked.columns:
+        raise Refused(
+            f"{path}:{sheet.lines[0]}: there is no header: {_values(sheet)}. Say which column is what by "
+            "number: --columns ts=1,t=2,h=3"
+        )
+    ts = _time(sheet, path, asked)
+    t, h = _candidates(sheet, path, asked, "t"), _candidates(sheet, path, asked, "h")
+    unclear = []
+    if not t:
+        unclear.append(f"no column 't', nor another name of a temperature, among {_values(sheet)}")
+    unclear += [
+        f"several columns may be {kind}: {', '.join(repr(sheet.header[place]) for place in found[:SHOWN])}"
+        for kind, found in (("t", t), ("h", h))
+        if len(found) > 1
+    ]
+    if ts is None:
+        unclear.append(
+            "no column 'ts', nor another name of a time" + ("" if not t else f", among {_values(sheet)}")
+        )
+    if unclear:
+        raise Refused(f"{path}: {'; '.join(unclear)}: add {_cure(sheet, asked, ts, t, h)}")
+    assert ts is not None  # or it would be unclear
+    chosen = Chosen(ts, t[0], h[0] if h else None, _devices(sheet, path, asked, {*t, *h, *ts}))
+    taken = {"ts": "+".join(sheet.header[place] for place in ts), "t": sheet.header[t[0]]}
+    if h:
+        taken["h"] = sheet.header[h[0]]
+    guessed = {
+        kind: name for kind, name in taken.items() if name and name != kind and kind not in asked.columns
+    }
+    if guessed:
+        chosen.said.append("columns: " + ", ".join(f"{kind} is {name!r}" for kind, name in guessed.items()))
+    if not h:
+        chosen.said.append(
+            "no humidity: 50 %RH is put in its place, and only temperature is judged; a board that measures "
+            "humidity needs another model (is it in another column? --columns h=…)"
+        )
+    return chosen
+
+
+def _cure(sheet: Sheet, asked: Asked, ts: Sequence[int] | None, t: Sequence[int], h: Sequence[int]) -> str:
+    """Options that read this file: the first of the columns that are unclear."""
+    times = names.times(sheet.header)
+    free = [
+        place
+        for place, name in enumerate(sheet.header)
+        if place not in times and name.strip() and names.words(name)[:1] != ["entry"]
+    ]
+    if not t:
+        t, h = free[:1], h or free[1:2]
+    columns = {kind: found[0] for kind, found in (("t", t), ("h", h)) if found and kind not in asked.columns}
+    said = ",".join(
+        [f"{kind}={name}" for kind, name in asked.columns.items()]
+        + [f"{kind}={_called(sheet, place)}" for kind, place in columns.items()]
+    )
+    option = f"--columns {shlex.quote(said)}" if said else ""
+    if ts is not None:
+        return option
+    return f"{option} --period 60 if rows have no time and are 60 s apart, else name it too: ts=NAME".lstrip()
+
+
+def _called(sheet: Sheet, place: int) -> str:
+    """A column's name, or its number where the name is not the only one."""
+    return sheet.header[place] if sheet.header.count(sheet.header[place]) == 1 else str(place + 1)
+
+
+def _candidates(sheet: Sheet, path: object, asked: Asked, kind: str) -> list[int]:
+    if kind in asked.columns:
+        return [_place(sheet, path, asked.columns[kind])]
+    taken = [_place(sheet, path, name) for other, name in asked.columns.items() if other in ("t", "h")]
+    found = [
+        place
+        for place in names.best(sheet.header, names.TEMPERATURES if kind == "t" else names.HUMIDITIES)
+        if place not in taken
+    ]
+    celsius = [place for place in found if names.unit(sheet.header[place]) == {"C"}]
+    if len(celsius) == 1 and all(names.unit(sheet.header[place]) for place in found):  # the same in two units
+        return celsius
+    return found
+
+
+def _devices(sheet: Sheet, path: object, asked: Asked, taken: set[int]) -> tuple[int, ...]:
+    if "device" in asked.columns:
+        return (_place(sheet, path, asked.columns["device"]),)
+    return tuple(
+        place
+        for place, name in enumerate(sheet.header)
+        if place not in taken and names.rank(name, names.DEVICES) in (0, 1)
+    )
+
+
+def _time(sheet: Sheet, path: object, asked: Asked) -> tuple[int, ...] | None:
+    """None where there is none."""
+    if "ts" in asked.columns:
+        name = asked.columns["ts"]
+        parts = [name] if name in sheet.header else name.split("+")
+        return tuple(_place(sheet, path, part) for part in parts)
+    if asked.period is not None:
+        return ()
+    found = names.times(sheet.header)
+    if not found:
+        return None
+    last = {place: names.words(sheet.header[place])[-1] for place in found}
+    day = next((place for place in found if last[place] in names.DAYS), None)
+    clock = next((place for place in found if last[place] in names.CLOCKS and place != day), None)
+    if day is not None and clock is not None and found[0] in (day, clock):
+        apart = _mostly_clock(sheet, clock) and not _mostly_clock(sheet, day)
+        return (day, clock) if apart else (found[0],)
+    return (found[0],)
+
+
+def _mostly_clock(sheet: Sheet, place: int) -> bool:
+    cells = [row[place].strip() for row in sheet.rows[:50]]
+    return 2 * sum(bool(CLOCK.fullmatch(cell)) for cell in cells) > len(cells)
+
+
+def _place(sheet: Sheet, path: object, name: str) -> int:
+    """Of the column with this name, or this number, counted from 1."""
+    if sheet.header.count(name) == 1:
+        return sheet.header.index(name)
+    close = [place for place, each in enumerate(sheet.header) if names.plain(each) == names.plain(name)]
+    if len(close) == 1:
+        return close[0]
+    if name.isdigit() and 1 <= int(name) <= len(sheet.header):
+        return int(name) - 1
+    which = "several columns" if len(close) > 1 else "no column"
+    raise Refused(f"{path}: {which} {name!r} among {_values(sheet)}: give its number, counted from 1")
+
+
+def _values(sheet: Sheet) -> str:
+    """Names and first values, as a person finds them in the file."""
+    first = sheet.rows[0] if sheet.rows else [""] * len(sheet.header)
+    shown = [
+        f"{name.strip() or number}={value.strip()[:24]}" if value.strip() else name.strip()
+        for number, (name, value) in enumerate(zip(sheet.header, first, strict=True), 1)
+    ]
+    more = f", and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return ", ".join(shown[:SHOWN]) + more

@@ -1,0 +1,130 @@
+"""Long tables, one value a row (Home Assistant's history, InfluxDB), to one row for each reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import isnan
+
+from cloud.recording import dates, names
+from cloud.recording.asked import Asked
+from cloud.recording.refused import Refused
+from cloud.recording.table import Sheet
+
+KEYS = (
+    *(
+        "entity_id",
+        "statistic_id",
+        "_field",
+        "field",
+        "metric",
+        "parameter",
+        "variable",
+        "value_type",
+        "quantity",
+    ),
+    *("_measurement", "measurement", "topic", "sensor", "name", "type", "attribute", "key", "series"),
+)
+VALUES = ("state", "_value", "value", "mean", "reading")
+TOGETHER = 1.0  # seconds: values this near each other are one reading
+SHOWN = 10
+
+
+def widen(sheet: Sheet, path: object, asked: Asked) -> Sheet:
+    """The same sheet when it is not long. Raises Refused."""
+    lower = [name.casefold() for name in sheet.header]
+    value = next((lower.index(name) for name in VALUES if name in lower), None)
+    keys = [lower.index(name) for name in KEYS if name in lower]
+    if value is None or not keys or not sheet.rows or names.best(sheet.header, names.TEMPERATURES):
+        return sheet
+    if asked.columns.get("t") in sheet.header:
+        return sheet
+    key, t, h = _series(sheet, path, asked, keys)
+    places = [place for place in names.times(sheet.header) if place not in (key, value)]
+    if "ts" in asked.columns and asked.columns["ts"] in sheet.header:
+        places = [sheet.header.index(asked.columns["ts"])]
+    if not places:
+        raise Refused(f"{path}: no column with a time: say which it is with --columns ts=…")
+    tags = [place for place, name in enumerate(sheet.header) if names.rank(name, names.DEVICES) in (0, 1)]
+    tags = [place for place in tags if place not in (key, value)]
+    used = [place for place, row in enumerate(sheet.rows) if row[key].strip() in (t, h)]
+    rows = [sheet.rows[place] for place in used]
+    lines = [sheet.lines[place] for place in used]
+    seconds, said = dates.seconds(
+        [row[places[0]] for row in rows], lines, sheet.header[places[0]], path, asked
+    )
+    events = sorted(
+        (tuple(row[tag] for tag in tags), when, line, row[key].strip(), row[value].strip())
+        for row, when, line in zip(rows, seconds.tolist(), lines, strict=True)
+        if not isnan(when)  # undated ones cannot be put beside others
+    )
+    wide = Sheet(["ts", t, *([h] if h else []), *(sheet.header[tag] for tag in tags)], [], [])
+    wide.said = [*sheet.said, f"one value a row: t is {t!r}" + (f", h is {h!r}" if h else ""), *said]
+    held = 0
+    for tag, given in groupby(events, lambda event: event[0]):
+        held += _join(wide, list(given), t, h, tag)
+    if held:
+        wide.said.append(f"t and h come apart in {held} rows: each holds until its next value")
+    return wide
+
+
+def _join(
+    wide: Sheet,
+    events: Sequence[tuple[tuple[str, ...], float, int, str, str]],
+    t: str,
+    h: str | None,
+    tag: Sequence[str],
+) -> int:
+    """Add the readings of one device; how many hold an older value."""
+    last: dict[str, str] = {}
+    now: dict[str, str] = {}
+    began, at, held = 0.0, 0, 0
+
+    def end() -> int:
+        last.update(now)
+        if t not in last or (h and h not in last):
+            return 0
+        wide.rows.append([repr(began), last[t], *([last[h]] if h else []), *tag])
+        wide.lines.append(at)
+        return int(bool(h) and len(now) < 2)
+
+    for _, when, line, key, value in events:
+        if now and (when - began > TOGETHER or key in now):
+            held += end()
+            now = {}
+        if not now:
+            began, at = when, line
+        now[key] = value
+    return held + end() if now else held
+
+
+def _series(sheet: Sheet, path: object, asked: Asked, keys: Sequence[int]) -> tuple[int, str, str | None]:
+    """The column of names, and the names of temperature and humidity in it."""
+    for key in keys:
+        there = list(dict.fromkeys(row[key].strip() for row in sheet.rows))
+        t = (
+            [asked.columns["t"]]
+            if "t" in asked.columns
+            else [there[i] for i in names.best(there, names.TEMPERATURES)]
+        )
+        if not t or t[0] not in there:
+            continue
+        h = (
+            [asked.columns["h"]]
+            if "h" in asked.columns
+            else [there[i] for i in names.best(there, names.HUMIDITIES)]
+        )
+        for kind, found in (("t", t), ("h", h)):
+            if len(found) > 1:
+                raise Refused(
+                    f"{path}: several series may be {kind}: {', '.join(found[:SHOWN])}: choose with "
+                    f"--columns t={t[0]}" + (f",h={h[0]}" if h else "")
+                )
+        if h and h[0] not in there:
+            raise Refused(f"{path}: no series {h[0]!r} among {', '.join(there[:SHOWN])}")
+        return key, t[0], h[0] if h else None
+    there = list(dict.fromkeys(row[keys[0]].strip() for row in sheet.rows))
+    raise Refused(
+        f"{path}: one value a row, and none of {', '.join(there[:SHOWN])} is a temperature by its name: "
+        f"choose with --columns t={there[0]},h={there[1] if len(there) > 1 else '…'}"
+    )

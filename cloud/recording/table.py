@@ -1,0 +1,174 @@
+"""From text to a header and rows: which separator, where the table begins, what is no row of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from cloud.recording import labelled, names
+from cloud.recording.asked import Asked
+from cloud.recording.refused import Refused
+
+SEPARATORS = ("\t", ";", "|", ",")  # a comma is also a decimal mark: the others first
+BEGINNING = 200  # lines that are looked at for the separator and the header
+LONG = 2000  # letters of such a line that are enough
+FEW = 0.1  # of the rows may be no rows
+VALUE = re.compile(r"""\s*["'=]*[+\-−.]?\d""")
+Row = tuple[int, list[str]]  # its line, its cells
+
+
+@dataclass
+class Sheet:
+    """Rows as long as the header, with the line where each begins. `bare`: the file has no header."""
+
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+    bare: bool = False
+    said: list[str] = field(default_factory=list)
+
+
+def parse(text: str, path: object, asked: Asked) -> Sheet:
+    """Raises Refused."""
+    found = labelled.parse(text)
+    if found:
+        header, given, others = found
+        sheet = Sheet(header, [cells for _, cells in given], [line for line, _ in given])
+        sheet.said.append(f"lines of names and values: {', '.join(header)}")
+        if others:
+            sheet.said.append(f"{len(others)} lines are no readings (first: line {others[0]})")
+        return sheet
+    start = 1
+    separator: str | None
+    if text[:4].lower() == "sep=":  # what Excel writes, and reads
+        first, _, text = text.partition("\n")
+        separator, start = first[4:5] or None, 2
+    else:
+        separator = _separator(text, asked)
+    if not separator:
+        line = text.lstrip().split("\n", 1)[0].strip()[:80]
+        raise Refused(
+            f'{path}:1: "{line}" has no columns: separate them by commas, semicolons or tabs, with a header '
+            "such as ts,t,h"
+        )
+    rows = list(_rows(text, separator, path, start))
+    at = _header(rows, asked)
+    if at is None:
+        width = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
+        sheet = Sheet([str(number + 1) for number in range(width)], [], [], bare=True)
+        _fill(sheet, rows, path)
+        return sheet
+    began, header = rows[at]
+    while header and not header[-1].strip():
+        header = header[:-1]
+    sheet = Sheet([cell.strip() for cell in header], [], [])
+    before = [each for each, cells in rows[:at] if not _comment(cells)]
+    if before:
+        sheet.said.append(f"the table begins at line {began}; {len(before)} lines before it are not of it")
+    _fill(sheet, rows[at + 1 :], path)
+    return sheet
+
+
+def _fill(sheet: Sheet, rows: list[Row], path: object) -> None:
+    """Put `rows` under the header; leave out what is none, and say so. A later header moves the columns."""
+    width = len(sheet.header)
+    places = list(range(width))
+    long: list[int] = []
+    comments = headers = 0
+    new_header = False
+    for line, cells in rows:
+        if _comment(cells):
+            comments += 1
+            new_header = cells[0].startswith(("#datatype", "#group", "#default"))  # annotated CSV of InfluxDB
+            continue
+        names_here = [cell.strip() for cell in cells]
+        if new_header or names_here[:width] == sheet.header:
+            headers += 1
+            places = [names_here.index(name) if name in names_here else -1 for name in sheet.header]
+            new_header = False
+            continue
+        if len(cells) > width and any(cell.strip() for cell in cells[max([width - 1, *places]) + 1 :]):
+            long.append(line)
+            continue
+        sheet.rows.append([cells[place] if 0 <= place < len(cells) else "" for place in places])
+        sheet.lines.append(line)
+    if long and len(long) > FEW * (len(long) + len(sheet.rows)):
+        raise Refused(
+            f"{path}:{long[0]}: more cells than the header's {width} columns ({len(long)} such rows). "
+            "Decimal commas? Export with semicolons between the columns, or with decimal points"
+        )
+    if long:
+        sheet.said.append(f"{len(long)} rows with too many cells are left out (first: line {long[0]})")
+    if headers:
+        sheet.said.append(f"the header stands {headers} times more")
+    if comments:
+        sheet.said.append(f"{comments} lines that begin with # are left out")
+
+
+def _comment(cells: list[str]) -> bool:
+    return len(cells[0]) > 1 and cells[0].startswith("#")
+
+
+def _rows(text: str, separator: str, path: object, start: int) -> Iterator[Row]:
+    """Rows that are not empty."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    while True:
+        line = reader.line_num + start
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise Refused(
+                f'{path}:{line}: {error}: is a quote (") missing there? Shorten that cell, or remove the line'
+            ) from None
+        for cell in cells:
+            _, newline, rest = cell.partition("\n")
+            if newline and rest.count(separator) >= max(1, len(cells) - 2):
+                raise Refused(
+                    f'{path}:{line}: a quote (") opens and swallows the lines after it: close or remove it'
+                )
+        if any(cell.strip() for cell in cells):
+            yield line, cells
+
+
+def _separator(text: str, asked: Asked) -> str | None:
+    """The first that makes one of the first lines a header; else the one that makes most lines alike."""
+    beginning = [line[:LONG] for line in text.splitlines()[:BEGINNING] if line.strip()]
+    alike = {}
+    for separator in SEPARATORS:
+        rows = list(csv.reader(beginning, delimiter=separator, skipinitialspace=True))
+        if any(len(cells) > 1 and _is_header(cells, asked) for cells in rows):
+            return separator
+        width, count = Counter(map(len, rows)).most_common(1)[0]
+        if width > 1:
+            alike[separator] = count
+    return max(alike, key=lambda each: alike[each]) if alike else None
+
+
+def _header(rows: list[Row], asked: Asked) -> int | None:
+    """The place of the header: one that names time and temperature, else the first row without a value."""
+    beginning = rows[:BEGINNING]
+    for place, (_, cells) in enumerate(beginning):
+        if _is_header(cells, asked):
+            return place
+    width = Counter(len(cells) for _, cells in beginning).most_common(1)[0][0] if beginning else 0
+    for place, (_, cells) in enumerate(beginning):
+        if not _comment(cells) and len(cells) >= min(width, 2) and not any(map(VALUE.match, cells)):
+            return place
+    return None if beginning else 0
+
+
+def _is_header(cells: list[str], asked: Asked) -> bool:
+    if any(map(VALUE.match, cells)):
+        return False
+    stripped = [cell.strip() for cell in cells]
+    if asked.columns and all(name in stripped for name in asked.columns.values()):
+        return True
+    return bool(names.best(cells, names.TEMPERATURES)) and (
+        bool(names.times(cells)) or bool(names.best(cells, names.HUMIDITIES))
+    )

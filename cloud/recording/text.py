@@ -1,0 +1,71 @@
+"""From a file's bytes to its text: by its byte order mark, else UTF-8, else Windows-1252, which is said."""
+
+from __future__ import annotations
+
+import codecs
+
+from cloud.recording.refused import Refused
+
+MARKS = (  # the longer first: UTF-32 begins as UTF-16 does
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+FROM_PANDAS = ".venv/bin/python -c \"import pandas; pandas.{read}.to_csv('{path}.csv', index=False)\""
+OTHERS = (
+    (b"PK\x03\x04", "a workbook or a ZIP archive: open it and save the sheet as CSV (UTF-8)"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: open it and save the sheet as CSV (UTF-8)"),
+    (b"\x1f\x8b", "compressed: unpack it first (gunzip)"),
+    (b"PAR1", "Parquet: " + FROM_PANDAS.replace("{read}", "read_parquet('{path}')")),
+    (b"SQLite format 3", "a SQLite database: export its table as CSV first"),
+    (b"%PDF", "a PDF: export the readings themselves as CSV"),
+)
+OPENINGS = (
+    ("<", "a web page or XML, not a CSV: download the file itself"),
+    ("{\\rtf", "a text with formats (RTF): save it as plain text"),
+    ("{", "JSON: " + FROM_PANDAS.replace("{read}", "read_json('{path}', lines=True)")),
+    ("[{", "JSON: " + FROM_PANDAS.replace("{read}", "read_json('{path}')")),
+)
+
+
+def decode(data: bytes, path: object) -> tuple[str, list[str]]:
+    """The text, and what had to be assumed. Raises Refused."""
+    for start, what in OTHERS:
+        if data.startswith(start):
+            raise Refused(f"{path} is {what.format(path=path)}")
+    text, said = _decoded(data)
+    if nuls := text.count("\0"):
+        text = text.replace("\0", "")
+        said.append(f"{nuls} zero bytes, as a power cut leaves them, are left out")
+    begin = text[:1000].lstrip()
+    if not begin:
+        raise Refused(f"{path} is empty: export it again")
+    for opening, what in OPENINGS:
+        if begin.startswith(opening):
+            raise Refused(f"{path} is {what.format(path=path)}")
+    return text, said
+
+
+def _decoded(data: bytes) -> tuple[str, list[str]]:
+    for mark, name in MARKS:
+        if data.startswith(mark):
+            body = data[len(mark) :]
+            if name == "utf-8":
+                break
+            width = 4 if "32" in name else 2
+            return body[: len(body) // width * width].decode(name, "replace"), [f"read as {name[:6].upper()}"]
+    else:
+        body = data
+        zeros = [body[:2000:2].count(0), body[1:2000:2].count(0)]  # every second byte of UTF-16 is one
+        if max(zeros) > len(body[:2000]) // 5 and min(zeros) < max(zeros) // 10:
+            name = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+            return body[: len(body) // 2 * 2].decode(name, "replace"), ["read as UTF-16"]
+    try:
+        return body.decode("utf-8"), []
+    except UnicodeDecodeError:
+        try:
+            return body.decode("cp1252"), ["not UTF-8: read as Windows-1252"]
+        except UnicodeDecodeError:
+            return body.decode("latin-1"), ["not UTF-8: read as Latin-1"]

@@ -1,0 +1,81 @@
+"""Units: told where the file names another than degC and %RH or the values show it, converted when asked."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud.recording.refused import Refused
+
+Floats = NDArray[np.float64]
+# Name -> factor and offset to degC; factor to %RH.
+T = {"C": (1.0, 0.0), "F": (5 / 9, -160 / 9), "K": (1.0, -273.15), "0.1C": (0.1, 0.0), "0.01C": (0.01, 0.0)}
+H = {"%": 1.0, "fraction": 100.0, "0.1%": 0.1, "0.01%": 0.01}
+LONG = {"C": "°C", "F": "°F", "K": "kelvin", "0.1C": "tenths of °C", "0.01C": "hundredths of °C"}
+WARM = 45.0  # degC: a median above is seldom the air's, and that of a room in °F
+
+
+def temperature(values: Floats, asked: str | None, named: set[str], where: str) -> tuple[Floats, list[str]]:
+    """In degC. `named`: units in the column's name or cells. `where`: file and column. Raises Refused."""
+    if asked is None:
+        _refuse_temperature(values, named, where)
+        return values, []
+    factor, offset = T[asked]
+    if asked == "C":
+        return values, [f"t is in °C, as --unit says, not in {LONG[each]}" for each in sorted(named - {"C"})]
+    return values * factor + offset, [f"t is converted from {LONG[asked]} to °C"]
+
+
+def _refuse_temperature(values: Floats, named: set[str], where: str) -> None:
+    if len(named) > 1:
+        several = " and ".join(LONG[each] for each in sorted(named))
+        raise Refused(f"{where} names {several}: say which with --unit {' or --unit '.join(sorted(named))}")
+    for each in named - {"C"}:
+        raise Refused(f"{where} is in {LONG[each]}: add --unit {each}, and it is converted to °C")
+    middle = _middle(values)
+    if middle > WARM and not (named and middle < 80):
+        unit = "F" if middle < 140 else "0.01C" if middle > 450 else "K" if _fractions(values) else "0.1C"
+        also = " (or --unit K from kelvin)" if unit == "0.1C" and 230 < middle < 330 else ""
+        raise Refused(
+            f"{where} is about {middle:.0f}, which looks like {LONG[unit]}: --unit {unit} converts it{also}; "
+            "if it really is °C, say --unit C"
+        )
+
+
+def humidity(values: Floats, asked: str | None, where: str) -> tuple[Floats, list[str]]:
+    """In %RH. Raises Refused."""
+    if asked is not None:
+        said = [] if asked == "%" else [f"h is converted from {asked} to %RH"]
+        return values * H[asked], said
+    good = values[np.isfinite(values)]
+    if not len(good):
+        return values, []
+    if 0 < good.max() <= 1:
+        unit = "fraction"
+    elif _middle(values) > 1000:
+        unit = "0.01%"
+    elif _middle(values) > 110:
+        unit = "0.1%"
+    else:
+        return values, []
+    raise Refused(
+        f"{where} is about {_middle(values):g}, which looks like {unit} rather than %RH: --unit h={unit} "
+        "converts it; if it really is %RH, say --unit h=%"
+    )
+
+
+def swapped(t: Floats, h: Floats) -> bool:
+    """Whether h holds what only a temperature can, or both look like the other in a room."""
+    return bool((h < 0).mean() > 0.1) or (
+        30 < _middle(t) < 80 and 10 < _middle(h) < 30 and t.std() > 2 * h.std()
+    )
+
+
+def _middle(values: Floats) -> float:
+    good = values[np.isfinite(values)]
+    return float(np.median(good)) if len(good) else 0.0
+
+
+def _fractions(values: Floats) -> bool:
+    good = values[np.isfinite(values)]
+    return bool((good != np.rint(good)).any())

@@ -174,7 +174,7 @@ def _dates(
     in_name = (
         _offset(name) if OFFSET.search(name) or re.search(r"\b(UTC|GMT)\b", name, re.IGNORECASE) else None
     )
-    shift = zones.map(lambda zone: offsets[zone] if zone else in_name).to_numpy(float)
+    shift = zones.map(lambda zone: offsets[zone] if zone else in_name).to_numpy(float).copy()
     seconds = _unix(moments)
     bare = (zones == "").to_numpy() & ~np.isnan(seconds)
     if bare.any() and asked.zone:
@@ -219,6 +219,8 @@ def _ordered(
     read = {order: _parsed(local, order) for order in (["dmy"] if dotted else orders)}
     failed = {order: int(np.isnat(moments).sum()) for order, moments in read.items()}
     fewest = min(failed.values())
+    if fewest == len(local):
+        return next(iter(read.values())), []
     left = [order for order in read if failed[order] <= fewest + FEW * len(local)]
     if len(left) == 1 or dotted:
         other = next((order for order in orders if order not in left), None)

@@ -62,17 +62,12 @@ def quota_reached(world: World, name: str, random: Random) -> Iterator[Observed]
     """One board has filled the storage: its own readings become hourly values, and nobody else's."""
     database = world.reader.database
     one = _sealed_bucket(device_id(world.site, HOARDER), random)
-    while True:
-        stats = database.command("dbStats")
-        room = QUOTA_MB * 1_000_000 * 0.97 - stats["dataSize"] - stats["indexSize"]
-        if room <= 0:
-            break
-        count = 1 + int(room / len(one["p"]) / 1.1)
-        first = database["buckets"].count_documents({"d": one["d"]})
-        database["buckets"].insert_many(
-            {**one, "_id": f"{one['d']}/0badf00d/{first + number:08d}"} for number in range(count)
-        )
+    stats = database.command("dbStats")
+    room = QUOTA_MB * 1_000_000 - stats["dataSize"] - stats["indexSize"]
+    first = random.randrange(10**7)
+    numbers = range(first, first + max(1, int(room / len(one["p"]))))
     try:
+        database["buckets"].insert_many({**one, "_id": f"{one['d']}/0badf00d/{n:08d}"} for n in numbers)
         yield lambda: database["hourly"].count_documents({"d": one["d"]}) > 0
     finally:
         for collection in ("buckets", "hourly"):

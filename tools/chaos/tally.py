@@ -69,7 +69,7 @@ def tally(  # noqa: PLR0917
     frozen: when the board was stopped from outside, which is no pause of its own. period: s. copies: boots
     of boards with a copy of its flash, whose readings may stand where its own would.
     """
-    result = Tally(stored=len(stored), undated=int(np.isnan(stored.ts).sum()))
+    result = Tally(undated=int(np.isnan(stored.ts).sum()))
     rows = _rows(stored)
     said = values(stored)
 
@@ -89,6 +89,7 @@ def tally(  # noqa: PLR0917
         of_copies = [row for row in found if identity(life.stream, row) in theirs - own]
         foreign = {int(stored.seq[row]) for row in of_copies}
         there = [row for row in found if int(stored.seq[row]) not in foreign]
+        result.stored += len(there)
         pairs = _pairs(life, there, stored, said)
         result.duplicated += len(there) - len(pairs)
         for i, row in pairs.items():
@@ -116,6 +117,7 @@ def tally(  # noqa: PLR0917
         result.most_in_ram = max(result.most_in_ram, in_ram)
     for (stream, number), there in rows.items():
         surplus = [row for row in there if identity(stream, row) not in theirs]
+        result.stored += len(surplus)
         result.duplicated += len(surplus)
         if surplus:
             result.problems.append(f"boot {number}: {len(surplus)} readings stored that no sensor gave")

@@ -29,6 +29,7 @@ from tools.virtual_board.board import REPOSITORY, VirtualBoard
 
 TIME_SERVERS = 3
 MEMBERS = 3
+OUR_DOING = ("flash refuses", "cannot be read")  # what a board says of faults of ours
 QUOTA_MB = 12  # of storage: more than a run takes, and soon filled
 WORKERS = {"backend": "run", "second backend": "run", "worker": "ingest"}  # and their commands
 
@@ -204,7 +205,7 @@ class World(Stack):
             board.tell("ask")
 
     def _said(self, name: str, line: str) -> None:
-        error = line[9:10] == "E" and "flash refuses" not in line  # that is a fault of ours
+        error = line[9:10] == "E" and not any(words in line for words in OUR_DOING)
         if error or line.startswith(("Safe mode", "Traceback")):
             self.surprises.append(f"{name}: {line}")
 

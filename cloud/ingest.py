@@ -214,6 +214,7 @@ class Ingest:
         publish: Callable[[str, bytes], None],
         *,
         clock: Callable[[], float] = time.time,
+        hear: Callable[[str, float], None] = lambda board, date: None,
     ) -> None:
         self.inbox = inbox
         self.totals = Totals()
@@ -222,6 +223,7 @@ class Ingest:
         self._authenticator = Authenticator(store, key)
         self._publish = publish
         self._clock = clock
+        self._hear = hear  # what date a board gives
         self._seen = Seen()
         self._complaints = 0
         self._online: dict[tuple[str, str], tuple[str, int]] = {}
@@ -325,6 +327,9 @@ class Ingest:
             for unfit in message.unfit[:1]:
                 who = f"{message.site}/{message.device} seq {unfit.seq}"
                 self._complain(f"{who} put aside: {unfit.reason}")
+            dates = [date for one in message.readings if (date := one.said or one.ts) is not None]
+            if dates:
+                self._hear(f"{message.site}/{message.device}", max(dates))
             if doubted := [one for one in message.readings if one.said is not None]:
                 self._complain(_doubted(message, doubted[0], self._clock()))
                 counted += len(doubted)

@@ -68,9 +68,16 @@ def set_aside(database: Database[Document], bucket: Document, reason: str) -> No
 class Sealer:
     """Seals and expires. Raises pymongo.errors.PyMongoError; what was not done is done the next time."""
 
-    def __init__(self, database: Database[Document], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database[Document],
+        clock: Callable[[], float] = time.time,
+        earliest: Callable[[], float] | None = None,
+    ) -> None:
+        """`earliest`: by what readings are old, where it is not `clock`: deleted is deleted."""
         self.database = database
         self.clock = clock
+        self._earliest = earliest or clock
         self._units = KnownUnits(database)
 
     def seal(self, rest: float = REST) -> int:
@@ -102,7 +109,7 @@ class Sealer:
 
     def expire(self, days: int) -> int:
         """Delete sealed buckets older than `days`; returns how many. Their streams keep a floor."""
-        before = int(self.clock() - days * 86400)
+        before = int(self._earliest() - days * 86400)
         sealed = {"p": {"$exists": True}, "r": {"$exists": False}}
         old = {**sealed, "w": {"$lt": before}, "z": {"$not": {"$gte": before}}}
         buckets = self.database["buckets"]

@@ -24,6 +24,7 @@ from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyM
 from cloud import database as databases
 from cloud import keys, memory
 from cloud.alone import Alone
+from cloud.clock import Clock
 from cloud.database import Document
 from cloud.failure import ATLAS, UNAUTHORIZED, WRONG_LOGIN, brief, of_database
 from cloud.health import Check, Health, Server, beat
@@ -90,6 +91,8 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
     client_id = None if database is None else _prepare(database, settings, stop)
     if database is None or client_id is None:
         return 0 if stop.is_set() else 1
+    clock = Clock(database)
+    look_at(clock)
     network: Network | None = None
     worker: Ingest | None = None
     keeper: Keeper | None = None
@@ -100,22 +103,26 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
         "memory_bytes": memory.used,
         "database_operations_total": lambda: operations.count,
         "left_out_total": lambda: Alone.count,
+        "clock_ahead_seconds": clock.ahead,
     }
-    loops: dict[str, Loop] = {}
+    loops: dict[str, Loop] = {"clock": clock.run}
     if isinstance(settings, Settings):
-        keeper = Keeper(database, settings.quota) if settings.quota else None
-        loops |= _watch_loops(settings, database, keeper, counters)
+        keeper = Keeper(database, settings.quota, clock) if settings.quota else None
+        loops |= _watch_loops(settings, database, keeper, counters, clock)
     if ingest:
         inbox = Inbox()
         network = Network(replace(settings.broker, client_id=client_id), inbox)
-        store = Store(database)
-        worker = Ingest(inbox, store, Rescorer(Models(database, settings.key)), settings.key, network.publish)
+        store = Store(database, clock)
+        rescorer = Rescorer(Models(database, settings.key))
+        worker = Ingest(
+            inbox, store, rescorer, settings.key, network.publish, clock=clock.latest, hear=clock.hear
+        )
         loops["ingest"] = partial(worker.run, caught_up=network.fetch_again)
 
     parts = [Part(name, loop, stop) for name, loop in loops.items()]
     health = Health(
         {part.name: part.trouble for part in parts} | ({"network": network.trouble} if network else {}),
-        _outside(database, network, worker, watch=isinstance(settings, Settings)),
+        _outside(database, network, worker, clock, watch=isinstance(settings, Settings)),
         partial(numbers, counters, worker, keeper),
     )
     server: Server | None = None
@@ -155,7 +162,7 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
 
 
 def _outside(
-    database: Database[Document], network: Network | None, worker: Ingest | None, *, watch: bool
+    database: Database[Document], network: Network | None, worker: Ingest | None, clock: Clock, *, watch: bool
 ) -> dict[str, Check]:
     """Checks of what this process needs and does not rule."""
 
@@ -174,10 +181,10 @@ def _outside(
                 lease = database["lease"].find_one({"_id": "watch"}, {"at": 1}) or {}
         except PyMongoError as problem:
             return f"the database does not answer ({type(problem).__name__})"
-        age = time.time() - lease["at"].timestamp() if lease else None
+        age = clock() - lease["at"].timestamp() if lease else None
         return "nobody watches" if age is None or age > WATCH_SILENT else None
 
-    checks: dict[str, Check] = {"store": store}
+    checks: dict[str, Check] = {"store": store, "time": clock.trouble}
     if network is not None and worker is not None:
         connection, busy = network, worker.busy
         checks["broker"] = lambda: None if connection.subscribed.is_set() else "not connected"
@@ -256,6 +263,7 @@ def _watch_loops(
     database: Database[Document],
     keeper: Keeper | None,
     counters: dict[str, Callable[[], float]],
+    clock: Clock,
 ) -> dict[str, Loop]:
     # matplotlib with it, which a worker that only ingests need not load and carry
     from cloud.alerts import senders  # noqa: PLC0415
@@ -266,19 +274,29 @@ def _watch_loops(
     from cloud.watch import Watch  # noqa: PLC0415
     from cloud.words import Words  # noqa: PLC0415
 
-    watch = Watch(database, settings.mail, settings.alerts)
+    watch = Watch(database, settings.mail, settings.alerts, clock=clock)
     links = Links(keys.link_key(settings.key), settings.mail.dashboard)
     words = Words(settings.mail.language, settings.mail.zone)
     writer = Writer(database, Desk(words, links, settings.alerts))
-    courier = Courier(database, senders.open_sender(settings.mail), writer, settings.alerts.per_day)
+    courier = Courier(database, senders.open_sender(settings.mail), writer, settings.alerts.per_day, clock)
     bell = threading.Event()
     counters |= {"mails_total": lambda: courier.mails, "mails_failed_total": lambda: courier.failed}
     return {
         "watch": lambda stop: watch.run(stop, bell),
         "mail": lambda stop: courier.run(stop, bell, lambda: watch.lease.fence is not None),
-        "learning": Learning(database, lambda: watch.lease.fence is not None).run,
-        "sealing": lambda stop: keep_house(Sealer(database), keeper, settings.retention_days, stop),
+        "learning": Learning(database, lambda: watch.lease.fence is not None, clock=clock).run,
+        "sealing": lambda stop: keep_house(
+            Sealer(database, clock, clock.earliest), keeper, settings.retention_days, stop
+        ),
     }
+
+
+def look_at(clock: Clock) -> None:
+    """Learn the database's time, before anything is judged by it; it is looked at again all the time."""
+    try:
+        clock.look()
+    except PyMongoError as problem:
+        log.warning("the database does not tell its time (%s): going by this machine's", brief(problem))
 
 
 def keep_house(sealer: Sealer, keeper: Keeper | None, retention_days: int, stop: threading.Event) -> None:

@@ -32,7 +32,7 @@ class Rules(msgspec.Struct, frozen=True):
     quiet_readings: int = 30  # this many readings without an abnormal one close it,
     quiet_seconds: int = 600  # or this long
     merge_seconds: int = 900  # what begins again so soon after its end is the same episode
-    late_seconds: int = 3600  # what is older when it arrives makes a note, not an alarm
+    late_seconds: int = 3600  # what is older when it arrives makes a note, not an alarm, unless it is severe
     silent_periods: float = 5.0  # so many periods without a sign of life,
     silent_seconds: float = 180.0  # and at least so long, are silence
     offline_seconds: float = 60.0  # so long after the last will: a restart takes less
@@ -229,14 +229,16 @@ def _reading(state: Device, event: Event, now: float, rules: Rules) -> Decision:
     if not event.abnormal:
         return _returned(state, event), []
     episode, over = state.episode, state.over
-    if episode is not None and event.when >= episode.opened - rules.quiet_seconds:
+    if episode is not None and (event.severe or event.when >= episode.opened - rules.quiet_seconds):
         grown = _grow(episode, event, now)
         worse = grown.severity != episode.severity
         return _with(state, episode=grown), [Worse(grown) if worse else Changed(grown)]
     if over is not None and over.opened - rules.quiet_seconds <= event.when <= over.last:
         grown = _grow(over, event, now)  # came after its end, belongs into it
+        if grown.severity != over.severity:  # and nobody was told that it was so bad
+            return _worse_again(state, grown, over)
         return _with(state, over=grown), [Changed(grown)]
-    if episode is not None or now - event.when > rules.late_seconds:
+    if episode is not None or (now - event.when > rules.late_seconds and not event.severe):
         return _note(state, event, now)
     recent = tuple(sorted((*state.recent, event), key=lambda e: (e.when, e.seq)))
     dense = _dense(recent, event, rules)
@@ -249,11 +251,18 @@ def _reading(state: Device, event: Event, now: float, rules: Rules) -> Decision:
         episode, rest, over = _begin(dense, now), dense[1:], None
     for further in rest:
         episode = _grow(episode, further, now)
-    again = over is not None
-    actions: list[Action] = [Again(episode) if again else Opened(episode)]
     if over is not None and episode.severity != over.severity:
-        actions.append(Worse(episode))
+        return _worse_again(_with(state, recent=()), episode, over)
+    actions: list[Action] = [Opened(episode) if over is None else Again(episode)]
     return _with(state, recent=(), episode=episode, over=None), actions
+
+
+def _worse_again(state: Device, episode: Episode, over: Episode) -> Decision:
+    """What was told as `over` goes on, and has become severe."""
+    again = over.again + 1
+    episode = msgspec.structs.replace(episode, closed=None, quiet=None, again=again)
+    before = msgspec.structs.replace(episode, severity=over.severity)
+    return _with(state, episode=episode, over=None), [Again(before), Worse(episode)]
 
 
 def _progress(state: Device, at: Progress, now: float, rules: Rules) -> Decision:

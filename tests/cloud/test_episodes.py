@@ -143,10 +143,31 @@ def test_one_abnormal_reading_long_ago_is_no_part_of_what_opens_now():
 
 def test_a_backlog_of_yesterday_makes_one_late_note_and_no_alarm():
     yesterday = NOW - 86400
-    state, actions = play(*(event(k, codes.RANGE, when=yesterday + 500 * k) for k in range(40)), now=NOW)
+    state, actions = play(*(event(k, when=yesterday + 500 * k) for k in range(40)), now=NOW)
     assert set(kinds(actions)) == {"Changed"} and len({action.episode.id for action in actions}) == 1
     assert state.late.abnormal == 40 and state.late.late and state.late.closed == state.late.last
     assert play(progress(50), state=state, now=NOW + 601)[0].late is None
+
+
+def test_a_severe_reading_that_comes_late_is_an_alarm_all_the_same():
+    yesterday = NOW - 86400
+    late = [event(k, codes.LIMIT, when=yesterday + 10 * k) for k in range(40)]
+    state, actions = play(*late, now=NOW)
+    assert kinds(actions) == ["Opened"] + ["Changed"] * 39
+    assert actions[0].episode.severity == "severe" and not actions[0].episode.late
+    state, (closed,) = play(progress(9000), state=state, now=NOW + 601)
+    assert closed.episode.closed == yesterday + 390 and not closed.episode.late
+
+
+def test_a_severe_reading_that_comes_late_makes_an_open_or_closed_warning_worse():
+    state, _ = play(*(event(k) for k in range(10, 15)))
+    _, (worse,) = play(event(0, codes.LIMIT, when=NOW - 5000), state=state, now=NOW + 200)
+    assert isinstance(worse, Worse) and worse.episode.opened == NOW - 5000
+    state, _ = play(progress(60), state=state, now=NOW + 700)
+    assert state.over is not None
+    state, (again, worse) = play(event(12, codes.LIMIT, when=NOW + 121), state=state, now=NOW + 710)
+    assert isinstance(again, Again) and again.episode.severity == "warning"
+    assert isinstance(worse, Worse) and worse.episode.severity == "severe" and state.episode == worse.episode
 
 
 def test_old_readings_do_not_stretch_an_open_episode():

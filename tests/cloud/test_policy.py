@@ -100,6 +100,14 @@ def test_flapping_is_one_mail():
     assert kinds(world.letters) == ["opening"] and world.desk.lines == {}
 
 
+def test_what_goes_on_and_is_severe_now_is_told_though_it_was_told_as_a_warning():
+    world = World(repeat=0)
+    one = episode()
+    world.see(Opened(one))
+    world.see(Closed(msgspec.structs.replace(one, closed=world.now)), after=60)
+    assert kinds(world.see(Again(one), Worse(episode(severity="severe")), after=60)) == ["worse"]
+
+
 def test_a_second_episode_of_a_board_waits_for_the_cool_down():
     world = World(repeat=0)
     one, two = episode(), episode(id="demo/C001/9f3a1c07/900")

@@ -10,12 +10,15 @@ import pytest
 
 from cloud import explain, export
 from cloud.audit import audit, line
+from cloud.clock import Clock
 from cloud.ingest import Inbox, Ingest, Received
 from cloud.reader import Reader
 from cloud.rescore import Models, Rescorer
 from cloud.sealing import Sealer
 from cloud.store import Store
-from tests.cloud.conftest import MASTER, said_by, up
+from tests.cloud.conftest import MASTER, ROOT, entry, said_by, up, wait_for
+from tests.cloud.test_health import get
+from tools import ports
 
 YEAR = 365 * 86400
 
@@ -83,3 +86,70 @@ def test_a_board_that_says_an_impossible_date_is_shown_with_it(database):
     handle(up([0, 1], ts=[now, now + YEAR]))
     (latest,) = Reader(database).latest()
     assert (latest.seq, latest.ts, latest.said) == (1, None, now + YEAR)
+
+
+@pytest.mark.parametrize("off", [-YEAR, -600, 600, YEAR])
+def test_the_backend_goes_by_the_databases_clock_and_says_whose_is_off(database, off):
+    clock = Clock(database, own=lambda: time.time() + off)
+    assert clock.trouble() is None  # nothing is known yet
+    clock.look()
+    assert abs(clock() - time.time()) < 2 and abs(clock.ahead() - off) < 2
+    assert abs(clock.latest() - max(time.time(), time.time() + off)) < 2
+    assert abs(clock.earliest() - min(time.time(), time.time() + off)) < 2
+    text = clock.trouble()
+    assert ("365 days" if abs(off) == YEAR else "10 min") in text
+    assert ("ahead of" if off > 0 else "behind") in text and "set NTP" in text
+    clock.hear("demo/C001", time.time() - 20)
+    assert "the boards agree with the database: set NTP on this machine" in clock.trouble()
+
+
+def test_where_the_databases_clock_is_off_the_boards_say_so_and_no_reading_loses_its_date(database):
+    ticks = {"at": 1000.0}
+    clock = Clock(database, own=lambda: time.time() + 600, ticks=lambda: ticks["at"])
+    clock.look()
+    clock.hear("demo/C001", time.time() + 590)
+    assert "the boards agree with this machine: set NTP on the database's" in clock.trouble()
+    made, handle, _ = worker(database, clock.latest)
+    handle(up([0], ts=int(time.time()) + 590))
+    assert made.totals.doubted == 0
+
+
+def test_a_clock_that_jumps_moves_nothing_and_two_that_agree_are_no_trouble(database):
+    jump = {"by": 0.0}
+    clock = Clock(database, own=lambda: time.time() + jump["by"])
+    clock.look()
+    assert clock.trouble() is None
+    jump["by"] = 3600.0
+    assert abs(clock() - time.time()) < 2 and "1 h" not in (clock.trouble() or "")
+    assert "60 min ahead of" in clock.trouble()
+
+
+@pytest.mark.parametrize("off", [YEAR, -YEAR])
+def test_a_wrong_clock_deletes_nothing_for_its_age(database, off):
+    Store(database).write([entry(seq) for seq in range(10)])
+    assert Sealer(database, clock=lambda: time.time() + 5).seal(0) == 1
+    clock = Clock(database, own=lambda: time.time() + off)
+    clock.look()
+    assert Sealer(database, clock, clock.earliest).expire(30) == 0
+    assert len(Reader(database).readings("demo", "C001")) == 10
+
+
+def test_readyz_names_the_clock_that_is_off(backend, board, database, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\nreal = time.time\ntime.time = lambda: real() - 600\n"
+    )
+    port = ports.free()
+    running = backend(HEALTH_PORT=str(port), PYTHONPATH=f"{tmp_path}:{ROOT}")
+    running.wait_for_line("behind the database's")
+    running.wait_for_line("listening")
+    now = int(time.time())
+    c001 = board()
+    c001.send(range(5), ts=now)
+    wait_for(lambda: c001.acked == set(range(5)), "the acks")
+    code, text = get(port, "/readyz")
+    assert code == 503 and "10 min behind the database's" in text
+    assert "the boards agree with the database" in text
+    found = Reader(database).readings("demo", "C001")
+    assert (found.ts == now).all() and database["quarantine"].count_documents({}) == 0
+    (latest,) = Reader(database).latest()
+    assert abs(latest.received - time.time()) < 30

@@ -4,7 +4,7 @@ from .borrow import let_go
 from .compat import const
 
 _FRESH_MS = const(3600000)  # an answer serves for so long: a crystal that is 100 ppm off loses 0.4 s
-_DOUBT_MS = const(5000)
+_DOUBT_MS = const(20000)
 
 
 class Dates:

@@ -65,7 +65,7 @@ class Journal:
 
     def see(self, sec):
         """Keep `sec` as the last known date; reaches flash once an hour."""
-        if sec - self.seen >= _SEEN_EVERY_S:
+        if sec < self.seen or sec - self.seen >= _SEEN_EVERY_S:
             self.seen = sec
             self._append(_SEEN, sec, 0, 0)
 
@@ -118,11 +118,11 @@ class Journal:
     def _take(self, kind, a, b, c):
         if kind == _ANCHOR:
             self.anchors.append((a, b, c))
-            self.seen = max(self.seen, c)
+            self.seen = c
             if len(self.anchors) > _MOST_ANCHORS:
                 self.anchors.pop(0)
         elif kind == _SEEN:
-            self.seen = max(self.seen, a)
+            self.seen = a
         elif kind == _DROPPED:
             self.dropped = _joined(self.dropped + [[a, b]])
             self.why |= c

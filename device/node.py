@@ -230,12 +230,17 @@ class Node:
         first = not clock.is_set()
         if not clock.set(sec):
             self.ntp.soon()
-            log.warn("clock", "NTP answer refused: it contradicts what this board knows")
+            told = clock.doubted(sec)
+            if told:
+                log.error("clock", told)
             return
         journal = self.outbox.journal
         date = journal.date(self.outbox.boot, clock.uptime())
         if date is None or abs(date - sec) > 1:
+            sure = journal.seen
             journal.anchor(self.outbox.boot, clock.uptime(), sec)
+            if clock.wild:
+                journal.see(sure)  # the next boot shall not know better than this one
             self.board.set_rtc(sec)
         if first:
             log.info("clock", "set by NTP")
@@ -325,7 +330,7 @@ class Node:
         up = self.clock.uptime()
         self.minute_up = up
         gc.collect()
-        if self.clock.is_set():
+        if self.clock.is_set() and not self.clock.wild:
             self.outbox.journal.see(self.clock.now())
         free = " | %d KB free" % (gc.mem_free() // 1024) if hasattr(gc, "mem_free") else ""
         learning = self.learning()

@@ -7,6 +7,7 @@ from .dns import Lookup
 from .udp import Question, split
 
 _ANSWER_MS = const(2000)
+_AGAIN_MS = const(1000)  # before the same server
 _PAUSE_S = const(5)  # before the next server
 _LONGEST_S = const(600)  # between rounds, when nobody answers
 _AGREE_S = const(2)  # two servers mean the same date
@@ -17,8 +18,8 @@ _TO_2000 = const(3155673600)  # NTP counts from 1900
 class Ntp:
     """Asks each of `servers` ("host" or "host:port") in turn. `dns()`: the name server's address or None.
 
-    Where there are several, two in a row must agree: one that is wrong would date a whole boot wrongly, as a
-    board that just started knows nothing to doubt it by. If no other one answers, one alone is believed.
+    Two answers in a row must agree: one that is wrong would date a whole boot wrongly. Where no other server
+    answers, one must agree with itself.
     """
 
     def __init__(self, servers, clock, dns):
@@ -75,14 +76,16 @@ class Ntp:
 
     def _compare(self, sec):
         """`sec` when it is to be believed; else the next server is asked."""
-        if len(self._servers) > 1:
-            told = self._told()
-            if told is None or abs(told - sec) > _AGREE_S:
-                self._first = (sec, self._clock.ms())
-                self._next = (self._next + 1) % len(self._servers)
-                self._in(0 if told is None else _PAUSE_S * 1000)
-                return None
-        return sec
+        told = self._told()
+        if told is not None and abs(told - sec) <= _AGREE_S:
+            return sec
+        self._first = (sec, self._clock.ms())
+        self._next = (self._next + 1) % len(self._servers)
+        if told is not None:
+            self._in(_PAUSE_S * 1000)
+        else:
+            self._in(0 if self._next else _AGAIN_MS)
+        return None
 
     def _told(self):
         """The date that the first server's answer has become by now, or None."""
@@ -92,16 +95,16 @@ class Ntp:
         return sec + (500 - self._clock.until(at)) // 1000
 
     def _failed(self, error):
-        """Go on to the next server; the date, when all others failed to contradict the first one."""
+        """Go on to the next server."""
         self.last_error = "%s: %s" % (self._servers[self._next], error)
         self._end()
         self.unanswered += 1
         self._next = (self._next + 1) % len(self._servers)
         rounds = self.unanswered // len(self._servers)
-        if self._first and self.unanswered >= len(self._servers) - 1:
-            return self._told()
-        self._in(min(_PAUSE_S << min(rounds, 8), _LONGEST_S) * 1000)
-        return None
+        if self._first and self.unanswered <= len(self._servers):
+            self._in(_AGAIN_MS)
+        else:
+            self._in(min(_PAUSE_S << min(rounds, 8), _LONGEST_S) * 1000)
 
     def _end(self):
         for part in (self._question, self._lookup):

@@ -11,6 +11,7 @@ from .clock import Clock
 from .compat import const
 
 _CONNECT_S = const(15)
+_2100 = const(3155760000)
 _HOUR_S = const(3600)
 _DAY_S = const(86400)
 _FIRMWARE = "array binascii errno hashlib json os select socket ssl struct time"
@@ -76,7 +77,7 @@ def build(config, board):
     if outbox.damaged:
         text = "%d readings on flash cannot be read: told as dropped. Again and again: a new board"
         log.error("outbox", text % outbox.damaged)
-    clock.floor = outbox.journal.seen
+    clock.floor = max(outbox.journal.seen, _provisioned())
     if clock.floor:
         board.set_rtc(clock.floor)  # until NTP answers: certificates need a date
     network(node, config)
@@ -130,6 +131,15 @@ def _model(key):
     else:
         log.info("model", "none yet: the rules and the Z-score watch alone")
     return model
+
+
+def _provisioned():
+    """The date at which `make provision` wrote to this board (seconds since 2000); 0 when it is not known."""
+    try:
+        date = int(_read("/date.txt"))
+    except (TypeError, ValueError):
+        return 0
+    return date if 0 < date < _2100 else 0
 
 
 def _read(path):

@@ -8,7 +8,7 @@ from tests.board.watched import Watched
 from tools.board import build, deploy
 from tools.virtual_board.board import architecture, find_micropython
 
-TOLD = {"/config.json", "/ca.der"}  # what a board is told
+TOLD = {"/config.json", "/ca.der", "/date.txt"}  # what a board is told
 
 
 def tree(flash):

@@ -2,11 +2,13 @@
 
 import json
 import threading
+import time
 
 import pytest
 
 from device import segment
 from tests.board.watched import CONFIG, Watched
+from tools.ntp_server import NtpServer
 
 
 @pytest.fixture
@@ -134,6 +136,24 @@ def test_what_flash_cannot_read_is_told_by_the_start(watched):
     watched.board.power_on()
     assert "40 readings on flash cannot be read" in watched.wait("cannot be read")
     watched.wait("outbox boot 3 of stream 9f3a1c07")
+
+
+@pytest.mark.parametrize("lie", [365 * 86400 + 3600, -31 * 86400 - 3600])
+def test_time_servers_that_agree_on_a_wrong_date_are_doubted_and_the_truth_is_believed_soon(tmp_path, lie):
+    """On its first start: it knows the date from `make provision` alone."""
+    with NtpServer() as one, NtpServer() as other:
+        one.offset = other.offset = lie
+        watched = Watched(tmp_path, CONFIG | {"ntp": [f"127.0.0.1:{one.port}", f"localhost:{other.port}"]})
+        try:
+            watched.board.power_on()
+            told = watched.wait("doubted")
+            assert f"{abs(lie) // 86400} days" in told and "E clock" in told
+            one.offset = other.offset = 0
+            began = time.monotonic()
+            watched.wait("set by NTP", 60)
+            assert time.monotonic() - began < 60
+        finally:
+            watched.board.power_off()
 
 
 def _tail(lines):

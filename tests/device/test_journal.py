@@ -124,3 +124,13 @@ def test_why_readings_were_dropped_is_kept_until_the_cloud_knows_it():
         assert journal.why == 0 and Journal(path).why == 0
         journal.drop(30, 30, REFUSED)
         assert Journal(path).why == REFUSED
+
+
+def test_the_last_date_that_was_told_counts_also_when_it_is_an_earlier_one():
+    with scratch.Folder() as folder:
+        journal = Journal(folder + "/journal")
+        journal.anchor(3, 10, NOW + 365 * 86400)
+        journal.see(NOW)
+        assert Journal(folder + "/journal").seen == NOW
+        journal._rewrite()
+        assert Journal(folder + "/journal").seen == NOW

@@ -206,6 +206,40 @@ def test_a_date_that_cannot_be_is_told_and_asked_again():
         assert any("refused" in line for line in bench.lines)
 
 
+def test_under_a_doubted_date_readings_wait_or_go_undated_and_the_truth_dates_them():
+    with scratch.Folder() as folder:
+        bench = Bench(folder)
+        bench.clock.floor = bench.outbox.journal.seen = NOW - 3600
+        for _ in range(15):  # five minutes
+            bench.ntp.sec = NOW + 365 * 86400 + bench.clock.uptime()
+            bench.run(20)
+        assert not bench.clock.is_set() and bench.board.rtc is None
+        assert len([line for line in bench.lines if "doubted" in line and "365 days after" in line]) == 1
+        assert "doubted" in json.loads(bench.node.state(True))["last_error"]
+        bench.ntp.sec = NOW + bench.clock.uptime()
+        bench.run(10)
+        assert bench.clock.is_set()
+        sent = bench.sent()
+        assert all(ts == NOW + up + UNIX_2000 for ts, up in sent.values()), sent
+
+
+def test_a_date_that_long_nobody_contradicted_is_not_what_the_next_boot_knows():
+    with scratch.Folder() as folder:
+        bench = Bench(folder)
+        bench.clock.floor = bench.outbox.journal.seen = NOW
+        for _ in range(32):
+            bench.ntp.sec = NOW + 365 * 86400 + bench.clock.uptime()
+            bench.run(20)
+        assert bench.clock.is_set() and bench.clock.wild
+        bench.run(200)
+        assert bench.outbox.journal.seen == NOW
+        assert Outbox(folder, 655360).journal.seen == NOW
+        bench.ntp.sec = NOW + bench.clock.uptime()
+        bench.run(100)
+        assert not bench.clock.wild
+        assert Outbox(folder, 655360).journal.seen >= NOW + 640
+
+
 def test_drift_is_corrected_by_a_new_anchor_and_old_dates_stay():
     with scratch.Folder() as folder:
         bench = Bench(folder)

@@ -172,9 +172,22 @@ def test_two_servers_that_never_agree_tell_no_date() -> None:
         assert len(liar.questions) > 2  # 60 s have passed for the board
 
 
-def test_one_server_alone_is_believed() -> None:
+def test_one_server_alone_is_believed_once_it_agrees_with_itself() -> None:
     with Udp(time_server(3600)) as only:
         assert abs(ask(only.name)[0] - 3600) <= 1
+        assert len(only.questions) == 2
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_single_wrong_first_answer_is_not_believed(others: int) -> None:
+    """Also where no other server answers."""
+
+    def once(question: bytes, n: int) -> list[bytes]:
+        return time_server(365 * 86400 if n == 0 else 0)(question, n)
+
+    with Udp(once) as first, Udp(silent) as mute:
+        error, _ = ask(first.name, *[mute.name] * others)
+    assert abs(error) <= 1
 
 
 def test_a_server_that_is_not_there_and_a_name_that_is_none_are_passed_over() -> None:

@@ -7,13 +7,18 @@ import ipaddress
 import re
 import socket
 import ssl
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from device.clock import UNIX_2000
 from tools.child import Failed
 
 TIMEOUT = 10.0
 OTHER_NAME = (62, 64)  # OpenSSL's codes: another host name, another address
+_FIRST_DAY = re.compile(rb"\x17\x0d(\d{6})\d{6}Z")  # notBefore, the first UTCTime in the DER
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -53,6 +58,19 @@ def from_broker(host: str, port: int) -> bytes:
         raise Failed(
             f"{host}:{port} cannot be reached from here ({error}): check broker.host and port"
         ) from None
+
+
+def date(ca: bytes) -> bytes:
+    """/date.txt: seconds since 2000 that a board knows before it asks anybody: now, or the CA's first day.
+
+    By that a board doubts time servers; a computer whose own clock is years behind must not mislead it.
+    """
+    text = _FIRST_DAY.search(ca)
+    issued = 0.0
+    if text:
+        with suppress(ValueError):
+            issued = datetime.strptime(text[1].decode(), "%y%m%d").replace(tzinfo=UTC).timestamp()
+    return b"%d" % (max(time.time(), issued) - UNIX_2000)
 
 
 def check(host: str, port: int, name: str, ca: bytes) -> None:

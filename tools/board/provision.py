@@ -23,6 +23,7 @@ from tools.child import Failed
 
 CONFIG = "/config.json"
 CA = "/ca.der"
+DATE = "/date.txt"
 
 
 def environment() -> dict[str, str]:
@@ -74,7 +75,7 @@ def authority(wanted: Provision) -> bytes:
 def write(wire: Wire, wanted: Provision, ca: bytes) -> None:
     """Onto the board, and read back. Raises Failed."""
     data = json.dumps(wanted.config).encode()
-    for path, body in ((CA, ca), (CONFIG, data)):
+    for path, body in ((CA, ca), (DATE, certificate.date(ca)), (CONFIG, data)):
         wire.put(path, body, whole=True)
         if wire.get(path) != body:
             raise Failed(f"{path} came back different: is the board's flash worn out, or the line noisy?")

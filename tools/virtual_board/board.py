@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tools.board import build
+from tools.board import build, certificate
 from tools.child import Child, Failed
 from tools.virtual_board import umqtt
 from tools.virtual_board.interpreter import CTRL_C, LIBRARY
@@ -103,6 +103,7 @@ class VirtualBoard:
         (self.flash / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
         (self.flash / "config.json").chmod(0o600)
         shutil.copyfile(ca_der, self.flash / "ca.der")
+        (self.flash / "date.txt").write_bytes(certificate.date(ca_der.read_bytes()))
         shutil.rmtree(self._firmware, ignore_errors=True)
         shutil.copytree(HERE / "lib", self._firmware, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(umqtt.folder() / "umqtt", self._firmware / "umqtt")

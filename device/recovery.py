@@ -93,11 +93,13 @@ def recover(folder, journal):
         lost.append((end, journal.opened + RECORDS - 1))  # the newest is gone: who knows how long it was
         end = journal.opened + RECORDS
     found.following = end
+    before = _total(journal)
     for first, last in lost:
-        found.damaged += last + 1 - first
         journal.drop(first, last)
     for first, count in broken:
-        found.damaged += _give_up(parts, first, count, journal) if count else 0
+        if count:
+            _give_up(parts, first, count, journal)
+    found.damaged = _total(journal) - before
     for part in list(parts):
         if not part[1]:
             parts.remove(part)
@@ -125,12 +127,12 @@ def parsed(text):
 
 
 def _look(path, first, boot):
-    """(how many records fit into the file, its header or None); None when it is no segment at all."""
+    """(how many records fit into the file, -1 for who knows; its header or None); None: it is no segment."""
     if _is_folder(path):
         return None
-    count = RECORDS
+    count = -1
     try:
-        count = (os.stat(path)[6] - SIZE) // SIZE  # a torn tail is no record
+        count = max((os.stat(path)[6] - SIZE) // SIZE, 0)  # a torn tail is no record
         with open(path, "rb") as file:
             head = segment.parse_header(file.read(SIZE))
     except OSError:
@@ -139,7 +141,7 @@ def _look(path, first, boot):
         if first >= _FARTHEST:
             return None  # no board has counted so far
         head = None
-    return min(max(count, 0), RECORDS), head
+    return min(count, RECORDS), head
 
 
 def _sort(found, files):
@@ -152,8 +154,9 @@ def _sort(found, files):
         over = last[0] + last[1] - first
         if head is None or head[0] != found.stream or (over > 0 and boot != last[2]):
             found.useless.append(text)
-            if i + 1 < len(files):  # it may have been longer
-                count = max(count, min(files[i + 1][0] - first, RECORDS))
+            after = i + 1 < len(files)
+            if after or count < 0:  # it may have been longer
+                count = max(count, min(files[i + 1][0] - first if after else RECORDS, RECORDS))
             if head is None or head[0] == found.stream:
                 broken.append((first, count))
             continue
@@ -166,12 +169,14 @@ def _sort(found, files):
 
 
 def _give_up(parts, first, count, journal):
-    """Report `count` records as dropped, but for those that a segment of `parts` keeps; how many it were."""
+    """Report `count` records from `first` on as dropped, but for those that a segment of `parts` keeps."""
     journal.drop(first, first + count - 1)
     for part in parts:
         begin = max(first, part[0])
         end = min(first + count, part[0] + part[1])
         if begin < end:
             journal.settle(begin, end - 1)
-            count -= end - begin
-    return count
+
+
+def _total(journal):
+    return sum(last + 1 - first for first, last in journal.dropped)

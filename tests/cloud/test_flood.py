@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+from cloud import settings
+from cloud.ingest import SHARE, Inbox
+from cloud.network import Network
 from device import codes
 from tests.cloud.conftest import ROOT, USERS, brokers_with_rules, wait_for
 from tools.bench_fleet.flood import MODES
@@ -59,6 +62,29 @@ def test_under_a_flood_of_one_board_another_ones_severe_reading_is_acknowledged_
     mailed = time.monotonic() - began
     print(f"{mode}: {sent / LASTS:.0f} messages/s; ack {acknowledged:.2f} s, mail {mailed:.2f} s")
     assert acknowledged <= ACKNOWLEDGED and mailed <= MAILED
+
+
+@pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
+def test_what_is_held_back_takes_no_place_at_the_broker_and_comes_no_second_time(broker, board, environment):
+    """Nobody takes anything out of this inbox: what is in it is all that the broker waits for."""
+    inbox = Inbox()
+    network = Network(settings.load(environment).broker, inbox)
+    network.start()
+    assert network.subscribed.wait(20)
+    c001, c002 = board("C001"), board("C002")
+    for seq in range(SHARE + 60):
+        c001.send([seq])
+    wait_for(lambda: inbox.held_back == 60 and len(inbox) == SHARE, "all of them")
+    c002.send([1])
+    wait_for(lambda: len(inbox) == SHARE + 1, "the other board's message, past those of the first")
+    network.subscribed.clear()
+    network.fetch_again()
+    assert network.subscribed.wait(20)
+    wait_for(lambda: inbox.held_back == 60 + SHARE, "what has no PUBACK yet, and nothing else")
+    c002.send([2])
+    wait_for(lambda: len(inbox) == SHARE + 3, "the other board's messages, the first one for the second time")
+    assert inbox.held_back == 60 + SHARE
+    network.stop()
 
 
 @brokers_with_rules

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tools import pki, ports
 from tools.bench_cloud.parts import cpu_seconds, memory_mb
-from tools.bench_fleet.publishers import PERIOD, password, user
+from tools.bench_fleet.publishers import MASTER, PERIOD, password, user
 from tools.broker import BACKEND_USER, Broker
 from tools.child import Child, Failed
 from tools.database import Database
@@ -156,7 +156,7 @@ def _environment(
         "MQTT_PASSWORD": BACKEND_PASSWORD,
         "MQTT_CLIENT_ID": f"fleet-{number}",
         **({"MQTT_SHARE": "fleet"} if workers > 1 else {}),
-        "VIGIE_KEY": "ab" * 32,
+        "VIGIE_KEY": MASTER.hex(),
         "MONGODB_URI": database.uri,
         "MONGODB_DATABASE": "fleet",
         "PYTHONUNBUFFERED": "1",

@@ -18,9 +18,11 @@ from typing import Any
 
 import msgspec
 
-from cloud.contract import Ack
+from cloud.contract import Ack, signed
+from cloud.keys import device_key
 from tools.bench_fleet.wire import Wire, connect
 
+MASTER = bytes.fromhex("ab" * 32)
 SITE = "fleet"
 PERIOD = 10.0  # s
 AT_ONCE = 40  # logins
@@ -41,6 +43,7 @@ class Board:
 
     def __init__(self, number: int) -> None:
         self._user, self._number = user(number), number
+        self._key = device_key(MASTER, *self._user.split("/"))
         self._stream = f"{0xF1EE0000 + number:08x}"
         self._began = time.time()
         self._sent: dict[int, float] = {}
@@ -81,12 +84,12 @@ class Board:
             "seq": [seq], "ts": [now], "up": [int(now - self._began)], "x": [x],
             "flags": [0], "score": [None], "why": [None],
         }  # fmt: skip
-        return msgspec.json.encode(
-            {"v": 1, "stream": self._stream, "boot": 1, "model": None, "features": 1, **columns}
-        )
+        head = {"v": 2, "stream": self._stream, "boot": 1, "sensor": 0, "model": None, "features": 1}
+        return signed(self._key, f"vigie/1/{self._user}/up", {**head, **columns})
 
     def _state(self, state: str) -> bytes:
-        return msgspec.json.encode({"v": 1, "stream": self._stream, "boot": 1, "state": state})
+        said = {"v": 2, "stream": self._stream, "boot": 1, "state": state}
+        return signed(self._key, f"vigie/1/{self._user}/state", said)
 
 
 async def main(first: int, many: int, port: int, ca: str, seconds: float) -> None:

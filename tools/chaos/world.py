@@ -29,7 +29,7 @@ from tools.virtual_board.board import REPOSITORY, VirtualBoard
 
 TIME_SERVERS = 3
 MEMBERS = 3
-OUR_DOING = ("flash refuses", "cannot be read")  # what a board says of faults of ours
+OUR_DOING = ("flash refuses", "cannot be read", "doubted")  # what a board says of faults of ours
 QUOTA_MB = 12  # of storage: more than a run takes, and soon filled
 WORKERS = {"backend": "run", "second backend": "run", "worker": "ingest"}  # and their commands
 

@@ -26,6 +26,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("flash cloned", "boards", "itself", clones.cloned, patience=90),
     Fault("clock chip jumps", "boards", "itself", clocks.chip_jumps),
     Fault("time server lies", "house", "time", clocks.server_lies),
+    Fault("time servers agree on a wrong time", "house", "time", clocks.servers_agree),
     Fault("time server silent", "house", "time", clocks.server_silent),
     Fault("board's wire: black hole", "boards", "wire", wires.black_hole),
     Fault("board's wire: delayed", "boards", "wire", wires.delayed),

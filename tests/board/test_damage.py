@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from cloud.contract import signed
 from tests.board.watched import Watched
 from tools.board import build
 from tools.board.startup import Start
@@ -119,10 +120,11 @@ def test_safe_mode_tells_the_broker_which_file_is_damaged(cloud, tmp_path):
 
     def on_message(client, userdata, message):
         with more:
-            heard.append(json.loads(message.payload))
+            heard.append(message.payload)
             more.notify_all()
 
-    client = cloud.client(on_message, "vigie/1/home/C001/state")
+    topic = "vigie/1/home/C001/state"
+    client = cloud.client(on_message, topic)
     config = {**cloud.config(), "period_ms": 500}
     chosen = {"/device/app.mpy", "/device/__init__.mpy", "/device/sha256.txt"}
     chosen |= set(random.Random(SEED).sample(APPLICATION, 2))
@@ -137,9 +139,12 @@ def test_safe_mode_tells_the_broker_which_file_is_damaged(cloud, tmp_path):
                 board.wait("state sent", 60)
                 with more:
                     assert more.wait_for(
-                        lambda path=path: any(path in (x.get("last_error") or "") for x in heard), 10
+                        lambda path=path: any(path.encode() in payload for payload in heard), 10
                     ), heard
-                state = heard[-1]
+                said = heard[-1].rpartition(b',"mac":')[0] + b"}"
+                assert heard[-1] == signed(bytes.fromhex(config["key"]), topic, said), "its own key signs it"
+                state = json.loads(said)
+                assert state["last_error"].endswith(": " + path)
                 assert state["state"] == "online" and state["reset"] == "safe mode, files are damaged"
             finally:
                 board.board.power_off()

@@ -141,7 +141,7 @@ def outside(ts: Floats, episodes: Iterable[Episode]) -> NDArray[np.bool_]:
 
 def _recorded(options: argparse.Namespace) -> Columns:
     """All files as one history, by time. Of several devices in one, the board's own, or --csv-device."""
-    wanted = asked.of(options, device="--csv-device")
+    wanted = asked.of(options, device="--csv-device" if options.device else "--device")
     if wanted.device is None:
         wanted = replace(wanted, device=options.device)
     files = []

@@ -2,9 +2,12 @@
 
 import time
 
+import pytest
+
 from cloud.reader import Reader
+from cloud.recording import Refused
 from cloud.store import Store
-from cloud.training.command import _stored
+from cloud.training.command import _options, _recorded, _stored
 from tests.cloud.conftest import entry
 
 
@@ -30,3 +33,24 @@ def test_what_somebody_called_real_is_not_learned_as_normal(database, capsys):
     assert [(each - began) / 10 for each in ts] == [*range(10), *range(15, 60)]
     assert len(ts) == len(t) == len(h)
     assert capsys.readouterr().out == "5 readings of 1 episodes marked as real are left out\n"
+
+
+def test_of_an_export_of_all_boards_one_is_chosen_and_undated_readings_are_counted(tmp_path, capsys):
+    path = tmp_path / "export.csv"
+    rows = "".join(
+        f"demo,{device},{'' if device == 'C001' and n == 7 else 1760000000 + 60 * n},{t},40\n"
+        for n in range(20)
+        for device, t in (("C001", 21), ("C002", 4))
+    )
+    path.write_text("site,device,ts,t,h\n" + rows)
+    for said, cure in (([], "--device demo/C001"), (["--device", "C009"], "--csv-device demo/C001")):
+        with pytest.raises(Refused, match="has demo/C001, demo/C002.*choose one with " + cure):
+            _recorded(_options(["--csv", str(path), *said]))
+    for said, count, t in (
+        (["--device", "C001"], 19, 21),
+        (["--device", "demo/C002"], 20, 4),
+        (["--device", "home/C009", "--csv-device", "C002"], 20, 4),
+    ):
+        ts, found, _ = _recorded(_options(["--csv", str(path), *said]))
+        assert (len(ts), set(found)) == (count, {t})
+    assert "1 rows without a time are left out (first: line 16)" in capsys.readouterr().out

@@ -1,0 +1,66 @@
+"""`make provision` from end to end on a virtual board: with a file, and with a person who answers."""
+
+import json
+import sys
+
+import pytest
+
+from tools.board import certificate, provision
+from tools.child import Failed
+
+
+@pytest.fixture
+def told(serial_board, cloud, tmp_path, monkeypatch):
+    """The configuration on the board after `make provision ARGUMENTS`, in an empty folder."""
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    for name in ("DEVICE", "FILE", "PORT", "SITE", "WIFI_SSID", "MQTT_HOST", "BOARD_USER", "BOARD_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments):
+        assert provision.main([*arguments, "--port", serial_board.device, "--no-watch"]) == 0
+        return json.loads((serial_board.flash / "config.json").read_text())
+
+    return run
+
+
+def test_a_file_that_names_its_board_is_all_it_takes(told, cloud, capsys):
+    cloud.toml.write_text('device = "C001"\n' + cloud.toml.read_text())
+    config = told("--file", str(cloud.toml))
+    assert (config["site"], config["device"]) == ("home", "C001")
+    assert config["broker"]["host"] == "broker.test" and config["broker"]["ca"] == "/ca.der"
+    assert config["led_pin"] == 2, "of a chip that is not known: as ever"
+    said = capsys.readouterr().out
+    assert "simulated: the board makes its readings up" in said and "out of reach here" in said
+
+
+def test_a_person_is_asked_for_what_is_missing_once_the_board_is_there(told, cloud, monkeypatch):
+    answers = {
+        "Site": "",
+        "Wi-Fi network (2.4 GHz)": "net",
+        "Wi-Fi password": "",
+        "Broker's host": "broker.test",
+        "Broker's user of this board": "home/C002",
+        "Broker's password of this board": "word",
+        "Sensor (dht22, sht3x, bme280 or simulated)": "sht3x",
+        "GPIO of its scl": "",
+        "GPIO of its sda": "D5",
+    }
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(provision, "ask", lambda question, _, default: answers.pop(question) or default or "")
+    monkeypatch.setenv("MQTT_CA", str(cloud.ca_pem))
+    config = told("C002")
+    assert not answers
+    assert config["sensor"] == {"kind": "sht3x", "scl": 22, "sda": 5}
+    assert config["wifi"] == {"ssid": "net", "password": ""} and config["site"] == "home"
+
+
+def test_nothing_is_written_where_no_name_for_an_address_is_known(told, cloud, serial_board, monkeypatch):
+    monkeypatch.setattr(certificate, "TIMEOUT", 1.0)
+    text = cloud.toml.read_text().replace('"broker.test"', '"192.0.2.254"')
+    cloud.toml.write_text(text)
+    with pytest.raises(Failed, match="give a name of its certificate with broker.name"):
+        told("C001", "--file", str(cloud.toml))
+    assert not (serial_board.flash / "config.json").exists()

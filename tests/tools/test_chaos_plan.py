@@ -56,7 +56,7 @@ def test_a_run_is_only_good_when_every_kind_was_seen_and_both_witnesses_agree():
     assert good.problems() == []
     good.faults["broker killed"] = 0
     good.drained = False
-    good.audit_problems = ["the audit: 1 MISSING"]
+    good.contradicted = ["the audit: 1 MISSING"]
     good.tallies["C001"] = Tally(
         lost=1, misdated=2, duplicated=3, unexplained=4, most_in_ram=26, longest_own_pause_s=2.5
     )

@@ -77,8 +77,9 @@ def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> Outcome:
         for wire in world.wires.values():
             wire.heal(forget=True)  # the last one for all: who reconnects sends at once what is on its way
         outcome.drained = _drained(world, ordeal.drain)
-        outcome.tallies = {name: witness.count(world, name, PERIOD_MS / 1000) for name in world.boards}
-        outcome.audit_problems = witness.audit(world)
+        period = PERIOD_MS / 1000
+        outcome.tallies = world.do(lambda _: {one: witness.count(world, one, period) for one in world.boards})
+        outcome.contradicted = witness.audit(world) + witness.alarms(world)
         outcome.surprises, outcome.revived = list(world.surprises), world.revived
     outcome.seconds = time.monotonic() - began
     return outcome

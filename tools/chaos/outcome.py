@@ -26,7 +26,7 @@ class Outcome:
     surprises: list[str] = field(default_factory=list)
     revived: int = 0
     drained: bool = False
-    audit_problems: list[str] = field(default_factory=list)
+    contradicted: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def total(self, name: str) -> int:
@@ -49,7 +49,7 @@ class Outcome:
 
     def problems(self) -> list[str]:
         """What keeps this run from being a good one, [] when nothing does."""
-        found = [*self.surprises, *self.audit_problems]
+        found = [*self.surprises, *self.contradicted]
         for name, one in self.tallies.items():
             found += [f"{name}: {text}" for text in one.problems[:20]]
             if one.longest_own_pause_s > LONGEST_PAUSE_S:

@@ -1,4 +1,4 @@
-"""The two witnesses of a run: the sensors' own logs against the store, and `python -m cloud audit`."""
+"""The witnesses of a run: the sensors' own logs against the store, `python -m cloud audit`, and alarms."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ def count(world: World, name: str, period: float) -> Tally:
     copies = [life for copy in world.clones[name] for life in copy.lives()]
     lives = world.boards[name].lives()
     return tally(lives, stored, Told.of(streams), world.frozen[name], period, copies)
+
+
+def alarms(world: World) -> list[str]:
+    """Boards of which somebody was told that there are two, and there is one."""
+    told = world.reader.database["episodes"].distinct("device", {"kind": "claim"})
+    return [f"{name}: two boards were said to claim it" for name in told if not world.clones.get(name)]
 
 
 def audit(world: World) -> list[str]:

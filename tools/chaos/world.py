@@ -15,8 +15,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pymongo.database import Database as Collections
+from pymongo.errors import PyMongoError
+
+from cloud.database import Document
 from tools import ports
 from tools.chaos.proxy import Proxies, Proxy
 from tools.child import Child, Failed
@@ -29,9 +33,13 @@ from tools.virtual_board.board import REPOSITORY, VirtualBoard
 
 TIME_SERVERS = 3
 MEMBERS = 3
+DATABASE_PATIENCE = 120.0  # s
 OUR_DOING = ("flash refuses", "cannot be read", "doubted")  # what a board says of faults of ours
 QUOTA_MB = 12  # of storage: more than a run takes, and soon filled
 WORKERS = {"backend": "run", "second backend": "run", "worker": "ingest"}  # and their commands
+
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -99,6 +107,17 @@ class World(Stack):
 
     def start_member(self, name: str) -> None:
         self.start_again(lambda: self.members.start_member(self.member(name)), self.member(name).stop)
+
+    def do(self, work: Callable[[Collections[Document]], T]) -> T:
+        """Have the database do something that may be repeated, however many members are harmed just now."""
+        deadline = time.monotonic() + DATABASE_PATIENCE
+        while True:
+            try:
+                return work(self.reader.database)
+            except PyMongoError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     def start_again(self, start: Callable[[], None], stop: Callable[[], None]) -> None:
         """Start a part; a busy machine may need more time than a start is given."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 
+from pymongo import ReplaceOne
 from pymongo.errors import PyMongoError
 
 from cloud.contract import Reading
@@ -60,18 +61,18 @@ def disk_full(world: World, name: str, random: Random) -> Iterator[Observed]:
 @contextmanager
 def quota_reached(world: World, name: str, random: Random) -> Iterator[Observed]:
     """One board has filled the storage: its own readings become hourly values, and nobody else's."""
-    database = world.reader.database
     one = _sealed_bucket(device_id(world.site, HOARDER), random)
-    stats = database.command("dbStats")
+    stats = world.do(lambda database: database.command("dbStats"))
     room = QUOTA_MB * 1_000_000 - stats["dataSize"] - stats["indexSize"]
     first = random.randrange(10**7)
-    numbers = range(first, first + max(1, int(room / len(one["p"]))))
+    names = [f"{one['d']}/0badf00d/{first + n:08d}" for n in range(max(1, int(room / len(one["p"]))))]
+    fill = [ReplaceOne({"_id": name}, one, upsert=True) for name in names]
     try:
-        database["buckets"].insert_many({**one, "_id": f"{one['d']}/0badf00d/{n:08d}"} for n in numbers)
-        yield lambda: database["hourly"].count_documents({"d": one["d"]}) > 0
+        world.do(lambda database: database["buckets"].bulk_write(fill, ordered=False))
+        yield lambda: world.reader.database["hourly"].find_one({"d": one["d"]}) is not None
     finally:
-        for collection in ("buckets", "hourly"):
-            database[collection].delete_many({"d": one["d"]})
+        mine = {"d": one["d"]}
+        world.do(lambda database: [database[kind].delete_many(mine) for kind in ("buckets", "hourly")])
 
 
 def _sealed_bucket(owner: str, random: Random) -> Document:

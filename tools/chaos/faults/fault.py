@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
+from pymongo.errors import PyMongoError
+
 from tools.chaos.world import World, until
 
 PATIENCE = 10.0  # s in which an effect must show
@@ -38,7 +40,14 @@ class Fault:
         """Harm `name` for about `hold` seconds, and mend it; whether the effect was observed."""
         with self.harm(world, name, random) as observed:
             time.sleep(hold)
-            return until(observed, self.patience)
+            return until(lambda: _seen(observed), self.patience)
+
+
+def _seen(observed: Observed) -> bool:
+    try:
+        return observed()
+    except PyMongoError:
+        return False  # the database is harmed, too
 
 
 def fixed(answer: bool) -> Observed:

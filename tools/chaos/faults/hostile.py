@@ -102,7 +102,7 @@ def _all(intruders: Iterator[Intruder]) -> Iterator[list[Intruder]]:
 def _speaks_for_itself(world: World, name: str) -> bool:
     """Whether the cloud has heard the board; before, whoever has its password may be an older one of it."""
     about = {"_id": device_id(world.site, name), "contract": 2}
-    return world.reader.database["latest"].find_one(about) is not None
+    return world.do(lambda database: database["latest"].find_one(about)) is not None
 
 
 def _topic(world: World, name: str, leaf: str) -> str:

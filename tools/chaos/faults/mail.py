@@ -23,7 +23,7 @@ def hangs(world: World, name: str, random: Random) -> Iterator[Observed]:
     due = pending(f"{int(now * 1000)}-chaos", letter, ["you@example.org"], "chaos", now)
     world.sendgrid.refuse(503, 1, delay=SILENT_S)
     try:
-        world.reader.database["alerts"].insert_one(due)
+        world.do(lambda database: database["alerts"].replace_one({"_id": due["_id"]}, due, upsert=True))
         yield lambda: not world.sendgrid.refusals
     finally:
         world.sendgrid.forgive()

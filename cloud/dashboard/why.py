@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 
 from cloud.dashboard import source
 from cloud.dashboard.markdown import plain
+from cloud.dashboard.sentence import sentence
 from cloud.reader import Episode, Reader, Readings
 from cloud.words import SEEN, Words
 from device import codes
@@ -21,7 +22,7 @@ PERIODS = 70  # readings before, where the period is longer
 
 
 def show(say: Words, episode: Episode) -> None:
-    """A small table below the episode."""
+    """One plain sentence below the episode; what the detectors said under *details*."""
     try:
         found = _found(episode.id, episode.site, episode.device, episode.opened)
     except PyMongoError:
@@ -31,6 +32,12 @@ def show(say: Words, episode: Episode) -> None:
         st.caption(say("why gone"))
         return
     readings, row, report = found
+    st.markdown(f"**{sentence(say, readings, row)}**")
+    with st.expander(say("why details")):
+        _details(say, readings, row, report)
+
+
+def _details(say: Words, readings: Readings, row: int, report: Mapping[str, Any]) -> None:
     st.markdown(first(say, readings, row))
     table = pd.DataFrame(
         rows(say, readings, row, report),

@@ -360,6 +360,31 @@ TEXTS: dict[str, tuple[str, str]] = {
         "It began with a failed read: {why}.",
         "Il a commencé par une lecture ratée{nbsp}: {why}.",
     ),
+    "why frozen": (
+        "The value has not moved at all for {length}.",
+        "La valeur n'a pas bougé du tout depuis {length}.",
+    ),
+    "why no past": (
+        "Unusual for this board ({saw}); there is nothing before it to compare it with.",
+        "Inhabituel pour cette carte ({saw}){nbsp}; rien avant ne permet de comparer.",
+    ),
+    "why restless": (
+        "The value jumps about: steps {times} times as large as in the {past}.",
+        "La valeur saute{nbsp}: des pas {times} fois plus grands que dans les {past}.",
+    ),
+    "why together": (
+        "No value stands out alone, but together they do ({saw}), against the {past}.",
+        "Aucune valeur ne ressort seule, mais ensemble oui ({saw}), par rapport aux {past}.",
+    ),
+    "why than": ("{what} than in the {past}.", "{what} que dans les {past}."),
+    "why and": (" and ", " et "),
+    "why more t": ("{value} warmer", "{value} de plus"),
+    "why less t": ("{value} colder", "{value} de moins"),
+    "why more h": ("{value} more humid", "{value} plus humide"),
+    "why less h": ("{value} drier", "{value} plus sec"),
+    "why time before": ("{length} before", "{length} d'avant"),
+    "why readings before": ("{count} readings before", "{count} mesures d'avant"),
+    "why details": ("Details", "Détails"),
     "why first": ("It began with {values}.", "Il a commencé par {values}."),
     "why range": ("trained range {spans}", "plage apprise {spans}"),
     "why zscore": (

@@ -224,7 +224,7 @@ def test_why_names_the_first_reading_its_detectors_and_their_thresholds(app, hou
     app.toggle[0].set_value(True).run()
     assert not app.exception
     said, table = words_of(app), app.dataframe[0].value
-    assert "It began with" in said and "readings before:" in said
+    assert "than in the" in said and "It began with" in said and "readings before:" in said
     zscore = table[table["Detector"] == "Z-score"].iloc[0]
     assert zscore["Board"] == "abnormal" and "deviations in temperature" in zscore["What"]
 

@@ -1,0 +1,82 @@
+"""Why?: one plain sentence, for each kind of trouble, in both languages."""
+
+import numpy as np
+import pytest
+from test_dashboard_curve import readings
+
+from cloud.dashboard.sentence import sentence
+from cloud.words import Words, plain
+from device import codes
+
+EN, FR = Words("en"), Words("fr")
+
+
+def trouble(flags=codes.ZSCORE, *, t=21.0, h=40.0, period=10.0, count=90, **more):
+    """Calm readings, and from the 80th on `t` and `h` with `flags`."""
+    noise = np.where(np.arange(count) % 2, 0.03, -0.03)
+    late = np.arange(count) >= 80
+    columns = {
+        "t": np.where(late, t, 21.0 + noise),
+        "h": np.where(late, h, 40.0 + noise),
+        "edge_flags": np.where(late, flags, 0).astype(np.uint16),
+    }
+    return readings(np.arange(count) * period, **{**columns, **more})
+
+
+def said(found, say=EN, row=80):
+    return plain(sentence(say, found, row))
+
+
+def test_it_says_how_far_both_values_are_from_the_ten_minutes_before():
+    found = trouble(t=24.1, h=34.0)
+    assert said(found) == "3.1 °C warmer and 6.0 %RH drier than in the 10 min before."
+    assert said(found, FR) == "3,1 °C de plus et 6,0 % HR plus sec que dans les 10 min d'avant."
+
+
+def test_a_value_that_hardly_differs_is_not_named():
+    assert said(trouble(t=18.5, h=40.3)) == "2.5 °C colder than in the 10 min before."
+    assert said(trouble(h=52.0)) == "12.0 %RH more humid than in the 10 min before."
+
+
+def test_a_fault_that_grows_is_told_by_its_next_readings():
+    found = trouble(t=21.2)
+    found.t[82] = 26.0
+    assert said(found) == "5.0 °C warmer than in the 10 min before."
+
+
+def test_a_slow_board_is_compared_with_the_readings_that_there_are():
+    assert said(trouble(t=24.1, period=900.0)) == "3.1 °C warmer than in the 15 h before."
+    undated = trouble(t=24.1)
+    undated.ts[:] = np.nan
+    assert said(undated) == "3.1 °C warmer than in the 60 readings before."
+
+
+@pytest.mark.parametrize("say", [EN, FR], ids=["en", "fr"])
+def test_each_kind_of_trouble_has_its_own_sentence(say):
+    failed = trouble(codes.SENSOR_ERROR, t=np.nan, h=np.nan)
+    failed.why[80] = "no answer"
+    wild = trouble(codes.JITTER, t=21 + np.where(np.arange(90) % 2, 0.6, -0.6))
+    found = [
+        failed,
+        trouble(codes.STUCK),
+        wild,
+        trouble(codes.FOREST),
+        readings(np.arange(3) * 10.0, edge_flags=np.full(3, codes.FOREST, np.uint16)),
+    ]
+    told = [said(one, say, min(80, len(one) - 1)) for one in found]
+    assert len(set(told)) == len(told) and all("{" not in one for one in told)
+    if say is EN:
+        assert told[0] == "It began with a failed read: no answer."
+        assert told[1] == "The value has not moved at all for 0 s."
+        assert told[2].startswith("The value jumps about: steps ")
+        assert told[3].startswith("No value stands out alone")
+        assert (
+            told[4]
+            == "Unusual for this board (unusual pattern); there is nothing before it to compare it with."
+        )
+
+
+def test_a_frozen_value_says_for_how_long():
+    found = trouble(codes.STUCK)
+    found.t[50:] = 21.0
+    assert said(found, row=85) == "The value has not moved at all for 5 min."

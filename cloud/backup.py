@@ -36,12 +36,12 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from cloud import contract, keys, packing
+from cloud import keys, packing
 from cloud.agreement import KnownUnits
 from cloud.database import COLLECTIONS, Document
 from cloud.packing import SIZE
 from cloud.sealing import packed_of, sealing
-from cloud.store import DROPPED_RUNS, DUPLICATE_KEY
+from cloud.store import DUPLICATE_KEY, NAMED_SEQS, joined_runs
 
 MAGIC, UNSIGNED = b"VGB2", b"VGB1"
 MAC = 32
@@ -245,14 +245,19 @@ def _join_bucket(buckets: Collection[Document], ours: Document) -> bool:
 
 
 def _join_stream(streams: Collection[Document], ours: Document) -> bool:
-    """What is final about a stream stays final: dropped runs, quarantined seqs, the floor."""
+    """What is final stays final: what was dropped and why, quarantined, in conflict, past its time."""
     there = streams.find_one({"_id": ours["_id"]}) or {}
-    both = [(first, last) for side in (there, ours) for first, last in side.get("dropped") or ()]
     values: Document = {}
-    if both:
-        values["dropped"] = [list(run) for run in contract.merge_runs(both)][-DROPPED_RUNS:]
-    if seqs := {*(there.get("quarantined") or ()), *(ours.get("quarantined") or ())}:
-        values["quarantined"] = sorted(seqs)
+    if dropped := joined_runs(there.get("dropped"), ours.get("dropped")):
+        values["dropped"] = dropped
+    causes = [side.get("dropped_why") or {} for side in (there, ours)]
+    if why := {
+        name: joined_runs(*(side.get(name) for side in causes)) for name in {**causes[0], **causes[1]}
+    }:
+        values["dropped_why"] = why
+    for name in ("quarantined", "conflicts"):
+        if seqs := {*(there.get(name) or ()), *(ours.get(name) or ())}:
+            values[name] = sorted(seqs)[-NAMED_SEQS:]
     if floor := max(there.get("floor") or 0, ours.get("floor") or 0):
         values["floor"] = floor
     if all(there.get(name) == value for name, value in values.items()):

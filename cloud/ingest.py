@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from cloud import contract
-from cloud.authentication import Authenticator, Said
+from cloud.authentication import Authenticator, Said, Whose
 from cloud.contract import Forged, Message, Reading, Refused, State
 from cloud.failure import brief
 from cloud.rescore import Rescorer
@@ -318,7 +318,8 @@ class Ingest:
                 messages.append(message)
             elif message is not None:
                 states.append(message)
-        messages, states = self._without_surplus(messages, states)
+        unsigned = {said[:2] for said in origins if isinstance(said, Said) and said.version == 1}
+        messages, states = self._without_surplus(messages, states, unsigned)
         self._keep(states)
         refused, counted = len(aside), 0
         for message in messages:
@@ -376,12 +377,12 @@ class Ingest:
         return site, device, contract.decode_state(received.payload, version)
 
     def _without_surplus(
-        self, messages: list[Message], states: list[tuple[str, str, State]]
+        self, messages: list[Message], states: list[tuple[str, str, State]], unsigned: set[Whose]
     ) -> tuple[list[Message], list[tuple[str, str, State]]]:
         """Without those of streams that are too many for their board: they are held back, without an ack."""
         streams = {(each.site, each.device, each.stream) for each in messages}
         streams |= {(site, device, state.stream) for site, device, state in states}
-        surplus = self._store.surplus(streams)
+        surplus = self._store.surplus(streams, unsigned)
         if not surplus:
             return messages, states
         for site, device in {(site, device) for site, device, _ in surplus}:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -32,11 +32,13 @@ from device import codes
 
 KNOWN_SECONDS = 60.0  # how long a worker trusts what it knows of floors and of unknown flag bits
 NAMED_SEQS = 10_000  # the newest quarantined ones, and conflicts, of each stream: what an audit can name
-QUARANTINE_KEPT = 500  # newest entries of each board: whoever sends rubbish pushes out only his own
+QUARANTINE_KEPT = 500  # newest entries of each ring: whoever sends rubbish pushes out only his own
 STREAMS_A_DAY = 20  # new ones of a board in 24 hours; a stream is one install, made when a flash is new
+STRANGERS_A_DAY = 200  # ... of all boards together that were never heard before and send no mac
 DAY = 86400
 PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
 DROPPED_RUNS = 1000
+CAUSES, OTHER_CAUSE = 8, "other"  # of what a stream dropped; further ones are kept under one name
 LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
 STEADY = 60  # s over which a period is told
 TOLD_EVERY = 600  # s; a flood, or two boards that claim to be one, is told to `watch` once in this time
@@ -46,7 +48,7 @@ _ABSENT: Document = {"$exists": False}
 _NAMES = {"site": 1, "device": 1}
 
 
-NOBODY = "?"  # in place of a board's key, of a message on a topic that names none
+NOBODY = "?"  # in place of a board's key, where the topic names none or one that was never heard
 
 
 class Entry(NamedTuple):
@@ -166,26 +168,38 @@ class Store:
         `known_as`: where the stream remembers them; "conflicts" are seqs that are stored, with other values.
         """
         now = datetime.fromtimestamp(self.clock(), UTC)
+        items = list(items)
+        rings = self._rings(items)
         documents: dict[str, list[Document]] = defaultdict(list)
         seqs: dict[tuple[str, str, str], set[int]] = defaultdict(set)
-        for item in items:
-            owner = device_id(item.site, item.device) if item.site and item.device else NOBODY
-            documents[owner].append({**item._asdict(), "at": now, "content": item.content[:PAYLOAD_KEPT]})
+        for item, ring in zip(items, rings, strict=True):
+            documents[ring].append({**item._asdict(), "at": now, "content": item.content[:PAYLOAD_KEPT]})
             if item.site and item.device and item.stream and item.seq is not None:
                 seqs[item.site, item.device, item.stream].add(item.seq)
         if documents:
             self.database["quarantine"].bulk_write(
-                [put for owner, entries in documents.items() for put in self._into_ring(owner, entries)]
+                [put for ring, entries in documents.items() for put in self._into_ring(ring, entries)]
             )
         if seqs:
             self.database["streams"].bulk_write(
                 [_remember(known_as, *key, found) for key, found in seqs.items()]
             )
 
-    def _into_ring(self, owner: str, entries: Sequence[Document]) -> list[ReplaceOne[Document]]:
-        """Each board has a ring of places in the quarantine; its newest entries take those of its oldest."""
+    def _rings(self, items: Sequence[Quarantined]) -> list[str]:
+        """Where each item goes: a board's readings, which are acknowledged, apart from its refused messages,
+        which anybody may have sent. Messages under names that were never heard share one ring."""
+        owners = [device_id(one.site, one.device) if one.site and one.device else NOBODY for one in items]
+        whole = {owner for owner, one in zip(owners, items, strict=True) if one.seq is None}
+        heard = self._heard(whole)
+        return [
+            owner if one.seq is not None else f"{owner}/refused" if owner in heard else NOBODY
+            for owner, one in zip(owners, items, strict=True)
+        ]
+
+    def _into_ring(self, ring: str, entries: Sequence[Document]) -> list[ReplaceOne[Document]]:
+        """A ring has so many places in the quarantine; the newest entries take those of the oldest."""
         counted = self.database["shares"].find_one_and_update(
-            {"_id": owner},
+            {"_id": ring},
             {"$inc": {"quarantined": len(entries)}},
             {"quarantined": 1},
             upsert=True,
@@ -194,14 +208,16 @@ class Store:
         first = (counted or {}).get("quarantined", 0) - len(entries)
         newest = list(enumerate(entries, first))[-QUARANTINE_KEPT:]
         return [
-            ReplaceOne({"_id": f"{owner}/{number % QUARANTINE_KEPT:03d}"}, entry, upsert=True)
+            ReplaceOne({"_id": f"{ring}/{number % QUARANTINE_KEPT:03d}"}, entry, upsert=True)
             for number, entry in newest
         ]
 
-    def surplus(self, streams: Iterable[Stream]) -> set[Stream]:
+    def surplus(self, streams: Iterable[Stream], unsigned: Collection[tuple[str, str]] = ()) -> set[Stream]:
         """Those of `streams` that are new and too many for their board today; the others are known now.
 
-        So made-up streams do not grow the database without end.
+        So made-up streams do not grow the database without end. `unsigned`: the boards (site, device) that
+        are believed without a mac. What is begun in their name never keeps out the board itself, once it
+        signs; and those that were never heard before share a number, as anybody can make up names.
         """
         unknown = {stream_id(*each): each for each in streams if each not in self._streams}
         if not unknown:
@@ -210,16 +226,26 @@ class Store:
         for document in known:
             self._streams.add(unknown.pop(document["_id"]))
         now = self.clock()
+        doubtful = {device_id(*each[:2]) for each in unknown.values() if each[:2] in unsigned}
+        strangers = doubtful - self._heard(doubtful)
         left: dict[str, int] = {}
         new: list[UpdateOne] = []
         for key, (site, device, name) in list(unknown.items()):
             owner = device_id(site, device)
-            if owner not in left:
-                lately = {"d": owner, "since": {"$gt": now - DAY}}
-                left[owner] = STREAMS_A_DAY - self.database["streams"].count_documents(lately)
-            if left[owner] > 0:
-                left[owner] -= 1
-                whose = {"d": owner, "site": site, "device": device, "stream": name, "since": now}
+            how: Document = {"stranger": True} if owner in strangers else {}
+            if owner not in doubtful:
+                how = {"signed": True}
+            shares = {owner: ({"d": owner, **how}, STREAMS_A_DAY)}
+            if owner in strangers:
+                shares["strangers"] = (how, STRANGERS_A_DAY)
+            for share, (which, most) in shares.items():
+                if share not in left:
+                    lately = {**which, "since": {"$gt": now - DAY}}
+                    left[share] = most - self.database["streams"].count_documents(lately)
+            if all(left[share] > 0 for share in shares):
+                for share in shares:
+                    left[share] -= 1
+                whose = {"d": owner, "site": site, "device": device, "stream": name, "since": now, **how}
                 new.append(UpdateOne({"_id": key}, {"$setOnInsert": whose}, upsert=True))
                 self._streams.add(unknown.pop(key))
         if new:
@@ -227,6 +253,13 @@ class Store:
         if len(self._streams) > LAST_KNOWN:
             self._streams.clear()
         return set(unknown.values())
+
+    def _heard(self, boards: Collection[str]) -> set[str]:
+        """Those of `boards`, by their keys, of which something was believed before."""
+        if not boards:
+            return set()
+        found = self.database["latest"].find({"_id": {"$in": list(boards)}}, {"_id": 1})
+        return {one["_id"] for one in found}
 
     def flood(self, site: str, device: str, why: str, times: float) -> None:
         """Tell `watch` that this board sends too much: "messages", `times` what it may, or "streams"."""
@@ -523,8 +556,11 @@ class Store:
         while True:
             known = streams.find_one({"_id": key}, {"dropped": 1, "dropped_why": 1}) or {}
             old, old_why = known.get("dropped"), known.get("dropped_why")
-            why = {**(old_why or {}), **{name: _with(old_why, name, state.dropped) for name in state.causes}}
-            new = {"dropped": _with(known, "dropped", state.dropped), "dropped_why": why}
+            why = dict(old_why or {})
+            for name in state.causes:
+                place = name if name in why or len(why) < CAUSES else OTHER_CAUSE
+                why[place] = joined_runs(why.get(place), state.dropped)
+            new = {"dropped": joined_runs(old, state.dropped), "dropped_why": why}
             if new == {"dropped": old, "dropped_why": old_why or {}}:
                 return
             try:  # only over what was read: another worker may be at the same stream
@@ -538,10 +574,10 @@ class Store:
             return
 
 
-def _with(known: Document | None, name: str, runs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """The runs of seqs known as `name`, with `runs`."""
-    before = ((first, last) for first, last in (known or {}).get(name) or ())
-    return [list(run) for run in contract.merge_runs([*before, *runs])][-DROPPED_RUNS:]
+def joined_runs(*sides: Iterable[Sequence[int]] | None) -> list[list[int]]:
+    """All these runs of seqs, as a stream keeps them."""
+    runs = ((first, last) for side in sides for first, last in side or ())
+    return [list(run) for run in contract.merge_runs(runs)][-DROPPED_RUNS:]
 
 
 def _addition(key: str, bucket: _Bucket, packed: Mapping[int, bytes], now: int) -> Document:

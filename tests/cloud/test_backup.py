@@ -117,6 +117,20 @@ def test_it_joins_what_boards_have_sent_since_the_loss(filled, other, tmp_path):
     assert table(other, "C001")[-1][0] == 2 * SIZE + 100
 
 
+def test_why_readings_were_dropped_and_which_conflicted_is_known_after_a_restore(filled, other, tmp_path):
+    name = "demo/C003/9f3a1c07"
+    known = {"dropped_why": {"flash was full": [[40, 44]], "damaged": [[45, 49]]}, "conflicts": [3, 5]}
+    filled["streams"].update_one({"_id": name}, {"$set": known})
+    backup.backup(filled, tmp_path / "b", MASTER)
+    since = {"dropped": [[60, 69]], "dropped_why": {"damaged": [[60, 69]]}, "conflicts": [5, 9]}
+    other["streams"].insert_one({"_id": name, "d": "demo/C003", **since})
+    restored(other, tmp_path / "b")
+    found = other["streams"].find_one({"_id": name})
+    assert found["dropped_why"] == {"flash was full": [[40, 44]], "damaged": [[45, 49], [60, 69]]}
+    assert found["conflicts"] == [3, 5, 9]
+    assert restored(other, tmp_path / "b").joined == 0
+
+
 def test_a_board_that_had_sent_version_2_is_not_believed_in_version_1_after_a_restore(
     filled, other, tmp_path
 ):

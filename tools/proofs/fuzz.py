@@ -209,7 +209,7 @@ def _prove(uri: str, count: int, progress: Progress) -> Outcome:
         and growth < GROWTH
         and min(totals.refused, totals.forged, totals.unfit, totals.conflicts, totals.readings, quarantined)
         > 0
-        and quarantined <= QUARANTINE_KEPT * (boards + 1)
+        and quarantined <= QUARANTINE_KEPT * (2 * boards + 1)
     )
     text = (
         f"{count:,} messages from a fixed seed, each one whole, damaged or noise, to {WORKERS} workers side "

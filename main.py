@@ -3,13 +3,14 @@
 All of this stays in RAM while Vigie works, so it holds only what a board needs whose device/ is broken.
 """
 
+import gc
 import os
 import sys
 
 starts = globals().get("starts", 1)  # of boot.py: both run in one namespace
 SAFE_STARTS = 4
 LIST = "/device/sha256.txt"  # of the files as they were built: "SHA-256 path" a line, its own is the last
-RESCUE = ("/boot.py", "/main.py", "/safe.mpy")  # Vigie measures without them
+RESCUE = ("/boot.py", "/main.py", "/memory.mpy", "/safe.mpy")  # Vigie measures without them
 
 
 def damaged():
@@ -53,6 +54,16 @@ def keep(error):
         pass  # flash is full or broken: it was printed
 
 
+def make_room():
+    """Python's second piece of memory: before a large file fills the first, or Wi-Fi gets none."""
+    global second_piece
+    gc.collect()  # what compiling this file left
+    from memory import share
+
+    second_piece = share()
+    del sys.modules["memory"]
+
+
 def restart(seconds):
     """Reset after `seconds`; Ctrl-C leads to the REPL instead."""
     import time
@@ -91,6 +102,8 @@ def start():
             print("         E files  " + error)
             keep(error)
         broken = [path for path in bad if path not in RESCUE]
+        if "/memory.mpy" not in bad:
+            make_room()
         if broken or (starts > SAFE_STARTS and starts % 2):
             if "/safe.mpy" not in bad:
                 from safe import run

@@ -10,16 +10,10 @@ _STOPPED_S = const(3600)  # time for a person, or a deployment, at the REPL
 STARTS = "/boot/starts"  # boot.py counts starts in it
 CRASH = "/last_error.txt"  # main.py writes what ended the last start
 stopped = None
-second_piece = None  # of the heap: see memory.py
 
 
 def main():
     """Run until something breaks; a wrong configuration is told, and leads to the REPL."""
-    global second_piece
-    from .memory import share
-
-    second_piece = share()
-    let_go("memory")
     from .start import start
 
     node = start()

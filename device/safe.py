@@ -7,7 +7,6 @@ The build makes one file of this and of all that it imports, /safe.mpy: none of 
 import sys
 
 from .board import Board
-from .borrow import let_go
 from .clock import Clock
 from .compat import const
 from .config import load
@@ -64,10 +63,6 @@ class Voice:
     """Says once, retained, why the board does not measure."""
 
     def __init__(self, config, board, clock, why):
-        from .memory import share
-
-        self._second_piece = share()  # before anything else takes memory
-        let_go("memory")
         from .dates import Dates
         from .link import Link
         from .outbox import Outbox

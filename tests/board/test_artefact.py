@@ -42,6 +42,7 @@ def fresh(tmp_path, monkeypatch):
         (tmp_path / name).write_text("")
     (tmp_path / "device/app.py").write_text("def main():\n    return 1\n")
     (tmp_path / "device/safe.py").write_text("def run(why):\n    return 0\n")
+    (tmp_path / "device/memory.py").write_text("def share():\n    return 0\n")
     return tmp_path
 
 
@@ -59,7 +60,7 @@ def test_it_is_built_once_for_the_same_sources_and_anew_for_others(fresh, monkey
 def test_many_that_build_it_at_once_all_get_the_whole_of_it(fresh):
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(lambda _: build.files("x64", fresh), range(12)))
-    assert all(result == results[0] for result in results) and len(results[0]) == 6
+    assert all(result == results[0] for result in results) and len(results[0]) == 7
     assert len(list((fresh / "cache").iterdir())) == 1
 
 

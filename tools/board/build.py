@@ -32,6 +32,10 @@ ARCHES = (
 )  # fmt: skip
 LIST = f"/{PACKAGE}/sha256.txt"  # "SHA-256 path" a line, in order; the last is of the lines before it
 SAFE = "safe"
+RESCUE = {
+    "memory": "share",
+    SAFE: "run",
+}  # files beside main.py, which takes this of them; none needs another
 NATIVE = 3  # sub-version of machine code in .mpy files, since MicroPython 1.23
 PLAIN = ("/boot.py", "/main.py")
 JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
@@ -39,7 +43,7 @@ JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
 APART = frozenset({
     "__init__", "log", "compat", "forest_viper", "forest_plain", "config", "choices", "recovery", "console",
     "selftest", "start", "model", "forest_load", "ntp", "dns", "udp", "setback", "trouble", "backoff",
-    "words", "sleep", "duty", "snapshot", "ticks", "bounds", "state", "memory",
+    "words", "sleep", "duty", "snapshot", "ticks", "bounds", "state",
 })  # fmt: skip
 # Names that main.py, the console, `make` and who holds a module know.
 KEPT = frozenset({
@@ -108,12 +112,13 @@ def linked(root: Path = ROOT) -> dict[str, str]:
     """{path: text} of device/ with what stays in RAM as one module, and of safe mode. Raises Failed."""
     texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in _sources(root)}
     try:
-        rest = {path: text for path, text in texts.items() if path != f"{PACKAGE}/{SAFE}.py"}
+        rest = {path: text for path, text in texts.items() if Path(path).stem not in RESCUE}
         parted = part(rest, APART)
         rests = {Path(path).stem for path in parted if path.endswith(f"{REST}.py")}
         made = join(parted, APART | rests, KEPT)
-        rescue = join(needed(texts, SAFE), {"compat"}, {"run"}, SAFE)
-        return made | {f"{SAFE}.py": rescue[f"{PACKAGE}/{SAFE}.py"]}
+        for name, known in RESCUE.items():
+            made[f"{name}.py"] = join(needed(texts, name), {"compat"}, {known}, name)[f"{PACKAGE}/{name}.py"]
+        return made
     except SyntaxError as error:
         raise Failed(f"{error.filename}:{error.lineno} does not compile: {error.msg}") from None
 

@@ -17,7 +17,7 @@ from tools.board import build, command, port, screen
 from tools.board.startup import Line, Start
 from tools.board.wire import Wire
 
-RESCUE = (*build.PLAIN, f"/{build.SAFE}.mpy")
+RESCUE = (*build.PLAIN, *(f"/{name}.mpy" for name in build.RESCUE))
 ASIDE = ".old"
 # Prints "PATH SHA-256" for each file that is ours; folders end in "/". Each file is read: what was copied may
 # be damaged since. Everything else on the board is somebody's: it stays.
@@ -107,7 +107,7 @@ def plan(built: Mapping[str, bytes], present: Mapping[str, str]) -> Plan:
     wanted = {_parent(path) for path in built} - {"/"}
     folders = sorted(wanted - set(present))
     changed = [path for path in built if hashlib.sha256(built[path]).hexdigest() != present.get(path)]
-    first = ("/boot.py", f"/{build.SAFE}.mpy", build.LIST)
+    first = ("/boot.py", *RESCUE[len(build.PLAIN) :], build.LIST)
     order = sorted(
         changed, key=lambda path: (first.index(path) if path in first else 9, path == "/main.py", path)
     )

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tools.broker import BACKEND_USER, private_write
 
@@ -20,11 +21,8 @@ class Secrets:
 
 def load(path: Path, devices: Sequence[str]) -> Secrets:
     """Read `path`, add what is missing for `devices` ("site/name"), write it back."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        known = {}
-    passwords = {user: str(word) for user, word in known.get("passwords", {}).items()}
+    known = _read(path)
+    passwords = users(path)
     for user in (BACKEND_USER, *devices):
         passwords.setdefault(user, secrets.token_hex(16))
     master_key = str(known.get("master_key") or secrets.token_hex(32))
@@ -34,3 +32,15 @@ def load(path: Path, devices: Sequence[str]) -> Secrets:
         path.parent.mkdir(parents=True, exist_ok=True)
         private_write(path, json.dumps(wanted, indent=2))
     return Secrets(bytes.fromhex(master_key), mail_key, passwords)
+
+
+def users(path: Path) -> dict[str, str]:
+    """The passwords of all broker users in `path`; none where there is no such file."""
+    return {user: str(word) for user, word in _read(path).get("passwords", {}).items()}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return {}

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -150,12 +150,12 @@ class Stack:
 
     def _watch_users(self) -> None:
         while not self._over.wait(LOOK_S):
-            known = secrets_file.load(self.plan.folder / "secrets.json", [])
-            new = sorted(set(known.passwords) - set(self.secrets.passwords))
+            users = secrets_file.users(self.plan.folder / "secrets.json")
+            new = sorted(set(users) - set(self.secrets.passwords))
             if new:
-                self.secrets = known
+                self.secrets = replace(self.secrets, passwords=users)
                 try:
-                    self.broker.admit(known.passwords)
+                    self.broker.admit(users)
                     say("broker", f"lets {', '.join(new)} in")
                 except Failed as problem:
                     say("broker", str(problem), "trouble")

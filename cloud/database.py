@@ -99,8 +99,9 @@ def client_id(database: Database[Document], name: str) -> str:
 
     The same at each start, for the broker keeps what waits in that session.
     """
-    kept = database["status"].find_one_and_update(
-        {"_id": f"client id {name}"},
+    which = {"_id": f"client id {name}"}
+    kept = database["status"].find_one(which) or database["status"].find_one_and_update(
+        which,
         {"$setOnInsert": {"random": secrets.token_hex(8)}},
         upsert=True,
         return_document=ReturnDocument.AFTER,

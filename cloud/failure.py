@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from pymongo.database import Database
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -12,7 +14,13 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-UNAUTHORIZED, WRONG_LOGIN, ATLAS = 13, 18, 8000  # Atlas has one code for both
+UNAUTHORIZED, WRONG_LOGIN, ATLAS = 13, 18, 8000  # Atlas has one code for both, and for "full"
+SPACE = "space quota"  # "you are over your space quota, using 513 MB of 512 MB"
+REFUSED = ("bad auth", "authentication failed", "not allowed", "not authorized", "unauthorized")
+FULL = (
+    "it is full and refuses writes: Vigie deletes what is past RETENTION_DAYS, then the oldest readings; "
+    "lower RETENTION_DAYS, empty the cluster's other databases or buy a bigger plan"
+)
 LONGEST = 160
 ATLAS_ALERT = "TLSV1_ALERT_INTERNAL_ERROR"  # 80: what Atlas says to an address that it does not let in
 
@@ -22,6 +30,8 @@ def of_database(problem: PyMongoError) -> str:
     if isinstance(problem, OperationFailure) and problem.code == UNAUTHORIZED:
         cure = "does MONGODB_URI name a user with the rights of docs/security.md?"
         return f"it does not allow this: {brief(problem)} ({cure})"
+    if SPACE in str(problem):
+        return FULL
     if isinstance(problem, OperationFailure) and problem.code in (WRONG_LOGIN, ATLAS):
         cure = "check user and password in MONGODB_URI (percent-encode : / ? # [ ] @ in them)"
         return f"it refuses the login: {cure}"
@@ -43,6 +53,30 @@ def brief(problem: BaseException) -> str:
     """The first line of an error, short enough for a log line."""
     text = _without_secrets(f"{type(problem).__name__}: {problem}".splitlines()[0])
     return text.partition(", full error")[0][:LONGEST]
+
+
+def is_full(problem: PyMongoError, database: Database[Any]) -> bool:
+    """Whether a write was refused for want of room. A full Atlas cluster still reads and deletes.
+
+    Its code stands for a refused user too. Where the words do not tell which, the behaviour does.
+    """
+    if not isinstance(problem, OperationFailure):
+        return False
+    errors = (problem.details or {}).get("writeErrors", [])
+    if ATLAS not in (problem.code, *(error.get("code") for error in errors)):
+        return False
+    words = str(problem).lower()
+    if SPACE in words:
+        return True
+    if any(refusal in words for refusal in REFUSED):
+        return False
+    nothing = {"_id": "vigie: there is no such document"}
+    try:
+        database["buckets"].find_one(nothing, {"_id": 1})
+        database["buckets"].delete_one(nothing)
+    except PyMongoError:
+        return False
+    return True
 
 
 def is_general(problem: Exception) -> bool:

@@ -24,12 +24,12 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 from cloud import contract
 from cloud.authentication import Authenticator, Said, Whose
 from cloud.contract import Forged, Message, Reading, Refused, State
-from cloud.failure import brief
+from cloud.failure import brief, is_general
 from cloud.rescore import Rescorer
 from cloud.seen import Seen
 from cloud.share import Allowances, Flood
@@ -452,9 +452,7 @@ class Ingest:
             try:
                 self.handle([received])
             except Exception as problem:
-                if isinstance(problem, ConnectionFailure) or (
-                    isinstance(problem, PyMongoError) and problem.timeout
-                ):
+                if is_general(problem):
                     raise  # that says nothing about the message
                 self._complain(f"{received.topic} could not be worked on: {brief(problem)}")
                 self._store.quarantine(

@@ -29,6 +29,7 @@ READ_AHEAD = 16 * 1024  # bytes; a TLS record holds no more
 PACKETS_AT_ONCE = 100
 PUBACK = 0x40
 LEAVES = ("up", "state")
+ALERTS = ("SSLV3_ALERT", "TLSV1_", "TLSV13_", "UNSUPPORTED_PROTOCOL")  # it speaks TLS, but not with us
 CURES = {
     "Not authorized": "check MQTT_USER and MQTT_PASSWORD",
     "Bad user name or password": "check MQTT_USER and MQTT_PASSWORD",
@@ -44,6 +45,9 @@ def unreachable(problem: Exception, settings: BrokerSettings) -> str:
         return f"the certificate of {host} is not trusted: {problem.verify_message} ({cure})"
     if isinstance(problem, ssl.SSLError) and problem.library == "X509":
         return f"MQTT_CA={settings.ca} holds no certificate in PEM form ({brief(problem)})"
+    if isinstance(problem, ssl.SSLError) and str(problem.reason).startswith(ALERTS):
+        cure = "it must speak TLS 1.2 or 1.3, and MQTT_HOST must be the name that it goes by"
+        return f"{host} refuses the TLS handshake: {brief(problem)} ({cure})"
     if isinstance(problem, socket.gaierror):
         return f"{settings.host} has no address (check MQTT_HOST and the network)"
     return f"{host} cannot be reached: {brief(problem)} (check MQTT_HOST, MQTT_PORT and the network)"

@@ -21,7 +21,7 @@ from cloud import packing
 from cloud.agreement import KnownUnits, Units, counted
 from cloud.contract import runs_of
 from cloud.database import OPEN, SEALED, Document
-from cloud.failure import brief
+from cloud.failure import brief, is_full
 from cloud.packing import SIZE, Packed
 
 log = logging.getLogger("sealing")
@@ -79,6 +79,7 @@ class Sealer:
         self.clock = clock
         self._earliest = earliest or clock
         self._units = KnownUnits(database)
+        self._floors: dict[str, int] = {}  # of streams, still to be raised
 
     def seal(self, rest: float = REST) -> int:
         """Seal what had no new reading for `rest` seconds; returns how many buckets were sealed."""
@@ -108,21 +109,39 @@ class Sealer:
         return None
 
     def expire(self, days: int) -> int:
-        """Delete sealed buckets older than `days`; returns how many. Their streams keep a floor."""
+        """Delete sealed buckets older than `days`; returns how many. Their streams keep a floor.
+
+        A full database takes no floor before something was deleted. What it still refuses then waits in
+        memory for the next time; should this process end first, old readings that a board sends again are
+        stored, and expire once more.
+        """
         before = int(self._earliest() - days * 86400)
         sealed = {"p": {"$exists": True}, "r": {"$exists": False}}
         old = {**sealed, "w": {"$lt": before}, "z": {"$not": {"$gte": before}}}
         buckets = self.database["buckets"]
-        floors: dict[str, int] = {}
         keys: list[str] = [bucket["_id"] for bucket in buckets.find(old, {"_id": 1}, hint=SEALED)]
         for key in keys:
             stream, _, number = key.rpartition("/")
-            floors[stream] = max(floors.get(stream, 0), (int(number) + 1) * SIZE)
+            self._floors[stream] = max(self._floors.get(stream, 0), (int(number) + 1) * SIZE)
+        raised = self._raise_floors()
         self.database["hourly"].delete_many({"h": {"$lt": before}})
-        if not keys:
-            return 0
-        self.database["streams"].bulk_write([raise_floor(stream, floor) for stream, floor in floors.items()])
-        return buckets.delete_many({**old, "_id": {"$in": keys}}).deleted_count
+        gone = buckets.delete_many({**old, "_id": {"$in": keys}}).deleted_count if keys else 0
+        if not raised:
+            self._raise_floors()
+        return gone
+
+    def _raise_floors(self) -> bool:
+        """False while the database is too full for it."""
+        if self._floors:
+            changes = [raise_floor(stream, floor) for stream, floor in self._floors.items()]
+            try:
+                self.database["streams"].bulk_write(changes)
+            except PyMongoError as problem:
+                if not is_full(problem, self.database):
+                    raise
+                return False
+            self._floors.clear()
+        return True
 
 
 def sealing(packed: Packed, units: Units) -> dict[str, Document]:

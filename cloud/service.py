@@ -26,7 +26,7 @@ from cloud import keys, memory
 from cloud.alone import Alone
 from cloud.clock import Clock
 from cloud.database import Document
-from cloud.failure import ATLAS, UNAUTHORIZED, WRONG_LOGIN, brief, of_database
+from cloud.failure import ATLAS, FULL, UNAUTHORIZED, WRONG_LOGIN, brief, is_full, of_database
 from cloud.health import Check, Health, Server, beat
 from cloud.ingest import Inbox, Ingest
 from cloud.learning import Learning
@@ -36,7 +36,7 @@ from cloud.rescore import Models, Rescorer
 from cloud.sealing import Sealer
 from cloud.settings import Settings, WorkerSettings
 from cloud.store import Store
-from cloud.trim import trim_events, trim_streams
+from cloud.trim import delete_taken_events, trim_events, trim_streams
 
 log = logging.getLogger("vigie")
 
@@ -235,19 +235,19 @@ def _prepare(database: Database[Document], settings: WorkerSettings, stop: threa
     pause = 0.5
     while not stop.is_set():
         try:
-            databases.prepare(database)
-            if isinstance(settings, Settings):
-                told = {"retention_days": settings.retention_days, "mails_a_day": settings.alerts.per_day}
-                database["status"].replace_one({"_id": "settings"}, told, upsert=True)
+            _write_first(database, settings)
             client_id = databases.client_id(database, settings.broker.client_id)
         except OperationFailure as problem:
-            if problem.code in (UNAUTHORIZED, WRONG_LOGIN, ATLAS):
+            if is_full(problem, database):  # and nothing of ours is there yet that could make room
+                log.warning("the database: %s; trying on", FULL)
+            elif problem.code in (UNAUTHORIZED, WRONG_LOGIN, ATLAS):
                 log.error(
                     "the database refuses us (%s): check MONGODB_URI with python -m cloud doctor database",
                     brief(problem),
                 )
                 return None
-            log.warning("the database is not ready (%s)", brief(problem))
+            else:
+                log.warning("the database is not ready (%s)", brief(problem))
         except PyMongoError as problem:
             log.warning("the database cannot be reached (%s): trying on; check MONGODB_URI", brief(problem))
         else:
@@ -256,6 +256,19 @@ def _prepare(database: Database[Document], settings: WorkerSettings, stop: threa
         stop.wait(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
     return None
+
+
+def _write_first(database: Database[Document], settings: WorkerSettings) -> None:
+    """Indexes and the settings that count. A full database has those of an earlier start."""
+    try:
+        databases.prepare(database)
+        if isinstance(settings, Settings):
+            told = {"retention_days": settings.retention_days, "mails_a_day": settings.alerts.per_day}
+            database["status"].replace_one({"_id": "settings"}, told, upsert=True)
+    except OperationFailure as problem:
+        if not is_full(problem, database):
+            raise
+        log.error("the database: %s", FULL)
 
 
 def _watch_loops(
@@ -300,20 +313,58 @@ def look_at(clock: Clock) -> None:
 
 
 def keep_house(sealer: Sealer, keeper: Keeper | None, retention_days: int, stop: threading.Event) -> None:
-    """Seal and expire now and then, and keep within the quota, until `stop`."""
+    """Seal and expire now and then, and keep within the quota, until `stop`.
+
+    Each is tried on its own: a full database does not seal, and the others make room by deleting.
+    """
+    house = _House(sealer.database)
     expire_at = 0.0
-    alone = Alone(log)
     while not stop.wait(SEAL_EVERY):
-        try:
-            if sealed := alone("sealing", sealer.seal):
-                log.info("%d buckets sealed", sealed)
-            if time.monotonic() >= expire_at:
+        house.begin()
+        if sealed := house.do("sealing", sealer.seal):
+            log.info("%d buckets sealed", sealed)
+        if house.full:
+            expire_at = 0.0
+        if time.monotonic() >= expire_at:
+            gone = house.do("what is past its time", partial(sealer.expire, retention_days))
+            if gone is not None and not house.full:
                 expire_at = time.monotonic() + EXPIRE_EVERY
-                if gone := alone("what is past its time", partial(sealer.expire, retention_days)):
-                    log.info("%d buckets older than %d days deleted", gone, retention_days)
-                alone("old streams", lambda: trim_streams(sealer.database))
-            alone("old events", lambda: trim_events(sealer.database))
-            if keeper is not None and (reduced := alone("the quota", keeper.look)):
-                log.info("%d of the oldest buckets became hourly values", reduced)
+            if gone:
+                log.info("%d buckets older than %d days deleted", gone, retention_days)
+            house.do("old streams", lambda: trim_streams(sealer.database))
+        if house.full:
+            house.do("events", lambda: delete_taken_events(sealer.database))
+        else:
+            house.do("old events", lambda: trim_events(sealer.database))
+        if keeper is not None and (reduced := house.do("the quota", keeper.look)):
+            log.info("%d of the oldest buckets became hourly values", reduced)
+
+
+class _House:
+    """One fault keeps no other work from being done. `full`: the database refused a write in this round."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self.full = False
+        self._told = False
+        self._database = database
+        self._alone = Alone(log)
+
+    def begin(self) -> None:
+        """A round begins."""
+        if self._told and not self.full:
+            log.info("the database takes writes again")
+        self._told = self.full
+        self.full = False
+
+    def do(self, what: str, act: Callable[[], int]) -> int | None:
+        """What `act` returns; None when it failed, which is told."""
+        try:
+            return self._alone(what, act)
         except PyMongoError as problem:
-            log.warning("sealing waits for the database (%s)", brief(problem))
+            if not is_full(problem, self._database):
+                log.warning("%s: the database does not do it now (%s); later", what, brief(problem))
+            else:
+                if not self._told:
+                    log.error("the database: %s", FULL)
+                self.full = self._told = True
+        return None

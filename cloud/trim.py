@@ -25,6 +25,11 @@ def trim_events(database: Database[Document]) -> int:
     return gone
 
 
+def delete_taken_events(database: Database[Document]) -> int:
+    """Delete every event that `watch` has looked at: a full database needs the room. Raises PyMongoError."""
+    return database["events"].delete_many({"taken": True}).deleted_count
+
+
 def trim_streams(database: Database[Document]) -> int:
     """Delete the oldest streams without readings of boards with too many. Raises PyMongoError."""
     streams = database["streams"]

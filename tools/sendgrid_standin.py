@@ -3,9 +3,9 @@
     with SendGrid(Path("var/outbox"), key="SG.demo") as sendgrid:
         SendGridAPIClient("SG.demo", host=sendgrid.url)
 
-It answers as the original does: 202 with an empty body and X-Message-Id; 400, 401, 403 and 413 with its error
-JSON; 429 with X-RateLimit headers. What a healthy account would not do (refuse, be out of credits, hang) is
-asked for with `refuse`.
+It answers as the original does: 202 with an empty body and X-Message-Id, 200 and no mail in sandbox mode;
+400, 401, 403 and 413 with its error JSON; 429 with X-RateLimit headers. What a healthy account would not do
+(refuse, be out of credits, hang) is asked for with `refuse`.
 """
 
 from __future__ import annotations
@@ -216,6 +216,11 @@ class _Handler(BaseHTTPRequestHandler):
         if problems:
             self.standin.refused += 1
             self._answer(400, [{"message": text, "field": field, "help": None} for text, field in problems])
+            return
+        if (body.get("mail_settings") or {}).get("sandbox_mode", {}).get("enable") is True:
+            self.send_response(200)  # it would be taken; nothing is delivered
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         mail = self.standin.keep(body)
         self.send_response(202)

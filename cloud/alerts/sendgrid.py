@@ -34,8 +34,15 @@ class SendGrid:
 
     def send(self, mail: Mail) -> Outcome:
         """One try. Never raises for what a network or SendGrid can do."""
+        return self._post(self._body(mail))
+
+    def rehearse(self, mail: Mail) -> Outcome:
+        """As `send`, but SendGrid only checks the request and delivers nothing."""
+        return self._post({**self._body(mail), "mail_settings": {"sandbox_mode": {"enable": True}}})
+
+    def _post(self, body: dict[str, Any]) -> Outcome:
         try:
-            response = self._client.client.mail.send.post(request_body=self._body(mail))
+            response = self._client.client.mail.send.post(request_body=body)
         except HTTPError as refusal:
             return _refused(refusal)
         except urllib.error.URLError as problem:  # raised before the whole request was out

@@ -18,7 +18,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from cloud import database as databases
 from cloud import keys
 from cloud.database import Document
-from cloud.failure import ATLAS, UNAUTHORIZED, of_database
+from cloud.failure import ATLAS, FULL, UNAUTHORIZED, is_full, of_database
 from cloud.quota import level
 from cloud.reader import Latest, Reader
 from cloud.settings import DatabaseSettings
@@ -75,6 +75,8 @@ def _backend(database: Database[Document], quota: int, key: bytes | None) -> Ite
     else:
         yield Finding("role", "it can read and write what the backend needs")
     yield from _too_much(database, ("drop",))
+    if _is_full(database):
+        yield Finding("room", FULL, "bad")
     if "dbStats" not in lacking:
         yield _room(database, quota)
     if key and "find on models" not in lacking:
@@ -146,13 +148,23 @@ TRIES: dict[str, Try] = {
 }
 
 
-def _may(database: Database[Document], act: str, collection: str) -> bool:
-    """Whether this user has the right; nothing is changed by asking."""
+def _may(database: Database[Document], act: str, collection: str, *, if_full: bool = True) -> bool:
+    """Whether this user has the right, `if_full` where a full database does not tell. Nothing is changed."""
     try:
         TRIES[act](database, collection)
     except OperationFailure as refusal:
+        if is_full(refusal, database):
+            return if_full
         return refusal.code not in (UNAUTHORIZED, ATLAS)
     return True
+
+
+def _is_full(database: Database[Document]) -> bool:
+    try:
+        TRIES["update"](database, "buckets")
+    except OperationFailure as refusal:
+        return is_full(refusal, database)
+    return False
 
 
 def _too_much(database: Database[Document], acts: tuple[str, ...]) -> Iterator[Finding]:
@@ -164,7 +176,9 @@ def _too_much(database: Database[Document], acts: tuple[str, ...]) -> Iterator[F
         "users": "see its users",
         "elsewhere": "read other databases",
     }
-    found = [words[act] for act in (*acts, "users", "elsewhere") if _may(database, act, "buckets")]
+    found = [
+        words[act] for act in (*acts, "users", "elsewhere") if _may(database, act, "buckets", if_full=False)
+    ]
     told = ", ".join(dict.fromkeys(found))
     if told:
         yield Finding("role", f"it can also {told}: give its user less (docs/security.md)", "warn")

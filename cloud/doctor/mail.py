@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 from collections.abc import Iterator
 
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
-from cloud.alerts.sender import Later
-from cloud.alerts.sendgrid import HOST, TIMEOUT
+from cloud.alerts import senders
+from cloud.alerts.sender import Later, Mail, Sent
+from cloud.alerts.sendgrid import HOST, TIMEOUT, SendGrid
 from cloud.alerts.smtp import Smtp
 from cloud.settings import FolderSettings, MailSettings, SendGridSettings, SmtpSettings
 from cloud.ticks import Finding
@@ -29,6 +31,8 @@ def findings(settings: MailSettings, *, send: bool = False) -> Iterator[Finding]
     match settings.via:
         case SendGridSettings() as via:
             found = list(_sendgrid(via))
+            if not send and found[0].kind == "good":
+                found.append(_rehearsed(via, settings))
         case SmtpSettings() as via:
             found = [_smtp(via, settings.sender)]
         case FolderSettings(folder=folder):
@@ -41,7 +45,7 @@ def findings(settings: MailSettings, *, send: bool = False) -> Iterator[Finding]
 
 
 def _sendgrid(settings: SendGridSettings) -> Iterator[Finding]:
-    """SendGrid tells what a key may do (GET /v3/scopes); whether MAIL_FROM is verified shows only a mail."""
+    """SendGrid tells what a key may do (GET /v3/scopes)."""
     client = SendGridAPIClient(settings.key, host=settings.host or HOST).client
     client.timeout = TIMEOUT
     try:
@@ -68,6 +72,14 @@ def _sendgrid(settings: SendGridSettings) -> Iterator[Finding]:
         yield Finding("mail", "the key may do more than send: Restricted Access, Mail Send is enough", "warn")
 
 
+def _rehearsed(via: SendGridSettings, settings: MailSettings) -> Finding:
+    """A mail for SendGrid's sandbox, which checks it and delivers nothing."""
+    outcome = SendGrid(via, settings.sender).rehearse(_trial(settings))
+    if isinstance(outcome, Sent):
+        return Finding("mail", "SendGrid's sandbox takes a mail like those of Vigie (nothing was sent)")
+    return Finding("mail", outcome.reason, "bad")
+
+
 def _smtp(settings: SmtpSettings, sender: str) -> Finding:
     server = Smtp(settings, sender).connect()
     if isinstance(server, Later):
@@ -82,15 +94,16 @@ def _smtp(settings: SmtpSettings, sender: str) -> Finding:
 
 
 def _sent(settings: MailSettings) -> Finding:
-    import time  # noqa: PLC0415
-
-    from cloud.alerts import senders, trial  # noqa: PLC0415  matplotlib takes its time to load
-    from cloud.alerts.sender import Sent  # noqa: PLC0415
-
-    outcome = senders.open_sender(settings).send(trial.mail(settings, time.time()))
+    outcome = senders.open_sender(settings).send(_trial(settings))
     if isinstance(outcome, Sent):
         where = (
             f"into {settings.via.folder}" if isinstance(settings.via, FolderSettings) else "into the inbox"
         )
         return Finding("mail", f"a test was handed over as {outcome.id}: look {where}")
     return Finding("mail", f"the test was not sent: {outcome.reason}", "bad")
+
+
+def _trial(settings: MailSettings) -> Mail:
+    from cloud.alerts import trial  # noqa: PLC0415  matplotlib takes its time to load
+
+    return trial.mail(settings, time.time())

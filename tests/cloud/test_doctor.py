@@ -123,6 +123,15 @@ def test_something_that_does_not_speak_tls(environment):
     assert only_wrong(ask({**environment, "MQTT_PORT": port}, "broker")).startswith("TLS")
 
 
+@pytest.mark.parametrize("alert", [40, 70, 112], ids=["handshake failure", "version", "unknown name"])
+def test_a_broker_that_speaks_tls_but_not_with_us(environment, alert):
+    port = answered_once(
+        lambda wire: wire.recv(5000) and wire.sendall(b"\x15\x03\x03\0\2\2" + bytes([alert]))
+    )
+    told = only_wrong(ask({**environment, "MQTT_PORT": port}, "broker"))
+    assert "refuses the TLS handshake" in told and "check" not in told
+
+
 @brokers_with_rules
 def test_a_topic_that_is_refused(environment, broker):
     """A board's credential in the backend's place: it may not hear the others, nor acknowledge."""
@@ -346,6 +355,15 @@ def test_a_mail_goes_out_only_when_asked_for(environment, sendgrid):
     assert len(sendgrid.mails) == 1
     sendgrid.refuse(403)
     assert "MAIL_FROM must be a sender" in only_wrong(ask(environment, "mail", send=True))
+
+
+def test_what_sendgrid_would_refuse_is_told_although_nothing_is_sent(environment, sendgrid):
+    assert "good mail: SendGrid's sandbox takes a mail" in text(ask(environment, "mail"))
+    sendgrid.refuse(400, message="Each email address in the personalization block should be unique")
+    assert "should be unique" in only_wrong(ask(environment, "mail"))
+    sendgrid.refuse(403)
+    assert "MAIL_FROM must be a sender" in only_wrong(ask(environment, "mail"))
+    assert not sendgrid.mails
 
 
 def test_addresses_of_the_example_are_told(environment):

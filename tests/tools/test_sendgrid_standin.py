@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
-from sendgrid.helpers.mail import Attachment, ContentId, Disposition, FileContent, FileName, FileType, Mail
+from sendgrid.helpers.mail import (
+    Attachment,
+    ContentId,
+    Disposition,
+    FileContent,
+    FileName,
+    FileType,
+    Mail,
+    MailSettings,
+    SandBoxMode,
+)
 
 from tools.sendgrid_standin import OUT_OF_CREDITS, SendGrid
 
@@ -142,3 +152,12 @@ def test_it_holds_mails_against_the_official_schema(tmp_path):
         body = wrong.get()
         body["send_at"] = "tomorrow"
         assert refusal(standin, body).status_code == 400
+
+
+def test_in_sandbox_mode_a_mail_is_checked_and_not_delivered(standin):
+    message = mail()
+    message.mail_settings = MailSettings(sandbox_mode=SandBoxMode(True))
+    assert send(standin, message).status_code == 200 and not standin.mails
+    message = mail(subject="")
+    message.mail_settings = MailSettings(sandbox_mode=SandBoxMode(True))
+    assert refusal(standin, message).status_code == 400

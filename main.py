@@ -23,7 +23,7 @@ def damaged():
     own = sha256()
     try:
         with open(LIST, "rb") as lines:
-            for line in lines:
+            while line := lines.readline(256):  # no line of it is so long; a damaged one may have no end
                 good, path = line.split()
                 path = path.decode()
                 if path == LIST:

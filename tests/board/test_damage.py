@@ -94,6 +94,21 @@ def test_with_both_safe_mode_and_the_application_damaged_there_is_a_prompt(tmp_p
         board.board.power_off()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [b"0" * 1_000_000, b"0" * 64 + b" /" + b"x" * 1_000_000 + b"\n", b"\n" * 1000, b"a b c\n", b"0 \xff\n"],
+)
+def test_whatever_the_list_of_files_holds_the_start_goes_on_to_safe_mode(tmp_path, text):
+    board = Watched(tmp_path)
+    board.flash("device/sha256.txt").write_bytes(text)
+    try:
+        board.board.power_on()
+        board.wait("E files  damaged (make deploy mends this): /device/sha256.txt", 30)
+        board.wait("Safe mode: files are damaged", 30)
+    finally:
+        board.board.power_off()
+
+
 def test_a_damaged_configuration_leads_to_a_prompt_and_names_itself(tmp_path):
     def check(board, path):
         seed = int(path)

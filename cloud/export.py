@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,9 @@ COLUMNS = (
     *("edge_flags", "edge_score", "cloud_flags", "cloud_score", "why", "model", "missing_before", "said"),
 )
 
-FORMULA = ("=", "+", "-", "@")  # with these, and with a tab or an end of line, a spreadsheet's formula begins
+# With these a spreadsheet's formula begins, full-width and behind blanks too; tabs and ends of lines are
+# written out.
+FORMULA = ("=", "+", "-", "@")
 
 
 def rows(readings: Readings) -> Iterator[dict[str, Any]]:
@@ -70,7 +73,8 @@ def _cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = printable(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    acts = unicodedata.normalize("NFKC", text).lstrip().startswith(FORMULA)
+    return f"'{text}" if acts else text
 
 
 def _present(value: Any) -> Any:

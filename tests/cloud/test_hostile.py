@@ -158,11 +158,13 @@ def test_a_log_line_is_one_line_and_acts_on_nothing(capsys, hostile, as_json):
 def test_an_exported_text_is_no_formula_and_the_export_is_read_again(store, database, tmp_path):
     store.write([entry(1, t=-315, ts=1_800_000_000), entry(2, t=-316, ts=1_800_000_010)])
     reasons = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "plain", "a\nb"]
+    reasons += [" =1+1", "\u00a0+1", "\uff1d1+1"]  # behind a blank, and full-width
     store.write([entry(3 + k, ts=1_800_000_020 + k, failed=why, flags=256) for k, why in enumerate(reasons)])
     file = io.StringIO()
     export.write_csv([Reader(database).readings("demo", "C001")], file)
     rows = list(csv.DictReader(io.StringIO(file.getvalue())))
     said = ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "\\t=1", "\\r=1", "plain", "a\\nb"]
+    said += ["' =1+1", "'\u00a0+1", "'\uff1d1+1"]
     assert sorted(row["why"] for row in rows if row["why"]) == sorted(said)
     assert [row["t"] for row in rows[:2]] == ["-3.15", "-3.16"]
     path = tmp_path / "own.csv"

@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import pytest
 from house import House
@@ -210,7 +211,16 @@ def test_a_stranger_locks_out_nobody_but_their_own_address():
     assert gate.attempt(PASSWORD, kept, "203.0.113.7") == "wait"
     assert gate.attempt(PASSWORD, kept, "198.51.100.1") is None
     assert gate.attempt(PASSWORD, kept, "203.0.113.7", known) is None  # behind the same proxy
-    assert gate.attempt(PASSWORD, kept, "203.0.113.7", known[:-1] + "-") == "wait"
+    assert gate.attempt(PASSWORD, kept, "203.0.113.7", known[:-4] + "AAAA") == "wait"
+
+
+def test_a_browser_that_logged_in_before_waits_for_no_stranger():
+    gate, kept = keeper.Gate(), password.hashed(PASSWORD)
+    with ThreadPoolExecutor(30) as pool:
+        strangers = [pool.submit(gate.attempt, "wrong", kept, f"203.0.113.{k}") for k in range(30)]
+        wait(strangers, return_when=FIRST_COMPLETED)
+        assert gate.attempt(PASSWORD, kept, "198.51.100.1", keeper.token(kept)) is None
+        assert sum(one.done() for one in strangers) < 15
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -229,11 +230,20 @@ def _section(title: str, episodes: list[Episode], desk: Desk, now: float, gone: 
         return None
     words = desk.words
     ordered = sorted(episodes, key=lambda one: (one.severity != "severe", -one.opened))
+    count = Counter[str]()
+
+    def turn(one: Episode) -> int:
+        """Boards take turns, so that the episodes of one do not fill the section."""
+        board = f"{one.site}/{one.device}"
+        count[board] += 1
+        return count[board]
+
+    listed = {one.id for one in sorted(ordered, key=turn)[:LISTED]}
     entries = []
-    for episode in ordered[:LISTED]:
+    for episode in (one for one in ordered if one.id in listed):
         entry = ALONE(f"the line about {episode.id}", partial(_entry, episode, desk, now))
         entries.append(entry or Entry(episode.device, episode.id))
-    rest = len(ordered) - len(entries) + gone
+    rest = len(episodes) - len(entries) + gone
     return Section(title, tuple(entries), words("more", count=words.count(rest)) if rest else "")
 
 

@@ -12,6 +12,7 @@ No board takes more than BOARD_SHARE of a day's mails: a severe episode of anoth
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -27,7 +28,7 @@ Held = Literal["quiet hours", "cool-down", "many at once", "budget", "share"]
 
 WINDOW = 600.0  # s in which `single` mails go out alone; then those that follow come together
 GATHER = 60.0  # s that they are gathered the first time
-LINES = 500  # of a digest; the rest is counted
+LINES = 500  # of a digest; the rest is counted, first of the board that has most
 BOARD_SHARE = 0.25  # of a day's mails for one board, each recipient counts; at least one mail
 DAY = 86400
 
@@ -177,11 +178,22 @@ class _Work:
         if known is not None:
             del self._followed[episode.id]
         untold = known is not None and known.told is None
-        line = Line(episode.id, "late" if episode.late else "closed", untold or episode.late)
-        if len(self._lines) < LINES:
-            self._lines[episode.id] = line
-        else:
+        if len(self._lines) >= LINES:
             self._left_out += 1
+            if not self._make_room(_board(episode.id)):
+                return
+        self._lines[episode.id] = Line(
+            episode.id, "late" if episode.late else "closed", untold or episode.late
+        )
+
+    def _make_room(self, board: str) -> bool:
+        """In a full digest the board with most lines loses its oldest, unless `board` has as many."""
+        lines = Counter(map(_board, self._lines))
+        most, count = lines.most_common(1)[0]
+        if lines[board] >= count:
+            return False
+        del self._lines[next(name for name in self._lines if _board(name) == most)]
+        return True
 
     # -- telling ---------------------------------------------------------------------------------------
 
@@ -377,6 +389,11 @@ class _Work:
     def _change(self, one: Followed, **changes: object) -> None:
         now_known = self._followed[one.id]
         self._followed[one.id] = msgspec.structs.replace(now_known, **changes)
+
+
+def _board(episode: str) -> str:
+    """Whose episode this is: an id begins with site/device/."""
+    return "/".join(episode.split("/", 2)[:2])
 
 
 def _followed(episode: Episode, now: float) -> Followed:

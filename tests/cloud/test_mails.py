@@ -121,6 +121,18 @@ def test_many_silent_boards_point_at_their_common_cause():
     assert "and 10 more" in page.text(one)
 
 
+def test_the_lines_of_a_digest_are_not_all_of_one_board():
+    one = msgspec.structs.replace(EPISODE, severity="severe", closed=NOW - 60)
+    many = [msgspec.structs.replace(one, id=f"demo/C001/9f3a1c07/{k}", device="C001") for k in range(300)]
+    other = msgspec.structs.replace(
+        one, id="demo/C002/9f3a1c07/1", device="C002", severity="warning", opened=one.opened - 3600
+    )
+    letter = Letter("digest", "warning", (), tuple(Line(each.id, "closed") for each in (*many, other)))
+    desk = Desk(Words("en"), Links(KEY), AlertSettings())
+    text = page.text(letters.page(Matter(letter, "x", NOW), [*many, other], desk))
+    assert "C002" in text and "and 261 more" in text
+
+
 def test_the_test_mail_says_that_it_is_one(tmp_path, capsys):
     settings = MailSettings(FolderSettings(tmp_path), "vigie@example.org", ("you@example.org",))
     assert trial.send(settings) == 0

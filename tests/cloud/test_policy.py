@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.alerts.episodes import Again, Changed, Closed, Episode, Opened, Worse
-from cloud.alerts.policy import BOARD_SHARE, DAY, WINDOW, Acknowledged, Desk, decide
+from cloud.alerts.policy import BOARD_SHARE, DAY, LINES, WINDOW, Acknowledged, Desk, decide
 from cloud.settings import AlertSettings
 
 NOON = 1_799_928_000.0  # 2027-01-14 12:00 UTC
@@ -256,6 +256,19 @@ def test_each_local_day_has_one_digest_also_when_the_clocks_are_changed(zone, da
             assert letter.kind == "digest"
             days.append(datetime.fromtimestamp(world.now, ZoneInfo(zone)).date())
     assert len(days) == len(set(days)) == 2
+
+
+def test_a_board_with_a_thousand_episodes_leaves_the_others_their_lines_of_the_digest():
+    world = World()
+    for k in range(1000):
+        world.see(Closed(episode(id=f"demo/C001/9f3a1c07/{k}")))
+    others = [episode(f"C{k:03d}") for k in range(2, 200)]
+    for k in range(3):
+        world.see(*(Closed(msgspec.structs.replace(one, id=f"{one.id}{k}")) for one in others[:100]))
+    world.see(*(Closed(one) for one in others[100:]))
+    assert len(world.desk.lines) == LINES and world.desk.left_out == 1000 + 300 + 98 - LINES
+    named = {line.id for line in world.desk.lines.values()}
+    assert {one.id for one in others[100:]} <= named and {f"{one.id}2" for one in others[:100]} <= named
 
 
 def test_a_mail_that_may_not_have_arrived_makes_a_digest():

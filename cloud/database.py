@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from bson.codec_options import TypeDecoder, TypeRegistry
+from bson.int64 import Int64
 from pymongo import ASCENDING, DESCENDING, MongoClient, ReturnDocument, WriteConcern, monitoring
 from pymongo.database import Database
 
@@ -36,6 +38,15 @@ EVENT_SECONDS = 3 * 86400
 SEALED, OPEN = "sealed", "open"  # indexes of the buckets; one that was re-opened stands in both
 
 
+class _PlainInt(TypeDecoder):
+    """Numbers past 2**31 (seqs of a board, dates from 2038 on) come as plain ints, which msgspec knows."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Int64) -> int:
+        return int(value)
+
+
 class Operations(monitoring.CommandListener):
     """Counts what is asked of the database: Atlas M0 allows so many a second."""
 
@@ -65,6 +76,7 @@ def connect(
         serverSelectionTimeoutMS=int(timeout * 1000),
         timeoutMS=int(timeout * 1000),
         tz_aware=True,
+        type_registry=TypeRegistry([_PlainInt()]),
         event_listeners=[operations] if operations else [],
     )
     return client.get_database(database, write_concern=WriteConcern(w="majority", j=True))

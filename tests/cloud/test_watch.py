@@ -59,6 +59,20 @@ def test_an_episode_is_written_with_its_alert_and_ends(store, reader, database):
     assert database["events"].count_documents({"taken": False}) == 0
 
 
+def test_an_episode_of_seqs_past_31_bits_and_dates_after_2038_is_like_any_other(store, reader, database):
+    clock = lambda: 2**31 + 1000.0  # noqa: E731
+    watch = watching(database, clock=clock)
+    store = Store(database, clock=clock)
+    first = 2**31 + 5
+    store.write([entry(first + k, ts=2**31 + k, up=2**31 + k, flags=codes.ZSCORE) for k in range(5)])
+    assert watch.step() == (False, 1)
+    store.write([entry(first + k, ts=2**31 + k, up=2**31 + k) for k in range(5, 40)])
+    watch.step()
+    watch.step()
+    (episode,) = reader.episodes("demo", "C001")
+    assert episode.abnormal == 5 and episode.closed is not None
+
+
 def test_a_watch_killed_before_its_commit_counts_nothing_twice(store, reader, database):
     store.write([live(seq, flags=codes.ZSCORE) for seq in range(5)])
     watch = watching(database)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from pymongo.database import Database
@@ -26,6 +27,7 @@ from cloud.contract import UNKNOWN, abnormal_bits, is_abnormal
 from cloud.database import OPEN, SEALED, Document, device_id
 from cloud.packing import SIZE, Packed
 from cloud.sealing import Damaged, packed_of
+from cloud.settling import Before
 from device import codes
 
 log = logging.getLogger("reader")
@@ -171,6 +173,7 @@ class Episode:
     )
     acknowledged: float | None = None  # Unix seconds when somebody last said that they have seen it
     label: str | None = None  # what a person last said of it: real, false
+    before: Before | None = None  # where the values lay before it (cloud.settling); None = not known
 
     @property
     def of_readings(self) -> bool:
@@ -307,7 +310,10 @@ class Reader:
         return self.database["status"].find_one({"_id": "storage"})
 
     def kept_settings(self) -> Document:
-        """What the backend says of its own settings: `retention_days`, `mails_a_day`; empty = not yet."""
+        """What the backend says of its own settings; empty = it has not run yet.
+
+        `retention_days`, `mails_a_day`, `storage_mb` (0 = no limit), `plans` (names in cloud/plans.toml).
+        """
         return self.database["status"].find_one({"_id": "settings"}, {"_id": 0}) or {}
 
     def stored(self, site: str, device: str) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
@@ -624,6 +630,7 @@ def _episode(
         alert=alerts.get(document["_id"]),
         acknowledged=acknowledged.get(document["_id"]),
         label=labels.get(document["_id"]),
+        before=document.get("before") and msgspec.convert(document["before"], Before),
     )
 
 

@@ -21,6 +21,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from cloud import settling
 from cloud.alerts import courier, facts, letters, policy
 from cloud.alerts.episodes import (
     RULES,
@@ -49,6 +50,7 @@ from cloud.contract import abnormal_bits, is_abnormal
 from cloud.database import Document, device_id
 from cloud.failure import brief
 from cloud.lease import Lease, Lost
+from cloud.reader import Reader
 from cloud.settings import AlertSettings, MailSettings
 from cloud.words import Words, plain
 from device import codes
@@ -62,6 +64,7 @@ RENEW = 2.0  # s between two renewals of the lease while nothing happens
 PAUSE = 2.0  # s after the database did not answer
 LISTEN = 2.0  # s between two looks for silent boards and for acknowledgements
 RANGES = 300.0  # s that a board's trained range is trusted
+LOOK_BACK = 90  # periods before an episode, that say where the values lay
 OVERLAP = 60.0  # s by which clocks of those who acknowledge may differ
 
 
@@ -188,10 +191,31 @@ class Watch:
     def _step(self, state: Device, event: Callable[[], Input], now: float) -> Decision:
         """The decision, if the database can keep it."""
         after, actions = decide(state, event(), now, self._rules)
+        if state.episode is None and any(isinstance(action, Opened) for action in actions):
+            after, actions = self._looked_back(after, actions)
         bson.encode(_document(after))
         for action in actions:
             bson.encode(_row(action.episode))
         return after, actions
+
+    def _looked_back(self, state: Device, actions: list[Action]) -> Decision:
+        """An episode of readings that has just opened learns where the values lay before it."""
+        opened = state.episode
+        if opened is None or opened.late:
+            return state, actions
+        owner = device_id(opened.site, opened.device)
+        period = (self.database["latest"].find_one({"_id": owner}, {"period": 1}) or {}).get("period")
+        first = opened.opened - LOOK_BACK * (period or facts.UNKNOWN_PERIOD)
+        found = Reader(self.database).readings(
+            opened.site, opened.device, start=first, end=opened.last + 1, stream=opened.stream
+        )
+        span = settling.before(found, opened.opened)
+        newest = None
+        if span is not None:
+            newest = settling.newest_of_fault(found, span, opened.opened, opened.stream, opened.last_seq)
+        opened = msgspec.structs.replace(opened, before=span, fault_seq=newest)
+        told = [Opened(opened) if isinstance(each, Opened) else each for each in actions]
+        return msgspec.structs.replace(state, episode=opened), told
 
     def _policy(
         self, happenings: list[Happening], episodes: dict[str, Episode], now: float
@@ -368,11 +392,15 @@ def _same(event: Input) -> Input:
 
 def _progress_of(document: Document) -> Progress:
     reading = document["reading"]
+    mask = abnormal_bits(document.get("state", {}).get("abnormal"))
     return Progress(
         stream=reading["stream"],
         seq=reading["seq"],
         when=document["received"] if reading["ts"] is None else reading["ts"],
-        abnormal=is_abnormal(reading["edge_flags"], abnormal_bits(document.get("state", {}).get("abnormal"))),
+        abnormal=is_abnormal(reading["edge_flags"], mask),
+        flags=reading["edge_flags"] & mask,
+        t=reading["t"],
+        h=reading["h"],
     )
 
 

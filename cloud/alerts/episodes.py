@@ -13,7 +13,9 @@ from typing import Literal
 
 import msgspec
 
+from cloud import settling
 from cloud.contract import is_abnormal
+from cloud.settling import Before
 from device import codes
 
 Kind = Literal["anomaly", "sensor", "silence", "claim", "flood"]
@@ -65,6 +67,11 @@ class Event(msgspec.Struct, frozen=True):
         return is_abnormal(self.edge_flags, self.mask)
 
     @property
+    def flags(self) -> int:
+        """The abnormal bits of its verdict."""
+        return self.edge_flags & self.mask
+
+    @property
     def failed(self) -> bool:
         return bool(self.edge_flags & codes.SENSOR_ERROR)
 
@@ -90,6 +97,9 @@ class Progress(msgspec.Struct, frozen=True):
     seq: int
     when: float
     abnormal: bool
+    flags: int = 0  # the abnormal bits of its verdict
+    t: int | None = None  # hundredths of degC
+    h: int | None = None
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -163,6 +173,8 @@ class Episode(msgspec.Struct, frozen=True):
     beyond: float | None = None  # the farthest of its readings
     again: int = 0  # how often it began again
     times: float = 0.0  # of a flood: so many times what the board's period allows
+    before: Before | None = None  # where the values lay before; None = not known, and nothing settles
+    fault_seq: int | None = None  # of `stream`: the newest reading of the fault itself (cloud.settling)
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -229,6 +241,8 @@ def _reading(state: Device, event: Event, now: float, rules: Rules) -> Decision:
     if not event.abnormal:
         return _returned(state, event), []
     episode, over = state.episode, state.over
+    if _settles(episode or over, event):
+        return _returned(state, event), []
     if episode is not None and (event.severe or event.when >= episode.opened - rules.quiet_seconds):
         grown = _grow(episode, event, now)
         worse = grown.severity != episode.severity
@@ -279,7 +293,9 @@ def _progress(state: Device, at: Progress, now: float, rules: Rules) -> Decision
         actions.append(Closed(msgspec.structs.replace(flood, closed=flood.last)))
         state = _with(state, flood=None)
     episode = state.episode
-    if episode is None or at.abnormal:
+    if episode is None:
+        return state, actions
+    if at.abnormal and not _settles(episode, at):
         return state, actions
     readings = at.seq - episode.last_seq if at.stream == episode.stream else 0
     if readings < rules.quiet_readings and at.when - episode.last < rules.quiet_seconds:
@@ -363,8 +379,15 @@ def _missing(sign: Sign, now: float, rules: Rules) -> str | None:
     return reason if now >= max(begin, sign.listening) + patience else None
 
 
+def _settles(episode: Episode | None, one: Event | Progress) -> bool:
+    """Whether a reading is abnormal only because windows still hold the fault of `episode`."""
+    if episode is None or episode.fault_seq is None or one.stream != episode.stream:
+        return False
+    return settling.settles(one.flags, one.t, one.h, episode.before, one.seq - episode.fault_seq)
+
+
 def _returned(state: Device, event: Event) -> Device:
-    """The first normal reading after an abnormal one: where the episode ends, should it stay quiet."""
+    """The first normal or settling reading after an abnormal one: where it ends, should it stay quiet."""
     episode = state.episode
     if episode is None or event.stream != episode.stream or event.seq <= episode.last_seq:
         return state
@@ -430,12 +453,16 @@ def _begin(events: tuple[Event, ...], now: float) -> Episode:
 
 def _grow(episode: Episode, event: Event, now: float) -> Episode:
     newer = event.when >= episode.last
+    fault_seq = episode.fault_seq if event.stream == episode.stream else None
+    if not _as_before(event, episode.before):
+        fault_seq = max(event.seq, fault_seq or 0)
     return msgspec.structs.replace(
         episode,
         stream=event.stream if newer else episode.stream,
         opened=min(episode.opened, event.when),
         last=max(episode.last, event.when),
         last_seq=event.seq if newer else episode.last_seq,
+        fault_seq=fault_seq if newer or event.stream == episode.stream else episode.fault_seq,
         severity="severe" if event.severe else episode.severity,
         abnormal=episode.abnormal + 1,
         agreed=episode.agreed + int(event.agreed),
@@ -450,6 +477,11 @@ def _grow(episode: Episode, event: Event, now: float) -> Episode:
         heard=now,
         beyond=max((v for v in (episode.beyond, event.beyond) if v is not None), default=None),
     )
+
+
+def _as_before(event: Event, before: Before | None) -> bool:
+    """Whether windows alone could say abnormal of it."""
+    return before is not None and settling.windowed(event.flags) and before.holds(event.t, event.h)
 
 
 def _least(a: int | None, b: int | None) -> int | None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from cloud.alerts.episodes import Episode
 from cloud.database import Document
 from cloud.reader import Reader, Readings
+from cloud.settling import Mask, settling
 
 Floats = npt.NDArray[np.float64]
 Span = tuple[float, float]
@@ -30,7 +31,7 @@ class Curve:
     ts: Floats  # Unix s
     t: Floats  # degC
     h: Floats  # %RH
-    abnormal: npt.NDArray[np.bool_]
+    abnormal: Mask
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def gather(reader: Reader, episode: Episode, now: float) -> Facts:
     first = max(episode.opened - LEARNED, episode.opened - MOST * period)
     shown = episode.opened - max(BEFORE, min(LEARNED, end - episode.opened))
     readings = reader.readings(episode.site, episode.device, start=min(first, shown), end=end + 1)
-    curve = _curve(readings, ~np.isnan(readings.ts) & (readings.ts >= shown), 6 * period)
+    edge, _ = settling(readings, episode.before, episode.opened)
+    abnormal = readings.edge_abnormal & ~edge
+    curve = _curve(readings, abnormal, ~np.isnan(readings.ts) & (readings.ts >= shown), 6 * period)
     found = normal(readings, lambda: reader.model(episode.site, episode.device), episode.opened)
     return Facts(*found, curve, learning)
 
@@ -91,16 +94,16 @@ def _usual(values: Floats) -> Span:
     return float(low), float(high)
 
 
-def _curve(readings: Readings, shown: npt.NDArray[np.bool_], pause: float) -> Curve | None:
+def _curve(readings: Readings, abnormal: Mask, shown: Mask, pause: float) -> Curve | None:
     """With a NaN in every longer pause: a line across it would be readings that nobody took."""
     ts, t, h = readings.ts[shown], readings.t[shown], readings.h[shown]
     if len(ts) < 2:
         return None
     breaks = np.flatnonzero(np.diff(ts) > pause) + 1
-    abnormal = np.insert(readings.edge_abnormal[shown], breaks, False)
+    marked = np.insert(abnormal[shown], breaks, False)
     return Curve(
         np.insert(ts, breaks, ts[breaks - 1] + 1),
         np.insert(t, breaks, np.nan),
         np.insert(h, breaks, np.nan),
-        abnormal,
+        marked,
     )

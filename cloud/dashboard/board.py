@@ -143,6 +143,8 @@ def remarks(say: Words, curve: Curve) -> list[str]:
         say("counted board", count=say.count(curve.board_abnormal)),
         say("counted cloud", count=say.count(curve.cloud_abnormal)),
     ]
+    if curve.settling:
+        counted.append(say("counted settling", count=say.count(curve.settling)))
     if curve.failed:
         counted.append(say("counted failed", count=say.count(curve.failed)))
     lines = [" · ".join(counted)]

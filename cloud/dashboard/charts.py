@@ -1,6 +1,7 @@
 """One visual language, in Altair: calm lines; colour and shape are kept for verdicts.
 
 Orange triangles: the board says abnormal. Blue rings: the cloud does. Both at once are a triangle in a ring.
+Small grey dots: normal again, and only windows that hold the fault say otherwise (cloud.settling).
 Yellow ground: an episode. Grey ground: no readings. Green ground: what is normal for this board. The colours
 are Okabe and Ito's (distinct for colour-blind eyes), and shape or place says the same again.
 
@@ -19,7 +20,7 @@ from typing import Any
 import altair as alt
 import pandas as pd  # type: ignore[import-untyped]
 
-from cloud.dashboard.curve import BOARD, CLOUD, Curve, Table
+from cloud.dashboard.curve import BOARD, CLOUD, SETTLING, Curve, Table
 from cloud.words import DETECTORS, Words
 
 Spec = dict[str, Any]
@@ -214,9 +215,12 @@ def _marks(say: Words, y: alt.Y, x: X, palette: Palette) -> list[Drawn]:
     triangles = _base("marks").mark_point(
         shape="triangle-up", size=MARK, color=palette.board, filled=True, opacity=1, clip=True
     )
+    dots = _base("marks").mark_point(
+        shape="circle", size=MARK / 3, color=palette.quiet, filled=True, opacity=1, clip=True
+    )
     return [
         mark.transform_filter(alt.datum.who == who).encode(x=x("at"), y=y, tooltip=tooltip)
-        for mark, who in ((rings, CLOUD), (triangles, BOARD))
+        for mark, who in ((dots, SETTLING), (rings, CLOUD), (triangles, BOARD))
     ]
 
 
@@ -284,6 +288,7 @@ def _lanes(say: Words, names: dict[str, str], palette: Palette, brush: alt.Param
         _axis_ends(x).add_params(brush),
         side(BOARD, palette.board, -5),
         side(CLOUD, palette.cloud, 5),
+        side(SETTLING, palette.quiet, 0),
     ).properties(height=ROW * len(names), title=_title(say("panel lanes"), palette, say("panel lanes how")))
 
 

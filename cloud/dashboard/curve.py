@@ -15,16 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from cloud.reader import Episode, Readings
+from cloud.settling import Mask, settling
 from cloud.spans import Spans
 from cloud.words import DETECTORS, Words
 from device import codes
 
 Table = dict[str, npt.NDArray[Any]]  # column -> values, all of one length
 Index = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+Side = tuple[str, Mask, npt.NDArray[np.uint16]]  # who, of which readings, with which flags
 
-BOARD, CLOUD = "board", "cloud"  # who says so, in every table's column `who`
+BOARD, CLOUD = "board", "cloud"  # who says so, in every table's column `who` ...
+SETTLING = "settling"  # ... or that it is normal again, and only windows say otherwise (cloud.settling)
 SILENT = (
     90.0  # s without a reading at an end of the range are a gap; a board may wait a minute before it sends
 )
@@ -50,6 +52,7 @@ class Curve:
     undated: int
     said: float | None  # Unix s: the newest date that one of them gave and that could not be
     missing: int  # seqs of a stream that are not stored
+    settling: int = 0  # good readings that somebody calls abnormal only because windows remember a fault
     thinned: float = 0.0  # s: width of a slice when not every reading is drawn; 0 = all are
     summed: bool = False  # drawn of sums over stretches: the line is their mean, the band least and greatest
     episodes: Table = field(default_factory=dict)  # begin, finish, saw
@@ -79,6 +82,8 @@ def shape(
     at = placed(readings.ts)
     good = ~np.isnan(readings.t)
     begin = _first_moment(readings, at, start)
+    sides = _sides(readings, episodes)
+    board, cloud, settles = (said & good for _, said, _ in sides)
     width = (end - begin) / slices if len(readings) > 8 * slices else 0.0
     usual = _usual(readings, at)
     breaks, pauses = _breaks(readings, at, usual, least=width)
@@ -94,20 +99,21 @@ def shape(
             "segment": segment[drawn].astype(np.int64),
             "undated": np.isnan(readings.ts[drawn]),
         },
-        marks=_marks(say, readings, at, good, width),
-        runs=_runs(say, readings, at, breaks, near=(end - begin) / (2 * slices)),
+        marks=_marks(say, readings, at, sides, width),
+        runs=_runs(say, readings, at, breaks, sides, near=(end - begin) / (2 * slices)),
         gaps=_gaps(say, readings, at, pauses, _silences(at, usual, begin, end)),
         window={"at": np.array([begin, end]) * 1000},
         band=_band(hours and _thinned(hours, begin, end, slices), _holes(hours, begin, end)),
         readings=len(readings),
-        board_abnormal=int((readings.edge_abnormal & good).sum()),
-        cloud_abnormal=int((readings.cloud_abnormal & good).sum()),
+        board_abnormal=int(board.sum()),
+        cloud_abnormal=int(cloud.sum()),
         failed=int((~good).sum()),
         undated=int(np.isnan(readings.ts).sum()),
         said=float(readings.said[told[-1]])
         if len(told := np.flatnonzero(~np.isnan(readings.said)))
         else None,
         missing=int(readings.missing_before[1:].sum()),
+        settling=int(settles.sum()),
         thinned=width,
         episodes=_episodes(say, episodes, begin, end),
     )
@@ -304,36 +310,43 @@ def _edges(slot: Index, ordered: Index) -> Index:
     return np.concatenate((ordered[first], ordered[last]))
 
 
-def _marks(say: Words, readings: Readings, at: Floats, good: Mask, width: float) -> Table:
-    sides = []
-    for who, said, flags in _sides(readings):
+def _marks(say: Words, readings: Readings, at: Floats, sides: list[Side], width: float) -> Table:
+    good = ~np.isnan(readings.t)
+    drawn = []
+    for who, said, flags in sides:
         index = np.flatnonzero(said & good)
         if width and len(index):
             slot = (at[index] // width).astype(np.int64)
             index = index[np.unique(slot, return_index=True)[1]]
-        sides.append((who, index, flags))
-    index = np.concatenate([found for _, found, _ in sides])
+        drawn.append((who, index, flags))
+    index = np.concatenate([found for _, found, _ in drawn])
     return {
         "at": at[index] * 1000,
         "t": readings.t[index],
         "h": readings.h[index],
         "score": readings.cloud_score[index],
-        "who": _texts([who for who, found, _ in sides for _ in found]),
-        "saw": _texts([say.seen(int(flags[one])) for _, found, flags in sides for one in found]),
+        "who": _texts([who for who, found, _ in drawn for _ in found]),
+        "saw": _texts([_saw(say, who, int(flags[one])) for who, found, flags in drawn for one in found]),
     }
 
 
-def _runs(say: Words, readings: Readings, at: Floats, breaks: Mask, *, near: float) -> Table:
+def _saw(say: Words, who: str, flags: int) -> str:
+    return say("settling", saw=say.seen(flags)) if who == SETTLING else say.seen(flags)
+
+
+def _runs(
+    say: Words, readings: Readings, at: Floats, breaks: Mask, sides: list[Side], *, near: float
+) -> Table:
     """Stretches in which one detector spoke; those nearer than `near` s to each other are drawn as one."""
     rows: list[tuple[float, float, str, str, str]] = []
-    for who, _, flags in _sides(readings):
+    for who, said, flags in sides:
         for bit in DETECTORS:
-            index = np.flatnonzero(flags & bit)
+            index = np.flatnonzero(said & ((flags & bit) > 0))
             if len(index) == 0:
                 continue
             apart = (np.diff(index) > 1) & (np.diff(at[index]) > near) | breaks[index[1:]]
             for run in np.split(index, np.flatnonzero(apart) + 1):
-                saw = [say.seen(bit), say.many(len(run), "reading")]
+                saw = [_saw(say, who, bit), say.many(len(run), "reading")]
                 if bit == codes.SENSOR_ERROR:
                     saw[0] = ", ".join(sorted({say.reason(readings.why[one]) for one in run}))
                 lane = say.detector(bit)
@@ -341,10 +354,18 @@ def _runs(say: Words, readings: Readings, at: Floats, breaks: Mask, *, near: flo
     return _table(rows, ("begin", "finish", "lane", "who", "saw"))
 
 
-def _sides(readings: Readings) -> list[tuple[str, Mask, npt.NDArray[np.uint16]]]:
+def _sides(readings: Readings, episodes: list[Episode]) -> list[Side]:
+    """Who says abnormal, of which readings, with which flags; what only settles stands apart."""
+    edge, cloud = np.zeros(len(readings), np.bool_), np.zeros(len(readings), np.bool_)
+    for one in sorted((one for one in episodes if one.before), key=lambda one: one.opened):
+        found = settling(readings, one.before, one.opened)
+        edge, cloud = edge | found[0], cloud | found[1]
+    settles = (edge | cloud) & ~(readings.edge_abnormal & ~edge) & ~(readings.cloud_abnormal & ~cloud)
+    either = readings.edge_flags | readings.cloud_flags & codes.ABNORMAL
     return [
-        (BOARD, readings.edge_abnormal, readings.edge_flags),
-        (CLOUD, readings.cloud_abnormal, readings.cloud_flags),
+        (BOARD, readings.edge_abnormal & ~settles, readings.edge_flags),
+        (CLOUD, readings.cloud_abnormal & ~settles, readings.cloud_flags),
+        (SETTLING, settles, either),
     ]
 
 

@@ -89,6 +89,9 @@ def legend(say: Words, palette: Palette) -> None:
             f"width:.9rem;height:.9rem;border:2px solid {palette.cloud};border-radius:50%",
             say("legend cloud"),
         ),
+        _sign(
+            f"width:.45rem;height:.45rem;border-radius:50%;background:{palette.quiet}", say("legend settling")
+        ),
         _sign(f"{ground};background:{palette.episode}", say("legend episode")),
         _sign(f"{ground};background:{palette.normal}", say("legend normal")),
         _sign(f"{ground};background:{palette.quiet}", say("legend gap")),

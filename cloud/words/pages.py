@@ -215,6 +215,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "legend board": ("Board says abnormal", "Anormal selon la carte"),
     "legend cloud": ("Cloud says abnormal", "Anormal selon le cloud"),
+    "legend settling": ("Settling: normal again", "Se calme{nbsp}: redevenu normal"),
+    "settling": (
+        "normal again; windows still hold the fault ({saw})",
+        "redevenu normal{nbsp}; les fenêtres gardent encore le défaut ({saw})",
+    ),
     "legend episode": ("Episode", "Épisode"),
     "legend normal": ("Normal for this board", "Normal pour cette carte"),
     "legend gap": ("No readings stored", "Pas de mesures enregistrées"),
@@ -245,6 +250,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "gap pause": ("No reading was taken for {length}", "Aucune mesure pendant {length}"),
     "counted board": ("board says abnormal: {count}", "anormales selon la carte{nbsp}: {count}"),
     "counted cloud": ("cloud says abnormal: {count}", "selon le cloud{nbsp}: {count}"),
+    "counted settling": ("settling: {count}", "se calment{nbsp}: {count}"),
     "counted failed": ("failed reads: {count}", "lectures ratées{nbsp}: {count}"),
     "remark missing": (
         "{readings} of this range not stored yet. A board sends again what was not confirmed, so a gap may "
@@ -545,13 +551,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Less than a day: drift, envelope and forest watch after a training on more.",
         "Moins d'un jour{nbsp}: dérive, enveloppe et forêt surveilleront après un entraînement plus long.",
     ),
+    "language": ("Language", "Langue"),
     # usage
     "usage fine": (
-        "The free plans of broker, database and mail have room",
-        "Les offres gratuites du broker, de la base et des courriels suffisent",
+        "There is room everywhere",
+        "Il y a de la place partout",
     ),
     "usage near": ("{limit}: {share} is used", "{limit}{nbsp}: {share} utilisés"),
-    "usage full": ("{limit}: the free plan is used up", "{limit}{nbsp}: l'offre gratuite est épuisée"),
+    "usage full": ("{limit}: nothing is left", "{limit}{nbsp}: il ne reste rien"),
     "usage amount": ("{used} of {most} {unit}, **{share}**", "{used} sur {most} {unit}, **{share}**"),
     "usage measured": ("measured", "mesuré"),
     "usage reckoned": ("reckoned from the boards that report now", "estimé d'après les cartes actives"),

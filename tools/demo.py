@@ -40,6 +40,7 @@ def plan(environment: Mapping[str, str] = os.environ) -> Plan:
         sensor=SensorChoice.parse(environment.get("SENSOR") or "simulated"),
         ports=PORTS,
         address=address,
+        keep_history=True,
     )
 
 
@@ -69,6 +70,10 @@ def show(chosen: Plan) -> None:
             "demo",
             f"all is up. Open {stack.dashboard_url} and watch {PATIENT}. Ctrl-C ends everything",
             "good",
+        )
+        say(
+            "demo",
+            f"answer an episode: Log in, with the password {stack.secrets.login}",
         )
         say(
             "demo",
@@ -102,8 +107,8 @@ def fail(stack: Stack) -> None:
     time.sleep(FAULT_S)
     say(
         PATIENT,
-        f"has RECOVERED. Its window must first forget the fault; then {RULES.quiet_readings} normal readings "
-        "end its episode",
+        f"has RECOVERED. {RULES.quiet_readings} readings like those before the fault end its episode; "
+        "while its windows still hold the fault, the dashboard shows it as settling",
         "good",
     )
 

@@ -1,4 +1,7 @@
-"""Train one board's model into the database: `python -m tools.first_model SITE DEVICE HISTORY.npz`.
+"""Train one board's model into the database: `python -m tools.first_model SITE DEVICE HISTORY.npz [--keep]`.
+
+`--keep` stores the last day of it too, a reading every ten seconds: the page then shows what was learned.
+Nobody judged these readings, and they say so (warming up); they end now, whenever they were taken.
 
 A process of its own for each board, so that the boards of a demo are trained side by side.
 """
@@ -6,22 +9,31 @@ A process of its own for each board, so that the boards of a demo are trained si
 from __future__ import annotations
 
 import os
+import secrets
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from cloud import settings
-from cloud.database import connect
+from cloud.contract import Reading, Verdict
+from cloud.database import connect, prepare
 from cloud.keys import device_key
+from cloud.store import Entry, Store
 from cloud.training.command import keep
 from cloud.training.fit import train
-from cloud.training.history import HistoryError
+from cloud.training.history import DAY, HistoryError
+from device import codes
+
+STEP = 10.0  # s between two readings that are stored
+AT_ONCE = 2000
 
 
 def main(argv: Sequence[str]) -> int:
-    site, device, history = argv
+    site, device, history, *option = argv
     master = bytes.fromhex(os.environ["VIGIE_KEY"])
     known = settings.load_database(os.environ)
     columns = np.load(Path(history))
@@ -38,8 +50,27 @@ def main(argv: Sequence[str]) -> int:
     except HistoryError as problem:
         print(problem)
         return 1
-    keep(connect(known.uri, known.name)["models"], trained, master)
+    database = connect(known.uri, known.name)
+    keep(database["models"], trained, master)
+    if option == ["--keep"]:
+        prepare(database)
+        write(Store(database), site, device, columns)
     return 0
+
+
+def write(store: Store, site: str, device: str, columns: Mapping[str, npt.NDArray[np.float64]]) -> None:
+    """The last day of `columns` (ts, t, h) as readings up to now, of a stream of their own."""
+    ts = columns["ts"] - columns["ts"][-1] + int(time.time())
+    thin = np.flatnonzero(np.diff(ts // STEP, prepend=-1) > 0)
+    thin = thin[(ts[thin] > ts[-1] - DAY) & ~np.isnan(columns["t"][thin])]
+    stream = secrets.token_hex(4)
+    entries = []
+    for seq, row in enumerate(thin.tolist()):
+        values = (round(100 * columns["t"][row]), round(100 * columns["h"][row]), *[0] * 6)
+        reading = Reading(seq, 1, int(ts[row]), int(seq * STEP), values, codes.WARMING_UP, None, None, None)
+        entries.append(Entry(site, device, stream, reading, Verdict(codes.WARMING_UP, None)))
+    for first in range(0, len(entries), AT_ONCE):
+        store.write(entries[first : first + AT_ONCE])
 
 
 if __name__ == "__main__":

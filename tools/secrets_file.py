@@ -17,6 +17,7 @@ class Secrets:
     master_key: bytes = field(repr=False)  # 32 bytes; each device's key is made from it
     mail_key: str = field(repr=False)
     passwords: dict[str, str] = field(repr=False)  # broker user -> password
+    login: str = field(repr=False)  # the dashboard's password
 
 
 def load(path: Path, devices: Sequence[str]) -> Secrets:
@@ -27,11 +28,12 @@ def load(path: Path, devices: Sequence[str]) -> Secrets:
         passwords.setdefault(user, secrets.token_hex(16))
     master_key = str(known.get("master_key") or secrets.token_hex(32))
     mail_key = str(known.get("mail_key") or "SG." + secrets.token_urlsafe(24))
-    wanted = {"master_key": master_key, "mail_key": mail_key, "passwords": passwords}
+    login = str(known.get("login") or "-".join(secrets.token_hex(2) for _ in range(3)))
+    wanted = {"master_key": master_key, "mail_key": mail_key, "login": login, "passwords": passwords}
     if wanted != known:
         path.parent.mkdir(parents=True, exist_ok=True)
         private_write(path, json.dumps(wanted, indent=2))
-    return Secrets(bytes.fromhex(master_key), mail_key, passwords)
+    return Secrets(bytes.fromhex(master_key), mail_key, passwords, login)
 
 
 def users(path: Path) -> dict[str, str]:

@@ -24,7 +24,7 @@ from typing import Any, Self
 import numpy as np
 
 from cloud import database as databases
-from cloud import keys
+from cloud import keys, password
 from cloud.reader import Reader
 from tools import pki, ports, secrets_file
 from tools.broker import BACKEND_USER, Broker, private_write
@@ -56,6 +56,7 @@ class Plan:
     history_s: float = 86400.0  # what a board's model learns from, before the board starts
     ports: Mapping[str, int] = field(default_factory=dict)
     address: str = "127.0.0.1"  # of broker and NTP; 0.0.0.0 lets boards on the LAN in
+    keep_history: bool = False  # store what a model learned from, as the board's readings of before
     dashboard: bool = True
     broker: str | None = None  # "mosquitto" or "iotcore"; None = mosquitto if it is there
 
@@ -123,6 +124,7 @@ class Stack:
             say("sensor", line)
         users = [f"{SITE}/{name}" for name in plan.boards]
         self.secrets = secrets_file.load(folder / "secrets.json", users)
+        self._login_hash = password.hashed(self.secrets.login)
         self.pki = pki.ensure(folder / "pki")
         say("pki", f"certificates of our own CA in {shown(folder / 'pki')}")
         self._start_broker()
@@ -228,6 +230,7 @@ class Stack:
             "MAIL_FROM": "vigie@example.org",
             "MAIL_TO": "you@example.org",
             "DASHBOARD_URL": self.dashboard_url,
+            "DASHBOARD_PASSWORD_HASH": self._login_hash,
         }
 
     @property
@@ -305,7 +308,10 @@ class Stack:
         np.savez(history, ts=ts, t=t, h=h)
         child = Child(
             f"training {name}",
-            [sys.executable, "-m", "tools.first_model", SITE, name, history.resolve()],
+            [
+                *(sys.executable, "-m", "tools.first_model", SITE, name, history.resolve()),
+                *(["--keep"] if self.plan.keep_history else []),
+            ],
             log=self.log(f"training-{name}"),
             env=self.environment(),
             cwd=REPOSITORY,

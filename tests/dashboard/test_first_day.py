@@ -1,0 +1,23 @@
+"""The demo's page is not empty at first: it begins with the day that its models learned from."""
+
+import numpy as np
+
+from cloud.database import prepare
+from cloud.reader import Reader
+from cloud.store import Store
+from tools.first_model import write
+
+
+def test_the_day_before_is_stored_ends_now_and_is_nobodys_verdict(database, now):
+    prepare(database)
+    old = 1_500_000_000 + 0.5 * np.arange(2 * 172_800)  # two days of a recording of long ago
+    t = 21 + np.sin(old / 9000)
+    t[-7] = np.nan
+    write(Store(database), "demo", "C001", {"ts": old, "t": t, "h": 40 + 0 * old})
+    found = Reader(database).readings("demo", "C001")
+    assert 8600 < len(found) <= 8640 and abs(found.ts[-1] - now) < 30
+    assert found.ts[-1] - found.ts[0] > 86_000 and np.diff(found.ts).max() <= 20
+    assert not found.edge_abnormal.any() and not found.cloud_abnormal.any()
+    (latest,) = Reader(database).latest()
+    assert latest.period == 10 and not latest.abnormal
+    assert database["events"].count_documents({"kind": {"$ne": "normal"}}) == 0

@@ -130,6 +130,20 @@ def load() -> list[dict[str, Any]]:
     return plans
 
 
+def in_use(broker: str, database: str, sendgrid: bool, environment: Mapping[str, str]) -> list[str]:
+    """Names of the free plans that the backend stands on, as far as addresses tell.
+
+    `broker`: its host; `database`: its URI; `sendgrid`: whether mails go out by SendGrid itself.
+    """
+    signs = {
+        "HiveMQ Cloud Serverless": broker.endswith(".hivemq.cloud"),
+        "Atlas M0": ".mongodb.net" in database,
+        "SendGrid trial": sendgrid,
+        "Railway Free": "RAILWAY_ENVIRONMENT" in environment or "RAILWAY_PROJECT_ID" in environment,
+    }
+    return [name for name, there in signs.items() if there]
+
+
 def first_limit(plan: Mapping[str, Any], wanted: Mapping[str, float]) -> tuple[str, float] | None:
     """The limit that is nearest, and how much of it is used (1 = all); None when nothing counts."""
     used = {name: wanted[name] / most for name, most in plan["limits"].items() if name in wanted}

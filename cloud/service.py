@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import threading
 import time
@@ -22,7 +23,7 @@ from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 
 from cloud import database as databases
-from cloud import keys, memory
+from cloud import keys, memory, plans
 from cloud.alone import Alone
 from cloud.clock import Clock
 from cloud.database import Document
@@ -34,7 +35,7 @@ from cloud.network import Network
 from cloud.quota import Keeper
 from cloud.rescore import Models, Rescorer
 from cloud.sealing import Sealer
-from cloud.settings import Settings, WorkerSettings
+from cloud.settings import SendGridSettings, Settings, WorkerSettings
 from cloud.store import Store
 from cloud.trim import delete_taken_events, trim_events, trim_streams
 
@@ -258,12 +259,23 @@ def _prepare(database: Database[Document], settings: WorkerSettings, stop: threa
     return None
 
 
+def _plans(settings: Settings) -> list[str]:
+    via = settings.mail.via
+    sendgrid = isinstance(via, SendGridSettings) and via.host is None
+    return plans.in_use(settings.broker.host, settings.database.uri, sendgrid, os.environ)
+
+
 def _write_first(database: Database[Document], settings: WorkerSettings) -> None:
     """Indexes and the settings that count. A full database has those of an earlier start."""
     try:
         databases.prepare(database)
         if isinstance(settings, Settings):
-            told = {"retention_days": settings.retention_days, "mails_a_day": settings.alerts.per_day}
+            told = {
+                "retention_days": settings.retention_days,
+                "mails_a_day": settings.alerts.per_day,
+                "storage_mb": settings.quota // 1_000_000,
+                "plans": _plans(settings),
+            }
             database["status"].replace_one({"_id": "settings"}, told, upsert=True)
     except OperationFailure as problem:
         if not is_full(problem, database):

@@ -1,4 +1,4 @@
-"""How much of each free plan the running system uses, and for how long it lasts.
+"""How much of each plan that it stands on the running system uses, and for how long it lasts.
 
 What the database knows is measured (storage, boards, today's mails); what only the providers know (traffic,
 operations) is reckoned from the boards that report now, by the same rules as `make plan`. Plans and limits:
@@ -8,7 +8,7 @@ cloud/plans.toml.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,8 @@ from device.window import SIZE as WARM_UP
 UNKNOWN_PERIOD = 10.0  # s
 REDUCED = 0.95  # of the quota: then the oldest readings become hourly values (cloud.quota)
 HEARD = DAY  # s: a board that was heard of within counts
+OWN = {"database": "storage_gb", "mail": "mails_a_day"}  # limits that settings have too
+SETTINGS = {"storage_gb": "STORAGE_QUOTA_MB", "mails_a_day": "MAIL_PER_DAY"}
 RENEWED = {"traffic_gb": 30, "transfer_gb_a_week": 7}  # limits that begin anew, after so many days
 
 
@@ -53,6 +55,8 @@ class Measured:
     bucket: float | None  # bytes of a bucket of 360 readings
     mails_today: int
     first_mail: float | None  # when the first mail ever went out
+    plans: tuple[str, ...] = ()  # that the backend stands on
+    own: Mapping[str, float] = field(default_factory=dict)  # limits of the settings, where no plan has one
 
 
 def fleet_of(latest: Sequence[Latest], now: float, retention: int) -> Fleet:
@@ -77,11 +81,16 @@ def measure(reader: Reader, latest: Sequence[Latest], now: float) -> Measured:
         bucket=stats.get("avgObjSize"),
         mails_today=int(sent.get("used", 0)),
         first_mail=first["created"] if first else None,
+        plans=tuple(kept.get("plans", ())),
+        own={
+            "storage_gb": kept.get("storage_mb", 0) * 1e6 / plans.GB,
+            "mails_a_day": kept.get("mails_a_day", 0),
+        },
     )
 
 
 def gauges(found: Measured, now: float, catalogue: Sequence[Mapping[str, Any]] | None = None) -> list[Gauge]:
-    """One for each limit of each free plan, the fullest first."""
+    """One for each limit of each plan in use, else for the settings' own limits; the fullest first."""
     wanted = plans.demand(found.fleet, sizes(found))
     known = {
         "sessions": wanted["sessions"],
@@ -90,7 +99,7 @@ def gauges(found: Measured, now: float, catalogue: Sequence[Mapping[str, Any]] |
     }
     made = []
     for plan in plans.load() if catalogue is None else catalogue:
-        if plan["price"]:
+        if plan["name"] not in found.plans:
             continue
         for name, limit in plan["limits"].items():
             most, used = float(limit), known.get(name, wanted.get(name))
@@ -107,6 +116,11 @@ def gauges(found: Measured, now: float, catalogue: Sequence[Mapping[str, Any]] |
                 made.append(
                     Gauge(plan["service"], plan["name"], name, used, most, measured, plan["beyond"], left)
                 )
+    for service, name in OWN.items():
+        most = found.own.get(name, 0.0)
+        if most and not any(one.limit == name for one in made):
+            left = days_of_storage(found, wanted[name], most) if name == "storage_gb" else None
+            made.append(Gauge(service, SETTINGS[name], name, known[name], most, True, "", left))
     return sorted(made, key=lambda one: -one.share)
 
 

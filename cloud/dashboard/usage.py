@@ -1,4 +1,4 @@
-"""Usage: how much of each free plan is used, and how long it lasts."""
+"""Usage: how much of each plan that is in use is used, or of the own limits, and how long it lasts."""
 
 from __future__ import annotations
 
@@ -51,19 +51,20 @@ def headline(say: Words, fullest: Gauge | None) -> str:
 
 def _gauge(say: Words, one: Gauge, palette: Palette) -> None:
     st.markdown(f"**{say(f'limit {one.limit}')}**  \n{one.plan}")
-    st.html(bar(one.share, palette))
+    st.html(bar(one.share, palette, say(f"limit {one.limit}")))
     st.markdown(amount(say, one))
     st.caption(remark(say, one))
-    if one.share >= NEAR:
+    if one.share >= NEAR and one.beyond:
         st.caption(say("usage beyond", what=plain(one.beyond)))
 
 
-def bar(share: float, palette: Palette) -> str:
-    """A gauge; numbers only."""
+def bar(share: float, palette: Palette, name: str) -> str:
+    """A gauge called `name`."""
     color = palette.normal if share < NEAR else palette.episode if share < FULL else palette.board
     width = max(1.0, min(100.0, 100 * share))
     return (
-        f'<div role="meter" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{width:.0f}" '
+        f'<div role="meter" aria-label="{escape(name)}" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{width:.0f}" '
         f'style="height:.6rem;border-radius:.3rem;background:{escape(palette.quiet)}33">'
         f'<div style="height:100%;border-radius:.3rem;width:{width:.1f}%;background:{color}"></div></div>'
     )

@@ -22,6 +22,7 @@ from pymongo.errors import ConfigurationError, InvalidURI
 from pymongo.uri_parser import parse_uri
 
 from cloud import keys, password
+from cloud.words import LANGUAGES
 
 Part = TypeVar("Part")
 
@@ -155,7 +156,7 @@ class Site:
 MAKE_KEY = 'make one with: python -c "import secrets; print(secrets.token_hex(32))"'
 OLD_KEY = "it is what VIGIE_KEY was until now"
 DATABASE_KEYS = ("MONGODB_URI", "MONGODB_DATABASE")
-DASHBOARD_KEYS = (*DATABASE_KEYS, "DASHBOARD_PASSWORD_HASH", "DASHBOARD_PEOPLE", "SITES")
+DASHBOARD_KEYS = (*DATABASE_KEYS, "DASHBOARD_PASSWORD_HASH", "DASHBOARD_PEOPLE", "SITES", "VIGIE_LANGUAGE")
 KEYS = (
     *("MQTT_HOST", "MQTT_PORT", "MQTT_USER", "MQTT_PASSWORD", "MQTT_CA", "MQTT_CLIENT_ID", "MQTT_SHARE"),
     *DASHBOARD_KEYS,
@@ -165,7 +166,7 @@ KEYS = (
     *("SMTP_HOST", "SMTP_PORT", "SMTP_USER", "SMTP_PASSWORD", "SMTP_SECURITY", "SMTP_CA"),
     *("MAIL_PER_DAY", "MAIL_SEVERE_PERCENT", "ALERT_SINGLE_MAILS", "ALERT_COOL_DOWN_MINUTES"),
     *("ALERT_REPEAT_MINUTES", "ALERT_ESCALATE_MINUTES", "QUIET_HOURS", "DIGEST_TIME"),
-    *("LANGUAGE", "TIMEZONE", "LINK_KEY"),
+    *("VIGIE_LANGUAGE", "TIMEZONE", "LINK_KEY"),
     *("RETENTION_DAYS", "STORAGE_QUOTA_MB", "HEALTH_PORT", "HEARTBEAT_URL", "LOG_FORMAT"),
 )
 
@@ -333,8 +334,8 @@ def load_old_and_new_key(environment: Mapping[str, str], file: Path | None = Non
 
 
 def language(environment: Mapping[str, str], file: Path | None = None) -> str:
-    """The language of pages: "en" or "fr"."""
-    return _language(_Source(environment, file).checked("LANGUAGE", "en", lambda value: None))
+    """The language of pages: "en" or "fr". Raises SettingsError."""
+    return _read(_language, environment, file, only=("VIGIE_LANGUAGE",))
 
 
 def _mail(source: _Source) -> MailSettings:
@@ -354,7 +355,7 @@ def _mail(source: _Source) -> MailSettings:
         to=_addresses(source.checked("MAIL_TO", None, _mail_addresses, people)),
         second=_addresses(source.checked("MAIL_ESCALATE_TO", "", _mail_addresses)),
         dashboard=source.checked("DASHBOARD_URL", "", _web_address).rstrip("/") or None,
-        language=_language(source.checked("LANGUAGE", "en", lambda value: None)),
+        language=_language(source),
         zone=source.checked("TIMEZONE", "UTC", _zone),
     )
 
@@ -452,6 +453,12 @@ class _Source:
             return None if value.lower() in allowed else f'must be one of {known}, not "{value}"'
 
         return self.checked(key, default, problem).lower()
+
+    def renamed(self, old: str, new: str, values: tuple[str, ...]) -> None:
+        """Refuse `old` in the file where it is one of `values`; in an environment it may be another's."""
+        value, place = self._values.get(old, ("", "environment"))
+        if place != "environment" and value.strip().lower() in values:
+            self._problems.append(f"{place}: {old} is called {new} now: write {new}={value.strip().lower()}")
 
     def secret(self, key: str, *, needed: bool = True, cure: str = MAKE_KEY) -> bytes:
         """`cure`: where a key that is missing or wrong is to be had."""
@@ -575,9 +582,9 @@ def _sites(value: str) -> str | None:
     return f'must be name=latitude,longitude; …, such as home=48.8566,2.3522, not "{value}"'
 
 
-def _language(value: str) -> str:
-    """Systems set LANGUAGE too, to such as "de_DE:de": what is not French is English."""
-    return "fr" if value.lower().startswith("fr") else "en"
+def _language(source: _Source) -> str:
+    source.renamed("LANGUAGE", "VIGIE_LANGUAGE", LANGUAGES)
+    return source.choice("VIGIE_LANGUAGE", LANGUAGES[0], LANGUAGES)
 
 
 def _zone(value: str) -> str | None:

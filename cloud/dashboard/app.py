@@ -22,6 +22,7 @@ from cloud.dashboard import (  # noqa: E402
     episodes,
     fleet,
     frame,
+    language,
     model,
     system,
     usage,
@@ -35,3 +36,5 @@ st.html(frame.STYLE)
 pages = (fleet, board, episodes, model, usage, system, access, answer)
 position: Literal["hidden", "top"] = "hidden" if st.context.is_embedded else "top"
 st.navigation([one.page() for one in pages], position=position).run()
+if not st.context.is_embedded:
+    language.choice()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from cloud import settings
-from cloud.dashboard import charts, source
+from cloud.dashboard import charts, language, source
 from cloud.dashboard.source import Answer, Fleet, Unavailable
 from cloud.words import Words
 
@@ -37,8 +36,8 @@ STYLE = """<i class='vigie-style'></i><style>
 
 
 def say() -> Words:
-    """The words of the settings' language, in the time zone of the person who looks."""
-    return Words(settings.language(os.environ, source.HOUSE / ".env"), st.context.timezone or "UTC")
+    """The words of who looks, in their time zone."""
+    return Words(language.spoken(), st.context.timezone or "UTC")
 
 
 def palette() -> charts.Palette:
@@ -104,6 +103,7 @@ def _wait_for_first() -> None:
 def guarded(part: Callable[[], None]) -> None:
     """Run a part of a page, or say in its place why there is nothing to show and what to do about it."""
     try:
+        language.ordinary()
         part()
     except settings.SettingsError as error:
         log.error("%s", error)

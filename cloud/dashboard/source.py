@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -29,7 +28,7 @@ from pymongo.errors import (
 from cloud import settings, usage
 from cloud.agreement import Agreement
 from cloud.alerts import facts
-from cloud.dashboard import curve
+from cloud.dashboard import curve, language
 from cloud.dashboard.curve import Curve
 from cloud.database import Document, connect
 from cloud.reader import Episode, Latest, Reader, Summary, is_called
@@ -53,7 +52,7 @@ DRAWN = 70_000  # readings; a range with more is drawn of the sums over its stre
 SPARK_SPAN = 3600.0  # s
 SPARK_SLICES = 40
 DAY = 86400.0  # s
-HOUSE = Path(__file__).resolve().parents[2]
+HOUSE = language.HOUSE
 
 T = TypeVar("T")
 
@@ -164,15 +163,11 @@ def _asked(question: Callable[[], T]) -> Answer[T]:
         if st.session_state.get("asked"):  # only a first wait is announced; later ones must not move the page
             value = question()
         else:
-            with st.spinner(_language()("asking"), show_time=True):
+            with st.spinner(Words(language.spoken())("asking"), show_time=True):
                 value = question()
     finally:
         st.session_state["asked"] = True
     return Answer(value, time.time(), time.monotonic() - began)
-
-
-def _language() -> Words:
-    return Words(settings.language(os.environ, HOUSE / ".env"))
 
 
 def _why(error: PyMongoError) -> Trouble:

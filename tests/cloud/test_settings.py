@@ -86,13 +86,31 @@ def test_alerts_have_defaults_and_read_as_people_write_them():
         "MAIL_PER_DAY": "500",
         "TIMEZONE": "Europe/Paris",
     }
-    told = {"MAIL_ESCALATE_TO": "boss@example.org", "ALERT_REPEAT_MINUTES": "0", "LANGUAGE": "fr_FR:fr"}
+    told = {"MAIL_ESCALATE_TO": "boss@example.org", "ALERT_REPEAT_MINUTES": "0", "VIGIE_LANGUAGE": "fr"}
     loaded = settings.load({**GOOD, **more, **told})
     alerts = loaded.alerts
     assert (alerts.quiet_hours, alerts.digest_minute, alerts.per_day) == ((1350, 420), 375, 500)
     assert (alerts.second_cost, alerts.repeat, alerts.zone) == (1, 0, "Europe/Paris")
     assert loaded.mail.language == "fr"
-    assert settings.load({**GOOD, "LANGUAGE": "de_DE:de"}).mail.language == "en"
+
+
+def test_a_language_that_there_is_not_is_refused_and_gettexts_own_variable_means_nothing():
+    with pytest.raises(settings.SettingsError, match='VIGIE_LANGUAGE must be one of en, fr, not "de"'):
+        settings.load({**GOOD, "VIGIE_LANGUAGE": "de"})
+    assert settings.load({**GOOD, "LANGUAGE": "fr:en"}).mail.language == "en"
+    assert settings.load({**GOOD, "LANGUAGE": "fr"}).mail.language == "en"
+
+
+def test_the_old_name_of_the_language_in_a_file_is_told(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("LANGUAGE=fr\n")
+    for asked in (lambda: settings.load(GOOD, file), lambda: settings.language({}, file)):
+        with pytest.raises(
+            settings.SettingsError, match="LANGUAGE is called VIGIE_LANGUAGE now: write VIGIE_LANGUAGE=fr"
+        ):
+            asked()
+    file.write_text("LANGUAGE=de_DE:de\n")
+    assert settings.language({}, file) == "en"
 
 
 def test_what_is_wrong_with_alerts_is_told_with_the_rest():

@@ -10,7 +10,7 @@ import streamlit as st
 from house import House
 
 from cloud import database as databases
-from cloud.dashboard import source
+from cloud.dashboard import language, source
 from tools import ports
 from tools.dashboard import Dashboard
 from tools.database import Database
@@ -52,6 +52,7 @@ def address(mongod, database, monkeypatch, tmp_path):
     monkeypatch.setenv("MONGODB_URI", mongod.uri)
     monkeypatch.setenv("MONGODB_DATABASE", database.name)
     monkeypatch.setattr(source, "HOUSE", tmp_path)
+    monkeypatch.setattr(language, "HOUSE", tmp_path)
     st.cache_resource.clear()
     yield monkeypatch
     st.cache_resource.clear()

@@ -19,7 +19,7 @@ EPISODE = "demo/C002/9f3a1c07/1"
 @pytest.fixture
 def key(address):
     address.setenv("LINK_KEY", link_key(MASTER).hex())
-    address.delenv("LANGUAGE", raising=False)
+    address.delenv("VIGIE_LANGUAGE", raising=False)
     return link_key(MASTER)
 
 
@@ -93,7 +93,7 @@ def test_a_dashboard_without_a_key_says_what_to_set(house, address):
 
 
 def test_it_speaks_french(house, key, alert, address):
-    address.setenv("LANGUAGE", "fr")
+    address.setenv("VIGIE_LANGUAGE", "fr")
     assert follow().button[0].label == "Je l'ai vu"
 
 

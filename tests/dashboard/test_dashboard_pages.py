@@ -57,7 +57,7 @@ def test_the_fleet_shows_who_needs_a_person_first(app, house, now):
 
 @pytest.mark.parametrize("language, told", [("en", "Not authenticated"), ("fr", "Non authentifiée")])
 def test_a_board_that_does_not_sign_what_it_sends_is_told_apart(app, house, address, now, language, told):
-    address.setenv("LANGUAGE", language)
+    address.setenv("VIGIE_LANGUAGE", language)
     house.furnish(now)
     house.database["latest"].update_one({"_id": "demo/C002"}, {"$unset": {"contract": 1}})
     app.run()
@@ -314,7 +314,7 @@ def test_a_models_page_shows_what_it_learned_and_its_picture(app, house, now):
 
 
 def test_what_a_model_learned_is_said_in_french_too(app, house, now, address):
-    address.setenv("LANGUAGE", "fr")
+    address.setenv("VIGIE_LANGUAGE", "fr")
     house.furnish(now)
     house.learn("C001", now)
     go(app.run(), "model")

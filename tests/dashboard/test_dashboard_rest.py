@@ -14,7 +14,7 @@ from cloud.dashboard.charts import LIGHT
 from cloud.dashboard.fleet import ON_A_PAGE
 from cloud.dashboard.needs import Need
 from cloud.dashboard.usage import remark
-from cloud.plans import GB, Fleet
+from cloud.plans import GB, Fleet, in_use
 from cloud.reader import Latest, Reader
 from cloud.sealing import Sealer
 from cloud.settings import SettingsError, Site, load_sites
@@ -64,7 +64,7 @@ def test_in_french_nothing_is_one():
 
 @pytest.mark.parametrize("page", ["", "board", "episodes", "model", "usage", "system"])
 def test_every_page_speaks_french(app, house, address, now, page):
-    address.setenv("LANGUAGE", "fr")
+    address.setenv("VIGIE_LANGUAGE", "fr")
     house.furnish(now)
     go(app.run(), page)
     assert not app.exception
@@ -74,11 +74,36 @@ def test_every_page_speaks_french(app, house, address, now, page):
         assert english not in said
 
 
+def test_who_looks_chooses_the_language_for_every_page(app, house, now):
+    house.furnish(now)
+    app.run().selectbox(key="language choice").select("fr").run()
+    assert (
+        not app.exception and "Mis à jour à" in words_of(app) and app.query_params["lang"] in ("fr", ["fr"])
+    )
+    go(app, "system")
+    assert "Mis à jour à" in words_of(app)
+    app.selectbox(key="language choice").select("en").run()
+    assert "Updated" in words_of(app)
+
+
+def test_a_bookmark_keeps_the_language(app, house, now):
+    house.furnish(now)
+    app.query_params["lang"] = "fr"
+    assert "Mis à jour à" in words_of(app.run())
+
+
+def test_a_language_that_there_is_not_is_said_on_every_page(app, house, now, address):
+    house.furnish(now)
+    address.setenv("VIGIE_LANGUAGE", "de")
+    assert "`VIGIE_LANGUAGE`" in app.run().error[0].value
+
+
 # usage
 
 
 def measured(**more):
-    known = {"fleet": Fleet(10, 10.0), "stored": 0.1 * GB, "bucket": 2500.0}
+    free = ("HiveMQ Cloud Serverless", "Atlas M0", "SendGrid trial")
+    known = {"fleet": Fleet(10, 10.0), "stored": 0.1 * GB, "bucket": 2500.0, "plans": free}
     return Measured(**{**known, "mails_today": 7, "first_mail": None, **more})
 
 
@@ -121,21 +146,47 @@ def test_only_boards_that_report_count_and_each_with_its_own_period():
     assert usage.fleet_of([], 0.0, 30).devices == 0
 
 
-def test_the_usage_page_shows_each_free_plan(app, house, now):
+def test_the_usage_page_shows_each_plan_that_is_in_use(app, house, now):
     house.furnish(now)
+    used = ["Atlas M0", "HiveMQ Cloud Serverless", "SendGrid trial"]
+    house.database["status"].replace_one({"_id": "settings"}, {"plans": used}, upsert=True)
     go(app.run(), "usage")
-    assert not app.exception and app.title[0].value == "The free plans of broker, database and mail have room"
+    assert not app.exception and app.title[0].value == "There is room everywhere"
     said = words_of(app)
-    for text in ("Atlas M0", "HiveMQ Cloud Serverless", "SendGrid trial", "of 500 MB", "of 100 mails"):
+    for text in (*used, "of 500 MB", "of 100 mails"):
         assert text in said
+    assert "Railway" not in said
+
+
+def test_a_system_on_machines_of_its_own_has_no_bar_of_a_plan(app, house, now):
+    house.furnish(now)
+    own = {"plans": [], "storage_mb": 2000, "mails_a_day": 40}
+    house.database["status"].replace_one({"_id": "settings"}, own, upsert=True)
+    go(app.run(), "usage")
+    said = words_of(app)
+    assert not app.exception and "STORAGE_QUOTA_MB" in said and "of 40 mails" in said
+    for plan in ("Atlas", "HiveMQ", "SendGrid", "Railway"):
+        assert plan not in said
+
+
+@pytest.mark.parametrize(
+    ("broker", "uri", "sendgrid", "plans"),
+    [
+        ("abc.s1.eu.hivemq.cloud", "mongodb+srv://c0.x.mongodb.net", True, [0, 1, 2]),
+        ("localhost", "mongodb://127.0.0.1", False, []),
+    ],
+)
+def test_a_plan_is_known_by_the_address_of_its_service(broker, uri, sendgrid, plans):
+    known = ["HiveMQ Cloud Serverless", "Atlas M0", "SendGrid trial"]
+    assert in_use(broker, uri, sendgrid, {}) == [known[k] for k in plans]
 
 
 def test_a_plan_that_is_used_up_is_the_headline():
     from cloud.dashboard.usage import bar, headline
 
     full = Gauge("database", "Atlas M0", "storage_gb", 0.6, 0.5, True, "Atlas Flex")
-    assert headline(EN, full) == "Storage: the free plan is used up"
-    assert "width:100.0%" in bar(full.share, LIGHT)
+    assert headline(EN, full) == "Storage: nothing is left"
+    assert "width:100.0%" in bar(full.share, LIGHT, "Storage")
 
 
 # system

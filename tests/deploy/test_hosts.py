@@ -90,9 +90,13 @@ def test_the_code_imports_nothing_that_its_requirements_lack(file, packages):
 def test_the_secrets_example_names_settings_and_holds_none():
     example = tomllib.loads((ROOT / ".streamlit" / "secrets.toml.example").read_text())
     plain = {name: value for name, value in example.items() if not isinstance(value, dict)}
-    assert {"MONGODB_URI", "MONGODB_DATABASE", "LINK_KEY", "DASHBOARD_PASSWORD_HASH", "LANGUAGE"} <= set(
-        plain
-    )
+    assert {
+        "MONGODB_URI",
+        "MONGODB_DATABASE",
+        "LINK_KEY",
+        "DASHBOARD_PASSWORD_HASH",
+        "VIGIE_LANGUAGE",
+    } <= set(plain)
     assert not plain["LINK_KEY"] and not plain["DASHBOARD_PASSWORD_HASH"]
     assert tree.is_ignored(".streamlit/secrets.toml") and tree.is_ignored(".env")
 

@@ -12,6 +12,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -25,6 +26,7 @@ from cloud.settings import BrokerSettings
 log = logging.getLogger("broker")
 
 KEEPALIVE = 30  # s
+QUIET = 60.0  # s without a message, after which a member of a shared subscription takes its place in it anew
 READ_AHEAD = 16 * 1024  # bytes; a TLS record holds no more
 PACKETS_AT_ONCE = 100
 PUBACK = 0x40
@@ -122,6 +124,7 @@ class Network:
         self._settings = settings
         self._inbox = inbox
         self._generation = 0
+        self._heard = time.monotonic()
         self._complaint = ""
         self._connected = self._refused = False
         self._stopping = False
@@ -163,6 +166,17 @@ class Network:
     def publish(self, topic: str, payload: bytes) -> None:
         """QoS 0, not retained; lost when there is no connection: the board asks again by sending again."""
         self._client.publish(topic, payload, qos=0)
+
+    def look_after_share(self) -> None:
+        """Reconnect when a shared subscription gave nothing for long.
+
+        After a flood HiveMQ CE was seen to deliver nothing of a full queue until a member came anew. Where it
+        is just quiet, a reconnect a minute costs nothing.
+        """
+        if self._settings.share and self.subscribed.is_set() and time.monotonic() - self._heard > QUIET:
+            self._heard = time.monotonic()
+            log.info("nothing came for %.0f s: asking for it again", QUIET)
+            self.fetch_again()
 
     def fetch_again(self) -> None:
         """Reconnect, so that the broker sends again what was not acknowledged."""
@@ -228,6 +242,7 @@ class Network:
 
     def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
         generation, mid, qos = self._generation, message.mid, message.qos
+        self._heard = time.monotonic()
 
         def puback() -> None:
             if generation == self._generation and qos:

@@ -148,6 +148,8 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
         if network is not None and not network.alive:
             log.error("the connection to the broker has ended: %s", network.trouble())
             broken = True
+        elif network is not None:
+            network.look_after_share()
         broken = broken or any(part.failed for part in parts)
     stop.set()
     deadline = time.monotonic() + GRACE

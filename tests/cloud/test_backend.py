@@ -201,6 +201,26 @@ def test_only_one_thread_writes_to_the_broker(broker, board, environment, monkey
     assert len(writers) == 1 and threading.get_ident() not in writers
 
 
+@pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
+def test_a_member_of_a_shared_subscription_that_hears_nothing_comes_anew(monkeypatch, environment, board):
+    monkeypatch.setattr("cloud.network.QUIET", 0.5)
+    inbox = Inbox()
+    network = Network(settings.load({**environment, "MQTT_SHARE": "vigie"}).broker, inbox)
+    network.start()
+    assert network.subscribed.wait(20)
+
+    def logins():
+        network.look_after_share()
+        return network._generation
+
+    wait_for(lambda: logins() == 2, "a second login")
+    monkeypatch.setattr("cloud.network.QUIET", 60)
+    wait_for(network.subscribed.is_set, "its place in the share")
+    board().publish(up([0]))
+    assert inbox.take(20)
+    network.stop()
+
+
 class Relay:
     """TLS on both sides, the broker behind it. `say` puts bytes into the broker's mouth."""
 

@@ -133,3 +133,10 @@ def test_what_a_copy_of_the_board_sent_first_is_claimed_and_no_duplicate():
     assert (result.claimed, result.lost, result.duplicated, result.misdated) == (10, 0, 0, 0)
     t[5] = 99.0  # neither gave that
     assert tally([mine], replace(stored, t=t), Told(), (), 0.2, [copy]).duplicated == 1
+
+
+def test_a_copy_may_have_started_more_often_than_the_board():
+    mine, copy = life(2, 50, 30, 30), life(3, 50, 30, 30, BEGAN + 1)
+    copy.taken = [replace(taken, t=taken.t + 500) for taken in copy.taken]
+    result = tally([mine], rows(copy), Told(), (), 0.2, [copy])
+    assert (result.claimed, result.lost, result.duplicated, result.stored) == (30, 0, 0, 0)

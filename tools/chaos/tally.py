@@ -73,22 +73,18 @@ def tally(  # noqa: PLR0917
     rows = _rows(stored)
     said = values(stored)
 
-    def identity(stream: str | None, row: int) -> Identity:
-        return stream, int(stored.seq[row]), said[row]
-
-    theirs: set[Identity] = {
-        (life.stream, life.first + i, value(taken)) for life in copies for i, taken in enumerate(life.taken)
-    }
+    mine = _identities(lives)
+    theirs = _identities(copies) - mine
+    streams, seqs = stored.stream.tolist(), stored.seq.tolist()
+    foreign_rows = {row for row in range(len(said)) if (streams[row], seqs[row], said[row]) in theirs}
+    foreign = {(streams[row], seqs[row]) for row in foreign_rows}
     for life in reversed(lives):  # of two boots with one number only the later one left anything
         result.taken += len(life.taken)
         for pause, starved in _pauses(life, frozen, period):
             result.longest_pause_s = max(result.longest_pause_s, pause)
             result.longest_own_pause_s = max(result.longest_own_pause_s, pause - starved)
         found = rows.pop((life.stream, life.number), [])
-        own = {(life.stream, life.first + i, value(taken)) for i, taken in enumerate(life.taken)}
-        of_copies = [row for row in found if identity(life.stream, row) in theirs - own]
-        foreign = {int(stored.seq[row]) for row in of_copies}
-        there = [row for row in found if int(stored.seq[row]) not in foreign]
+        there = [row for row in found if row not in foreign_rows]
         result.stored += len(there)
         pairs = _pairs(life, there, stored, said)
         result.duplicated += len(there) - len(pairs)
@@ -103,7 +99,7 @@ def tally(  # noqa: PLR0917
                 continue
             if i >= life.kept:
                 in_ram += 1
-            elif life.first + i in foreign:
+            elif (life.stream, life.first + i) in foreign:
                 result.claimed += 1
             elif life.first + i in told.dropped.get(life.stream or "", ()):
                 result.dropped += 1
@@ -115,13 +111,19 @@ def tally(  # noqa: PLR0917
                 result.problems.append(f"boot {life.number}, seq {life.first + i}: lost")
         result.cut_in_ram += in_ram
         result.most_in_ram = max(result.most_in_ram, in_ram)
-    for (stream, number), there in rows.items():
-        surplus = [row for row in there if identity(stream, row) not in theirs]
+    for (_, number), there in rows.items():
+        surplus = [row for row in there if row not in foreign_rows]
         result.stored += len(surplus)
         result.duplicated += len(surplus)
         if surplus:
             result.problems.append(f"boot {number}: {len(surplus)} readings stored that no sensor gave")
     return result
+
+
+def _identities(lives: Sequence[Life]) -> set[Identity]:
+    return {
+        (life.stream, life.first + i, value(taken)) for life in lives for i, taken in enumerate(life.taken)
+    }
 
 
 def _seqs(runs: Iterable[tuple[int, int]]) -> set[int]:

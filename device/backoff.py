@@ -9,7 +9,7 @@ RECONNECT = const(0)
 RADIO = const(1)  # switch the radio off and on
 RESET = const(2)  # reset the board
 
-_RADIO_EVERY = const(4)  # silent failures in a row
+_RADIO_EVERY = const(4)  # silent failures in a row, and at the first: the radio itself may be off or dead
 
 
 def delay_ms(failures, random):
@@ -32,4 +32,4 @@ def rung(silent, silent_s, patience_s):
         return RECONNECT
     if silent_s >= patience_s:
         return RESET
-    return RECONNECT if silent % _RADIO_EVERY else RADIO
+    return RADIO if silent % _RADIO_EVERY == 1 else RECONNECT

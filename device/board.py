@@ -11,6 +11,17 @@ _REASON = "/reset.txt"  # why Vigie itself asked for the last reset
 _WATCHDOG_S = 60  # longer than any blocking call, such as a name look-up at three servers that are silent
 
 
+# What ESP-IDF calls WIFI_REASON_… and MicroPython gives as status(); older versions name only two of them.
+_WIFI_SAYS = (
+    ((15, 202, 204), "wrong password"),
+    ((201,), "no such network in reach (2.4 GHz only)"),
+    ((210, 211), "its kind of security is not this board's: WPA2 is"),
+    ((200, 212), "its signal is too weak"),
+    ((2, 4, 203, 205), "the access point does not let this board in: signal, or password"),
+    ((1001,), "still connecting"),
+)
+
+
 class Board:
     """One ESP32. `led_pin` is the LED's GPIO or None."""
 
@@ -60,15 +71,10 @@ class Board:
     def wifi_problem(self):
         """Why there is no connection, for people."""
         status = self._wlan.status()
-        for name, text in (
-            ("STAT_WRONG_PASSWORD", "wrong password"),
-            ("STAT_NO_AP_FOUND", "no such network in reach (2.4 GHz only)"),
-            ("STAT_CONNECTING", "still connecting"),
-            ("STAT_IDLE", "not started"),
-        ):
-            if status == getattr(network, name, None):
+        for numbers, text in _WIFI_SAYS:
+            if status in numbers:
                 return text
-        return "status %s" % status
+        return "status %s" % status if self._wlan.active() else "the radio is off"
 
     @seldom
     def set_rtc(self, sec):

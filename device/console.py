@@ -28,6 +28,7 @@ class Console:
         """Version, times, memory, and what was counted."""
         node = self._node
         gc.collect()
+        node.clock.tick()
         up = node.clock.uptime()
         print("Vigie %s, up %d h %02d min, boot %d" % (VERSION, up // 3600, up // 60 % 60, node.outbox.boot))
         print("date     %s" % (_date(node.clock.now()) or "not known yet"))
@@ -43,6 +44,9 @@ class Console:
 
     def last(self, count=5):
         """The newest readings on flash."""
+        if not isinstance(count, int) or count < 1:
+            print("last(5) shows the newest 5 readings: say how many")
+            return
         outbox = self._node.outbox
         newest = outbox.newest()
         record = memoryview(bytearray(SIZE))
@@ -72,8 +76,8 @@ class Console:
             return
         try:
             sensor.inject(kind, seconds)
-        except ValueError as error:
-            print(error)
+        except (TypeError, ValueError) as error:
+            print('%s: try inject("spike", 60)' % error)
             return
         print("%s from the next reading on; go() to see it" % kind)
 
@@ -106,8 +110,7 @@ class Console:
         print("score    %s" % (judge.score if judge.score >= 0 else "no forest ran"))
 
     def _broker(self):
-        link = self._node.link
-        print("broker   %s" % ("connected" if link.ready() else link.last_error() or "not connected"))
+        print("broker   %s" % (trouble(self._node) or "connected"))
 
     def go(self):
         """Run on; the readings of the meantime are missing, and counted."""
@@ -118,6 +121,19 @@ class Console:
             run(self._node)
         except KeyboardInterrupt:
             print("Stopped again, for an hour at most")
+
+
+def trouble(node):
+    """Why the broker is not connected now; None when it is. That it has hung up meanwhile is noticed."""
+    link = node.link
+    if link.ready():
+        link.step()
+    if not node.board.wifi_up():
+        return "not connected: no Wi-Fi (%s)" % node.board.wifi_problem()
+    if link.ready():
+        return None
+    last = link.last_error()
+    return "not connected; go() goes on" + (". Last trouble: " + last if last else "")
 
 
 def _centi(value):

@@ -11,7 +11,7 @@ from . import stages
 from .borrow import let_go, seldom
 from .compat import const
 from .ladder import Ladder
-from .session import Refused, Session
+from .session import Session
 from .transport import Transport, trust
 from .wire import Wire
 
@@ -127,10 +127,10 @@ class Link:
                         break
                     self._rest(budget_ms)
                     budget_ms = 0
-        except (OSError, ValueError, MemoryError, AssertionError, IndexError, Refused) as error:
-            self._failed(error)  # AssertionError, IndexError: umqtt about a malformed packet
-        if self._greet and self._session.ready:
-            self._greet = self.publish(self._state_topic, self._state(True), 1, True) is None
+            if self._greet and self._session.ready:
+                self._greet = self.publish(self._state_topic, self._state(True), 1, True) is None
+        except Exception as error:  # whatever: Ctrl-C may have left any step half done
+            self._failed(error)
         if payload:
             self._on_ack(payload)
         return self._session.ready
@@ -158,7 +158,7 @@ class Link:
                     self._session.receive()
                     self._rest(20)
                 told = False
-        except (OSError, ValueError, MemoryError, AssertionError, IndexError):
+        except Exception:
             pass  # else the last will says that it is gone
         self._drop()
         self._stage = _CLOSED
@@ -194,15 +194,15 @@ class Link:
         """The end of a rest: in time, or when the Wi-Fi that was missing is back."""
         if self._stage == _CLOSED:
             return None
+        if not late and (self._stage == _RADIO_OFF or not self._without_wifi or not self._board.wifi_up()):
+            return None
+        self._board.wifi_on(self._wifi["ssid"], self._wifi["password"])  # does nothing where it is up
         if self._stage == _RADIO_OFF:
-            if late:
-                self._board.wifi_on(self._wifi["ssid"], self._wifi["password"])
-                self._stage = _RESTING
-                self._deadline = self._clock.after(self._deadline, self._rest_ms)
-        elif late or (self._without_wifi and self._board.wifi_up()):
-            self._begin(stages.WIFI)
-            return b""
-        return None
+            self._stage = _RESTING
+            self._deadline = self._clock.after(self._deadline, self._rest_ms)
+            return None
+        self._begin(stages.WIFI)
+        return b""
 
     @seldom
     def _open(self):
@@ -265,11 +265,11 @@ class Link:
 
     @seldom
     def _up(self):
-        self._begin(stages.UP)
         self._ladder.count("connects")
         self._greet = True
         self._ping_at = self._clock.after(self._clock.ms(), self._ping_ms)
         self._oldest = 0
+        self._begin(stages.UP)
         self._log.info("link", "connected to " + self._where)
 
     def _watch(self):
@@ -309,7 +309,12 @@ class Link:
     def _failed(self, error):
         """Let go of the connection and rest, as the ladder says."""
         stage = self._stage
+        self._stage = _RESTING  # even should what follows fail
+        self._deadline = self._clock.after(self._clock.ms(), _LIMITS[stages.WIFI])
         self._drop()
+        if stage < stages.WIFI or not self._board.wifi_up():
+            stage = stages.WIFI  # so the broker is not to blame
+            self._without_wifi = True
         detail = self._board.wifi_problem() if stage == stages.WIFI else self._date()
         self._rest_ms, radio_off = self._ladder.failed(stage, error, self._where, detail)
         self._stage = _RADIO_OFF if radio_off else _RESTING

@@ -160,16 +160,17 @@ class Node:
     # Network
 
     def _talk(self, ms):
+        ready = False
+        sec = None
         try:
             ready = self.link.step(ms)
+            sec = self.ntp.step()
         except Exception as error:  # a mistake in there must not end the sampling
             self._count("link exceptions")
             log.error("link", "%s: %s" % (type(error).__name__, error))
-            ready = False
             self.clock.sleep(ms)
         self.clock.tick()
         up = self.clock.uptime()
-        sec = self.ntp.step()
         if sec is not None:
             self._dated(sec)
         if ready and not self._was_ready:

@@ -44,7 +44,7 @@ class Ntp:
             return None
         try:
             return self._advance()
-        except OSError as error:
+        except Exception as error:  # Ctrl-C may have left a step half done
             return self._failed(error)
 
     def _advance(self):

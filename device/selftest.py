@@ -12,13 +12,17 @@ _PATH = "/selftest.tmp"
 def run(node):
     """Print a line for each part; True when all are well."""
     good = True
-    for name, check in (("sensor", _sensor), ("flash", _flash), ("model", _model), ("clock", _clock),
-                        ("Wi-Fi", _wifi), ("broker", _broker), ("heap", _heap)):  # fmt: skip
+    checks = (("sensor", _sensor), ("flash", _flash), ("model", _model), ("forest", _forest),
+              ("clock", _clock), ("Wi-Fi", _wifi), ("broker", _broker), ("heap", _heap))  # fmt: skip
+    for name, check in checks:
+        found = None
         try:
             problem = check(node)
+            if isinstance(problem, tuple):
+                problem, found = problem
         except Exception as error:
             problem = "%s: %s" % (type(error).__name__, error)
-        print("%s %-7s %s" % ("ok  " if not problem else "FAIL", name, problem or ""))
+        print("%s %-7s %s" % ("ok  " if not problem else "FAIL", name, problem or found or ""))
         good = good and not problem
     return good
 
@@ -51,6 +55,19 @@ def _model(node):
     return load_active(node.key)[1]
 
 
+def _forest(node):
+    """One real score of the last reading: (problem, what was found)."""
+    model = node.judge.model
+    if model is None or not model.forest:
+        return None, "none: rules and Z-score alone"
+    began = node.clock.ms()
+    score = model.forest.score(node.judge.x)
+    took = -node.clock.until(began)
+    if score < 0:
+        return "flash does not give its trees", None
+    return None, "%d in %d ms, abnormal below %d" % (score, took, model.threshold)
+
+
 def _clock(node):
     return None if node.clock.is_set() else "not set: does NTP (UDP 123) get through?"
 
@@ -60,7 +77,9 @@ def _wifi(node):
 
 
 def _broker(node):
-    return None if node.link.ready() else node.link.last_error() or "not connected"
+    from .console import trouble
+
+    return trouble(node)
 
 
 def _heap(node):

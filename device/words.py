@@ -23,6 +23,7 @@ _CERTIFICATE = (
     ("expired", "has expired: renew it (if the date here, %s, is right)"),
     ("future", "is not valid yet: is the date here, %s, right?"),
 )
+_ALERTS = (-0x7780, -0x6E80, -0x6E00)  # mbedTLS: a fatal alert, another version, no way to agree
 _CONNECT = {
     1: "speaks another version of MQTT",
     2: "does not like the client's name",
@@ -37,6 +38,8 @@ def explain(stage, error, broker, detail):
     number = number_of(error)
     if out_of_memory(error):
         return "not enough memory for a TLS connection"
+    if isinstance(error, (AttributeError, TypeError, ImportError, KeyError)):
+        return "the link to %s begins anew after %r" % (broker, error)
     if stage == WIFI:
         return "no Wi-Fi (%s): check wifi.ssid and wifi.password in config.json" % detail
     if stage == CA:
@@ -55,6 +58,8 @@ def explain(stage, error, broker, detail):
 
 
 def _tls(error, number, broker, sec):
+    if number in _ALERTS:
+        return broker + " refuses the TLS handshake: it must speak TLS 1.2 and go by the name in broker.name"
     if not isinstance(error, ValueError):
         return "TLS with %s fails (error %s): is broker.port its TLS port?" % (broker, number)
     said = str(error).strip()
@@ -80,4 +85,6 @@ def _mqtt(stage, error, number, broker):
         if what == "subscribe":
             return broker + " does not let this user read its own ack topic: check its permissions"
         return "%s %s" % (broker, _CONNECT.get(code, "refuses with code %d" % code))
+    if number not in (None, errno.EINVAL):
+        return "the connection to %s broke (error %s)" % (broker, number)
     return "%s sends what is not MQTT (%r)" % (broker, error)

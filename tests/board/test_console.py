@@ -34,6 +34,10 @@ def test_every_question_at_the_prompt_has_an_answer_and_the_board_goes_on(runnin
         ("wifi()", r"Wi-Fi    up, -55 dBm"),
         ("model()", r"none: rules and Z-score"),
         ("selftest()", r"ok   broker"),
+        ("selftest()", r"ok   forest  none: rules and Z-score alone"),
+        ('last("x")', r"last\(5\) shows the newest 5 readings"),
+        ("last(0)", r"say how many"),
+        ('inject("spike", "x")', r"try inject"),
         ('inject("smoke")', r"no fault 'smoke': use spike, stuck"),
         ('inject("dropout", 100)', r"dropout from the next reading on"),
     ):
@@ -43,3 +47,13 @@ def test_every_question_at_the_prompt_has_an_answer_and_the_board_goes_on(runnin
     said = talk(running, b"go()\r", b"ABNORMAL", 30)
     assert said.endswith("ABNORMAL"), said
     assert "Stopped again" in talk(running, b"\x03")
+
+
+def test_what_is_told_at_the_prompt_is_true_now(running):
+    """The board was stopped while all was well; then its radio went off."""
+    assert "Ask: status()" in talk(running, b"\x03")
+    assert re.search("broker   connected", talk(running, b"status()\r"))
+    talk(running, b"from network import WLAN; WLAN.in_reach = False\r")
+    for command in (b"status()\r", b"wifi()\r", b"selftest()\r"):
+        answer = talk(running, command)
+        assert re.search(r"broker +not connected: no Wi-Fi \(no such network in reach", answer), answer

@@ -27,6 +27,6 @@ def test_a_refusal_never_touches_radio_or_board():
 
 def test_silence_climbs_the_ladder():
     climbed = [rung(silent, silent * 60, 3600) for silent in range(1, 61)]
-    assert climbed[:8] == [RECONNECT] * 3 + [RADIO] + [RECONNECT] * 3 + [RADIO]
+    assert climbed[:8] == ([RADIO] + [RECONNECT] * 3) * 2
     assert climbed[-1] == RESET
     assert climbed.count(RESET) == 1

@@ -51,11 +51,14 @@ class Ticks:
 
 class Chip:
     wifi = options.get("wifi", True)
+    dead = False  # until the radio was off for a moment
 
     def wifi_on(self, ssid, password):
         tell(event="wifi on", ssid=ssid, password=password)
+        self.wifi = self.wifi or self.dead == "was off"
 
     def wifi_off(self):
+        self.dead = self.dead and "was off"
         tell(event="wifi off")
 
     def wifi_up(self):
@@ -136,6 +139,11 @@ class Driver:
     def wifi(self, up):
         self.chip.wifi = up == "up"
 
+    def radio(self, dies):
+        """As after active(False), or a driver that hangs."""
+        self.chip.wifi = False
+        self.chip.dead = True
+
     def date(self):
         self.clock.set(int(time.time()) - 946684800)
 
@@ -189,7 +197,11 @@ class Driver:
                 if not words:
                     return
                 getattr(self, words[0])(*words[1:])
-            ready = self.step()
+            try:
+                ready = self.step()
+            except KeyboardInterrupt:  # a person stopped Vigie here, and go() goes on
+                tell(event="interrupted")
+                continue
             if ready != was_ready:
                 was_ready = ready
                 tell(event="ready" if ready else "down")
@@ -202,4 +214,22 @@ class Driver:
                     tell(event="flooded")
 
 
+def interrupt(module, name, function):
+    """Ctrl-C at the first call of a function, or of a class's method."""
+    owner = sys.modules["device." + module]
+    if name:
+        owner = getattr(owner, name)
+    real = getattr(owner, function)
+
+    def interrupted(*given):
+        setattr(owner, function, real)
+        raise KeyboardInterrupt
+
+    setattr(owner, function, interrupted)
+
+
+if "interrupt" in options:
+    import device.dns  # noqa: F401
+
+    interrupt(*options["interrupt"])
 Driver().run()

@@ -10,7 +10,8 @@ import pytest
 
 from tests.link.board import Board
 from tests.link.conftest import Certificates
-from tests.link.server import Server, welcome
+from tests.link.server import Peer, Server, welcome
+from tests.link.test_lookups import Udp, found
 
 Start = Callable[..., Board]
 
@@ -62,3 +63,68 @@ def test_a_refusing_broker_never_costs_the_radio_or_a_reset(board: Start) -> Non
     assert end["counts"]["tcp errors"] >= 6
     assert not [event for event in one.log if event["event"] in ("wifi off", "reset")]
     assert 1 <= len(one.told()) <= 2  # once, and after ten minutes again
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        ("link", None, "trust"),
+        ("dns", "Lookup", "__init__"),
+        ("dns", "Lookup", "step"),
+        ("dns", None, "address_of"),
+        ("dns", None, "split"),
+        ("dns", None, "_address"),
+        ("link", None, "let_go"),
+        ("link", None, "Transport"),
+        ("transport", "Transport", "connected"),
+        ("transport", "Transport", "_secure"),
+        ("session", "Session", "connect"),
+        ("transport", "Transport", "flush"),
+        ("session", "Session", "_accepted"),
+        ("session", "Session", "_subscribed"),
+        ("link", "Link", "_up"),
+        ("link", "Link", "_watch"),
+        ("link", "Link", "publish"),
+    ],
+    ids=lambda where: ".".join(filter(None, where)),
+)
+def test_ctrl_c_at_any_stage_leaves_a_link_that_recovers(
+    where: tuple[str, str | None, str], server: Server, board: Start
+) -> None:
+    def answers(question: bytes, n: int) -> list[bytes]:
+        return [found(question)]
+
+    host = {"host": "broker.test"}
+    with Udp(answers) as dns, board(server.port, broker=host, dns=dns.name, speed=5, interrupt=where) as one:
+        one.expect("interrupted")
+        end = time.monotonic() + 12  # a minute of the board's
+        while not any(event["event"] == "info" and "connected" in event["text"] for event in one.log):
+            assert time.monotonic() < end, one.log
+            time.sleep(0.02)
+        assert not any("Traceback" in event.get("text", "") for event in one.log)
+        one.end()
+
+
+def test_a_radio_that_dies_is_told_as_that_and_back_within_a_minute(
+    certificates: Certificates, board: Start
+) -> None:
+    def silent_at_first(peer: Peer, n: int) -> None:
+        peer.welcome()
+        if n:
+            peer.hold()
+        else:
+            peer.wire.settimeout(20)
+            while peer.wire.recv(1000):
+                pass  # a PINGREQ, never answered
+
+    speed = 10
+    with Server(*certificates.server, silent_at_first) as server, board(server.port, speed=speed) as one:
+        one.expect("ready")
+        began = time.monotonic()
+        one.do("radio dies")
+        assert one.expect("warn")["text"].startswith("no Wi-Fi (")
+        one.expect("wifi off")
+        one.expect("ready")
+        assert (time.monotonic() - began) * speed < 60
+        assert not any("not MQTT" in text for text in one.told())
+        one.end()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -154,3 +156,23 @@ def test_an_unusable_ca_file_is_told(
         assert told.startswith("cannot use broker.ca (")
         assert told.endswith("copy the broker's CA certificate, as DER, to the board")
         assert server.connections == 0
+
+
+@pytest.mark.parametrize("alert", [40, 70, 112], ids=["handshake failure", "version", "unknown name"])
+def test_a_broker_that_speaks_tls_but_not_with_this_board_is_told_as_that(board: Start, alert: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    wire, _ = listener.accept()
+                    wire.recv(5000)
+                    wire.sendall(b"\x15\x03\x03\0\2\2" + bytes([alert]))
+                    wire.close()
+                except OSError:
+                    return
+
+        threading.Thread(target=serve, daemon=True).start()
+        with board(listener.getsockname()[1], speed=20) as one:
+            assert "refuses the TLS handshake: it must speak TLS 1.2" in one.expect("warn")["text"]
+            one.end()

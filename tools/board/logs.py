@@ -16,6 +16,8 @@ from tools.child import Failed
 
 COLOURS = {" ": "default", "!": "yellow", "E": "bold red", None: "dim"}
 AGAIN_S = 1.0
+QUIET_S = 3.0
+QUIET = "nothing yet; a board that is well says one line a minute, and others when something happens"
 
 
 def show(text: str, now: datetime) -> None:
@@ -37,6 +39,7 @@ def main(
     found = port.find(port_name)
     screen.say(f"{found.device} ({found.about}); first this computer's time, then the board's. Ctrl-C ends")
     end = time.monotonic() + seconds if seconds else float("inf")
+    speak_by = time.monotonic() + QUIET_S
     away = False
     while time.monotonic() < end:
         try:
@@ -47,6 +50,10 @@ def main(
                 for text in wire.lines(0.2):
                     if text:
                         show(text, datetime.now())
+                        speak_by = float("inf")
+                    elif time.monotonic() > speak_by:
+                        screen.tick("quiet", QUIET, "plain")
+                        speak_by = float("inf")
                     if time.monotonic() > end:
                         break
         except Failed as error:

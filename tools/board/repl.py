@@ -1,9 +1,15 @@
-"""`make repl`: the board's prompt, with a console for people on it. mpremote is the terminal."""
+"""`make repl`: the board's prompt, with a console for people on it. pySerial's miniterm is the terminal.
+
+mpremote's own waits on a file descriptor, which a port behind `rfc2217://` has not.
+"""
 
 from __future__ import annotations
 
-import subprocess
 import sys
+import threading
+
+import serial
+from serial.tools.miniterm import Miniterm
 
 from tools.board import command, port, screen
 from tools.child import Failed
@@ -12,15 +18,34 @@ HELP = """\
 Ctrl-C stops Vigie and gives a prompt; then type: status() last(5) selftest() inject("spike") outbox() wifi()
 model() and, to go on, go()
 Ctrl-D starts the board's software again; Ctrl-] leaves this terminal and the board as it is"""
+BAUD = 115200
 
 
 @command.run
 def main(port_name: command.PortOption = None) -> int:
     """Talk to the board."""
     found = port.find(port_name)
-    why = port.trouble(found)
-    if why:
-        raise Failed(why)
+    if not sys.stdin.isatty():
+        raise Failed("this is a terminal for people: start it in one (make logs needs none)")
+    try:
+        line = serial.serial_for_url(found.device, BAUD, exclusive=True, timeout=0.2)
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise Failed(port.explain(found, error)) from None
     screen.say(HELP)
-    line = [sys.executable, "-m", "mpremote", "connect", found.device, "resume", "repl"]
-    return subprocess.run(line, check=False).returncode
+    lost = threading.Event()
+
+    def broke_off(end: threading.ExceptHookArgs) -> None:
+        if not lost.is_set():
+            lost.set()
+            print(f"\r\n{found.device}: the connection broke off ({end.exc_value}): press a key\r")
+
+    threading.excepthook = broke_off
+    terminal = Miniterm(line, eol="cr")
+    terminal.raw = True
+    terminal.set_rx_encoding("utf-8")
+    terminal.set_tx_encoding("utf-8")
+    terminal.start()
+    terminal.join()
+    terminal.console.cleanup()
+    line.close()
+    return 1 if lost.is_set() else 0

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 CATCH_UP = 10  # times what its period needs
 LEAST, MOST = 1.0, 20.0  # messages a second, whatever the period
-BURST = 600.0  # messages; 17,280 readings, which a flash holds, are 432 of 40 and some shorter ones
+BURST = 1200.0  # messages; 17,280 readings, which a flash holds, are 1,088: a board sends 16 in one
 USUAL_PERIOD = 10.0  # s, until a board's own is known
-FLOOD = 3.0  # times the allowance for good: more than any board of ours sends when it catches up
+FLOOD = 3.0  # times the allowance for good: no board of ours goes on so once it is held back
 KEPT = 100_000  # boards that are remembered: made-up names must not fill the memory
 
 
@@ -76,8 +76,8 @@ class Allowances:
         seconds, self._reported = max(now - self._reported, 1e-3), now
         found = []
         for owner, account in self._accounts.items():
-            times = account.came / (rate(account.period) * seconds)
-            if account.held and times >= FLOOD:
-                found.append(Flood(owner, times, account.held))
+            allowed = rate(account.period) * seconds
+            if account.held >= (FLOOD - 1) * allowed:
+                found.append(Flood(owner, account.came / allowed, account.held))
             account.came = account.held = 0
         return found

@@ -104,6 +104,6 @@ class Voice:
 def _last_error():
     try:
         with open("/last_error.txt") as file:
-            return file.read()[:500]
+            return file.read(500)
     except (OSError, ValueError):  # none, or no text
         return "no error was kept"

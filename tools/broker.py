@@ -28,7 +28,7 @@ BACKEND_USER = "backend"
 LOGIN_TIMEOUT = 3.0
 PROBE = "vigie-probe"
 
-# Kept for each client: about an hour of a hundred boards, or a day of ten. What finds no room the boards send
+# Kept for each client: three hours of a hundred boards, or a day of ten. What finds no room the boards send
 # again. A board's session is called like its user, so nobody can take another's; the backend, which has
 # several workers, has a listener of its own that no board's password opens.
 MOSQUITTO = """\

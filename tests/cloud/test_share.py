@@ -1,8 +1,11 @@
 """What one board may send: pure; time is a number that goes up."""
 
+import math
+
 import pytest
 
 from cloud.share import BURST, FLOOD, Allowances, rate
+from device import message, segment
 
 DAY = 86400
 
@@ -22,12 +25,30 @@ def test_the_rate_follows_from_the_period(period, messages):
 
 def test_a_board_that_was_offline_for_a_day_sends_its_backlog_at_once():
     allowances = Allowances(0.0)
-    assert sent(allowances, "C001", 0.0, 60, DAY / 10 / 40 / 60) == DAY // 10 // 40
+    assert sent(allowances, "C001", 0.0, 60, DAY / 10 / message.MOST / 60) == DAY // 10 // message.MOST
     assert allowances.floods(60.0) == []
 
 
 def test_a_whole_flash_is_sent_at_once():
-    assert BURST >= 17_280 / 40 * 1.25
+    segments = math.ceil(17_280 / segment.RECORDS)
+    assert BURST >= segments * math.ceil(segment.RECORDS / message.MOST)
+
+
+def test_a_board_whose_flash_is_larger_is_held_back_and_is_no_flood():
+    """It waits half a minute for what was held back, with four messages of its backlog on their way."""
+    allowances, held, free, floods = Allowances(0.0), 0, 0, []
+    for second in range(3600):
+        if second >= free:
+            for eighth in range(8):
+                if not allowances.take("C001", second + eighth / 8):
+                    allowances.hold_back("C001")
+                    held += 1
+                    if held % 4 == 0:
+                        free = second + 30
+                        break
+        if second % 15 == 14:
+            floods += allowances.floods(second + 1.0)
+    assert held and floods == []
 
 
 def test_a_flood_gets_its_rate_and_no_more_for_good():
@@ -45,11 +66,11 @@ def test_one_that_floods_costs_another_nothing():
 def test_a_flood_is_told_with_how_much_it_is_and_a_board_that_catches_up_is_none():
     allowances = Allowances(0.0)
     for owner, a_second in (("C001", 50), ("C002", 1.4)):
-        sent(allowances, owner, 0.0, 2000, a_second)
-        for _ in range(3):
+        taken = sent(allowances, owner, 0.0, 2000, a_second)
+        for _ in range(2000 * 50 - taken if owner == "C001" else 3):
             allowances.hold_back(owner)
     (flood,) = allowances.floods(2000.0)
-    assert flood.owner == "C001" and flood.times == pytest.approx(50) and flood.held == 3
+    assert flood.owner == "C001" and flood.times == pytest.approx(50) and flood.held > 90_000
     assert allowances.floods(2015.0) == [] and FLOOD > 1.4
 
 

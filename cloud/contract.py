@@ -335,7 +335,7 @@ def decode_state(payload: bytes, version: int = VERSION) -> State:
     for name, most in _TEXTS.items():
         text = getattr(state, name)
         if text is not None:
-            setattr(state, name, printable(text)[:most])
+            setattr(state, name, _cut(text, most))
     if any(first > last for first, last in state.dropped):
         raise Refused("a dropped run ends before it begins")
     return state
@@ -427,8 +427,13 @@ def _readable_members(payload: bytes) -> State:
 
 def _unfit(seq: int, message: Up | _Loose, values: list[Any], reason: str) -> Unfit:
     kept = {"boot": message.boot, "model": message.model, **dict(zip(_COLUMNS, values, strict=True))}
-    return Unfit(seq, reason, printable(encode(kept).decode(errors="replace"))[:QUARANTINED_TEXT])
+    return Unfit(seq, reason, _cut(encode(kept).decode(errors="replace"), QUARANTINED_TEXT))
 
 
 def _short(problem: Exception) -> str:
-    return printable(str(problem))[:200]
+    return _cut(str(problem), 200)
+
+
+def _cut(text: str, most: int) -> str:
+    """So much of it, written out: cut before as well, or writing it out would take longer than all else."""
+    return printable(text[:most])[:most]

@@ -12,11 +12,9 @@ def printable(text: str, keep: str = "") -> str:
     r"""`text` with every character that could act written out, such as \n, \x1b, \u202e; but for `keep`."""
     if text.isprintable():
         return text
-    return "".join(
-        letter if letter in keep or unicodedata.category(letter) not in _ACTING else _written_out(letter)
-        for letter in text
-    )
-
-
-def _written_out(letter: str) -> str:
-    return letter.encode("unicode_escape").decode()
+    acting = {
+        ord(letter): letter.encode("unicode_escape").decode()
+        for letter in set(text)
+        if letter not in keep and unicodedata.category(letter) in _ACTING
+    }
+    return text.translate(acting)

@@ -1,5 +1,8 @@
 """A board's password at the broker, without its key, takes nothing from that board, nor from others."""
 
+import json
+import time
+
 import pytest
 
 from cloud import contract
@@ -77,3 +80,24 @@ def test_the_reasons_of_what_is_in_quarantine_are_still_found(wire, database):
     hear(wire, b"rubbish")
     assert Reader(database).reasons("demo", "C001", "9f3a1c07") == ("bad",)
     assert database["quarantine"].count_documents({}) == 2
+
+
+def long_texts():
+    """Messages of the largest size, full of letters that are written out."""
+    text = "\u202e" * 80_000
+    readings = up(range(40)) | {"x": [["\u202e" * 2000]] * 40}
+    return {"a state": state(last_error=text), "readings": readings}
+
+
+@pytest.mark.parametrize("what", long_texts())
+def test_no_text_takes_the_time_of_others(what):
+    """Sixteen such messages fit into one board's part of the inbox, and all are worked on at once."""
+    body = json.dumps(long_texts()[what], ensure_ascii=False).encode()
+    assert 200_000 < len(body) <= contract.MAX_BYTES
+    began = time.process_time()
+    for _ in range(16):
+        if what == "a state":
+            assert len(contract.decode_state(body).last_error) == 512
+        else:
+            assert len(contract.decode_up("demo", "C001", body, 2e9).unfit) == 40
+    assert time.process_time() - began < 0.3

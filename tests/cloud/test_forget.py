@@ -8,7 +8,7 @@ from cloud import forget
 from cloud.alerts.courier import pending
 from cloud.alerts.policy import Letter
 from cloud.sealing import Sealer
-from cloud.store import Store
+from cloud.store import Store, refused_item
 from device import codes
 from tests.cloud.conftest import entry
 
@@ -22,6 +22,7 @@ def furnish(database):
     for device in ("C001", "C0011"):
         store.write([entry(seq, device=device, flags=codes.RANGE if seq == 3 else 0) for seq in range(400)])
         store.write([entry(5, device=device, t=1)])  # a conflict: quarantined
+        store.quarantine([refused_item(f"vigie/1/demo/{device}/up", b"x", "no board said it")])
         database["watched"].insert_one({"_id": f"demo/{device}"})
         database["hourly"].insert_one({"_id": f"demo/{device}/0500000", "d": f"demo/{device}", "h": 0})
         database["models"].insert_one({"_id": device, "site": "demo", "device": device})
@@ -29,7 +30,10 @@ def furnish(database):
     Sealer(database, clock=lambda: time.time() + 5).seal(0)
     followed = {name: {"id": name} for name in (OWN, OTHER)}
     told = {"demo/C001": {"at": 1.0}, "demo/C0011": {"at": 1.0}}
-    database["policy"].insert_one({"_id": "desk", "desk": {"followed": followed, "told": told}})
+    spent = {"demo/C001": 1.0, "demo/C0011": 1.0}
+    database["policy"].insert_one(
+        {"_id": "desk", "desk": {"followed": followed, "told": told, "spent_by": spent}}
+    )
     for name, episodes in (("own", [OWN]), ("other", [OTHER]), ("both", [OWN, OTHER])):
         letter = Letter("opening", "severe", tuple(episodes))
         database["alerts"].insert_one(pending(name, letter, BOTH, "a subject", time.time()))
@@ -60,7 +64,8 @@ def test_a_forgotten_board_stands_nowhere_and_the_others_are_as_before(database)
     others = {name: database[name].count_documents({}) for name in database.list_collection_names()}
     steps = forget.board(database, "demo", "C001")
     told = {step.what: step.count for step in steps}
-    assert told["episodes"] == told["models"] == told["latest"] == told["quarantine"] == 1
+    assert told["episodes"] == told["models"] == told["latest"] == 1
+    assert told["quarantine"] == told["shares"] == 2
     list(forget.carry_out(steps))
     assert speak_of(database, "demo/C001") == set()
     assert {"buckets", "episodes", "models", "latest", "watched", "hourly"} <= speak_of(

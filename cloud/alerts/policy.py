@@ -79,7 +79,7 @@ class Desk(msgspec.Struct, frozen=True):
     followed: dict[str, Followed] = {}
     lines: dict[str, Line] = {}  # by episode, oldest first
     left_out: int = 0  # lines that found no room
-    told: dict[str, Told] = {}  # by owner, within the cool-down
+    told: dict[str, Told] = {}  # by _matter, within the cool-down
     singles: tuple[float, ...] = ()  # Unix s of mails about one episode, within WINDOW
     together: float = 0.0  # Unix s from which a mail about many may go out
     day: int = 0  # UTC day, of `spent` and `warned`
@@ -228,7 +228,7 @@ class _Work:
         if one.severity == "warning" and (end := self._quiet_until()) is not None:
             self._change(one, release=end, held="quiet hours")
             return False
-        last = self._told.get(one.owner)
+        last = self._told.get(_matter(one))
         if last is not None and not (one.severity == "severe" and last.severity == "warning"):
             self._change(one, release=last.at + self._rules.cool_down, held="cool-down")
             return False
@@ -261,7 +261,7 @@ class _Work:
         for one in about:
             remind = self._now + self._rules.repeat if self._rules.repeat else math.inf
             self._change(one, told=self._now, worse=False, held=None, reminders=0, remind=remind)
-            self._told[one.owner] = Told(self._now, one.severity)
+            self._told[_matter(one)] = Told(self._now, one.severity)
 
     # -- again, and to others ----------------------------------------------------------------------------
 
@@ -394,6 +394,12 @@ class _Work:
 def _board(episode: str) -> str:
     """Whose episode this is: an id begins with site/device/."""
     return "/".join(episode.split("/", 2)[:2])
+
+
+def _matter(one: Followed) -> str:
+    """What cools down together: what a board measures, or that it floods, or that two claim to be it."""
+    kind = one.id.split("/")[2]
+    return f"{one.owner}/{kind}" if kind in ("claim", "flood") else one.owner
 
 
 def _followed(episode: Episode, now: float) -> Followed:

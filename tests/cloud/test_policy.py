@@ -124,6 +124,18 @@ def test_a_severe_episode_does_not_cool_down_after_a_warning():
     assert kinds(world.see(Opened(episode(id="x/x/x/2", severity="severe")), after=1)) == ["opening"]
 
 
+@pytest.mark.parametrize("kind, severity", [("claim", "severe"), ("flood", "warning")])
+def test_what_a_board_measures_does_not_hold_back_that_it_floods_or_that_two_claim_to_be_it(kind, severity):
+    """Nor the other way round: whoever has the board's key would keep its theft quiet by a severe reading."""
+    world = World(repeat=0)
+    assert kinds(world.see(Opened(episode(severity="severe")))) == ["opening"]
+    theft = episode(id=f"demo/C001/{kind}/1799928000", severity=severity, kind=kind)
+    assert kinds(world.see(Opened(theft), after=MINUTE)) == ["opening"]
+    world.see(Closed(theft), after=MINUTE)
+    again = msgspec.structs.replace(theft, id=f"demo/C001/{kind}/1799928130")
+    assert kinds(world.see(Opened(again), after=MINUTE)) == []  # it cools down by itself
+
+
 def test_what_ended_while_it_waited_is_a_line_marked_as_untold():
     world = World()
     one, two = episode(), episode(id="demo/C001/9f3a1c07/900")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,17 +10,13 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from cloud.printable import printable
+from cloud.printable import cell
 from cloud.reader import Readings
 
 COLUMNS = (
     *("site", "device", "stream", "seq", "boot", "time", "ts", "up", "t", "h"),
     *("edge_flags", "edge_score", "cloud_flags", "cloud_score", "why", "model", "missing_before", "said"),
 )
-
-# With these a spreadsheet's formula begins, full-width and behind blanks too; tabs and ends of lines are
-# written out.
-FORMULA = ("=", "+", "-", "@")
 
 
 def rows(readings: Readings) -> Iterator[dict[str, Any]]:
@@ -45,7 +40,10 @@ def write_csv(boards: Iterable[Readings], file: TextIO) -> int:
     writer.writeheader()
     count = 0
     for readings in boards:
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows(readings))
+        writer.writerows(
+            {name: cell(value) if isinstance(value, str) else value for name, value in row.items()}
+            for row in rows(readings)
+        )
         count += len(readings)
     return count
 
@@ -66,15 +64,6 @@ def write_parquet(boards: Iterable[Readings], path: Path) -> int:
             writer.write_table(pa.Table.from_pylist(found, schema))
             count += len(found)
     return count
-
-
-def _cell(value: Any) -> Any:
-    """A number as it is; a text so that no spreadsheet takes it for a formula."""
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    acts = unicodedata.normalize("NFKC", text).lstrip().startswith(FORMULA)
-    return f"'{text}" if acts else text
 
 
 def _present(value: Any) -> Any:

@@ -1,8 +1,8 @@
 """What one board may send: a token bucket in front of the inbox for each board, sized by its period.
 
 A board that measures every `period` seconds needs 1 / period messages a second at most, each reading alone.
-It may send CATCH_UP times as many for good, and BURST at once: all that a flash holds after days without a
-network. What is beyond that is held back: the board has no ack for it, keeps it, and sends it again.
+It may send CATCH_UP times as many for good, and BURST at once: what gathers in a day without a network. What
+is beyond that is held back: the board has no ack for it, keeps it, and sends it again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 CATCH_UP = 10  # times what its period needs
 LEAST, MOST = 1.0, 20.0  # messages a second, whatever the period
-BURST = 1200.0  # messages; 17,280 readings, which a flash holds, are 1,088: a board sends 16 in one
+BURST = (
+    600.0  # messages; a board sends 16 readings in one: a day at 10 s is 540, all that a flash holds 1,088
+)
 USUAL_PERIOD = 10.0  # s, until a board's own is known
 FLOOD = 3.0  # times the allowance for good: no board of ours goes on so once it is held back
 KEPT = 100_000  # boards that are remembered: made-up names must not fill the memory

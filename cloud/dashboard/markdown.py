@@ -10,9 +10,4 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\
 
 def plain(text: str) -> str:
     """For Markdown: every sign that could mark anything up is escaped, what cannot be seen is replaced."""
-    return _MARKDOWN.sub(r"\\\1", shown(text))
-
-
-def shown(text: str) -> str:
-    """For tables and charts, which take no Markdown: without signs that turn or break a line."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _MARKDOWN.sub(r"\\\1", _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text))

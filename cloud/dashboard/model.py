@@ -12,8 +12,9 @@ import streamlit as st
 
 from cloud.agreement import Agreement
 from cloud.dashboard import agreement, frame, learned, source
-from cloud.dashboard.markdown import plain, shown
+from cloud.dashboard.markdown import plain
 from cloud.dashboard.source import Answer, Fleet
+from cloud.printable import cell
 from cloud.reader import Latest
 from cloud.words import Words
 from device.features import NAMES
@@ -60,10 +61,10 @@ def versions(
             state = say("model waits")
         rows.append(
             (
-                shown(f"{one.site}/{one.device}"),
-                shown(str(one.state.get("version") or "\N{EN DASH}")),
-                shown(model or "\N{EN DASH}"),
-                shown(trained["_id"]) if trained else "\N{EN DASH}",
+                cell(f"{one.site}/{one.device}"),
+                cell(str(one.state.get("version") or "\N{EN DASH}")),
+                cell(model or "\N{EN DASH}"),
+                cell(trained["_id"]) if trained else "\N{EN DASH}",
                 say.clock(trained["created"], now) if trained else "\N{EN DASH}",
                 state,
             )

@@ -13,8 +13,8 @@ import altair as alt
 import numpy as np
 
 from cloud.dashboard import charts, frame, parts, source
-from cloud.dashboard.markdown import shown
 from cloud.dashboard.needs import Card, Need
+from cloud.printable import cell
 from cloud.settings import Site
 from cloud.words import Words
 
@@ -56,7 +56,7 @@ def drawn(
         "sites": {
             "east": east,
             "north": north,
-            "name": np.array([shown(one.name) for one in placed], object),
+            "name": np.array([cell(one.name) for one in placed], object),
             "state": np.array([say(f"need {worst[one.name].name.lower()}") for one in placed], object),
             "boards": np.array([say.many(counts[one.name], "board") for one in placed], object),
             "calls": np.array([worst[one.name].calls for one in placed]),

@@ -10,9 +10,9 @@ import streamlit as st
 
 from cloud.dashboard import fleet as fleet_page
 from cloud.dashboard import frame, source, undelivered
-from cloud.dashboard.markdown import shown
 from cloud.dashboard.source import Answer, Fleet
 from cloud.database import Document
+from cloud.printable import cell
 from cloud.reader import Latest, Summary
 from cloud.words import Words
 
@@ -73,7 +73,7 @@ def lags(say: Words, latest: Sequence[Latest], now: float) -> pd.DataFrame:
         rows.append(
             (
                 -1.0 if lag is None else lag,
-                shown(f"{one.site}/{one.device}"),
+                cell(f"{one.site}/{one.device}"),
                 say("lag undated") if lag is None else say.duration(lag),
                 say("lag late") if lag is not None and lag > LATE else say("lag fine"),
                 say("ago", age=say.duration(now - one.received)),
@@ -90,8 +90,8 @@ def table(say: Words, refused: Sequence[Document], now: float) -> pd.DataFrame:
     rows = [
         (
             say.clock(one["at"].timestamp(), now),
-            shown(str(one.get("reason") or "")),
-            shown(f"{one.get('site') or '?'}/{one.get('device') or '?'}"),
+            cell(str(one.get("reason") or "")),
+            cell(f"{one.get('site') or '?'}/{one.get('device') or '?'}"),
             say("whole message") if one.get("seq") is None else say.count(int(one["seq"])),
         )
         for one in refused

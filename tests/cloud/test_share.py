@@ -29,12 +29,13 @@ def test_a_board_that_was_offline_for_a_day_sends_its_backlog_at_once():
     assert allowances.floods(60.0) == []
 
 
-def test_a_whole_flash_is_sent_at_once():
+def test_a_whole_flash_is_sent_within_ten_minutes():
     segments = math.ceil(17_280 / segment.RECORDS)
-    assert BURST >= segments * math.ceil(segment.RECORDS / message.MOST)
+    messages = segments * math.ceil(segment.RECORDS / message.MOST)
+    assert sent(Allowances(0.0), "C001", 0.0, 600, 8) >= messages > BURST
 
 
-def test_a_board_whose_flash_is_larger_is_held_back_and_is_no_flood():
+def test_a_board_that_catches_up_after_days_is_held_back_and_is_no_flood():
     """It waits half a minute for what was held back, with four messages of its backlog on their way."""
     allowances, held, free, floods = Allowances(0.0), 0, 0, []
     for second in range(3600):

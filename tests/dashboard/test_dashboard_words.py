@@ -3,6 +3,7 @@
 import pytest
 
 from cloud.dashboard import markdown, needs
+from cloud.dashboard.model import versions
 from cloud.dashboard.needs import Need
 from cloud.reader import Episode, Latest
 from cloud.words import Words, plain
@@ -132,3 +133,10 @@ def test_freshness_is_measured_by_how_often_a_board_should_be_heard_of():
 )
 def test_an_episode_tells_whether_both_sides_see_it(more, said):
     assert needs.about(EN, episode(**more)).endswith(said)
+
+
+def test_a_version_that_a_board_tells_is_no_formula_in_a_table_that_people_save():
+    """The table's own button saves it as a CSV file."""
+    told = Latest("demo", "C001", 1.8e9, state={"version": "=HYPERLINK(1)\n"})
+    text = versions(Words("en"), [told], {}, 1.8e9).to_csv()
+    assert "'=HYPERLINK(1)\\n" in text and ",=" not in text

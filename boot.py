@@ -62,15 +62,12 @@ def wants_repl():
         led = machine.Pin(json.load(open("/config.json")).get("led_pin", 2), machine.Pin.OUT).value
     except Exception:
         led = bool  # no configuration, a broken one, or no LED: does nothing
-    try:
-        print("Vigie starts in 2 s: Ctrl-C or the BOOT button for a REPL")
-        for i in range(40):
-            led(~i & 1)
-            if not button.value():
-                return True
-            time.sleep_ms(50)
-    except KeyboardInterrupt:
-        return True
+    print("Vigie starts in 2 s: Ctrl-C or the BOOT button for a REPL")
+    for i in range(40):
+        led(~i & 1)
+        if not button.value():
+            return True
+        time.sleep_ms(50)
     return False
 
 
@@ -82,12 +79,16 @@ def person_came():
         pass  # none was counted
 
 
-if repl := wants_repl():
+try:
+    repl = wants_repl()
+    if not repl:
+        read_more()
+        if not woke:
+            starts = count_starts()
+except KeyboardInterrupt:  # pressed before those two seconds, in them, or just after
+    repl = True
+if repl:
     person_came()
     print("REPL: Vigie does not run, no watchdog. Ctrl-D starts again")
-else:
-    read_more()
-    if not woke:
-        starts = count_starts()
 # main.py goes on in the same namespace: they would stay in RAM.
 del count_starts, person_came, read_more, wants_repl

@@ -29,6 +29,16 @@ def test_ctrl_c_within_two_seconds_leads_to_a_repl_without_a_watchdog(watched):
     assert not watched.flash("boot/starts").exists()
 
 
+def test_ctrl_c_before_the_two_seconds_is_as_good(watched):
+    machine = watched.board.folder / "firmware" / "machine.py"
+    text = machine.read_text()
+    machine.write_text(text.replace("        self._id = id\n", "        raise KeyboardInterrupt\n"))
+    watched.board.power_on()
+    watched.wait("REPL: Vigie does not run")
+    watched.wait("ended")
+    assert not any("Traceback" in line or "starts in 2 s" in line for line in watched.lines)
+
+
 def test_ctrl_c_later_flushes_and_gives_the_watchdog_an_hour(watched):
     watched.board.power_on()
     watched.wait("0 readings kept")

@@ -37,7 +37,7 @@ from cloud.rescore import Models, Rescorer
 from cloud.sealing import Sealer
 from cloud.settings import SendGridSettings, Settings, WorkerSettings
 from cloud.store import Store
-from cloud.trim import delete_taken_events, trim_events, trim_streams
+from cloud.trim import delete_taken_events, trim_episodes, trim_events, trim_streams
 
 log = logging.getLogger("vigie")
 
@@ -346,6 +346,7 @@ def keep_house(sealer: Sealer, keeper: Keeper | None, retention_days: int, stop:
             if gone:
                 log.info("%d buckets older than %d days deleted", gone, retention_days)
             house.do("old streams", lambda: trim_streams(sealer.database))
+            house.do("old episodes", lambda: trim_episodes(sealer.database))
         if house.full:
             house.do("events", lambda: delete_taken_events(sealer.database))
         else:

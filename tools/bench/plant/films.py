@@ -1,0 +1,130 @@
+"""A film: all that one room's board saw. A healthy part to learn from and be judged on, then the failures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud.recording import Recording
+from tools.bench.plant import traces
+from tools.bench.plant.failures import FAILURES, Failure
+from tools.bench.plant.mails import START
+from tools.bench.plant.rooms import Floats, Rooms, draw
+from tools.bench.plant.traces import DAY, MISSED, Hundredths, Trace
+
+TRAIN = 7 * DAY  # s to learn from
+JUDGED = 14 * DAY  # s after that in which every mail is a false one
+WARM = DAY // 2  # s of the healthy room before a failure: every window is full when it begins
+BEGINS = (int(8.37 * DAY), int(10.79 * DAY))  # s after the first reading when things fail, each by itself
+GAP = 7 * DAY  # s between two parts: longer than any detector remembers
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Rows `start` to `stop` of a film: WARM of the healthy room, and from row `fails` on a failure."""
+
+    failure: str
+    start: int
+    fails: int
+    stop: int
+    begin: int  # the row of the healthy part at which it failed
+
+
+@dataclass(frozen=True)
+class Film:
+    """One room. Rows before `train` are learned from; up to `judged` nothing fails."""
+
+    kind: str
+    number: int
+    period: int
+    ts: NDArray[np.int64]  # Unix s
+    t: Hundredths
+    h: Hundredths
+    train: int
+    judged: int
+    scenes: list[Scene]
+
+    @property
+    def weeks(self) -> float:
+        """Board-weeks in which every mail is a false one."""
+        return (self.judged - self.train) * self.period / (7 * DAY)
+
+    @property
+    def parts(self) -> list[slice]:
+        """The stretches that have nothing to do with each other."""
+        return [slice(0, self.judged), *(slice(each.start, each.stop) for each in self.scenes)]
+
+    def recording(self) -> Recording:
+        return Recording(self.ts.astype(np.float64), self.degrees(self.t), self.degrees(self.h), [])
+
+    @staticmethod
+    def degrees(values: Hundredths) -> Floats:
+        """degC or %RH; NaN for a failed read."""
+        return np.where(values == MISSED, np.nan, values / 100)
+
+
+@dataclass
+class _Cut:
+    """The parts of a film, as they are put together."""
+
+    t: list[Hundredths] = field(default_factory=list)
+    h: list[Hundredths] = field(default_factory=list)
+    ts: list[NDArray[np.int64]] = field(default_factory=list)
+    rows: int = 0
+    clock: int = START
+
+    def add(self, t: Hundredths, h: Hundredths, period: int) -> None:
+        self.t.append(t)
+        self.h.append(h)
+        self.ts.append(self.clock + period * np.arange(len(t), dtype=np.int64))
+        self.rows += len(t)
+        self.clock += period * len(t) + GAP
+
+
+def shoot(
+    seed: int,
+    each: int,
+    period: int,
+    progress: Callable[[str], None] = lambda text: None,
+    failures: Sequence[Failure] = FAILURES,
+) -> list[Film]:
+    """The films of `each` rooms of every kind."""
+    rooms = draw(seed, each)
+    progress(f"{len(rooms)} rooms live through {(TRAIN + JUDGED) // DAY} days and their failures")
+    healthy: Trace | None = None
+    cases = []
+    for part in traces.live(rooms, period, BEGINS, TRAIN + JUDGED, failures):
+        if isinstance(part, Trace):
+            healthy = part if healthy is None else healthy + part
+        else:
+            cases.append(part)
+    assert healthy is not None
+    return [_film(rooms, room, healthy, cases) for room in range(len(rooms))]
+
+
+def _film(rooms: Rooms, room: int, healthy: Trace, cases: list[traces.Case]) -> Film:
+    period, warm = healthy.period, WARM // healthy.period
+    cut, scenes = _Cut(), []
+    t, h = healthy.t[:, room], healthy.h[:, room]
+    cut.add(t, h, period)
+    for case in cases:
+        if room not in case.which:
+            continue
+        own = case.which.index(room)
+        begin = (case.begin - healthy.start + period) // period
+        before = slice(begin - warm, begin)
+        start = cut.rows
+        cut.add(
+            np.concatenate([t[before], case.trace.t[:, own]]),
+            np.concatenate([h[before], case.trace.h[:, own]]),
+            period,
+        )
+        scenes.append(Scene(case.failure.name, start, start + warm, cut.rows, begin))
+    kind, number = rooms.names[room]
+    return Film(
+        kind, number, period, np.concatenate(cut.ts), np.concatenate(cut.t), np.concatenate(cut.h),
+        TRAIN // period, len(t), scenes,
+    )  # fmt: skip

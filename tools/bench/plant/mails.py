@@ -1,0 +1,91 @@
+"""From verdicts to the mails that a person would get, by the product's own episodes and policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud.alerts import episodes, policy
+from cloud.alerts.episodes import Action, Changed, Device, Event, Progress
+from cloud.alerts.facts import Span, beyond
+from cloud.alerts.policy import Desk, Followed
+from cloud.settings import AlertSettings
+from device import codes
+from tools.bench.plant.traces import MISSED, Hundredths
+
+START = 1_767_225_600  # Unix s of row 0: 2026-01-01, so that the desk's day has one digest
+RULES = AlertSettings()  # what a person has who set nothing
+SEEN_BY_CLOUD = codes.FOREST | codes.ENVELOPE  # to the bit; its other opinions are left out here
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that interrupts: the digest of each morning is not one. `row` of the reading that brought it."""
+
+    row: int
+    kind: policy.Kind
+    severity: episodes.Severity
+
+
+def mails(
+    flags: NDArray[np.int32],
+    t: Hundredths,
+    h: Hundredths,
+    period: int,
+    spans: tuple[Span | None, Span | None] = (None, None),
+) -> list[Mail]:
+    """The mails about consecutive readings with these edge flags, each stored as soon as it is taken.
+
+    `spans`: the ranges of t (degC) and h (%RH) that the board's model was trained to.
+    """
+    abnormal = (flags & codes.ABNORMAL) > 0
+    rows = np.flatnonzero(abnormal)
+    device, desk, found = Device(), Desk(digested=float(START)), []
+    row = 0
+    while row < len(flags):
+        if device.episode is None and not abnormal[row] and not (row and abnormal[row - 1]):
+            ahead = np.searchsorted(rows, row)
+            if ahead == len(rows):
+                break
+            row = int(rows[ahead])
+        now = float(START + row * period)
+        actions: list[Action] = []
+        if abnormal[row] or (row and abnormal[row - 1]):
+            event = _event(row, now, int(flags[row]), int(t[row]), int(h[row]), spans)
+            device, actions = episodes.decide(device, event, now)
+        if device.episode is not None:
+            at = Progress("plant", row, now, bool(abnormal[row]))
+            device, more = episodes.decide(device, at, now)
+            actions = actions + more
+        news = [action for action in actions if not isinstance(action, Changed)]
+        if news or any(_due(one, now) for one in desk.followed.values()):
+            desk, letters = policy.decide(desk, news, now, RULES)
+            found += [Mail(row, each.kind, each.severity) for each in letters if each.kind != "digest"]
+        row += 1
+    return found
+
+
+def _event(  # noqa: PLR0917
+    row: int, now: float, flags: int, t: int, h: int, spans: tuple[Span | None, Span | None]
+) -> Event:
+    failed = t == MISSED
+    far = 0.0 if failed else max(beyond(value / 100, span) for value, span in zip((t, h), spans, strict=True))
+    return Event(
+        site="bench",
+        device="room",
+        stream="plant",
+        seq=row,
+        when=now,
+        edge_flags=flags,
+        cloud_flags=flags & SEEN_BY_CLOUD,
+        t=None if failed else t,
+        h=None if failed else h,
+        beyond=far,
+    )
+
+
+def _due(one: Followed, now: float) -> bool:
+    waits = (one.told is None or one.worse) and one.release <= now
+    return waits or one.remind <= now

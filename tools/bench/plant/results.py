@@ -1,0 +1,126 @@
+"""From flags to rows: minutes to the first mail, share found, false mails a board-week."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tools.bench.plant.columns import Said
+from tools.bench.plant.failures import FAILURES
+from tools.bench.plant.films import Film
+from tools.bench.plant.mails import Mail, mails
+
+CHANCE = 60.0  # s: a mail that the healthy room brings at the same moment does not count as a find
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`minutes` from a failure's beginning to its first mail; None = not found."""
+
+    kind: str
+    failure: str
+    minutes: float | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of one film under one column."""
+
+    kind: str
+    false_mails: int
+    weeks: float
+    outcomes: list[Outcome]
+    note: str | None
+
+
+def result(film: Film, said: Said) -> Result:
+    """What a person would have got of this film."""
+    healthy = _mails(film, said, slice(0, film.judged))
+    false = [mail for mail in healthy if mail.row >= film.train]
+    outcomes = []
+    for scene in film.scenes:
+        warm = scene.fails - scene.start
+        anyway = {mail.row - scene.begin for mail in healthy}
+        seen = _mails(film, said, slice(scene.start, scene.stop))
+        delays = [mail.row - warm for mail in seen if mail.row >= warm and mail.kind != "reminder"]
+        delays = [delay for delay in delays if not _chance(delay, anyway, film.period)]
+        minutes = (delays[0] + 1) * film.period / 60 if delays else None
+        outcomes.append(Outcome(film.kind, scene.failure, minutes))
+    return Result(film.kind, len(false), film.weeks, outcomes, said.note)
+
+
+def table(results: Mapping[str, Sequence[Result]], kinds: Sequence[str]) -> str:
+    """Markdown: a row for each failure of each kind of room, and for its false mails."""
+    lines = [
+        "| room | failure | " + " | ".join(results) + " |",
+        "|---|---|" + "---|" * len(results),
+    ]
+    for kind in kinds:
+        for failure in FAILURES:
+            if kind in failure.kinds:
+                cells = [cell(outcomes(each, kind, failure.name)) for each in results.values()]
+                lines.append(f"| {kind} | {failure.name} | " + " | ".join(cells) + " |")
+        cells = [f"{false_mails(each, kind):.2f}" for each in results.values()]
+        lines.append(f"| {kind} | *false mails a board-week* | " + " | ".join(cells) + " |")
+    for failure in FAILURES:
+        cells = [cell(outcomes(each, None, failure.name)) for each in results.values()]
+        lines.append(f"| **all** | {failure.name} | " + " | ".join(cells) + " |")
+    cells = [f"{false_mails(each, None):.2f}" for each in results.values()]
+    lines.append("| **all** | *false mails a board-week* | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def numbers(results: Mapping[str, Sequence[Result]]) -> dict[str, dict[str, object]]:
+    """The rows of all rooms together, for programs."""
+    found: dict[str, dict[str, object]] = {}
+    for name, each in results.items():
+        rows: dict[str, object] = {"false_mails_a_week": round(false_mails(each, None), 2)}
+        for failure in FAILURES:
+            own = outcomes(each, None, failure.name)
+            minutes = [o.minutes for o in own if o.minutes is not None]
+            rows[failure.name] = {
+                "of": len(own),
+                "found": len(minutes),
+                "median": float(np.median(minutes)) if minutes else None,
+                "most": max(minutes, default=None),
+            }
+        found[name] = rows
+    return found
+
+
+def outcomes(results: Sequence[Result], kind: str | None, failure: str) -> list[Outcome]:
+    return [
+        outcome
+        for each in results
+        for outcome in each.outcomes
+        if outcome.failure == failure and kind in {None, outcome.kind}
+    ]
+
+
+def false_mails(results: Sequence[Result], kind: str | None) -> float:
+    """A board-week."""
+    own = [each for each in results if kind in {None, each.kind}]
+    return sum(each.false_mails for each in own) / max(sum(each.weeks for each in own), 1e-9)
+
+
+def cell(found: Sequence[Outcome]) -> str:
+    """Median time to the mail, and how many were found: "47 min, 5 of 6"."""
+    minutes = [each.minutes for each in found if each.minutes is not None]
+    if not minutes:
+        return f"0 of {len(found)}"
+    return f"{_time(float(np.median(minutes)))}, {len(minutes)} of {len(found)}"
+
+
+def _time(minutes: float) -> str:
+    return f"{minutes:.0f} min" if minutes < 180 else f"{minutes / 60:.0f} h"
+
+
+def _mails(film: Film, said: Said, rows: slice) -> list[Mail]:
+    return mails(said.flags[rows], film.t[rows], film.h[rows], film.period, said.spans)
+
+
+def _chance(row: int, healthy: set[int], period: int) -> bool:
+    reach = int(CHANCE // period)
+    return any(row + shift in healthy for shift in range(-reach, reach + 1))

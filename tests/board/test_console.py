@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.board.test_sleeping import large_bundle
 from tools.board import deploy, provision
 
 
@@ -57,3 +58,16 @@ def test_what_is_told_at_the_prompt_is_true_now(running):
     for command in (b"status()\r", b"wifi()\r", b"selftest()\r"):
         answer = talk(running, command)
         assert re.search(r"broker +not connected: no Wi-Fi \(no such network in reach", answer), answer
+
+
+def test_the_selftest_has_one_real_score_of_the_forest(wire, cloud, serial_board):
+    deploy.deploy(wire)
+    wanted = cloud.wanted()
+    slots = serial_board.flash / "model"
+    slots.mkdir(exist_ok=True)
+    (slots / "a.bin").write_bytes(large_bundle(bytes.fromhex(wanted.config["key"])))
+    (slots / "active").write_text("a")
+    provision.write(wire, wanted, provision.authority(wanted))
+    assert deploy.watch(wire)
+    assert "Ask: status()" in talk(wire, b"\x03")
+    assert re.search(r"ok   forest  \d+ in \d+ ms, abnormal below \d+", talk(wire, b"selftest()\r"))

@@ -12,14 +12,13 @@ from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
 
 from cloud.alerts.episodes import Episode
-from cloud.alerts.facts import Curve, Facts, Floats, Span
+from cloud.alerts.facts import LEAST_SPAN, Curve, Facts, Floats, Span
 from cloud.words import Words
 
 INK, FAINT, GROUND = "#1b1b1f", "#8a8a94", "#ffffff"
 ALARM, USUAL = "#d92d20", "#e3efe6"
 COLOURS = {"°C": "#c2410c", "%RH": "#0f6cbd"}
 WIDTH, HEIGHT, DPI = 5.6, 3.9, 200  # inches: 560 points wide in a mail, twice that in pixels
-LEAST_SPAN = {"°C": 1.0, "%RH": 4.0}  # a calm room is not drawn as a storm
 
 
 def draw(episode: Episode, facts: Facts, words: Words, now: float) -> bytes | None:

@@ -22,6 +22,7 @@ MOST = 20_000  # ... but not more readings than that
 LEAST = 60  # readings; fewer say nothing
 BEFORE, AFTER = 3 * 3600.0, 1800.0  # s shown around an episode
 UNKNOWN_PERIOD = 10.0
+LEAST_SPAN = {"°C": 1.0, "%RH": 4.0}  # of an axis: a calm room is not drawn as a storm
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from datetime import datetime
 
 import streamlit as st
 
@@ -24,6 +26,8 @@ RANGES = {
     "1y": (365 * DAY, 1800.0),
 }
 LISTED = 20  # episodes
+NARROWEST = 2.0  # s that can be zoomed to
+ZOOMED = "zoomed"  # in the session: the address has just changed
 
 
 def page() -> st.Page:
@@ -50,16 +54,42 @@ def _page(fleet: Answer[Fleet]) -> None:
             seconds, every = RANGES[span or "1h"]
         else:
             seconds, every = window[1] - window[0], None
-            st.page_link(
-                frame.address("board"),
-                label=say("back to now"),
-                icon=":material/update:",
-                query_params={"board": name},
-            )
+            wider = window[0] - seconds, min(window[1] + seconds, max(window[1], time.time()))
+            _link(say("back to now"), ":material/update:", {"board": name})
+            _link(say("zoom out"), ":material/zoom_out:", {"board": name, **_address(*wider)})
+        _free_range(say, window or (time.time() - seconds, time.time()))
     if asked is not None and asked not in boards:
         st.warning(say("no such board", asked=plain(asked), shown=plain(name)), icon=":material/search_off:")
     site, device = boards[name]
     frame.live(lambda now_known: _body(now_known, site, device, window, seconds, every), every)
+
+
+def _link(label: str, icon: str, address: dict[str, str]) -> None:
+    st.page_link(frame.address("board"), label=label, icon=icon, query_params=address)
+
+
+def _address(begin: float, end: float) -> dict[str, str]:
+    return {"from": str(int(begin)), "to": str(math.ceil(end))}
+
+
+def _free_range(say: Words, window: tuple[float, float]) -> None:
+    """Any beginning and end, in the time zone of who looks."""
+    with st.popover(say("range free"), icon=":material/date_range:"), st.form("range", border=False):
+        moments = [
+            st.datetime_input(say(f"range {name}"), datetime.fromtimestamp(at, say.zone).replace(tzinfo=None))
+            for name, at in zip(("from", "to"), window, strict=True)
+        ]
+        if st.form_submit_button(say("range show")):
+            begin, end = (one.replace(tzinfo=say.zone).timestamp() for one in moments)
+            _zoom(begin, end)
+            st.rerun()
+
+
+def _zoom(begin: float, end: float) -> None:
+    """Show this stretch of time from now on."""
+    if end - begin >= NARROWEST:
+        st.query_params.update(_address(begin, end))
+        st.session_state[ZOOMED] = True
 
 
 def _window(begin: str | None, end: str | None) -> tuple[float, float] | None:
@@ -79,6 +109,8 @@ def _body(  # noqa: PLR0917
     seconds: float,
     every: float | None,
 ) -> None:
+    if st.session_state.pop(ZOOMED, False):
+        st.rerun()  # the whole page, whose head says which range it shows
     say, now = frame.say(), time.time()
     start, end = window or (None, None)
     known = fleet.value.of(site, device)
@@ -97,8 +129,11 @@ def _body(  # noqa: PLR0917
         st.info(say("range empty fixed" if window else "range empty"), icon=":material/search_off:")
         return
     parts.legend(say, frame.palette())
-    parts.chart(
-        charts.history(say, history.curve, frame.palette()), say("chart of board", device=plain(device))
+    parts.zoomable(
+        charts.history(say, history.curve, frame.palette()),
+        say("chart of board", device=plain(device)),
+        key=f"chart {site}/{device} {start} {end} {seconds}",
+        zoomed=_zoom,
     )
     for line in remarks(say, history.curve):
         st.caption(line)

@@ -2,16 +2,17 @@
 
 Orange triangles: the board says abnormal. Blue rings: the cloud does. Both at once are a triangle in a ring.
 Small grey dots: normal again, and only windows that hold the fault say otherwise (cloud.settling).
-Yellow ground: an episode. Grey ground: no readings. Green ground: what is normal for this board. The colours
+Yellow ground: an episode. Stripes: no readings. Green ground: what is normal for this board. The colours
 are Okabe and Ito's (distinct for colour-blind eyes), and shape or place says the same again.
 
 A chart is (spec, tables). The spec holds no data and does not change between two refreshes, so the browser
-puts new rows into the chart that is there: no flicker, and the zoom stays.
+puts new rows into the chart that is there: no flicker.
 """
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -44,7 +45,10 @@ LIGHT = Palette("#1d2733", "#33475b", "#6b7785", "#d55e00", "#0072b2", "#e69f00"
 DARK = Palette("#e4e9ee", "#c3cfdb", "#8b98a7", "#ff8a3d", "#56b4e9", "#f0c040", "#2bc49a")
 
 HEIGHTS = {"t": 190, "h": 140, "score": 90}
-ROW = 22  # px of a detector's lane
+ROW = 28  # px of a detector's lane
+BESIDE = 30  # px beside the time that is drawn: an axis's values stand there, and no mark covers them
+STRIPE = 6  # px of a stripe where there are no readings
+ZOOM = "zoom"
 MARK = 52  # px² of a triangle
 
 # Hours in 24, days by name; the browser's own time zone.
@@ -55,8 +59,9 @@ _TIME = (
 
 
 def history(say: Words, curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
-    """Temperature, humidity and score on one time axis; below, the detectors' lanes, where one zooms.
+    """Temperature, humidity and score on one time axis; below, the detectors' lanes.
 
+    What one draws across any of them is the selection ZOOM, which the page answers with that stretch of time.
     Of a long time the third panel tells how much was abnormal, and the lanes tell who said so.
     """
     tables = {
@@ -68,6 +73,7 @@ def history(say: Words, curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
         "episodes": curve.episodes,
         "normal": curve.normal,
         "window": curve.window,
+        "least": curve.least,
     }
     return json.loads(_history(say.language, palette, curve.summed)), tables
 
@@ -76,8 +82,8 @@ def history(say: Words, curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
 def _history(language: str, palette: Palette, summed: bool) -> str:
     say = Words(language)
     outline = alt.BrushConfig(fill=palette.text, fillOpacity=0.06, stroke=palette.text, strokeOpacity=0.7)
-    brush = alt.selection_interval(name="zoom", encodings=["x"], mark=outline)
-    panels = [_panel(say, quantity, palette, brush) for quantity in ("t", "h")]
+    brush = alt.selection_interval(name=ZOOM, encodings=["x"], mark=outline)
+    panels = [_panel(say, quantity, palette, brush, first=quantity == "t") for quantity in ("t", "h")]
     panels.append(_shares(say, palette, brush) if summed else _panel(say, "score", palette, brush))
     if summed:
         names = {BOARD: say("who board"), CLOUD: say("who cloud"), "failed": say("who failed")}
@@ -85,7 +91,18 @@ def _history(language: str, palette: Palette, summed: bool) -> str:
         names = {say.detector(bit): say.detector(bit) for bit in DETECTORS}
     lanes = _lanes(say, names, palette, brush)
     chart = alt.vconcat(*panels, lanes, spacing=12).configure_view(stroke=None)
-    return json.dumps(chart.to_dict())
+    with warnings.catch_warnings(action="ignore"):  # one brush on all panels is meant
+        spec = chart.to_dict()
+    _each_in_its_layer(spec)
+    return json.dumps(spec)
+
+
+def _each_in_its_layer(spec: Spec) -> None:
+    """Altair gives every selection to every layer that has one; a browser draws nothing then."""
+    layers = [layer for panel in spec["vconcat"] for layer in panel["layer"] if "name" in layer]
+    ends = {layer["name"] for layer in layers if layer["data"]["name"] == "window"}
+    for one in spec["params"]:
+        one["views"] = [name for name in one["views"] if (name in ends) == (one["name"] == ZOOM)]
 
 
 def frames(tables: Tables) -> dict[str, pd.DataFrame]:
@@ -97,9 +114,11 @@ def _base(name: str) -> Drawn:
     return alt.Chart(alt.NamedData(name=name))
 
 
-def _panel(say: Words, quantity: str, palette: Palette, brush: alt.Parameter) -> Drawn:
+def _panel(
+    say: Words, quantity: str, palette: Palette, brush: alt.Parameter, *, first: bool = False
+) -> Drawn:
     score = quantity == "score"
-    x = _time(_time_axis(palette, labels=score), domain=brush)
+    x = _time(_time_axis(palette, labels=score))
     y = _value(quantity, palette)
     shown = [
         *([] if score else [_band(quantity, palette, x)]),
@@ -108,12 +127,15 @@ def _panel(say: Words, quantity: str, palette: Palette, brush: alt.Parameter) ->
         _pointer(say, y, x, quantity, palette),
     ]
     return alt.layer(
-        _ground(say, "gaps", palette.quiet, x),
+        _gaps(say, palette, x, HEIGHTS[quantity]),
         _ground(say, "episodes", palette.episode, x),
-        *([] if score else [_normal(quantity, palette)]),
-        _axis_ends(x),
-        *[layer.transform_filter(brush) for layer in shown],
-    ).properties(height=HEIGHTS[quantity], title=_title(say(f"panel {quantity}"), palette))
+        *([] if score else [_normal(quantity, palette), _least(quantity, palette)]),
+        _axis_ends(x).add_params(brush),
+        *shown,
+    ).properties(
+        height=HEIGHTS[quantity],
+        title=_title(say(f"panel {quantity}"), palette, say("panel zoom") if first else ""),
+    )
 
 
 def _value(field: str, palette: Palette) -> alt.Y:
@@ -149,7 +171,7 @@ def _band(quantity: str, palette: Palette, x: X) -> Drawn:
 
 def _shares(say: Words, palette: Palette, brush: alt.Parameter) -> Drawn:
     """How much of each stretch board and cloud call abnormal."""
-    x = _time(_time_axis(palette), domain=brush)
+    x = _time(_time_axis(palette))
     axis = _value_axis(palette, 2)
 
     def side(who: str, color: str) -> Drawn:
@@ -167,10 +189,10 @@ def _shares(say: Words, palette: Palette, brush: alt.Parameter) -> Drawn:
 
     shown = [side(CLOUD, palette.cloud), side(BOARD, palette.board)]
     return alt.layer(
-        _ground(say, "gaps", palette.quiet, x),
+        _gaps(say, palette, x, HEIGHTS["score"]),
         _ground(say, "episodes", palette.episode, x),
-        _axis_ends(x),
-        *[layer.transform_filter(brush) for layer in shown],
+        _axis_ends(x).add_params(brush),
+        *shown,
     ).properties(height=HEIGHTS["score"], title=_title(say("panel share"), palette))
 
 
@@ -248,7 +270,7 @@ def _pointer(say: Words, y: alt.Y, x: X, quantity: str, palette: Palette) -> Dra
 
 
 def _lanes(say: Words, names: dict[str, str], palette: Palette, brush: alt.Parameter) -> Drawn:
-    """Which detector spoke when, board above cloud; drawing across the lanes zooms the curves above.
+    """Which detector spoke when, board above cloud, each lane's name above both.
 
     `names`: lane -> its words.
     """
@@ -259,8 +281,8 @@ def _lanes(say: Words, names: dict[str, str], palette: Palette, brush: alt.Param
         title=None,
         scale=alt.Scale(domain=list(names), padding=0),
         axis=alt.Axis(
-            labelExpr=f"({words})[datum.value]", labelFontSize=10, grid=True, gridColor=palette.quiet,
-            gridOpacity=0.12, **_inside(palette),
+            labelExpr=f"({words})[datum.value]", labelFontSize=11, grid=True, gridColor=palette.quiet,
+            gridOpacity=0.12, labelOffset=-7, **_axis(palette),
         ),
     )  # fmt: skip
 
@@ -268,7 +290,7 @@ def _lanes(say: Words, names: dict[str, str], palette: Palette, brush: alt.Param
         return (
             _base("runs")
             .transform_filter(alt.datum.who == who)
-            .mark_bar(height=6, yOffset=below, strokeWidth=2, stroke=color, color=color, cornerRadius=1)
+            .mark_bar(height=4, yOffset=below, strokeWidth=1, stroke=color, color=color, cornerRadius=1)
             .encode(
                 x=x("begin"),
                 x2="finish:T",
@@ -283,20 +305,37 @@ def _lanes(say: Words, names: dict[str, str], palette: Palette, brush: alt.Param
         )
 
     return alt.layer(
-        _ground(say, "gaps", palette.quiet, x),
+        _gaps(say, palette, x, ROW * len(names)),
         _ground(say, "episodes", palette.episode, x),
         _axis_ends(x).add_params(brush),
-        side(BOARD, palette.board, -5),
-        side(CLOUD, palette.cloud, 5),
-        side(SETTLING, palette.quiet, 0),
+        side(BOARD, palette.board, 2),
+        side(CLOUD, palette.cloud, 9),
+        side(SETTLING, palette.quiet, 5),
     ).properties(height=ROW * len(names), title=_title(say("panel lanes"), palette, say("panel lanes how")))
 
 
-def _ground(say: Words, name: str, color: str, x: X) -> Drawn:
+def _least(quantity: str, palette: Palette) -> Drawn:
+    """Nothing to see: it keeps the axis from growing a tenth of a degree into a storm."""
+    return _base("least").mark_point(opacity=0).encode(y=_value(quantity, palette))
+
+
+def _gaps(say: Words, palette: Palette, x: X, height: int) -> Drawn:
+    """No readings: stripes, which no eye takes for one of the grounds, whatever colours it sees."""
+    count = height // STRIPE
+    edges = [(k // 2 + k % 2) / count for k in range(2 * count)]
+    stops = [
+        alt.GradientStop(color=palette.quiet if k // 2 % 2 else "rgba(128, 128, 128, 0)", offset=edge)
+        for k, edge in enumerate(edges)
+    ]
+    stripes = alt.Gradient(gradient="linear", stops=stops, x1=1, x2=1, y1=0, y2=1)
+    return _ground(say, "gaps", stripes, x, opacity=0.45)
+
+
+def _ground(say: Words, name: str, color: Any, x: X, opacity: float = 0.2) -> Drawn:
     """A stretch of time behind everything, from top to bottom."""
     return (
         _base(name)
-        .mark_rect(color=color, opacity=0.2, clip=True)
+        .mark_rect(color=color, opacity=opacity, clip=True)
         .encode(
             x=x("begin"),
             x2="finish:T",
@@ -314,9 +353,11 @@ def _axis_ends(x: X) -> Drawn:
     return _base("window").mark_point(opacity=0).encode(x=x("at"))
 
 
-def _time(axis: alt.Axis, **scale: Any) -> X:
-    """Every layer of a panel must say the same of the time axis, or the zoom does not reach it."""
-    return lambda field: alt.X(f"{field}:T", title=None, axis=axis, scale=alt.Scale(nice=False, **scale))
+def _time(axis: alt.Axis) -> X:
+    """Every layer of a panel must say the same of the time axis."""
+    return lambda field: alt.X(
+        f"{field}:T", title=None, axis=axis, scale=alt.Scale(nice=False, padding=BESIDE)
+    )
 
 
 def _when(field: str, title: str) -> alt.Tooltip:
@@ -364,12 +405,12 @@ def _time_axis(palette: Palette, labels: bool = True) -> alt.Axis:
 
 def _value_axis(palette: Palette, count: int) -> alt.Axis:
     return alt.Axis(
-        tickCount=count, gridColor=palette.quiet, gridOpacity=0.25, labelOffset=-7, **_inside(palette)
+        tickCount=count, gridColor=palette.quiet, gridOpacity=0.25, labelOffset=-7, **_axis(palette)
     )
 
 
-def _inside(palette: Palette) -> dict[str, Any]:
-    """Labels stand inside the panel: so it has the full width, which a phone needs, and all stand flush."""
+def _axis(palette: Palette) -> dict[str, Any]:
+    """Labels stand inside the panel, which so has the full width, and beside the time that is drawn."""
     return {
         "domain": False,
         "ticks": False,

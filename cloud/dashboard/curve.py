@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cloud.alerts.facts import LEAST_SPAN
 from cloud.reader import Episode, Readings
 from cloud.settling import Mask, settling
 from cloud.spans import Spans
@@ -56,6 +57,7 @@ class Curve:
     thinned: float = 0.0  # s: width of a slice when not every reading is drawn; 0 = all are
     summed: bool = False  # drawn of sums over stretches: the line is their mean, the band least and greatest
     episodes: Table = field(default_factory=dict)  # begin, finish, saw
+    least: Table = field(default_factory=dict)  # t, h: what the axes hold at least
     normal: Table = field(default_factory=dict)  # t_low, t_high, h_low, h_high: one row, or none
 
     @property
@@ -116,6 +118,7 @@ def shape(
         settling=int(settles.sum()),
         thinned=width,
         episodes=_episodes(say, episodes, begin, end),
+        least=_least(readings.t[drawn], readings.h[drawn]),
     )
 
 
@@ -159,7 +162,18 @@ def shape_spans(
         thinned=float(np.median(drawn.end - drawn.begin)) if len(drawn) else 0.0,
         summed=True,
         episodes=_episodes(say, episodes, start, end),
+        least=_least(np.append(drawn.t_low, drawn.t_high), np.append(drawn.h_low, drawn.h_high)),
     )
+
+
+def _least(t: Floats, h: Floats) -> Table:
+    """Both ends of what each axis must hold: a tenth of a degree is no storm."""
+    ends = {}
+    for name, values, unit in (("t", t, "°C"), ("h", h, "%RH")):
+        known = values[~np.isnan(values)]
+        middle = (float(known.min()) + float(known.max())) / 2 if len(known) else np.nan
+        ends[name] = middle + np.array([-0.5, 0.5]) * LEAST_SPAN[unit]
+    return ends
 
 
 def _thinned(spans: Spans, begin: float, end: float, slices: int) -> Spans:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Literal
 
@@ -75,8 +76,32 @@ def age(card: Card, *beside: str) -> None:
 
 def chart(drawn: tuple[Spec, Tables], alt: str) -> None:
     """Named tables beside a constant spec: a refresh then changes rows, not the chart."""
+    st.vega_lite_chart(spec=_with_rows(drawn), width="stretch", alt=alt)
+
+
+def zoomable(
+    drawn: tuple[Spec, Tables], alt: str, *, key: str, zoomed: Callable[[float, float], None]
+) -> None:
+    """A chart with the selection charts.ZOOM. `zoomed`: told what a person drew across it (Unix s)."""
+
+    def drawn_across() -> None:
+        found = st.session_state[key]["selection"].get(charts.ZOOM) or {}
+        for begin, end in found.values():
+            zoomed(begin / 1000, end / 1000)
+
+    st.vega_lite_chart(
+        spec=_with_rows(drawn),
+        width="stretch",
+        alt=alt,
+        key=key,
+        on_select=drawn_across,
+        selection_mode=charts.ZOOM,
+    )
+
+
+def _with_rows(drawn: tuple[Spec, Tables]) -> Spec:
     spec, tables = drawn
-    st.vega_lite_chart(spec=spec | {"datasets": charts.frames(tables)}, width="stretch", alt=alt)
+    return spec | {"datasets": charts.frames(tables)}
 
 
 def legend(say: Words, palette: Palette) -> None:
@@ -94,7 +119,10 @@ def legend(say: Words, palette: Palette) -> None:
         ),
         _sign(f"{ground};background:{palette.episode}", say("legend episode")),
         _sign(f"{ground};background:{palette.normal}", say("legend normal")),
-        _sign(f"{ground};background:{palette.quiet}", say("legend gap")),
+        _sign(
+            f"{ground};background:repeating-linear-gradient({palette.quiet} 0 3px,transparent 3px 6px)",
+            say("legend gap"),
+        ),
     ]
     row = "display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;font-size:.875rem"
     st.html(f'<div style="{row}">{"".join(items)}</div>')

@@ -35,12 +35,12 @@ def draw(curve: Curve, palette: Palette) -> str:
         """px from the top."""
         return MARGIN + (high - value) / (high - low) * (HEIGHT - 2 * MARGIN)
 
-    def grounds(table: Table, color: str) -> Iterator[str]:
+    def grounds(table: Table, color: str, opacity: float = 0.2) -> Iterator[str]:
         if table:
             for left, right in zip(across(table["begin"]), across(table["finish"]), strict=True):
                 yield (
                     f'<rect x="{left:.2f}%" width="{max(right - left, 0.3):.2f}%" height="{HEIGHT}" '
-                    f'fill="{color}" fill-opacity=".2"/>'
+                    f'fill="{color}" fill-opacity="{opacity}"/>'
                 )
 
     def marks(who: str, shape: str) -> Iterator[str]:
@@ -50,7 +50,9 @@ def draw(curve: Curve, palette: Palette) -> str:
             yield f'<svg x="{x:.2f}%" y="{y:.1f}" overflow="visible">{shape}</svg>'
 
     parts = [
-        *grounds(curve.gaps, palette.quiet),
+        f'<pattern id="none" width="6" height="6" patternUnits="userSpaceOnUse">'
+        f'<rect width="6" height="3" fill="{palette.quiet}"/></pattern>',
+        *grounds(curve.gaps, "url(#none)", 0.45),
         *grounds(curve.episodes, palette.episode),
         # Its own coordinates, 10,000 across whatever the width; the stroke stays as thick everywhere.
         f'<svg viewBox="0 0 10000 {HEIGHT}" width="100%" height="{HEIGHT}" preserveAspectRatio="none">'

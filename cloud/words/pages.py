@@ -194,6 +194,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "range 7d": ("7 d", "7 j"),
     "range 30d": ("30 d", "30 j"),
     "range 1y": ("1 y", "1 an"),
+    "panel zoom": ("Drag across to zoom", "Tracez en travers pour zoomer"),
+    "range free": ("Other", "Autre"),
+    "range from": ("From", "Du"),
+    "range to": ("To", "Au"),
+    "range show": ("Show", "Afficher"),
+    "zoom out": ("Zoom out", "Élargir"),
     "back to now": ("Back to now", "Revenir à maintenant"),
     "no such board": (
         "There is no board {asked}; this is {shown}.",
@@ -235,8 +241,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "panel lanes": ("Who says abnormal, and why", "Qui dit anormal, et pourquoi"),
     "panel lanes how": (
-        "Board above, cloud below. Drag across to zoom, tap beside it for all",
-        "Carte en haut, cloud en bas. Tracez pour zoomer, à côté pour tout",
+        "Board above, cloud below",
+        "Carte en haut, cloud en bas",
     ),
     "who board": ("Board", "Carte"),
     "who cloud": ("Cloud", "Cloud"),

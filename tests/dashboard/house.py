@@ -122,6 +122,8 @@ class House:
 
     def backend_alive(self) -> None:
         self.database["lease"].update_one({"_id": "watch"}, {"$currentDate": {"at": True}}, upsert=True)
+        told = {"plans": ["Atlas M0", "HiveMQ Cloud Serverless", "SendGrid trial"]}
+        self.database["status"].replace_one({"_id": "settings"}, told, upsert=True)
 
     def furnish(self, now: float, *, hours: float = 1.0, period: int = 10) -> int:
         """C001 is fine, C002 has episodes, one of them now, C003 loses its sensor. Returns the last seq."""

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from house import House, Moment
@@ -48,20 +49,6 @@ def opacity(looker):
     )
 
 
-def axis(looker):
-    """The hours and minutes under the score's panel and under the lanes."""
-    return looker.page.evaluate(
-        "() => [...document.querySelectorAll('.stVegaLiteChart svg .role-axis-label text')]"
-        ".map(one => one.textContent).filter(text => /^[0-9]+:[0-9]+/.test(text))"
-    )
-
-
-def is_zoomed(looker):
-    """The curves' axis and the lanes' axis are the same when they are not zoomed."""
-    labels = axis(looker)
-    return set(labels[: len(labels) // 2]) != set(labels[len(labels) // 2 :])
-
-
 def until(ready, seconds=10.0, about=""):
     deadline = time.monotonic() + seconds
     while not ready():
@@ -69,12 +56,12 @@ def until(ready, seconds=10.0, about=""):
         time.sleep(0.05)
 
 
-def drag(looker, begin, end):
-    """Draw across the lanes, from one part of their width to another (0 to 1)."""
+def drag(looker, begin, end, place=0.15):
+    """Draw across the chart, from one part of its width to another; `place`: which part of its height."""
     chart = looker.page.locator(".stVegaLiteChart").first
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
-    mouse, y = looker.page.mouse, box["y"] + box["height"] - 90
+    mouse, y = looker.page.mouse, box["y"] + box["height"] * place
     mouse.move(box["x"] + box["width"] * begin, y)
     mouse.down()
     mouse.move(box["x"] + box["width"] * end, y, steps=10)
@@ -99,22 +86,34 @@ def test_new_readings_appear_without_a_reload_and_without_a_flicker(web, look, s
     assert looker.complaints == []
 
 
-def test_drawing_across_the_lanes_zooms_and_the_zoom_outlives_refreshes(web, look, shown):
+@pytest.mark.parametrize("place", [0.15, 0.9], ids=["curve", "lanes"])
+def test_drawing_across_the_curve_or_the_lanes_shows_that_stretch_of_time(web, look, shown, place):
+    looker = look(height=1300)
+    looker.open(web + board("C002"))
+    looker.page.wait_for_selector(CHART)
+    drag(looker, 0.3, 0.45, place)
+    looker.page.wait_for_url("**&from=*")
+    looker.sees("Back to now")
+    address = parse_qs(urlsplit(looker.page.url).query)
+    begin, end = float(address["from"][0]), float(address["to"][0])
+    assert 300 < end - begin < 900 and begin < time.time() - 1500
+    looker.page.wait_for_selector(CHART)
+    drag(looker, 0.5, 0.8, place)
+    looker.page.wait_for_url(lambda url: f"from={int(begin)}" not in url)
+    looker.page.get_by_role("link", name="Zoom out").click()
+    looker.page.get_by_role("link", name="Back to now").click()
+    looker.sees("every 3 s")
+    assert looker.complaints == []
+
+
+def test_what_was_drawn_is_no_zoom_when_the_pointer_hardly_moved(web, look, shown):
     looker = look(height=1300)
     looker.open(web + board("C002"))
     remember(looker)
-    until(lambda: not is_zoomed(looker))
-    drag(looker, 0.3, 0.45)
-    until(lambda: is_zoomed(looker))
-    zoomed = axis(looker)[:2]
-    updated = looker.page.get_by_text("Updated").first.inner_text()
-    looker.page.wait_for_function(f"() => !document.body.innerText.includes({updated!r})")
-    looker.page.wait_for_timeout(300)
-    assert is_the_same(looker)
-    assert is_zoomed(looker) and set(zoomed) <= set(axis(looker))
-    drag(looker, 0.8, 0.8)
-    until(lambda: not is_zoomed(looker))
-    assert looker.complaints == []
+    drag(looker, 0.5, 0.5)
+    shown.put("C002", {shown.last + 1: (time.time(), Moment(27.5, 40.0))})
+    looker.sees("27.50 °C")
+    assert is_the_same(looker) and "from=" not in looker.page.url
 
 
 def test_marks_of_board_and_cloud_differ_in_shape_and_colour(web, look, shown):

@@ -51,7 +51,7 @@ def test_the_line_breaks_where_readings_are_missing_and_where_a_read_failed():
     ts = np.r_[0:600:10, 2600:2900:10]
     picture = drawn(readings(ts, t=t, h=t, missing_before=missing))
     assert line(picture).count("M") == 3
-    assert [one.get("fill") for one in picture.findall(f"{SVG}rect")][0] == charts.LIGHT.quiet
+    assert [one.get("fill") for one in picture.findall(f"{SVG}rect")][0] == "url(#none)"
 
 
 def test_board_and_cloud_have_their_own_marks_where_they_spoke():

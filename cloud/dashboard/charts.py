@@ -90,7 +90,7 @@ def _history(language: str, palette: Palette, summed: bool) -> str:
     else:
         names = {say.detector(bit): say.detector(bit) for bit in DETECTORS}
     lanes = _lanes(say, names, palette, brush)
-    chart = alt.vconcat(*panels, lanes, spacing=12).configure_view(stroke=None)
+    chart = alt.vconcat(*panels, lanes, spacing=12).configure_view(stroke=None).configure(aria=False)
     with warnings.catch_warnings(action="ignore"):  # one brush on all panels is meant
         spec = chart.to_dict()
     _each_in_its_layer(spec)
@@ -327,7 +327,9 @@ def _gaps(say: Words, palette: Palette, x: X, height: int) -> Drawn:
         alt.GradientStop(color=palette.quiet if k // 2 % 2 else "rgba(128, 128, 128, 0)", offset=edge)
         for k, edge in enumerate(edges)
     ]
-    stripes = alt.Gradient(gradient="linear", stops=stops, x1=1, x2=1, y1=0, y2=1)
+    stripes = alt.Gradient(  # type: ignore[no-untyped-call]
+        gradient="linear", stops=stops, x1=1, x2=1, y1=0, y2=1
+    )
     return _ground(say, "gaps", stripes, x, opacity=0.45)
 
 

@@ -201,6 +201,6 @@ def _episodes(say: Words, history: History, now: float) -> None:
     found = [one for one in history.episodes if one.kind != "silence"][:LISTED]
     if not found:
         return
-    st.subheader(say("episodes here"), anchor=False)
+    st.header(say("episodes here"), anchor=False)
     for one in found:
         episode.row(one, now)

@@ -90,7 +90,7 @@ def _history(language: str, palette: Palette, summed: bool) -> str:
     else:
         names = {say.detector(bit): say.detector(bit) for bit in DETECTORS}
     lanes = _lanes(say, names, palette, brush)
-    chart = alt.vconcat(*panels, lanes, spacing=12).configure_view(stroke=None).configure(aria=False)
+    chart = alt.vconcat(*panels, lanes, spacing=12).configure_view(stroke=None)
     with warnings.catch_warnings(action="ignore"):  # one brush on all panels is meant
         spec = chart.to_dict()
     _each_in_its_layer(spec)

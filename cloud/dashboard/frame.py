@@ -24,12 +24,18 @@ HEAD_START = 0.05  # s
 # A refresh must not be seen as one (Streamlit fades what is older than the running script); a finger drawn
 # across a chart zooms, one drawn down scrolls; less space; links stand flush with what is below them.
 # Styles alone would go where Streamlit keeps its toasts, and the first toast would take their place: with an
-# element beside them they are a part of the page, one that takes no room.
+# element beside them they are a part of the page, one that takes no room. Small text stands out from its
+# ground as WCAG asks (4.5 to 1), and who goes by keyboard sees where they are.
 STYLE = """<i class='vigie-style'></i><style>
 .stElementContainer:has(.vigie-style) {display: none}
 [data-stale='true'] {opacity: 1 !important; transition: none !important}
 .stVegaLiteChart :is(svg, canvas) {touch-action: pan-y}
 .stMainBlockContainer {padding-top: 4.5rem; padding-bottom: 3rem}
+.stMain h2 {font-size: 1.5rem}
+[data-testid='stCaptionContainer'] {color: inherit !important; opacity: .8}
+[data-testid='stCaptionContainer'] code {color: inherit}
+.stMain :is(a, button, [role='radio'], [role='switch']):focus-visible {
+  outline: 2px solid currentColor; outline-offset: 2px}
 .stMain [data-testid='stPageLink-NavLink'] {padding-left: 0; padding-right: .5rem; background: none}
 .stMain [data-testid='stPageLink-NavLink']:hover {background: none; text-decoration: underline}
 </style>"""

@@ -74,7 +74,7 @@ def versions(
 
 
 def _agreement(say: Words, site: str, device: str) -> None:
-    st.subheader(say("agreement title"), anchor=False)
+    st.header(say("agreement title"), anchor=False)
     answer = source.ask(f"agreement {site}/{device}", lambda: source.agreement(site, device))
     found: list[Agreement] = answer.value
     if not found:
@@ -88,7 +88,7 @@ def _agreement(say: Words, site: str, device: str) -> None:
 
 def _drift(say: Words, in_use: str | None, site: str, device: str) -> None:
     """Against the model `in_use`, where a newer one waits; None = the newest, which the page shows anyway."""
-    st.subheader(say("drift title"), anchor=False)
+    st.header(say("drift title"), anchor=False)
     asked = f"model {site}/{device} {in_use}"
     trained = source.ask(asked, lambda: source.model(site, device, in_use)).value
     features = trained.report.get("features") if trained else None
@@ -137,7 +137,7 @@ def drifts(
 
 
 def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> None:
-    st.subheader(say("calibration title"), anchor=False)
+    st.header(say("calibration title"), anchor=False)
     trained = source.ask(f"model {site}/{device} None", lambda: source.model(site, device, None)).value
     if trained is None:
         learning = str((latest.state.get("learning") if latest else None) or "0 h / 24")

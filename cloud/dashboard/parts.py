@@ -62,7 +62,7 @@ def values(card: Card) -> None:
     """The last values, big."""
     say = frame.say()
     t, h = say.value(card.latest.t, "°C", 2), say.value(card.latest.h, "%RH")
-    st.markdown(f"### {t}\N{EM SPACE}\N{EM SPACE}{h}")
+    st.markdown(f"## {t}\N{EM SPACE}\N{EM SPACE}{h}")
 
 
 def age(card: Card, *beside: str) -> None:

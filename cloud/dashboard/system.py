@@ -31,17 +31,17 @@ def _body(fleet: Answer[Fleet]) -> None:
     frame.headline(say("system fine" if alive else "system silent"))
     fleet_page.backend(say, seen, now)
     numbers = st.container()
-    st.subheader(say("lag title"), anchor=False)
+    st.header(say("lag title"), anchor=False)
     st.dataframe(lags(say, latest, now), hide_index=True, width="stretch")
     st.caption(say("lag how"))
-    st.subheader(say("quarantine title"), anchor=False)
+    st.header(say("quarantine title"), anchor=False)
     refused = source.ask("quarantine", source.quarantine).value
     if refused:
         st.dataframe(table(say, refused, now), hide_index=True, width="stretch")
         st.caption(say("quarantine how"))
     else:
         st.caption(f":material/check: {say('quarantine none')}")
-    st.subheader(say("undelivered title"), anchor=False)
+    st.header(say("undelivered title"), anchor=False)
     if not undelivered.show(expanded=True):
         st.caption(f":material/check: {say('undelivered none')}")
     with numbers:  # last: counting what is stored looks at every bucket

@@ -32,7 +32,7 @@ def _body(fleet: Answer[Fleet]) -> None:
     frame.told(answer, EVERY)
     palette = frame.palette()
     for service in sorted({one.service for one in found}, key=SERVICES.index):
-        st.subheader(say(f"service {service}"), anchor=False)
+        st.header(say(f"service {service}"), anchor=False)
         with st.grid(min_column_width=300, border=True):
             for one in (one for one in found if one.service == service):
                 with st.container(gap="xsmall"):

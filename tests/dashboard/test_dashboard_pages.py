@@ -28,7 +28,7 @@ def go(app, name):
 
 def words_of(app):
     """Everything a page says, in its order."""
-    kinds = ("title", "markdown", "caption", "warning", "error", "info", "subheader")
+    kinds = ("title", "markdown", "caption", "warning", "error", "info", "header")
     return plain(
         "\n".join(str(getattr(element, "value", "")) for kind in kinds for element in getattr(app, kind))
     )

@@ -44,4 +44,4 @@ def test_the_chart_has_a_name_and_the_page_says_its_language(web, look, shown):
     looker.open(web + "board?board=C002&lang=fr")
     looker.page.wait_for_selector(CHART)
     looker.page.wait_for_function("() => document.documentElement.lang === 'fr'")
-    looker.page.get_by_role("img", name="Température, humidité et score de C002").first.wait_for()
+    looker.page.wait_for_selector(".stVegaLiteChart[aria-label^='Température, humidité et score de C002']")

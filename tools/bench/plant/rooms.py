@@ -29,16 +29,16 @@ TABLE: dict[str, tuple[float, ...]] = {
     "inside": (15.0, 150.0, 25.0, 8.0, 20.0, 0.0, 3000.0),  # W of fans, lamps, machines
     # the evaporator, and the refrigerant in it while the compressor runs
     "coil": (5e3, 40e3, 8e3, 3e3, 10e3, 1e3, 10e3),  # J/K
-    "coil_air": (24.0, 260.0, 45.0, 14.0, 40.0, 0.0, 400.0),  # W/K, fan on and no ice
-    "cold": (30.0, 280.0, 40.0, 12.0, 60.0, 0.0, 700.0),  # W/K, 0 = no compressor
+    "coil_air": (24.0, 280.0, 45.0, 14.0, 40.0, 0.0, 400.0),  # W/K, fan on and no ice
+    "cold": (30.0, 320.0, 40.0, 12.0, 60.0, 0.0, 700.0),  # W/K, 0 = no compressor
     "evaporates": (-12.0, -12.0, -34.0, -8.0, -2.0, 0.0, 5.0),  # degC
-    "choked": (700.0, 1500.0, 130.0, 400.0, 3000.0, 1e6, 1e4),  # g of ice that halve coil_air
+    "choked": (700.0, 3000.0, 130.0, 400.0, 3000.0, 1e6, 1e4),  # g of ice that halve coil_air
     "defrost_every": (6.0, 6.0, 8.0, 8.0, 0.0, 0.0, 0.0),  # h, 0 = never
     "defrost_minutes": (20.0, 25.0, 20.0, 10.0, 0.0, 0.0, 0.0),  # at most: it ends when the coil is warm
     "defrost_heater": (0.0, 0.0, 700.0, 0.0, 0.0, 0.0, 0.0),  # W, 0 = the fan blows room air over the coil
     # people
-    "openings": (40.0, 60.0, 20.0, 12.0, 4.0, 6.0, 2.0),  # of the door on a working day
-    "open_s": (15.0, 30.0, 20.0, 12.0, 60.0, 60.0, 30.0),  # median, s
+    "openings": (40.0, 50.0, 20.0, 12.0, 4.0, 6.0, 2.0),  # of the door on a working day
+    "open_s": (15.0, 15.0, 20.0, 12.0, 60.0, 60.0, 30.0),  # median, s
     "door": (0.04, 0.011, 0.03, 0.035, 0.004, 0.004, 0.003),  # part of the air a second, door wide open
     "loads": (0.6, 1.5, 0.4, 0.3, 0.1, 0.0, 0.0),  # deliveries on a working day
     "load_part": (0.15, 0.12, 0.08, 0.1, 0.02, 0.0, 0.0),  # of the goods are new, and as warm as

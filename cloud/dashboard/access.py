@@ -22,8 +22,10 @@ log = logging.getLogger("dashboard")
 
 KEEPER = "keeper"  # who wrote, when a password said so
 SET_COOKIE = """<script>
-const secure = location.protocol == "https:" ? "; secure" : ""
-document.cookie = "%s=%s; path=/; max-age=%d; samesite=lax" + secure
+{
+  const secure = location.protocol == "https:" ? "; secure" : ""
+  document.cookie = "%s=%s; path=/; max-age=%d; samesite=lax" + secure
+}
 </script>"""
 
 

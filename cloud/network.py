@@ -21,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.failure import brief
 from cloud.ingest import HOLD, Inbox, received
+from cloud.puback import PUBACK, Pubacks
 from cloud.settings import BrokerSettings
 
 log = logging.getLogger("broker")
@@ -29,7 +30,6 @@ KEEPALIVE = 30  # s
 QUIET = 60.0  # s without a message, after which a member of a shared subscription takes its place in it anew
 READ_AHEAD = 16 * 1024  # bytes; a TLS record holds no more
 PACKETS_AT_ONCE = 100
-PUBACK = 0x40
 LEAVES = ("up", "state")
 ALERTS = ("SSLV3_ALERT", "TLSV1_", "TLSV13_", "UNSUPPORTED_PROTOCOL")  # it speaks TLS, but not with us
 CURES = {
@@ -71,12 +71,11 @@ class _Client(mqtt.Client):
         self.why = ""
         self._ahead, self._place = b"", 0  # what was read, and how much of it was given to paho
         self._empty = True  # nothing more can be read at this moment
-        self._pubacks = bytearray()
-        self._reader = 0  # the thread of the loop
+        self.pubacks = Pubacks(lambda packets: self._packet_queue(PUBACK, packets, 0, 0))
 
     def reconnect(self) -> MQTTErrorCode:
         self._ahead, self._place = b"", 0
-        self._pubacks.clear()
+        self.pubacks.restart()
         return super().reconnect()
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
@@ -84,10 +83,7 @@ class _Client(mqtt.Client):
             code = super().loop_read(max_packets)
             if code or (self._place == len(self._ahead) and (self._empty or count >= PACKETS_AT_ONCE)):
                 break
-        if self._pubacks:
-            together = bytes(self._pubacks)
-            self._pubacks.clear()
-            self._packet_queue(PUBACK, together, 0, 0)
+        self.pubacks.flush()
         return code
 
     def _sock_recv(self, bufsize: int) -> bytes:
@@ -99,14 +95,8 @@ class _Client(mqtt.Client):
         self._place += len(part)
         return part
 
-    def _send_puback(self, mid: int) -> MQTTErrorCode:
-        if threading.get_ident() != self._reader:
-            return super()._send_puback(mid)
-        self._pubacks += bytes((PUBACK, 2)) + mid.to_bytes(2, "big")
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
-
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
-        self._reader = threading.get_ident()
+        self.pubacks.reader = threading.get_ident()
         try:
             return super().loop_forever(timeout, retry_first_connection)
         except Exception as problem:
@@ -241,13 +231,9 @@ class Network:
         self.subscribed.set()
 
     def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
-        generation, mid, qos = self._generation, message.mid, message.qos
         self._heard = time.monotonic()
-
-        def puback() -> None:
-            if generation == self._generation and qos:
-                client.ack(mid, qos)
-
+        # With QoS 0 the broker waits for nothing.
+        puback = self._client.pubacks.expect(message.mid) if message.qos else lambda: None
         try:
             topic = message.topic
         except UnicodeDecodeError:

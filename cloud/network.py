@@ -228,6 +228,7 @@ class Network:
             client.disconnect()
             return
         log.info("listening to the boards")
+        self._heard = time.monotonic()  # its quiet begins now
         self.subscribed.set()
 
     def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:

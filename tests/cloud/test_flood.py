@@ -79,6 +79,7 @@ def test_what_is_held_back_takes_no_place_at_the_broker_and_comes_no_second_time
     while len(inbox):  # PUBACKs leave in order, so those held back wait for what came before them
         for received in inbox.take(20):
             received.puback()
+    wait_for(lambda: not network._client.want_write(), "the PUBACKs to leave")
     network.subscribed.clear()
     network.fetch_again()
     assert network.subscribed.wait(20)

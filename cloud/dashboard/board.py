@@ -74,7 +74,7 @@ def _address(begin: float, end: float) -> dict[str, str]:
 
 def _free_range(say: Words, window: tuple[float, float]) -> None:
     """Any beginning and end, in the time zone of who looks."""
-    with st.popover(say("range free"), icon=":material/date_range:"), st.form("range", border=False):
+    with st.popover(say("range free"), icon=":material/date_range:"), st.form("free range", border=False):
         moments = [
             st.datetime_input(say(f"range {name}"), datetime.fromtimestamp(at, say.zone).replace(tzinfo=None))
             for name, at in zip(("from", "to"), window, strict=True)

@@ -185,6 +185,16 @@ class Sensor(msgspec.Struct):
     channels: Annotated[list[Channel], Meta(max_length=16)]
 
 
+class Limits(msgspec.Struct, omit_defaults=True):
+    """The user's own limits, which the board judges by: hundredths, and seconds until it says so."""
+
+    t_min: Int16 | None = None
+    t_max: Int16 | None = None
+    h_min: Int16 | None = None
+    h_max: Int16 | None = None
+    for_s: Annotated[int, Meta(ge=0, le=86400)] = 0
+
+
 class State(_Core):
     """A board's `state` (retained; its last will too). Keys that are not named here are left out."""
 
@@ -194,6 +204,7 @@ class State(_Core):
     newest: Seq | None = None  # the newest seq on its flash
     abnormal: Flags | None = None  # flag bits that count as abnormal on this board
     sensors: Annotated[list[Sensor], Meta(max_length=16)] = []
+    limits: Limits | None = None
     reset: str | None = None
     dropped: Annotated[list[Run], Meta(max_length=1000)] = []
     dropped_why: Annotated[list[Name], Meta(max_length=8)] = []  # causes of all these runs together

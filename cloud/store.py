@@ -299,6 +299,7 @@ class Store:
             "newest": state.newest,
             "abnormal": state.abnormal,
             "sensors": msgspec.to_builtins(state.sensors),
+            "limits": msgspec.to_builtins(state.limits),
             "reset": state.reset,
             "dropped": [list(run) for run in state.dropped],
             "refused": state.refused,

@@ -49,10 +49,11 @@ class Node:
         self._out = array("h", (0, 0))
         self.since_good = 0  # periods
         self.bounds = None
-        if config["limits"]:
+        self._limits = config["limits"]
+        if self._limits:
             from .bounds import Bounds
 
-            self.bounds = Bounds(config["limits"])
+            self.bounds = Bounds(self._limits)
         self._flags = 0  # what the console last called abnormal
         self._calm = 0
         self._blink = False
@@ -272,6 +273,8 @@ class Node:
             fields["refused"] = sorted(self.sender.refused)
             fields["learning"] = self.learning()
             fields["counts"] = counts
+            if self._limits:
+                fields["limits"] = self._limits
             fields["last_error"] = log.last_error or self.link.last_error() or self.crash
             fields.update(more or {})
         topic = self._topic[:-2] + b"state"

@@ -370,6 +370,15 @@ def test_state_says_what_a_person_must_know():
         assert bench.network.states == 1  # news
 
 
+def test_state_tells_the_users_own_limits_where_there_are_any():
+    with scratch.Folder() as folder:
+        bench = Bench(folder, limits={"t_max": 8.0, "for_minutes": 10})
+        assert json.loads(bench.node.state(True))["limits"] == {"t_max": 800, "for_s": 600}
+        assert "limits" not in json.loads(bench.node.state(False))
+    with scratch.Folder() as folder:
+        assert "limits" not in json.loads(Bench(folder).node.state(True))
+
+
 def authentic(state):
     head, tail = bytes(state[:-26]), bytes(state[-26:])
     text = b"state:vigie/1/home/C001/state:" + head

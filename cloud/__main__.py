@@ -13,11 +13,13 @@ from pathlib import Path
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from cloud import database, failure, log, settings
+from cloud import settings
 from cloud.doctor import PARTS
-from cloud.packing import SIZE
-from cloud.printable import printable
-from cloud.reader import Reader, UnknownBoard
+from cloud.process import failure, log
+from cloud.process.printable import printable
+from cloud.read.reader import Reader, UnknownBoard
+from cloud.store import database
+from cloud.store.packing import SIZE
 
 ENV_FILE = Path(".env")
 SECRETS_FILE = Path(".streamlit") / "secrets.toml"
@@ -140,7 +142,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from cloud import export  # noqa: PLC0415
+    from cloud.read import export  # noqa: PLC0415
 
     reader = _reader()
     devices = reader.named(options.device)
@@ -169,7 +171,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from cloud import audit  # noqa: PLC0415
+    from cloud.commands import audit  # noqa: PLC0415
 
     accounts = audit.audit(_reader(), options.device)
     for account in accounts:
@@ -196,8 +198,8 @@ def _alert_key(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from cloud import explain  # noqa: PLC0415  scikit-learn takes its time to load
-    from cloud.rescore import Models  # noqa: PLC0415
+    from cloud.commands import explain  # noqa: PLC0415  scikit-learn takes its time to load
+    from cloud.ingest.rescore import Models  # noqa: PLC0415
 
     known = settings.load_database(os.environ, ENV_FILE)
     key = settings.load_master_key(os.environ, ENV_FILE)
@@ -255,7 +257,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _backup(options: argparse.Namespace) -> int:
-    from cloud import backup  # noqa: PLC0415
+    from cloud.commands import backup  # noqa: PLC0415
 
     try:
         master = settings.load_master_key(os.environ, ENV_FILE)
@@ -273,7 +275,7 @@ def _backup(options: argparse.Namespace) -> int:
 
 
 def _restore(options: argparse.Namespace) -> int:
-    from cloud import backup  # noqa: PLC0415
+    from cloud.commands import backup  # noqa: PLC0415
 
     try:
         masters = settings.load_backup_keys(os.environ, ENV_FILE)
@@ -300,7 +302,7 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _forget(options: argparse.Namespace) -> int:
-    from cloud import forget  # noqa: PLC0415
+    from cloud.commands import forget  # noqa: PLC0415
 
     if (options.device is None) == (options.person is None):
         print("say which: forget DEVICE, or forget --person ADDRESS", file=sys.stderr)
@@ -329,7 +331,7 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def _rekey(options: argparse.Namespace) -> int:
-    from cloud import rekey  # noqa: PLC0415
+    from cloud.commands import rekey  # noqa: PLC0415
 
     old, new = settings.load_old_and_new_key(os.environ, ENV_FILE)
     return rekey.run(_database()["models"], old, new, options.out)

@@ -22,22 +22,24 @@ import pymongo
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 
-from cloud import database as databases
-from cloud import keys, memory, plans
-from cloud.alone import Alone
-from cloud.clock import Clock
-from cloud.database import Document
-from cloud.failure import ATLAS, FULL, UNAUTHORIZED, WRONG_LOGIN, brief, is_full, of_database
-from cloud.health import Check, Health, Server, beat
-from cloud.ingest import Inbox, Ingest
-from cloud.learning import Learning
-from cloud.network import Network
-from cloud.quota import Keeper
-from cloud.rescore import Models, Rescorer
-from cloud.sealing import Sealer
+from cloud.contract import keys
+from cloud.ingest.network import Network
+from cloud.ingest.rescore import Models, Rescorer
+from cloud.ingest.worker import Inbox, Ingest
+from cloud.plans import plans
+from cloud.process import memory
+from cloud.process.alone import Alone
+from cloud.process.failure import ATLAS, FULL, UNAUTHORIZED, WRONG_LOGIN, brief, is_full, of_database
+from cloud.process.health import Check, Health, Server, beat
 from cloud.settings import SendGridSettings, Settings, WorkerSettings
-from cloud.store import Store
-from cloud.trim import delete_taken_events, trim_episodes, trim_events, trim_streams
+from cloud.store import database as databases
+from cloud.store.clock import Clock
+from cloud.store.database import Document
+from cloud.store.quota import Keeper
+from cloud.store.sealing import Sealer
+from cloud.store.trim import delete_taken_events, trim_episodes, trim_events, trim_streams
+from cloud.store.writer import Store
+from cloud.watch.learning import Learning
 
 log = logging.getLogger("vigie")
 
@@ -293,19 +295,19 @@ def _watch_loops(
     clock: Clock,
 ) -> dict[str, Loop]:
     # matplotlib with it, which a worker that only ingests need not load and carry
-    from cloud.alerts import senders  # noqa: PLC0415
+    from cloud.alerts import channels  # noqa: PLC0415
     from cloud.alerts.courier import Courier  # noqa: PLC0415
     from cloud.alerts.letters import Desk  # noqa: PLC0415
     from cloud.alerts.links import Links  # noqa: PLC0415
     from cloud.alerts.writer import Writer  # noqa: PLC0415
-    from cloud.watch import Watch  # noqa: PLC0415
+    from cloud.watch.watch import Watch  # noqa: PLC0415
     from cloud.words import Words  # noqa: PLC0415
 
     watch = Watch(database, settings.mail, settings.alerts, clock=clock)
     links = Links(keys.link_key(settings.key), settings.mail.dashboard)
     words = Words(settings.mail.language, settings.mail.zone)
     writer = Writer(database, Desk(words, links, settings.alerts))
-    courier = Courier(database, senders.open_sender(settings.mail), writer, settings.alerts.per_day, clock)
+    courier = Courier(database, channels.open_sender(settings.mail), writer, settings.alerts.per_day, clock)
     bell = threading.Event()
     counters |= {"mails_total": lambda: courier.mails, "mails_failed_total": lambda: courier.failed}
     return {

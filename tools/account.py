@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cloud import contract
-from cloud.reader import Readings
+from cloud.contract import messages
+from cloud.read.reader import Readings
 from device import codes
 from tools.virtual_board.board import Taken
 
@@ -53,8 +53,8 @@ def account(taken: Sequence[Taken], stored: Readings) -> Account:
         misdated=sum(abs(seconds) > MISDATED_S for seconds in off if not np.isnan(seconds)),
         undated=int(np.isnan(stored.ts).sum()),
         rescored=int(rescored.sum()),
-        twin_ran=int(((stored.cloud_flags & contract.TWIN_RAN) > 0).sum()),
-        twin_differs=int(((stored.cloud_flags & contract.TWIN_DIFFERS) > 0).sum()),
+        twin_ran=int(((stored.cloud_flags & messages.TWIN_RAN) > 0).sum()),
+        twin_differs=int(((stored.cloud_flags & messages.TWIN_DIFFERS) > 0).sum()),
     )
 
 

@@ -23,11 +23,11 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cloud import contract
-from cloud import database as databases
-from cloud.contract import Reading, Verdict
-from cloud.keys import device_key
-from cloud.store import Entry, Store
+from cloud.contract import messages
+from cloud.contract.keys import device_key
+from cloud.contract.messages import Reading, Verdict
+from cloud.store import database as databases
+from cloud.store.writer import Entry, Store
 from device import codes
 from tools import pki, ports
 from tools.broker import BACKEND_USER, Broker
@@ -78,7 +78,7 @@ class Board:
             "why": [None],
         }
         topic = f"vigie/1/demo/{self.name}/up"
-        self._client.publish(topic, contract.signed(self._key, topic, message), qos=1)
+        self._client.publish(topic, messages.signed(self._key, topic, message), qos=1)
         return now
 
     def close(self) -> None:

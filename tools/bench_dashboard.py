@@ -23,9 +23,9 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from pymongo.database import Database as MongoDatabase
 
-from cloud import database as databases
-from cloud.contract import Reading, State, Verdict
-from cloud.store import Entry, Store
+from cloud.contract.messages import Reading, State, Verdict
+from cloud.store import database as databases
+from cloud.store.writer import Entry, Store
 from device import codes
 from tools import ports
 from tools.bench_cloud import store, world

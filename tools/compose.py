@@ -22,7 +22,7 @@ from urllib.parse import quote
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from cloud import keys
+from cloud.contract import keys
 from tools import hivemq, pki, roles, secrets_file
 from tools.broker import BACKEND_USER, private_write, write_users
 from tools.child import Failed

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cloud import keys
+from cloud.contract import keys
 from tools import pki, secrets_file
 from tools.board import certificate, command, screen
 from tools.broker import login, private_write

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cloud import settings
-from cloud.contract import Reading, Verdict
-from cloud.database import connect, prepare
-from cloud.keys import device_key
-from cloud.store import Entry, Store
+from cloud.contract.keys import device_key
+from cloud.contract.messages import Reading, Verdict
+from cloud.store.database import connect, prepare
+from cloud.store.writer import Entry, Store
 from cloud.training.command import keep
 from cloud.training.fit import train
 from cloud.training.history import DAY, HistoryError

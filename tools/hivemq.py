@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from cloud.contract import MAX_BYTES
+from cloud.contract.messages import MAX_BYTES
 from tools.child import Failed
 from tools.pki import Pki
 

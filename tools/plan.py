@@ -1,7 +1,7 @@
 """`make plan DEVICES=10 PERIOD=10`: what each service has to carry, and which of its limits comes first.
 
 Sizes are those of this build: a message is written and a bucket sealed, then both are weighed. The plans and
-their limits stand in cloud/plans.toml, each with its source; the dashboard
+their limits stand in cloud/plans/plans.toml, each with its source; the dashboard
 holds what runs against the same. `METRICS=http://…/metrics make plan` asks a
 running backend for the same and holds it against the same limits.
 """
@@ -16,8 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cloud.packing import SIZE
-from cloud.plans import (
+from cloud.plans.plans import (
     CPU_USD,
     DAY,
     GB,
@@ -31,6 +30,7 @@ from cloud.plans import (
     load,
     measured,
 )
+from cloud.store.packing import SIZE
 from device.window import SIZE as WARM_UP
 from tools.child import Failed
 from tools.sensor_choice import SensorChoice

@@ -23,9 +23,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from cloud import database as databases
-from cloud import keys, password
-from cloud.reader import Reader
+from cloud import password
+from cloud.contract import keys
+from cloud.read.reader import Reader
+from cloud.store import database as databases
 from tools import pki, ports, secrets_file
 from tools.broker import BACKEND_USER, Broker, private_write
 from tools.child import Child, Failed

@@ -21,11 +21,11 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from cloud.alerts.channels.channel import ErrorKind, Failed, Later, Outcome, Sender, Sent, Unknown
 from cloud.alerts.policy import Letter
-from cloud.alerts.sender import ErrorKind, Failed, Later, Outcome, Sender, Sent, Unknown
 from cloud.alerts.writer import Writer, Written
-from cloud.database import Document
-from cloud.failure import brief, is_general
+from cloud.process.failure import brief, is_general
+from cloud.store.database import Document
 
 log = logging.getLogger("mail")
 

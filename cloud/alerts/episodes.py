@@ -13,9 +13,9 @@ from typing import Literal
 
 import msgspec
 
-from cloud import settling
-from cloud.contract import is_abnormal
-from cloud.settling import Before
+from cloud.contract.messages import is_abnormal
+from cloud.read import settling
+from cloud.read.settling import Before
 from device import codes
 
 Kind = Literal["anomaly", "sensor", "silence", "claim", "flood"]
@@ -120,7 +120,7 @@ class Sign(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A sign that two boards claim to be this one (cloud.claims)."""
+    """A sign that two boards claim to be this one (cloud.store.claims)."""
 
     site: str
     device: str
@@ -131,7 +131,7 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Flood(msgspec.Struct, frozen=True):
-    """This board sends too much, and what is beyond its share is held back (cloud.share)."""
+    """This board sends too much, and what is beyond its share is held back (cloud.ingest.share)."""
 
     site: str
     device: str
@@ -174,7 +174,7 @@ class Episode(msgspec.Struct, frozen=True):
     again: int = 0  # how often it began again
     times: float = 0.0  # of a flood: so many times what the board's period allows
     before: Before | None = None  # where the values lay before; None = not known, and nothing settles
-    fault_seq: int | None = None  # of `stream`: the newest reading of the fault itself (cloud.settling)
+    fault_seq: int | None = None  # of `stream`: the newest reading of the fault itself (cloud.read.settling)
 
 
 class Device(msgspec.Struct, frozen=True):

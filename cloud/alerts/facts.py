@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cloud.alerts.episodes import Episode
-from cloud.database import Document
-from cloud.reader import Reader, Readings
-from cloud.settling import Mask, settling
+from cloud.read.reader import Reader, Readings
+from cloud.read.settling import Mask, settling
+from cloud.store.database import Document
 
 Floats = npt.NDArray[np.float64]
 Span = tuple[float, float]

@@ -17,9 +17,9 @@ from cloud.alerts.facts import Facts, Span, beyond
 from cloud.alerts.links import Act, Links
 from cloud.alerts.page import Button, Entry, Figure, Page, Section, Tone
 from cloud.alerts.policy import Letter
-from cloud.alone import Alone
-from cloud.contract import UNKNOWN
-from cloud.printable import printable
+from cloud.contract.messages import UNKNOWN
+from cloud.process.alone import Alone
+from cloud.process.printable import printable
 from cloud.settings import AlertSettings
 from cloud.words import NBSP, Words
 from device import codes

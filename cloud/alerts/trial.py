@@ -8,13 +8,13 @@ import time
 
 import numpy as np
 
-from cloud.alerts import chart, letters, page, senders
+from cloud.alerts import channels, chart, letters, page
+from cloud.alerts.channels.channel import Failed, Later, Mail, Sent, Unknown
 from cloud.alerts.episodes import Episode
 from cloud.alerts.facts import Curve, Facts
 from cloud.alerts.letters import Desk, Matter
 from cloud.alerts.links import Links
 from cloud.alerts.policy import Letter
-from cloud.alerts.sender import Failed, Later, Mail, Sent, Unknown
 from cloud.settings import AlertSettings, FolderSettings, MailSettings, SendGridSettings
 from cloud.words import Words, plain
 from device import codes
@@ -25,7 +25,7 @@ def send(settings: MailSettings) -> int:
     who = ", ".join(settings.to)
     way = type(settings.via).__name__.removesuffix("Settings")
     print(f"sending a test to {who} by {way} …", flush=True)
-    match senders.open_sender(settings).send(mail(settings, time.time())):
+    match channels.open_sender(settings).send(mail(settings, time.time())):
         case Sent(id=name):
             where = "written to" if isinstance(settings.via, FolderSettings) else "handed over as"
             print(f"{where} {name}")

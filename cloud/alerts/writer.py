@@ -13,14 +13,14 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from cloud.alerts import chart, facts, letters, page
+from cloud.alerts.channels.channel import Mail
 from cloud.alerts.episodes import Episode
 from cloud.alerts.facts import Facts
 from cloud.alerts.letters import Carried, Matter
 from cloud.alerts.policy import Letter
-from cloud.alerts.sender import Mail
-from cloud.alone import Alone
-from cloud.database import Document
-from cloud.reader import Reader
+from cloud.process.alone import Alone
+from cloud.read.reader import Reader
+from cloud.store.database import Document
 from cloud.words import plain
 
 log = logging.getLogger("mail")

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import streamlit as st
 
 from cloud import settings
-from cloud.dashboard import charts, language, source
+from cloud.dashboard import language, source
+from cloud.dashboard.draw import charts
 from cloud.dashboard.source import Answer, Fleet, Unavailable
 from cloud.words import Words
 

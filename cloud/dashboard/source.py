@@ -25,17 +25,19 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from cloud import settings, usage
-from cloud.agreement import Agreement
+from cloud import settings
 from cloud.alerts import facts
-from cloud.dashboard import curve, language
-from cloud.dashboard.curve import Curve
-from cloud.database import Document, connect
-from cloud.reader import Episode, Latest, Reader, Summary, is_called
+from cloud.dashboard import language
+from cloud.dashboard.draw import curve
+from cloud.dashboard.draw.curve import Curve
+from cloud.plans import usage
+from cloud.plans.usage import Gauge
+from cloud.read.reader import Episode, Latest, Reader, Summary, is_called
+from cloud.read.spans import reduced, spans
 from cloud.settings import Site
-from cloud.spans import reduced, spans
+from cloud.store.agreement import Agreement
+from cloud.store.database import Document, connect
 from cloud.training.features import features
-from cloud.usage import Gauge
 from cloud.words import Words
 from device.window import SIZE as WARM_UP
 

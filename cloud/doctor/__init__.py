@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from cloud import settings, ticks
-from cloud.ticks import Finding
+from cloud import settings
+from cloud.doctor import lines
+from cloud.doctor.lines import Finding
 
 PARTS = ("settings", "broker", "database", "mail")
 
@@ -98,14 +99,14 @@ def run(environment: Mapping[str, str], file: Path | None, parts: list[str], **m
     """Say what is found; 1 when something is wrong."""
     kinds = []
     for finding in examine(environment, file, parts or PARTS, **more):  # type: ignore[arg-type]
-        ticks.show(finding)
+        lines.show(finding)
         kinds.append(finding.kind)
     wrong = kinds.count("bad")
     if wrong:
         count = "1 thing is" if wrong == 1 else f"{wrong} things are"
         if file and not file.exists():
             print(f"there is no {file} here: cp .env.example {file}, and fill it in", file=sys.stderr)
-        print(f"{count} wrong: the lines with {ticks.MARKS['bad'][1]} say what to do", file=sys.stderr)
+        print(f"{count} wrong: the lines with {lines.MARKS['bad'][1]} say what to do", file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -18,10 +18,10 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud.contract import MAX_BYTES
-from cloud.network import CURES, LEAVES, unreachable
+from cloud.contract.messages import MAX_BYTES
+from cloud.doctor.lines import Finding
+from cloud.ingest.network import CURES, LEAVES, unreachable
 from cloud.settings import BrokerSettings
-from cloud.ticks import Finding
 
 TIMEOUT = 10.0  # s for each answer
 SOON = 14 * 86400  # s: a certificate that ends earlier is worth a word

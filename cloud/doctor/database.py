@@ -15,14 +15,14 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from cloud import database as databases
-from cloud import keys
-from cloud.database import Document
-from cloud.failure import ATLAS, FULL, UNAUTHORIZED, is_full, of_database
-from cloud.quota import level
-from cloud.reader import Latest, Reader
+from cloud.contract import keys
+from cloud.doctor.lines import Finding
+from cloud.process.failure import ATLAS, FULL, UNAUTHORIZED, is_full, of_database
+from cloud.read.reader import Latest, Reader
 from cloud.settings import DatabaseSettings
-from cloud.ticks import Finding
+from cloud.store import database as databases
+from cloud.store.database import Document
+from cloud.store.quota import level
 
 TIMEOUT = 8.0  # s
 BEHIND, WRONG = 5.0, 60.0  # s that the two clocks may differ: worth a word; an error

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
-from cloud.alerts import senders
-from cloud.alerts.sender import Later, Mail, Sent
-from cloud.alerts.sendgrid import HOST, TIMEOUT, SendGrid
-from cloud.alerts.smtp import Smtp
+from cloud.alerts import channels
+from cloud.alerts.channels.channel import Later, Mail, Sent
+from cloud.alerts.channels.sendgrid import HOST, TIMEOUT, SendGrid
+from cloud.alerts.channels.smtp import Smtp
+from cloud.doctor.lines import Finding
 from cloud.settings import FolderSettings, MailSettings, SendGridSettings, SmtpSettings
-from cloud.ticks import Finding
 
 SEND = "mail.send"
 EXAMPLE = "@example.org"  # of .env.example
@@ -94,7 +94,7 @@ def _smtp(settings: SmtpSettings, sender: str) -> Finding:
 
 
 def _sent(settings: MailSettings) -> Finding:
-    outcome = senders.open_sender(settings).send(_trial(settings))
+    outcome = channels.open_sender(settings).send(_trial(settings))
     if isinstance(outcome, Sent):
         where = (
             f"into {settings.via.folder}" if isinstance(settings.via, FolderSettings) else "into the inbox"

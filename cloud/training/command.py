@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
-from cloud import database, failure, recording, settings
-from cloud.database import Document
-from cloud.keys import device_key
-from cloud.reader import Episode, Reader, UnknownBoard
+from cloud import recording, settings
+from cloud.contract.keys import device_key
+from cloud.process import failure
+from cloud.read.reader import Episode, Reader, UnknownBoard
 from cloud.recording import asked
+from cloud.store import database
+from cloud.store.database import Document
 from cloud.training import report
 from cloud.training.fit import Trained, train
 from cloud.training.history import DAY, Floats, HistoryError

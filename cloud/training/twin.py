@@ -21,7 +21,7 @@ from sklearn.ensemble._gradient_boosting import predict_stages
 from sklearn.ensemble._iforest import _average_path_length
 from sklearn.tree._tree import NODE_DTYPE, Tree
 
-from cloud import keys
+from cloud.contract import keys
 from cloud.training.assemble import SCALE, integer_path_lengths, path_lengths
 from cloud.training.interpret_packed import FEATURES
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cloud.contract import UNKNOWN
-from cloud.printable import printable
+from cloud.contract.messages import UNKNOWN
+from cloud.process.printable import printable
 from cloud.words import mails, pages
 from device import codes
 

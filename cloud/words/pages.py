@@ -567,11 +567,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "usage full": ("{limit}: nothing is left", "{limit}{nbsp}: il ne reste rien"),
     "usage amount": ("{used} of {most} {unit}, **{share}**", "{used} sur {most} {unit}, **{share}**"),
     "usage measured": ("measured", "mesuré"),
-    "usage reckoned": ("reckoned from the boards that report now", "estimé d'après les cartes actives"),
+    "usage reckoned": ("estimated from the boards that report now", "estimé d'après les cartes actives"),
     "usage how": (
-        "Limits and their sources: cloud/plans.toml. What another number of boards would need: `make plan`.",
-        "Limites et sources{nbsp}: cloud/plans.toml. Ce qu'il faudrait pour d'autres cartes{nbsp}: `make "
-        "plan`.",
+        "Limits and their sources: cloud/plans/plans.toml. `make plan` tells what other fleets need.",
+        "Limites et sources{nbsp}: cloud/plans/plans.toml. `make plan` dit ce qu'il faut à d'autres cartes.",
     ),
     "days left": ("full in {days} at this pace", "plein dans {days} à ce rythme"),
     "days of": ("lasts {days} of {whole} at this pace", "tient {days} sur {whole} à ce rythme"),

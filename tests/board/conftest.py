@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cloud.keys import ack_mac, device_key
+from cloud.contract.keys import ack_mac, device_key
 from tools import pki, ports
 from tools.board import settings
 from tools.board.port import Port

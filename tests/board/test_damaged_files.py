@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cloud.contract import signed
+from cloud.contract.messages import signed
 from tests.board.watched import Watched
 from tools.board import build
 from tools.board.startup import Start

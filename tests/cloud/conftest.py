@@ -13,10 +13,10 @@ import paho.mqtt.client as mqtt
 import pymongo
 import pytest
 
-from cloud import contract, keys
-from cloud import database as databases
-from cloud.contract import Reading, Verdict
-from cloud.store import Entry
+from cloud.contract import keys, messages
+from cloud.contract.messages import Reading, Verdict
+from cloud.store import database as databases
+from cloud.store.writer import Entry
 from tools import hivemq as hivemq_ce
 from tools import pki, ports
 from tools.broker import BACKEND_USER, Broker, find_mosquitto
@@ -269,7 +269,7 @@ def said_by(device, message, leaf="up", site="demo"):
 
 
 def outside(key, topic, message):
-    return contract.encode(message) if message["v"] == 1 else contract.signed(key, topic, message)
+    return messages.encode(message) if message["v"] == 1 else messages.signed(key, topic, message)
 
 
 def entry(

@@ -5,11 +5,11 @@ import json
 import pytest
 from bson import encode as bson
 
-from cloud import contract, keys
-from cloud.authentication import REMEMBERED, Authenticator
-from cloud.contract import Forged
-from cloud.reader import Reader
-from cloud.store import Store
+from cloud.contract import keys, messages
+from cloud.contract.authentication import REMEMBERED, Authenticator
+from cloud.contract.messages import Forged
+from cloud.read.reader import Reader
+from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, said_by, up
 from tests.cloud.test_ingest import Wire
 
@@ -54,13 +54,13 @@ def forgeries():
     other_stream = good.replace(b'"stream":"9f3a1c07"', b'"stream":"0f3a1c07"')
     return {
         "another stream": other_stream,
-        "another key": contract.signed(bytes(32), UP, up([1, 2])),
-        "another board's key": contract.signed(keys.device_key(MASTER, "demo", "C002"), UP, up([1, 2])),
+        "another key": messages.signed(bytes(32), UP, up([1, 2])),
+        "another board's key": messages.signed(keys.device_key(MASTER, "demo", "C002"), UP, up([1, 2])),
         "another board's topic": said_by("C002", up([1, 2])),
         "another leaf": said_by("C001", up([1, 2]), "state"),
-        "no mac": contract.encode(up([1, 2])),
-        "an empty mac": contract.encode({**up([1, 2]), "mac": ""}),
-        "a mac that is not the last": contract.encode({"mac": json.loads(good)["mac"], **up([1, 2])}),
+        "no mac": messages.encode(up([1, 2])),
+        "an empty mac": messages.encode({**up([1, 2]), "mac": ""}),
+        "a mac that is not the last": messages.encode({"mac": json.loads(good)["mac"], **up([1, 2])}),
         "a second mac before it": b'{"mac":"' + good[-18:-2] + b'",' + good[1:],
         "a second mac behind it": good[:-1] + b',"mac":"' + good[-18:-2] + b'"}',
         "a second stream behind it": good[:-1] + b',"stream":"ffffffff"}',
@@ -70,7 +70,7 @@ def forgeries():
         "in capitals": good[:-18] + good[-18:-2].upper().replace(b"0", b"A") + b'"}',
         "cut short": good[:-10] + b'"}',
         "called version 1": good.replace(b'"v":2', b'"v":1'),
-        "called version 1, and signed": contract.signed(KEY, UP, old(up([1, 2]))),
+        "called version 1, and signed": messages.signed(KEY, UP, old(up([1, 2]))),
     }
 
 
@@ -100,7 +100,7 @@ def test_a_message_that_is_not_read_by_anybody_else_makes_no_board_authentic(wir
 
 def test_a_forged_state_changes_nothing(wire, database):
     hear(wire, state(last_error="its own"), topic=STATE)
-    lie = contract.signed(bytes(32), STATE, state(dropped=[[0, 99]], last_error="a lie"))
+    lie = messages.signed(bytes(32), STATE, state(dropped=[[0, 99]], last_error="a lie"))
     hear(wire, lie, said_by("C001", up([5]), "up"), topic=STATE)
     (latest,) = Reader(database).latest()
     assert latest.state["last_error"] == "its own" and dropped(database) == []
@@ -157,7 +157,7 @@ def test_that_a_board_is_authentic_is_on_the_disk_before_its_message_is_believed
 def test_what_a_worker_remembers_is_asked_anew_after_a_while(database):
     now = [0.0]
     authenticator = Authenticator(Store(database), MASTER, lambda: now[0])
-    good, plain = said_by("C001", up([1])), contract.encode(old(up([1])))
+    good, plain = said_by("C001", up([1])), messages.encode(old(up([1])))
     assert [one.version for one in authenticator.examine([(UP, good)])] == [2]
     database["latest"].delete_many({})  # a person had the board forgotten
     assert isinstance(authenticator.examine([(UP, plain)])[0], Forged)
@@ -219,8 +219,8 @@ HUGE = (
 def test_any_number_in_a_state_fits_the_database_or_is_left_out(name, value):
     body = json.dumps(state(dropped=[[1, 4]], **{name: value})).encode()
     try:
-        read = contract.decode_state(body)
-    except contract.Refused:
+        read = messages.decode_state(body)
+    except messages.Refused:
         assert name in ("boot", "v")
         return
     bson(
@@ -231,32 +231,32 @@ def test_any_number_in_a_state_fits_the_database_or_is_left_out(name, value):
 
 def test_numbers_and_names_that_are_counted_have_their_bounds():
     for counts in ({"a": 2**53}, {"a": -1}, {"$set": 1}, {"a.b": 1}, {"a" * 65: 1}, {"\x1b": 1}):
-        assert contract.decode_state(json.dumps(state(counts=counts)).encode()).counts == {}
+        assert messages.decode_state(json.dumps(state(counts=counts)).encode()).counts == {}
     told = {"acks refused: another stream": 3}
-    assert contract.decode_state(json.dumps(state(counts=told)).encode()).counts == told
+    assert messages.decode_state(json.dumps(state(counts=told)).encode()).counts == told
 
 
 def test_lists_in_a_state_have_their_bounds():
     for name, one in (("refused", 1), ("dropped", [1, 1]), ("refused", 2**32), ("dropped", [1, 2**32])):
         many = [one] * (1 if isinstance(one, int) and one > 1 or one == [1, 2**32] else 1001)
-        assert getattr(contract.decode_state(json.dumps(state(**{name: many})).encode()), name) == []
+        assert getattr(messages.decode_state(json.dumps(state(**{name: many})).encode()), name) == []
 
 
 @pytest.mark.parametrize("name", ["version", "reset", "learning", "last_error"])
 def test_a_text_is_cut_and_holds_nothing_that_a_terminal_or_a_mail_would_act_on(name):
     text = "\x1b]0;pwn\x07 a\r\nBcc: b\x00\u202e\u2028" + "é" * 5000
-    (read,) = [getattr(contract.decode_state(json.dumps(state(**{name: text})).encode()), name)]
+    (read,) = [getattr(messages.decode_state(json.dumps(state(**{name: text})).encode()), name)]
     assert read.isprintable() and "Bcc: b" in read and len(read) <= 512
 
 
 def test_the_sensors_of_a_board_are_kept():
     channel = {"quantity": "temperature", "unit": "°C", "scale": 0.01, "offset": 0}
     sensor = {"index": 0, "name": "cellar", "kind": "dht22", "channels": [channel]}
-    (read,) = contract.decode_state(json.dumps(state(sensors=[sensor])).encode()).sensors
+    (read,) = messages.decode_state(json.dumps(state(sensors=[sensor])).encode()).sensors
     assert (read.name, read.channels[0].unit, read.channels[0].scale) == ("cellar", "°C", 0.01)
     for name, value in (("index", 2**70), ("name", "a\nb"), ("channels", [channel] * 17), ("kind", "x" * 33)):
         assert (
-            contract.decode_state(json.dumps(state(sensors=[{**sensor, name: value}])).encode()).sensors == []
+            messages.decode_state(json.dumps(state(sensors=[{**sensor, name: value}])).encode()).sensors == []
         )
 
 
@@ -271,7 +271,7 @@ def test_the_users_own_limits_are_kept_and_have_bounds():
 @pytest.mark.parametrize("why", ["hot", "a\nBcc: evil@example", "\x1b[31m", "", "no answer ", "😀" * 64, 7])
 def test_a_reason_that_the_contract_does_not_know_puts_its_reading_aside(why):
     message = up([1, 2, 3], x=[[1] * 8, None, None], why=[None, why, "no answer"])
-    read = contract.decode_up("demo", "C001", json.dumps(message).encode(), 2e9)
+    read = messages.decode_up("demo", "C001", json.dumps(message).encode(), 2e9)
     assert [one.seq for one in read.readings] == [1, 3] and [one.seq for one in read.unfit] == [2]
     assert read.unfit[0].reason.isprintable() and read.unfit[0].values.isprintable()
 
@@ -281,7 +281,7 @@ def test_a_reason_that_the_contract_does_not_know_puts_its_reading_aside(why):
 def test_a_value_beyond_all_bounds_puts_its_reading_aside_and_no_other(column, raw):
     message = up([1, 2], **{column: ["THIS", up([2])[column][0]]})
     body = json.dumps(message).replace('"THIS"', raw).encode()
-    read = contract.decode_up("demo", "C001", body, 2e9)
+    read = messages.decode_up("demo", "C001", body, 2e9)
     assert [one.seq for one in read.readings] == [2] and [one.seq for one in read.unfit] == [1]
 
 

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from cloud import settings
-from cloud.ingest import Inbox
-from cloud.network import Network
-from cloud.reader import Reader
+from cloud.ingest.network import Network
+from cloud.ingest.worker import Inbox
+from cloud.read.reader import Reader
 from device import codes
 from tests.cloud.conftest import all_brokers, up, wait_for
 
@@ -212,7 +212,7 @@ def test_only_one_thread_writes_to_the_broker(broker, board, environment, monkey
 
 @pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
 def test_a_member_of_a_shared_subscription_that_hears_nothing_comes_anew(monkeypatch, environment, board):
-    monkeypatch.setattr("cloud.network.QUIET", 0.5)
+    monkeypatch.setattr("cloud.ingest.network.QUIET", 0.5)
     inbox = Inbox()
     network = Network(settings.load({**environment, "MQTT_SHARE": "vigie"}).broker, inbox)
     network.start()
@@ -223,7 +223,7 @@ def test_a_member_of_a_shared_subscription_that_hears_nothing_comes_anew(monkeyp
         return network._generation
 
     wait_for(lambda: logins() == 2, "a second login")
-    monkeypatch.setattr("cloud.network.QUIET", 60)
+    monkeypatch.setattr("cloud.ingest.network.QUIET", 60)
     wait_for(network.subscribed.is_set, "its place in the share")
     board().publish(up([0]))
     assert inbox.take(20)

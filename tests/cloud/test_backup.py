@@ -12,13 +12,14 @@ import bson
 import pytest
 from bson.binary import Binary
 
-from cloud import backup, keys
-from cloud import database as databases
-from cloud.backup import Refused
-from cloud.packing import SIZE
-from cloud.reader import Reader
-from cloud.sealing import Sealer, raise_floor
-from cloud.store import Store
+from cloud.commands import backup
+from cloud.commands.backup import Refused
+from cloud.contract import keys
+from cloud.read.reader import Reader
+from cloud.store import database as databases
+from cloud.store.packing import SIZE
+from cloud.store.sealing import Sealer, raise_floor
+from cloud.store.writer import Store
 from device import codes
 from tests.cloud.conftest import MASTER, entry
 

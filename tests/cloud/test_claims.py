@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cloud import audit
-from cloud.claims import Claims
-from cloud.reader import Reader
+from cloud.commands import audit
+from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
-from cloud.store import Store
-from cloud.watch import Watch
+from cloud.store.claims import Claims
+from cloud.store.writer import Store
+from cloud.watch.watch import Watch
 from tests.cloud.conftest import entry
 
 ONE, OTHER = "9f3a1c07", "00c0ffee"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud import contract, keys
-from cloud.contract import Refused
+from cloud.contract import keys, messages
+from cloud.contract.messages import Refused
 from tests.cloud.conftest import up
 
 NOW = 1_800_000_000
@@ -15,7 +15,7 @@ NOW = 1_800_000_000
 
 def decode(message):
     body = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return contract.decode_up("demo", "C001", body, NOW)
+    return messages.decode_up("demo", "C001", body, NOW)
 
 
 def with_dates(seqs, **columns):
@@ -61,7 +61,7 @@ def test_one_bad_value_puts_only_its_reading_aside(column, value):
 
 
 @pytest.mark.parametrize(
-    "said", [NOW + 301, NOW + 365 * 86400, contract.EARLIEST - 1, 0, -5, 2**40, -(2**63)]
+    "said", [NOW + 301, NOW + 365 * 86400, messages.EARLIEST - 1, 0, -5, 2**40, -(2**63)]
 )
 def test_a_reading_whose_date_cannot_be_is_undated_and_keeps_what_it_said(said):
     message = with_dates([1, 2, 3])
@@ -116,7 +116,7 @@ def test_a_megabyte_is_refused_unread():
     | st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists).map(repr).map(str.encode)
 )
 def test_any_bytes_are_read_or_refused(payload):
-    for read in (decode, contract.decode_state):
+    for read in (decode, messages.decode_state):
         try:
             read(payload)
         except Refused as reason:
@@ -166,16 +166,16 @@ def test_any_change_of_a_good_message_is_read_put_aside_or_refused(data):
 )
 def test_other_topics_are_refused(topic):
     with pytest.raises(Refused):
-        contract.parse_topic(topic)
+        messages.parse_topic(topic)
 
 
 def test_a_topic_names_site_device_and_leaf():
-    assert contract.parse_topic("vigie/1/demo/C001/state") == ("demo", "C001", "state")
+    assert messages.parse_topic("vigie/1/demo/C001/state") == ("demo", "C001", "state")
 
 
 @given(st.sets(st.integers(0, 100)))
 def test_runs_name_exactly_the_seqs_that_were_seen(seqs):
-    runs = contract.runs_of(seqs)
+    runs = messages.runs_of(seqs)
     named = [seq for first, last in runs for seq in range(first, last + 1)]
     assert named == sorted(seqs)
     assert all(a[1] + 1 < b[0] for a, b in zip(runs, runs[1:]))
@@ -183,7 +183,7 @@ def test_runs_name_exactly_the_seqs_that_were_seen(seqs):
 
 def test_an_ack_is_authentic_and_short_enough_for_a_board():
     key = keys.device_key(bytes(32), "demo", "C001")
-    payloads = contract.acks(key, "9f3a1c07", [(2 * k, 2 * k) for k in range(20)])
+    payloads = messages.acks(key, "9f3a1c07", [(2 * k, 2 * k) for k in range(20)])
     acks = [json.loads(payload) for payload in payloads]
     assert [len(ack["runs"]) for ack in acks] == [16, 4]
     for ack in acks:
@@ -201,7 +201,7 @@ def test_the_board_and_the_cloud_make_the_same_mac():
 
 
 def test_a_state_keeps_what_the_contract_names():
-    state = contract.decode_state(
+    state = messages.decode_state(
         b'{"v":2,"stream":"9f3a1c07","boot":7,"state":"online","dropped":[[1,4]],'
         b'"counts":{"acks bad":2},"more":[1]}'
     )
@@ -209,16 +209,16 @@ def test_a_state_keeps_what_the_contract_names():
 
 
 def test_a_state_with_a_strange_detail_still_says_whether_the_board_is_online():
-    state = contract.decode_state(b'{"v":2,"stream":"9f3a1c07","boot":7,"state":"online","counts":{"$a":1}}')
+    state = messages.decode_state(b'{"v":2,"stream":"9f3a1c07","boot":7,"state":"online","counts":{"$a":1}}')
     assert state.state == "online" and state.counts == {}
 
 
 @pytest.mark.parametrize("bad", ['"state":"gone"', '"state":"online","dropped":[[4,1]]', '"state":7'])
 def test_a_state_that_is_wrong_is_refused(bad):
     with pytest.raises(Refused):
-        contract.decode_state(b'{"v":2,"stream":"9f3a1c07","boot":7,' + bad.encode() + b"}")
+        messages.decode_state(b'{"v":2,"stream":"9f3a1c07","boot":7,' + bad.encode() + b"}")
 
 
 def test_a_sleeping_board_says_when_it_will_be_back():
     said = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "sleeping", "next": 1_800_000_000}
-    assert contract.decode_state(json.dumps(said).encode()).next == 1_800_000_000
+    assert messages.decode_state(json.dumps(said).encode()).next == 1_800_000_000

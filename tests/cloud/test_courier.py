@@ -14,17 +14,17 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from cloud.alerts import courier as couriers
+from cloud.alerts.channels.sendgrid import SendGrid
+from cloud.alerts.channels.smtp import Folder, Smtp
 from cloud.alerts.courier import Courier, pending
 from cloud.alerts.episodes import Episode
 from cloud.alerts.letters import Desk
 from cloud.alerts.links import Links
 from cloud.alerts.policy import Letter
-from cloud.alerts.sendgrid import SendGrid
-from cloud.alerts.smtp import Folder, Smtp
 from cloud.alerts.writer import Writer
-from cloud.reader import Reader
+from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, SendGridSettings, SmtpSettings
-from cloud.store import Store
+from cloud.store.writer import Store
 from cloud.words import Words
 from device import codes
 from tests.cloud.conftest import ROOT, entry

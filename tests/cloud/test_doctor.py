@@ -10,12 +10,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import ServerSelectionTimeoutError
 
-from cloud import doctor, keys, settings
-from cloud.alerts import smtp
+from cloud import doctor, settings
+from cloud.alerts.channels import smtp
+from cloud.contract import keys
 from cloud.doctor import broker as broker_part
 from cloud.doctor import database as database_part
-from cloud.failure import of_database
-from cloud.store import Store
+from cloud.process.failure import of_database
+from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, entry, wait_for
 from tests.cloud.test_roles import guarded  # noqa: F401  a fixture
 from tools import pki, ports, roles

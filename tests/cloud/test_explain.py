@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from cloud import __main__ as command
-from cloud import explain, settings
-from cloud.contract import Reading, Verdict
-from cloud.reader import Reader
-from cloud.rescore import Models, Rescorer
-from cloud.store import Entry, Store
+from cloud import settings
+from cloud.commands import explain
+from cloud.contract.messages import Reading, Verdict
+from cloud.ingest.rescore import Models, Rescorer
+from cloud.read.reader import Reader
+from cloud.store.writer import Entry, Store
 from cloud.training.features import features
 from device import codes
 from tests.cloud.conftest import MASTER

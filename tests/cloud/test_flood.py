@@ -10,8 +10,8 @@ import time
 import pytest
 
 from cloud import settings
-from cloud.ingest import SHARE, Inbox
-from cloud.network import Network
+from cloud.ingest.network import Network
+from cloud.ingest.worker import SHARE, Inbox
 from device import codes
 from tests.cloud.conftest import ROOT, USERS, brokers_with_rules, wait_for
 from tools.bench_fleet.flood import MODES

@@ -4,11 +4,11 @@ import time
 
 import bson
 
-from cloud import forget
 from cloud.alerts.courier import pending
 from cloud.alerts.policy import Letter
-from cloud.sealing import Sealer
-from cloud.store import Store, refused_item
+from cloud.commands import forget
+from cloud.store.sealing import Sealer
+from cloud.store.writer import Store, refused_item
 from device import codes
 from tests.cloud.conftest import entry
 

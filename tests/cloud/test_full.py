@@ -7,16 +7,16 @@ import pymongo
 import pytest
 from pymongo.errors import OperationFailure
 
-from cloud import database as databases
 from cloud import service, settings
-from cloud.failure import FULL, is_full, of_database
-from cloud.ingest import TRIES_TOGETHER, Inbox, Ingest, received
-from cloud.packing import SIZE
-from cloud.quota import Keeper
-from cloud.reader import Reader
-from cloud.rescore import Models, Rescorer
-from cloud.sealing import Sealer
-from cloud.store import Store
+from cloud.ingest.rescore import Models, Rescorer
+from cloud.ingest.worker import TRIES_TOGETHER, Inbox, Ingest, received
+from cloud.process.failure import FULL, is_full, of_database
+from cloud.read.reader import Reader
+from cloud.store import database as databases
+from cloud.store.packing import SIZE
+from cloud.store.quota import Keeper
+from cloud.store.sealing import Sealer
+from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, SHORT_TRANSACTIONS, entry, said_by, up, wait_for
 from tests.cloud.test_doctor import ask, only_wrong
 from tests.cloud.test_quota import fill, used
@@ -123,7 +123,7 @@ def test_what_is_past_its_time_goes_although_nothing_can_be_sealed(database, fil
 def test_the_oldest_go_first_and_their_hours_are_written_with_the_room(database, fill_up, house, monkeypatch):
     fill(database, 40)
     before = Reader(database).readings("demo", "C001")
-    monkeypatch.setattr("cloud.quota.FULL_ROUNDS", 1)
+    monkeypatch.setattr("cloud.store.quota.FULL_ROUNDS", 1)
     fill_up()
     house(Keeper(database, int(used(database) / 0.99)))
     wait_for(lambda: len(keys_of(database)) < 40, "the oldest buckets to go")
@@ -180,7 +180,7 @@ def test_a_message_that_a_full_database_refused_is_stored_later_and_not_put_asid
     worker = Ingest(
         Inbox(), Store(database), Rescorer(Models(database, MASTER)), MASTER, lambda *ack: acks.append(ack)
     )
-    monkeypatch.setattr("cloud.ingest.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("cloud.ingest.worker.FIRST_PAUSE", 0.01)
     message = received("vigie/1/demo/C001/up", said_by("C001", up([0, 1, 2])), lambda: None)
     fill_up()
     thread = threading.Thread(target=worker.settle, args=([message], threading.Event()), daemon=True)

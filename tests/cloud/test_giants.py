@@ -3,9 +3,9 @@
 import pytest
 
 from cloud import doctor
-from cloud.contract import MAX_BYTES
-from cloud.ingest import Inbox, received
-from cloud.reader import Reader
+from cloud.contract.messages import MAX_BYTES
+from cloud.ingest.worker import Inbox, received
+from cloud.read.reader import Reader
 from tests.cloud.conftest import USERS, wait_for
 from tools import broker as brokers
 from tools import pki, ports

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from cloud.health import CONNECTIONS, Health, Server, beat
+from cloud.process.health import CONNECTIONS, Health, Server, beat
 from tests.cloud.conftest import wait_for
 from tools import plan, ports
 

@@ -10,24 +10,24 @@ import msgspec
 import pytest
 from bson.binary import Binary
 
-from cloud import export
+from cloud.alerts.channels.channel import Mail, Sent
+from cloud.alerts.channels.sendgrid import SendGrid
+from cloud.alerts.channels.smtp import Folder, message_of
 from cloud.alerts.courier import Courier
 from cloud.alerts.letters import Desk
 from cloud.alerts.links import Links
-from cloud.alerts.sender import Mail, Sent
-from cloud.alerts.sendgrid import SendGrid
-from cloud.alerts.smtp import Folder, message_of
 from cloud.alerts.writer import Writer
-from cloud.alone import Alone
-from cloud.learning import Learning
-from cloud.log import start
-from cloud.printable import printable
-from cloud.quota import Keeper
-from cloud.reader import Reader
-from cloud.sealing import Sealer
+from cloud.process.alone import Alone
+from cloud.process.log import start
+from cloud.process.printable import printable
+from cloud.read import export
+from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, SendGridSettings
-from cloud.store import Store
+from cloud.store.quota import Keeper
+from cloud.store.sealing import Sealer
+from cloud.store.writer import Store
 from cloud.training.history import read_csv
+from cloud.watch.learning import Learning
 from cloud.words import Words
 from device import codes
 from tests.cloud.conftest import entry, wait_for

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from cloud import contract
-from cloud.reader import Reader
-from cloud.store import (
+from cloud.contract import messages
+from cloud.read.reader import Reader
+from cloud.store.writer import (
     CAUSES,
     QUARANTINE_KEPT,
     STRANGERS_A_DAY,
@@ -27,7 +27,7 @@ def wire(database):
 
 def test_streams_made_up_before_a_board_first_speaks_do_not_keep_it_out(wire, database):
     for k in range(2 * STREAMS_A_DAY):
-        hear(wire, contract.encode(old(up([1], stream=f"{k:08x}"))))
+        hear(wire, messages.encode(old(up([1], stream=f"{k:08x}"))))
     assert database["streams"].count_documents({}) == STREAMS_A_DAY
     hear(wire, up([1], stream="9f3a1c07"))
     hear(wire, state(stream="9f3a1c07", dropped=[[4, 9]]), topic=STATE)
@@ -38,7 +38,7 @@ def test_names_made_up_in_version_1_do_not_multiply_what_is_kept(wire, database)
     """Where a broker has no rules, one password may use every name."""
     for k in range(0, STRANGERS_A_DAY + 40, 40):
         for name in range(k, k + 40):
-            hear(wire, contract.encode(old(up([1]))), topic=f"vigie/1/demo/X{name}/up")
+            hear(wire, messages.encode(old(up([1]))), topic=f"vigie/1/demo/X{name}/up")
     assert database["streams"].count_documents({}) == STRANGERS_A_DAY
     assert database["buckets"].count_documents({}) == STRANGERS_A_DAY
     hear(wire, up([1]))
@@ -93,11 +93,11 @@ def long_texts():
 def test_no_text_takes_the_time_of_others(what):
     """Sixteen such messages fit into one board's part of the inbox, and all are worked on at once."""
     body = json.dumps(long_texts()[what], ensure_ascii=False).encode()
-    assert 200_000 < len(body) <= contract.MAX_BYTES
+    assert 200_000 < len(body) <= messages.MAX_BYTES
     began = time.process_time()
     for _ in range(16):
         if what == "a state":
-            assert len(contract.decode_state(body).last_error) == 512
+            assert len(messages.decode_state(body).last_error) == 512
         else:
-            assert len(contract.decode_up("demo", "C001", body, 2e9).unfit) == 40
+            assert len(messages.decode_up("demo", "C001", body, 2e9).unfit) == 40
     assert time.process_time() - began < 0.3

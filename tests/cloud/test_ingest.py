@@ -6,12 +6,12 @@ import threading
 import pytest
 from pymongo.errors import AutoReconnect, PyMongoError
 
-from cloud import keys
-from cloud.ingest import BATCH, SHARE, Inbox, Ingest, Received
-from cloud.reader import Reader
-from cloud.rescore import Models, Rescorer
-from cloud.seen import Seen
-from cloud.store import STREAMS_A_DAY, Store
+from cloud.contract import keys
+from cloud.ingest.rescore import Models, Rescorer
+from cloud.ingest.seen import Seen
+from cloud.ingest.worker import BATCH, SHARE, Inbox, Ingest, Received
+from cloud.read.reader import Reader
+from cloud.store.writer import STREAMS_A_DAY, Store
 from tests.cloud.conftest import MASTER, entry, said_by, up
 from tools.proofs import fuzz
 
@@ -101,7 +101,7 @@ def test_nothing_is_acknowledged_before_the_write_succeeds(wire, monkeypatch):
         return write(entries)
 
     monkeypatch.setattr(wire.store, "write", failing)
-    monkeypatch.setattr("cloud.ingest.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("cloud.ingest.worker.FIRST_PAUSE", 0.01)
     wire.ingest.settle([wire.message(up([1, 2]))], threading.Event())
     assert seen == [(0, 0)] * 3 and wire.acked() == {1, 2} and len(wire.pubacks) == 1
 
@@ -128,7 +128,7 @@ def test_one_poisonous_message_does_not_hold_up_the_others(wire, database, monke
         return write(entries)
 
     monkeypatch.setattr(wire.store, "write", choking)
-    monkeypatch.setattr("cloud.ingest.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("cloud.ingest.worker.FIRST_PAUSE", 0.01)
     batch = [wire.message(up([seq])) for seq in (1, 666, 2)]
     wire.ingest.settle(batch, threading.Event())
     assert wire.acked() == {1, 2} and len(wire.pubacks) == 3

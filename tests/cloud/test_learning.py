@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from cloud.contract import Reading, Verdict
-from cloud.learning import Learning
-from cloud.reader import Reader
-from cloud.store import Entry, Store
+from cloud.contract.messages import Reading, Verdict
+from cloud.read.reader import Reader
+from cloud.store.writer import Entry, Store
+from cloud.watch.learning import Learning
 from tests.cloud.conftest import MASTER, ROOT
 
 PERIOD = 60

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud import packing
-from cloud.contract import Reading
+from cloud.contract.messages import Reading
+from cloud.store import packing
 
 seconds = st.integers(0, 2**32 - 1)
 int16 = st.integers(-(2**15), 2**15 - 1)

@@ -2,7 +2,7 @@
 
 import threading
 
-from cloud.puback import Pubacks
+from cloud.ingest.puback import Pubacks
 
 
 def test_each_waits_for_those_before_it():

@@ -6,11 +6,11 @@ import time
 import numpy as np
 import pytest
 
-from cloud.packing import SIZE
-from cloud.quota import Keeper, level
-from cloud.reader import Reader
-from cloud.sealing import Sealer
-from cloud.store import Store
+from cloud.read.reader import Reader
+from cloud.store.packing import SIZE
+from cloud.store.quota import Keeper, level
+from cloud.store.sealing import Sealer
+from cloud.store.writer import Store
 from device import codes
 from tests.cloud.conftest import entry
 
@@ -94,7 +94,7 @@ def test_a_late_reading_meanwhile_loses_nothing(database, monkeypatch):
     """A bucket that is opened between the look and the change stays for another round."""
     fill(database, 3)
     keeper = Keeper(database, int(used(database) / 0.96))
-    monkeypatch.setattr("cloud.quota.ROUNDS", 1)
+    monkeypatch.setattr("cloud.store.quota.ROUNDS", 1)
     replace = Keeper._replace
 
     def racing(self, session, buckets):

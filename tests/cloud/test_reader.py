@@ -11,11 +11,13 @@ import time
 import pytest
 
 from cloud import __main__ as command
-from cloud import audit, contract, export
-from cloud.packing import SIZE
-from cloud.reader import Reader, UnknownBoard
-from cloud.sealing import Sealer
-from cloud.store import Quarantined, Store
+from cloud.commands import audit
+from cloud.contract import messages
+from cloud.read import export
+from cloud.read.reader import Reader, UnknownBoard
+from cloud.store.packing import SIZE
+from cloud.store.sealing import Sealer
+from cloud.store.writer import Quarantined, Store
 from device import codes
 from tests.cloud.conftest import entry
 
@@ -100,7 +102,7 @@ def test_a_new_install_follows_the_old_one(store, reader, settle):
 
 
 def test_agreement_is_counted_exactly(store, reader, settle):
-    z, ran, differs = codes.ZSCORE, contract.TWIN_RAN, contract.TWIN_DIFFERS
+    z, ran, differs = codes.ZSCORE, messages.TWIN_RAN, messages.TWIN_DIFFERS
     verdicts = [(z, z), (z, 0), (0, z), (0, 0), (0, ran), (0, ran | differs)]
     batch = [entry(s, flags=e, cloud=c, model="0a0b0c0d") for s, (e, c) in enumerate(verdicts)]
     for _ in range(2):  # a repeat counts nothing twice
@@ -136,7 +138,7 @@ def test_score_differences_are_counted_exactly_for_each_model(store, reader, set
 
 
 def test_how_far_the_twins_sums_are_off_is_counted(store, reader, settle):
-    ran, differs = contract.TWIN_RAN, contract.TWIN_RAN | contract.TWIN_DIFFERS
+    ran, differs = messages.TWIN_RAN, messages.TWIN_RAN | messages.TWIN_DIFFERS
     named = {"model": "0a0b0c0d", "score": 1000}
     store.write([entry(s, cloud=ran, **named) for s in range(6)])
     settle()
@@ -194,7 +196,7 @@ def test_the_audit_finds_every_missing_seq(store, reader, settle, database):
     store.write([entry(s) for s in (0, 1, 2, 6, 400)])
     store.quarantine([Quarantined("demo", "C001", "9f3a1c07", 3, "bad", "{}")])
     known = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online"}
-    store.state("demo", "C001", contract.State(**known, dropped=[(4, 4), (6, 399)]))
+    store.state("demo", "C001", messages.State(**known, dropped=[(4, 4), (6, 399)]))
     settle()
     (found,) = audit.audit(reader, "C001")
     assert (found.stored, found.dropped, found.quarantined) == (5, [(4, 4), (7, 399)], [(3, 3)])
@@ -205,12 +207,12 @@ def test_the_audit_finds_every_missing_seq(store, reader, settle, database):
 def test_what_a_board_dropped_has_a_cause_only_when_it_told_one(store, reader):
     store.write([entry(s) for s in (0, 9)])
     known = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online"}
-    store.state("demo", "C001", contract.State(**known, dropped=[(1, 4)]))
-    store.state("demo", "C001", contract.State(**known, dropped=[(5, 6)], dropped_why=["damaged on flash"]))
+    store.state("demo", "C001", messages.State(**known, dropped=[(1, 4)]))
+    store.state("demo", "C001", messages.State(**known, dropped=[(5, 6)], dropped_why=["damaged on flash"]))
     (found,) = audit.audit(reader)
     assert found.dropped == [(1, 6)] and found.without_cause == [(1, 4)] and not found.complete
     assert "6 dropped by the board (1-6: damaged on flash)" in audit.line(found)
-    older = contract.State(**known, dropped=[(1, 4), (7, 8)], counts={"dropped": 6})  # it counts, no more
+    older = messages.State(**known, dropped=[(1, 4), (7, 8)], counts={"dropped": 6})  # it counts, no more
     store.state("demo", "C001", older)
     (found,) = audit.audit(reader)
     assert found.without_cause == [] and found.complete

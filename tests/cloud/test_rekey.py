@@ -5,8 +5,8 @@ import secrets
 
 import pytest
 
-from cloud import keys
-from cloud.rescore import Models
+from cloud.contract import keys
+from cloud.ingest.rescore import Models
 from cloud.training.command import keep
 from device import model
 from tests.cloud.test_training_fit import MASTER, trained

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cloud import keys, memory, packing
-from cloud.contract import TWIN_DIFFERS, TWIN_RAN, Reading
-from cloud.rescore import ASK_AGAIN, Models, Rescorer, z_abnormal
+from cloud.contract import keys
+from cloud.contract.messages import TWIN_DIFFERS, TWIN_RAN, Reading
+from cloud.ingest.rescore import ASK_AGAIN, Models, Rescorer, z_abnormal
+from cloud.process import memory
+from cloud.store import packing
 from device import codes
 from device.params import Params
 from device.verdict import FLOOR_H, FLOOR_T

@@ -6,13 +6,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from cloud import audit
-from cloud import database as databases
-from cloud.reader import Reader
-from cloud.sealing import Sealer
+from cloud.commands import audit
+from cloud.read.reader import Reader
 from cloud.settings import AlertSettings
-from cloud.store import Store
-from cloud.watch import Watch
+from cloud.store import database as databases
+from cloud.store.sealing import Sealer
+from cloud.store.writer import Store
+from cloud.watch.watch import Watch
 from device import codes
 from tests.cloud.conftest import entry, wait_for
 from tests.cloud.test_watch import MAIL

@@ -7,8 +7,8 @@ import threading
 import paho.mqtt.client as mqtt
 import pytest
 
-from cloud.database import client_id as own_id
-from cloud.reader import Reader
+from cloud.read.reader import Reader
+from cloud.store.database import client_id as own_id
 from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
 from tools import broker as brokers
 from tools import hivemq as hivemq_ce

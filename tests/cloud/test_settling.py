@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.alerts.episodes import Again, Closed, Device, Event, Progress, decide
-from cloud.reader import Reader
+from cloud.read.reader import Reader
+from cloud.read.settling import MEMORY, Before, settles, settling
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
-from cloud.settling import MEMORY, Before, settles, settling
-from cloud.store import Store
-from cloud.watch import Watch
+from cloud.store.writer import Store
+from cloud.watch.watch import Watch
 from device import codes
 from tests.cloud.conftest import entry
 from tests.dashboard.test_dashboard_curve import readings

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cloud.share import BURST, FLOOD, Allowances, rate
+from cloud.ingest.share import BURST, FLOOD, Allowances, rate
 from device import message, segment
 
 DAY = 86400

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from cloud import contract
-from cloud.packing import SIZE
-from cloud.reader import Reader
-from cloud.sealing import Sealer
-from cloud.store import DAY, QUARANTINE_KEPT, STREAMS_A_DAY, Quarantined, Store, refused_item
+from cloud.contract import messages
+from cloud.read.reader import Reader
+from cloud.store.packing import SIZE
+from cloud.store.sealing import Sealer
+from cloud.store.writer import DAY, QUARANTINE_KEPT, STREAMS_A_DAY, Quarantined, Store, refused_item
 from device import codes
 from tests.cloud.conftest import entry
 
@@ -107,7 +107,7 @@ def test_streams_and_devices_never_meet(store, reader):
 
 def test_races_disorder_and_duplicates_leave_each_reading_once(mongod, database, reader):
     """Four writers in disorder, each reading two or three times, while a sealer seals all the time."""
-    from cloud import database as databases
+    from cloud.store import database as databases
 
     chance = random.Random(1)
     seqs = list(range(3 * SIZE)) * 2 + chance.choices(range(3 * SIZE), k=SIZE)
@@ -196,7 +196,7 @@ def test_latest_is_replaced_only_by_what_is_newer(store, reader):
 
 
 def state(**more):
-    return contract.State(**{"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online", **more})
+    return messages.State(**{"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online", **more})
 
 
 def test_a_state_first_does_not_hide_the_readings(store, reader):
@@ -292,25 +292,25 @@ def test_a_damaged_bucket_does_not_stop_the_sealing(store, database):
 
 def test_a_will_that_comes_again_tells_no_new_time(store, reader):
     store.clock = lambda: 1000.0
-    store.state("demo", "C001", contract.State(1, "9f3a1c07", 7, "offline"))
+    store.state("demo", "C001", messages.State(1, "9f3a1c07", 7, "offline"))
     store.clock = lambda: 5000.0
-    store.state("demo", "C001", contract.State(1, "9f3a1c07", 7, "offline"))
+    store.state("demo", "C001", messages.State(1, "9f3a1c07", 7, "offline"))
     (latest,) = reader.latest()
     assert (latest.received, latest.state["at"], latest.online) == (1000.0, 1000.0, False)
-    store.state("demo", "C001", contract.State(1, "9f3a1c07", 8, "online"))
+    store.state("demo", "C001", messages.State(1, "9f3a1c07", 8, "online"))
     (latest,) = reader.latest()
     assert (latest.received, latest.online) == (5000.0, True)
 
 
 def test_a_sleeping_boards_word_that_comes_again_is_no_sign_of_life(store, reader):
-    asleep = contract.State(1, "9f3a1c07", 7, "sleeping", next=1_800_000_000)
+    asleep = messages.State(1, "9f3a1c07", 7, "sleeping", next=1_800_000_000)
     store.clock = lambda: 1000.0
     store.state("demo", "C001", asleep)
     store.clock = lambda: 5000.0
     store.state("demo", "C001", asleep)
     (latest,) = reader.latest()
     assert (latest.received, latest.state["at"], latest.online) == (1000.0, 1000.0, True)
-    store.state("demo", "C001", contract.State(1, "9f3a1c07", 7, "sleeping", next=1_800_000_600))
+    store.state("demo", "C001", messages.State(1, "9f3a1c07", 7, "sleeping", next=1_800_000_600))
     (latest,) = reader.latest()
     assert (latest.received, latest.state["next"]) == (5000.0, 1_800_000_600)
 

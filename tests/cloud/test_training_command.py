@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from cloud.reader import Reader
+from cloud.read.reader import Reader
 from cloud.recording import Refused
-from cloud.store import Store
+from cloud.store.writer import Store
 from cloud.training.command import _options, _recorded, _stored
 from tests.cloud.conftest import entry
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloud.keys import device_key
+from cloud.contract.keys import device_key
 from cloud.training import calibrate, envelope, fit, levels, params, report
 from cloud.training.history import History, HistoryError, history
 from cloud.training.judged import judge

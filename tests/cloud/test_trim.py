@@ -2,10 +2,10 @@
 
 import pytest
 
-from cloud import trim
-from cloud.reader import Reader
-from cloud.store import STREAMS_A_DAY, Store
-from cloud.trim import trim_episodes, trim_events, trim_streams
+from cloud.read.reader import Reader
+from cloud.store import trim
+from cloud.store.trim import trim_episodes, trim_events, trim_streams
+from cloud.store.writer import STREAMS_A_DAY, Store
 from device import codes
 from tests.cloud.conftest import entry
 

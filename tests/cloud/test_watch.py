@@ -11,12 +11,12 @@ from cloud.alerts.letters import Desk, Matter, page
 from cloud.alerts.links import Links
 from cloud.alerts.page import text as text_of
 from cloud.alerts.writer import episode_of, letter_of
-from cloud.contract import State
-from cloud.lease import Lease, Lost
-from cloud.reader import Reader
+from cloud.contract.messages import State
+from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
-from cloud.store import Store
-from cloud.watch import AT_ONCE, Watch
+from cloud.store.lease import Lease, Lost
+from cloud.store.writer import Store
+from cloud.watch.watch import AT_ONCE, Watch
 from cloud.words import Words, plain
 from device import codes
 from tests.cloud.conftest import entry

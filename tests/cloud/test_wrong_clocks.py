@@ -8,14 +8,15 @@ import time
 import numpy as np
 import pytest
 
-from cloud import explain, export
-from cloud.audit import audit, line
-from cloud.clock import Clock
-from cloud.ingest import Inbox, Ingest, Received
-from cloud.reader import Reader
-from cloud.rescore import Models, Rescorer
-from cloud.sealing import Sealer
-from cloud.store import Store
+from cloud.commands import explain
+from cloud.commands.audit import audit, line
+from cloud.ingest.rescore import Models, Rescorer
+from cloud.ingest.worker import Inbox, Ingest, Received
+from cloud.read import export
+from cloud.read.reader import Reader
+from cloud.store.clock import Clock
+from cloud.store.sealing import Sealer
+from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, ROOT, entry, said_by, up, wait_for
 from tests.cloud.test_health import get
 from tools import ports

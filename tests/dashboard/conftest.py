@@ -9,8 +9,8 @@ import pytest
 import streamlit as st
 from house import House
 
-from cloud import database as databases
 from cloud.dashboard import language, source
+from cloud.store import database as databases
 from tools import ports
 from tools.dashboard import Dashboard
 from tools.database import Database

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from pymongo.database import Database
 
-from cloud.contract import Reading, State, Verdict
-from cloud.database import Document, prepare
-from cloud.store import Entry, Store
+from cloud.contract.messages import Reading, State, Verdict
+from cloud.store.database import Document, prepare
+from cloud.store.writer import Entry, Store
 from cloud.training import bundle, command
 from cloud.training.fit import train
 from device import codes

@@ -9,13 +9,13 @@ from house import House
 from provider import ACCESS_TOKEN, CLIENT, Provider
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from cloud import database as databases
 from cloud import password
 from cloud.alerts.courier import pending
 from cloud.alerts.policy import Acknowledged, Letter
 from cloud.dashboard import keeper
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
-from cloud.watch import Watch
+from cloud.store import database as databases
+from cloud.watch.watch import Watch
 from tests.guarded import NAME, guarded_mongod
 from tools import ports
 from tools.dashboard import Dashboard

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from cloud.alerts.courier import pending
 from cloud.alerts.links import Links
 from cloud.alerts.policy import Letter
-from cloud.keys import link_key
+from cloud.contract.keys import link_key
 
 MASTER = bytes(range(32))
 ALERT = "1800000000000-0-opening"
@@ -110,8 +110,8 @@ def test_mails_that_did_not_go_out_stand_on_the_fleet_page_with_the_reason(house
 def test_a_silent_board_is_not_told_as_abnormal():
     from dataclasses import replace
 
-    from cloud.dashboard import needs
-    from cloud.reader import Episode, Latest
+    from cloud.dashboard.parts import needs
+    from cloud.read.reader import Episode, Latest
     from cloud.words import Words, plain
 
     now = 1_800_000_000.0

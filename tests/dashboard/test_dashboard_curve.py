@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from cloud.dashboard import board, charts, curve
-from cloud.dashboard.curve import BOARD, CLOUD
-from cloud.reader import Readings
-from cloud.spans import Spans
+from cloud.dashboard.draw import charts, curve
+from cloud.dashboard.draw.curve import BOARD, CLOUD
+from cloud.dashboard.pages import board
+from cloud.read.reader import Readings
+from cloud.read.spans import Spans
 from cloud.words import DETECTORS, Words, plain
 from device import codes
 

@@ -6,8 +6,9 @@ import pytest
 from house import APP, calm
 from streamlit.testing.v1 import AppTest
 
-from cloud.dashboard import source, undelivered
-from cloud.reader import Reader
+from cloud.dashboard import source
+from cloud.dashboard.parts import undelivered
+from cloud.read.reader import Reader
 from cloud.words import plain
 from device import codes
 from tools import ports

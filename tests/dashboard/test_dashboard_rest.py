@@ -8,18 +8,20 @@ from house import APP, STREAM, Moment
 from streamlit.testing.v1 import AppTest
 from test_dashboard_pages import charts_of, curves_of, go, words_of
 
-from cloud import usage
-from cloud.dashboard import episodes, sites, source
-from cloud.dashboard.charts import LIGHT
-from cloud.dashboard.fleet import ON_A_PAGE
-from cloud.dashboard.needs import Need
-from cloud.dashboard.usage import remark
-from cloud.plans import GB, Fleet, in_use
-from cloud.reader import Latest, Reader
-from cloud.sealing import Sealer
+from cloud.dashboard import source
+from cloud.dashboard.draw.charts import LIGHT
+from cloud.dashboard.pages import episodes
+from cloud.dashboard.pages.fleet import ON_A_PAGE
+from cloud.dashboard.pages.usage import remark
+from cloud.dashboard.parts import sites
+from cloud.dashboard.parts.needs import Need
+from cloud.plans import usage
+from cloud.plans.plans import GB, Fleet, in_use
+from cloud.plans.usage import Gauge, Measured
+from cloud.read.reader import Latest, Reader
+from cloud.read.spans import reduced, spans
 from cloud.settings import SettingsError, Site, load_sites
-from cloud.spans import reduced, spans
-from cloud.usage import Gauge, Measured
+from cloud.store.sealing import Sealer
 from cloud.words import COUNTED, DETECTORS, SEEN, TEXTS, Words, plain
 from cloud.words import pages as page_texts
 from device import codes
@@ -182,7 +184,7 @@ def test_a_plan_is_known_by_the_address_of_its_service(broker, uri, sendgrid, pl
 
 
 def test_a_plan_that_is_used_up_is_the_headline():
-    from cloud.dashboard.usage import bar, headline
+    from cloud.dashboard.pages.usage import bar, headline
 
     full = Gauge("database", "Atlas M0", "storage_gb", 0.6, 0.5, True, "Atlas Flex")
     assert headline(EN, full) == "Storage: nothing is left"
@@ -332,7 +334,7 @@ def test_a_year_is_read_from_headers_open_sealed_and_reduced(house, now):
 
 
 def test_a_year_of_a_board_is_drawn_and_too_much_is_not_downloaded(app, house, now, monkeypatch):
-    from cloud.dashboard import download
+    from cloud.dashboard.parts import download
 
     house.furnish(now, hours=3)
     monkeypatch.setattr(download, "MOST", 100)
@@ -350,7 +352,7 @@ def test_a_range_is_downloaded_as_it_is_stored(house, address, now):
 
     import pyarrow.parquet
 
-    from cloud.dashboard import download
+    from cloud.dashboard.parts import download
 
     house.furnish(now)
     start = now - 7200
@@ -363,7 +365,7 @@ def test_a_range_is_downloaded_as_it_is_stored(house, address, now):
 
 def test_a_range_drawn_of_sums_is_downloaded_as_it_is_counted(house, address, now, monkeypatch):
     """Its oldest stretch began before the range did."""
-    from cloud.dashboard import download
+    from cloud.dashboard.parts import download
 
     house.furnish(now, hours=3)
     monkeypatch.setattr(source, "DRAWN", 100)

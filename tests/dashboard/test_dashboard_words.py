@@ -2,10 +2,10 @@
 
 import pytest
 
-from cloud.dashboard import markdown, needs
-from cloud.dashboard.model import versions
-from cloud.dashboard.needs import Need
-from cloud.reader import Episode, Latest
+from cloud.dashboard.pages.model import versions
+from cloud.dashboard.parts import markdown, needs
+from cloud.dashboard.parts.needs import Need
+from cloud.read.reader import Episode, Latest
 from cloud.words import Words, plain
 from device import codes
 

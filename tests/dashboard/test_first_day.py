@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cloud.database import prepare
-from cloud.reader import Reader
-from cloud.store import Store
+from cloud.read.reader import Reader
+from cloud.store.database import prepare
+from cloud.store.writer import Store
 from tools.first_model import write
 
 

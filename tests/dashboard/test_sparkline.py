@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_dashboard_curve import readings, shape
 
-from cloud.dashboard import charts, sparkline
+from cloud.dashboard.draw import charts, sparkline
 from device import codes
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -204,7 +204,7 @@ def test_the_french_guide_says_what_the_english_one_says():
 
 
 def test_the_guide_agrees_with_the_plans_that_make_plan_counts_with():
-    plans = tomllib.loads((ROOT / "cloud" / "plans.toml").read_text())["plan"]
+    plans = tomllib.loads((ROOT / "cloud" / "plans" / "plans.toml").read_text())["plan"]
     for plan in plans:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", plan["date"]):
             assert plan["date"] in text(DEPLOY), (

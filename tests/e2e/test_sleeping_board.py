@@ -4,9 +4,9 @@ import threading
 import time
 from pathlib import Path
 
-from cloud.reader import Reader
+from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
-from cloud.watch import Watch
+from cloud.watch.watch import Watch
 from tests.cloud.conftest import wait_for
 from tools.account import account
 from tools.stack import SITE, Plan, Stack

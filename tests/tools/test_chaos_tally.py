@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cloud.reader import Readings
+from cloud.read.reader import Readings
 from tools.chaos.tally import Told, tally
 from tools.virtual_board.board import Life, Taken
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.plans import Fleet
+from cloud.plans.plans import Fleet
 from tools import plan
 from tools.child import Failed
 

@@ -21,9 +21,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pymongo.database import Database as MongoDatabase
 from sklearn.ensemble import IsolationForest
 
-from cloud import database as databases
-from cloud.contract import Ack
-from cloud.reader import Reader
+from cloud.contract.messages import Ack
+from cloud.read.reader import Reader
+from cloud.store import database as databases
 from tools import pki, ports
 from tools.bench_cloud.naive import SAMPLES, TREES
 from tools.bench_cloud.parts import cpu_seconds, memory_mb

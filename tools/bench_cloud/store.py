@@ -12,15 +12,15 @@ import numpy as np
 from pymongo import InsertOne
 from pymongo.database import Database
 
-from cloud import packing
-from cloud.dashboard import curve
-from cloud.database import bucket_id, device_id
-from cloud.ingest import BATCH, Inbox, Ingest, Received
-from cloud.packing import SIZE, Packed
-from cloud.reader import Reader
-from cloud.rescore import Models, Rescorer
-from cloud.sealing import REST, Sealer, sealing
-from cloud.store import Store
+from cloud.dashboard.draw import curve
+from cloud.ingest.rescore import Models, Rescorer
+from cloud.ingest.worker import BATCH, Inbox, Ingest, Received
+from cloud.read.reader import Reader
+from cloud.store import packing
+from cloud.store.database import bucket_id, device_id
+from cloud.store.packing import SIZE, Packed
+from cloud.store.sealing import REST, Sealer, sealing
+from cloud.store.writer import Store
 from cloud.words import Words
 from tools.bench_cloud.chain import verify
 from tools.bench_cloud.world import MASTER, PERIOD, SITE, Board, Model, interleaved

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.contract import signed
-from cloud.keys import device_key
+from cloud.contract.keys import device_key
+from cloud.contract.messages import signed
 from cloud.training.features import features
 from cloud.training.fit import train
 from cloud.training.twin import CloudModel

@@ -18,8 +18,8 @@ from typing import Any
 
 import msgspec
 
-from cloud.contract import Ack, signed
-from cloud.keys import device_key
+from cloud.contract.keys import device_key
+from cloud.contract.messages import Ack, signed
 from tools.bench_fleet.wire import Wire, connect
 
 MASTER = bytes.fromhex("ab" * 32)

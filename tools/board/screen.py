@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cloud.ticks import MARKS, NAME_WIDTH
+from cloud.doctor.lines import MARKS, NAME_WIDTH
 
 console = Console(highlight=False, soft_wrap=True)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cloud.keys import device_key
+from cloud.contract.keys import device_key
 from device import config
 from device.choices import SENSORS
 from tools.board import pins

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cloud.audit import Account
-from cloud.reader import Readings
+from cloud.commands.audit import Account
+from cloud.read.reader import Readings
 from tools.account import MISDATED_S, Value, align, value, values
 from tools.virtual_board.board import Life
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from cloud.audit import audit as accounts
+from cloud.commands.audit import audit as accounts
 from tools.chaos.tally import Tally, Told, tally
 from tools.chaos.world import World
 from tools.terminal import say

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from pymongo.database import Database as Collections
 from pymongo.errors import PyMongoError
 
-from cloud.database import Document
+from cloud.store.database import Document
 from tools import ports
 from tools.chaos.proxy import Proxies, Proxy
 from tools.child import Child, Failed

@@ -15,13 +15,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from cloud import contract, memory
-from cloud import database as databases
-from cloud.ingest import BATCH, Inbox, Ingest, Received, Totals
-from cloud.keys import device_key
-from cloud.reader import Reader
-from cloud.rescore import Models, Rescorer
-from cloud.store import QUARANTINE_KEPT, Store
+from cloud.contract import messages
+from cloud.contract.keys import device_key
+from cloud.ingest.rescore import Models, Rescorer
+from cloud.ingest.worker import BATCH, Inbox, Ingest, Received, Totals
+from cloud.process import memory
+from cloud.read.reader import Reader
+from cloud.store import database as databases
+from cloud.store.writer import QUARANTINE_KEPT, Store
 from tools import ports
 from tools.database import Database
 from tools.proofs import Outcome, Progress
@@ -46,7 +47,7 @@ TOPICS = (
 )
 
 
-def messages(count: int, seed: int = SEED) -> Iterator[tuple[str, bytes]]:
+def _altered(count: int, seed: int = SEED) -> Iterator[tuple[str, bytes]]:
     """(topic, payload): messages of the contract with fields exchanged, bytes changed, and mere noise."""
     chance = random.Random(seed)  # noqa: S311
     now = int(time.time()) - 86400
@@ -83,10 +84,10 @@ def _damaged(chance: random.Random, body: bytes) -> bytes:
 def _said(topic: str, body: bytes) -> bytes:
     """As its board would say it, so that the worker has to look into it; no board speaks to other topics."""
     try:
-        site, device, _ = contract.parse_topic(topic)
-    except contract.Refused:
+        site, device, _ = messages.parse_topic(topic)
+    except messages.Refused:
         return body
-    return contract.signed(device_key(KEY, site, device), topic, body)
+    return messages.signed(device_key(KEY, site, device), topic, body)
 
 
 def _up(chance: random.Random, now: int) -> dict[str, Any]:
@@ -155,7 +156,7 @@ def _prove(uri: str, count: int, progress: Progress) -> Outcome:
         for _ in range(WORKERS)
     ]
     stop = threading.Event()
-    received = (Received(topic, payload, puback) for topic, payload in messages(count))
+    received = (Received(topic, payload, puback) for topic, payload in _altered(count))
     settled = 0
     done = 0
     with ThreadPoolExecutor(WORKERS) as pool:

@@ -17,11 +17,11 @@ from pathlib import Path
 import msgspec
 from pymongo.database import Database as Collections
 
-from cloud import database as databases
 from cloud.alerts import courier
 from cloud.alerts.episodes import Episode
 from cloud.alerts.policy import Letter
-from cloud.database import Document
+from cloud.store import database as databases
+from cloud.store.database import Document
 from tools import ports
 from tools.child import Child, Failed
 from tools.database import Database

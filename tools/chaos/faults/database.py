@@ -11,10 +11,10 @@ from random import Random
 from pymongo import ReplaceOne
 from pymongo.errors import PyMongoError
 
-from cloud.contract import Reading
-from cloud.database import Document, device_id
-from cloud.packing import SIZE, gather, pack
-from cloud.sealing import sealing
+from cloud.contract.messages import Reading
+from cloud.store.database import Document, device_id
+from cloud.store.packing import SIZE, gather, pack
+from cloud.store.sealing import sealing
 from tools.chaos.faults.fault import Observed, fixed
 from tools.chaos.world import QUOTA_MB, World
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-from cloud.database import device_id
+from cloud.store.database import device_id
 from tools.broker import BACKEND_USER
 from tools.chaos.faults.fault import Observed, fixed
 from tools.chaos.intruder import MANY, Intruder

@@ -1,0 +1,141 @@
+"""Handing a mail to SendGrid, and what its answers mean."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import time
+import urllib.error
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from python_http_client.exceptions import HTTPError
+from sendgrid import SendGridAPIClient
+
+from cloud.alerts.channels.channel import NAME, Failed, Later, Mail, Outcome, Sent, Unknown
+from cloud.settings import SendGridSettings
+
+TIMEOUT = 10.0  # s
+HOST = "https://api.sendgrid.com"
+REFUSED_PAUSE = 300.0  # s until a refused key is tried again: a person has to act
+QUOTA_PAUSE = 3600.0
+
+
+class SendGrid:
+    """Sends through the `sendgrid` client. `sender` must be one that SendGrid has verified."""
+
+    def __init__(self, settings: SendGridSettings, sender: str) -> None:
+        self._sender = sender
+        self._template = settings.template
+        self._client = SendGridAPIClient(settings.key, host=settings.host or HOST)
+        self._client.client.timeout = TIMEOUT  # it has none of its own
+
+    def send(self, mail: Mail) -> Outcome:
+        """One try. Never raises for what a network or SendGrid can do."""
+        return self._post(self._body(mail))
+
+    def rehearse(self, mail: Mail) -> Outcome:
+        """As `send`, but SendGrid only checks the request and delivers nothing."""
+        return self._post({**self._body(mail), "mail_settings": {"sandbox_mode": {"enable": True}}})
+
+    def _post(self, body: dict[str, Any]) -> Outcome:
+        try:
+            response = self._client.client.mail.send.post(request_body=body)
+        except HTTPError as refusal:
+            return _refused(refusal)
+        except urllib.error.URLError as problem:  # raised before the whole request was out
+            return Later("network", f"SendGrid cannot be reached: {problem.reason}")
+        except (OSError, http.client.HTTPException) as problem:  # raised while waiting for the answer
+            return Unknown("no answer", f"no answer from SendGrid: {problem or type(problem).__name__}")
+        return Sent(str(response.headers.get("X-Message-Id", "")))
+
+    def _body(self, mail: Mail) -> dict[str, Any]:
+        people: dict[str, Any] = {"to": [{"email": address} for address in mail.to], "custom_args": mail.tags}
+        body: dict[str, Any] = {
+            "personalizations": [people],
+            "from": {"email": self._sender, "name": NAME},
+            "subject": mail.subject,
+            "categories": list(mail.categories),
+            "headers": {"References": thread_id(mail.thread)} if mail.thread else {},
+            # Links are signed; a click must reach them as they are, and opening a mail is nobody's business.
+            "tracking_settings": {
+                "click_tracking": {"enable": False, "enable_text": False},
+                "open_tracking": {"enable": False},
+            },
+        }
+        if self._template is not None:
+            body["template_id"] = self._template
+            people["dynamic_template_data"] = {**mail.data, "subject": mail.subject, "text": mail.text}
+        else:
+            body["content"] = [
+                {"type": "text/plain", "value": mail.text},
+                {"type": "text/html", "value": mail.html},
+            ]
+        if mail.picture is not None:
+            body["attachments"] = [
+                {
+                    "content": base64.b64encode(mail.picture).decode(),
+                    "type": "image/png",
+                    "filename": "chart.png",
+                    "disposition": "inline",
+                    "content_id": "chart",
+                }
+            ]
+        return body
+
+
+def thread_id(thread: str) -> str:
+    """A message id that all mails of one thread refer to."""
+    return f"<{hashlib.sha256(thread.encode()).hexdigest()[:32]}@vigie>"
+
+
+def _refused(refusal: HTTPError) -> Outcome:
+    status = int(refusal.status_code)
+    said = _said(refusal.body)
+    told = f"{status} {said}".strip()
+    if status == 429:
+        return Later("rate", "SendGrid's rate limit is reached", _reset(refusal.headers))
+    if "credits exceeded" in said:  # comes as a 401
+        return Later(
+            "quota", "SendGrid's quota is used up: no mail goes out until it is renewed", QUOTA_PAUSE
+        )
+    if status == 401:
+        return Later("key", f"SendGrid refuses us ({told}): check SENDGRID_API_KEY", REFUSED_PAUSE)
+    if status == 403:
+        cure = "MAIL_FROM must be a sender that SendGrid has verified, and the key must be allowed to send"
+        return Later("sender", f"SendGrid refuses us ({told}): {cure}", REFUSED_PAUSE)
+    if status == 413:
+        return Failed("size", f"SendGrid finds this mail too large ({told})")
+    if status >= 500:
+        return Later("server", f"SendGrid has a problem of its own ({told})")
+    return Failed("refused", f"SendGrid does not take this mail ({told})")
+
+
+def _said(body: bytes | str) -> str:
+    """The message in an error's body, whatever it looks like."""
+    try:
+        return str(json.loads(body)["errors"][0]["message"])[:200]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return ""
+
+
+def _reset(headers: Any) -> float | None:
+    """Seconds until the rate limit is lifted: X-RateLimit-Reset (Unix s), else Retry-After."""
+    for name, read in (("X-RateLimit-Reset", _until), ("Retry-After", _after)):
+        value = headers.get(name) if headers else None
+        if value:
+            try:
+                return min(max(1.0, read(str(value))), QUOTA_PAUSE)
+            except (ValueError, TypeError):
+                continue
+    return None
+
+
+def _until(value: str) -> float:
+    return float(value) - time.time()
+
+
+def _after(value: str) -> float:
+    return float(value) if value.isdigit() else parsedate_to_datetime(value).timestamp() - time.time()

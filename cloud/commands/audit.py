@@ -1,0 +1,169 @@
+"""Audit: the promise in one command. For each stream, what became of every seq up to the newest one known.
+
+A person calls a reading lost that is not stored. That has a cause only when the board has told one: its flash
+was full, or damaged. What is quarantined, what lost against another reading of the same seq, and what a board
+dropped without saying why has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cloud.contract.messages import merge_runs, runs_of
+from cloud.read.reader import Reader
+
+Runs = list[tuple[int, int]]
+SHOWN = 8  # runs that a line names
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the seqs 0..newest of one stream are. Every seq is in exactly one of these, but for conflicts."""
+
+    site: str
+    device: str
+    stream: str
+    newest: int
+    stored: int
+    dropped: Runs  # given up by the board, which said so
+    quarantined: Runs
+    expired: int  # seqs below this one are past their time
+    missing: Runs
+    conflicts: Runs = field(default_factory=list)  # came once more with other values, which are quarantined
+    causes: Mapping[str, Runs] = field(default_factory=dict)  # of what was dropped, in the board's words
+    reasons: tuple[str, ...] = ()  # why something is quarantined
+
+    @property
+    def without_cause(self) -> Runs:
+        """Seqs of readings that are not stored, and nobody has told why."""
+        told = [run for runs in self.causes.values() for run in runs]
+        return merge_runs([*without(self.dropped, told), *self.quarantined, *self.conflicts])
+
+    @property
+    def complete(self) -> bool:
+        return not self.missing and not self.without_cause
+
+
+def audit(reader: Reader, device: str | None = None) -> list[Account]:
+    """One account a stream; `device` as in Reader.named. Raises UnknownBoard, PyMongoError."""
+    accounts = []
+    for site, name in reader.named(device):
+        known = reader.streams(site, name)
+        stored = {stream: runs_of(seqs.tolist()) for stream, seqs in reader.stored(site, name)}
+        for stream in sorted({*known, *stored}):
+            about = known.get(stream, {})
+            if stream not in stored and not about.keys() & {"dropped", "quarantined", "conflicts", "floor"}:
+                continue  # it has only been announced
+            aside = runs_of(about.get("quarantined", []))
+            conflicts = runs_of(about.get("conflicts", []))
+            accounts.append(
+                account(
+                    site,
+                    name,
+                    stream,
+                    stored=stored.get(stream, []),
+                    dropped=_runs(about.get("dropped", [])),
+                    quarantined=aside,
+                    floor=about.get("floor", 0),
+                    conflicts=conflicts,
+                    causes={why: _runs(runs) for why, runs in about.get("dropped_why", {}).items()},
+                    reasons=reader.reasons(site, name, stream) if aside or conflicts else (),
+                )
+            )
+    return accounts
+
+
+def account(
+    site: str,
+    device: str,
+    stream: str,
+    *,
+    stored: Runs,
+    dropped: Runs,
+    quarantined: Runs,
+    floor: int,
+    conflicts: Runs,
+    causes: Mapping[str, Runs],
+    reasons: tuple[str, ...],
+) -> Account:
+    """Sort the seqs; stored goes before quarantined, that before dropped. A board counts from 0."""
+    expired = [(0, floor - 1)] if floor else []
+    put_aside = without(quarantined, stored)
+    given_up = without(dropped, merge_runs([*stored, *put_aside]))
+    known = merge_runs([*stored, *put_aside, *given_up, *expired])
+    newest = known[-1][1] if known else -1
+    return Account(
+        site=site,
+        device=device,
+        stream=stream,
+        newest=newest,
+        stored=sum(last - first + 1 for first, last in stored),
+        dropped=given_up,
+        quarantined=put_aside,
+        expired=floor,
+        missing=without([(0, newest)] if known else [], known),
+        conflicts=conflicts,
+        causes={why: told for why, runs in causes.items() if (told := _inside(runs, given_up))},
+        reasons=reasons,
+    )
+
+
+def without(runs: Runs, taken: Runs) -> Runs:
+    """What of `runs` is not in `taken`; both may overlap in themselves."""
+    left: Runs = []
+    taken = merge_runs(taken)
+    for first, last in merge_runs(runs):
+        at = first
+        for a, b in taken:
+            if b < at:
+                continue
+            if a > last:
+                break
+            if a > at:
+                left.append((at, a - 1))
+            at = max(at, b + 1)
+        if at <= last:
+            left.append((at, last))
+    return left
+
+
+def line(account: Account) -> str:
+    """One account for people: a column for each thing that can become of a reading."""
+    missing, no_cause = account.missing, account.without_cause
+    parts = [f"{account.stored} stored"]
+    if account.expired:
+        parts.append(f"past their time below {account.expired}")
+    for name, runs, why in (
+        ("dropped by the board", account.dropped, tuple(account.causes)),
+        ("quarantined", account.quarantined, account.reasons),
+        ("conflicting", account.conflicts, ()),
+    ):
+        parts.append(f"{_count(runs)} {name}{_told(runs, why)}")
+    parts.append(f"{_count(missing)} MISSING{_told(missing)}" if missing else "none missing")
+    if no_cause:
+        parts.append(f"{_count(no_cause)} WITHOUT A CAUSE{_told(no_cause)}")
+    return f"{account.site}/{account.device} {account.stream}: seq 0 to {account.newest}: {', '.join(parts)}"
+
+
+def _runs(stored: list[list[int]]) -> Runs:
+    return [(first, last) for first, last in stored]
+
+
+def _inside(runs: Runs, others: Runs) -> Runs:
+    """What of `runs` is in `others` too."""
+    return without(runs, without(runs, others))
+
+
+def _count(runs: Runs) -> int:
+    return sum(last - first + 1 for first, last in runs)
+
+
+def _told(runs: Runs, why: tuple[str, ...] = ()) -> str:
+    """Behind a number: which seqs, and why."""
+    if not runs:
+        return ""
+    names = [str(first) if first == last else f"{first}-{last}" for first, last in runs[:SHOWN]]
+    if len(runs) > SHOWN:
+        names.append(f"{len(runs) - SHOWN} more")
+    return f" ({', '.join(names)}{': ' if why else ''}{'; '.join(why)})"

@@ -1,0 +1,187 @@
+"""One reading explained: what each detector of the cloud saw, its threshold, and the features it judged by.
+
+Features are not stored: they are made again from the 60 good readings before, by the code that training uses.
+Where some of these are missing (a gap, a boot, dropped readings) the explanation says so instead of guessing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from cloud.contract.messages import UNKNOWN
+from cloud.ingest.rescore import SQUARED_Z, Z_FLOOR, envelope_abnormal
+from cloud.read.reader import Readings
+from cloud.training.envelope import Envelope
+from cloud.training.features import features
+from cloud.training.twin import CloudModel
+from device import codes
+from device.features import NAMES
+from device.window import SIZE as WINDOW
+
+BOARD_ALONE = ("range", "stuck", "jitter", "drift", "limit")  # they remember more than a reading carries
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one detector says: abnormal when `value` is beyond `threshold`."""
+
+    detector: str
+    value: float
+    threshold: float
+    abnormal: bool
+    about: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`x`: the 8 features, None when the window before the reading is incomplete; `note` says why."""
+
+    seq: int
+    x: tuple[int, ...] | None
+    findings: list[Finding]
+    edge: list[str]  # what the board's detectors said
+    cloud: list[str]  # what the cloud said then
+    note: str | None = None
+
+
+def explain(readings: Readings, row: int, model: CloudModel | None) -> Explanation:
+    """Reading `row` of `readings`, which must reach back to the 60 good ones before it."""
+    edge, cloud = int(readings.edge_flags[row]), int(readings.cloud_flags[row])
+    seq = int(readings.seq[row])
+
+    undated = undated_note(readings, row)
+
+    def told(x: tuple[int, ...] | None, findings: list[Finding], note: str | None = None) -> Explanation:
+        notes = [each for each in (undated, note) if each]
+        return Explanation(seq, x, findings, names(edge), names(cloud), "; ".join(notes) or None)
+
+    if np.isnan(readings.t[row]):
+        return told(None, [], f"the read failed: {readings.why[row]}")
+    rows = _before(readings, row)
+    if len(rows) < WINDOW:
+        return told(
+            None, [], f"window incomplete: {len(rows)} of {WINDOW} good readings before it are stored"
+        )
+    chosen = [*rows, row]
+    t, h = (np.rint(column[chosen] * 100).astype(np.int64) for column in (readings.t, readings.h))
+    x = features(t, h)[-1:]
+    return told(tuple(x[0].tolist()), findings(x, model))
+
+
+def undated_note(readings: Readings, row: int) -> str | None:
+    """Why a reading has no date; None for one that has."""
+    if not np.isnan(readings.ts[row]):
+        return None
+    if np.isnan(readings.said[row]):
+        return "undated: its boot never learnt the time"
+    said = datetime.fromtimestamp(readings.said[row], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"undated: it said {said}, which could not be when it came"
+
+
+def find(readings: Readings, seq: int | None) -> int | None:
+    """The newest reading with this `seq`; without one the newest that anybody calls abnormal. None = none."""
+    wanted = readings.edge_abnormal | readings.cloud_abnormal if seq is None else readings.seq == seq
+    rows = wanted.nonzero()[0]
+    return int(rows[-1]) if len(rows) else None
+
+
+def nothing(readings: Readings, seq: int | None) -> str:
+    """Why `find` found none."""
+    if seq is None:
+        return f"nobody has called any of its {len(readings)} stored readings abnormal; name one by its seq"
+    if not len(readings):
+        return "none of its readings are stored any more"
+    return f"no reading {seq} is stored; they go from {readings.seq.min()} to {readings.seq.max()}"
+
+
+def findings(x: np.ndarray[tuple[int, int], np.dtype[np.int16]], model: CloudModel | None) -> list[Finding]:
+    """What the cloud's detectors say of the features int16[1, 8]."""
+    squared = SQUARED_Z if model is None else int(model.envelope.get("zscore", SQUARED_Z))
+    limit = squared**0.5
+    found = []
+    for channel, name in enumerate(("temperature", "humidity")):
+        std = max(int(x[0, 6 + channel]), int(Z_FLOOR[channel]))
+        z = abs(int(x[0, 4 + channel])) / std
+        about = f"{NAMES[4 + channel]} {x[0, 4 + channel]} over {NAMES[6 + channel]} {std}"
+        found.append(Finding(f"Z-score of {name}", round(z, 2), round(limit, 2), z > limit, about))
+    if model is None:
+        return found
+    full = float(model.full_scores(x)[0])
+    found.append(
+        Finding(
+            "full forest", round(-full, 4), round(-model.full_threshold, 4), full < model.full_threshold,
+            "all eight features; 1 = as lonely as can be",
+        )
+    )  # fmt: skip
+    total = model.twin_scores(x)
+    found.append(
+        Finding(
+            "twin of the board's forest", int(total[0]), model.threshold, bool(model.twin_abnormal(total)[0]),
+            "sum of path lengths; short paths are abnormal",
+        )
+    )  # fmt: skip
+    if "means" in model.envelope:
+        envelope = Envelope(model.envelope["means"], model.envelope["weights"])
+        farthest = NAMES[int(np.abs(x[0] - envelope.means).argmax())]
+        found.append(
+            Finding(
+                "envelope", int(envelope.scores(x)[0]), int(model.envelope["threshold"]),
+                bool(envelope_abnormal(model, x)[0]), f"distance from what is usual; farthest: {farthest}",
+            )
+        )  # fmt: skip
+    return found
+
+
+def names(flags: int) -> list[str]:
+    """The detectors of a verdict, by name."""
+    return list(codes.names(flags & (codes.ABNORMAL | UNKNOWN)))
+
+
+def lines(explanation: Explanation) -> list[str]:
+    """For people."""
+    text = [
+        f"seq {explanation.seq}: the board said {', '.join(explanation.edge) or 'normal'}, "
+        f"the cloud {', '.join(explanation.cloud) or 'normal'}"
+    ]
+    if explanation.note:
+        text.append(f"  {explanation.note}")
+    if explanation.x is not None:
+        text.append(
+            "  " + "  ".join(f"{name} {value}" for name, value in zip(NAMES, explanation.x, strict=True))
+        )
+    for each in explanation.findings:
+        verdict = "ABNORMAL" if each.abnormal else "normal"
+        text.append(
+            f"  {each.detector}: {each.value:g}, threshold {each.threshold:g}: {verdict} ({each.about})"
+        )
+    return text + [f"  {each}" for each in _apart(explanation)]
+
+
+def _apart(explanation: Explanation) -> list[str]:
+    """Why the board's word may stand where nothing above says so."""
+    text = []
+    alone = [name for name in explanation.edge if name in BOARD_ALONE]
+    if alone:
+        text.append(f"only the board judges {', '.join(alone)}")
+    if "zscore" in explanation.edge and "zscore" not in explanation.cloud:
+        text.append(
+            "the board's zscore also asks how large the step from the reading before was, "
+            "and its mean leaves out what was abnormal"
+        )
+    return [f"{each} (docs/detectors.md)" for each in text]
+
+
+def _before(readings: Readings, row: int) -> list[int]:
+    """The rows of the 60 good readings before `row` in its boot, oldest first; fewer where one is missing."""
+    rows: list[int] = []
+    at = row
+    while len(rows) < WINDOW and at > 0 and readings.missing_before[at] == 0:
+        at -= 1
+        if readings.stream[at] != readings.stream[row] or readings.boot[at] != readings.boot[row]:
+            break
+        if not np.isnan(readings.t[at]):
+            rows.insert(0, at)
+    return rows

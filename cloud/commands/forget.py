@@ -1,0 +1,121 @@
+"""`python -m cloud forget DEVICE` and `--person ADDRESS` delete what is stored about a board or a person.
+
+The command counts first, which is all that a dry run does. It may be repeated, and the backend may run
+meanwhile. It names what it cannot reach: mails in people's mailboxes, backups, logs, settings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from cloud.store.database import Document, device_id
+
+FORGOTTEN = "forgotten"  # stands for a person in what stays
+STILL_SENDS = (
+    "Not reached: backups made before, mails in people's mailboxes, what lies on the board itself. "
+    "While its credential works at the broker, the board's next readings are stored again."
+)
+ELSEWHERE = (
+    "Not reached: backups made before, mails in mailboxes, the backend's log, and the settings MAIL_TO, "
+    "MAIL_ESCALATE_TO and DASHBOARD_PEOPLE: take the address out of these."
+)
+
+# By the form of their key, "site/device/…", these hold one board's documents and no other's.
+_BY_KEY = ("events", "buckets", "streams", "episodes")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do: how many documents it concerns, and the doing."""
+
+    what: str
+    count: int
+    do: Callable[[], object]
+
+
+def board(database: Database[Document], site: str, device: str) -> list[Step]:
+    """What is stored about one board. Raises PyMongoError."""
+    key = device_id(site, device)
+    own: Document = {"$regex": f"^{re.escape(key)}/"}
+    steps = [_deleting(database[name], {"_id": key}) for name in ("latest", "watched")]
+    steps.append(_deleting(database["shares"], {"$or": [{"_id": key}, {"_id": own}]}))
+    desk = (database["policy"].find_one({"_id": "desk"}) or {}).get("desk") or {}
+    known = [
+        f"desk.{part}.{name}"
+        for part in ("followed", "lines", "told", "spent_by")
+        for name in desk.get(part) or ()
+        if f"{name}/".startswith(f"{key}/")
+    ]
+    if known:
+        change = {"$unset": dict.fromkeys(known, "")}
+        steps.append(
+            Step("policy", len(known), lambda: database["policy"].update_one({"_id": "desk"}, change))
+        )
+    # A mail about several boards goes as a whole: its text speaks of this one.
+    named: Document = {"$or": [{"episodes": own}, {"letter.lines.id": own}]}
+    steps.append(_deleting(database["alerts"], named))
+    for name in ("acknowledgements", "labels"):
+        book = database[name]
+        steps.append(
+            Step(name, book.count_documents({"episodes": own}), lambda book=book: _answers(book, own))  # type: ignore[misc]
+        )
+    steps += [_deleting(database[name], {"_id": own}) for name in _BY_KEY]
+    steps.append(_deleting(database["hourly"], {"d": key}))
+    steps += [
+        _deleting(database[name], {"site": site, "device": device}) for name in ("models", "quarantine")
+    ]
+    return [step for step in steps if step.count]
+
+
+def person(database: Database[Document], address: str) -> list[Step]:
+    """What is stored about the owner of a mail address; capitals do not count. Raises PyMongoError."""
+    whole = re.compile(f"^{re.escape(address)}$", re.IGNORECASE)
+    inside = re.compile(re.escape(address), re.IGNORECASE)
+    alerts = database["alerts"]
+    steps = [
+        Step(
+            "alerts",
+            alerts.count_documents({"$or": [{"to": whole}, {"error": inside}]}),
+            lambda: _recipient(alerts, whole, inside),
+        )
+    ]
+    for name in ("acknowledgements", "labels"):
+        book = database[name]
+        steps.append(
+            Step(
+                name,
+                book.count_documents({"by": whole}),
+                lambda book=book: book.update_many({"by": whole}, {"$set": {"by": FORGOTTEN}}),  # type: ignore[misc]
+            )
+        )
+    return [step for step in steps if step.count]
+
+
+def carry_out(steps: list[Step]) -> Iterator[Step]:
+    """Each step as it is done. Raises PyMongoError."""
+    for step in steps:
+        step.do()
+        yield step
+
+
+def _deleting(collection: Collection[Document], about: Document) -> Step:
+    return Step(collection.name, collection.count_documents(about), lambda: collection.delete_many(about))
+
+
+def _answers(book: Collection[Document], own: Document) -> None:
+    """What people said of this board's episodes; what they said of others' with the same click stays."""
+    book.update_many({"episodes": own}, {"$pull": {"episodes": own}})
+    book.delete_many({"episodes": []})
+
+
+def _recipient(alerts: Collection[Document], whole: re.Pattern[str], inside: re.Pattern[str]) -> None:
+    """A mail to this person alone goes; from a mail to several, the address."""
+    alerts.update_many({"to": whole}, {"$pull": {"to": whole}})
+    alerts.delete_many({"to": []})
+    for alert in alerts.find({"error": inside}, {"error": 1}):
+        alerts.update_one({"_id": alert["_id"]}, {"$set": {"error": inside.sub(FORGOTTEN, alert["error"])}})

@@ -1,0 +1,60 @@
+"""`python -m cloud rekey`: stored models come over from one master secret to the next.
+
+A model is signed twice: the cloud's own form under VIGIE_KEY, and the board's bundle under the key that is
+made from it for that board. Nothing else is stored under it. A model that was signed under neither key stays
+as it is, and is told.
+"""
+
+from __future__ import annotations
+
+import hmac
+import sys
+from pathlib import Path
+
+from bson.binary import Binary
+from pymongo.collection import Collection
+
+from cloud.contract import keys
+from cloud.store.database import Document
+
+MAC = 32  # bytes at the end of a bundle (device/model.py)
+
+
+def run(models: Collection[Document], old: bytes, new: bytes, folder: Path) -> int:
+    """Sign each model anew and write the newest one of each board into `folder`; safe to repeat. 1 when
+    some could not be. Raises PyMongoError."""
+    renewed, refused = 0, 0
+    newest: dict[tuple[str, str], tuple[str, bytes]] = {}
+    for document in models.find({}, {"png": 0, "report": 0}, sort=[("created", 1)]):
+        name, site, device = document["_id"], document["site"], document["device"]
+        cloud, bundle = bytes(document["cloud"]), bytes(document["bundle"])
+        if keys.open_model(cloud, new) is None:
+            body = keys.open_model(cloud, old)
+            signed = resigned(bundle, keys.device_key(old, site, device), keys.device_key(new, site, device))
+            if body is None or signed is None:
+                print(
+                    f"model {name} of {site}/{device} was signed under neither key: train it again",
+                    file=sys.stderr,
+                )
+                refused += 1
+                continue
+            bundle = signed
+            change = {"cloud": Binary(keys.sign_model(new, body)), "bundle": Binary(bundle)}
+            models.update_one({"_id": name}, {"$set": change})
+            renewed += 1
+        newest[site, device] = (name, bundle)
+    print(f"{renewed} models are signed under the new VIGIE_KEY")
+    folder.mkdir(parents=True, exist_ok=True)
+    for (site, device), (name, bundle) in sorted(newest.items()):
+        file = folder / f"{site}-{device}-{name}.bin"
+        file.write_bytes(bundle)
+        print(f"  next: make provision DEVICE={device}; make model DEVICE={device} BUNDLE={file}")
+    return 1 if refused else 0
+
+
+def resigned(bundle: bytes, old: bytes, new: bytes) -> bytes | None:
+    """The bundle under another device's key; None when it was not signed under `old`."""
+    body, mac = bundle[:-MAC], bundle[-MAC:]
+    if not hmac.compare_digest(mac, hmac.digest(old, body, "sha256")):
+        return None
+    return body + hmac.digest(new, body, "sha256")

@@ -1,0 +1,1 @@
+"""What boards and cloud say to each other: the messages, their keys and their MACs."""

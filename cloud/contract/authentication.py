@@ -1,0 +1,86 @@
+"""Who said it: whether a message is a board's own word, before anything else in it is believed.
+
+A message of version 2 ends with a mac by its board's key. A board that has once sent one that is right is
+never believed in version 1 again: that is kept in the database, so that it holds in every worker and after
+each start. What a worker remembers of it is only ever "never again", and not for long.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from cloud.contract import keys, messages
+from cloud.contract.messages import Forged, Refused
+from cloud.store.writer import Store
+
+Whose = tuple[str, str]  # site, device
+
+REMEMBERED = 600.0  # s until the database is asked again who speaks version 2
+MOST_KEYS = 100_000  # made-up names must not fill the memory
+
+
+class Said(NamedTuple):
+    """Where a message comes from, and the version of the contract in which it may be believed."""
+
+    site: str
+    device: str
+    leaf: str  # "up" or "state"
+    version: int
+
+
+class Authenticator:
+    """One worker's. `master`: the secret from which each board's key is made."""
+
+    def __init__(self, store: Store, master: bytes, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._master = master
+        self._clock = clock
+        self._keys: dict[Whose, bytes] = {}
+        self._authentic: set[Whose] = set()  # these have sent version 2, as the database knows
+        self._until = clock() + REMEMBERED
+
+    @property
+    def boards(self) -> int:
+        """How many different boards were heard."""
+        return len(self._keys)
+
+    def key(self, site: str, device: str) -> bytes:
+        """The board's own key."""
+        found = self._keys.get((site, device))
+        if found is None:
+            if len(self._keys) > MOST_KEYS:
+                self._keys.clear()
+            found = self._keys[site, device] = keys.device_key(self._master, site, device)
+        return found
+
+    def examine(self, messages: Sequence[tuple[str, bytes]]) -> list[Said | Refused]:
+        """Of each (topic, payload) who said it, or why it is not believed. Raises PyMongoError."""
+        if self._clock() >= self._until:
+            self._authentic.clear()
+            self._until = self._clock() + REMEMBERED
+        found = [self._looked_at(topic, payload) for topic, payload in messages]
+        said = [one for one in found if isinstance(one, Said)]
+        # In this order: where one in version 1 and one in version 2 meet here, only the second counts.
+        proven = {one[:2] for one in said if one.version == 2} - self._authentic
+        if proven:
+            self._store.remember_authentic(proven)
+            self._authentic |= proven
+        if unsure := {one[:2] for one in said if one.version == 1} - self._authentic:
+            self._authentic |= self._store.authentic(unsure)
+        return [
+            Forged("it carries no mac, and this board has sent version 2 before")
+            if isinstance(one, Said) and one.version == 1 and one[:2] in self._authentic
+            else one
+            for one in found
+        ]
+
+    def _looked_at(self, topic: str, payload: bytes) -> Said | Refused:
+        try:
+            site, device, leaf = messages.parse_topic(topic)
+            messages.check_size(payload)
+            version = messages.version_of(self.key(site, device), topic, payload)
+        except Refused as reason:
+            return reason
+        return Said(site, device, leaf, version)

@@ -1,0 +1,1 @@
+"""From readings to pictures: curves, charts, the small curve of a card."""

@@ -1,0 +1,208 @@
+"""One board: temperature, humidity and score on one time axis, with what board and cloud said about them."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import datetime
+
+import streamlit as st
+
+from cloud.dashboard import frame, source
+from cloud.dashboard.draw import charts
+from cloud.dashboard.draw.curve import Curve
+from cloud.dashboard.parts import common, download, episode_card, needs
+from cloud.dashboard.parts.markdown import plain
+from cloud.dashboard.parts.needs import Card
+from cloud.dashboard.source import Answer, Fleet, History, Normal
+from cloud.words import Words
+
+# Name -> (seconds shown, seconds between refreshes): nobody reads a month anew every three seconds.
+DAY = 86400.0
+RANGES = {
+    "1h": (3600.0, 3.0),
+    "6h": (6 * 3600.0, 10.0),
+    "24h": (DAY, 30.0),
+    "7d": (7 * DAY, 300.0),
+    "30d": (30 * DAY, 900.0),
+    "1y": (365 * DAY, 1800.0),
+}
+LISTED = 20  # episodes
+NARROWEST = 2.0  # s that can be zoomed to
+ZOOMED = "zoomed"  # in the session: the address has just changed
+
+
+def page() -> st.Page:
+    return frame.page(_page, path="board", icon="show_chart")
+
+
+def _page(fleet: Answer[Fleet]) -> None:
+    say = frame.say()
+    asked = st.query_params.get("board")
+    boards = fleet.value.addressed(asked)
+    window = _window(st.query_params.get("from"), st.query_params.get("to"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(say("column board"), list(boards), key="board", bind="query-params", width=240)
+        if window is None:
+            span = st.segmented_control(
+                say("range"),
+                list(RANGES),
+                default="1h",
+                required=True,
+                key="range",
+                bind="query-params",
+                format_func=lambda one: say(f"range {one}"),
+            )
+            seconds, every = RANGES[span or "1h"]
+        else:
+            seconds, every = window[1] - window[0], None
+            wider = window[0] - seconds, min(window[1] + seconds, max(window[1], time.time()))
+            _link(say("back to now"), ":material/update:", {"board": name})
+            _link(say("zoom out"), ":material/zoom_out:", {"board": name, **_address(*wider)})
+        _free_range(say, window or (time.time() - seconds, time.time()))
+    if asked is not None and asked not in boards:
+        st.warning(say("no such board", asked=plain(asked), shown=plain(name)), icon=":material/search_off:")
+    site, device = boards[name]
+    frame.live(lambda now_known: _body(now_known, site, device, window, seconds, every), every)
+
+
+def _link(label: str, icon: str, address: dict[str, str]) -> None:
+    st.page_link(frame.address("board"), label=label, icon=icon, query_params=address)
+
+
+def _address(begin: float, end: float) -> dict[str, str]:
+    return {"from": str(int(begin)), "to": str(math.ceil(end))}
+
+
+def _free_range(say: Words, window: tuple[float, float]) -> None:
+    """Any beginning and end, in the time zone of who looks."""
+    with st.popover(say("range free"), icon=":material/date_range:"), st.form("free range", border=False):
+        moments = [
+            st.datetime_input(say(f"range {name}"), datetime.fromtimestamp(at, say.zone).replace(tzinfo=None))
+            for name, at in zip(("from", "to"), window, strict=True)
+        ]
+        if st.form_submit_button(say("range show")):
+            begin, end = (one.replace(tzinfo=say.zone).timestamp() for one in moments)
+            _zoom(begin, end)
+            st.rerun()
+
+
+def _zoom(begin: float, end: float) -> None:
+    """Show this stretch of time from now on."""
+    if end - begin >= NARROWEST:
+        st.query_params.update(_address(begin, end))
+        st.session_state[ZOOMED] = True
+
+
+def _window(begin: str | None, end: str | None) -> tuple[float, float] | None:
+    """The stretch of time that a link asks for (Unix s); None = up to now."""
+    try:
+        window = float(begin or "nan"), float(end or "nan")
+    except ValueError:
+        return None
+    return window if 0 < window[0] < window[1] < 2**34 else None
+
+
+def _body(  # noqa: PLR0917
+    fleet: Answer[Fleet],
+    site: str,
+    device: str,
+    window: tuple[float, float] | None,
+    seconds: float,
+    every: float | None,
+) -> None:
+    if st.session_state.pop(ZOOMED, False):
+        st.rerun()  # the whole page, whose head says which range it shows
+    say, now = frame.say(), time.time()
+    start, end = window or (None, None)
+    known = fleet.value.of(site, device)
+    period = known.period if known else None
+    beside: list[str] = []
+    for one in needs.cards(say, fleet.value.latest, fleet.value.open_episodes, now):
+        if (one.site, one.device) == (site, device):
+            beside = _head(say, one)
+    answer = source.ask(
+        f"history {site}/{device} {start} {end} {seconds}",
+        lambda: source.history(say.language, site, device, start, end, seconds, period),
+    )
+    history = answer.value
+    frame.told(answer, every, *beside)
+    if history.curve.empty:
+        st.info(say("range empty fixed" if window else "range empty"), icon=":material/search_off:")
+        return
+    common.legend(say, frame.palette())
+    common.zoomable(
+        charts.history(say, history.curve, frame.palette()),
+        say("chart of board", device=plain(device)),
+        key=f"chart {site}/{device} {start} {end} {seconds}",
+        zoomed=_zoom,
+    )
+    for line in remarks(say, history.curve):
+        st.caption(line)
+    if basis := _basis(say, history.normal):
+        st.caption(basis)
+    download.show(say, site, device, history)
+    _episodes(say, history, now)
+
+
+def _head(say: Words, one: Card) -> list[str]:
+    """Its state and last values; returns the small things that are told beside."""
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+        frame.headline(plain(one.device), width="content")
+        common.need(one.need)
+        common.age(one)
+    common.values(one)
+    st.markdown(one.sentence)
+    state = one.latest.state
+    model = one.latest.model
+    told = [say("at site", site=plain(one.site))]
+    told.append(say("with model", model=plain(model)) if model else say("without model"))
+    for name, text in (("version", "with version"), ("learning", "is learning"), ("last_error", "had error")):
+        if state.get(name):
+            told.append(say(text, what=plain(str(state[name]))))
+    return told
+
+
+def _basis(say: Words, normal: Normal) -> str:
+    """Where the green ground comes from."""
+    if normal.t is None or normal.h is None:
+        return ""
+    spans = f"{say.span(*normal.t, '°C')}, {say.span(*normal.h, '%RH')}"
+    if normal.basis is None:
+        return say("normal by model", spans=spans)
+    return say("normal by history", spans=spans, length=say.duration(normal.basis))
+
+
+def remarks(say: Words, curve: Curve) -> list[str]:
+    """What a careful reader of the curves should know, a line each."""
+    counted = [
+        say.many(curve.readings, "reading"),
+        say("counted board", count=say.count(curve.board_abnormal)),
+        say("counted cloud", count=say.count(curve.cloud_abnormal)),
+    ]
+    if curve.settling:
+        counted.append(say("counted settling", count=say.count(curve.settling)))
+    if curve.failed:
+        counted.append(say("counted failed", count=say.count(curve.failed)))
+    lines = [" · ".join(counted)]
+    if curve.missing:
+        lines.append(say("remark missing", readings=say.many(curve.missing, "reading")))
+    if curve.undated and curve.said is None:
+        lines.append(say("remark undated", readings=say.many(curve.undated, "reading")))
+    elif curve.said is not None:
+        undated, date = say.many(curve.undated, "reading"), say.clock(curve.said, time.time())
+        lines.append(say("remark said", readings=undated, date=date))
+    if curve.summed:
+        lines.append(say("remark summed", length=say.duration(curve.thinned)))
+    elif curve.thinned:
+        lines.append(say("remark thinned", length=say.duration(curve.thinned)))
+    return lines
+
+
+def _episodes(say: Words, history: History, now: float) -> None:
+    found = [one for one in history.episodes if one.kind != "silence"][:LISTED]
+    if not found:
+        return
+    st.header(say("episodes here"), anchor=False)
+    for one in found:
+        episode_card.row(one, now)

@@ -1,0 +1,150 @@
+"""Models: which each board judges with, what it learned, whether board and cloud agree, what drifted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
+import streamlit as st
+
+from cloud.dashboard import frame, source
+from cloud.dashboard.parts import agreement, learned
+from cloud.dashboard.parts.markdown import plain
+from cloud.dashboard.source import Answer, Fleet
+from cloud.process.printable import cell
+from cloud.read.reader import Latest
+from cloud.store.agreement import Agreement
+from cloud.words import Words
+from device.features import NAMES
+
+EVERY = 60.0  # s
+MOVED = 2.0  # deviations of its training that a feature's mean may move before it is called drifted
+
+
+def page() -> st.Page:
+    return frame.page(_body, path="model", icon="model_training", every=EVERY)
+
+
+def _body(fleet: Answer[Fleet]) -> None:
+    say, now = frame.say(), time.time()
+    frame.headline(say("page model"))
+    known = source.ask("models", source.models)
+    boards = fleet.value.boards
+    frame.told(known, EVERY)
+    st.dataframe(versions(say, fleet.value.latest, known.value, now), hide_index=True, width="stretch")
+    st.caption(say("model versions how"))
+    name = st.selectbox(say("column board"), list(boards), key="model-of", bind="query-params", width=240)
+    site, device = boards[name]
+    _agreement(say, site, device)
+    latest = fleet.value.of(site, device)
+    newest = known.value.get((site, device))
+    waits = newest is not None and latest is not None and latest.model != newest["_id"]
+    _drift(say, latest.model if latest and waits else None, site, device)
+    _calibration(say, latest, site, device)
+
+
+def versions(
+    say: Words, latest: Sequence[Latest], newest: Mapping[tuple[str, str], Mapping[str, Any]], now: float
+) -> pd.DataFrame:
+    """A row for each board: firmware, the model it judges with, the newest that was trained for it."""
+    rows = []
+    for one in latest:
+        trained = newest.get((one.site, one.device))
+        model = one.model
+        if trained is None:
+            state = say("model none trained")
+        elif model == trained["_id"]:
+            state = say("model current")
+        else:
+            state = say("model waits")
+        rows.append(
+            (
+                cell(f"{one.site}/{one.device}"),
+                cell(str(one.state.get("version") or "\N{EN DASH}")),
+                cell(model or "\N{EN DASH}"),
+                cell(trained["_id"]) if trained else "\N{EN DASH}",
+                say.clock(trained["created"], now) if trained else "\N{EN DASH}",
+                state,
+            )
+        )
+    titles = ("board", "firmware", "on the board", "newest", "trained", "state")
+    return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])
+
+
+def _agreement(say: Words, site: str, device: str) -> None:
+    st.header(say("agreement title"), anchor=False)
+    answer = source.ask(f"agreement {site}/{device}", lambda: source.agreement(site, device))
+    found: list[Agreement] = answer.value
+    if not found:
+        st.caption(say("agreement none"))
+        return
+    newest = found[-1] if len(found) == 1 else max(found, key=lambda one: sum(agreement.square(one)))
+    agreement.show(say, newest)
+    if len(found) > 1:
+        st.caption(say("agreement others", count=say.count(len(found) - 1)))
+
+
+def _drift(say: Words, in_use: str | None, site: str, device: str) -> None:
+    """Against the model `in_use`, where a newer one waits; None = the newest, which the page shows anyway."""
+    st.header(say("drift title"), anchor=False)
+    asked = f"model {site}/{device} {in_use}"
+    trained = source.ask(asked, lambda: source.model(site, device, in_use)).value
+    features = trained.report.get("features") if trained else None
+    if not trained or not features:
+        st.caption(say("drift none"))
+        return
+    st.caption(say("with model", model=plain(trained.id)))
+    recent = source.ask(f"recent {site}/{device}", lambda: source.recent_features(site, device)).value
+    if recent is None:
+        st.caption(say("drift no readings"))
+        return
+    rows = drifts(features, recent)
+    moved = [name for name, _, _, by in rows if abs(by) > MOVED]
+    st.markdown(
+        say("drift some", names=", ".join(say(f"feature {name}") for name in moved))
+        if moved
+        else say("drift no")
+    )
+    titles = ("feature", "trained mean", "last day", "moved")
+    table = pd.DataFrame(
+        [
+            (
+                say(f"feature {name}"),
+                *(say.number(mean / 100, 2) for mean in (before, after)),
+                say.number(abs(by)),
+                abs(by),
+            )
+            for name, before, after, by in rows
+        ],
+        columns=[*(say(f"column {title}") for title in titles), " "],
+    )
+    # A bar writes its number as the browser does, not in the page's language: the number has its own column.
+    bar = st.column_config.ProgressColumn(format=" ", min_value=0.0, max_value=5.0)
+    st.dataframe(table, hide_index=True, width="stretch", column_config={" ": bar})
+
+
+def drifts(
+    features: Mapping[str, Sequence[float]], recent: np.ndarray[Any, Any]
+) -> list[tuple[str, float, float, float]]:
+    """(feature, mean in training, mean of the last day, how many deviations of the training it moved)."""
+    means = recent.mean(axis=0)
+    return [
+        (name, float(before), float(after), float((after - before) / max(std, 1.0)))
+        for name, before, std, after in zip(NAMES, features["mean"], features["std"], means, strict=True)
+    ]
+
+
+def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> None:
+    st.header(say("calibration title"), anchor=False)
+    trained = source.ask(f"model {site}/{device} None", lambda: source.model(site, device, None)).value
+    if trained is None:
+        learning = str((latest.state.get("learning") if latest else None) or "0 h / 24")
+        st.info(say("calibration none", learning=plain(learning)), icon=":material/hourglass_top:")
+        return
+    st.caption(say("with model", model=plain(trained.id)))
+    if trained.picture:
+        st.image(trained.picture, caption=say("calibration picture"))
+    st.markdown(learned.table(say, trained.report))

@@ -1,0 +1,101 @@
+"""The system itself: is the backend there, how late do readings come, what was refused, what was not sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pandas as pd  # type: ignore[import-untyped]
+import streamlit as st
+
+from cloud.dashboard import frame, source
+from cloud.dashboard.pages import fleet as fleet_page
+from cloud.dashboard.parts import undelivered
+from cloud.dashboard.source import Answer, Fleet
+from cloud.process.printable import cell
+from cloud.read.reader import Latest, Summary
+from cloud.store.database import Document
+from cloud.words import Words
+
+EVERY = 10.0  # s
+LATE = 120.0  # s from the measurement to the database; a quiet reading may wait a minute on the board
+
+
+def page() -> st.Page:
+    return frame.page(_body, path="system", icon="monitor_heart", every=EVERY)
+
+
+def _body(fleet: Answer[Fleet]) -> None:
+    say, now = frame.say(), time.time()
+    seen, latest = fleet.value.backend_seen, fleet.value.latest
+    alive = seen is not None and now - seen <= fleet_page.BACKEND_SILENT
+    frame.headline(say("system fine" if alive else "system silent"))
+    fleet_page.backend(say, seen, now)
+    numbers = st.container()
+    st.header(say("lag title"), anchor=False)
+    st.dataframe(lags(say, latest, now), hide_index=True, width="stretch")
+    st.caption(say("lag how"))
+    st.header(say("quarantine title"), anchor=False)
+    refused = source.ask("quarantine", source.quarantine).value
+    if refused:
+        st.dataframe(table(say, refused, now), hide_index=True, width="stretch")
+        st.caption(say("quarantine how"))
+    else:
+        st.caption(f":material/check: {say('quarantine none')}")
+    st.header(say("undelivered title"), anchor=False)
+    if not undelivered.show(expanded=True):
+        st.caption(f":material/check: {say('undelivered none')}")
+    with numbers:  # last: counting what is stored looks at every bucket
+        answer = source.ask("summary", source.summary)
+        frame.told(answer, EVERY)
+        _numbers(say, answer.value, seen, latest, now)
+
+
+def _numbers(say: Words, summary: Summary, seen: float | None, latest: Sequence[Latest], now: float) -> None:
+    lag = [one.received - one.ts for one in latest if one.ts is not None and one.seq is not None]
+    told = (
+        ("backend", say("ago", age=say.duration(now - seen)) if seen else "\N{EN DASH}"),
+        ("lag", say.duration(sorted(lag)[len(lag) // 2]) if lag else "\N{EN DASH}"),
+        ("stored", say.count(summary.readings)),
+        ("sent", say.count(summary.alerts.get("sent", 0))),
+        ("quarantined", say.count(summary.quarantined)),
+    )
+    with st.grid(len(told), min_column_width=150, border=True):
+        for name, value in told:
+            st.metric(say(f"number {name}"), value)
+
+
+def lags(say: Words, latest: Sequence[Latest], now: float) -> pd.DataFrame:
+    """A row for each board, the latest first: from the measurement of its newest reading to the database."""
+    rows = []
+    for one in latest:
+        lag = None if one.ts is None else max(0.0, one.received - one.ts)
+        dropped = one.state.get("dropped") or []
+        rows.append(
+            (
+                -1.0 if lag is None else lag,
+                cell(f"{one.site}/{one.device}"),
+                say("lag undated") if lag is None else say.duration(lag),
+                say("lag late") if lag is not None and lag > LATE else say("lag fine"),
+                say("ago", age=say.duration(now - one.received)),
+                say.count(sum(int(last) - int(first) + 1 for first, last in dropped)),
+            )
+        )
+    rows.sort(reverse=True)
+    titles = ("board", "lag", "state", "heard", "dropped")
+    return pd.DataFrame([row[1:] for row in rows], columns=[say(f"column {title}") for title in titles])
+
+
+def table(say: Words, refused: Sequence[Document], now: float) -> pd.DataFrame:
+    """What was refused: when, why, from whom. Its content stays in the database."""
+    rows = [
+        (
+            say.clock(one["at"].timestamp(), now),
+            cell(str(one.get("reason") or "")),
+            cell(f"{one.get('site') or '?'}/{one.get('device') or '?'}"),
+            say("whole message") if one.get("seq") is None else say.count(int(one["seq"])),
+        )
+        for one in refused
+    ]
+    titles = ("time", "reason", "board", "seq")  # a phone shows the first two
+    return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])

@@ -1,0 +1,136 @@
+"""Pieces that more than one page shows: a board's state, how fresh it is, a link to it, the legend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Literal
+
+import streamlit as st
+
+from cloud.dashboard import frame, source
+from cloud.dashboard.draw import charts
+from cloud.dashboard.draw.charts import Palette, Spec, Tables
+from cloud.dashboard.parts.needs import Card, Need
+from cloud.read.reader import Episode
+from cloud.words import Words
+
+Color = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
+
+MARGIN = 600.0  # s shown around an episode, or half its length where that is longer
+
+# Colour, sign and word each say it alone.
+_NEEDS: dict[Need, tuple[Color, str]] = {
+    Need.SEVERE: ("red", "emergency"),
+    Need.WARNING: ("orange", "warning"),
+    Need.SILENT: ("violet", "do_not_disturb_on"),
+    Need.OFFLINE: ("violet", "wifi_off"),
+    Need.NO_READING: ("violet", "sensors_off"),
+    Need.UNUSUAL: ("yellow", "error"),
+    Need.WARMING_UP: ("blue", "hourglass_top"),
+    Need.FINE: ("green", "check_circle"),
+}
+
+
+def link(site: str, device: str, label: str, episode: Episode | None = None) -> None:
+    """A link to a board, or to one episode of it. `label` is Markdown."""
+    fleet = source.ask("fleet", source.fleet).value
+    name = next((name for name, pair in fleet.boards.items() if pair == (site, device)), device)
+    address = {"board": name}
+    if episode:
+        end = episode.closed or episode.last
+        margin = max(MARGIN, (end - episode.opened) / 2)
+        address |= {"from": str(int(episode.opened - margin)), "to": str(int(end + margin))}
+    st.page_link(
+        frame.address("board"),
+        label=label,
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        query_params=address,
+    )
+
+
+def need(which: Need) -> None:
+    color, icon = _NEEDS[which]
+    st.badge(frame.say()(f"need {which.name.lower()}"), color=color, icon=f":material/{icon}:")
+
+
+def severity(episode: Episode) -> None:
+    need(Need.SEVERE if episode.severity == "severe" else Need.WARNING)
+
+
+def values(card: Card) -> None:
+    """The last values, big."""
+    say = frame.say()
+    t, h = say.value(card.latest.t, "°C", 2), say.value(card.latest.h, "%RH")
+    st.markdown(f"## {t}\N{EM SPACE}\N{EM SPACE}{h}")
+
+
+def age(card: Card, *beside: str) -> None:
+    """How long ago something came, as bars that empty and in words; other small things behind."""
+    say = frame.say()
+    bars = f":material/signal_cellular_{card.freshness}_bar:"
+    every = say("each period", period=say.period(card.latest.period)) if card.latest.period else ""
+    ago = f"{bars} {say('ago', age=say.duration(card.age))}{every}"
+    st.caption(" · ".join([ago, *beside]), width="content")
+
+
+def chart(drawn: tuple[Spec, Tables], alt: str) -> None:
+    """Named tables beside a constant spec: a refresh then changes rows, not the chart."""
+    st.vega_lite_chart(spec=_with_rows(drawn), width="stretch", alt=alt)
+
+
+def zoomable(
+    drawn: tuple[Spec, Tables], alt: str, *, key: str, zoomed: Callable[[float, float], None]
+) -> None:
+    """A chart with the selection charts.ZOOM. `zoomed`: told what a person drew across it (Unix s)."""
+
+    def drawn_across() -> None:
+        found = st.session_state[key]["selection"].get(charts.ZOOM) or {}
+        for begin, end in found.values():
+            zoomed(begin / 1000, end / 1000)
+
+    st.vega_lite_chart(
+        spec=_with_rows(drawn),
+        width="stretch",
+        alt=alt,
+        key=key,
+        on_select=drawn_across,
+        selection_mode=charts.ZOOM,
+    )
+
+
+def _with_rows(drawn: tuple[Spec, Tables]) -> Spec:
+    spec, tables = drawn
+    return spec | {"datasets": charts.frames(tables)}
+
+
+def legend(say: Words, palette: Palette) -> None:
+    """What the marks mean; constants only, nothing that came from a board."""
+    ground = "width:.9rem;height:.9rem;opacity:.35"
+    triangle = "width:.8rem;height:.7rem;clip-path:polygon(50% 0,100% 100%,0 100%)"
+    items = [
+        _sign(f"{triangle};background:{palette.board}", say("legend board")),
+        _sign(
+            f"width:.9rem;height:.9rem;border:2px solid {palette.cloud};border-radius:50%",
+            say("legend cloud"),
+        ),
+        _sign(
+            f"width:.45rem;height:.45rem;border-radius:50%;background:{palette.quiet}", say("legend settling")
+        ),
+        _sign(f"{ground};background:{palette.episode}", say("legend episode")),
+        _sign(f"{ground};background:{palette.normal}", say("legend normal")),
+        _sign(
+            f"{ground};background:repeating-linear-gradient({palette.quiet} 0 3px,transparent 3px 6px)",
+            say("legend gap"),
+        ),
+    ]
+    row = "display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;font-size:.875rem"
+    st.html(f'<div style="{row}">{"".join(items)}</div>')
+
+
+def _sign(style: str, text: str) -> str:
+    return (
+        '<span style="display:inline-flex;align-items:center;gap:.4rem;white-space:nowrap">'
+        f'<span style="{style}"></span>{escape(text)}</span>'
+    )

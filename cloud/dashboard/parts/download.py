@@ -1,0 +1,56 @@
+"""The readings of a range as a file: CSV for people, Parquet for programs. Made when asked for."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from cloud.dashboard import source
+from cloud.dashboard.source import History
+from cloud.read import export
+from cloud.words import Words
+
+MOST = 500_000  # readings in one file; a browser and a small host carry no more
+
+
+def show(say: Words, site: str, device: str, history: History) -> None:
+    """Two buttons, or the command to use for more."""
+    if history.curve.readings > MOST:
+        st.caption(say("download too much", most=say.count(MOST)))
+        return
+    first, last = (datetime.fromtimestamp(at, UTC).strftime("%Y%m%d") for at in (history.start, history.end))
+    name = f"{site}-{device}-{first}-{last}"
+
+    def button(kind: str, mime: str, make: Callable[[str, str, float, float], bytes]) -> None:
+        st.download_button(
+            say(f"download {kind}"),
+            partial(make, site, device, history.start, history.end),
+            file_name=f"{name}.{kind}",
+            mime=mime,
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"download {kind}",
+        )
+
+    with st.container(horizontal=True):
+        button("csv", "text/csv", _csv)
+        button("parquet", "application/vnd.apache.parquet", _parquet)
+
+
+def _csv(site: str, device: str, start: float, end: float) -> bytes:
+    file = io.StringIO()
+    export.write_csv([source.reader().readings(site, device, start=start, end=end)], file)
+    return file.getvalue().encode()
+
+
+def _parquet(site: str, device: str, start: float, end: float) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="vigie-") as folder:
+        path = Path(folder) / "readings.parquet"
+        export.write_parquet([source.reader().readings(site, device, start=start, end=end)], path)
+        return path.read_bytes()

@@ -1,0 +1,76 @@
+"""What a model learned, in the reader's language: a table made of the training's report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloud.dashboard.parts.markdown import plain
+from cloud.words import Words
+from device import codes
+from device.stuck import LONGEST
+
+# Detector -> its name among the report's thresholds, digits shown.
+MULTIPLES = {
+    codes.ZSCORE: ("zscore", 1),
+    codes.JITTER: ("jitter", 1),
+    codes.DRIFT: ("drift", 2),
+    codes.ENVELOPE: ("envelope", 1),
+}
+
+
+def table(say: Words, report: Mapping[str, Any]) -> str:
+    """Markdown. `report`: of cloud.training.report.describe, as the database has it."""
+    body = "\n".join(f"| {what} | {told} |" for what, told in rows(say, report))
+    return f"| {say('learned what')} | {say('learned how')} |\n|---|---|\n{body}"
+
+
+def rows(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(what, how much): what it was learned from, each detector, its false alarms."""
+    held_out = report["held_out_alarms_per_day"]
+    days = say.number(report["days"])
+    alarms = say("learned alarms", alarms=report["alarms"], days=days, budget=say.number(report["budget"]))
+    found = [
+        (say("learned model"), plain(str(report.get("model", "")))),
+        (
+            say("learned from"),
+            say(
+                "learned readings",
+                readings=say.many(report["readings"], "reading"),
+                days=days,
+                period=say.number(report["period"]),
+            ),
+        ),
+    ]
+    if report["unfit"]:
+        found.append((say("learned unfit"), say.many(report["unfit"], "reading")))
+    found += [*_detectors(say, report), (say("learned false"), alarms)]
+    if held_out is not None:
+        found.append((say("learned held out"), say("learned rate", alarms=say.number(held_out, 2))))
+    if not report["whole"]:
+        found.append(("", say("learned less")))
+    return found
+
+
+def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    runs, levels = report["runs"], report["thresholds"]
+    (t_low, t_high), (h_low, h_high) = report["limits"]["t"], report["limits"]["h"]
+    forest = say("learned forest", sum=levels["forest"]) if levels["forest"] else say("learned never")
+    return [
+        (say.detector(codes.RANGE), f"{say.span(t_low, t_high, '°C')}, {say.span(h_low, h_high, '%RH')}"),
+        (say.detector(codes.STUCK), say("learned stuck", **{name: _run(runs[name]) for name in runs})),
+        (say("learned jumps"), _times(say, "jump", levels["jump"], 1)),
+        *(
+            (say.detector(bit), _times(say, name, levels[name], digits))
+            for bit, (name, digits) in MULTIPLES.items()
+        ),
+        (say.detector(codes.FOREST), forest),
+    ]
+
+
+def _run(limit: int) -> str:
+    return "∞" if limit >= LONGEST else str(limit)
+
+
+def _times(say: Words, name: str, level: float | None, digits: int) -> str:
+    return say("learned never") if level is None else say(f"learned {name}", times=say.number(level, digits))

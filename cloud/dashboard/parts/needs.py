@@ -1,0 +1,156 @@
+"""Who needs a person: one card for each board, the most urgent first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from cloud.dashboard.parts.markdown import plain
+from cloud.read.reader import Episode, Latest
+from cloud.words import Words
+from device import codes
+
+UNKNOWN_PERIOD = 10.0  # s, until two readings told it
+BATCHING = 60.0  # s that a quiet reading may wait on the board to share a message
+SILENT_AFTER = 180.0  # s, or five periods where that is longer
+
+
+class Need(IntEnum):
+    """How much a board needs somebody, the most first."""
+
+    SEVERE = 0
+    WARNING = 1
+    SILENT = 2
+    OFFLINE = 3
+    NO_READING = 4
+    UNUSUAL = 5
+    WARMING_UP = 6
+    FINE = 7
+
+    @property
+    def calls(self) -> bool:
+        """Whether a person should look."""
+        return self <= Need.NO_READING
+
+
+@dataclass(frozen=True)
+class Card:
+    """One board at a glance."""
+
+    latest: Latest
+    need: Need
+    sentence: str  # what is the matter, or that nothing is
+    age: float  # s since something of it was stored
+    freshness: int  # 4 = as fresh as can be … 0 = silent
+    episode: Episode | None  # the open one
+
+    @property
+    def site(self) -> str:
+        return self.latest.site
+
+    @property
+    def device(self) -> str:
+        return self.latest.device
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether somebody has said that they have seen it."""
+        return self.episode is not None and self.episode.acknowledged is not None
+
+
+def cards(say: Words, latest: Iterable[Latest], open_episodes: Iterable[Episode], now: float) -> list[Card]:
+    """A card for each board: who needs a person first, then who has been seen to, then by site and name."""
+    going_on: dict[tuple[str, str], Episode] = {}
+    for episode in open_episodes:
+        if episode.kind == "silence":
+            continue  # how long ago it was heard stands on the card anyway
+        held = going_on.get((episode.site, episode.device))
+        if held is None or (episode.severity == "severe", episode.opened) > (
+            held.severity == "severe",
+            held.opened,
+        ):
+            going_on[episode.site, episode.device] = episode
+    made = [card(say, board, going_on.get((board.site, board.device)), now) for board in latest]
+    return sorted(made, key=lambda one: (one.need, one.acknowledged, one.site, one.device))
+
+
+def card(say: Words, latest: Latest, episode: Episode | None, now: float) -> Card:
+    age = max(0.0, now - latest.received)
+    fresh = freshness(age, latest.period)
+    need = _need(latest, episode, fresh)
+    return Card(latest, need, _sentence(say, need, latest, episode, age), age, fresh, episode)
+
+
+def freshness(age: float, period: float | None) -> int:
+    """4 (just heard of) to 0 (silent), measured by how often that board should be heard of."""
+    every = period or UNKNOWN_PERIOD
+    limits = (every + 10, 2 * every + BATCHING / 2, 3 * every + BATCHING, max(5 * every, SILENT_AFTER))
+    return 4 - sum(age > limit for limit in limits)
+
+
+def headline(say: Words, made: list[Card]) -> str:
+    """The state of the fleet in one line."""
+    calling = [one for one in made if one.need.calls]
+    if not calling:
+        return say("fleet fine") if len(made) == 1 else say("fleet all fine", count=say.count(len(made)))
+    if len(calling) == 1:
+        return say("fleet one", device=plain(calling[0].device))
+    return say("fleet some", count=say.count(len(calling)), boards=say.many(len(made), "board"))
+
+
+def _need(latest: Latest, episode: Episode | None, fresh: int) -> Need:
+    if episode:
+        return Need.SEVERE if episode.severity == "severe" else Need.WARNING
+    if latest.online is False:
+        return Need.OFFLINE
+    if fresh == 0:
+        return Need.SILENT
+    if latest.seq is None:
+        return Need.WARMING_UP
+    if latest.t is None:
+        return Need.NO_READING
+    if latest.abnormal:
+        return Need.UNUSUAL
+    if latest.edge_flags & codes.WARMING_UP:
+        return Need.WARMING_UP
+    return Need.FINE
+
+
+def _sentence(say: Words, need: Need, latest: Latest, episode: Episode | None, age: float) -> str:
+    if episode:
+        return about(say, episode)
+    if need is Need.OFFLINE:
+        return say("card offline", age=say.duration(age))
+    if need is Need.SILENT:
+        return say("card silent", age=say.duration(age))
+    if need is Need.NO_READING:
+        return say("card no reading", why=plain(say.reason(latest.why)))
+    if need is Need.UNUSUAL:
+        return say("card unusual", what=say.seen(latest.edge_flags | latest.cloud_flags))
+    return say("card warming up" if need is Need.WARMING_UP else "card fine")
+
+
+def about(say: Words, episode: Episode) -> str:
+    """What was seen in an episode, and by whom; its flags are the union over all its readings."""
+    if episode.kind == "silence":
+        return say(f"silence {episode.why}" if episode.why in ("offline", "overslept") else "silence silent")
+    if episode.kind == "claim":
+        return say("two boards")
+    if episode.kind == "flood":
+        return say("floods")
+    what = say.seen(episode.edge_flags | episode.cloud_flags) or say("unusual readings")
+    return f"{what[:1].upper()}{what[1:]}. {agreement(say, episode)}"
+
+
+def agreement(say: Words, episode: Episode) -> str:
+    """Whether board and cloud see it alike, in words."""
+    if episode.edge_flags & codes.ABNORMAL and not episode.cloud_flags & codes.ABNORMAL:
+        return say("only board")
+    if episode.cloud_flags & codes.ABNORMAL and not episode.edge_flags & codes.ABNORMAL:
+        return say("only cloud")
+    if episode.agreed >= episode.abnormal:
+        return say("both agree")
+    return say(
+        "both agree partly", agreed=say.count(episode.agreed), readings=say.many(episode.abnormal, "reading")
+    )

@@ -1,0 +1,98 @@
+"""A map of the sites, drawn of their coordinates alone: it asks nobody on the internet for tiles.
+
+Where a site is stands in the setting SITES. A degree of longitude is as wide as it is at the sites' latitude
+(equirectangular): shapes and distances are right within a region.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from cloud.dashboard import frame, source
+from cloud.dashboard.draw import charts
+from cloud.dashboard.parts import common
+from cloud.dashboard.parts.needs import Card, Need
+from cloud.process.printable import cell
+from cloud.settings import Site
+from cloud.words import Words
+
+KM_A_DEGREE = 111.2
+LEAST_KM = 2.0  # of the map's side: sites nearer than this are one place
+RATIO, HEIGHT = 3.2, 240  # width over height of what is shown; px
+STEPS = [m * 10**e for e in range(-1, 5) for m in (1, 2, 5)]  # km of a scale bar
+
+
+def show(say: Words, made: list[Card]) -> None:
+    """Nothing where fewer than two sites have a place."""
+    known = {one.name: one for one in source.sites()}
+    placed = [known[name] for name in sorted({one.site for one in made}) if name in known]
+    if len(placed) < 2:
+        return
+    worst = {site.name: min(one.need for one in made if one.site == site.name) for site in placed}
+    counts = {site.name: sum(one.site == site.name for one in made) for site in placed}
+    common.chart(drawn(say, placed, worst, counts, frame.palette()), say("chart of sites"))
+
+
+def drawn(
+    say: Words,
+    placed: list[Site],
+    worst: dict[str, Need],
+    counts: dict[str, int],
+    palette: charts.Palette,
+) -> tuple[charts.Spec, charts.Tables]:
+    """Kilometres east and north of the middle, a ring for each site, a bar for the scale."""
+    latitude = np.array([one.latitude for one in placed])
+    longitude = np.array([one.longitude for one in placed])
+    shrink = max(0.05, math.cos(math.radians(float(latitude.mean()))))
+    east = longitude * KM_A_DEGREE * shrink
+    north = latitude * KM_A_DEGREE
+    east, north = (axis - (axis.max() + axis.min()) / 2 for axis in (east, north))
+    tall = max(LEAST_KM, float(np.ptp(north)) * 1.5, float(np.ptp(east)) * 1.5 / RATIO)
+    step = max(one for one in STEPS if one <= tall * RATIO / 4 or one == STEPS[0])
+    left, low = -tall * RATIO / 2, -tall / 2
+    tables: charts.Tables = {
+        "sites": {
+            "east": east,
+            "north": north,
+            "name": np.array([cell(one.name) for one in placed], object),
+            "state": np.array([say(f"need {worst[one.name].name.lower()}") for one in placed], object),
+            "boards": np.array([say.many(counts[one.name], "board") for one in placed], object),
+            "calls": np.array([worst[one.name].calls for one in placed]),
+        },
+        "scale": {
+            "east": np.array([left + tall * 0.08]),
+            "end": np.array([left + tall * 0.08 + step]),
+            "north": np.array([low + tall * 0.08]),
+            "name": np.array([f"{step:g} km"], object),
+        },
+    }
+    x = _axis("east", tall * RATIO)
+    y = _axis("north", tall)
+    state = alt.Color(
+        "calls:N",
+        legend=None,
+        scale=alt.Scale(domain=[False, True], range=[palette.normal, palette.board]),
+    )
+    tooltip = [alt.Tooltip(f"{name}:N", title=say(f"column {title}")) for name, title in
+               (("name", "site"), ("boards", "boards"), ("state", "state"))]  # fmt: skip
+    sites = alt.Chart(alt.NamedData(name="sites")).encode(x=alt.X("east:Q", **x), y=alt.Y("north:Q", **y))
+    bar = alt.Chart(alt.NamedData(name="scale")).encode(x=alt.X("east:Q", **x), y=alt.Y("north:Q", **y))
+    chart = (
+        alt.layer(
+            bar.mark_rule(color=palette.quiet, strokeWidth=2).encode(x2="end:Q"),
+            bar.mark_text(align="left", dy=-9, color=palette.quiet, fontSize=11).encode(text="name:N"),
+            sites.mark_circle(size=190, opacity=1).encode(color=state, tooltip=tooltip),
+            sites.mark_text(dy=-16, color=palette.text, fontSize=12, fontWeight=600).encode(text="name:N"),
+        )
+        .properties(height=HEIGHT)
+        .configure_view(stroke=palette.quiet, strokeOpacity=0.3, cornerRadius=8)
+    )
+    return chart.to_dict(), tables
+
+
+def _axis(field: str, length: float) -> dict[str, Any]:
+    return {"title": None, "axis": None, "scale": alt.Scale(domain=[-length / 2, length / 2], nice=False)}

@@ -1,0 +1,38 @@
+"""How Vigie's doctors speak: one line for each thing looked at, a tick or what is wrong with its cure.
+
+✓ broker     connected to broker.example.org:8883
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Literal, NamedTuple
+
+from cloud.process.printable import printable
+
+Kind = Literal["good", "bad", "warn", "plain"]
+MARKS = {"good": ("green", "✓"), "bad": ("red", "✗"), "warn": ("yellow", "!"), "plain": ("dim", "·")}
+NAME_WIDTH = 10
+_CODES = {"green": "32", "red": "31", "yellow": "33", "dim": "2"}
+
+
+class Finding(NamedTuple):
+    """`text`: what is so; when it is wrong, with the cure. Further lines are indented."""
+
+    name: str
+    text: str
+    kind: Kind = "good"
+
+
+def line(finding: Finding, *, colour: bool = False) -> str:
+    name, text, kind = finding.name, printable(finding.text, keep="\n"), finding.kind
+    hue, mark = MARKS[kind]
+    if colour:
+        mark = f"\033[{_CODES[hue]}m{mark}\033[0m"
+    return f"{mark} {name:<{NAME_WIDTH}} " + text.replace("\n", "\n" + " " * (NAME_WIDTH + 3))
+
+
+def show(finding: Finding) -> None:
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print(line(finding, colour=colour), flush=True)

@@ -1,0 +1,1 @@
+"""From a message of the broker to a stored, acknowledged reading."""

@@ -1,0 +1,486 @@
+"""Ingest: what boards send is judged, stored and acknowledged, in micro-batches, by one worker or many.
+
+What is promised to whom, and when:
+- a board hears `ack` only for readings that a majority-committed, journaled write has stored (or put into
+  quarantine);
+- the broker hears PUBACK only after that too, so that what a killed worker had in hand comes again;
+- while the database is slow the network thread waits, and so the broker; while it is away nothing is
+  acknowledged; what does not fit into the bounded inbox is let go without a PUBACK, and fetched anew by a
+  reconnect once the database is back. The board keeps it all the while;
+- boards take turns, and what a board sends beyond its share (share.py) is held back: PUBACKed at once, so
+  that it takes no place among the few messages that a broker lets be on their way, but never acknowledged to
+  the board, which keeps it and sends it again.
+
+The network lives in a thread of paho's; it only puts messages into the inbox. Should it end, the process
+ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pymongo.errors import PyMongoError
+
+from cloud.contract import messages
+from cloud.contract.authentication import Authenticator, Said, Whose
+from cloud.contract.messages import Forged, Message, Reading, Refused, State
+from cloud.ingest.rescore import Rescorer
+from cloud.ingest.seen import Seen
+from cloud.ingest.share import Allowances, Flood
+from cloud.process.failure import brief, is_general
+from cloud.store.writer import (
+    PAYLOAD_KEPT,
+    STREAMS_A_DAY,
+    Entry,
+    Quarantined,
+    Store,
+    refused_item,
+    unfit_item,
+    with_size,
+)
+
+log = logging.getLogger("ingest")
+
+BATCH = 40  # messages; HiveMQ keeps at most 50 unacknowledged ones on the way
+LINGER = 0.25  # s that a message may wait for others
+HOLD = 5.0  # s that the network may be held up for want of room; well below the keep-alive
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # s between two tries while the database is away
+TRIES_TOGETHER = 3  # then, if the database does answer, each message is tried alone
+COMPLAINTS = 20  # lines about bad messages in that time
+LONGEST_TOPIC = 128  # characters; the longest of the contract has 82
+REPORT = 60.0  # s between two lines that say how much was stored
+# Messages of one board that may wait: it has 12 on their way at most, and HiveMQ's 50 must not all be of one.
+SHARE = 32
+SHARE_OF_SIZE = 8  # ... and of the bytes, one in so many
+FLOODS = 15.0  # s between two looks at who sends too much
+
+
+@dataclass(frozen=True)
+class Received:
+    """One message as the broker gave it. `puback` tells the broker that it need not come again.
+
+    `refused`: why it is not looked into; of its topic and payload only the beginning is here then.
+    """
+
+    topic: str
+    payload: bytes
+    puback: Callable[[], None] = field(repr=False)
+    refused: str = ""
+
+
+def received(topic: str, payload: bytes, puback: Callable[[], None]) -> Received:
+    """A message as it may be queued: what is too large is cut here, before it takes anybody's room."""
+    if len(payload) <= messages.MAX_BYTES and len(topic) <= LONGEST_TOPIC:
+        return Received(topic, payload, puback)
+    if len(topic) > LONGEST_TOPIC:
+        reason = f"a topic of {len(topic)} characters: at most {LONGEST_TOPIC} are read"
+    else:
+        reason = f"at most {messages.MAX_BYTES} bytes are read"
+    begin = bytes(payload[:PAYLOAD_KEPT])
+    return Received(topic[:LONGEST_TOPIC], begin, puback, with_size(reason, payload))
+
+
+class _Queue:
+    """What one board sent and nobody worked on yet."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Received] = deque()
+        self.size = 0  # bytes
+
+    def put(self, received: Received) -> None:
+        self.waiting.append(received)
+        self.size += len(received.payload)
+
+    def take(self) -> Received:
+        received = self.waiting.popleft()
+        self.size -= len(received.payload)
+        return received
+
+
+class Inbox:
+    """What was received and not yet worked on: bounded in messages and bytes, in all and for each board.
+
+    Boards take turns: one that has a hundred messages here delays another's by one message, not by a hundred.
+    """
+
+    def __init__(self, messages: int = 2000, size: int = 32 * 1024 * 1024) -> None:
+        self._turns: OrderedDict[str, _Queue] = OrderedDict()  # by board; the first one is next
+        self._count, self._messages = 0, messages  # waiting, and what fits
+        self._room = size  # bytes that still fit
+        self._share = size // SHARE_OF_SIZE
+        self._allowances = Allowances(time.monotonic())
+        self._changed = threading.Condition()
+        self.let_go = 0  # messages that found no room
+        self.held_back = 0  # messages beyond the share of their board
+
+    def put(self, received: Received, patience: float = 0.0) -> bool:
+        """False when it was not taken: held back, or there was no room for `patience` s and it was let go."""
+        owner = received.topic.rpartition("/")[0]
+        with self._changed:
+            if fair := self._is_fair(owner, received):
+                if not self._changed.wait_for(lambda: self._fits(received), patience):
+                    self.let_go += 1
+                    return False
+                if owner not in self._turns:
+                    self._turns[owner] = _Queue()
+                self._turns[owner].put(received)
+                self._count += 1
+                self._room -= len(received.payload)
+                if len(self) in (1, BATCH):  # what `take` waits for
+                    self._changed.notify_all()
+            else:
+                self.held_back += 1
+        if not fair:
+            received.puback()
+        return fair
+
+    def take(self, patience: float) -> list[Received]:
+        """Up to BATCH messages, one of each board in turn; waits `patience` for the first and LINGER for the
+        rest. [] when none came."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._turns, patience):
+                return []
+            self._changed.wait_for(lambda: len(self) >= BATCH, LINGER)
+            batch: list[Received] = []
+            while self._turns and len(batch) < BATCH:
+                owner, queue = self._turns.popitem(last=False)
+                batch.append(queue.take())
+                if queue.waiting:
+                    self._turns[owner] = queue
+            self._count -= len(batch)
+            self._room += sum(len(received.payload) for received in batch)
+            self._changed.notify_all()
+        return batch
+
+    def learn(self, owner: str, period: float) -> None:
+        """`owner` ("vigie/1/site/device") measures every `period` s."""
+        with self._changed:
+            self._allowances.learn(owner, period)
+
+    def floods(self) -> list[Flood]:
+        """Who sent far more than it may since the last call."""
+        with self._changed:
+            return self._allowances.floods(time.monotonic())
+
+    def __len__(self) -> int:
+        return self._count
+
+    def _is_fair(self, owner: str, received: Received) -> bool:
+        queue = self._turns.get(owner)
+        size = len(received.payload)
+        fits = queue is None or (len(queue.waiting) < SHARE and queue.size + size <= self._share)
+        if self._allowances.take(owner, time.monotonic()) and fits:
+            return True
+        self._allowances.hold_back(owner)
+        return False
+
+    def _fits(self, received: Received) -> bool:
+        return self._count < self._messages and len(received.payload) <= self._room
+
+
+@dataclass
+class Totals:
+    """What this worker has done since its start."""
+
+    messages: int = 0
+    readings: int = 0  # kept: stored now or found stored
+    repeats: int = 0  # known from the window of what was stored lately
+    conflicts: int = 0
+    expired: int = 0
+    unfit: int = 0
+    doubted: int = 0  # of the readings that are kept, those whose date could not be: stored undated
+    refused: int = 0
+    forged: int = 0  # of those refused: not the board's own word
+    surplus: int = 0  # messages of streams that were too many for their board that day: held back
+    acks: int = 0
+    retries: int = 0
+    received_bytes: int = 0  # payloads and topics
+    sent_bytes: int = 0
+
+
+class Ingest:
+    """One worker. `publish` sends an ack (topic, payload) without waiting for anything."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        store: Store,
+        rescorer: Rescorer,
+        key: bytes,
+        publish: Callable[[str, bytes], None],
+        *,
+        clock: Callable[[], float] = time.time,
+        hear: Callable[[str, float], None] = lambda board, date: None,
+    ) -> None:
+        self.inbox = inbox
+        self.totals = Totals()
+        self._store = store
+        self._rescorer = rescorer
+        self._authenticator = Authenticator(store, key)
+        self._publish = publish
+        self._clock = clock
+        self._hear = hear  # what date a board gives
+        self._seen = Seen()
+        self._complaints = 0
+        self._online: dict[tuple[str, str], tuple[str, int]] = {}
+        self._busy_since: float | None = None
+
+    @property
+    def boards(self) -> int:
+        """How many different boards were heard."""
+        return self._authenticator.boards
+
+    def busy(self) -> float:
+        """For how many seconds the batch in hand has been worked on; 0 = none is."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def run(self, stop: threading.Event, caught_up: Callable[[], None] = lambda: None) -> None:
+        """Work until `stop`. `caught_up` is called when messages were let go and there is room again."""
+        let_go = 0
+        report = time.monotonic() + REPORT
+        floods = time.monotonic() + FLOODS
+        reported = 0
+        while not stop.is_set():
+            batch = self.inbox.take(patience=0.5)
+            if batch:
+                self._busy_since = time.monotonic()
+                self.settle(batch, stop)
+                self._busy_since = None
+            elif self.inbox.let_go > let_go:
+                log.info(
+                    "%d messages found no room meanwhile: asking for them again", self.inbox.let_go - let_go
+                )
+                let_go = self.inbox.let_go
+                caught_up()
+            if time.monotonic() >= floods:
+                floods = time.monotonic() + FLOODS
+                self._tell_floods()
+            if time.monotonic() >= report:
+                report = time.monotonic() + REPORT
+                self._complaints = 0
+                if self.totals.readings > reported:
+                    log.info("%d readings stored (%s)", self.totals.readings - reported, self._report())
+                    reported = self.totals.readings
+
+    def settle(self, batch: list[Received], stop: threading.Event) -> None:
+        """Bring a batch to its end, however long the database is away; give up only when `stop` is set."""
+        pause = FIRST_PAUSE
+        tries = 0
+        while not stop.is_set():
+            try:
+                if tries >= TRIES_TOGETHER and self._store.answers():
+                    self._one_by_one(batch)
+                else:
+                    self.handle(batch)
+            except PyMongoError as problem:
+                tries += 1
+                self.totals.retries += 1
+                log.warning(
+                    "the database did not store %d messages (%s), next try in %.1f s",
+                    len(batch),
+                    brief(problem),
+                    pause,
+                )
+                stop.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            except Exception:  # whatever a message may hold, it must not stop the others
+                trouble = f"a batch of {len(batch)} messages could not be worked on, each is tried alone"
+                self._complain(trouble, trace=True)
+                tries = TRIES_TOGETHER
+            else:
+                if tries:
+                    log.info("the database stores again")
+                return
+
+    def handle(self, batch: Iterable[Received]) -> None:
+        """Decode, judge, store, acknowledge. May be repeated. Raises PyMongoError when it was not stored."""
+        batch = list(batch)
+        aside: list[Quarantined] = []
+        uplinks: list[Message] = []
+        states: list[tuple[str, str, State]] = []
+        forged = 0
+        origins = self._authenticator.examine([(received.topic, received.payload) for received in batch])
+        for received, said in zip(batch, origins, strict=True):
+            try:
+                message = self._decode(received, said)
+            except Refused as reason:
+                forged += isinstance(reason, Forged)
+                aside.append(refused_item(received.topic, received.payload, str(reason)))
+                self._complain(f"{received.topic} refused: {reason}")
+                continue
+            if isinstance(message, Message):
+                uplinks.append(message)
+            elif message is not None:
+                states.append(message)
+        unsigned = {said[:2] for said in origins if isinstance(said, Said) and said.version == 1}
+        uplinks, states = self._without_surplus(uplinks, states, unsigned)
+        self._keep(states)
+        refused, counted = len(aside), 0
+        for message in uplinks:
+            aside += [
+                unfit_item(message.site, message.device, message.stream, unfit) for unfit in message.unfit
+            ]
+            for unfit in message.unfit[:1]:
+                who = f"{message.site}/{message.device} seq {unfit.seq}"
+                self._complain(f"{who} put aside: {unfit.reason}")
+            dates = [date for one in message.readings if (date := one.said or one.ts) is not None]
+            if dates:
+                self._hear(f"{message.site}/{message.device}", max(dates))
+            if doubted := [one for one in message.readings if one.said is not None]:
+                self._complain(_doubted(message, doubted[0], self._clock()))
+                counted += len(doubted)
+        new = [
+            (message, self._seen.unknown((message.site, message.device, message.stream), message.readings))
+            for message in uplinks
+        ]
+        if aside:
+            self._store.quarantine(aside)
+        judged = self._judged(new)
+        counts = self._store.write(judged)
+        for owner, period in counts.periods.items():
+            self.inbox.learn(f"vigie/1/{owner}", period)
+        for message, readings in new:
+            self._seen.add((message.site, message.device, message.stream), readings)
+
+        totals = self.totals
+        totals.messages += len(batch)
+        totals.received_bytes += sum(len(received.topic) + len(received.payload) for received in batch)
+        totals.readings += counts.kept
+        totals.repeats += sum(len(message.readings) for message in uplinks) - len(judged)
+        totals.conflicts += counts.conflicts
+        totals.expired += counts.expired
+        totals.unfit += len(aside) - refused
+        totals.doubted += counted
+        totals.refused += refused
+        totals.forged += forged
+        self._acknowledge(uplinks)
+        for received in batch:
+            received.puback()
+
+    def _decode(self, received: Received, said: Said | Refused) -> Message | tuple[str, str, State] | None:
+        """An `up` message, or whose `state` it is; None when a retained state was cleared. Raises Refused."""
+        if received.refused:
+            raise Refused(received.refused)
+        if not received.payload and received.topic.endswith("/state"):
+            return None
+        if isinstance(said, Refused):
+            raise said
+        site, device, leaf, version = said
+        if leaf == "up":
+            return messages.decode_up(site, device, received.payload, self._clock(), version)
+        return site, device, messages.decode_state(received.payload, version)
+
+    def _without_surplus(
+        self, uplinks: list[Message], states: list[tuple[str, str, State]], unsigned: set[Whose]
+    ) -> tuple[list[Message], list[tuple[str, str, State]]]:
+        """Without those of streams that are too many for their board: they are held back, without an ack."""
+        streams = {(each.site, each.device, each.stream) for each in uplinks}
+        streams |= {(site, device, state.stream) for site, device, state in states}
+        surplus = self._store.surplus(streams, unsigned)
+        if not surplus:
+            return uplinks, states
+        for site, device in {(site, device) for site, device, _ in surplus}:
+            self._complain(f"{site}/{device} began more than {STREAMS_A_DAY} streams in a day: held back")
+            self._store.flood(site, device, "streams", 1.0)
+        fair = [each for each in uplinks if (each.site, each.device, each.stream) not in surplus]
+        kept = [each for each in states if (each[0], each[1], each[2].stream) not in surplus]
+        self.totals.surplus += len(uplinks) - len(fair) + len(states) - len(kept)
+        return fair, kept
+
+    def _keep(self, states: list[tuple[str, str, State]]) -> None:
+        self._store.states(states)
+        for site, device, state in states:
+            if state.dropped and state.v > 1:  # the board may stop telling; an old one knows no such word
+                key, runs = self._authenticator.key(site, device), messages.merge_runs(state.dropped)
+                self._send(site, device, messages.drop_acks(key, state.stream, runs))
+            if self._online.get((site, device)) != (state.state, state.boot):
+                self._online[site, device] = (state.state, state.boot)
+                log.info(
+                    "%s/%s %s (boot %d, model %s)",
+                    site, device, state.state, state.boot, state.model or "none",
+                )  # fmt: skip
+
+    def _judged(self, new: list[tuple[Message, Sequence[Reading]]]) -> list[Entry]:
+        verdicts = iter(self._rescorer.verdicts([reading for _, readings in new for reading in readings]))
+        return [
+            Entry(message.site, message.device, message.stream, reading, verdict)
+            for message, readings in new
+            for reading, verdict in zip(readings, verdicts, strict=False)
+        ]
+
+    def _acknowledge(self, uplinks: Iterable[Message]) -> None:
+        """Name exactly the seqs that these messages carried; all of them are written by now."""
+        seqs: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+        for message in uplinks:
+            key = (message.site, message.device, message.stream)
+            seqs[key].update(reading.seq for reading in message.readings)
+            seqs[key].update(unfit.seq for unfit in message.unfit)
+        for (site, device, stream), found in seqs.items():
+            runs = messages.runs_of(found)
+            self._send(site, device, messages.acks(self._authenticator.key(site, device), stream, runs))
+
+    def _send(self, site: str, device: str, payloads: Iterable[bytes]) -> None:
+        topic = messages.ack_topic(site, device)
+        for payload in payloads:
+            self._publish(topic, payload)
+            self.totals.acks += 1
+            self.totals.sent_bytes += len(topic) + len(payload)
+
+    def _tell_floods(self) -> None:
+        for flood in self.inbox.floods():
+            self._complain(
+                f"{flood.owner} sends {flood.times:.0f} times what its period allows: "
+                f"{flood.held} messages held back"
+            )
+            try:
+                site, device, _ = messages.parse_topic(flood.owner + "/up")
+                self._store.flood(site, device, "messages", flood.times)
+            except Refused:  # its name is none: the line above says it
+                continue
+            except PyMongoError as problem:
+                log.warning("a flood could not be noted (%s): it is told when it goes on", brief(problem))
+
+    def _one_by_one(self, batch: list[Received]) -> None:
+        """Find the message that cannot be worked on and put it aside; the board will say so and halve it."""
+        for received in batch:
+            try:
+                self.handle([received])
+            except Exception as problem:
+                if is_general(problem):
+                    raise  # that says nothing about the message
+                self._complain(f"{received.topic} could not be worked on: {brief(problem)}")
+                self._store.quarantine(
+                    [refused_item(received.topic, received.payload, f"not stored: {brief(problem)}")]
+                )
+                self.totals.refused += 1
+                received.puback()
+
+    def _complain(self, text: str, *, trace: bool = False) -> None:
+        """A flood of bad messages must not become a flood of lines; quarantine and totals have them all."""
+        self._complaints += 1
+        if self._complaints <= COMPLAINTS:
+            log.warning("%s", text, exc_info=trace)
+        elif self._complaints == COMPLAINTS + 1:
+            log.warning("more were put aside; the rest of this minute is counted only")
+
+    def _report(self) -> str:
+        totals = self.totals
+        return (
+            f"{totals.messages} messages in all, {totals.repeats} repeats, {totals.conflicts} conflicts, "
+            f"{totals.unfit + totals.refused} put aside"
+        )
+
+
+def _doubted(message: Message, reading: Reading, now: float) -> str:
+    said = reading.said or 0
+    off = f"{said - now:.0f} s ahead of this clock" if said > now else "before 2020"
+    who = f"{message.site}/{message.device} seq {reading.seq}"
+    return (
+        f"{who} stored undated: the date it gave, {said}, is {off} (python -m cloud doctor asks whose clock)"
+    )

@@ -1,0 +1,1 @@
+"""What free plans allow, and how much of it is used."""

@@ -1,0 +1,141 @@
+"""How much of each plan that it stands on the running system uses, and for how long it lasts.
+
+What the database knows is measured (storage, boards, today's mails); what only the providers know (traffic,
+operations) is estimated from the boards that report now, by the same rules as `make plan`. Plans and limits:
+cloud/plans/plans.toml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from cloud.plans import plans
+from cloud.plans.plans import DAY, Fleet, Sizes
+from cloud.read.reader import Latest, Reader
+from cloud.store.packing import SIZE
+from device.window import SIZE as WARM_UP
+
+UNKNOWN_PERIOD = 10.0  # s
+REDUCED = 0.95  # of the quota: then the oldest readings become hourly values (cloud.store.quota)
+HEARD = DAY  # s: a board that was heard of within counts
+OWN = {"database": "storage_gb", "mail": "mails_a_day"}  # limits that settings have too
+SETTINGS = {"storage_gb": "STORAGE_QUOTA_MB", "mails_a_day": "MAIL_PER_DAY"}
+RENEWED = {"traffic_gb": 30, "transfer_gb_a_week": 7}  # limits that begin anew, after so many days
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """One limit of one plan. `used` and `limit` in the limit's own unit (cloud/plans/plans.toml)."""
+
+    service: str
+    plan: str
+    limit: str  # its name there
+    used: float
+    most: float
+    measured: bool  # False = reckoned
+    beyond: str  # what to use instead
+    days_left: float | None = None  # until full at this pace, of a RENEWED one from its first day; or never
+
+    @property
+    def share(self) -> float:
+        return self.used / self.most if self.most else 0.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the database says. Bytes, mails, Unix s."""
+
+    fleet: Fleet
+    stored: float  # data and indexes as the plan counts them
+    bucket: float | None  # bytes of a bucket of 360 readings
+    mails_today: int
+    first_mail: float | None  # when the first mail ever went out
+    plans: tuple[str, ...] = ()  # that the backend stands on
+    own: Mapping[str, float] = field(default_factory=dict)  # limits of the settings, where no plan has one
+
+
+def fleet_of(latest: Sequence[Latest], now: float, retention: int) -> Fleet:
+    """The boards that report now, with the period that gives as many readings as theirs together."""
+    heard = [one for one in latest if now - one.received < HEARD]
+    pace = sum(1 / max(one.period or UNKNOWN_PERIOD, 0.5) for one in heard)
+    return Fleet(len(heard), len(heard) / pace if pace else UNKNOWN_PERIOD, retention)
+
+
+def measure(reader: Reader, latest: Sequence[Latest], now: float) -> Measured:
+    """Raises PyMongoError."""
+    database = reader.database
+    kept = reader.kept_settings()
+    whole = database.command("dbStats")
+    stats = database.command("collStats", "buckets")
+    today = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+    sent = database["mail_days"].find_one({"_id": today}) or {}
+    first = database["alerts"].find_one({"state": "sent"}, {"created": 1}, sort=[("created", 1)])
+    return Measured(
+        fleet=fleet_of(latest, now, kept.get("retention_days", 30)),
+        stored=float(whole["dataSize"] + whole["indexSize"]),
+        bucket=stats.get("avgObjSize"),
+        mails_today=int(sent.get("used", 0)),
+        first_mail=first["created"] if first else None,
+        plans=tuple(kept.get("plans", ())),
+        own={
+            "storage_gb": kept.get("storage_mb", 0) * 1e6 / plans.GB,
+            "mails_a_day": kept.get("mails_a_day", 0),
+        },
+    )
+
+
+def gauges(found: Measured, now: float, catalogue: Sequence[Mapping[str, Any]] | None = None) -> list[Gauge]:
+    """One for each limit of each plan in use, else for the settings' own limits; the fullest first."""
+    wanted = plans.demand(found.fleet, sizes(found))
+    known = {
+        "sessions": wanted["sessions"],
+        "mails_a_day": float(found.mails_today),
+        "storage_gb": found.stored / plans.GB,
+    }
+    made = []
+    for plan in plans.load() if catalogue is None else catalogue:
+        if plan["name"] not in found.plans:
+            continue
+        for name, limit in plan["limits"].items():
+            most, used = float(limit), known.get(name, wanted.get(name))
+            left = None
+            if name == "storage_gb":
+                left = days_of_storage(found, wanted[name], most)
+            elif name in RENEWED and used and used > most:
+                left = RENEWED[name] * most / used
+            elif name == "months" and found.first_mail is not None:
+                used, most = (now - found.first_mail) / DAY, most * 30
+                left = max(0.0, most - used)
+            if used is not None:
+                measured = name in known or name == "months"
+                made.append(
+                    Gauge(plan["service"], plan["name"], name, used, most, measured, plan["beyond"], left)
+                )
+    for service, name in OWN.items():
+        most = found.own.get(name, 0.0)
+        if most and not any(one.limit == name for one in made):
+            left = days_of_storage(found, wanted[name], most) if name == "storage_gb" else None
+            made.append(Gauge(service, SETTINGS[name], name, known[name], most, True, "", left))
+    return sorted(made, key=lambda one: -one.share)
+
+
+def days_of_storage(found: Measured, kept: float, most: float) -> float | None:
+    """Days until the oldest readings must be reduced; None = what is kept for good fits (`kept` in GB)."""
+    if found.fleet.devices == 0 or kept <= REDUCED * most:
+        return None
+    a_day = found.fleet.readings(DAY) / SIZE * sizes(found).bucket / plans.GB
+    return max(0.0, (REDUCED * most - found.stored / plans.GB) / a_day) if a_day else None
+
+
+def sizes(found: Measured) -> Sizes:
+    """Of this build, with the weight of a bucket as the database has it."""
+    at = np.arange(SIZE + WARM_UP) * found.fleet.period
+    noise = np.random.default_rng(0).normal(0, 1, (2, len(at)))
+    t, h = 21 + np.sin(at / 4e3) + 0.03 * noise[0], 45 - 2 * np.sin(at / 4e3) + 0.2 * noise[1]
+    made = plans.measured(found.fleet, t, h)
+    return made if found.bucket is None else replace(made, bucket=found.bucket + plans.INDEX_BYTES)

@@ -1,0 +1,1 @@
+"""What every long-running process has: log, health, memory, and how it fails."""

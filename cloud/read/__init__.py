@@ -1,0 +1,1 @@
+"""Stored readings for who asks: rows, spans, exports."""

@@ -1,0 +1,103 @@
+"""A long time in few numbers: what headers of sealed buckets and hourly values say, without the readings.
+
+A year of one board is a few thousand rows of a hundred bytes instead of three million readings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cloud.read.reader import HOUR, Reader
+from cloud.store.agreement import abnormal
+from cloud.store.database import OPEN, SEALED, Document, device_id
+from cloud.store.sealing import packed_of, sealing
+
+Floats = npt.NDArray[np.float64]
+
+_HEADER = {"a": 1, "z": 1, "n": 1, "m": 1, "g": 1, "t": 1, "h": 1}
+_COLUMNS = (
+    *("begin", "end", "readings", "good", "board", "cloud"),
+    *("t_low", "t_mean", "t_high", "h_low", "h_mean", "h_high"),
+)
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Stretches of one device as float64 columns of one length, in the order of time; NaN = not known.
+
+    A stretch is a bucket (360 readings) or an hour of what was reduced. `begin`, `end`: its first and last
+    reading (Unix s). `good`: readings with a value. `board`, `cloud`: readings that each calls abnormal,
+    failed ones too. `t_*` in degC, `h_*` in %RH.
+    """
+
+    begin: Floats
+    end: Floats
+    readings: Floats
+    good: Floats
+    board: Floats
+    cloud: Floats
+    t_low: Floats
+    t_mean: Floats
+    t_high: Floats
+    h_low: Floats
+    h_mean: Floats
+    h_high: Floats
+
+    def __len__(self) -> int:
+        return len(self.begin)
+
+
+def reduced(reader: Reader, site: str, device: str, start: float, end: float) -> Spans:
+    """The hours of [start, end) whose readings are gone. Raises PyMongoError."""
+    hours = reader.hours(site, device, start=start, end=end)
+    count = hours.readings.astype(np.float64)
+    unknown = np.full(len(count), np.nan)
+    return Spans(
+        *(hours.begin, hours.begin + HOUR, count, count, hours.abnormal.astype(np.float64), unknown),
+        *(hours.t_min, hours.t_mean, hours.t_max, hours.h_min, hours.h_mean, hours.h_max),
+    )
+
+
+def spans(reader: Reader, site: str, device: str, start: float, end: float) -> Spans:
+    """All of [start, end) (Unix s): hours, sealed and open buckets. Undated buckets are left out.
+
+    Raises PyMongoError.
+    """
+    hours = reduced(reader, site, device, start, end)
+    buckets = reader.database["buckets"]
+    whole = {"d": device_id(site, device), "z": {"$gte": start}, "a": {"$lt": end}}
+    opened = {**whole, "r": {"$exists": True}}
+    rows = {one["_id"]: _row({**one, **_sealed(one)}) for one in buckets.find(opened, hint=OPEN)}
+    sealed = {**whole, "p": {"$exists": True}, "r": {"$exists": False}}
+    for one in buckets.find(sealed, _HEADER, hint=SEALED):
+        rows[one["_id"]] = _row(one)
+    table = np.array(sorted(rows.values()), np.float64).reshape(-1, len(_COLUMNS))
+    joined = [np.concatenate([getattr(hours, name), table[:, k]]) for k, name in enumerate(_COLUMNS)]
+    order = np.argsort(joined[0], kind="stable")
+    return Spans(*(column[order] for column in joined))
+
+
+def _sealed(bucket: Document) -> Document:
+    """The header that an open bucket will have."""
+    header: Document = sealing(packed_of(bucket), {})["$set"]
+    return {"m": header["n"], **header}
+
+
+def _row(bucket: Document) -> tuple[float, ...]:
+    good: int = bucket["m"] if "m" in bucket else bucket["n"]
+    return (
+        *(bucket["a"], bucket["z"], bucket["n"], good, *abnormal(bucket["g"])),
+        *_three(bucket.get("t"), good),
+        *_three(bucket.get("h"), good),
+    )
+
+
+def _three(sums: list[int] | None, count: int) -> tuple[float, float, float]:
+    """Least, mean, greatest of hundredths [least, sum, greatest]."""
+    if sums is None or count == 0:
+        return (np.nan, np.nan, np.nan)
+    least, total, greatest = sums
+    return least / 100, total / count / 100, greatest / 100

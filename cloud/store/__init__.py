@@ -1,0 +1,1 @@
+"""How readings lie in MongoDB: written, packed, sealed, reduced."""

@@ -1,0 +1,224 @@
+"""How far the board's verdict and score and the cloud's are apart, counted for each model.
+
+Counts of a bucket are written beside it when it is sealed and added up when somebody asks: no worker
+remembers anything, a repeat counts nothing twice, and what is deleted is counted no more.
+
+Both forests' scores are compared as scikit-learn gives them, 0 to 1: a board's sum of path lengths is
+`2 ** -(sum / unit)`, with the `unit` of its forest as the model's report tells it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pymongo.database import Database
+
+from cloud.contract.messages import TWIN_DIFFERS, TWIN_RAN
+from cloud.store import packing
+from cloud.store.database import Document
+from device import codes
+
+# Where the bins of a difference between the two forests' scores meet, board less cloud, in thousandths; the
+# first and the last bin are open.
+EDGES = (-45, -35, -25, -15, -5, 5, 15, 25, 35, 45)
+# The same for the twin's sum and the board's, by size; one edge of a path is 1024.
+TWIN_EDGES = (1, 32, 1024)
+
+_VERDICTS = struct.Struct("<B4s6H")  # has a model, its id, both, edge only, cloud only, neither, ran, differs
+_SCORES = struct.Struct(f"<B4sihh{len(EDGES) + 1}H")  # …, sum, least, greatest, bins
+_TWIN = struct.Struct(
+    f"<B4sQI{len(TWIN_EDGES)}H"
+)  # …, sum of sizes, greatest, bins but the first: no difference
+
+Record = npt.NDArray[Any]  # packing.RECORD
+Units = Mapping[bytes, float]  # of a model's forest, by the 4 bytes of its id
+Key = tuple[str, str, str]  # site, device, model ("" = none)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Differences of scores. `histogram[i]` counts those in edges[i - 1] <= difference < edges[i]."""
+
+    count: int
+    mean: float
+    least: float
+    greatest: float
+    edges: tuple[float, ...]
+    histogram: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often board and cloud agreed, for one device and one model, and how far their scores were apart."""
+
+    site: str
+    device: str
+    model: str | None
+    both_abnormal: int = 0
+    edge_only: int = 0
+    cloud_only: int = 0
+    both_normal: int = 0
+    twin_ran: int = 0  # readings that the twin of the board's model judged too
+    twin_differs: int = 0  # of these, a different sum or verdict: must be 0
+    scores: Spread | None = None  # board's score less the full forest's, 0..1; None = none were compared
+    twin: Spread | None = None  # size of twin's sum less board's, 1024 = one edge; None = the twin never ran
+
+
+def counted(record: Record, units: Units) -> Document:
+    """What a sealed bucket keeps: `g` verdicts, `s` scores, `x` the twin where it differs."""
+    values: Document = {"g": b"".join(_VERDICTS.pack(*row) for row in _verdicts(record))}
+    if scores := b"".join(_SCORES.pack(*row) for row in _scores(record, units)):
+        values["s"] = scores
+    if twin := b"".join(_TWIN.pack(*row) for row in _twin(record)):
+        values["x"] = twin
+    return values
+
+
+def abnormal(verdicts: bytes) -> tuple[int, int]:
+    """(board, cloud): how many readings of a bucket's `g` each calls abnormal."""
+    board = cloud = 0
+    for _, _, both, edge_only, cloud_only, *_ in _VERDICTS.iter_unpack(verdicts):
+        board, cloud = board + both + edge_only, cloud + both + cloud_only
+    return board, cloud
+
+
+class Sums:
+    """Adds up what was counted, bucket by bucket."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[Key, list[int]] = {}
+        self._scores: dict[Key, list[int]] = {}
+        self._twin: dict[Key, list[int]] = {}
+
+    def add(self, bucket: Document) -> None:
+        """`bucket` has `d` and what `counted` gave."""
+        site, _, device = bucket["d"].partition("/")
+        for layout, name, sums in (
+            (_VERDICTS, "g", self._verdicts),
+            (_SCORES, "s", self._scores),
+            (_TWIN, "x", self._twin),
+        ):
+            for modelled, model, *values in layout.iter_unpack(bucket.get(name, b"")):
+                key = (site, device, model.hex() if modelled else "")
+                before = sums.get(key)
+                sums[key] = values if before is None else _TOGETHER[name](before, values)
+
+    def agreements(self) -> list[Agreement]:
+        """One for each device and model, sorted."""
+        found = []
+        for key, (both, edge_only, cloud_only, neither, ran, differs) in sorted(self._verdicts.items()):
+            site, device, model = key
+            found.append(
+                Agreement(
+                    site=site,
+                    device=device,
+                    model=model or None,
+                    both_abnormal=both,
+                    edge_only=edge_only,
+                    cloud_only=cloud_only,
+                    both_normal=neither,
+                    twin_ran=ran,
+                    twin_differs=differs,
+                    scores=_spread_of_scores(self._scores.get(key)),
+                    twin=_spread_of_twin(self._twin.get(key), ran),
+                )
+            )
+        return found
+
+
+class KnownUnits:
+    """Units of forests by model, looked up once each. Raises PyMongoError."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._models = database["models"]
+        self._known: dict[bytes, float] = {}
+
+    def of(self, record: Record) -> Units:
+        """Those of the models that judged these readings, as far as they are known."""
+        modelled = record["model"][(record["has"] & packing.MODELLED) > 0]
+        wanted = {bytes(model).ljust(4, b"\0") for model in np.unique(modelled).tolist()}
+        if unknown := wanted - self._known.keys():
+            names = [model.hex() for model in unknown]
+            for found in self._models.find({"_id": {"$in": names}}, {"report.unit": 1}):
+                if unit := found.get("report", {}).get("unit"):
+                    self._known[bytes.fromhex(found["_id"])] = float(unit)
+        return self._known
+
+
+def _verdicts(record: Record) -> Iterable[tuple[Any, ...]]:
+    edge = (record["edge_flags"] & codes.ABNORMAL) > 0
+    cloud = (record["cloud_flags"] & codes.ABNORMAL) > 0
+    ran = (record["cloud_flags"] & TWIN_RAN) > 0
+    differs = (record["cloud_flags"] & TWIN_DIFFERS) > 0
+    for modelled, model, here in _by_model(record):
+        counts = [here & edge & cloud, here & edge & ~cloud, here & ~edge & cloud, here & ~edge & ~cloud]
+        counts += [here & ran, here & differs]
+        yield int(modelled), model, *(int(count.sum()) for count in counts)
+
+
+def _scores(record: Record, units: Units) -> Iterable[tuple[Any, ...]]:
+    needed = packing.SCORED | packing.RESCORED
+    compared = (record["has"] & needed) == needed
+    for modelled, model, here in _by_model(record):
+        unit = units.get(model)
+        chosen = record[here & compared]
+        if unit is None or not modelled or not len(chosen):
+            continue
+        edge = np.exp2(-np.maximum(chosen["edge_score"], 0) / unit)
+        difference = np.rint(edge * packing.CLOUD_SCALE).astype(np.int64) - chosen["cloud_score"]
+        bins = np.bincount(np.searchsorted(EDGES, difference, side="right"), minlength=len(EDGES) + 1)
+        least, greatest = int(difference.min()), int(difference.max())
+        yield 1, model, int(difference.sum()), least, greatest, *bins.tolist()
+
+
+def _twin(record: Record) -> Iterable[tuple[Any, ...]]:
+    size = np.abs(record["twin_off"].astype(np.int64))
+    for modelled, model, here in _by_model(record):
+        off = size[here & (size > 0)]
+        if len(off):
+            bins = np.bincount(np.searchsorted(TWIN_EDGES, off, side="right"), minlength=len(TWIN_EDGES) + 1)
+            yield int(modelled), model, int(off.sum()), int(off.max()), *bins[1:].tolist()
+
+
+def _by_model(record: Record) -> Iterable[tuple[bool, bytes, npt.NDArray[np.bool_]]]:
+    has_model = (record["has"] & packing.MODELLED) > 0
+    for modelled, model in sorted(set(zip(has_model.tolist(), record["model"].tolist(), strict=True))):
+        yield modelled, model.ljust(4, b"\0"), (has_model == modelled) & (record["model"] == model)
+
+
+def _added(one: list[int], two: list[int]) -> list[int]:
+    return [a + b for a, b in zip(one, two, strict=True)]
+
+
+def _scores_added(one: list[int], two: list[int]) -> list[int]:
+    return [one[0] + two[0], min(one[1], two[1]), max(one[2], two[2]), *_added(one[3:], two[3:])]
+
+
+def _twin_added(one: list[int], two: list[int]) -> list[int]:
+    return [one[0] + two[0], max(one[1], two[1]), *_added(one[2:], two[2:])]
+
+
+_TOGETHER = {"g": _added, "s": _scores_added, "x": _twin_added}
+
+
+def _spread_of_scores(sums: list[int] | None) -> Spread | None:
+    if sums is None:
+        return None
+    total, least, greatest, *bins = sums
+    scale, count = packing.CLOUD_SCALE, sum(bins)
+    edges = tuple(edge / scale for edge in EDGES)
+    return Spread(count, total / count / scale, least / scale, greatest / scale, edges, tuple(bins))
+
+
+def _spread_of_twin(sums: list[int] | None, ran: int) -> Spread | None:
+    if not ran:
+        return None
+    total, greatest, *off = sums or [0, 0, *[0] * len(TWIN_EDGES)]
+    same = ran - sum(off)
+    least = 0 if same else 1
+    return Spread(ran, total / ran, least, greatest, tuple(map(float, TWIN_EDGES)), (same, *off))

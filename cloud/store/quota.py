@@ -1,0 +1,272 @@
+"""The storage quota: a warning at 80 %, and at 95 % the oldest buckets become hourly min, mean and max.
+
+So a database of a fixed size never fills: it forgets detail before anything fails. The board that takes most
+loses its oldest first, until another one takes as much. The last KEPT_DAYS of a board stay while it takes no
+more than its part (the quota, divided by the boards): what one board sends never costs another board those.
+
+A bucket becomes its hours in one transaction, which also raises the floor of its stream: readings of that
+bucket that come again are acknowledged and counted, not stored.
+
+A database that is full all the same (Atlas counts the cluster's other databases too) refuses that
+transaction, but not deletes. Then a few of the oldest buckets are deleted first, and their hours wait in
+memory until they can be written.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import bson
+import numpy as np
+import pymongo
+from pymongo import DeleteOne, UpdateOne, WriteConcern
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from cloud.contract.messages import is_abnormal
+from cloud.process.failure import is_full
+from cloud.store import packing
+from cloud.store.database import SEALED, Document
+from cloud.store.packing import SIZE, Packed
+from cloud.store.sealing import WHOLE, Damaged, packed_of, raise_floor, set_aside
+
+log = logging.getLogger("storage")
+
+WARN, REDUCE, ENOUGH = 0.80, 0.95, 0.90  # of the quota; a reduction goes on until ENOUGH
+KEPT_DAYS = 7
+AT_ONCE = 200  # buckets a transaction; a flood's are small
+BYTES_AT_ONCE = 100_000
+ROUNDS = 100  # transactions before others get their turn
+FULL_ROUNDS = 10  # batches that a full database loses before it is asked again later
+MEASURE_TIMEOUT = 120.0  # s; to find out who takes what, all buckets are looked at
+HOUR, DAY = 3600, 86400
+
+
+def level(used: float, quota: float) -> str:
+    """ "fine", "warning" or "reducing"."""
+    if used >= REDUCE * quota:
+        return "reducing"
+    return "warning" if used >= WARN * quota else "fine"
+
+
+class _Taken(NamedTuple):
+    """What the buckets of a board take."""
+
+    size: float  # bytes
+    buckets: int
+
+
+class _Rest(NamedTuple):
+    """What is written in the place of buckets."""
+
+    hours: list[UpdateOne]
+    floors: list[UpdateOne]
+
+
+class Keeper:
+    """Watches over the quota (bytes of data and indexes, as Atlas M0 counts). Raises PyMongoError."""
+
+    def __init__(
+        self, database: Database[Document], quota: int, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.database = database
+        self.quota = quota
+        self.used = 0
+        self._clock = clock
+        self._level = "fine"
+        self._owed: list[_Rest] = []
+        self._bare = False  # nothing was left to reduce, and that is told
+
+    def look(self) -> int:
+        """Measure, tell, reduce if it must be; returns how many buckets became hours."""
+        try:
+            self._pay()
+            return self._look()
+        except PyMongoError as problem:
+            if not is_full(problem, self.database):
+                raise
+        return self._make_room()
+
+    def _look(self) -> int:
+        self.used = self._measure()
+        now = level(self.used, self.quota)
+        if now != self._level:
+            self._level = now
+            share = self.used / self.quota
+            if now == "warning":
+                log.warning(
+                    "storage is %.0f %% full: measure less often, lower RETENTION_DAYS or buy more; at 95 %% "
+                    "the oldest readings of the boards that take most become hourly values",
+                    100 * share,
+                )
+            elif now == "reducing":
+                log.error(
+                    "storage is %.0f %% full: the oldest readings of the boards that take most become "
+                    "hourly values",
+                    100 * share,
+                )
+            else:
+                log.info("storage is %.0f %% full", 100 * share)
+        reduced = self._reduce() if now == "reducing" else 0
+        self.database["status"].update_one(
+            {"_id": "storage"},
+            {
+                "$set": {
+                    "used": self.used,
+                    "quota": self.quota,
+                    "level": now,
+                    "at": datetime.fromtimestamp(self._clock(), UTC),
+                }
+            },
+            upsert=True,
+        )
+        return reduced
+
+    def _measure(self) -> int:
+        stats = self.database.command("dbStats")
+        return int(stats["dataSize"] + stats["indexSize"])
+
+    def _reduce(self) -> int:
+        reduced = 0
+        for _, buckets in zip(range(ROUNDS), self._oldest_first(), strict=False):
+            self._together(lambda session, buckets=buckets: self._replace(session, buckets))  # type: ignore[misc]
+            reduced += len(buckets)
+            self.used = self._measure()
+            # An index keeps its size on disk and uses the room again: only data can be made less at once.
+            if self.used < ENOUGH * self.quota:
+                break
+        return reduced
+
+    def _make_room(self) -> int:
+        """Delete the oldest buckets of a full database until it takes their hours."""
+        gone = 0
+        for _, buckets in zip(range(FULL_ROUNDS), self._oldest_first(), strict=False):
+            deleted = [bucket for bucket in buckets if self._delete(bucket)]
+            self._owed.append(_rest(deleted))
+            gone += len(deleted)
+            try:
+                self._pay()
+            except PyMongoError as problem:
+                if not is_full(problem, self.database):
+                    raise
+            else:
+                break
+        return gone
+
+    def _delete(self, bucket: Document) -> bool:
+        version = {"_id": bucket["_id"], "v": bucket["v"]}
+        return self.database["buckets"].delete_one(version).deleted_count == 1
+
+    def _pay(self) -> None:
+        """Write what buckets left that were deleted while the database was full."""
+        while self._owed:
+            self._together(lambda session: self._write(session, self._owed[0]))
+            del self._owed[0]
+
+    def _together(self, act: Callable[[ClientSession], None]) -> None:
+        with self.database.client.start_session() as session:
+            session.with_transaction(act, write_concern=WriteConcern(w="majority", j=True))
+
+    def _oldest_first(self) -> Iterator[list[Document]]:
+        """Buckets that may go, some at a time: the oldest of the board that takes most."""
+        boards = self._boards()
+        part = ENOUGH * self.quota / max(len(boards), 1)
+        while boards:
+            most = max(boards, key=lambda name: boards[name].size)
+            size, count = boards[most]
+            oldest = self._oldest(most, size / count, everything=size > part)
+            whole = [bucket for bucket in oldest if self._is_whole(bucket)]
+            if not whole:
+                del boards[most]
+                continue
+            self._bare = False
+            yield whole
+            gone = sum(len(bson.encode(bucket)) for bucket in oldest)
+            boards[most] = _Taken(size - gone, max(count - len(oldest), 1))
+        if not self._bare:
+            log.error("nothing is left that could be made smaller; see what else fills the database")
+            self._bare = True
+
+    def _is_whole(self, bucket: Document) -> bool:
+        try:
+            packed_of(bucket)
+        except Damaged as problem:
+            try:
+                set_aside(self.database, bucket, str(problem))
+            except PyMongoError as refusal:
+                if not is_full(refusal, self.database):
+                    raise
+            return False
+        return True
+
+    def _boards(self) -> dict[str, _Taken]:
+        """What the buckets of each board take."""
+        taken = {"_id": "$d", "size": {"$sum": {"$bsonSize": "$$ROOT"}}, "buckets": {"$sum": 1}}
+        with pymongo.timeout(MEASURE_TIMEOUT):
+            found = list(self.database["buckets"].aggregate([{"$group": taken}]))
+        return {each["_id"]: _Taken(each["size"], each["buckets"]) for each in found}
+
+    def _oldest(self, board: str, usual: float, *, everything: bool) -> list[Document]:
+        """A board's oldest sealed buckets, as many as are too much; its last days only if `everything`."""
+        query: Document = {"d": board, "p": {"$exists": True}, "r": {"$exists": False}, **WHOLE}
+        if not everything:
+            query["z"] = {"$lt": int(self._clock() - KEPT_DAYS * DAY)}
+        surplus = self.used - ENOUGH * self.quota  # none where others fill the cluster
+        wanted = min(surplus, BYTES_AT_ONCE) if surplus > 0 else BYTES_AT_ONCE
+        count = min(AT_ONCE, 1 + int(wanted // max(usual, 1)))
+        return list(self.database["buckets"].find(query, hint=SEALED).sort("z", 1).limit(count))
+
+    def _replace(self, session: ClientSession, buckets: list[Document]) -> None:
+        # Only the versions that were read: one that a late reading opens meanwhile waits for another round.
+        gone = [DeleteOne({"_id": bucket["_id"], "v": bucket["v"]}) for bucket in buckets]
+        result = self.database["buckets"].bulk_write(gone, session=session)
+        if result.deleted_count != len(buckets):
+            session.abort_transaction()
+            return
+        self._write(session, _rest(buckets))
+
+    def _write(self, session: ClientSession, rest: _Rest) -> None:
+        for name, changes in (("hourly", rest.hours), ("streams", rest.floors)):
+            if changes:
+                self.database[name].bulk_write(changes, session=session)
+
+
+def _rest(buckets: list[Document]) -> _Rest:
+    floors: dict[str, int] = {}
+    left: list[UpdateOne] = []
+    for bucket in buckets:
+        stream, _, number = bucket["_id"].rpartition("/")
+        floors[stream] = max(floors.get(stream, 0), (int(number) + 1) * SIZE)
+        left += hours(bucket["d"], packed_of(bucket))
+    return _Rest(left, [raise_floor(stream, floor) for stream, floor in floors.items()])
+
+
+def hours(device: str, packed: Packed) -> list[UpdateOne]:
+    """The readings of a bucket as additions to the device's hours; undated ones are only counted as gone.
+
+    An hour: n good readings, least, sum and greatest of t and h (hundredths), e abnormal readings.
+    """
+    record = packed.record
+    dated = record[(record["has"] & packing.DATED) > 0]
+    changes = []
+    for hour in np.unique(dated["ts"] // HOUR).tolist():
+        inside = dated[dated["ts"] // HOUR == hour]
+        good = inside[(inside["has"] & packing.MEASURED) > 0]
+        change: dict[str, Any] = {
+            "$set": {"d": device, "h": hour * HOUR},
+            "$inc": {"n": len(good), "e": sum(map(is_abnormal, inside["edge_flags"].tolist()))},
+        }
+        if len(good):
+            change |= {"$min": {}, "$max": {}}
+            for name in ("t", "h"):
+                column = good[name].astype(np.int64)
+                change["$inc"][f"{name}_sum"] = int(column.sum())
+                change["$min"][f"{name}_min"] = int(column.min())
+                change["$max"][f"{name}_max"] = int(column.max())
+        changes.append(UpdateOne({"_id": f"{device}/{hour:07d}"}, change, upsert=True))
+    return changes

@@ -1,0 +1,769 @@
+"""Writing: readings into buckets, and beside them what the rest of the cloud lives on.
+
+A reading is kept under (stream, seq): the first write of a position wins, open or sealed, in any order, from
+any number of workers. Every call may be repeated; it returns only when all is majority-committed and
+journaled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+from bson.binary import Binary
+from pymongo import ReplaceOne, ReturnDocument, UpdateOne
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError, WriteConcernError
+
+from cloud.contract import messages
+from cloud.contract.messages import Reading, State, Unfit, Verdict
+from cloud.ingest.seen import Stream
+from cloud.store import packing
+from cloud.store.claims import Claims, Sign
+from cloud.store.database import Document, bucket_id, device_id, stream_id
+from cloud.store.packing import SIZE
+from cloud.store.sealing import opened_of, packed_of
+from device import codes
+
+KNOWN_SECONDS = 60.0  # how long a worker trusts what it knows of floors and of unknown flag bits
+NAMED_SEQS = 10_000  # the newest quarantined ones, and conflicts, of each stream: what an audit can name
+QUARANTINE_KEPT = 500  # newest entries of each ring: whoever sends rubbish pushes out only his own
+STREAMS_A_DAY = 20  # new ones of a board in 24 hours; a stream is one install, made when a flash is new
+STRANGERS_A_DAY = 200  # ... of all boards together that were never heard before and send no mac
+DAY = 86400
+PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
+DROPPED_RUNS = 1000
+CAUSES, OTHER_CAUSE = 8, "other"  # of what a stream dropped; further ones are kept under one name
+LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
+STEADY = 60  # s over which a period is told
+TOLD_EVERY = 600  # s; a flood, or two boards that claim to be one, is told to `watch` once in this time
+DUPLICATE_KEY = 11000
+_FIELDS = [f"r.{position}" for position in range(SIZE)]
+_ABSENT: Document = {"$exists": False}
+_NAMES = {"site": 1, "device": 1}
+
+
+NOBODY = "?"  # in place of a board's key, where the topic names none or one that was never heard
+
+
+class Entry(NamedTuple):
+    """One reading with the cloud's verdict, to be stored."""
+
+    site: str
+    device: str
+    stream: str
+    reading: Reading
+    verdict: Verdict
+
+
+class Quarantined(NamedTuple):
+    """One reading or one whole message that cannot be stored, with the reason."""
+
+    site: str | None
+    device: str | None
+    stream: str | None
+    seq: int | None  # None = a whole message
+    reason: str
+    content: bytes | str
+
+
+@dataclass
+class Counts:
+    """What became of one batch."""
+
+    kept: int = 0  # stored now, or found stored with the same values
+    conflicts: int = 0  # found stored with other values: quarantined
+    expired: int = 0  # below the floor of their stream
+    events: int = 0
+    periods: dict[str, float] = field(default_factory=dict)  # s between two readings, by device key
+
+
+@dataclass
+class _Bucket:
+    site: str
+    device: str
+    stream: str
+    number: int
+    mask: int = codes.ABNORMAL  # the board's flag bits that count as abnormal
+    readings: dict[int, Entry] = field(default_factory=dict)  # by position
+
+    def packed(self) -> dict[int, bytes]:
+        return {
+            position: packing.pack(entry.reading, *entry.verdict) for position, entry in self.readings.items()
+        }
+
+
+class Store:
+    """All writes of an ingest worker. Raises pymongo.errors.PyMongoError; nothing is acknowledged then."""
+
+    def __init__(self, database: Database[Document], clock: Callable[[], float] = time.time) -> None:
+        self.database = database
+        self.clock = clock
+        self._buckets = database["buckets"]
+        self._concern = database.write_concern.document
+        self._floors: dict[str, int] = {}
+        self._masks: dict[str, int] = {}  # by device: which flag bits are abnormal, where some are unknown
+        self._known_until = 0.0
+        # By device: its stream, and two readings a minute apart that we wrote.
+        self._steps: dict[str, tuple[str, Reading, Reading]] = {}
+        self._streams: set[Stream] = set()  # known to the database
+        self._last: dict[str, tuple[int, bytes]] = {}  # by bucket: the last position that was added by us
+        self._claims = Claims()
+
+    def write(self, entries: Sequence[Entry]) -> Counts:
+        """Store readings. When it returns, each of them may be acknowledged."""
+        counts = Counts()
+        if not entries:
+            return counts
+        floors, masks = self._known()
+        buckets: dict[str, _Bucket] = {}
+        conflicts: list[Entry] = []
+        # Readings of a message stand together: what they share is looked up once.
+        owner, bucket = ("", "", ""), _Bucket("", "", "", -1)
+        floor, number, mask = 0, -1, codes.ABNORMAL
+        for entry in entries:
+            reading = entry.reading
+            if entry[:3] != owner:
+                owner, number = entry[:3], -1
+                floor = floors.get(stream_id(*owner), 0)
+                mask = masks.get(device_id(*owner[:2]), codes.ABNORMAL)
+            if reading.seq < floor:
+                counts.expired += 1
+                continue
+            place, position = divmod(reading.seq, SIZE)
+            if place != number:
+                number = place
+                key = bucket_id(*owner, number)
+                bucket = buckets.get(key) or buckets.setdefault(key, _Bucket(*owner, number, mask))
+            first = bucket.readings.setdefault(position, entry)
+            if first is not entry and first.reading.measured != reading.measured:
+                conflicts.append(entry)
+            else:
+                counts.kept += 1
+        if buckets:
+            now = int(self.clock())
+            packed = {key: bucket.packed() for key, bucket in buckets.items()}
+            contested = self._add(buckets, packed, now)
+            lost, events = self._look_back(buckets, packed, contested)
+            conflicts += lost
+            counts.kept -= len(lost)
+            counts.events = len(events)
+            if events:
+                self.database["events"].bulk_write(events, ordered=False)
+            counts.periods = self._update_latest(buckets, contested)
+        if conflicts:
+            counts.conflicts = len(conflicts)
+            self.quarantine((_conflict(entry) for entry in conflicts), known_as="conflicts")
+        self._tell_claims(buckets.values(), conflicts)
+        return counts
+
+    def quarantine(self, items: Iterable[Quarantined], *, known_as: str = "quarantined") -> None:
+        """Put aside what cannot be stored, with the reason, and remember which seqs these were.
+
+        `known_as`: where the stream remembers them; "conflicts" are seqs that are stored, with other values.
+        """
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        items = list(items)
+        rings = self._rings(items)
+        documents: dict[str, list[Document]] = defaultdict(list)
+        seqs: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+        for item, ring in zip(items, rings, strict=True):
+            documents[ring].append({**item._asdict(), "at": now, "content": item.content[:PAYLOAD_KEPT]})
+            if item.site and item.device and item.stream and item.seq is not None:
+                seqs[item.site, item.device, item.stream].add(item.seq)
+        if documents:
+            self.database["quarantine"].bulk_write(
+                [put for ring, entries in documents.items() for put in self._into_ring(ring, entries)]
+            )
+        if seqs:
+            self.database["streams"].bulk_write(
+                [_remember(known_as, *key, found) for key, found in seqs.items()]
+            )
+
+    def _rings(self, items: Sequence[Quarantined]) -> list[str]:
+        """Where each item goes: a board's readings, which are acknowledged, apart from its refused messages,
+        which anybody may have sent. Messages under names that were never heard share one ring."""
+        owners = [device_id(one.site, one.device) if one.site and one.device else NOBODY for one in items]
+        whole = {owner for owner, one in zip(owners, items, strict=True) if one.seq is None}
+        heard = self._heard(whole)
+        return [
+            owner if one.seq is not None else f"{owner}/refused" if owner in heard else NOBODY
+            for owner, one in zip(owners, items, strict=True)
+        ]
+
+    def _into_ring(self, ring: str, entries: Sequence[Document]) -> list[ReplaceOne[Document]]:
+        """A ring has so many places in the quarantine; the newest entries take those of the oldest."""
+        counted = self.database["shares"].find_one_and_update(
+            {"_id": ring},
+            {"$inc": {"quarantined": len(entries)}},
+            {"quarantined": 1},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        first = (counted or {}).get("quarantined", 0) - len(entries)
+        newest = list(enumerate(entries, first))[-QUARANTINE_KEPT:]
+        return [
+            ReplaceOne({"_id": f"{ring}/{number % QUARANTINE_KEPT:03d}"}, entry, upsert=True)
+            for number, entry in newest
+        ]
+
+    def surplus(self, streams: Iterable[Stream], unsigned: Collection[tuple[str, str]] = ()) -> set[Stream]:
+        """Those of `streams` that are new and too many for their board today; the others are known now.
+
+        So made-up streams do not grow the database without end. `unsigned`: the boards (site, device) that
+        are believed without a mac. What is begun in their name never keeps out the board itself, once it
+        signs; and those that were never heard before share a number, as anybody can make up names.
+        """
+        unknown = {stream_id(*each): each for each in streams if each not in self._streams}
+        if not unknown:
+            return set()
+        known = self.database["streams"].find({"_id": {"$in": list(unknown)}}, {"_id": 1})
+        for document in known:
+            self._streams.add(unknown.pop(document["_id"]))
+        now = self.clock()
+        doubtful = {device_id(*each[:2]) for each in unknown.values() if each[:2] in unsigned}
+        strangers = doubtful - self._heard(doubtful)
+        left: dict[str, int] = {}
+        new: list[UpdateOne] = []
+        for key, (site, device, name) in list(unknown.items()):
+            owner = device_id(site, device)
+            how: Document = {"stranger": True} if owner in strangers else {}
+            if owner not in doubtful:
+                how = {"signed": True}
+            shares = {owner: ({"d": owner, **how}, STREAMS_A_DAY)}
+            if owner in strangers:
+                shares["strangers"] = (how, STRANGERS_A_DAY)
+            for share, (which, most) in shares.items():
+                if share not in left:
+                    lately = {**which, "since": {"$gt": now - DAY}}
+                    left[share] = most - self.database["streams"].count_documents(lately)
+            if all(left[share] > 0 for share in shares):
+                for share in shares:
+                    left[share] -= 1
+                whose = {"d": owner, "site": site, "device": device, "stream": name, "since": now, **how}
+                new.append(UpdateOne({"_id": key}, {"$setOnInsert": whose}, upsert=True))
+                self._streams.add(unknown.pop(key))
+        if new:
+            self.database["streams"].bulk_write(new, ordered=False)
+        if len(self._streams) > LAST_KNOWN:
+            self._streams.clear()
+        return set(unknown.values())
+
+    def _heard(self, boards: Collection[str]) -> set[str]:
+        """Those of `boards`, by their keys, of which something was believed before."""
+        if not boards:
+            return set()
+        found = self.database["latest"].find({"_id": {"$in": list(boards)}}, {"_id": 1})
+        return {one["_id"] for one in found}
+
+    def flood(self, site: str, device: str, why: str, times: float) -> None:
+        """Tell `watch` that this board sends too much: "messages", `times` what it may, or "streams"."""
+        now = self.clock()
+        document = {
+            "kind": "flood",
+            "at": datetime.fromtimestamp(now, UTC),
+            "taken": False,
+            "site": site,
+            "device": device,
+            "why": why,
+            "times": times,
+        }
+        key = f"{device_id(site, device)}/flood/{int(now // TOLD_EVERY)}"
+        self.database["events"].update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
+
+    def state(self, site: str, device: str, state: State) -> None:
+        """Keep a board's `state` message; what it dropped is final from now on."""
+        self.states([(site, device, state)])
+
+    def states(self, states: Sequence[tuple[str, str, State]]) -> None:
+        """Keep `state` messages, in their order; thousands come at once when a backend connects."""
+        for each in states:
+            self._add_dropped(*each)
+        if states:
+            self.database["latest"].bulk_write([self._newer_state(*each) for each in states])
+
+    def _newer_state(self, site: str, device: str, state: State) -> UpdateOne:
+        document = {
+            "boot": state.boot,
+            "stream": state.stream,
+            "state": state.state,
+            "at": self.clock(),
+            "version": state.version,
+            "model": state.model,
+            "features": state.features,
+            "newest": state.newest,
+            "abnormal": state.abnormal,
+            "sensors": msgspec.to_builtins(state.sensors),
+            "limits": msgspec.to_builtins(state.limits),
+            "reset": state.reset,
+            "dropped": [list(run) for run in state.dropped],
+            "refused": state.refused,
+            "learning": state.learning,
+            "counts": state.counts,
+            "last_error": state.last_error,
+            "next": state.next,
+        }
+        if state.state == "offline":  # a last will knows nothing but that: keep what is known of the board
+            kept = ("boot", "stream", "state", "at")
+            document = {name: document[name] for name in kept}
+        # The will of an older boot can come after the younger boot is back, and a broker may repeat what a
+        # board once said: then it says nothing new. The newest seq on its flash only grows.
+        same = {
+            "$and": [{"$eq": ["$state.stream", state.stream]}, {"$eq": ["$state.boot", state.boot]}],
+        }
+        stale: Document = {
+            "$and": [
+                {"$eq": ["$state.stream", state.stream]},
+                {"$gt": ["$state.boot", state.boot]},
+            ]
+        }
+        repeated: Document = {"$and": [same, {"$eq": ["$state.newest", state.newest]}]}
+        if state.newest is None:
+            repeated = {"$literal": False}
+        else:
+            stale = {"$or": [stale, {"$and": [same, {"$gt": ["$state.newest", state.newest]}]}]}
+        # What is retained comes again with each connection to the broker: a will, or a sleeping board's word,
+        # tells no new time then and is no sign of life.
+        known = {
+            "$and": [
+                {"$in": [state.state, ["offline", "sleeping"]]},
+                {"$eq": ["$state.state", state.state]},
+                same,
+                *([{"$eq": ["$state.next", state.next]}] if state.state == "sleeping" else []),
+            ]
+        }
+        merged = {"$mergeObjects": ["$state", {"$literal": document}]}
+        return UpdateOne(
+            {"_id": device_id(site, device)},
+            [
+                {
+                    "$set": {
+                        "site": site,
+                        "device": device,
+                        "received": {
+                            "$cond": [
+                                {"$or": [stale, known, repeated]},
+                                {"$ifNull": ["$received", self.clock()]},
+                                {"$max": ["$received", self.clock()]},
+                            ]
+                        },
+                        "state": {"$cond": [{"$or": [stale, known]}, "$state", merged]},
+                    }
+                }
+            ],
+            upsert=True,
+        )
+
+    def authentic(self, boards: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of `boards` (site, device) that have sent version 2 of the contract before."""
+        asked = {"_id": {"$in": [device_id(*board) for board in boards]}, "contract": 2}
+        return {(one["site"], one["device"]) for one in self.database["latest"].find(asked, _NAMES)}
+
+    def remember_authentic(self, boards: Iterable[tuple[str, str]]) -> None:
+        """That these have sent version 2: kept before anything else of theirs is."""
+        new = set(boards) - self.authentic(boards)
+        updates = [
+            UpdateOne(
+                {"_id": device_id(site, device)},
+                {
+                    "$set": {"contract": 2},
+                    "$setOnInsert": {"site": site, "device": device, "received": self.clock()},
+                },
+                upsert=True,
+            )
+            for site, device in sorted(new)
+        ]
+        if updates:
+            self.database["latest"].bulk_write(updates, ordered=False)
+
+    def answers(self) -> bool:
+        """Whether the database can be reached now."""
+        try:
+            self.database.client.admin.command("ping")
+        except PyMongoError:
+            return False
+        return True
+
+    def _known(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The floors of streams, and the masks of boards that have flag bits which are not known here."""
+        now = time.monotonic()
+        if now >= self._known_until:
+            low = self.database["streams"].find({"floor": {"$gt": 0}}, {"floor": 1})
+            self._floors = {document["_id"]: document["floor"] for document in low}
+            newer = {"state.abnormal": {"$bitsAnySet": messages.UNKNOWN}}
+            self._masks = {
+                document["_id"]: messages.abnormal_bits(document["state"]["abnormal"])
+                for document in self.database["latest"].find(newer, {"state.abnormal": 1})
+            }
+            self._known_until = now + KNOWN_SECONDS
+        return self._floors, self._masks
+
+    def _add(
+        self, buckets: Mapping[str, _Bucket], packed: Mapping[str, dict[int, bytes]], now: int
+    ) -> set[str]:
+        """Write the readings; returns the buckets in which some position was taken already.
+
+        Nearly always all of them are new and their bucket is open: that is the condition of a plain update.
+        Where it does not hold, the upsert runs into the bucket's own key, and a pipeline looks at each one.
+        """
+        keys = list(buckets)
+        taken = self._upsert(
+            "buckets", [_addition(key, buckets[key], packed[key], now) for key in keys], self._concern
+        )
+        contested = {keys[place] for place in taken}
+        if contested:
+            self._buckets.bulk_write(
+                [_update(key, buckets[key], packed[key], now) for key in sorted(contested)], ordered=False
+            )
+        return contested
+
+    def _upsert(self, collection: str, updates: list[Document], concern: Document) -> list[int]:
+        """Run them in any order; returns the places of those that ran into their key. Raises PyMongoError.
+
+        One plain command: pymongo's own bulk takes as long to look at each update as the rest together.
+        """
+        reply = self.database.command(
+            {"update": collection, "updates": updates, "ordered": False, "writeConcern": concern}
+        )
+        if problem := reply.get("writeConcernError"):
+            raise WriteConcernError(problem["errmsg"], problem["code"], problem)
+        for error in (errors := reply.get("writeErrors", [])):
+            if error["code"] != DUPLICATE_KEY:
+                raise OperationFailure(error["errmsg"], error["code"], error)
+        return [error["index"] for error in errors]
+
+    def _look_back(
+        self, buckets: Mapping[str, _Bucket], packed: Mapping[str, dict[int, bytes]], contested: set[str]
+    ) -> tuple[list[Entry], list[UpdateOne]]:
+        """What really stands there now: readings that lost against other values, and events to be written."""
+        there: dict[str, dict[int, bytes]] = {}
+        asked: list[str] = []
+        calm: set[str] = set()  # buckets to which only normal readings were added, and all of them were
+        wanted: Document = {"k": 1, "p": 1}
+        for key, own in packed.items():
+            if key in contested:
+                there[key] = {}
+                places = {near for position in own for near in (position - 1, position, position + 1)}
+                places -= {-1, SIZE}
+            else:
+                there[key] = dict([self._last[key]] if key in self._last else ()) | own
+                entries = buckets[key].readings.items()
+                mask = buckets[key].mask
+                abnormal = {position for position, entry in entries if entry.reading.flags & mask}
+                if not abnormal:
+                    calm.add(key)
+                places = {position - 1 for position in own.keys() - abnormal}
+                places |= {position + 1 for position in abnormal}
+                places -= there[key].keys() | {-1, SIZE}
+            if places:
+                asked.append(key)
+                wanted |= {_FIELDS[place]: 1 for place in places}
+            newest = max(own)
+            self._last[key] = (newest, own[newest])
+        for document in self._buckets.find({"_id": {"$in": asked}}, wanted) if asked else ():
+            there[document["_id"]] |= (
+                opened_of(document) if "p" not in document else packing.scatter(packed_of(document))
+            )
+        for key in contested:
+            del self._last[key]
+        if len(self._last) > LAST_KNOWN:
+            self._last.clear()
+
+        lost: list[Entry] = []
+        events: list[UpdateOne] = []
+        at = datetime.fromtimestamp(self.clock(), UTC)
+        for key, bucket in buckets.items():
+            found = there[key]
+            if key in calm and 0 not in found:
+                others = found.keys() - bucket.readings.keys()
+                if not any(_is_abnormal(found[position], bucket.mask) for position in others):
+                    continue  # nearly always: nothing but normal readings after a normal one
+            for position, entry in bucket.readings.items():
+                if position not in found:  # expired between the write and this look
+                    continue
+                if key in contested and packing.measured(found[position]) != entry.reading.measured:
+                    lost.append(entry)
+                    continue
+                events += _events(bucket, found, position, at)
+        return lost, events
+
+    def _update_latest(self, buckets: Mapping[str, _Bucket], contested: set[str]) -> dict[str, float]:
+        """Returns the periods of the boards, as far as they are known."""
+        newest: dict[tuple[str, str], Entry] = {}
+        now = self.clock()
+        for bucket in buckets.values():
+            entry = bucket.readings[max(bucket.readings)]
+            key = (entry.site, entry.device)
+            if key not in newest or _age(entry, now) > _age(newest[key], now):
+                newest[key] = entry
+        # A lost `latest` is made good by the next reading, so the primary's word is enough.
+        found = {device_id(*key): self._period(entry) for key, entry in newest.items()}
+        updates = [_replace_latest(entry, found[device_id(*key)], now) for key, entry in newest.items()]
+        if outdone := self._upsert("latest", updates, {"w": 1}):
+            # What is there is newer: all that is new is that the board was heard. Not so where readings come
+            # that are stored already: a broker may repeat those of a board that is long silent.
+            keys = list(newest)
+            fresh = {(each.site, each.device) for key, each in buckets.items() if key not in contested}
+            heard = [device_id(*keys[place]) for place in outdone if keys[place] in fresh]
+            if heard:
+                self.database["latest"].update_many({"_id": {"$in": heard}}, {"$max": {"received": now}})
+        return {owner: period for owner, period in found.items() if period is not None}
+
+    def _period(self, entry: Entry) -> float | None:
+        """Seconds a reading, over the last minute or two of one boot; None = not known.
+
+        `up` counts whole seconds: over a few readings of half a second each that would be a guess.
+        """
+        reading = entry.reading
+        key = device_id(entry.site, entry.device)
+        stream, before, later = self._steps.get(key, ("", reading, reading))
+        if len(self._steps) > LAST_KNOWN:
+            self._steps.clear()
+        if stream != entry.stream or before.boot != reading.boot or later.seq >= reading.seq:
+            self._steps[key] = (entry.stream, reading, reading)
+            return None
+        period = (reading.up - before.up) / (reading.seq - before.seq)
+        if reading.up - later.up >= STEADY:
+            self._steps[key] = (stream, later, reading)
+        return period
+
+    def _tell_claims(self, buckets: Iterable[_Bucket], conflicts: Sequence[Entry]) -> None:
+        """Tell `watch` of boards that two seem to be, once in a while."""
+        now = self.clock()
+        found: dict[tuple[str, str], tuple[Sign, Entry]] = {}
+        for bucket in buckets:
+            owner = device_id(bucket.site, bucket.device)
+            ends = min(bucket.readings), max(bucket.readings)
+            for entry in (bucket.readings[position] for position in dict.fromkeys(ends)):
+                reading = entry.reading
+                if sign := self._claims.contradicts(owner, entry.stream, reading.boot, reading.seq, now):
+                    found[entry[:2]] = sign, entry
+        found |= {entry[:2]: ("seqs", entry) for entry in conflicts}
+        if found:
+            claims = [_claim(entry, sign, now) for sign, entry in found.values()]
+            self.database["events"].bulk_write(claims, ordered=False)
+
+    def _add_dropped(self, site: str, device: str, state: State) -> None:
+        if not state.dropped:
+            return
+        streams = self.database["streams"]
+        key = stream_id(site, device, state.stream)
+        whose = {"d": device_id(site, device), "site": site, "device": device, "stream": state.stream}
+        while True:
+            known = streams.find_one({"_id": key}, {"dropped": 1, "dropped_why": 1}) or {}
+            old, old_why = known.get("dropped"), known.get("dropped_why")
+            why = dict(old_why or {})
+            for name in state.causes:
+                place = name if name in why or len(why) < CAUSES else OTHER_CAUSE
+                why[place] = joined_runs(why.get(place), state.dropped)
+            new = {"dropped": joined_runs(old, state.dropped), "dropped_why": why}
+            if new == {"dropped": old, "dropped_why": old_why or {}}:
+                return
+            try:  # only over what was read: another worker may be at the same stream
+                streams.update_one(
+                    {"_id": key, "dropped": old, "dropped_why": old_why},
+                    {"$set": {**new, **whose}},
+                    upsert=True,
+                )
+            except DuplicateKeyError:
+                continue
+            return
+
+
+def joined_runs(*sides: Iterable[Sequence[int]] | None) -> list[list[int]]:
+    """All these runs of seqs, as a stream keeps them."""
+    runs = ((first, last) for side in sides for first, last in side or ())
+    return [list(run) for run in messages.merge_runs(runs)][-DROPPED_RUNS:]
+
+
+def _addition(key: str, bucket: _Bucket, packed: Mapping[int, bytes], now: int) -> Document:
+    """Adds all of them, if the bucket is open (or not there yet) and has none of them."""
+    free: Document = {"_id": key, "k": _ABSENT}
+    values: Document = {"w": now}
+    for position, reading in packed.items():
+        place = _FIELDS[position]
+        free[place] = _ABSENT
+        values[place] = reading
+    change: Document = {
+        "$set": values,
+        "$inc": {"v": 1},
+        "$setOnInsert": {"d": device_id(bucket.site, bucket.device)},
+    }
+    dates = [entry.reading.ts for entry in bucket.readings.values() if entry.reading.ts is not None]
+    if dates:
+        change |= {"$min": {"a": min(dates)}, "$max": {"z": max(dates)}}
+    return {"q": free, "u": change, "upsert": True}
+
+
+def _update(key: str, bucket: _Bucket, packed: Mapping[int, bytes], now: int) -> UpdateOne:
+    """One atomic update: positions that are not there yet are added, everything else stays as it is."""
+    offered = [
+        {
+            "k": str(position),
+            "v": Binary(packed[position]),
+            "ts": entry.reading.ts,
+            "there": {"$or": [{"$gt": [f"$r.{position}", None]}, _is_sealed(position)]},
+        }
+        for position, entry in bucket.readings.items()
+    ]
+    nothing = {"$eq": ["$new", []]}
+    pairs = {"$map": {"input": "$new", "in": {"k": "$$this.k", "v": "$$this.v"}}}
+    return UpdateOne(
+        {"_id": key},
+        [
+            {"$set": {"new": {"$filter": {"input": offered, "cond": {"$not": ["$$this.there"]}}}}},
+            {
+                "$set": {
+                    "d": device_id(bucket.site, bucket.device),
+                    "v": {"$cond": [nothing, "$v", {"$add": [{"$ifNull": ["$v", 0]}, 1]}]},
+                    "w": {"$cond": [nothing, "$w", now]},
+                    "a": {"$min": ["$a", {"$min": "$new.ts"}]},
+                    "z": {"$max": ["$z", {"$max": "$new.ts"}]},
+                    "r": {"$cond": [nothing, "$r", {"$mergeObjects": ["$r", {"$arrayToObject": pairs}]}]},
+                }
+            },
+            {"$unset": "new"},
+        ],
+        upsert=True,
+    )
+
+
+def _is_sealed(position: int) -> Document:
+    inside = {"$and": [{"$lte": [{"$first": "$$this"}, position]}, {"$gte": [{"$last": "$$this"}, position]}]}
+    return {"$anyElementTrue": {"$map": {"input": {"$ifNull": ["$k", []]}, "in": inside}}}
+
+
+def _events(bucket: _Bucket, there: Mapping[int, bytes], position: int, at: datetime) -> list[UpdateOne]:
+    """Events that follow from the reading at `position`: its own, and the return to normal right after it."""
+
+    def abnormal(place: int) -> bool | None:
+        return _is_abnormal(there[place], bucket.mask) if place in there else None
+
+    events = []
+    if abnormal(position):
+        events.append(_event("abnormal", bucket, position, there[position], at))
+        if abnormal(position + 1) is False:
+            events.append(_event("normal", bucket, position + 1, there[position + 1], at))
+    elif position == 0 or abnormal(
+        position - 1
+    ):  # what stood before a bucket's first reading is not looked up
+        events.append(_event("normal", bucket, position, there[position], at))
+    return events
+
+
+def _is_abnormal(packed: bytes, mask: int) -> bool:
+    return messages.is_abnormal(packing.edge_flags(packed), mask)
+
+
+def _event(kind: str, bucket: _Bucket, position: int, packed: bytes, at: datetime) -> UpdateOne:
+    seq = bucket.number * SIZE + position
+    document: Document = {
+        "kind": kind,
+        "at": at,
+        "taken": False,
+        "site": bucket.site,
+        "device": bucket.device,
+        "stream": bucket.stream,
+        "seq": seq,
+        **packing.plain(packed),
+    }
+    if bucket.mask != codes.ABNORMAL:
+        document["mask"] = bucket.mask
+    key = f"{stream_id(bucket.site, bucket.device, bucket.stream)}/{seq}"
+    return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
+
+
+def _claim(entry: Entry, sign: Sign, now: float) -> UpdateOne:
+    """The event that two boards claim to be the one of `entry`."""
+    document = {
+        "kind": "claim",
+        "at": datetime.fromtimestamp(now, UTC),
+        "taken": False,
+        "site": entry.site,
+        "device": entry.device,
+        "stream": entry.stream,
+        "seq": entry.reading.seq,
+        "why": sign,
+    }
+    key = f"{device_id(entry.site, entry.device)}/claim/{int(now // TOLD_EVERY)}"
+    return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
+
+
+def _age(entry: Entry, now: float) -> tuple[float, int]:
+    return (now if entry.reading.ts is None else entry.reading.ts, entry.reading.seq)
+
+
+def _replace_latest(entry: Entry, period: float | None, now: float) -> Document:
+    """Put `entry` into its board's document if nothing newer is there; else the upsert runs into its key."""
+    reading = entry.reading
+    packed = packing.pack(reading, *entry.verdict)
+    other = {"reading.stream": {"$ne": entry.stream}}
+    older: list[Document] = [
+        {"reading.stream": entry.stream, "reading.seq": {"$lt": reading.seq}},
+        {**other, "reading.ts": {"$lte": now if reading.ts is None else reading.ts}},
+        {**other, "reading.ts": None},  # undated, or no reading yet
+    ]
+    values: Document = {
+        "site": entry.site,
+        "device": entry.device,
+        "reading": {"stream": entry.stream, "seq": reading.seq, **packing.plain(packed)},
+    }
+    if period is not None:
+        values["period"] = period
+    return {
+        "q": {"_id": device_id(entry.site, entry.device), "$or": older},
+        "u": {"$set": values, "$max": {"received": now}},
+        "upsert": True,
+    }
+
+
+def _remember(known_as: str, site: str, device: str, stream: str, seqs: set[int]) -> UpdateOne:
+    known = {"$setUnion": [{"$ifNull": [f"${known_as}", []]}, sorted(seqs)]}
+    return UpdateOne(
+        {"_id": stream_id(site, device, stream)},
+        [
+            {
+                "$set": {
+                    "d": device_id(site, device),
+                    "site": site,
+                    "device": device,
+                    "stream": stream,
+                    known_as: {"$slice": [known, -NAMED_SEQS]},
+                }
+            }
+        ],
+        upsert=True,
+    )
+
+
+def _conflict(entry: Entry) -> Quarantined:
+    reason = "this seq is stored with other sensor values"
+    return Quarantined(entry.site, entry.device, entry.stream, entry.reading.seq, reason, str(entry.reading))
+
+
+def unfit_item(site: str, device: str, stream: str, unfit: Unfit) -> Quarantined:
+    """A reading that came in a readable message but cannot be stored."""
+    return Quarantined(site, device, stream, unfit.seq, unfit.reason, unfit.values)
+
+
+def refused_item(topic: str, payload: bytes, reason: str) -> Quarantined:
+    """A message that cannot be read as a whole. Of a large one its beginning, length and digest are kept."""
+    reason = with_size(reason, payload)
+    try:
+        site, device, _ = messages.parse_topic(topic)
+    except messages.Refused:
+        return Quarantined(None, None, None, None, f"{reason}; topic {topic[:200]!r}", payload)
+    return Quarantined(site, device, None, None, reason, payload)
+
+
+def with_size(reason: str, payload: bytes) -> str:
+    """The reason, and for a message that is not kept whole its length and digest."""
+    if len(payload) <= PAYLOAD_KEPT:
+        return reason
+    return f"{reason} ({len(payload)} bytes, SHA-256 {hashlib.sha256(payload).hexdigest()})"

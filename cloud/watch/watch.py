@@ -1,0 +1,421 @@
+"""The watch: turns events and silence into episodes, and episodes into alerts, exactly once each.
+
+Every half second it takes the new events in order of arrival, looks by the clock who is silent, and commits
+what follows (states of devices, episodes, what policy remembers, alerts, that the events are taken) in one
+transaction. So it can be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import bson
+import msgspec
+from pymongo import InsertOne, ReplaceOne, WriteConcern
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from cloud.alerts import courier, facts, letters, policy
+from cloud.alerts.episodes import (
+    RULES,
+    Action,
+    Again,
+    Claim,
+    Closed,
+    Decision,
+    Device,
+    Episode,
+    Event,
+    Flood,
+    Input,
+    Opened,
+    Progress,
+    Rules,
+    Sign,
+    Worse,
+    decide,
+)
+from cloud.alerts.facts import Span
+from cloud.alerts.policy import Acknowledged, Desk, Happening, Letter
+from cloud.alerts.writer import episode_of
+from cloud.contract.messages import abnormal_bits, is_abnormal
+from cloud.process.alone import Alone
+from cloud.process.failure import brief
+from cloud.read import settling
+from cloud.read.reader import Reader
+from cloud.settings import AlertSettings, MailSettings
+from cloud.store.database import Document, device_id
+from cloud.store.lease import Lease, Lost
+from cloud.words import Words, plain
+from device import codes
+
+log = logging.getLogger("watch")
+
+POLL = 0.5  # s
+AT_ONCE = 1000  # events a transaction
+LEAST_AT_ONCE = 10  # ... of one board
+RENEW = 2.0  # s between two renewals of the lease while nothing happens
+PAUSE = 2.0  # s after the database did not answer
+LISTEN = 2.0  # s between two looks for silent boards and for acknowledgements
+RANGES = 300.0  # s that a board's trained range is trusted
+LOOK_BACK = 90  # periods before an episode, that say where the values lay
+OVERLAP = 60.0  # s by which clocks of those who acknowledge may differ
+
+
+class Watch:
+    """One watcher; it works while it holds the lease and stands by otherwise."""
+
+    def __init__(
+        self,
+        database: Database[Document],
+        mail: MailSettings,
+        alerts: AlertSettings,
+        *,
+        rules: Rules = RULES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.database = database
+        self.lease = Lease(database, "watch")
+        self._mail, self._alerts, self._rules = mail, alerts, rules
+        self._words = Words(mail.language, mail.zone)
+        self._clock = clock
+        self._listening = clock()  # since when silence would be heard
+        self._listened = 0.0
+        self._ranges: dict[str, tuple[float, Span | None, Span | None]] = {}
+        self.alone = Alone(log)
+
+    def run(self, stop: threading.Event, bell: threading.Event) -> None:
+        """Watch until `stop`; rings `bell` when an alert was made."""
+        standing_by = False
+        renewed = 0.0
+        while not stop.is_set():
+            try:
+                if self.lease.fence is None or time.monotonic() - renewed > RENEW:
+                    held = self.lease.hold()
+                    renewed = time.monotonic()
+                    if held == standing_by:
+                        standing_by = not held
+                        self._listening = self._clock()
+                        log.info("watching" if held else "standing by: another process watches")
+                if self.lease.fence is not None:
+                    more, alerts = self.step()
+                    if alerts:
+                        bell.set()
+                    if more:
+                        continue
+            except Lost:
+                log.warning("another process has taken over the watch")
+            except PyMongoError as problem:
+                log.warning("the database does not answer the watch (%s); trying on", brief(problem))
+                stop.wait(PAUSE)
+                self._listening = self._clock()  # what came meanwhile could not be stored
+            stop.wait(POLL)
+        try:
+            if self.lease.fence is not None:
+                self.lease.release()
+        except PyMongoError as problem:
+            log.info("the lease could not be given back (%s): it ends by itself", brief(problem))
+
+    def step(self) -> tuple[bool, int]:
+        """One look. (whether more events wait, how many alerts were made). Raises Lost, PyMongoError."""
+        watched = self.database["watched"]
+        open_ones = [{name: {"$ne": None}} for name in ("episode", "late", "silence", "claim", "flood")]
+        devices = {one["_id"]: self._device(one) for one in watched.find({"$or": open_ones})}
+        # Asked for before the events: what is abnormal up to there is then among the events found or taken.
+        progress = self._progress(
+            [owner for owner, s in devices.items() if s.episode or s.late or s.claim or s.flood]
+        )
+        found, more = self._new_events()
+        now = self._clock()
+        signs: dict[str, Sign] = {}
+        acknowledged: list[Acknowledged] = []
+        if now - self._listened >= LISTEN:
+            self._listened = now
+            signs = self._signs(now, [owner for owner, state in devices.items() if state.silence])
+            acknowledged = self._acknowledged(now)
+        others = {device_id(event["site"], event["device"]) for event in found} | set(signs)
+        for document in watched.find({"_id": {"$in": sorted(others - set(devices))}}):
+            devices[document["_id"]] = self._device(document)
+        before = dict(devices)
+
+        steps: list[tuple[str, Callable[[], Input]]] = [
+            *((device_id(one["site"], one["device"]), partial(self._event, one, now)) for one in found),
+            *((owner, partial(_same, one)) for owner, one in progress.items()),
+            *((owner, partial(_same, one)) for owner, one in signs.items()),
+        ]
+        actions: list[Action] = []
+        for owner, event in steps:
+            step = partial(self._step, devices.get(owner, Device()), event, now)
+            if (decision := self.alone(f"what happened to {owner}", step)) is not None:
+                devices[owner], follows = decision
+                actions += follows
+        changed = {owner: state for owner, state in devices.items() if before.get(owner) != state}
+        episodes = {action.episode.id: action.episode for action in actions}
+        desk, next_desk, alerts = self._policy([*actions, *acknowledged], episodes, now)
+        if found or changed or alerts or next_desk != desk:
+            with self.database.client.start_session() as session:
+                session.with_transaction(
+                    lambda s: self._commit(s, changed, episodes, (next_desk, alerts), found),
+                    write_concern=WriteConcern(w="majority", j=True),
+                )
+        for action in actions:
+            self.alone(f"the line about {action.episode.id}", partial(self._tell, action))
+        return more, len(alerts)
+
+    def _new_events(self) -> tuple[list[Document], bool]:
+        """The oldest ones, and whether more wait. When too many do, each board has its part of the turn."""
+        events, new = self.database["events"], {"taken": False}
+        found = list(events.find(new).sort("at", 1).limit(AT_ONCE))
+        if len(found) < AT_ONCE:
+            return found, False
+        whose = {"_id": {"site": "$site", "device": "$device"}, "at": {"$min": "$at"}, "n": {"$sum": 1}}
+        boards = list(events.aggregate([{"$match": new}, {"$group": whose}, {"$sort": {"at": 1}}]))
+        part = max(AT_ONCE // len(boards), LEAST_AT_ONCE)
+        many = [board["_id"] for board in boards if board["n"] > part][: AT_ONCE // part]
+        if many:
+            found = [one for board in many for one in events.find({**new, **board}).sort("at", 1).limit(part)]
+            found += events.find({**new, "$nor": many}).sort("at", 1).limit(AT_ONCE)
+        return found, True
+
+    def _device(self, document: Document) -> Device:
+        owner = document["_id"]
+        known = self.alone(f"what is remembered of {owner}", lambda: msgspec.convert(document, Device))
+        return known or Device()
+
+    def _step(self, state: Device, event: Callable[[], Input], now: float) -> Decision:
+        """The decision, if the database can keep it."""
+        after, actions = decide(state, event(), now, self._rules)
+        if state.episode is None and any(isinstance(action, Opened) for action in actions):
+            after, actions = self._looked_back(after, actions)
+        bson.encode(_document(after))
+        for action in actions:
+            bson.encode(_row(action.episode))
+        return after, actions
+
+    def _looked_back(self, state: Device, actions: list[Action]) -> Decision:
+        """An episode of readings that has just opened learns where the values lay before it."""
+        opened = state.episode
+        if opened is None or opened.late:
+            return state, actions
+        owner = device_id(opened.site, opened.device)
+        period = (self.database["latest"].find_one({"_id": owner}, {"period": 1}) or {}).get("period")
+        first = opened.opened - LOOK_BACK * (period or facts.UNKNOWN_PERIOD)
+        found = Reader(self.database).readings(
+            opened.site, opened.device, start=first, end=opened.last + 1, stream=opened.stream
+        )
+        span = settling.before(found, opened.opened)
+        newest = None
+        if span is not None:
+            newest = settling.newest_of_fault(found, span, opened.opened, opened.stream, opened.last_seq)
+        opened = msgspec.structs.replace(opened, before=span, fault_seq=newest)
+        told = [Opened(opened) if isinstance(each, Opened) else each for each in actions]
+        return msgspec.structs.replace(state, episode=opened), told
+
+    def _policy(
+        self, happenings: list[Happening], episodes: dict[str, Episode], now: float
+    ) -> tuple[Desk, Desk, list[Document]]:
+        """What policy remembered, what it remembers next, and the alerts that follow."""
+        stored = self.database["policy"].find_one({"_id": "desk"}) or {}
+        desk = msgspec.convert(stored.get("desk", {}), Desk)
+        lost = {"state": {"$in": ["unknown", "failed"]}, "told": None, "text": {"$ne": ""}}
+        unsaid = self.database["alerts"].find_one(lost, {"_id": 1}) is not None
+        after, written = self._decide(desk, happenings, now, unsaid)
+        if not written:
+            return desk, after, []
+        wanted = {name for letter in written for name in letter.episodes} - set(episodes)
+        rows = self.database["episodes"].find({"_id": {"$in": sorted(wanted)}})
+        found = {row["_id"]: self.alone(f"episode {row['_id']}", partial(episode_of, row)) for row in rows}
+        known = {**episodes, **{name: episode for name, episode in found.items() if episode is not None}}
+        made = [self._alert(letter, known, now, number) for number, letter in enumerate(written)]
+        return desk, after, made
+
+    def _decide(
+        self, desk: Desk, happenings: list[Happening], now: float, unsaid: bool
+    ) -> tuple[Desk, list[Letter]]:
+        """What policy says of all of them; should one be too much for it, then without that one."""
+
+        def asked(about: list[Happening]) -> tuple[Desk, list[Letter]]:
+            return policy.decide(desk, about, now, self._alerts, unsaid=unsaid)
+
+        if (decision := self.alone("all that happened", partial(asked, happenings))) is not None:
+            return decision
+        good = [one for one in happenings if self.alone(f"the mail about {one}", partial(asked, [one]))]
+        return self.alone("the mails that are due", partial(asked, good)) or (desk, [])
+
+    def _alert(self, letter: Letter, known: dict[str, Episode], now: float, number: int) -> Document:
+        own = [known[name] for name in letter.episodes if name in known]
+        about = partial(letters.subject, letter, own, self._words, now, letters.NO_FACTS)
+        subject = self.alone(f"the subject of {letter.episodes}", about) or ", ".join(letter.episodes[:3])
+        to = self._mail.second if letter.second else self._mail.to
+        return courier.pending(f"{int(now * 1000)}-{number}-{letter.kind}", letter, to, plain(subject), now)
+
+    def _acknowledged(self, now: float) -> list[Acknowledged]:
+        newest = self.database["acknowledgements"].find({"at": {"$gte": now - LISTEN - OVERLAP}})
+        return [Acknowledged(tuple(one["episodes"])) for one in newest]
+
+    def _signs(self, now: float, silent: list[str]) -> dict[str, Sign]:
+        """The last sign of life of all that could be silent, by the database's own reckoning, and are."""
+        rules = self._rules
+        periods = {"$multiply": [rules.silent_periods, {"$ifNull": ["$period", 0]}]}
+        patience = {"$max": [rules.silent_seconds, periods]}
+        quiet = {"$expr": {"$lt": ["$received", {"$subtract": [now, patience]}]}}
+        wanted = {"$or": [{"_id": {"$in": silent}}, {"state.state": {"$nin": ["online", None]}}, quiet]}
+        fields = {"site": 1, "device": 1, "received": 1, "period": 1}
+        state = {"state.state": 1, "state.at": 1, "state.next": 1}
+        signs = {}
+        for document in self.database["latest"].find(wanted, {**fields, **state}):
+            owner = document["_id"]
+            sign = self.alone(f"the last sign of life of {owner}", partial(self._sign, document))
+            if sign is not None:
+                signs[owner] = sign
+        return signs
+
+    def _sign(self, document: Document) -> Sign:
+        last = document.get("state") or {}
+        return Sign(
+            site=document["site"],
+            device=document["device"],
+            heard=document["received"],
+            listening=self._listening,
+            offline=last.get("at") if last.get("state") == "offline" else None,
+            due=last.get("next") if last.get("state") == "sleeping" else None,
+            period=document.get("period"),
+        )
+
+    def _event(self, document: Document, now: float) -> Event | Claim | Flood:
+        arrived = document["at"].timestamp()
+        if document["kind"] == "claim":
+            whose = {name: document[name] for name in ("site", "device", "stream", "seq", "why")}
+            return Claim(**whose, when=arrived)
+        if document["kind"] == "flood":
+            whose = {name: document[name] for name in ("site", "device", "why", "times")}
+            return Flood(**whose, when=arrived)
+        t, h = self._trained(document["site"], document["device"], now)
+        far = [
+            facts.beyond(None if document[name] is None else document[name] / 100, span)
+            for name, span in (("t", t), ("h", h))
+            if span is not None
+        ]
+        return Event(
+            site=document["site"],
+            device=document["device"],
+            stream=document["stream"],
+            seq=document["seq"],
+            when=arrived if document["ts"] is None else document["ts"],
+            edge_flags=document["edge_flags"],
+            cloud_flags=document["cloud_flags"],
+            t=document["t"],
+            h=document["h"],
+            why=document["why"],
+            mask=document.get("mask", codes.ABNORMAL),
+            beyond=max(far, default=None),
+        )
+
+    def _trained(self, site: str, device: str, now: float) -> tuple[Span | None, Span | None]:
+        owner = device_id(site, device)
+        until, t, h = self._ranges.get(owner, (0.0, None, None))
+        if now >= until:
+            newest = self.database["models"].find_one(
+                {"site": site, "device": device}, {"report.limits": 1}, sort=[("created", -1)]
+            )
+            t, h = facts.trained(newest)
+            self._ranges[owner] = (now + RANGES, t, h)
+        return t, h
+
+    def _progress(self, owners: list[str]) -> dict[str, Progress]:
+        asked = {"reading": 1, "received": 1, "state.abnormal": 1}
+        latest = self.database["latest"].find({"_id": {"$in": owners}}, asked)
+        found = {
+            one["_id"]: self.alone(f"the newest reading of {one['_id']}", partial(_progress_of, one))
+            for one in latest
+            if "reading" in one
+        }
+        return {owner: progress for owner, progress in found.items() if progress is not None}
+
+    def _tell(self, action: Action) -> None:
+        episode = action.episode
+        who = device_id(episode.site, episode.device)
+        if isinstance(action, Opened | Again | Worse):
+            opinion = "agrees" if episode.agreed else "does not agree"
+            judged = f"; the cloud {opinion}" if episode.abnormal else ""
+            state = {Opened: episode.severity, Again: "again", Worse: "now severe"}[type(action)]
+            log.warning("%s %s: %s%s", who, state, _said(episode, self._clock()), judged)
+        elif isinstance(action, Closed) and episode.late:
+            log.info("%s: %d abnormal readings came late: noted, no alarm", who, episode.abnormal)
+        elif isinstance(action, Closed) and episode.kind == "silence":
+            log.info("%s is heard again", who)
+        elif isinstance(action, Closed) and episode.kind == "claim":
+            log.info("%s: only one board claims to be it again", who)
+        elif isinstance(action, Closed) and episode.kind == "flood":
+            log.info("%s sends no more than its share again", who)
+        elif isinstance(action, Closed):
+            log.info("%s normal again after %d abnormal readings", who, episode.abnormal)
+
+    def _commit(
+        self,
+        session: ClientSession,
+        devices: dict[str, Device],
+        episodes: dict[str, Episode],
+        told: tuple[Desk, list[Document]],
+        taken: list[Document],
+    ) -> None:
+        self.lease.confirm(session)
+        database = self.database
+        desk, alerts = told
+        database["policy"].replace_one(
+            {"_id": "desk"}, {"desk": msgspec.to_builtins(desk)}, upsert=True, session=session
+        )
+        if devices:
+            states = [ReplaceOne({"_id": o}, _document(state), upsert=True) for o, state in devices.items()]
+            database["watched"].bulk_write(states, session=session)
+        if episodes:
+            rows = [
+                ReplaceOne({"_id": episode.id}, _row(episode), upsert=True) for episode in episodes.values()
+            ]
+            database["episodes"].bulk_write(rows, session=session)
+        if alerts:
+            database["alerts"].bulk_write([InsertOne(alert) for alert in alerts], session=session)
+        if taken:
+            ids = [event["_id"] for event in taken]
+            database["events"].update_many({"_id": {"$in": ids}}, {"$set": {"taken": True}}, session=session)
+
+
+def _same(event: Input) -> Input:
+    return event
+
+
+def _progress_of(document: Document) -> Progress:
+    reading = document["reading"]
+    mask = abnormal_bits(document.get("state", {}).get("abnormal"))
+    return Progress(
+        stream=reading["stream"],
+        seq=reading["seq"],
+        when=document["received"] if reading["ts"] is None else reading["ts"],
+        abnormal=is_abnormal(reading["edge_flags"], mask),
+        flags=reading["edge_flags"] & mask,
+        t=reading["t"],
+        h=reading["h"],
+    )
+
+
+def _document(state: Device) -> Document:
+    plain: Document = msgspec.to_builtins(state)
+    return plain
+
+
+def _row(episode: Episode) -> Document:
+    row: dict[str, Any] = msgspec.to_builtins(episode)
+    row["_id"] = row.pop("id")
+    row["d"] = device_id(episode.site, episode.device)
+    return row
+
+
+def _said(episode: Episode, now: float) -> str:
+    """The episode in a line of the log, which speaks English."""
+    return plain(letters.about(episode, Words("en"), now))

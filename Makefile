@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 
 # What installs a set of extras again: the list of packages, their pins, or which extras these are.
 PINS := pyproject.toml constraints.txt Makefile
-INSTALL = $(PY) -m tools.install -c constraints.txt
+INSTALL = $(PY) -m tools.repo.install -c constraints.txt
 
 .PHONY: help demo demo-board smoke chaos test lint prove bench-edge bench-detect bench-plant bench-alerts bench-cloud bench-fleet bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
 
@@ -35,19 +35,19 @@ lint: $(VENV)/local ## ruff and mypy
 	@$(PY) -m mypy
 
 prove: $(VENV)/local ## the heavy proofs at full size; writes their tables into docs/
-	@$(PY) -m tools.prove
+	@$(PY) -m tools.proofs
 
 bench-edge: $(VENV)/local ## size and speed of the forest's forms under MicroPython
-	@$(PY) -m tools.bench_edge
+	@$(PY) -m tools.bench.edge
 
 bench-detect: $(VENV)/local ## what the detectors find, and how often they cry wolf
-	@$(PY) -m tools.bench_detect
+	@$(PY) -m tools.bench.detect
 
 bench-plant: $(VENV)/bench ## how soon a mail tells that a room's plant fails, beside what others use: SEED=1 ROOMS=2 PERIOD=30
 	@$(PY) -m tools.bench.plant
 
 bench-alerts: $(VENV)/local ## seconds from the reading that opens an episode to its mail; JSON on the last line
-	@$(PY) -m tools.bench_alerts
+	@$(PY) -m tools.bench.alerts
 
 doctor: $(VENV)/tools ## look at the plugged-in board, its cable and port; changes no file. PORT=… chooses one, here and below
 	@$(PY) -m tools doctor
@@ -71,13 +71,13 @@ logs: $(VENV)/tools ## follow what the board says
 	@$(PY) -m tools logs
 
 bench-cloud: $(VENV)/local ## bytes a reading, readings a core-second, a day's query; READINGS=50000 for a quick look
-	@$(PY) -m tools.bench_cloud
+	@$(PY) -m tools.bench.cloud
 
 bench-fleet: $(VENV)/local ## what a growing fleet costs: 100, 1,000, 5,000 boards, one worker and three; BOARDS=100 SECONDS=60 for a quick look
-	@$(PY) -m tools.bench_fleet
+	@$(PY) -m tools.bench.fleet
 
 bench-dashboard: $(VENV)/local ## seconds to each page's first paint with 10 million readings; READINGS=100000 for a quick look
-	@$(PY) -m tools.bench_dashboard
+	@$(PY) -m tools.bench.dashboard
 
 plan: $(VENV)/local ## what the free plans carry, and which limit comes first: DEVICES=10 PERIOD=10; METRICS=http://… of a running backend
 	@$(PY) -m tools.plan
@@ -86,14 +86,14 @@ train: $(VENV)/local ## train a board's model on its own history: ARGS="--device
 	@$(PY) -m cloud train $(ARGS)
 
 lock: $(VENV)/local ## pin what is installed now into constraints.txt
-	@$(PY) -m tools.lock
+	@$(PY) -m tools.repo.lock
 
 clean: ## delete what the targets made: var/, .venv and the package's own notes
-	@$(PYTHON) -m tools.clean
+	@$(PYTHON) -m tools.repo.clean
 
 # An environment with pip in it. `pip` is a mark that only a whole one has.
 $(VENV)/pip:
-	@$(PYTHON) -m tools.preflight $(VENV)
+	@$(PYTHON) -m tools.repo.preflight $(VENV)
 	@touch $@
 
 # Everything for one laptop, tests included.
@@ -101,7 +101,7 @@ $(VENV)/local: $(PINS) | $(VENV)/pip
 	@echo 'installing the pinned packages into $(VENV): a minute or two, once'
 	@$(INSTALL) -e '.[cloud,local,tools,dev]'
 	@$(PY) -m tools.virtual_board.umqtt
-	@$(PY) -m tools.database
+	@$(PY) -m tools.local.database
 	@touch $@
 
 # What make bench-plant compares with: nothing else needs it.

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from pymongo import MongoClient
 
-from tools import ports, roles
-from tools.database import Database
+from tools.local import ports, roles
+from tools.local.database import Database
 
 NAME = "vigie"
 

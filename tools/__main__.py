@@ -6,24 +6,27 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from tools.child import Failed
+from tools.process.child import Failed
 
 # Each is a module with main(argv) -> exit code, imported late: most need only a part of the packages.
 COMMANDS = {
-    "demo": ("tools.demo", "all of Vigie on this machine, until Ctrl-C"),
-    "demo-board": ("tools.demo_board", "a real board joins the demo: its login, and its settings in a file"),
-    "smoke": ("tools.smoke", "the demo for 90 s, then every reading is accounted for"),
-    "hivemq": ("tools.hivemq", "HiveMQ CE on port 8883, until Ctrl-C"),
-    "compose": ("tools.compose", "what compose.yaml needs: certificates, passwords, users"),
-    "roles": ("tools.roles", "users of a MongoDB of one's own: backend and dashboard"),
-    "chaos": ("tools.chaos.command", "faults of every kind, then every reading is accounted for"),
+    "demo": ("tools.run.demo", "all of Vigie on this machine, until Ctrl-C"),
+    "demo-board": (
+        "tools.run.demo_board",
+        "a real board joins the demo: a login and a settings file",
+    ),
+    "smoke": ("tools.run.smoke", "the demo for 90 s, then every reading is accounted for"),
+    "hivemq": ("tools.local.hivemq", "HiveMQ CE on port 8883, until Ctrl-C"),
+    "compose": ("tools.local.compose", "what compose.yaml needs: certificates, passwords, users"),
+    "roles": ("tools.local.roles", "users of a MongoDB of one's own: backend and dashboard"),
+    "chaos": ("tools.run.chaos.command", "faults of every kind, then every reading is accounted for"),
     "doctor": ("tools.board.doctor", "look at a board, its cable and its port; changes no file"),
     "flash": ("tools.board.flash", "MicroPython onto a board, then deploy"),
     "deploy": ("tools.board.deploy", "Vigie onto a board: what changed; then watch it start"),
     "provision": ("tools.board.provision", "tell a board its name, network, broker and sensor"),
     "model": ("tools.board.model", "a model onto a board, tested there before it is used"),
     "repl": ("tools.board.repl", "talk to a board"),
-    "bench-board": ("tools.board.bench", "what a board takes: heap, start, one reading, one message"),
+    "bench-board": ("tools.bench.board", "what a board takes: heap, start, one reading, one message"),
     "logs": ("tools.board.logs", "follow what a board says"),
 }
 

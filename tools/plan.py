@@ -32,8 +32,8 @@ from cloud.plans.plans import (
 )
 from cloud.store.packing import SIZE
 from device.window import SIZE as WARM_UP
-from tools.child import Failed
-from tools.sensor_choice import SensorChoice
+from tools.local.sensor_choice import SensorChoice
+from tools.process.child import Failed
 
 LEAST_UPTIME = 60.0  # s; what a start costs is not what a month costs
 PERIODS = (10, 15, 20, 30, 60, 120, 300, 600)

@@ -27,7 +27,7 @@ from device import codes
 from device.verdict import SCORES
 
 ROOT = Path(__file__).resolve().parent.parent
-DRIVER = ROOT / "tools" / "on_board" / "replay.py"
+DRIVER = ROOT / "tools" / "bench" / "on_board" / "replay.py"
 KEY = bytes(32)  # the bundle never leaves this process
 COLUMNS = ("ts", "t", "h", "abnormal", "flags", *SCORES)
 RECORD = 4 * (1 + len(SCORES))

@@ -14,12 +14,12 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.contract.keys import ack_mac, device_key
-from tools import pki, ports
 from tools.board import settings
 from tools.board.port import Port
-from tools.board.wire import Wire
-from tools.broker import BACKEND_USER, Broker
-from tools.ntp_server import NtpServer
+from tools.board.raw_repl import Wire
+from tools.local import pki, ports
+from tools.local.broker import BACKEND_USER, Broker
+from tools.local.ntp import NtpServer
 from tools.virtual_board.serial import SerialBoard
 
 MASTER = bytes(range(32))

@@ -2,7 +2,8 @@
 
 import json
 
-from tools.board import bench, deploy, provision
+from tools.bench import board
+from tools.board import deploy, provision
 
 
 def test_a_board_at_work_gives_its_numbers_and_goes_on(wire, serial_board, cloud, capsys):
@@ -11,10 +12,10 @@ def test_a_board_at_work_gives_its_numbers_and_goes_on(wire, serial_board, cloud
     provision.write(wire, wanted, provision.authority(wanted))
     wire.close()
     capsys.readouterr()
-    assert bench.main(["--port", serial_board.device, "--seconds", "2"]) == 0
+    assert board.main(["--port", serial_board.device, "--seconds", "2"]) == 0
     said = capsys.readouterr().out
     numbers = json.loads(said.splitlines()[-1])
-    assert 0 < numbers["start_s"]["TLS"] <= numbers["start_s"]["ack"] < bench.START_S
+    assert 0 < numbers["start_s"]["TLS"] <= numbers["start_s"]["ack"] < board.START_S
     assert numbers["free"] > 0 and numbers["taken"] > 0 and numbers["block"] > 0
     assert 0 < numbers["mac_us"] < numbers["reading_us"]
     assert 0 < numbers["mac_bytes"] <= 2048, "1 KB on a chip, whose words are half as long"

@@ -9,8 +9,8 @@ import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
 from tools.board.port import Port, candidates, driver, explain, find, trouble, without_driver
-from tools.board.wire import BoardError, Wire
-from tools.child import Failed
+from tools.board.raw_repl import BoardError, Wire
+from tools.process.child import Failed
 
 
 def test_code_runs_and_its_error_comes_back(wire):

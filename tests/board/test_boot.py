@@ -8,7 +8,7 @@ import pytest
 
 from device import segment
 from tests.board.watched import CONFIG, Watched
-from tools.ntp_server import NtpServer
+from tools.local.ntp import NtpServer
 
 
 @pytest.fixture

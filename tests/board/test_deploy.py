@@ -8,13 +8,13 @@ import pytest
 
 from device import stages, words
 from tests.device.test_model import bundle
-from tools import pki, ports
 from tools.board import build, certificate, deploy, doctor, model, pins, provision, settings
 from tools.board.port import Port
+from tools.board.raw_repl import Wire
 from tools.board.startup import STEPS, Start
-from tools.board.wire import Wire
-from tools.broker import BACKEND_USER, Broker
-from tools.child import Failed
+from tools.local import pki, ports
+from tools.local.broker import BACKEND_USER, Broker
+from tools.process.child import Failed
 
 
 def digest(data):

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tools.board import firmware, image
-from tools.child import Failed
+from tools.process.child import Failed
 
 ESP32, ESP32_S3 = 0, 9
 

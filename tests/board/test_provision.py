@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tools.board import certificate, provision
-from tools.child import Failed
+from tools.process.child import Failed
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from cloud.contract import keys, messages
 from cloud.contract.messages import Reading, Verdict
 from cloud.store import database as databases
 from cloud.store.writer import Entry
-from tools import hivemq as hivemq_ce
-from tools import pki, ports
-from tools.broker import BACKEND_USER, Broker, find_mosquitto
-from tools.database import Database
-from tools.sendgrid_standin import SendGrid
+from tools.local import hivemq as hivemq_ce
+from tools.local import pki, ports
+from tools.local.broker import BACKEND_USER, Broker, find_mosquitto
+from tools.local.database import Database
+from tools.local.sendgrid import SendGrid
 
 MASTER = bytes(range(32))
 DEVICES = ("C001", "C002", "C003")

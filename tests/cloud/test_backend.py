@@ -123,7 +123,7 @@ def test_a_wrong_setting_stops_the_start_with_all_problems(backend):
 
 
 def test_an_untrusted_broker_is_never_talked_to(backend, tmp_path):
-    from tools import pki
+    from tools.local import pki
 
     other = pki.ensure(tmp_path / "other")
     running = backend(MQTT_CA=str(other.ca_pem))

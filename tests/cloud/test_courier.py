@@ -28,8 +28,8 @@ from cloud.store.writer import Store
 from cloud.words import Words
 from device import codes
 from tests.cloud.conftest import ROOT, entry
-from tools import ports
-from tools import sendgrid_standin as standins
+from tools.local import ports
+from tools.local import sendgrid as standins
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH")  # passwords without TLS: this is a test
 SCHEMA = ROOT.parent / "shared" / "data" / "sendgrid" / "mail_send_schema.json"

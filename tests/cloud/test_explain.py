@@ -15,7 +15,7 @@ from cloud.store.writer import Entry, Store
 from cloud.training.features import features
 from device import codes
 from tests.cloud.conftest import MASTER
-from tools.bench_cloud import world
+from tools.bench.cloud import world
 
 SPIKE, FAILED = 150, 140
 

@@ -13,7 +13,7 @@ from cloud.training.interpret_python import ReadablePythonInterpreter
 from cloud.training.packed import packed_scores
 from cloud.training.twin import unit
 from device.features import NAMES
-from tools.bench_edge import room
+from tools.bench.edge import room
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from cloud.training import bundle
 from cloud.training.assemble import IsolationForestAssembler
 from cloud.training.interpret_packed import PackedInterpreter
 from cloud.training.twin import CloudModel, ModelRefused
-from tools.bench_edge import room
+from tools.bench.edge import room
 
 MASTER = bytes(32)
 DEVICE = b"\1" * 32

@@ -20,8 +20,8 @@ from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, SHORT_TRANSACTIONS, entry, said_by, up, wait_for
 from tests.cloud.test_doctor import ask, only_wrong
 from tests.cloud.test_quota import fill, used
-from tools import ports
-from tools.database import Database
+from tools.local import ports
+from tools.local.database import Database
 
 WRITES = ["insert", "update", "findAndModify", "createIndexes", "create"]
 DAY = 86400

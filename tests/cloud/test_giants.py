@@ -7,9 +7,9 @@ from cloud.contract.messages import MAX_BYTES
 from cloud.ingest.worker import Inbox, received
 from cloud.read.reader import Reader
 from tests.cloud.conftest import USERS, wait_for
-from tools import broker as brokers
-from tools import pki, ports
-from tools.broker import Broker, find_mosquitto
+from tools.local import broker as brokers
+from tools.local import pki, ports
+from tools.local.broker import Broker, find_mosquitto
 
 INBOX = 32 * 1024 * 1024  # bytes; one message more than fits into it stopped a backend for good
 

@@ -12,7 +12,8 @@ import pytest
 
 from cloud.process.health import CONNECTIONS, Health, Server, beat
 from tests.cloud.conftest import wait_for
-from tools import plan, ports
+from tools import plan
+from tools.local import ports
 
 
 def get(port, path):

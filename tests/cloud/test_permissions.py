@@ -8,7 +8,7 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
-from tools.broker import BACKEND_USER, login
+from tools.local.broker import BACKEND_USER, login
 
 OWN, OTHER = "vigie/1/demo/C001", "vigie/1/demo/C002"
 

@@ -12,8 +12,8 @@ from cloud.recording import Refused, asked, read
 from cloud.training.command import main as train
 from tests.test_micropython import micropython
 from tools import replay
-from tools.child import Failed
-from tools.sensor_choice import SensorChoice
+from tools.local.sensor_choice import SensorChoice
+from tools.process.child import Failed
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ROOT.parent / "shared" / "cases" / "files"

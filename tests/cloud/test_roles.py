@@ -17,8 +17,8 @@ from device import codes
 from tests.cloud.conftest import entry, wait_for
 from tests.cloud.test_watch import MAIL
 from tests.guarded import guarded_mongod, uris
-from tools import roles
-from tools.child import Failed
+from tools.local import roles
+from tools.process.child import Failed
 
 UNAUTHORIZED, FAILED = 13, 18
 

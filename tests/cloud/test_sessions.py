@@ -10,10 +10,10 @@ import pytest
 from cloud.read.reader import Reader
 from cloud.store.database import client_id as own_id
 from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
-from tools import broker as brokers
-from tools import hivemq as hivemq_ce
-from tools import pki, ports
-from tools.broker import BACKEND_USER, Broker, find_mosquitto
+from tools.local import broker as brokers
+from tools.local import hivemq as hivemq_ce
+from tools.local import pki, ports
+from tools.local.broker import BACKEND_USER, Broker, find_mosquitto
 
 OTHERS = "vigie/1/+/+/up"
 

@@ -19,7 +19,7 @@ from cloud.store.sealing import Sealer
 from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, ROOT, entry, said_by, up, wait_for
 from tests.cloud.test_health import get
-from tools import ports
+from tools.local import ports
 
 YEAR = 365 * 86400
 

@@ -11,9 +11,9 @@ from house import House
 
 from cloud.dashboard import language, source
 from cloud.store import database as databases
-from tools import ports
-from tools.dashboard import Dashboard
-from tools.database import Database
+from tools.local import ports
+from tools.local.dashboard import Dashboard
+from tools.local.database import Database
 
 WEB = "test_web"
 SITES = "demo=48.39,-4.49; lyon=45.76,4.84; nice=43.70,7.27"

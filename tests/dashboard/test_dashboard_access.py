@@ -17,8 +17,8 @@ from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.store import database as databases
 from cloud.watch.watch import Watch
 from tests.guarded import NAME, guarded_mongod
-from tools import ports
-from tools.dashboard import Dashboard
+from tools.local import ports
+from tools.local.dashboard import Dashboard
 
 PASSWORD = "planted-correct-horse"
 COOKIE, CLIENT_SECRET = "planted-cookie-key-of-the-session", "planted-client-key"

@@ -11,7 +11,7 @@ from cloud.dashboard.parts import undelivered
 from cloud.read.reader import Reader
 from cloud.words import plain
 from device import codes
-from tools import ports
+from tools.local import ports
 
 
 @pytest.fixture

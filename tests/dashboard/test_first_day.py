@@ -5,7 +5,7 @@ import numpy as np
 from cloud.read.reader import Reader
 from cloud.store.database import prepare
 from cloud.store.writer import Store
-from tools.first_model import write
+from tools.local.first_model import write
 
 
 def test_the_day_before_is_stored_ends_now_and_is_nobodys_verdict(database, now):

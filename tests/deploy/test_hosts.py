@@ -17,7 +17,8 @@ from cloud import settings
 from tests import tree
 from tests.cloud.conftest import wait_for
 from tests.deploy.conftest import ROOT
-from tools import lock, ports
+from tools.local import ports
+from tools.repo import lock
 
 
 def get(url):

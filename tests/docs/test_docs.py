@@ -17,8 +17,8 @@ from device import choices, config
 from tests.cloud.conftest import wait_for
 from tests.deploy.conftest import ROOT
 from tests.docs.pages import PAGES, anchors, blocks, commands, links, short, text
-from tools import ports
 from tools.__main__ import COMMANDS
+from tools.local import ports
 
 REFERENCE = ROOT / "docs" / "reference.md"
 DEPLOY, DEPLOY_FR = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.fr.md"

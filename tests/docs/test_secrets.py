@@ -9,7 +9,7 @@ from cloud import doctor, settings
 from tests import tree
 from tests.cloud.conftest import MASTER, wait_for
 from tests.deploy.conftest import ROOT
-from tools import ports
+from tools.local import ports
 
 SECRET = re.compile("PASSWORD|_KEY|_URI|HEARTBEAT")
 WORD = "planted"  # in each of them

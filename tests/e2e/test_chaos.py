@@ -1,8 +1,8 @@
 """Every kind of fault once, on the real parts, in two minutes; `make chaos` is the long form."""
 
-from tools.chaos.command import run
-from tools.chaos.faults import FAULTS
-from tools.chaos.lanes import Ordeal
+from tools.run.chaos.command import run
+from tools.run.chaos.faults import FAULTS
+from tools.run.chaos.lanes import Ordeal
 
 
 def test_under_every_kind_of_fault_nothing_is_lost_stored_twice_or_wrongly_dated(tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tools import ports
+from tools.local import ports
 
 ROOT = Path(__file__).parents[2]
 

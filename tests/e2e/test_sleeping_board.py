@@ -8,8 +8,8 @@ from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.watch.watch import Watch
 from tests.cloud.conftest import wait_for
-from tools.account import account
-from tools.stack import SITE, Plan, Stack
+from tools.local.stack import SITE, Plan, Stack
+from tools.run.account import account
 
 MAIL = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@example.org",))
 GATHER_S = 40 * 5  # a message full of readings

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from tools import hivemq, smoke
-from tools.broker import find_mosquitto
-from tools.sensor_choice import SensorChoice
-from tools.stack import Plan
+from tools.local import hivemq
+from tools.local.broker import find_mosquitto
+from tools.local.sensor_choice import SensorChoice
+from tools.local.stack import Plan
+from tools.run import smoke
 
 
 def plan(folder, broker=None, **more):

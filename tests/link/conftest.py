@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.link.board import Board
 from tests.link.umqtt_versions import write
-from tools import pki
+from tools.local import pki
 from tools.virtual_board import umqtt as published
 
 DAY = dt.timedelta(days=1)

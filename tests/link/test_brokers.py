@@ -13,9 +13,9 @@ import pytest
 
 from tests.link.board import Board
 from tests.link.conftest import Certificates
-from tools import pki
-from tools.broker import Broker, find_mosquitto
-from tools.ports import free
+from tools.local import pki
+from tools.local.broker import Broker, find_mosquitto
+from tools.local.ports import free
 
 Start = Callable[..., Board]
 USERS = {"backend": "backend-secret", "demo/C001": "secret"}

@@ -14,7 +14,7 @@ import pytest
 from tests.link.board import Board
 from tests.link.conftest import Certificates
 from tests.link.server import Peer, Server, message, welcome
-from tools import pki
+from tools.local import pki
 
 Start = Callable[..., Board]
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.account import align
+from tools.run.account import align
 
 few = st.lists(st.integers(0, 3), max_size=25)
 

@@ -6,8 +6,8 @@ import threading
 import paho.mqtt.client as mqtt
 import pytest
 
-from tools import pki, ports
-from tools.broker import BACKEND_USER, Broker, find_mosquitto, login
+from tools.local import pki, ports
+from tools.local.broker import BACKEND_USER, Broker, find_mosquitto, login
 
 USERS = {BACKEND_USER: "b" * 32, "demo/C001": "1" * 32, "demo/C002": "2" * 32}
 

@@ -3,10 +3,10 @@
 from collections import Counter
 from pathlib import Path
 
-from tools.chaos.faults import FAULTS
-from tools.chaos.lanes import Ordeal, planned
-from tools.chaos.outcome import Outcome
-from tools.chaos.tally import Tally
+from tools.run.chaos.faults import FAULTS
+from tools.run.chaos.lanes import Ordeal, planned
+from tools.run.chaos.outcome import Outcome
+from tools.run.chaos.tally import Tally
 
 TARGETS = {
     "boards": ("C001", "C002", "C003"),

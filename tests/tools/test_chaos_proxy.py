@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tools.chaos.proxy import Proxies
+from tools.run.chaos.proxy import Proxies
 
 
 @pytest.fixture

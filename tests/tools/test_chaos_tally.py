@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from cloud.read.reader import Readings
-from tools.chaos.tally import Told, tally
+from tools.run.chaos.tally import Told, tally
 from tools.virtual_board.board import Life, Taken
 
 STREAM = "0badcafe"

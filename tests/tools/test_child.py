@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tools import guard
-from tools.child import Child, Failed
+from tools.process import guard
+from tools.process.child import Child, Failed
 
 ROOT = Path(__file__).parents[2]
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"

@@ -5,9 +5,9 @@ import socket
 import pytest
 from pymongo import MongoClient, WriteConcern
 
-from tools import ports
-from tools.child import Failed
-from tools.database import Database
+from tools.local import ports
+from tools.local.database import Database
+from tools.process.child import Failed
 
 
 def open_database(folder):

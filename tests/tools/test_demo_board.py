@@ -4,11 +4,12 @@ import os
 
 import pytest
 
-from tools import demo, demo_board, pki, ports, secrets_file
 from tools.board import settings
-from tools.broker import find_mosquitto, login
-from tools.child import Failed
-from tools.stack import Plan, Stack, only_one
+from tools.local import pki, ports, secrets_file
+from tools.local.broker import find_mosquitto, login
+from tools.local.stack import Plan, Stack, only_one
+from tools.process.child import Failed
+from tools.run import demo, demo_board
 
 
 class Joinable(Stack):

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests import tree
-from tools import lock
+from tools.repo import lock
 
 ROOT = Path(__file__).parents[2]
 

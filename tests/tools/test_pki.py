@@ -7,7 +7,7 @@ import stat
 import pytest
 from cryptography import x509
 
-from tools import pki
+from tools.local import pki
 
 
 def handshake(made: pki.Pki, name: str) -> None:

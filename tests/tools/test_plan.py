@@ -4,7 +4,7 @@ import pytest
 
 from cloud.plans.plans import Fleet
 from tools import plan
-from tools.child import Failed
+from tools.process.child import Failed
 
 
 @pytest.fixture(scope="module")

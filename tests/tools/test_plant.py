@@ -16,7 +16,7 @@ from tools.bench.plant.life import STEPS, day
 from tools.bench.plant.mails import mails
 from tools.bench.plant.rooms import KINDS, LIMITS, TABLE, draw
 from tools.bench.plant.traces import MISSED, Case, Trace
-from tools.child import Failed
+from tools.process.child import Failed
 
 PERIOD = 30
 HOUR = 3600 // PERIOD  # readings

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from tools import ports
-from tools.child import Failed
+from tools.local import ports
+from tools.process.child import Failed
 
 
 @pytest.fixture

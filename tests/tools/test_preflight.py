@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import preflight
-from tools.child import Failed
-from tools.database import check_mongod, curl_libraries, find_mongod
+from tools.local.database import check_mongod, curl_libraries, find_mongod
+from tools.process.child import Failed
+from tools.repo import preflight
 
 ROOT = Path(__file__).parents[2]
 BARE = {"PATH": os.environ["PATH"]}

@@ -3,8 +3,7 @@
 import json
 from dataclasses import replace
 
-from tools import prove
-from tools.proofs import Outcome, forest
+from tools.proofs import Outcome, __main__, forest
 
 
 def test_the_boards_forest_is_exact():
@@ -18,12 +17,12 @@ def test_the_boards_forest_is_exact():
 
 
 def test_proofs_become_a_page_and_a_line_of_json(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(prove, "PAGE", tmp_path / "proofs.md")
+    monkeypatch.setattr(__main__, "PAGE", tmp_path / "proofs.md")
     outcomes = {"good": Outcome("| a table |", {"n": 3}, True), "bad": Outcome("| none |", {"n": 4}, False)}
     monkeypatch.setattr(
-        prove, "PROOFS", {title: lambda _, o=outcome: o for title, outcome in outcomes.items()}
+        __main__, "PROOFS", {title: lambda _, o=outcome: o for title, outcome in outcomes.items()}
     )
-    assert prove.main() == 1
+    assert __main__.main() == 1
     page = (tmp_path / "proofs.md").read_text()
     assert "## good\n\n| a table |\n\nHolds.\n" in page
     assert "**Does not hold.**" in page

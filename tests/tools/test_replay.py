@@ -8,7 +8,7 @@ import pytest
 
 from tests.cloud.test_training_fit import room
 from tools import replay
-from tools.faults import KINDS, inject
+from tools.bench.faults import KINDS, inject
 
 TRAIN = 5000
 

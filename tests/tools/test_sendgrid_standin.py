@@ -21,7 +21,7 @@ from sendgrid.helpers.mail import (
     SandBoxMode,
 )
 
-from tools.sendgrid_standin import OUT_OF_CREDITS, SendGrid
+from tools.local.sendgrid import OUT_OF_CREDITS, SendGrid
 
 KEY = "SG.test"
 SCHEMA = Path(__file__).parents[3] / "shared" / "data" / "sendgrid" / "mail_send_schema.json"

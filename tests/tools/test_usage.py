@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import clean
+from tools.repo import clean
 
 ROOT = Path(__file__).parents[2]
 OURS = (

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tools.board.join import INTO, PACKAGE, join, needed
 from tools.board.seldom import REST, part
-from tools.child import Failed
+from tools.process.child import Failed
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "var" / "artefact"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from device.clock import UNIX_2000
-from tools.child import Failed
+from tools.process.child import Failed
 
 TIMEOUT = 10.0
 OTHER_NAME = (62, 64)  # OpenSSL's codes: another host name, another address

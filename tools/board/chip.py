@@ -15,7 +15,7 @@ from esptool.util import FatalError
 from tools.board import image
 from tools.board import port as ports
 from tools.board.port import Port
-from tools.child import Failed
+from tools.process.child import Failed
 
 SLOW, FAST = 115200, 460800
 NOT_LOADING = """\

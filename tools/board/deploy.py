@@ -14,8 +14,8 @@ import typer
 
 from device import VERSION
 from tools.board import build, command, port, screen
+from tools.board.raw_repl import Wire
 from tools.board.startup import Line, Start
-from tools.board.wire import Wire
 
 RESCUE = (*build.PLAIN, *(f"/{name}.mpy" for name in build.RESCUE))
 ASIDE = ".old"

@@ -13,8 +13,8 @@ from tools.board import build, command, pins, port, screen
 from tools.board.chip import Chip
 from tools.board.deploy import Firmware, plan, survey
 from tools.board.port import Port
-from tools.board.wire import Wire
-from tools.child import Failed
+from tools.board.raw_repl import Wire
+from tools.process.child import Failed
 
 LEAST_FLASH = 256 * 1024  # bytes free for the outbox on a 2 MB file system
 OLDEST = (1, 23, 0)

@@ -1,4 +1,4 @@
-"""Which firmware a chip gets: from tools/firmware.toml, downloaded once, or a file of one's own."""
+"""Which firmware a chip gets: from tools/board/firmware.toml, downloaded once, or a file of one's own."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.board import image
-from tools.child import Failed
+from tools.process.child import Failed
 
-MANIFEST = Path(__file__).parents[1] / "firmware.toml"
+MANIFEST = Path(__file__).with_name("firmware.toml")
 CACHE = Path("var/firmware")
 TIMEOUT = 30.0
 CHUNK = 65536

@@ -11,8 +11,8 @@ import typer
 from tools.board import command, deploy, firmware, port, screen
 from tools.board.chip import FAST, SLOW, Chip, Lost
 from tools.board.port import Port
-from tools.board.wire import Wire
-from tools.child import Failed
+from tools.board.raw_repl import Wire
+from tools.process.child import Failed
 
 RESET_S = 60.0
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from esptool.bin_image import LoadFirmwareImage
 from esptool.util import FatalError
 
-from tools.child import Failed
+from tools.process.child import Failed
 
 # Chip ids of the image header (ESP-IDF, esp_chip_id_t).
 CHIPS = {

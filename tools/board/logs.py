@@ -10,9 +10,9 @@ import typer
 from rich.markup import escape
 
 from tools.board import command, port, screen
+from tools.board.raw_repl import Wire
 from tools.board.startup import Line
-from tools.board.wire import Wire
-from tools.child import Failed
+from tools.process.child import Failed
 
 COLOURS = {" ": "default", "!": "yellow", "E": "bold red", None: "dim"}
 AGAIN_S = 1.0

@@ -11,8 +11,8 @@ from device import model as on_board
 from tools.board import command, port, screen
 from tools.board.deploy import watch
 from tools.board.provision import read_back, refuse_other
-from tools.board.wire import BoardError, Wire
-from tools.child import Failed
+from tools.board.raw_repl import BoardError, Wire
+from tools.process.child import Failed
 
 # On the board: read, authenticate and self-test the bundle as a start would. Prints "ok ID" or the reason.
 TEST = """

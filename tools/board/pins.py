@@ -9,7 +9,7 @@ from typing import Any
 
 from device import config
 from device.choices import SENSORS
-from tools.child import Failed
+from tools.process.child import Failed
 
 WIRES = {"pin": "data", "scl": "scl", "sda": "sda"}  # a sensor's options that are GPIOs, and their wires
 

@@ -13,7 +13,7 @@ import serial
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from tools.child import Failed
+from tools.process.child import Failed
 
 # USB vendors of boards and of the bridges on them, and Linux's driver for each.
 BRIDGES = {

@@ -17,9 +17,9 @@ from dotenv import dotenv_values
 from device import config
 from tools.board import certificate, command, pins, port, screen, settings
 from tools.board.deploy import Firmware, watch
+from tools.board.raw_repl import Wire
 from tools.board.settings import Provision
-from tools.board.wire import Wire
-from tools.child import Failed
+from tools.process.child import Failed
 
 CONFIG = "/config.json"
 CA = "/ca.der"

@@ -12,7 +12,7 @@ import serial
 from serial.tools.miniterm import Miniterm
 
 from tools.board import command, port, screen
-from tools.child import Failed
+from tools.process.child import Failed
 
 HELP = """\
 Ctrl-C stops Vigie and gives a prompt; then type: status() last(5) selftest() inject("spike") outbox() wifi()

@@ -19,7 +19,7 @@ from cloud.contract.keys import device_key
 from device import config
 from device.choices import SENSORS
 from tools.board import pins
-from tools.child import Failed
+from tools.process.child import Failed
 
 # Where a value comes from when the file does not give it. MQTT_… and VIGIE_KEY are the backend's too (.env).
 ENVIRONMENT = {

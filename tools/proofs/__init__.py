@@ -1,6 +1,6 @@
 """Heavy properties at full size; the tests run the same functions scaled down.
 
-A proof is a module with `prove_all(progress) -> Outcome`; tools/prove.py lists them.
+A proof is a module with `prove_all(progress) -> Outcome`; tools/proofs/__main__.py lists them.
 """
 
 from collections.abc import Callable

@@ -201,7 +201,7 @@ def on_board(blob: bytes, x: Int16, folder: Path, *walker: str) -> tuple[NDArray
     model, readings, sums = folder / "model.bin", folder / "readings.bin", folder / "sums.bin"
     model.write_bytes(blob)
     readings.write_bytes(x.astype("<i2").tobytes())
-    script = ROOT / "tools" / "on_board" / "forest_sums.py"
+    script = ROOT / "tools" / "bench" / "on_board" / "forest_sums.py"
     command = [micropython(), script, ROOT, model, KEY.hex(), readings, sums, *walker]
     ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600, check=False)
     if ran.returncode:

@@ -23,8 +23,8 @@ from cloud.process import memory
 from cloud.read.reader import Reader
 from cloud.store import database as databases
 from cloud.store.writer import QUARANTINE_KEPT, Store
-from tools import ports
-from tools.database import Database
+from tools.local import ports
+from tools.local.database import Database
 from tools.proofs import Outcome, Progress
 
 MESSAGES = 1_000_000

@@ -22,11 +22,11 @@ from cloud.alerts.episodes import Episode
 from cloud.alerts.policy import Letter
 from cloud.store import database as databases
 from cloud.store.database import Document
-from tools import ports
-from tools.child import Child, Failed
-from tools.database import Database
+from tools.local import ports
+from tools.local.database import Database
+from tools.local.sendgrid import Mail, SendGrid
+from tools.process.child import Child, Failed
 from tools.proofs import Outcome, Progress
-from tools.sendgrid_standin import Mail, SendGrid
 from tools.virtual_board.board import REPOSITORY
 
 KILLS = 50

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.board import build, certificate
-from tools.child import Child, Failed
+from tools.process.child import Child, Failed
 from tools.virtual_board import umqtt
 from tools.virtual_board.interpreter import CTRL_C, LIBRARY
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.child import Failed
+from tools.process.child import Failed
 
 REQUIREMENT = "micropython-umqtt.simple==1.3.4"
 SHA256 = "8555d2f654deb8eb0d724f79b0811a78cc94029d070f3d96bbd74288653d63a5"

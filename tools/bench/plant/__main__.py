@@ -17,8 +17,8 @@ from tools.bench.plant import films, results
 from tools.bench.plant.columns import columns
 from tools.bench.plant.results import Result
 from tools.bench.plant.rooms import KINDS
-from tools.child import Failed
-from tools.terminal import progress
+from tools.process.child import Failed
+from tools.process.terminal import progress
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "detectors.md"
 BEGIN, END = "<!-- written by make bench-plant -->\n", "<!-- end of make bench-plant -->\n"

@@ -1,0 +1,217 @@
+"""`make bench-alerts`: from the reading that opens an episode to the mail's hand-over.
+
+A broker, a database and a backend of their own, and boards that send 20 readings a second together through
+TLS. One after the other goes wrong. Its third abnormal reading opens the episode; the time runs from that
+publish until the stand-in for SendGrid has the mail, chart and all. Prints one line for each ten mails and,
+as the last line, JSON.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from cloud.contract import messages
+from cloud.contract.keys import device_key
+from cloud.contract.messages import Reading, Verdict
+from cloud.store import database as databases
+from cloud.store.writer import Entry, Store
+from device import codes
+from tools.local import pki, ports
+from tools.local.broker import BACKEND_USER, Broker
+from tools.local.database import Database
+from tools.local.sendgrid import Mail, SendGrid
+from tools.process.child import Child
+from tools.virtual_board.board import REPOSITORY
+
+BOARDS = 40
+RATE = 20.0  # readings a second, all boards together
+EVERY = 1.0  # s between two boards that go wrong
+HISTORY = 1080  # readings stored of each board before: three hours at 10 s
+ABNORMAL = 3  # readings that open an episode
+PATIENCE = 60.0  # s for the last mail
+STREAM = "9f3a1c07"
+MASTER = bytes(range(32))
+GOALS = {"median_s": 2.0, "p95_s": 5.0}
+
+
+class Board:
+    """The outside of a board: one login, one topic, readings one by one."""
+
+    def __init__(self, name: str, password: str, port: int, ca: Path) -> None:
+        self.name, self.seq = name, itertools.count(HISTORY)
+        self._key = device_key(MASTER, "demo", name)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, name, protocol=mqtt.MQTTv311)
+        self._client.username_pw_set(f"demo/{name}", password)
+        self._client.tls_set(str(ca))
+        self._client.connect("localhost", port)
+        self._client.loop_start()
+
+    def send(self, flags: int, t: int) -> float:
+        """Publish one reading; returns when (Unix s)."""
+        seq, now = next(self.seq), time.time()
+        message = {
+            "v": 2,
+            "stream": STREAM,
+            "boot": 1,
+            "sensor": 0,
+            "model": None,
+            "features": 1,
+            "seq": [seq],
+            "ts": [int(now)],
+            "up": [seq],
+            "x": [[t, 4500, 0, 0, 0, 0, 5, 20]],
+            "flags": [flags],
+            "score": [None],
+            "why": [None],
+        }
+        topic = f"vigie/1/demo/{self.name}/up"
+        self._client.publish(topic, messages.signed(self._key, topic, message), qos=1)
+        return now
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+class Mails:
+    """When the mail about each board came."""
+
+    def __init__(self) -> None:
+        self.came: dict[str, float] = {}
+        self.all = threading.Event()
+
+    def take(self, mail: Mail) -> None:
+        tags: dict[str, Any] = mail.body["personalizations"][0].get("custom_args", {})
+        self.came.setdefault(str(tags.get("board", "")).rpartition("/")[2], mail.received)
+        if len(self.came) >= BOARDS:
+            self.all.set()
+
+
+def main() -> int:
+    mails = Mails()
+    names = [f"B{number:03}" for number in range(BOARDS)]
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as parts:
+        opened = run(Path(folder), parts, names, mails)
+    waits = sorted(mails.came[name] - opened[name] for name in names if name in mails.came)
+    result = {
+        "mails": len(waits),
+        "boards": BOARDS,
+        "readings_per_s": RATE,
+        "median_s": round(statistics.median(waits), 2) if waits else None,
+        "p95_s": round(waits[max(0, -(-len(waits) * 95 // 100) - 1)], 2) if waits else None,
+        "max_s": round(waits[-1], 2) if waits else None,
+    }
+    print(json.dumps(result))
+    good = len(waits) == BOARDS and all(float(result[name] or 0) <= goal for name, goal in GOALS.items())
+    return 0 if good else 1
+
+
+def run(folder: Path, parts: ExitStack, names: list[str], mails: Mails) -> dict[str, float]:
+    """Start all, let the boards live; returns when each published the reading that opens its episode."""
+    passwords = {BACKEND_USER: "b" * 32, **{f"demo/{name}": name * 8 for name in names}}
+    keys = pki.ensure(folder / "pki")
+    broker = Broker(folder / "broker", folder / "broker.log", keys, passwords, port=ports.free())
+    parts.callback(broker.stop)
+    broker.start()
+    database = Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
+    parts.callback(database.stop)
+    database.start()
+    sendgrid = parts.enter_context(SendGrid(folder / "outbox", key="SG.bench", on_mail=mails.take))
+    remember(database.uri, names)
+    environment = {
+        **os.environ,
+        "MQTT_HOST": "localhost",
+        "MQTT_PORT": str(broker.backend_port),
+        "MQTT_CA": str(keys.ca_pem),
+        "MQTT_USER": BACKEND_USER,
+        "MQTT_PASSWORD": passwords[BACKEND_USER],
+        "VIGIE_KEY": MASTER.hex(),
+        "MONGODB_URI": database.uri,
+        "MONGODB_DATABASE": "vigie",
+        "PYTHONUNBUFFERED": "1",
+        "SENDGRID_API_KEY": "SG.bench",
+        "SENDGRID_HOST": sendgrid.url,
+        "MAIL_FROM": "vigie@example.org",
+        "MAIL_TO": "you@example.org",
+        "DASHBOARD_URL": "http://localhost:8501",
+        "MAIL_PER_DAY": "1000",
+        "ALERT_SINGLE_MAILS": "1000",  # here each episode is to be a mail
+    }
+    lines: list[str] = []
+    backend = Child(
+        "backend",
+        [sys.executable, "-m", "cloud", "run"],
+        log=folder / "backend.log",
+        env=environment,
+        cwd=REPOSITORY,
+        on_line=lines.append,
+    )
+    parts.callback(backend.stop)
+    backend.wait_until(lambda: any("listening to the boards" in line for line in lines), "it listened", 60)
+    boards = [Board(name, passwords[f"demo/{name}"], broker.port, keys.ca_pem) for name in names]
+    for board in boards:
+        parts.callback(board.close)
+    print(f"{BOARDS} boards, {RATE:.0f} readings/s; one goes wrong every {EVERY:.0f} s", flush=True)
+    return live(boards, mails)
+
+
+def remember(uri: str, names: list[str]) -> None:
+    """Three calm hours of each board, so that charts and ranges are what they are in earnest."""
+    database = databases.connect(uri, "vigie")
+    databases.prepare(database)
+    store, now = Store(database), int(time.time())
+    for name in names:
+        calm = [
+            Entry("demo", name, STREAM, _calm(seq, now - 10 * (HISTORY - seq)), Verdict(0, None))
+            for seq in range(HISTORY)
+        ]
+        store.write(calm)
+    database.client.close()
+
+
+def _calm(seq: int, ts: int) -> Reading:
+    return Reading(
+        seq, 1, ts, seq, (2100 + seq % 13, 4500 + seq % 17, 0, 0, 0, 0, 5, 20), 0, None, None, None
+    )
+
+
+def live(boards: list[Board], mails: Mails) -> dict[str, float]:
+    """Each board sends in turn; after a calm round the first goes wrong, then the next, …"""
+    opened: dict[str, float] = {}
+    bad: dict[str, int] = {}
+    begin = time.monotonic() + 1.0
+    calm = BOARDS / RATE + 2.0
+    told = 0
+    number = -1
+    end = begin + calm + EVERY * len(boards) + PATIENCE
+    while not mails.all.is_set() and time.monotonic() < end:
+        number += 1
+        time.sleep(max(0.0, begin + number / RATE - time.monotonic()))
+        board = boards[number % len(boards)]
+        wrong = time.monotonic() - begin >= calm + EVERY * boards.index(board)
+        at = board.send(codes.ZSCORE if wrong else 0, 2900 if wrong else 2100 + number % 13)
+        if wrong:
+            bad[board.name] = bad.get(board.name, 0) + 1
+            if bad[board.name] == ABNORMAL:
+                opened[board.name] = at
+        if len(mails.came) // 10 > told:
+            told = len(mails.came) // 10
+            print(f"{len(mails.came)} mails", flush=True)
+    return opened
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""`python -m tools bench-board`: what a provisioned board takes, in numbers; docs/board.md has them."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tools.board import command, port, screen
+from tools.board.deploy import Firmware
+from tools.board.raw_repl import Wire
+from tools.board.startup import STEPS, Start
+from tools.process.child import Failed
+
+SCRIPT = Path(__file__).parent / "on_board" / "bench_board.py"
+# Bytes of heap free and taken, and the longest block beside it; what the prompt brought goes first.
+FREE = """
+import gc, sys
+for name in sys.modules["device.console"].Console(None).names():
+    del globals()[name]
+del sys.modules["device.console"], sys.modules["device"].console, name
+gc.collect()
+try:
+    import esp32
+    block = max(region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA))
+except ImportError:
+    block = 0
+print(gc.mem_free(), gc.mem_alloc(), block)
+"""
+START_S = 90.0
+SCRIPT_S = 300.0  # of silence: twenty readings of a slow sensor
+
+
+def await_ack(wire: Wire) -> dict[str, float]:
+    """Seconds from the reset to each step of a start, the last is the first ack. Raises Failed."""
+    start = Start()
+    wire.reset()
+    began = time.monotonic()
+    steps: dict[str, float] = {}
+    for line in wire.lines(0.1):
+        step = start.feed(line) if line else None
+        if step:
+            steps[step.name] = round(time.monotonic() - began, 1)
+        if STEPS[-1].name in steps:
+            return steps
+        if start.ended or time.monotonic() - began > START_S:
+            name, cure = start.missing
+            raise Failed(f"the board does not get as far as its first acknowledged reading ({name}): {cure}")
+    raise AssertionError("a wire has lines for ever")
+
+
+def at_work(wire: Wire, seconds: float) -> None:
+    """Let the board work; its lines are read, so that none fills the bridge."""
+    end = time.monotonic() + seconds
+    for _ in wire.lines(0.1):
+        if time.monotonic() > end:
+            return
+
+
+def measure(wire: Wire, seconds: float) -> dict[str, Any]:
+    """Its numbers: sizes in bytes, times in s, ms or us as their names say. Raises Failed."""
+    steps = await_ack(wire)
+    at_work(wire, seconds)
+    wire.pause()
+    free, taken, block = map(int, wire.run(FREE).split()[-3:])
+    said = wire.run(SCRIPT.read_text(), timeout=SCRIPT_S).splitlines()[-1]
+    return {"start_s": steps, "free": free, "taken": taken, "block": block, **json.loads(said)}
+
+
+@command.run
+def main(
+    port_name: command.PortOption = None,
+    seconds: Annotated[float, typer.Option("--seconds", help="At work before it is looked at.")] = 60.0,
+) -> int:
+    """Free heap, longest block, start, one reading, one message; the last line is JSON.
+
+    Restarts the board twice, and takes twenty readings beside its grid.
+    """
+    found = port.find(port_name)
+    screen.tick("port", f"{found.device} ({found.about})")
+    with Wire(found) as wire:
+        wire.pause()
+        board = Firmware.ask(wire)
+        screen.tick("board", f"{board.machine}, MicroPython {board.version}")
+        with screen.waiting("it starts, and works for a while …"):
+            numbers = measure(wire, seconds)
+    block, steps = numbers["block"], numbers["start_s"]
+    screen.tick("start", f"{steps['ack']} s from reset to the first acknowledged reading")
+    screen.tick("heap", f"{numbers['free'] / 1000:.1f} KB free, {numbers['taken'] / 1000:.1f} KB taken")
+    screen.tick(
+        "network", f"the longest block is {block / 1000:.1f} KB" if block else "shares no memory with it"
+    )
+    screen.tick("reading", f"{numbers['reading_us'] / 1000:.1f} ms from the sensor to flash (median)")
+    mac = f"{numbers['mac_us'] / 1000:.2f} ms and {numbers['mac_bytes']} bytes of heap"
+    screen.tick("message", f"{mac} for the mac of a long one")
+    print(json.dumps(numbers))
+    return 0

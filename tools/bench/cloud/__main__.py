@@ -1,0 +1,145 @@
+"""`make bench-cloud`: the table for people, and JSON on the last line. READINGS= scales it down."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import bson
+
+from tools.bench.cloud import store, world
+from tools.bench.cloud.chain import Bench, Cost
+from tools.process.child import Failed
+from tools.process.terminal import progress
+
+READINGS = 1_000_000
+QUERIED = 10  # times as many in the query bench
+LEAST_QUERIED = 9000  # of each board there: a day, and some more
+BOARDS = 190
+NAIVE = 300  # messages
+CHAINS = (  # readings a message, workers, share of repeats, part of READINGS
+    (10, 1, 0.0, 0.2),
+    (10, 2, 0.0, 0.2),
+    (10, 4, 0.0, 0.2),
+    (10, 1, 0.1, 0.2),
+    (1, 1, 0.0, 0.03),
+    (1, 2, 0.0, 0.03),
+    (1, 4, 0.0, 0.03),
+)
+
+
+def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
+    if argv:
+        raise Failed("usage: [READINGS=50000] python -m tools.bench.cloud")
+    readings = _number(environment.get("READINGS", ""), READINGS)
+    folder = Path("var/bench-cloud")
+    shutil.rmtree(folder, ignore_errors=True)
+    progress("training a model")
+    model = world.trained(world.MASTER)
+    told: dict[str, float] = {"readings": readings}
+    with Bench(folder) as bench:
+        print(f"broker: {bench.broker.kind}; {readings:,} readings of {BOARDS} boards\n")
+        told |= _size(bench, model, readings)
+        told |= _chains(bench, model, readings)
+        told |= _query(bench, model, max(readings * QUERIED, BOARDS * LEAST_QUERIED))
+    progress("")
+    print(json.dumps(told))
+    return 0
+
+
+def _size(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
+    boards = world.boards(BOARDS, -(-readings // BOARDS), model, int(time.time()) - 20 * 86400)
+    with bench.database() as database:
+        found = store.bytes_a_reading(database, boards, model, progress)
+    progress("")
+    print(
+        f"sealed: {found['bytes_per_reading']} bytes a reading by M0's rule "
+        f"(data {found['data_bytes_per_reading']}, indexes {found['index_bytes_per_reading']}): "
+        f"{found['boards_m0']:.0f} boards at 10 s for 30 days\n"
+    )
+    return found
+
+
+def _chains(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
+    print("| chain | messages / core-s | readings / core-s | CPU s: ingest | broker | mongod | wall s | MB |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    told: dict[str, float] = {}
+    for a_message, workers, repeats, part in CHAINS:
+        each = -(-int(readings * part) // BOARDS)
+        each += -each % a_message
+        boards = world.boards(BOARDS, each, model, int(time.time()) - each * world.PERIOD - 60)
+        title = f"{a_message} a message, {workers} worker{'s' * (workers > 1)}"
+        if repeats:
+            title += f", {repeats:.0%} repeats in disorder"
+        progress(title)
+        cost = bench.vigie(boards, [model.document], a_message=a_message, workers=workers, repeats=repeats)
+        _row(title, cost)
+        if not repeats:
+            told[f"readings_per_core_s_{a_message}x{workers}"] = round(cost.readings_a_core_second)
+    told |= _own_models(bench, model, readings)
+    one = world.boards(1, world.TRAINED_ON, model, int(time.time()) - 90_000)[0]
+    progress("the naive chain")
+    naive = bench.naive(one, NAIVE, one.x)
+    _row("naive: predict and insert_one for each", naive)
+    told["readings_per_core_s"] = told["readings_per_core_s_10x1"]
+    told["naive_readings_per_core_s"] = round(naive.readings_a_core_second, 1)
+    told["ratio"] = round(told["readings_per_core_s"] / naive.readings_a_core_second)
+    print(f"\n{told['ratio']:.0f} times the naive chain; every reading was then found in the database\n")
+    return told
+
+
+def _own_models(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
+    """One worker and a model for each board, as it is once all boards are trained."""
+    each = -(-int(readings * 0.2) // BOARDS // 10) * 10
+    boards = world.boards(BOARDS, each, model, int(time.time()) - each * world.PERIOD - 60)
+    progress("a model for each board")
+    boards, models = world.with_own_models(boards, model, world.MASTER)
+    cost = bench.vigie(boards, models, a_message=10, workers=1)
+    _row("10 a message, 1 worker, a model for each board", cost)
+    return {
+        "readings_per_core_s_own_models": round(cost.readings_a_core_second),
+        "memory_mb_own_models": round(cost.memory_mb),
+        "model_bytes": round(sum(len(bson.encode(each)) for each in models) / len(models)),
+    }
+
+
+def _query(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
+    each = readings // BOARDS
+    boards = world.boards(BOARDS, min(each, 5000), model, int(time.time()) - each * world.PERIOD)
+    with bench.database() as database:
+        newest = store.fill(database, boards, readings, progress)
+        found = store.day_query_ms(database, boards, newest)
+    progress("")
+    print(f"a day of one board at one minute, {readings:,} readings stored: {found['day_query_ms']} ms\n")
+    return {"queried_readings": readings, **found}
+
+
+def _row(title: str, cost: Cost) -> None:
+    progress("")
+    print(
+        f"| {title} | {cost.messages_a_core_second:,.0f} | {cost.readings_a_core_second:,.0f} "
+        f"| {cost.ingest:.1f} | {cost.broker:.1f} | {cost.database:.1f} | {cost.wall:.1f} "
+        f"| {cost.memory_mb:.0f} |",
+        flush=True,
+    )
+
+
+def _number(text: str, default: int) -> int:
+    if not text.strip():
+        return default
+    if not text.strip().isdecimal() or int(text) < 10_000:
+        raise Failed(f'READINGS must be a whole number from 10000 on, not "{text}"')
+    return int(text)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Failed as failed:
+        print(f"bench-cloud: {failed}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,303 @@
+"""The whole chain, from the broker to the majority write and the board's ack, in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import msgspec
+import numpy as np
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from pymongo.database import Database as MongoDatabase
+from sklearn.ensemble import IsolationForest
+
+from cloud.contract.messages import Ack
+from cloud.read.reader import Reader
+from cloud.store import database as databases
+from tools.bench.cloud.naive import SAMPLES, TREES
+from tools.bench.cloud.parts import cpu_seconds, memory_mb
+from tools.bench.cloud.world import MASTER, SITE, Board, interleaved
+from tools.local import pki, ports
+from tools.local.broker import BACKEND_USER, Broker
+from tools.local.database import Database
+from tools.process.child import Child, Failed
+
+PASSWORD = "b" * 32
+START_TIMEOUT = 300.0  # s; scikit-learn takes its time to load on a busy machine
+PATIENCE = 120.0  # s without a single new reading stored
+AGAIN = 20.0  # s without one, and the boards send again what is not acknowledged
+IN_FLIGHT = 2000  # messages that are published and not yet stored
+
+
+Spent = tuple[float, float, float]  # CPU s of the ingest processes, the broker, mongod
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run took: CPU seconds of the ingest processes, the broker, mongod; seconds by the clock."""
+
+    readings: int
+    messages: int
+    ingest: float
+    broker: float
+    database: float
+    wall: float
+    memory_mb: float  # of the first ingest process, at the end
+
+    @classmethod
+    def of(cls, readings: int, messages: int, spent: tuple[Spent, Spent], wall: float, child: Child) -> Cost:
+        ingest, broker, database = (b - a for a, b in zip(*spent, strict=True))
+        return cls(readings, messages, ingest, broker, database, wall, memory_mb(child))
+
+    @property
+    def readings_a_core_second(self) -> float:
+        return self.readings / self.ingest
+
+    @property
+    def messages_a_core_second(self) -> float:
+        return self.messages / self.ingest
+
+
+class Bench:
+    """A broker and a database, as long as the `with` lasts, and an empty database for each run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._parts = ExitStack()
+        self._runs = 0
+
+    def __enter__(self) -> Bench:
+        self.pki = pki.ensure(self.folder / "pki")
+        self.broker = Broker(
+            self.folder / "broker", self.folder / "broker.log", self.pki, {BACKEND_USER: PASSWORD},
+            port=ports.free(),
+        )  # fmt: skip
+        self.mongod = Database(
+            self.folder / "database", self.folder / "database.log", port=ports.free(), outside=False
+        )
+        for part in (self.broker, self.mongod):
+            self._parts.callback(part.stop)
+            part.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._parts.close()
+
+    @contextmanager
+    def database(self) -> Iterator[MongoDatabase[dict[str, Any]]]:
+        self._runs += 1
+        made = databases.connect(self.mongod.uri, f"bench{self._runs}", timeout=60)
+        databases.prepare(made)
+        try:
+            yield made
+        finally:
+            made.client.drop_database(made.name)
+            made.client.close()
+
+    def environment(self, database: str, **more: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            "MQTT_HOST": "localhost",
+            "MQTT_PORT": str(self.broker.backend_port),
+            "MQTT_USER": BACKEND_USER,
+            "MQTT_PASSWORD": PASSWORD,
+            "MQTT_CA": str(self.pki.ca_pem.resolve()),
+            "MONGODB_URI": self.mongod.uri,
+            "MONGODB_DATABASE": database,
+            "VIGIE_KEY": MASTER.hex(),
+            "SENDGRID_API_KEY": "SG.never-used",
+            "MAIL_FROM": "vigie@example.org",
+            "MAIL_TO": "you@example.org",
+            "PYTHONUNBUFFERED": "1",
+            # scikit-learn would start threads that wait for each other in a hot loop.
+            "OMP_NUM_THREADS": "1",
+            **more,
+        }
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Child:
+        """A process that is ready once it says that it listens."""
+        lines: list[str] = []
+        child = Child(
+            name,
+            [sys.executable, "-m", *command],
+            log=self.folder / f"{name}.log",
+            env=environment,
+            on_line=lines.append,
+        )
+        child.wait_until(lambda: any("listening" in line for line in lines), "it listened", START_TIMEOUT)
+        return child
+
+    def vigie(
+        self,
+        boards: list[Board],
+        models: list[dict[str, Any]],
+        *,
+        a_message: int,
+        workers: int,
+        repeats: float = 0.0,
+    ) -> Cost:
+        """Everything of `boards` through `workers` processes; then each reading is looked up in the database.
+
+        `models`: the documents of those that judged them; with more than one, the first message of each board
+        makes the worker load its model and is not counted. `repeats`: share of messages that are sent twice,
+        all of them in disorder then.
+        """
+        with self.database() as database, ExitStack() as running:
+            database["models"].insert_many(models)
+            children = []
+            for k in range(workers):
+                named = {"MQTT_CLIENT_ID": f"{database.name}-{k}"}
+                if workers > 1:
+                    named["MQTT_SHARE"] = database.name
+                child = self.start(
+                    f"worker-{k}", ["cloud", "ingest"], self.environment(database.name, **named)
+                )
+                running.callback(child.stop)
+                children.append(child)
+            messages = list(interleaved(boards, a_message))
+            if repeats:
+                chance = random.Random(1)  # noqa: S311
+                messages += chance.sample(messages, int(repeats * len(messages)))
+                chance.shuffle(messages)
+            boards_side = _Publisher(self, {board.name: board.stream for board in boards})
+            running.callback(boards_side.close)
+            total = sum(map(len, boards))
+            first = len(boards) if len(models) > 1 else 0
+            boards_side.send(messages[:first], first * a_message)
+            before, began = self._spent(children), time.monotonic()
+            boards_side.send(messages[first:], total)
+            after, wall = self._spent(children), time.monotonic() - began
+            cost = Cost.of(
+                total - first * a_message, len(messages) - first, (before, after), wall, children[0]
+            )
+            verify(Reader(database), boards)
+        return cost
+
+    def naive(self, board: Board, count: int, history: np.ndarray[Any, Any]) -> Cost:
+        """`count` messages of one reading each through the naive chain."""
+        forest = IsolationForest(n_estimators=TREES, max_samples=SAMPLES, random_state=0).fit(history)
+        file = self.folder / "forest.joblib"
+        joblib.dump(forest, file)
+        with self.database() as database, ExitStack() as running:
+            child = self.start(
+                "naive", ["tools.bench.cloud.naive", str(file)], self.environment(database.name)
+            )
+            running.callback(child.stop)
+            publisher = _Publisher(self, {})
+            running.callback(publisher.close)
+            stored = database["naive"]
+            before, began = self._spent([child]), time.monotonic()
+            for first in range(count):
+                publisher.publish(board.topic, board.message(first, first + 1))
+            _await(lambda: stored.count_documents({}), count, step=0.2)
+            after, wall = self._spent([child]), time.monotonic() - began
+            cost = Cost.of(count, count, (before, after), wall, child)
+            found = {document["seq"]: document["temperature"] for document in stored.find()}
+            if found != {seq: board.x[seq, 0] / 100 for seq in range(count)}:
+                raise Failed("the naive chain lost or changed readings")
+        return cost
+
+    def _spent(self, children: list[Child]) -> Spent:
+        assert self.broker.child is not None and self.mongod.child is not None
+        return cpu_seconds(children), cpu_seconds([self.broker.child]), cpu_seconds([self.mongod.child])
+
+
+def verify(reader: Reader, boards: list[Board]) -> None:
+    """Every reading must be stored once, with its values and both verdicts. Raises Failed."""
+    for board in boards:
+        found = reader.readings(SITE, board.name)
+        same = (
+            np.array_equal(found.seq, np.arange(len(board)))
+            and np.array_equal(found.t, board.x[:, 0] / 100)
+            and np.array_equal(found.h, board.x[:, 1] / 100)
+            and np.array_equal(found.edge_flags, board.flags)
+            and not np.isnan(found.cloud_score).any()
+        )
+        if not same:
+            raise Failed(f"{board.name}: {len(found)} of {len(board)} readings are stored, or not as sent")
+
+
+class _Sent(msgspec.Struct):
+    """What an `up` message says of the readings in it."""
+
+    stream: str
+    seq: list[int]
+
+
+class _Publisher:
+    """All boards at once: publishes their messages, hears their acks."""
+
+    def __init__(self, bench: Bench, streams: Mapping[str, str]) -> None:
+        self._streams = streams
+        self._acked: dict[str, set[int]] = {stream: set() for stream in streams.values()}
+        self._count = 0
+        self._ack = msgspec.json.Decoder(Ack)
+        self._sent = msgspec.json.Decoder(_Sent)
+        ready = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="boards", protocol=mqtt.MQTTv311)
+        self._client.max_queued_messages_set(0)
+        self._client.max_inflight_messages_set(IN_FLIGHT)
+        self._client.username_pw_set(BACKEND_USER, PASSWORD)
+        self._client.tls_set(str(bench.pki.ca_pem))
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = lambda *_: ready.set()
+        self._client.connect("localhost", bench.broker.backend_port)
+        self._client.subscribe(f"vigie/1/{SITE}/+/ack", 0)
+        self._client.loop_start()
+        if not ready.wait(60):
+            raise Failed("the broker does not let the boards in")
+
+    def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
+        ack = self._ack.decode(message.payload)
+        known = self._acked[ack.stream]
+        for first, last in ack.runs:
+            known.update(range(first, last + 1))
+        self._count = sum(map(len, self._acked.values()))
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload, qos=1)
+
+    def send(self, messages: Sequence[tuple[str, bytes]], readings: int) -> None:
+        """All of them, then wait until every reading is acknowledged as stored."""
+        for topic, payload in messages:
+            self.publish(topic, payload)
+        _await(lambda: self._count, readings, step=0.05, again=lambda: self._send_again(messages))
+
+    def _send_again(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """As a board does: an ack travels without a guarantee."""
+        sent = [(self._sent.decode(payload), topic, payload) for topic, payload in messages]
+        missing = [each for each in sent if not self._acked[each[0].stream].issuperset(each[0].seq)]
+        print(f"{len(missing)} messages are not acknowledged: sent again", file=sys.stderr)
+        for _, topic, payload in missing:
+            self.publish(topic, payload)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def _await(
+    count: Callable[[], int], wanted: int, *, step: float, again: Callable[[], object] = lambda: None
+) -> None:
+    """Until `count` is `wanted`; `again` is called whenever it stands still for AGAIN. Raises Failed."""
+    last, since, tries = -1, time.monotonic(), 0
+    while (now := count()) < wanted:
+        still = time.monotonic() - since
+        if now != last:
+            last, since, tries = now, time.monotonic(), 0
+        elif still > PATIENCE:
+            raise Failed(f"{now} of {wanted} readings are stored, and no more come")
+        elif still > AGAIN * (tries + 1):
+            tries += 1
+            again()
+        time.sleep(step)

@@ -1,0 +1,132 @@
+"""Readings to measure with: simulated rooms, the features and the sums that their boards would send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud.contract.keys import device_key
+from cloud.contract.messages import signed
+from cloud.training.features import features
+from cloud.training.fit import train
+from cloud.training.twin import CloudModel
+from device import codes
+from device.window import SIZE as WARM_UP
+from tools.local.sensor_choice import SensorChoice
+
+MASTER = bytes(range(32))
+SITE = "bench"
+PERIOD = 10  # s
+ROOMS = 8  # rooms that are simulated; more boards take the same ones from another hour on
+TRAINED_ON = 8640  # readings: a day
+
+
+@dataclass(frozen=True)
+class Board:
+    """Readings of one board: seq 0.., `x` int16[n, 8], flags, score (-1 = its forest did not run)."""
+
+    name: str
+    stream: str
+    model: str
+    began: int  # Unix s of seq 0
+    x: NDArray[np.int16]
+    flags: NDArray[np.int64]
+    score: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def topic(self) -> str:
+        return f"vigie/1/{SITE}/{self.name}/up"
+
+    def message(self, first: int, last: int) -> bytes:
+        """The `up` message with the readings first..last - 1, as a board writes it."""
+        seqs = range(first, last)
+        up: dict[str, Any] = {
+            "v": 2, "stream": self.stream, "boot": 1, "sensor": 0, "model": self.model, "features": 1,
+            "seq": list(seqs),
+            "ts": [self.began + PERIOD * seq for seq in seqs],
+            "up": [PERIOD * seq for seq in seqs],
+            "x": self.x[first:last].tolist(),
+            "flags": self.flags[first:last].tolist(),
+            "score": [None if score < 0 else score for score in self.score[first:last].tolist()],
+            "why": [None] * len(seqs),
+        }  # fmt: skip
+        return signed(device_key(MASTER, SITE, self.name), self.topic, up)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One trained model: what the cloud judges with, and its document for the database."""
+
+    twin: CloudModel
+    document: dict[str, Any]
+
+
+def trained(master: bytes) -> Model:
+    """A model of the real size (300 x 256 in the cloud), trained on a day of the first room."""
+    ts, t, h = SensorChoice().history(0, PERIOD, TRAINED_ON * PERIOD)
+    made = train(SITE, "B000", device_key(master, SITE, "B000"), ts, t, h)
+    document = {
+        "_id": made.model.model_id,
+        "site": SITE,
+        "device": "B000",
+        "created": made.report["created"],
+        "bundle": made.bundle,
+        "cloud": made.model.dumps(master),
+        "report": made.report,
+        "png": made.png,
+    }
+    return Model(made.model, document)
+
+
+def boards(count: int, readings: int, model: Model, began: int) -> list[Board]:
+    """`count` boards with `readings` each, from `began` (Unix s) on."""
+    rooms = [_room(number, readings, model.twin) for number in range(min(count, ROOMS))]
+    made = []
+    for number in range(count):
+        x, flags, score = rooms[number % ROOMS]
+        shift = number // ROOMS * 97 % len(x)
+        x, flags, score = (np.roll(column, -shift, axis=0) for column in (x, flags, score))
+        stream = f"{0x9F3A0000 + number:08x}"
+        made.append(
+            Board(f"B{number:03d}", stream, model.twin.model_id, began + number % PERIOD, x, flags, score)
+        )
+    return made
+
+
+def with_own_models(
+    boards: list[Board], model: Model, master: bytes
+) -> tuple[list[Board], list[dict[str, Any]]]:
+    """The same boards, each with a model of its own, and the models' documents.
+
+    The trees are the same, their copies in the worker's memory are not.
+    """
+    own, documents = [], []
+    for number, board in enumerate(boards):
+        name = f"{0xA0000000 + number:08x}"
+        blob = replace(model.twin, model_id=name).dumps(master)
+        documents.append({**model.document, "_id": name, "device": board.name, "cloud": blob})
+        own.append(replace(board, model=name))
+    return own, documents
+
+
+def interleaved(boards: list[Board], a_message: int) -> Iterator[tuple[str, bytes]]:
+    """(topic, payload) of all their readings in the order of time, `a_message` in each message."""
+    for first in range(0, max(map(len, boards)), a_message):
+        for board in boards:
+            if first < len(board):
+                yield board.topic, board.message(first, min(first + a_message, len(board)))
+
+
+def _room(number: int, readings: int, twin: CloudModel) -> tuple[Any, Any, Any]:
+    _, t, h = SensorChoice().history(number, PERIOD, (readings + WARM_UP) * PERIOD)
+    x = features(np.rint(t * 100).astype(np.int64), np.rint(h * 100).astype(np.int64))[WARM_UP:]
+    sums = twin.twin_scores(x)
+    flags = np.where(twin.twin_abnormal(sums), codes.FOREST, 0).astype(np.int64)
+    return x, flags, sums.astype(np.int64)

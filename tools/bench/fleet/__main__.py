@@ -1,0 +1,228 @@
+"""`make bench-fleet`: the table for people, JSON on the last line; at full size it goes into docs/cloud.md.
+
+BOARDS=100 SECONDS=60 WORKERS=1 for a quick look.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.bench.cloud.parts import cpu_seconds, memory_mb
+from tools.bench.fleet.publishers import MASTER, PERIOD, password, user
+from tools.local import pki, ports
+from tools.local.broker import BACKEND_USER, Broker
+from tools.local.database import Database
+from tools.local.sendgrid import SendGrid
+from tools.process.child import Child, Failed
+from tools.process.terminal import progress
+from tools.virtual_board.board import REPOSITORY
+
+BOARDS, WORKERS, SECONDS = "100 1000 5000", "1 3", "180"
+A_PROCESS = 2500  # boards
+LOGINS = 600.0  # s that all of them may take to log in
+SILENCE = 100.0  # s after a power cut of all boards in which mails are counted
+CARRIED = 0.99  # of the messages acknowledged, or it was not carried
+BACKEND_PASSWORD = "b" * 32
+DOCUMENT, MARK = REPOSITORY / "docs" / "cloud.md", "<!-- make bench-fleet -->"
+HEAD = (
+    "| boards | workers | messages / s | acknowledged | publish to ack: median | p99 | CPU all in, of a core "
+    "| ingest | broker | mongod | publishers | MB a worker | mails when all fall silent |\n"
+    "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one fleet cost."""
+
+    boards: int
+    workers: int
+    seconds: float
+    sent: int
+    waits: list[int]  # ms
+    ingest: float  # CPU s, likewise below
+    broker: float
+    database: float
+    publishers: float
+    memory: float  # MB, the largest worker
+    mails: int
+
+    def row(self) -> str:
+        def core(spent: float) -> str:
+            return f"{100 * spent / self.seconds:.0f} %"
+
+        median, p99 = _percentiles(self.waits)
+        return (
+            f"| {self.boards:,} | {self.workers} | {self.sent / self.seconds:,.0f} "
+            f"| {len(self.waits) / max(self.sent, 1):.1%} | {median:,.0f} ms | {p99:,.0f} ms "
+            f"| {core(self.ingest + self.broker + self.database)} | {core(self.ingest)} "
+            f"| {core(self.broker)} | {core(self.database)} | {core(self.publishers)} "
+            f"| {self.memory:.0f} | {self.mails} |"
+        )
+
+
+def _percentiles(waits: list[int]) -> tuple[float, float]:
+    if len(waits) < 2:
+        return float("nan"), float("nan")
+    return statistics.median(waits), statistics.quantiles(waits, n=100)[98]
+
+
+def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
+    if argv:
+        raise Failed("usage: [BOARDS=100] [SECONDS=60] [WORKERS=1] python -m tools.bench.fleet")
+    fleets = _numbers(environment, "BOARDS", BOARDS)
+    teams = _numbers(environment, "WORKERS", WORKERS)
+    (seconds,) = _numbers(environment, "SECONDS", SECONDS)
+    folder = Path("var/bench-fleet")
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"each board sends a reading every {PERIOD:.0f} s, for {seconds} s\n\n{HEAD}", flush=True)
+    rows, told = [], {}
+    for boards in fleets:
+        for workers in teams:
+            found = run(folder / f"{boards}-{workers}", boards, workers, seconds)
+            progress("")
+            rows.append(found.row())
+            print(rows[-1], flush=True)
+            median, p99 = _percentiles(found.waits)
+            told[f"{boards}x{workers}"] = {
+                "sent": found.sent, "acknowledged": len(found.waits), "median_ms": median, "p99_ms": p99,
+                "mails": found.mails,
+            }  # fmt: skip
+    if (environment.get("BOARDS") or BOARDS) == BOARDS and (environment.get("WORKERS") or WORKERS) == WORKERS:
+        write(DOCUMENT, "\n".join([HEAD, *rows]))
+    print(json.dumps(told))
+    return 0 if all(one["acknowledged"] >= CARRIED * one["sent"] for one in told.values()) else 1
+
+
+def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
+    """One fleet from its first login to its power cut."""
+    users = {BACKEND_USER: BACKEND_PASSWORD, **{user(k): password(k) for k in range(boards)}}
+    with ExitStack() as parts:
+        keys = pki.ensure(folder / "pki")
+        broker = Broker(folder / "broker", folder / "broker.log", keys, users, port=ports.free())
+        database = Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
+        for part in (broker, database):
+            parts.callback(part.stop)
+            part.start()
+        assert broker.child is not None and database.child is not None
+        sendgrid = parts.enter_context(SendGrid(folder / "outbox", key="SG.bench"))
+        children = []
+        for k in range(workers):
+            command = "run" if k == 0 else "ingest"
+            environment = _environment(broker, database, sendgrid, k, workers)
+            children.append(_worker(parts, folder, f"{command}-{k}", command, environment))
+        publishers = _publishers(parts, broker, boards, seconds)
+        progress(f"{boards} boards are logged in")
+        spent = [cpu_seconds(children), cpu_seconds([broker.child]), cpu_seconds([database.child])]
+        began = time.monotonic()
+        for publisher in publishers:
+            _say(publisher)
+        told = [json.loads(_line(publisher)) for publisher in publishers]
+        lasted = time.monotonic() - began
+        after = [cpu_seconds(children), cpu_seconds([broker.child]), cpu_seconds([database.child])]
+        ingest, broking, storing = (b - a for a, b in zip(spent, after, strict=True))
+        memory = max(memory_mb(child) for child in children)
+        before = len(sendgrid.mails)
+        for publisher in publishers:
+            publisher.kill()
+        progress(f"{boards} boards have lost their power")
+        time.sleep(SILENCE)
+        return Run(
+            boards, workers, lasted, sum(one["sent"] for one in told),
+            [wait for one in told for wait in one["waits"]],
+            ingest, broking, storing, sum(one["cpu"] for one in told), memory, len(sendgrid.mails) - before,
+        )  # fmt: skip
+
+
+def _environment(
+    broker: Broker, database: Database, sendgrid: SendGrid, number: int, workers: int
+) -> dict[str, str]:
+    return {
+        **os.environ,
+        "MQTT_HOST": "localhost",
+        "MQTT_PORT": str(broker.port),
+        "MQTT_CA": str(broker.pki.ca_pem.resolve()),
+        "MQTT_USER": BACKEND_USER,
+        "MQTT_PASSWORD": BACKEND_PASSWORD,
+        "MQTT_CLIENT_ID": f"fleet-{number}",
+        **({"MQTT_SHARE": "fleet"} if workers > 1 else {}),
+        "VIGIE_KEY": MASTER.hex(),
+        "MONGODB_URI": database.uri,
+        "MONGODB_DATABASE": "fleet",
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": "1",
+        "SENDGRID_API_KEY": "SG.bench",
+        "SENDGRID_HOST": sendgrid.url,
+        "MAIL_FROM": "vigie@example.org",
+        "MAIL_TO": "you@example.org",
+    }
+
+
+def _worker(parts: ExitStack, folder: Path, name: str, command: str, environment: dict[str, str]) -> Child:
+    lines: list[str] = []
+    child = Child(
+        name, [sys.executable, "-m", "cloud", command], log=folder / f"{name}.log", env=environment,
+        cwd=REPOSITORY, on_line=lines.append,
+    )  # fmt: skip
+    parts.callback(child.stop)
+    child.wait_until(lambda: any("listening to the boards" in line for line in lines), "it listened", 120)
+    return child
+
+
+def _publishers(parts: ExitStack, broker: Broker, boards: int, seconds: int) -> list[subprocess.Popen[str]]:
+    made = []
+    for first in range(0, boards, A_PROCESS):
+        arguments = [first, min(A_PROCESS, boards - first), broker.port, broker.pki.ca_pem, seconds]
+        publisher = subprocess.Popen(
+            [sys.executable, "-m", "tools.bench.fleet.publishers", *map(str, arguments)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        parts.callback(publisher.kill)
+        made.append(publisher)
+    for publisher in made:
+        if _line(publisher) != "ready\n":
+            raise Failed(f"not all of {boards} boards could log in: see {broker.log}")
+    return made
+
+
+def _say(publisher: subprocess.Popen[str]) -> None:
+    assert publisher.stdin is not None
+    publisher.stdin.write("go\n")
+    publisher.stdin.flush()
+
+
+def _line(publisher: subprocess.Popen[str]) -> str:
+    assert publisher.stdout is not None
+    return publisher.stdout.readline()
+
+
+def _numbers(environment: Mapping[str, str], name: str, default: str) -> list[int]:
+    text = environment.get(name, "").strip() or default
+    if not all(part.isdecimal() and int(part) > 0 for part in text.split()):
+        raise Failed(f'{name} must be whole numbers, such as "{default}", not "{text}"')
+    return [int(part) for part in text.split()]
+
+
+def write(document: Path, table: str) -> None:
+    """Put `table` in place of the one below MARK."""
+    before, mark, after = document.read_text(encoding="utf-8").partition(MARK + "\n")
+    rest = after.lstrip("\n").split("\n\n", 1)[1] if mark else ""
+    document.write_text(f"{before}{mark}\n{table}\n\n{rest}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Failed as failed:
+        print(f"bench-fleet: {failed}", file=sys.stderr)
+        sys.exit(1)

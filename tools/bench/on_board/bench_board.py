@@ -1,0 +1,52 @@
+"""What a board at work costs: run at its prompt, once Ctrl-C has stopped Vigie; its last line is JSON.
+
+Free heap is asked for before (FREE in tools/bench/board.py): this text itself takes some of it.
+"""
+
+import gc
+import json
+import sys
+import time
+
+READINGS = 20
+SIZE = 1900  # bytes of the longest message, nearly
+app = sys.modules["device.app"]
+node = app.stopped
+
+
+def micros(work, *what):
+    """Microseconds that one call takes."""
+    began = time.ticks_us()
+    work(*what)
+    return time.ticks_diff(time.ticks_us(), began)
+
+
+def reading():
+    """From the sensor to flash, as in the loop."""
+    node.since_good = 1
+    node.sample()
+    node.outbox.flush()
+
+
+def authenticate():
+    app.auth_mac(node.key, b"up:", b"vigie/1/site/device/up", b":", message)
+
+
+def median(work, pause_ms=0):
+    taken = []
+    for _ in range(READINGS):
+        time.sleep_ms(pause_ms)
+        taken.append(micros(work))
+    return sorted(taken)[READINGS // 2]
+
+
+found = {"reading_us": median(reading, min(node.period_ms, 2000))}
+message = memoryview(bytearray(SIZE))
+found["mac_us"] = median(authenticate)
+gc.collect()
+gc.disable()
+before = gc.mem_alloc()
+authenticate()
+found["mac_bytes"] = gc.mem_alloc() - before
+gc.enable()
+print(json.dumps(found))

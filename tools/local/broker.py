@@ -1,0 +1,275 @@
+"""The local MQTT broker: mosquitto when it is on PATH, else rumqttd from the PyPI package `iotcore`.
+
+TLS only, a password for each device and one for the backend. With mosquitto (and HiveMQ CE, where it is
+asked for) a device may publish its own `up` and `state` and read its own `ack`, `model` and `config`; rumqttd
+has no such rules and keeps nothing over a restart, which is enough for a demo on one's own laptop.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools.local import hivemq, ports
+from tools.local.pki import Pki
+from tools.process.child import Child, Failed
+
+START_TIMEOUT = 20.0
+BACKEND_USER = "backend"
+LOGIN_TIMEOUT = 3.0
+PROBE = "vigie-probe"
+
+# Kept for each client: three hours of a hundred boards, or a day of ten. What finds no room the boards send
+# again. A board's session is called like its user, so nobody can take another's; the backend, which has
+# several workers, has a listener of its own that no board's password opens.
+MOSQUITTO = """\
+per_listener_settings true
+persistence true
+persistence_location {folder}/
+autosave_interval 1
+persistent_client_expiration {days}d
+max_packet_size {packet}
+max_inflight_messages 1000
+max_inflight_bytes 16777216
+max_queued_messages 20000
+max_queued_bytes 67108864
+set_tcp_nodelay true
+log_dest stdout
+log_type error
+log_type warning
+log_type notice
+connection_messages false
+{user}
+
+listener {port} {address}
+certfile {pki.server_pem}
+keyfile {pki.server_key}
+password_file {folder}/passwords
+acl_file {folder}/acl
+allow_anonymous false
+use_username_as_clientid true
+
+listener {backend_port} 127.0.0.1
+certfile {pki.server_pem}
+keyfile {pki.server_key}
+password_file {folder}/passwords-backend
+acl_file {folder}/acl
+allow_anonymous false
+"""
+
+RUMQTTD = """\
+id = 0
+
+[router]
+id = 0
+max_connections = 1000
+max_outgoing_packet_count = 200
+max_segment_size = 10485760
+max_segment_count = 4
+
+[v4.tls]
+name = "v4-tls"
+listen = "{address}:{port}"
+next_connection_delay_ms = 1
+
+[v4.tls.tls]
+certpath = "{pki.server_pem}"
+keypath = "{pki.server_key}"
+
+[v4.tls.connections]
+connection_timeout_ms = 5000
+max_payload_size = {packet}
+max_inflight_count = 100
+dynamic_filters = true
+
+[v4.tls.connections.auth]
+{passwords}
+"""
+
+SERVE = "import sys; from iotcore import IotCoreBroker; IotCoreBroker(config_path=sys.argv[1]).run_forever()"
+
+
+class Broker:
+    """Runs from `start` to `stop`; `users` maps a user name ("demo/C001" for a device, "backend") to its
+    password. Boards log in at `port`, backends at `backend_port`, which is another one with mosquitto alone.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        log: Path,
+        pki: Pki,
+        users: Mapping[str, str],
+        *,
+        port: int,
+        backend_port: int = 0,
+        address: str = "127.0.0.1",
+        kind: str | None = None,
+    ) -> None:
+        self.folder, self.log, self.pki, self.users = folder, log, pki, users
+        self.port, self.address = port, address
+        found = find_mosquitto()
+        self.kind = kind or ("mosquitto" if found else "iotcore")
+        self.backend_port = (backend_port or ports.free()) if self.kind == "mosquitto" else port
+        self._mosquitto = found
+        self.child: Child | None = None
+
+    def start(self) -> None:
+        """Raises Failed when a real login does not succeed in good time."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        configure = {
+            "mosquitto": self._configure_mosquitto,
+            "hivemq": self._configure_hivemq,
+            "iotcore": self._configure_rumqttd,
+        }
+        self.child = Child("broker", configure[self.kind](), log=self.log, append=True)
+        timeout = hivemq.START_TIMEOUT if self.kind == "hivemq" else START_TIMEOUT
+        self.child.wait_until(self.answers, "its first login", timeout)
+
+    def answers(self) -> bool:
+        """Whether the backend's user can log in."""
+        try:
+            password = self.users[BACKEND_USER]
+            return (
+                login("127.0.0.1", self.backend_port, self.pki.ca_pem, user=BACKEND_USER, password=password)
+                == 0
+            )
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        if self.child:
+            self.child.stop()
+
+    def admit(self, users: Mapping[str, str]) -> None:
+        """Let `users` in: mosquitto reads its files again, another one starts anew. Raises Failed."""
+        self.users = users
+        if self.kind == "mosquitto" and self.child:
+            write_users(self.folder, users)
+            self.child.send(signal.SIGHUP)
+        else:
+            self.stop()
+            self.start()
+
+    def _configure_mosquitto(self) -> list[str]:
+        if not self._mosquitto:
+            raise Failed("mosquitto is not on PATH: install it, or let iotcore be used")
+        write_users(self.folder, self.users)
+        backend = _passwords({BACKEND_USER: self.users[BACKEND_USER]})
+        private_write(self.folder / "passwords-backend", backend)
+        config = MOSQUITTO.format(
+            port=self.port,
+            backend_port=self.backend_port,
+            packet=hivemq.MAX_PACKET,
+            days=hivemq.SESSION_DAYS,
+            address=self.address,
+            pki=self.pki,
+            folder=self.folder,
+            # Started by root it would drop to a user that cannot read our files.
+            user="user root" if os.geteuid() == 0 else "",
+        )
+        private_write(self.folder / "mosquitto.conf", config)
+        return [self._mosquitto, "-c", str(self.folder / "mosquitto.conf")]
+
+    def _configure_hivemq(self) -> list[str]:
+        write_users(self.folder, self.users)
+        config = hivemq.configuration(self.folder, self.pki, port=self.port, address=self.address)
+        private_write(self.folder / "config.xml", config)
+        return hivemq.command(self.folder)
+
+    def _configure_rumqttd(self) -> list[str]:
+        passwords = "\n".join(f'"{user}" = "{word}"' for user, word in self.users.items())
+        config = RUMQTTD.format(
+            port=self.port,
+            address=self.address,
+            pki=self.pki,
+            passwords=passwords,
+            packet=hivemq.MAX_PACKET,
+        )
+        private_write(self.folder / "rumqttd.toml", config)
+        return [sys.executable, "-c", SERVE, str(self.folder / "rumqttd.toml")]
+
+
+def find_mosquitto() -> str | None:
+    """Debian puts it where only root's PATH looks, Homebrew likewise."""
+    beside = os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"))
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=beside)
+
+
+def write_users(folder: Path, users: Mapping[str, str]) -> None:
+    """Passwords and rules in mosquitto's formats, which HiveMq.java reads too."""
+    private_write(folder / "passwords", _passwords(users))
+    private_write(folder / "acl", acl(users))
+
+
+def _passwords(users: Mapping[str, str]) -> str:
+    return "".join(f"{user}:{mosquitto_hash(word)}\n" for user, word in users.items())
+
+
+def acl(users: Mapping[str, str]) -> str:
+    """mosquitto's rules: the backend works below vigie/1, a device "site/name" only on its own topics."""
+    rules: list[str] = []
+    for user in users:
+        rules.append(f"user {user}")
+        if user == BACKEND_USER:
+            rules.append("topic readwrite vigie/1/#")
+            continue
+        rules += [f"topic write vigie/1/{user}/{leaf}" for leaf in ("up", "state")]
+        rules += [f"topic read vigie/1/{user}/{leaf}" for leaf in ("ack", "model", "config")]
+    return "\n".join(rules) + "\n"
+
+
+def mosquitto_hash(password: str, iterations: int = 101) -> str:
+    """`$7$` of mosquitto_passwd: PBKDF2 with SHA-512. The passwords are random, so few iterations do."""
+    salt = secrets.token_bytes(12)
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, iterations)
+    return f"$7${iterations}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+
+
+def login(host: str, port: int, ca: Path, *, user: str, password: str) -> int:
+    """A whole MQTT 3.1.1 login over verified TLS and a clean goodbye; returns the broker's code (0: yes).
+
+    Raises OSError (ssl.SSLError with it) when there is no broker to speak to. It always ends the connection:
+    with rumqttd one idle connection holds up everybody else's login.
+    """
+    context = ssl.create_default_context(cafile=str(ca))
+    fields = b"".join(_field(text.encode()) for text in (PROBE, user, password))
+    body = _field(b"MQTT") + bytes((4, 0xC2, 0, 10)) + fields
+    if len(body) > 127:  # one length byte is all that a probe needs
+        raise ValueError("user and password are too long for this probe")
+    with (
+        socket.create_connection((host, port), timeout=LOGIN_TIMEOUT) as plain,
+        context.wrap_socket(plain, server_hostname=host) as wire,
+    ):
+        wire.sendall(bytes((0x10, len(body))) + body)
+        answer = b""
+        while len(answer) < 4:
+            got = wire.recv(4 - len(answer))
+            if not got:
+                raise ConnectionResetError("the broker hung up during the login")
+            answer += got
+        if answer[3] == 0:
+            wire.sendall(b"\xe0\x00")
+        return answer[3]
+
+
+def _field(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
+
+
+def private_write(path: Path, text: str) -> None:
+    """A file that only its owner can read, as it holds passwords. Nobody ever reads half of it."""
+    part = path.with_name(path.name + ".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    part.replace(path)

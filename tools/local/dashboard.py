@@ -1,0 +1,63 @@
+"""The dashboard as its own program, as `streamlit run` runs it."""
+
+from __future__ import annotations
+
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tools.process.child import Child
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+APP = REPOSITORY / "cloud" / "dashboard" / "app.py"
+TIMEOUT = 60.0
+
+
+class Dashboard:
+    """Started at once; `app`: its script; `arguments`: more of Streamlit's own. `log` holds what it said."""
+
+    def __init__(
+        self,
+        port: int,
+        log: Path,
+        environment: Mapping[str, str],
+        *,
+        app: Path = APP,
+        arguments: Sequence[str] = (),
+        on_exit: Callable[[], None] | None = None,
+    ) -> None:
+        self.address = f"http://127.0.0.1:{port}"
+        self.log = log
+        self.child = Child(
+            "dashboard",
+            [
+                *(sys.executable, "-m", "streamlit", "run", app, "--server.headless", "true"),
+                *("--server.address", "127.0.0.1", "--server.port", str(port)),
+                *("--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"),
+                *arguments,
+            ],
+            log=log,
+            env=environment,
+            cwd=REPOSITORY,
+            on_exit=on_exit,
+        )
+
+    def wait(self) -> None:
+        """Until it answers. Raises Failed with its last lines."""
+        self.child.wait_until(
+            lambda: _answers(f"{self.address}/_stcore/health"), "its page was there", TIMEOUT
+        )
+
+    def stop(self) -> None:
+        self.child.stop()
+
+
+def _answers(url: str) -> bool:
+    """Whether a GET of `url` gives a 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310  our own address
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

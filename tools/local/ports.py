@@ -1,0 +1,66 @@
+"""Which port each part listens on, and the way out when it is taken."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+
+from tools.process.child import Failed
+
+VARIABLE = {
+    "broker": "PORT_BROKER",
+    "database": "PORT_DATABASE",
+    "dashboard": "PORT_DASHBOARD",
+    "mail": "PORT_MAIL",
+    "ntp": "PORT_NTP",
+}
+
+
+def is_free(port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
+    """Whether we could listen there (on loopback); binding asks without a connection that could disturb
+    anybody.
+    """
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def choose(defaults: Mapping[str, int], environment: Mapping[str, str] = os.environ) -> dict[str, int]:
+    """The port of each part: PORT_… of the environment, else the default given here, else (0) a free one.
+
+    Raises Failed that names every port in trouble at once, with the variable that moves it.
+    """
+    chosen: dict[str, int] = {}
+    trouble: list[str] = []
+    for part, variable in VARIABLE.items():
+        kind = socket.SOCK_DGRAM if part == "ntp" else socket.SOCK_STREAM
+        text = environment.get(variable, "").strip()
+        port = defaults.get(part, 0)
+        if text:
+            if not text.isdecimal() or not 0 <= int(text) <= 65535:
+                trouble.append(f"{variable}={text} is not a port: give a number from 1 to 65535")
+                continue
+            port = int(text)
+        if port == 0:
+            port = free(kind)
+        elif port in chosen.values():
+            trouble.append(f"port {port} is wanted twice: change {variable}")
+        elif not is_free(port, kind):
+            way_out = f"{variable}={free(kind)}"
+            trouble.append(f"port {port} ({part}) is in use: free it, or put {way_out} before the command")
+        chosen[part] = port
+    if trouble:
+        raise Failed("\n".join(trouble))
+    return chosen

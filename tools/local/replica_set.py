@@ -1,0 +1,100 @@
+"""A replica set of several mongods on this machine, as compose.scale.yaml has it on several.
+
+Members know each other by `hosts`, which may lead through proxies: then a broken wire parts a member from the
+others too, as a broken network does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from tools.local.database import NOT_YET_INITIALIZED, SET_NAME, Database
+from tools.process.child import Failed
+
+START_TIMEOUT = 60.0
+ASK_MS = 1000
+Client = MongoClient[dict[str, Any]]
+
+
+class ReplicaSet:
+    """`uri` is what clients use: any primary serves them."""
+
+    def __init__(self, folder: Path, log: Path, ports: Sequence[int], hosts: Sequence[str]) -> None:
+        self.members = [
+            Database(
+                folder / str(number),
+                log.with_name(f"{log.stem}-{number}{log.suffix}"),
+                port=port,
+                outside=False,
+            )
+            for number, port in enumerate(ports, 1)
+        ]
+        self._hosts = hosts
+        self.uri = f"mongodb://{','.join(hosts)}/?replicaSet={SET_NAME}"
+
+    def start(self) -> None:
+        """Returns when there is a primary. Raises Failed."""
+        for member in self.members:
+            self.start_member(member)
+        self._initiate()
+        self._await(lambda: self.primary() is not None, "a primary was elected")
+
+    def start_member(self, member: Database) -> None:
+        """Returns when it answers; it finds its place in the set by itself. Raises Failed."""
+        member.spawn()
+        assert member.child is not None
+        member.child.wait_until(lambda: _hello(member) is not None, "it answered", START_TIMEOUT)
+
+    def primary(self) -> Database | None:
+        """The member that takes writes now."""
+        return next((one for one in self.members if (_hello(one) or {}).get("isWritablePrimary")), None)
+
+    def step_down(self, member: Database, seconds: int) -> None:
+        """Let the primary give its place to another for `seconds` at least. Raises PyMongoError."""
+        with _client(member) as client:
+            command = {"replSetStepDown": seconds, "secondaryCatchUpPeriodSecs": 2, "force": True}
+            client.admin.command(command)
+
+    def stop(self) -> None:
+        for member in self.members:
+            member.stop()
+
+    def _initiate(self) -> None:
+        members = [{"_id": number, "host": host} for number, host in enumerate(self._hosts)]
+        settings = {"electionTimeoutMillis": 3000, "heartbeatIntervalMillis": 500}
+        with _client(self.members[0]) as client:
+            try:
+                client.admin.command("replSetGetConfig")
+            except OperationFailure as error:
+                if error.code != NOT_YET_INITIALIZED:
+                    raise
+                config = {"_id": SET_NAME, "members": members, "settings": settings}
+                client.admin.command("replSetInitiate", config)
+
+    def _await(self, ready: Any, what: str) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while not ready():
+            if time.monotonic() > deadline:
+                raise Failed(f"database: {what} took more than {START_TIMEOUT:.0f} s: {self.members[0].log}")
+            time.sleep(0.1)
+
+
+def _client(member: Database) -> Client:
+    return MongoClient(member.uri, serverSelectionTimeoutMS=ASK_MS, socketTimeoutMS=10 * ASK_MS)
+
+
+def _hello(member: Database) -> dict[str, Any] | None:
+    """What a member says of itself; None when it does not answer."""
+    try:
+        with MongoClient[dict[str, Any]](
+            member.uri, serverSelectionTimeoutMS=ASK_MS, socketTimeoutMS=ASK_MS
+        ) as client:
+            return client.admin.command("hello")
+    except PyMongoError:
+        return None

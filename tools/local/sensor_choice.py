@@ -1,0 +1,125 @@
+"""Which sensor the virtual boards have: simulated rooms, or a recording played as if it were measured now."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from array import array
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cloud.training.history import HistoryError, history
+from device.sensors.simulated import Simulated
+from tools.process.child import Failed
+
+if TYPE_CHECKING:
+    from cloud.recording import Recording
+
+Floats = npt.NDArray[np.float64]
+LEAST = 2000  # readings of a recording
+ON_FLASH = "/readings.csv"
+OTHER_NOISE = 997  # reads: the history must not hold the very noise that the board will meet
+
+
+@dataclass(frozen=True)
+class SensorChoice:
+    """`recording` is None for simulated rooms, one for each board."""
+
+    recording: Recording | None = field(default=None, compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> SensorChoice:
+        """Of SENSOR: "simulated", "replay:FILE" or "replay:FILE --unit F". Raises Failed with the cure."""
+        kind, _, rest = text.partition(":")
+        if kind == "simulated" and not rest:
+            return cls()
+        if kind != "replay" or not rest:
+            raise Failed(f'SENSOR={text}: use "simulated" or "replay:FILE.csv"')
+        from cloud import recording as recordings  # noqa: PLC0415  pandas takes its time to load
+        from cloud.recording import asked  # noqa: PLC0415
+
+        name, option, more = (rest, "", "") if Path(rest).is_file() else rest.partition(" --")
+        if not Path(name).is_file():
+            raise Failed(f"SENSOR: there is no file {name}")
+        try:
+            found = recordings.read(Path(name), asked.parse(shlex.split(option + more)))
+        except (ValueError, OSError) as error:
+            behind = f'. Options go behind the file: SENSOR="replay:{name} --…"' if "--" in str(error) else ""
+            raise Failed(f"SENSOR: {error}{behind}") from error
+        count = len(found.ts)
+        if count < LEAST:
+            raise Failed(
+                f"SENSOR: {name} has {count} readings: {LEAST} are needed, the first half to learn from"
+            )
+        half = count // 2
+        try:
+            history(found.ts[:half], found.t[:half], found.h[:half])
+        except HistoryError as error:
+            raise Failed(f"SENSOR: {name}, the first half: {error}") from error
+        return cls(found)
+
+    @property
+    def said(self) -> list[str]:
+        """What was assumed about the recording, a line each."""
+        return self.recording.said if self.recording else []
+
+    @property
+    def fault(self) -> str:
+        """What the demo lets happen to C002: a recording cannot be bent, but its sensor can be unplugged."""
+        return "inject offset" if self.recording is None else "unplug"
+
+    def options(self, number: int) -> dict[str, Any]:
+        """The "sensor" of the configuration of board `number` (0, 1, …)."""
+        if self.recording is None:
+            return {"kind": "simulated", "seed": number + 1}
+        return {"kind": "replay", "file": ON_FLASH}
+
+    def put_on(self, flash: Path, number: int, boards: int) -> None:
+        """Give board `number` of `boards` its recording: the second half, each beginning elsewhere."""
+        if self.recording is None:
+            return
+        header, *rows = self.recording.plain()
+        second = rows[len(rows) // 2 :]
+        begin = len(second) * number // boards
+        target = flash / ON_FLASH.strip("/")
+        target.write_text("\n".join([header, *second[begin:], *second[:begin]]) + "\n", encoding="utf-8")
+
+    def history(self, number: int, period_s: float, seconds: float) -> tuple[Floats, Floats, Floats]:
+        """What the sensor of board `number` gave before the board starts: ts (Unix s), t (degC), h (%RH).
+
+        `seconds` of a simulated room at the board's period; the first half of a recording, as dated.
+        """
+        if self.recording is None:
+            return _simulated(number + 1, period_s, seconds)
+        half = len(self.recording.ts) // 2
+        return self.recording.ts[:half], self.recording.t[:half], self.recording.h[:half]
+
+
+class _Uptime:
+    """As much of a board's clock as a simulated sensor looks at."""
+
+    def __init__(self) -> None:
+        self.seconds = 0
+
+    def uptime(self) -> int:
+        return self.seconds
+
+
+def _simulated(seed: int, period_s: float, seconds: float) -> tuple[Floats, Floats, Floats]:
+    count = int(seconds / period_s)
+    clock = _Uptime()
+    sensor = Simulated(clock, seed)
+    out = array("h", (0, 0))
+    for _ in range(OTHER_NOISE):
+        sensor.read(out)
+    values = np.empty((count, 2), np.float64)
+    for i in range(count):
+        clock.seconds = int(i * period_s)
+        sensor.read(out)
+        values[i] = out[0], out[1]
+    ts = time.time() + (np.arange(count) - count).astype(np.float64) * period_s
+    return ts, values[:, 0] / 100, values[:, 1] / 100

@@ -1,0 +1,1 @@
+"""The repository itself: its environment, its pins, its rubbish."""

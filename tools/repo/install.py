@@ -1,0 +1,45 @@
+"""`python -m tools.repo.install ARGUMENTS`: `pip install ARGUMENTS`, in one line that moves.
+
+It runs before anything is installed, so it needs Python alone. What pip says is shown when pip fails.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from tools.process.terminal import progress
+
+PIP = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off")
+WORDS = {"Collecting": "found", "Downloading": "loading", "Using": "found", "Installing": "unpacking"}
+
+
+def main(argv: Sequence[str]) -> int:
+    """pip's exit code."""
+    said: list[str] = []
+    found = 0
+    began = time.monotonic()
+    with subprocess.Popen(
+        [*PIP, *argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as installing:
+        for line in installing.stdout or ():
+            said.append(line)
+            word, _, name = line.strip().partition(" ")
+            found += word == "Collecting"
+            if word in WORDS:
+                short = "them, the longest part" if word == "Installing" else name.split("(")[0].split(";")[0]
+                seconds = time.monotonic() - began
+                progress(f"  {seconds:.0f} s, {found} packages: {WORDS[word]} {short.strip()[:50]}")
+    progress("")
+    if installing.returncode:
+        print("".join(said), end="", file=sys.stderr)
+    return installing.returncode
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nstopped while it installed; the same command goes on from there")

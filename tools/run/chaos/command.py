@@ -1,0 +1,123 @@
+"""`make chaos`: real parts, harmed at random, then held to the promise. The last line is one JSON object.
+
+The same SEED plans the same faults in the same order; how they fall together with what the parts do is up to
+the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random as randoms
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.local.stack import Plan
+from tools.process.child import Failed
+from tools.process.terminal import say
+from tools.run.chaos import witness
+from tools.run.chaos.lanes import Lanes, Ordeal
+from tools.run.chaos.outcome import Outcome
+from tools.run.chaos.world import World
+from tools.run.demo import await_true, interrupt_on_signals
+from tools.run.smoke import first_sample
+
+PERIOD_MS = 200
+BATCH = 5000 // PERIOD_MS  # readings that may be in RAM: those of 5 s
+TELL_EVERY_S = 10.0
+SENSOR_FAULTS = ("spike", "dropout 2", "stuck 5", "offset 3")
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools chaos", description=__doc__)
+    parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--readings", type=int, default=50_000, help="go on until the sensors gave so many")
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    parser.add_argument("--broker", choices=("mosquitto", "hivemq"), help="default: mosquitto if it is there")
+    options = parser.parse_args(argv)
+    interrupt_on_signals()
+    folder = Path("var/chaos")
+    shutil.rmtree(folder, ignore_errors=True)
+    ordeal = Ordeal(faults=options.faults, readings=options.readings, seed=options.seed)
+    outcome = run(folder, ordeal, broker=options.broker)
+    for problem in outcome.problems():
+        say("chaos", problem, "trouble")
+    print(json.dumps(outcome.summary()), flush=True)
+    return 1 if outcome.problems() else 0
+
+
+def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> Outcome:
+    """Start the parts in `folder`, harm them, wait until all is stored, and count."""
+    if os.environ.get("MONGODB_URI"):
+        raise Failed("chaos kills its database: unset MONGODB_URI, so that it starts one of its own")
+    plan = Plan(
+        folder=folder,
+        boards=tuple(f"C{number:03d}" for number in range(1, ordeal.boards + 1)),
+        period_ms=PERIOD_MS,
+        dashboard=False,
+        broker=broker,
+    )
+    began = time.monotonic()
+    with World(plan) as world:
+        outcome = Outcome(ordeal.seed, world.broker.kind, BATCH)
+        first_sample(world)
+        say("chaos", f"{ordeal.boards} boards measure; {ordeal.faults} faults now, seed {ordeal.seed}")
+        pace = ordeal.readings * PERIOD_MS / 1000 / ordeal.boards / ordeal.faults
+        trouble = Trouble(world, ordeal.seed)
+        trouble.start()
+        Lanes(world, ordeal, outcome).run(pace)
+        deadline = began + ordeal.limit
+        await_true(lambda: _taken(world) >= ordeal.readings or time.monotonic() > deadline, ordeal.limit)
+        trouble.end()
+        say("chaos", "no more faults, no more readings; waiting until the outboxes are empty")
+        for wire in world.wires.values():
+            wire.heal(forget=True)  # the last one for all: who reconnects sends at once what is on its way
+        outcome.drained = _drained(world, ordeal.drain)
+        period = PERIOD_MS / 1000
+        outcome.tallies = world.do(lambda _: {one: witness.count(world, one, period) for one in world.boards})
+        outcome.contradicted = witness.audit(world) + witness.alarms(world)
+        outcome.surprises, outcome.revived = list(world.surprises), world.revived
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+class Trouble(threading.Thread):
+    """Sensors that fail now and then: what is abnormal takes other ways than what is not."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        super().__init__(daemon=True)
+        self._world, self._random = world, randoms.Random(seed + 1)
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(3.0):
+            kind, _, seconds = self._random.choice(SENSOR_FAULTS).partition(" ")
+            self._world.boards[self._random.choice(list(self._world.boards))].inject(kind, int(seconds or 1))
+
+    def end(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def _taken(world: World) -> int:
+    return sum(board.readings.read_bytes().count(b'"up_ms"') for board in world.boards.values())
+
+
+def _drained(world: World, seconds: float) -> bool:
+    """Let the boards measure no more; whether all that they keep was acknowledged within `seconds`."""
+    deadline = time.monotonic() + seconds
+    tell_at = time.monotonic() + TELL_EVERY_S
+    while True:
+        for board in world.boards.values():
+            board.tell("stop")
+        left = {name: box for name in world.boards if (box := world.outbox(name)) != (0, 0)}
+        if not left or time.monotonic() > deadline:
+            return not left
+        if time.monotonic() > tell_at:
+            tell_at += TELL_EVERY_S
+            boxes = [f"{name} {sum(box)}" if box else f"{name} is silent" for name, box in left.items()]
+            say("chaos", f"not acknowledged yet: {', '.join(boxes)}", "quiet")

@@ -1,0 +1,49 @@
+"""Flash of a board: power that goes in the middle of a write, no room, files that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random
+
+from tools.run.chaos.faults.fault import PATIENCE, Harm, Observed, fixed
+from tools.run.chaos.world import World
+
+RAM_MS = 1200  # a full flash as long as a board's RAM holds, above the batch that it may hold already
+
+
+def told(command: Callable[[Random], str], effect: str) -> Harm:
+    """Something that the board's harness does when it is told so, and that ends by itself."""
+
+    @contextmanager
+    def harm(world: World, name: str, random: Random) -> Iterator[Observed]:
+        before = world.events(name)
+        heard = world.boards[name].tell(command(random), PATIENCE)
+        if not effect:
+            yield fixed(heard)
+            return
+        yield lambda: heard and world.await_event(name, effect, before, PATIENCE) is not None
+
+    return harm
+
+
+@contextmanager
+def file_unreadable(world: World, name: str, random: Random) -> Iterator[Observed]:
+    """EIO for a file of the outbox, for good; the board is switched off and on with it."""
+    board = world.boards[name]
+    before = world.events(name)
+    suffix, how = random.choice((".seg", ".seg", "journal")), random.choice(("open", "read", "stat"))
+    heard = board.tell(f"spoil {suffix} {how}", PATIENCE)
+    board.power_off()
+    board.power_on()
+    yield lambda: heard and world.await_event(name, "unreadable ", before, PATIENCE) is not None
+
+
+def _tear(random: Random) -> str:
+    rubbish = random.choice((0, 0, random.randrange(1, 64)))
+    return f"tear {random.randrange(1001)} {rubbish}"
+
+
+# Of the next write to the outbox a part arrives, sometimes with rubbish behind it.
+power_cut_in_write = told(_tear, "torn ")
+flash_full = told(lambda random: f"full {random.randrange(1, RAM_MS)}", "refused ")

@@ -1,0 +1,147 @@
+"""What somebody does who has stolen the broker password of a board, and has nothing else of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+from cloud.store.database import device_id
+from tools.local.broker import BACKEND_USER
+from tools.run.chaos.faults.fault import Observed, fixed
+from tools.run.chaos.intruder import MANY, Intruder
+from tools.run.chaos.world import World
+
+KB = 1024
+SIZES = (260 * KB, 900 * KB, 5000 * KB)  # above what the backend reads, above what the broker carries
+
+
+@contextmanager
+def huge(world: World, name: str, random: Random) -> Iterator[Observed]:
+    """Messages that no inbox has room for."""
+    with Intruder(world.broker, f"{world.site}/{name}") as intruder:
+        for size in random.sample(SIZES, 2):
+            intruder.publish(_topic(world, name, random.choice(("up", "state"))), bytes(size))
+        yield lambda: intruder.answers > 1
+
+
+@contextmanager
+def forged(world: World, name: str, random: Random) -> Iterator[Observed]:
+    """Nonsense of each kind, and what would claim, drop or take over readings if it were believed."""
+    if not _speaks_for_itself(world, name):
+        yield fixed(False)
+        return
+    said = _forgeries(world, name, random)
+    random.shuffle(said)
+    with Intruder(world.broker, f"{world.site}/{name}") as intruder:
+        for leaf, payload in said:
+            intruder.publish(_topic(world, name, leaf), payload)
+        yield lambda: intruder.acknowledged > 0
+
+
+@contextmanager
+def flood(world: World, name: str, random: Random) -> Iterator[Observed]:
+    """As many messages as go through, each of them well-formed."""
+    if not _speaks_for_itself(world, name):
+        yield fixed(False)
+        return
+    over = threading.Event()
+    with Intruder(world.broker, f"{world.site}/{name}") as intruder:
+
+        def pour() -> None:
+            seq = 1_000_000
+            while not over.wait(0.005):
+                for _ in range(min(100, MANY - intruder.waiting)):
+                    seq += 1
+                    intruder.publish(_topic(world, name, "up"), _json(_up("0badf00d", [seq])))
+
+        thread = threading.Thread(target=pour, daemon=True)
+        thread.start()
+        try:
+            yield lambda: intruder.acknowledged > 200
+        finally:
+            over.set()
+            thread.join()
+
+
+@contextmanager
+def session_claimed(world: World, name: str, random: Random) -> Iterator[Observed]:
+    """A board's password, and the client id of a backend's worker: its session holds everybody's readings."""
+    board = f"{world.site}/{random.choice(list(world.boards))}"
+    own_id = world.worker_environment(name)["MQTT_CLIENT_ID"]
+    listeners = {world.broker.port, world.broker.backend_port}
+    with _all(Intruder(world.broker, board, client_id=own_id, port=port) for port in listeners) as intruders:
+        yield lambda: all(one.answers for one in intruders)
+
+
+@contextmanager
+def session_lost(world: World, name: str, random: Random) -> Iterator[Observed]:
+    """The broker forgets a worker's session: subscriptions, and what waits in it."""
+    own_id = world.worker_environment(name)["MQTT_CLIENT_ID"]
+    port = world.broker.backend_port
+    with Intruder(world.broker, BACKEND_USER, client_id=own_id, port=port) as intruder:
+        intruder.connected.wait(5)
+    yield intruder.connected.is_set
+
+
+@contextmanager
+def _all(intruders: Iterator[Intruder]) -> Iterator[list[Intruder]]:
+    made = list(intruders)
+    for one in made:
+        one.__enter__()
+    try:
+        yield made
+    finally:
+        for one in made:
+            one.__exit__(None, None, None)
+
+
+def _speaks_for_itself(world: World, name: str) -> bool:
+    """Whether the cloud has heard the board; before, whoever has its password may be an older one of it."""
+    about = {"_id": device_id(world.site, name), "contract": 2}
+    return world.do(lambda database: database["latest"].find_one(about)) is not None
+
+
+def _topic(world: World, name: str, leaf: str) -> str:
+    return f"vigie/1/{world.site}/{name}/{leaf}"
+
+
+def _forgeries(world: World, name: str, random: Random) -> list[tuple[str, bytes]]:
+    """(leaf, payload). The thief knows stream and seqs, as they stood on the flash of a stolen board."""
+    life = world.boards[name].lives()[-1]
+    stream, boot = life.stream or "00000000", life.number
+    newest = life.first + len(life.taken)
+    coming = list(range(newest, newest + 40))
+    nonsense = [b"", b"[" * 100_000, b'{"v":' * 1000, random.randbytes(700), b"\xff\xfe{}", b"null"]
+    said: list[tuple[str, Any]] = [
+        ("up", _up(stream, coming, boot=boot)),
+        ("up", {**_up(stream, coming, boot=boot + 1), "v": 2, "mac": "0" * 16}),
+        ("up", {**_up(stream, [life.first]), "x": [[32000] * 8]}),
+        ("up", _up(stream, [2**32 - 1], boot=2**32 - 1)),
+        ("state", {**_state(stream, boot), "dropped": [[0, 2**32 - 1]], "counts": {"dropped": 9}}),
+        ("state", {**_state(stream, boot + 1), "v": 2, "dropped": [[0, newest]], "mac": "0" * 16}),
+        ("state", {**_state(stream, 2**32 - 1), "counts": {str(n): 10**30 for n in range(300)}}),
+        ("state", {**_state(stream, boot), "last_error": "=1+1\r\nBcc: thief@example.org\x1b[2J" * 20}),
+    ]
+    return [
+        *((random.choice(("up", "state")), payload) for payload in nonsense),
+        *((leaf, _json(message)) for leaf, message in said),
+    ]
+
+
+def _up(stream: str, seqs: list[int], boot: int = 1) -> dict[str, Any]:
+    count = len(seqs)
+    columns = {"ts": None, "up": 1, "x": [9999] * 8, "flags": 1, "score": None, "why": None}
+    head = {"v": 1, "stream": stream, "boot": boot, "model": None, "features": 1, "seq": seqs}
+    return {**head, **{name: [value] * count for name, value in columns.items()}}
+
+
+def _state(stream: str, boot: int) -> dict[str, Any]:
+    return {"v": 1, "stream": stream, "boot": boot, "state": "online"}
+
+
+def _json(message: Any) -> bytes:
+    return json.dumps(message).encode()

@@ -1,0 +1,71 @@
+"""Somebody who holds a valid password of the broker and does with it what no board would."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tools.local.broker import Broker
+
+MANY = 2000  # messages on their way at a time
+
+
+class Intruder:
+    """Logs in as `user`; `answers` counts what the broker said: logins, refusals, PUBACKs, good-byes."""
+
+    def __init__(self, broker: Broker, user: str, *, client_id: str = "", port: int = 0) -> None:
+        self.answers = 0
+        self.acknowledged = 0
+        self._where = "localhost", port or broker.port
+        self.connected = threading.Event()
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=True,
+            protocol=mqtt.MQTTv311,
+            reconnect_on_failure=True,
+        )
+        self._client.username_pw_set(user, broker.users[user])
+        self._client.tls_set(ca_certs=str(broker.pki.ca_pem))
+        self._client.max_inflight_messages_set(MANY)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_answer
+        self._client.on_publish = self._on_publish
+
+    def __enter__(self) -> Self:
+        """Without a broker it goes on trying."""
+        self._client.connect_async(*self._where, 30)
+        self._client.loop_start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos=1, retain=retain)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that the broker has not acknowledged."""
+        return len(self._client._out_messages)
+
+    def _on_connect(
+        self, client: mqtt.Client, userdata: Any, flags: Any, reason: Any, properties: Any
+    ) -> None:
+        self.answers += 1
+        if not reason.is_failure:
+            self.connected.set()
+
+    def _on_answer(self, *more: Any) -> None:
+        self.answers += 1
+
+    def _on_publish(self, *more: Any) -> None:
+        self.answers += 1
+        self.acknowledged += 1

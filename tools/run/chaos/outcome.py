@@ -1,0 +1,67 @@
+"""What a chaos run came to: its last line, and whether it was a good one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tools.run.chaos.faults import FAULTS
+from tools.run.chaos.tally import Tally
+
+LONGEST_PAUSE_S = 2.0  # over the period
+COUNTED = (
+    *("taken", "stored", "lost", "duplicated", "misdated", "unexplained"),
+    *("cut_in_ram", "dropped", "claimed", "undated"),
+)
+
+
+@dataclass
+class Outcome:
+    seed: int
+    broker: str
+    batch: int  # readings that may be in RAM
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    faults: Counter[str] = field(default_factory=Counter)
+    unobserved: Counter[str] = field(default_factory=Counter)
+    surprises: list[str] = field(default_factory=list)
+    revived: int = 0
+    drained: bool = False
+    contradicted: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def total(self, name: str) -> int:
+        return sum(int(getattr(one, name)) for one in self.tallies.values())
+
+    def summary(self) -> dict[str, object]:
+        """The last line of the run."""
+        boards = self.tallies.values()
+        return {
+            **{name: self.total(name) for name in COUNTED},
+            "faults": dict(sorted(self.faults.items())),
+            "longest_pause_s": round(max(one.longest_pause_s for one in boards), 2),
+            "longest_own_pause_s": round(max(one.longest_own_pause_s for one in boards), 2),
+            "revived": self.revived,
+            "seed": self.seed,
+            "broker": self.broker,
+            "boards": len(self.tallies),
+            "seconds": round(self.seconds),
+        }
+
+    def problems(self) -> list[str]:
+        """What keeps this run from being a good one, [] when nothing does."""
+        found = [*self.surprises, *self.contradicted]
+        for name, one in self.tallies.items():
+            found += [f"{name}: {text}" for text in one.problems[:20]]
+            if one.longest_own_pause_s > LONGEST_PAUSE_S:
+                found.append(f"{name}: {one.longest_own_pause_s:.1f} s between two samples, over the period")
+            if one.most_in_ram > self.batch:
+                found.append(f"{name}: a power cut took {one.most_in_ram} readings, a batch is {self.batch}")
+        found += [
+            f"{count} readings {name}"
+            for name in ("lost", "duplicated", "misdated", "unexplained")
+            if (count := self.total(name))
+        ]
+        found += [f"no fault of the kind: {one.kind}" for one in FAULTS if not self.faults[one.kind]]
+        if not self.drained:
+            found.append("the outboxes were not empty in time")
+        return found

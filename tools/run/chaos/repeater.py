@@ -1,0 +1,59 @@
+"""A broker's worst habit on purpose: for a while each message is delivered twice, and late."""
+
+from __future__ import annotations
+
+import random as randoms
+import threading
+import time
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tools.local.broker import BACKEND_USER, Broker
+
+LATEST_S = 4.0
+
+
+class Repeater:
+    """From `start` to `stop` publishes every `up` and `ack` once more, up to LATEST_S late."""
+
+    def __init__(self, random: randoms.Random) -> None:
+        self._random = random
+        self._seen: set[tuple[str, bytes]] = set()
+        self._timers: list[threading.Timer] = []
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="backend-chaos", protocol=mqtt.MQTTv311
+        )
+        self._client.on_message = self._on_message
+
+    @property
+    def repeated(self) -> int:
+        """How many messages."""
+        return len(self._timers)
+
+    def start(self, broker: Broker) -> None:
+        """Raises OSError when the broker cannot be reached."""
+        self._client.username_pw_set(BACKEND_USER, broker.users[BACKEND_USER])
+        self._client.tls_set(ca_certs=str(broker.pki.ca_pem))
+        self._client.connect("localhost", broker.backend_port, 30)
+        self._client.subscribe([("vigie/1/+/+/up", 1), ("vigie/1/+/+/ack", 0)])
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Returns when the last of them has left."""
+        for timer in list(self._timers):
+            timer.join()
+        time.sleep(0.2)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_message(self, _: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        key = (message.topic, bytes(message.payload))
+        if key in self._seen:  # as are those that we published
+            return
+        self._seen.add(key)
+        late = self._random.random() * LATEST_S
+        timer = threading.Timer(late, self._client.publish, (*key, message.qos))
+        timer.daemon = True
+        self._timers.append(timer)
+        timer.start()

@@ -1,0 +1,302 @@
+"""The real parts with a proxy in every wire, and what the faults need to know of them.
+
+It is Vigie past one machine, as compose.scale.yaml has it: a replica set of three, three workers on a shared
+subscription, two of which could watch.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pymongo.database import Database as Collections
+from pymongo.errors import PyMongoError
+
+from cloud.store.database import Document
+from tools.local import ports
+from tools.local.database import Database
+from tools.local.ntp import NtpServer
+from tools.local.replica_set import ReplicaSet
+from tools.local.stack import BACKEND_TIMEOUT, Plan, Stack
+from tools.process.child import Child, Failed
+from tools.process.terminal import say
+from tools.run.chaos.proxy import Proxies, Proxy
+from tools.virtual_board.board import REPOSITORY, VirtualBoard
+
+TIME_SERVERS = 3
+MEMBERS = 3
+DATABASE_PATIENCE = 120.0  # s
+OUR_DOING = ("flash refuses", "cannot be read", "doubted")  # what a board says of faults of ours
+QUOTA_MB = 12  # of storage: more than a run takes, and soon filled
+WORKERS = {"backend": "run", "second backend": "run", "worker": "ingest"}  # and their commands
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Worker:
+    """A process of the backend. `wanted`: it is to be started anew when it ends by itself."""
+
+    child: Child
+    wanted: bool = True
+
+
+class World(Stack):
+    """A stack without models and dashboard.
+
+    `wires`: a proxy for each board, each worker (to the broker) and each member of the database. `frozen`:
+    when a part was stopped from outside (Unix seconds). `surprises`: what a part did that no fault explains.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan, on_board_line=self._said, on_board_event=self._heard)
+        self.proxies = Proxies()
+        self.times: list[NtpServer] = []
+        self.workers: dict[str, Worker] = {}
+        self.clones: dict[str, list[VirtualBoard]] = defaultdict(list)  # by the board whose flash they have
+        self.frozen: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self.revived = 0  # times that a worker ended by itself and was started anew
+        self.surprises: list[str] = []
+        self._events = Events()
+
+    @property
+    def wires(self) -> dict[str, Proxy]:
+        return self.proxies.all
+
+    def targets(self) -> dict[str, list[str]]:
+        """The names that a fault may be for."""
+        members = [_member(number) for number in range(MEMBERS)]
+        return {"boards": list(self.plan.boards), "workers": list(WORKERS), "members": members, "house": [""]}
+
+    # The parts
+
+    def _start_broker(self) -> None:
+        super()._start_broker()
+        self._parts.enter_context(self.proxies)
+        for name in WORKERS:
+            self.proxies.to(name, self.broker.backend_port)
+        for name in self.plan.boards:
+            self.proxies.to(name, self.ports["broker"])
+
+    def _start_database(self) -> None:
+        own = [ports.free() for _ in range(MEMBERS)]
+        hosts = [
+            f"127.0.0.1:{self.proxies.to(_member(number), port).port}" for number, port in enumerate(own)
+        ]
+        self.members = ReplicaSet(self.plan.folder / "database", self.log("database"), own, hosts)
+        self._parts.callback(self.members.stop)
+        self.members.start()
+        self._open_reader(self.members.uri)
+        say("database", f"MongoDB, a replica set of {MEMBERS}")
+
+    @property
+    def database_uri(self) -> str:
+        return self.members.uri
+
+    def member(self, name: str) -> Database:
+        return self.members.members[int(name.rpartition(" ")[2]) - 1]
+
+    def start_member(self, name: str) -> None:
+        self.start_again(lambda: self.members.start_member(self.member(name)), self.member(name).stop)
+
+    def do(self, work: Callable[[Collections[Document]], T]) -> T:
+        """Have the database do something that may be repeated, however many members are harmed just now."""
+        deadline = time.monotonic() + DATABASE_PATIENCE
+        while True:
+            try:
+                return work(self.reader.database)
+            except PyMongoError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def start_again(self, start: Callable[[], None], stop: Callable[[], None]) -> None:
+        """Start a part; a busy machine may need more time than a start is given."""
+        for tries_left in (3, 2, 1, 0):
+            try:
+                start()
+            except Failed:
+                stop()
+                if not tries_left:
+                    raise
+            else:
+                return
+
+    def _start_mail_and_time(self) -> None:
+        super()._start_mail_and_time()
+        self.times = [self.ntp, *(NtpServer().start() for _ in range(TIME_SERVERS - 1))]
+        for server in self.times[1:]:
+            self._parts.callback(server.stop)
+
+    def _make_models(self) -> None:
+        """None: rules and Z-score judge alone, which is as good for losing readings."""
+
+    def start_backend(self, *, wait: bool = True) -> None:
+        self._write_settings()
+        for name in WORKERS:
+            self.start_worker(name, wait=wait)
+
+    def start_worker(self, name: str, *, wait: bool = True) -> None:
+        """Returns when it listens to the boards, or at once."""
+        lines: list[str] = []
+        clock = self.worker_clock(name)
+        if not clock.exists():
+            set_clock(clock, 0)
+        child = Child(
+            name,
+            [sys.executable, "-m", "tools.run.chaos.skewed", clock, WORKERS[name]],
+            log=self.log(name.replace(" ", "-")),
+            append=True,
+            env=self.worker_environment(name),
+            cwd=REPOSITORY,
+            on_line=lines.append,
+            on_exit=lambda: self._ended(name),
+        )
+        self.workers[name] = Worker(child)
+        self._parts.callback(child.stop)
+        if wait:
+            child.wait_until(
+                lambda: any("listening to the boards" in line for line in lines),
+                "it listened",
+                BACKEND_TIMEOUT,
+            )
+            say(name, "listens to the boards")
+
+    def worker_clock(self, name: str) -> Path:
+        """The file that says by how many seconds the clock of a worker's machine is off."""
+        return (self.plan.folder / f"clock of {name}").resolve()
+
+    def worker_environment(self, name: str) -> dict[str, str]:
+        number = list(WORKERS).index(name)
+        own = {
+            "MQTT_PORT": str(self.wires[name].port),
+            "MQTT_CLIENT_ID": f"backend-{number}",
+            "MQTT_SHARE": "vigie",
+        }
+        return {**self.environment(), **own}
+
+    def _settings(self) -> dict[str, str]:
+        mails = {"ALERT_COOL_DOWN_MINUTES": "0", "ALERT_SINGLE_MAILS": "1000", "MAIL_PER_DAY": "100000"}
+        return {**super()._settings(), **mails, "STORAGE_QUOTA_MB": str(QUOTA_MB)}
+
+    def clone(self, name: str) -> VirtualBoard:
+        """A second board with a copy of all that is on the flash of `name`, which must be off."""
+        number = sum(len(those) for those in self.clones.values()) + 1
+        folder = self.plan.folder / "boards" / f"{name}-clone-{number}"
+        made = VirtualBoard(f"{name}-clone", folder, self.log(folder.name), on_event=self._heard)
+        shutil.copytree(self.boards[name].flash, made.flash)
+        made.install(self._another_room(name, number), self.pki.ca_der)
+        self.clones[name].append(made)
+        self._parts.callback(made.power_off)
+        return made
+
+    def _another_room(self, name: str, number: int) -> dict[str, Any]:
+        """The configuration of a copy of `name`: only its sensor measures something else."""
+        config = self.board_config(name)
+        return {**config, "sensor": {**config["sensor"], "seed": 1000 + number}}
+
+    def board_config(self, name: str) -> dict[str, Any]:
+        config = super().board_config(name)
+        config["broker"]["port"] = self.wires[name].port
+        config["ntp"] = [f"127.0.0.1:{server.port}" for server in self.times]
+        return config
+
+    def _ended(self, name: str) -> None:
+        if not self._stopping and self.workers[name].wanted:
+            self.revived += 1
+            say(name, "ended by itself; started anew", "warning")
+            threading.Thread(target=lambda: self.start_worker(name, wait=False), daemon=True).start()
+
+    # What boards do
+
+    def ask_for_time(self) -> None:
+        """Have every board ask its time servers."""
+        for board in self.boards.values():
+            board.tell("ask")
+
+    def _said(self, name: str, line: str) -> None:
+        error = line[9:10] == "E" and not any(words in line for words in OUR_DOING)
+        if error or line.startswith(("Safe mode", "Traceback")):
+            self.surprises.append(f"{name}: {line}")
+
+    def _heard(self, name: str, event: str) -> None:
+        self._events.add(name, event)
+        if event in ("watchdog", "ended", "boot hard") or event.startswith("crashed"):
+            self.surprises.append(f"{name}: {event}")
+
+    def await_event(self, name: str, begin: str, after: int, timeout: float) -> str | None:
+        """The first event of board `name` that begins so, past the `after` first; None at the timeout."""
+        return self._events.wait(name, begin, after, timeout)
+
+    def events(self, name: str) -> int:
+        """How many events of board `name` there were."""
+        return self._events.count(name)
+
+    def outbox(self, name: str, timeout: float = 5.0) -> tuple[int, int] | None:
+        """(readings in RAM, readings on flash that are not acknowledged); None when the board is silent."""
+        before = self.events(name)
+        self.boards[name].tell("outbox")
+        answer = self.await_event(name, "outbox ", before, timeout)
+        if answer is None:
+            return None
+        pending, waiting = answer.split()[1:]
+        return int(pending), int(waiting)
+
+
+def set_clock(file: Path, offset: float) -> None:
+    """At once, for whoever reads it meanwhile."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(str(offset))
+    fresh.replace(file)
+
+
+def _member(number: int) -> str:
+    return f"database {number + 1}"
+
+
+@dataclass
+class Events:
+    """What the boards told, to be waited for."""
+
+    _all: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _news: threading.Condition = field(default_factory=threading.Condition)
+
+    def add(self, name: str, event: str) -> None:
+        with self._news:
+            self._all[name].append(event)
+            self._news.notify_all()
+
+    def count(self, name: str) -> int:
+        with self._news:
+            return len(self._all[name])
+
+    def wait(self, name: str, begin: str, after: int, timeout: float) -> str | None:
+        def found() -> str | None:
+            return next((event for event in self._all[name][after:] if event.startswith(begin)), None)
+
+        with self._news:
+            return self._news.wait_for(found, timeout)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether the process is stopped by a signal."""
+    command = ["/bin/ps", "-o", "state=", "-p", str(pid)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    return said.stdout.strip().startswith("T")
+
+
+def until(question: Any, timeout: float) -> bool:
+    """Ask every 50 ms; whether the answer became true in time."""
+    deadline = time.monotonic() + timeout
+    while not (answer := bool(question())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return answer

@@ -1,0 +1,166 @@
+"""`make demo`: all of Vigie in one terminal. Three boards measure, one goes wrong, an e-mail arrives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from cloud.alerts.episodes import RULES
+from tools.local.sendgrid import Mail
+from tools.local.sensor_choice import SensorChoice
+from tools.local.stack import Plan, Stack, shown
+from tools.process.child import Failed
+from tools.process.terminal import say
+
+PATIENT = "C002"
+WARM_UP = 60  # readings: before that the rolling window is not full
+MARGIN = 12  # readings more, so that there is something normal to see first
+FAULT_S = 20
+OVER_TIMEOUT = 120.0
+PORTS = {"broker": 8883, "dashboard": 8501, "ntp": 8123}  # a real board is told the first and the last
+LISTEN = ("127.0.0.1", "0.0.0.0")  # noqa: S104  boards on the network are let in where that is asked for
+
+
+def plan(environment: Mapping[str, str] = os.environ) -> Plan:
+    """From SENSOR, LISTEN and PORT_…. Raises Failed."""
+    address = environment.get("LISTEN", "").strip() or LISTEN[0]
+    if address not in LISTEN:
+        raise Failed(
+            f"LISTEN={address}: the demo listens to this computer alone (say nothing), "
+            "or on each of its networks (LISTEN=0.0.0.0)"
+        )
+    return Plan(
+        folder=Path("var/demo"),
+        sensor=SensorChoice.parse(environment.get("SENSOR") or "simulated"),
+        ports=PORTS,
+        address=address,
+        keep_history=True,
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs until Ctrl-C."""
+    if argv:
+        raise Failed("demo takes no arguments; SENSOR=replay:FILE.csv and PORT_…= go before `make`")
+    interrupt_on_signals()
+    chosen = plan()
+    try:
+        show(chosen)
+    except KeyboardInterrupt:
+        say("demo", "all parts have ended")
+    return 0
+
+
+def show(chosen: Plan) -> None:
+    """Start everything, let C002 fail once, wait for Ctrl-C (KeyboardInterrupt)."""
+    with Stack(
+        chosen,
+        on_mail=tell_mail,
+        on_board_line=tell_board,
+        on_board_event=tell_chip,
+        on_death=lambda name: say(name, "ended by itself: see its log in var/demo/log", "trouble"),
+    ) as stack:
+        say(
+            "demo",
+            f"all is up. Open {stack.dashboard_url} and watch {PATIENT}. Ctrl-C ends everything",
+            "good",
+        )
+        say(
+            "demo",
+            f"answer an episode: Log in, with the password {stack.secrets.login}",
+        )
+        say(
+            "demo",
+            f"ask it yourself in another terminal: . {shown(stack.settings_file)} (docs/operations.md)",
+        )
+        if chosen.address != LISTEN[0]:
+            say(
+                "demo", "a real board joins: make demo-board DEVICE=C004, in another terminal (docs/board.md)"
+            )
+        period = chosen.period_ms / 1000
+        wait = (WARM_UP + MARGIN) * period
+        say("demo", f"{PATIENT} warms up; it will fail in {wait:.0f} s, for {FAULT_S} s")
+        time.sleep(wait)
+        failed_at = time.time()
+        fail(stack)
+        tell_end(stack, failed_at)
+        threading.Event().wait()
+
+
+def fail(stack: Stack) -> None:
+    """Let C002 fail and recover, and say so."""
+    board = stack.boards[PATIENT]
+    what = {
+        "inject offset": "its sensor reads 3 degC too warm and 6 %RH too dry",
+        "unplug": "its sensor is unplugged",
+    }
+    fault = stack.plan.sensor.fault
+    say(PATIENT, f"FAILS now: {what[fault]}, for {FAULT_S} s", "warning")
+    if not board.tell(f"{fault} {FAULT_S}", timeout=10):
+        say(PATIENT, f"does not hear us: is it measuring? See {shown(board.log)}", "trouble")
+    time.sleep(FAULT_S)
+    say(
+        PATIENT,
+        f"has RECOVERED. {RULES.quiet_readings} readings like those before the fault end its episode; "
+        "while its windows still hold the fault, the dashboard shows it as settling",
+        "good",
+    )
+
+
+def tell_end(stack: Stack, failed_at: float) -> None:
+    """Wait until the episode since `failed_at` (Unix s) is over; say so, and why no mail came if none did."""
+    about = partial(stack.reader.episodes, stack.site, PATIENT, start=failed_at)
+    if not await_true(lambda: any(one.closed for one in about()), OVER_TIMEOUT):
+        say(PATIENT, f"still goes on after {OVER_TIMEOUT:.0f} s: see the page Episodes", "warning")
+        return
+    over = next(one for one in about() if one.closed)
+    began = time.strftime("%H:%M:%S", time.localtime(over.opened))
+    say(PATIENT, f"its episode is over: {over.abnormal} abnormal readings since {began}", "good")
+    if not any(mail.received >= failed_at and PATIENT in mail.subject for mail in stack.sendgrid.mails):
+        say(
+            "mail",
+            f"none about this: one about {PATIENT} went out less than half an hour ago (docs/alerts.md)",
+        )
+
+
+def await_true(question: Callable[[], bool], timeout: float) -> bool:
+    """Ask every 0.2 s, at most `timeout` s."""
+    deadline = time.monotonic() + timeout
+    while not (answer := question()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return answer
+
+
+def interrupt_on_signals() -> None:
+    """SIGTERM and a closed terminal are what Ctrl-C is: a KeyboardInterrupt, which unwinds the stack."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+
+
+def tell_mail(mail: Mail) -> None:
+    page = mail.file.with_suffix(".html")
+    say("mail", f"{mail.subject} -> {shown(page if page.exists() else mail.file)}", "warning")
+
+
+def tell_board(name: str, line: str) -> None:
+    """Of a board's console what a person wants to see go by: warnings, errors, comings and goings."""
+    mark, text = line[9:10], line[11:].strip()
+    if mark in ("!", "E"):
+        say(name, text, "trouble" if mark == "E" else "warning")
+    elif any(word in text for word in ("connected", "normal again", "loaded")):
+        say(name, text)
+
+
+def tell_chip(name: str, event: str) -> None:
+    if event.startswith(("crashed", "watchdog bit", "ended")):
+        say(name, event, "trouble")

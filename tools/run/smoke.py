@@ -1,0 +1,177 @@
+"""`make smoke`: the demo with an end. Every reading that a sensor gave must be stored once, as it was given.
+
+The last line is one JSON object; the exit code is 0 only if nothing was lost, stored twice or changed, board
+and twin agree, and an e-mail came.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.local.sensor_choice import SensorChoice
+from tools.local.stack import Plan, Stack
+from tools.process.child import Failed
+from tools.process.terminal import say
+from tools.run.account import Account, account
+from tools.run.demo import (
+    FAULT_S,
+    MARGIN,
+    PATIENT,
+    WARM_UP,
+    await_true,
+    interrupt_on_signals,
+    tell_board,
+    tell_chip,
+    tell_mail,
+)
+
+SECONDS = 90.0
+DRAIN_S = 30.0
+FIRST_SAMPLE_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class Result:
+    accounts: dict[str, Account]
+    episodes: int
+    emails: int
+    first_email_s: float | None  # from the moment that C002 began to fail to the first mail about it
+    died: tuple[str, ...] = ()  # parts that ended by themselves
+
+    def total(self, field: str) -> int:
+        return sum(int(getattr(one, field)) for one in self.accounts.values())
+
+    def summary(self) -> dict[str, float | int | None]:
+        """The last line of the run."""
+        return {
+            "sent": self.total("taken"),
+            "stored": self.total("stored"),
+            "lost": self.total("lost"),
+            "duplicates": self.total("surplus"),
+            "cloud_rescored": self.total("rescored"),
+            "edge_cloud_disagreements": self.total("twin_differs"),
+            "episodes": self.episodes,
+            "emails": self.emails,
+            "first_email_s": self.first_email_s,
+        }
+
+    def problems(self) -> list[str]:
+        """What keeps this run from being a good one, [] when nothing does."""
+        found = [f"{name} ended by itself" for name in self.died]
+        for name, one in self.accounts.items():
+            trouble = {
+                "lost": one.lost,
+                "stored twice or changed": one.surplus,
+                "with a wrong date": one.misdated,
+                "without a date": one.undated,
+                "not re-scored": one.stored - one.rescored,
+                "where board and twin disagree": one.twin_differs,
+            }
+            found += [f"{name}: {count} readings {text}" for text, count in trouble.items() if count]
+            if not one.taken:
+                found.append(f"{name}: its sensor gave nothing")
+            if not one.twin_ran:
+                found.append(f"{name}: the twin of its forest never ran")
+        if self.first_email_s is None:
+            found.append(f"no e-mail came about {PATIENT}")
+        return found
+
+
+def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
+    if len(argv) > 1 or not all(word.replace(".", "", 1).isdecimal() for word in argv):
+        raise Failed("usage: python -m tools smoke [SECONDS]")
+    seconds = float(argv[0]) if argv else SECONDS
+    interrupt_on_signals()
+    folder = Path("var/smoke")
+    shutil.rmtree(folder, ignore_errors=True)
+    plan = Plan(folder=folder, sensor=SensorChoice.parse(environment.get("SENSOR") or "simulated"))
+    result = run(plan, seconds)
+    for problem in result.problems():
+        say("smoke", problem, "trouble")
+    if not result.problems():
+        say(
+            "smoke",
+            f"all is well: {result.total('taken')} readings taken, each stored once as it was given, "
+            f"board and cloud agree, first mail after {result.first_email_s} s",
+            "good",
+        )
+    print(json.dumps(result.summary()), flush=True)
+    return 1 if result.problems() else 0
+
+
+def run(plan: Plan, seconds: float, drain: float = DRAIN_S) -> Result:
+    """Start `plan`, let its boards measure for `seconds`, and C002 fail; then drain, at most `drain` s."""
+    died: list[str] = []
+    with Stack(
+        plan, on_mail=tell_mail, on_board_line=tell_board, on_board_event=tell_chip, on_death=died.append
+    ) as stack:
+        began = first_sample(stack)
+        say("smoke", f"first sample taken; {seconds:.0f} s from now the boards stop measuring")
+        sleep_until(began + min((WARM_UP + MARGIN) * plan.period_ms / 1000, seconds * 0.6))
+        fault_s = int(min(FAULT_S, seconds * 0.25))
+        failed_at = time.time()
+        say(PATIENT, f"FAILS now, for {fault_s} s", "warning")
+        stack.boards[PATIENT].tell(f"{plan.sensor.fault} {fault_s}", timeout=10)
+        time.sleep(fault_s)
+        say(PATIENT, "has RECOVERED", "good")
+        sleep_until(began + seconds)
+        for board in stack.boards.values():
+            if not board.tell("stop", timeout=10):
+                raise Failed(f"{board.name} does not stop measuring: see {board.log}")
+        say("smoke", "the boards have stopped measuring; waiting until all is stored")
+        stored_all = await_true(lambda: drained(stack), drain)
+        if not stored_all:
+            say("smoke", f"not all was stored within {drain:.0f} s", "trouble")
+        about = [
+            mail for mail in stack.sendgrid.mails if mail.received >= failed_at and PATIENT in mail.subject
+        ]
+        return Result(
+            accounts={name: tally(stack, name) for name in plan.boards},
+            episodes=len(stack.reader.episodes(limit=10_000)),
+            emails=len(stack.sendgrid.mails),
+            first_email_s=round(about[0].received - failed_at, 1) if about else None,
+            died=tuple(died),
+        )
+
+
+def sleep_until(moment: float) -> None:
+    """`moment` in Unix seconds."""
+    time.sleep(max(0.0, moment - time.time()))
+
+
+def first_sample(stack: Stack) -> float:
+    """Wait for it; returns its Unix time by the sensor's own log."""
+    times: list[float] = []
+
+    def there() -> bool:
+        times[:] = [
+            one.host_ts
+            for board in stack.boards.values()
+            if board.readings.exists()
+            for one in list(board.taken())[:1]
+        ]
+        return len(times) == len(stack.boards)
+
+    if not await_true(there, FIRST_SAMPLE_TIMEOUT):
+        raise Failed(
+            f"no sample from every board within {FIRST_SAMPLE_TIMEOUT:.0f} s: see {stack.plan.folder}/log"
+        )
+    return min(times)
+
+
+def drained(stack: Stack) -> bool:
+    """Whether as much is stored of each board as its sensor gave."""
+    return all(
+        sum(len(seqs) for _, seqs in stack.reader.stored(stack.site, name)) >= sum(1 for _ in board.taken())
+        for name, board in stack.boards.items()
+    )
+
+
+def tally(stack: Stack, name: str) -> Account:
+    return account(list(stack.boards[name].taken()), stack.reader.readings(stack.site, name))

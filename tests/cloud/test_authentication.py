@@ -262,10 +262,10 @@ def test_the_sensors_of_a_board_are_kept():
 
 def test_the_users_own_limits_are_kept_and_have_bounds():
     told = {"t_max": 800, "for_s": 600}
-    read = contract.decode_state(json.dumps(state(limits=told)).encode()).limits
+    read = messages.decode_state(json.dumps(state(limits=told)).encode()).limits
     assert (read.t_min, read.t_max, read.h_max, read.for_s) == (None, 800, None, 600)
     for name, value in (("t_max", 2**15), ("h_min", "dry"), ("for_s", -1), ("for_s", 86401)):
-        assert contract.decode_state(json.dumps(state(limits={**told, name: value})).encode()).limits is None
+        assert messages.decode_state(json.dumps(state(limits={**told, name: value})).encode()).limits is None
 
 
 @pytest.mark.parametrize("why", ["hot", "a\nBcc: evil@example", "\x1b[31m", "", "no answer ", "😀" * 64, 7])

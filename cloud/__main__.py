@@ -20,6 +20,7 @@ from cloud.process.printable import printable
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.store import database
 from cloud.store.packing import SIZE
+from cloud.updates import command as updates
 
 ENV_FILE = Path(".env")
 SECRETS_FILE = Path(".streamlit") / "secrets.toml"
@@ -126,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=MODELS, help=f"folder for boards' models (default {MODELS})"
     )
     renew.set_defaults(command=_rekey)
+    updates.add_options(commands, _update)
     password = commands.add_parser(
         "password", help="print DASHBOARD_PASSWORD_HASH for a password that it asks for"
     )
@@ -335,6 +337,10 @@ def _rekey(options: argparse.Namespace) -> int:
 
     old, new = settings.load_old_and_new_key(os.environ, ENV_FILE)
     return rekey.run(_database()["models"], old, new, options.out)
+
+
+def _update(options: argparse.Namespace, act: Callable[..., int]) -> int:
+    return act(options, _database(), settings.load_master_key(os.environ, ENV_FILE))
 
 
 def _database() -> Database[database.Document]:

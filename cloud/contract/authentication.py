@@ -26,7 +26,7 @@ class Said(NamedTuple):
 
     site: str
     device: str
-    leaf: str  # "up" or "state"
+    leaf: str  # "up", "state" or "get"
     version: int
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 MAC_BYTES = 8
 MODEL = b"VGC2"  # a model of the cloud's own: this, its mac under the master key (32 bytes), its body
@@ -26,6 +26,12 @@ def ack_mac(key: bytes, stream: str, runs: Sequence[tuple[int, int]], kind: str 
     `kind`: "ack" says that these readings are stored; "drop", that their board's word is: it dropped them.
     """
     text = kind + ":" + stream + ":" + ",".join(f"{first}-{last}" for first, last in runs)
+    return hmac.digest(key, text.encode(), "sha256")[:MAC_BYTES].hex()
+
+
+def want_mac(key: bytes, stream: str, want: Mapping[str, str | int]) -> str:
+    """The same over what a board is told to have, in the order in which it is told."""
+    text = f"want:{stream}:" + ",".join(f"{name}={value}" for name, value in want.items())
     return hmac.digest(key, text.encode(), "sha256")[:MAC_BYTES].hex()
 
 

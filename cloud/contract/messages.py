@@ -1,4 +1,4 @@
-"""The wire format, in one place: topics, what a board sends (`up`, `state`), what it hears (`ack`).
+"""The wire format, in one place: topics, what a board sends (`up`, `state`, `get`) and hears (`ack`, `part`).
 
 A message is judged in three steps. First who said it (`version_of`): with the right mac it is the board's own
 word. Then the whole: its topic, size, stream and seqs must be readable, else it is refused whole
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, NamedTuple
 
@@ -31,8 +32,11 @@ FUTURE = 300  # s that a board's clock may be ahead of ours
 LAST_DATE = (
     2**32 - 1
 )  # of what an undated reading said, dates before 1970 and past this are kept as the nearest
+SETTINGS_TEXT = 2048  # characters kept of a board's settings
 QUARANTINED_TEXT = 2000  # characters kept of a reading that is unfit
 RUNS_PER_ACK = 16  # a board reads an ack in one piece; its memory is small
+PART_BYTES = 1024  # of what a board fetches, in one message
+WHATS = {"model": 1, "config": 2, "app": 3}  # what that may be, and its number in a `part`
 
 # The cloud's own bits, beside the board's (device.codes), in a reading's cloud verdict.
 TWIN_RAN = 1 << 12  # the twin of the board's model judged this reading too
@@ -55,8 +59,10 @@ Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_ :-]{1,64}\Z")]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Small = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 Word = Annotated[str, Meta(pattern=r"\A[\w %°/.^-]{1,32}\Z")]
+What = Annotated[str, Meta(pattern=rf"\A({'|'.join(WHATS)})\Z")]
+Identity = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]
 
-_TOPIC = re.compile(r"vigie/1/([A-Za-z0-9_-]{1,32})/([A-Za-z0-9_-]{1,32})/(up|state)")
+_TOPIC = re.compile(r"vigie/1/([A-Za-z0-9_-]{1,32})/([A-Za-z0-9_-]{1,32})/(up|state|get)")
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -213,12 +219,31 @@ class State(_Core):
     counts: Annotated[dict[Name, Count], Meta(max_length=200)] = {}
     last_error: str | None = None
     next: Seconds | None = None  # Unix seconds at which a sleeping board will be heard again
+    config: Seconds | None = None  # the number of its settings; 0: those that the cable gave it
+    app: Seconds | None = None  # the number of the release that it runs; 0: what the cable gave it
+    # What it was told to have, and what became of it: "" when it has it, else why not.
+    updates: Annotated[list[tuple[What, Identity, str]], Meta(max_length=len(WHATS))] = []
+    settings: msgspec.Raw = msgspec.Raw(b"")  # its config.json without passwords and key
+
+    @property
+    def told_settings(self) -> str:
+        """Its settings as JSON; "" when it does not tell them."""
+        return _cut(bytes(self.settings).decode(errors="replace"), SETTINGS_TEXT)
 
     @property
     def causes(self) -> list[str]:
         """Why readings were dropped, in the board's words; one that does not say it tells by its counts."""
         counted = {"dropped": "flash was full", "damaged": "damaged on flash"}
         return self.dropped_why or [why for name, why in counted.items() if self.counts.get(name, 0) > 0]
+
+
+class Get(msgspec.Struct):
+    """A board asks for a part of what it was told to have."""
+
+    v: int
+    what: What
+    id: Identity
+    offset: Seconds
 
 
 class Ack(msgspec.Struct):
@@ -237,10 +262,19 @@ class DropAck(msgspec.Struct):
     mac: str
 
 
+class WantAck(msgspec.Struct):
+    """What tells a board what it should have."""
+
+    stream: str
+    want: Mapping[str, str | int]
+    mac: str
+
+
 _up = msgspec.json.Decoder(Up)
 _loose = msgspec.json.Decoder(_Loose)
 _state = msgspec.json.Decoder(State)
 _core = msgspec.json.Decoder(_Core)
+_get = msgspec.json.Decoder(Get)
 _values = msgspec.json.Decoder(_Values)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _details = {
@@ -257,15 +291,19 @@ _MAC = 2 * keys.MAC_BYTES
 
 
 def parse_topic(topic: str) -> tuple[str, str, str]:
-    """(site, device, "up" or "state"). Raises Refused for any other topic."""
+    """(site, device, "up", "state" or "get"). Raises Refused for any other topic."""
     found = _TOPIC.fullmatch(topic)
     if found is None:
-        raise Refused("topic is not vigie/1/<site>/<device>/up or state")
+        raise Refused("topic is not vigie/1/<site>/<device>/up, state or get")
     return found[1], found[2], found[3]
 
 
 def ack_topic(site: str, device: str) -> str:
     return f"vigie/1/{site}/{device}/ack"
+
+
+def part_topic(site: str, device: str) -> str:
+    return f"vigie/1/{site}/{device}/part"
 
 
 def version_of(key: bytes, topic: str, payload: bytes) -> int:
@@ -347,9 +385,29 @@ def decode_state(payload: bytes, version: int = VERSION) -> State:
         text = getattr(state, name)
         if text is not None:
             setattr(state, name, _cut(text, most))
+    state.updates = [(what, name, _cut(text, 256)) for what, name, text in state.updates]
     if any(first > last for first, last in state.dropped):
         raise Refused("a dropped run ends before it begins")
     return state
+
+
+def decode_get(payload: bytes, version: int = VERSION) -> Get:
+    """A `get` message. Raises Refused; there are none of version 1."""
+    if version == 1:
+        raise Forged("it carries no mac")
+    try:
+        asked = _get.decode(payload)
+    except _UNREADABLE as problem:
+        raise Refused(_short(problem)) from None
+    _check_version(asked.v, version)
+    return asked
+
+
+def part(asked: Get, whole: bytes | None) -> bytes:
+    """The `part` that answers: what follows `offset` of `whole`. A total of 0: there is no such thing."""
+    total = len(whole or b"")
+    head = struct.pack(">B3x4sII", WHATS[asked.what], bytes.fromhex(asked.id), asked.offset, total)
+    return head + (whole or b"")[asked.offset : asked.offset + PART_BYTES]
 
 
 def runs_of(seqs: Iterable[int]) -> list[tuple[int, int]]:
@@ -379,6 +437,11 @@ def acks(key: bytes, stream: str, runs: list[tuple[int, int]]) -> list[bytes]:
 def drop_acks(key: bytes, stream: str, runs: list[tuple[int, int]]) -> list[bytes]:
     """The same for readings that the board has said it dropped."""
     return [encode(DropAck(stream, part, keys.ack_mac(key, stream, part, "drop"))) for part in _parts(runs)]
+
+
+def want_ack(key: bytes, stream: str, want: Mapping[str, str | int]) -> bytes:
+    """The payload that tells a board what it should have: `n`, which only rises, and then what."""
+    return encode(WantAck(stream, want, keys.want_mac(key, stream, want)))
 
 
 def _parts(runs: list[tuple[int, int]]) -> Iterable[list[tuple[int, int]]]:

@@ -30,7 +30,7 @@ KEEPALIVE = 30  # s
 QUIET = 60.0  # s without a message, after which a member of a shared subscription takes its place in it anew
 READ_AHEAD = 16 * 1024  # bytes; a TLS record holds no more
 PACKETS_AT_ONCE = 100
-LEAVES = ("up", "state")
+LEAVES = ("up", "state", "get")
 ALERTS = ("SSLV3_ALERT", "TLSV1_", "TLSV13_", "UNSUPPORTED_PROTOCOL")  # it speaks TLS, but not with us
 CURES = {
     "Not authorized": "check MQTT_USER and MQTT_PASSWORD",
@@ -220,7 +220,7 @@ class Network:
         self, client: mqtt.Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Any
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            why = "the broker does not let us read vigie/1/+/+/up and state: give MQTT_USER that right"
+            why = "the broker does not let us read vigie/1/+/+/up, state and get: give MQTT_USER that right"
             if self._settings.share:
                 why += ", or unset MQTT_SHARE if the broker knows no shared subscriptions"
             self._client.why = why

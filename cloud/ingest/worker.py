@@ -28,7 +28,7 @@ from pymongo.errors import PyMongoError
 
 from cloud.contract import messages
 from cloud.contract.authentication import Authenticator, Said, Whose
-from cloud.contract.messages import Forged, Message, Reading, Refused, State
+from cloud.contract.messages import Forged, Get, Message, Reading, Refused, State
 from cloud.ingest.rescore import Rescorer
 from cloud.ingest.seen import Seen
 from cloud.ingest.share import Allowances, Flood
@@ -43,6 +43,7 @@ from cloud.store.writer import (
     unfit_item,
     with_size,
 )
+from cloud.updates.answers import Answers
 
 log = logging.getLogger("ingest")
 
@@ -201,6 +202,7 @@ class Totals:
     retries: int = 0
     received_bytes: int = 0  # payloads and topics
     sent_bytes: int = 0
+    parts: int = 0  # of models and settings, that boards asked for
 
 
 class Ingest:
@@ -225,6 +227,7 @@ class Ingest:
         self._publish = publish
         self._clock = clock
         self._hear = hear  # what date a board gives
+        self._answers = Answers(store.database, self._authenticator.key, publish)
         self._seen = Seen()
         self._complaints = 0
         self._online: dict[tuple[str, str], tuple[str, int]] = {}
@@ -258,6 +261,7 @@ class Ingest:
                 )
                 let_go = self.inbox.let_go
                 caught_up()
+            self._answers.changes()
             if time.monotonic() >= floods:
                 floods = time.monotonic() + FLOODS
                 self._tell_floods()
@@ -304,6 +308,7 @@ class Ingest:
         aside: list[Quarantined] = []
         uplinks: list[Message] = []
         states: list[tuple[str, str, State]] = []
+        gets: list[tuple[str, str, Get]] = []
         forged = 0
         origins = self._authenticator.examine([(received.topic, received.payload) for received in batch])
         for received, said in zip(batch, origins, strict=True):
@@ -317,7 +322,11 @@ class Ingest:
             if isinstance(message, Message):
                 uplinks.append(message)
             elif message is not None:
-                states.append(message)
+                site, device, said_or_asked = message
+                if isinstance(said_or_asked, State):
+                    states.append((site, device, said_or_asked))
+                else:
+                    gets.append((site, device, said_or_asked))
         unsigned = {said[:2] for said in origins if isinstance(said, Said) and said.version == 1}
         uplinks, states = self._without_surplus(uplinks, states, unsigned)
         self._keep(states)
@@ -362,9 +371,14 @@ class Ingest:
         self._acknowledge(uplinks)
         for received in batch:
             received.puback()
+        self._answers.states(states)
+        self._answers.gets(gets)
+        totals.parts = self._answers.parts
 
-    def _decode(self, received: Received, said: Said | Refused) -> Message | tuple[str, str, State] | None:
-        """An `up` message, or whose `state` it is; None when a retained state was cleared. Raises Refused."""
+    def _decode(
+        self, received: Received, said: Said | Refused
+    ) -> Message | tuple[str, str, State | Get] | None:
+        """What it holds, and whose; None when a retained state was cleared. Raises Refused."""
         if received.refused:
             raise Refused(received.refused)
         if not received.payload and received.topic.endswith("/state"):
@@ -374,6 +388,8 @@ class Ingest:
         site, device, leaf, version = said
         if leaf == "up":
             return messages.decode_up(site, device, received.payload, self._clock(), version)
+        if leaf == "get":
+            return site, device, messages.decode_get(received.payload, version)
         return site, device, messages.decode_state(received.payload, version)
 
     def _without_surplus(

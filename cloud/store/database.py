@@ -26,12 +26,23 @@ Document = dict[str, Any]
 #   d device key · h the hour (Unix s) · n good readings · t_min t_sum t_max h_min h_sum h_max · e abnormal
 # status            storage, the backend's settings that a dashboard may know, client ids
 # episodes alerts models labels acknowledgements lease
+# wanted            what each board should have over the air; cloud.updates.wanted writes it
 # policy            one document: what cloud.alerts.policy remembers
 # mail_days         mails handed over by UTC day
 COLLECTIONS = frozenset(
     (
         *("buckets", "streams", "latest", "events", "watched", "hourly", "status", "episodes", "alerts"),
-        *("models", "labels", "acknowledgements", "quarantine", "lease", "policy", "mail_days", "shares"),
+        *(
+            "models",
+            "labels",
+            "acknowledgements",
+            "quarantine",
+            "lease",
+            "policy",
+            "mail_days",
+            "shares",
+            "wanted",
+        ),
     )
 )
 EVENT_SECONDS = 3 * 86400
@@ -103,6 +114,7 @@ def prepare(database: Database[Document]) -> None:
     database["acknowledgements"].create_index([("at", ASCENDING)])
     for name in ("acknowledgements", "labels"):
         database[name].create_index([("episodes", ASCENDING)])
+    database["wanted"].create_index([("at", ASCENDING)])
     database["models"].create_index([("site", ASCENDING), ("device", ASCENDING), ("created", DESCENDING)])
 
 

@@ -308,6 +308,10 @@ class Store:
             "counts": state.counts,
             "last_error": state.last_error,
             "next": state.next,
+            "config": state.config,
+            "app": state.app,
+            "updates": [list(each) for each in state.updates],
+            "settings": state.told_settings,
         }
         if state.state == "offline":  # a last will knows nothing but that: keep what is known of the board
             kept = ("boot", "stream", "state", "at")

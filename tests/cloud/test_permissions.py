@@ -1,4 +1,4 @@
-"""What a board's credentials allow at the broker: its own `up`, `state` and `ack`, and nothing else."""
+"""What a board's credentials allow at the broker: its own five topics, each in one direction, and no more."""
 
 import json
 import secrets
@@ -63,7 +63,11 @@ def client(broker):
 
 @brokers_with_rules
 @pytest.mark.parametrize(
-    "topic", [f"{OTHER}/up", f"{OTHER}/state", f"{OTHER}/ack", f"{OWN}/ack", "elsewhere"]
+    "topic",
+    [
+        *(f"{OTHER}/{leaf}" for leaf in ("up", "state", "get", "ack", "part")),
+        *(f"{OWN}/ack", f"{OWN}/part", "elsewhere"),
+    ],
 )
 def test_a_board_cannot_publish_as_another_nor_forge_acks(client, topic):
     backend = client(BACKEND_USER, "vigie/1/#")
@@ -75,8 +79,9 @@ def test_a_board_cannot_publish_as_another_nor_forge_acks(client, topic):
     mark = secrets.token_bytes(8)
     honest = client("demo/C001")
     assert honest.connected.wait(10)
-    honest.publish(f"{OWN}/up", mark)
-    wait_for(lambda: (f"{OWN}/up", mark) in backend.heard, "what is allowed")
+    for leaf in ("up", "get"):
+        honest.publish(f"{OWN}/{leaf}", mark)
+        wait_for(lambda leaf=leaf: (f"{OWN}/{leaf}", mark) in backend.heard, "what is allowed")
     assert not [each for each in backend.heard if each[1] == b"forged"]
 
 
@@ -98,14 +103,15 @@ def test_a_last_will_cannot_speak_for_another_board(client, broker):
 
 @brokers_with_rules
 @pytest.mark.parametrize(
-    "watched", [f"{OTHER}/ack", "vigie/1/demo/+/ack", "#", f"{OTHER}/up", "$share/x/vigie/1/#"]
+    "watched",
+    [f"{OTHER}/ack", f"{OTHER}/part", "vigie/1/demo/+/ack", "#", f"{OTHER}/up", "$share/x/vigie/1/#"],
 )
 def test_a_board_cannot_read_what_is_not_its_own(client, watched):
-    own = client("demo/C002", watched.replace("C002", "C003"), f"{OTHER}/ack")
+    own = client("demo/C002", watched.replace("C002", "C003"), f"{OTHER}/part", f"{OTHER}/ack")
     backend = client(BACKEND_USER)
-    assert backend.connected.wait(10) and own.granted[1]
+    assert backend.connected.wait(10) and own.granted[1:] == [True, True]
     secret, mark = secrets.token_bytes(8), secrets.token_bytes(8)
-    for leaf in ("ack", "up"):
+    for leaf in ("ack", "part", "up"):
         backend.publish(f"vigie/1/demo/C003/{leaf}", secret)
     backend.publish(f"{OTHER}/ack", mark)
     wait_for(lambda: own.heard, "its own ack")

@@ -1,7 +1,7 @@
 """The local MQTT broker: mosquitto when it is on PATH, else rumqttd from the PyPI package `iotcore`.
 
 TLS only, a password for each device and one for the backend. With mosquitto (and HiveMQ CE, where it is
-asked for) a device may publish its own `up` and `state` and read its own `ack`, `model` and `config`; rumqttd
+asked for) a device may publish its own `up`, `state` and `get` and read its own `ack` and `part`; rumqttd
 has no such rules and keeps nothing over a restart, which is enough for a demo on one's own laptop.
 """
 
@@ -223,8 +223,8 @@ def acl(users: Mapping[str, str]) -> str:
         if user == BACKEND_USER:
             rules.append("topic readwrite vigie/1/#")
             continue
-        rules += [f"topic write vigie/1/{user}/{leaf}" for leaf in ("up", "state")]
-        rules += [f"topic read vigie/1/{user}/{leaf}" for leaf in ("ack", "model", "config")]
+        rules += [f"topic write vigie/1/{user}/{leaf}" for leaf in ("up", "state", "get")]
+        rules += [f"topic read vigie/1/{user}/{leaf}" for leaf in ("ack", "part")]
     return "\n".join(rules) + "\n"
 
 

@@ -1,0 +1,145 @@
+"""Any worker's answers to boards that are brought up to date: what is meant for them, and its parts.
+
+Nothing here is promised: what is lost on the way the board asks for again. So a fault here is told and
+counted, and delays no reading and no acknowledgement.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from cloud.contract import messages
+from cloud.contract.messages import Get, State
+from cloud.process.failure import brief
+from cloud.store.database import Document, device_id
+from cloud.updates.wanted import Board, Wanted, to_tell
+
+log = logging.getLogger("updates")
+
+LOOK_EVERY = 5.0  # s between two looks at what was changed
+OVERLAP = 30.0  # s by which such a look goes back: a write takes its time
+ROOM = 8 * 1024 * 1024  # bytes of what boards fetch that stay in memory
+Send = Callable[[str, bytes], None]
+
+
+class Answers:
+    """One worker's. `key`: site, device -> that board's."""
+
+    def __init__(
+        self,
+        database: Database[Document],
+        key: Callable[[str, str], bytes],
+        publish: Send,
+    ) -> None:
+        self._database = database
+        self._wanted = Wanted(database)
+        self._key = key
+        self._publish = publish
+        self._newest: float | None = None  # when the newest change was made that this worker knows
+        self._look_at = time.monotonic() + LOOK_EVERY
+        self._told: dict[Board, int] = {}  # the newest change that this worker has told without being asked
+        self._wholes: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
+        self.parts = 0
+
+    def states(self, states: Sequence[tuple[str, str, State]]) -> None:
+        """Tell the boards whose `state` this is what they should have."""
+        awake = {(site, device): state for site, device, state in states if _listens(state)}
+        if awake:
+            self._try(lambda: self._tell(self._wanted.of(awake), _plain(awake)))
+
+    def changes(self) -> None:
+        """Now and then: tell the boards that are online what was changed for them."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_EVERY
+            self._try(self._look)
+
+    def gets(self, asked: Sequence[tuple[str, str, Get]]) -> None:
+        """Send each board the part that it asks for."""
+        for site, device, get in asked:
+            self._try(lambda site=site, device=device, get=get: self._answer(site, device, get))  # type: ignore[misc]
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except PyMongoError as problem:
+            log.warning("the database has no answer for a board now (%s): it asks again", brief(problem))
+
+    def _look(self) -> None:
+        if self._newest is None:  # boards heard of what was there before in the answers to their states
+            self._newest = self._wanted.newest()
+        changed = self._wanted.since(self._newest - OVERLAP)
+        new = {board: each for board, each in changed.items() if self._told.get(board, 0) < each["n"]}
+        self._told = {board: each["n"] for board, each in changed.items()}
+        self._newest = max([self._newest, *(each["at"] for each in changed.values())])
+        if new:
+            found = self._database["latest"].find({"_id": {"$in": [device_id(*board) for board in new]}})
+            self._tell(
+                new,
+                {
+                    board: each["state"]
+                    for each in found
+                    for board in new
+                    if each["_id"] == device_id(*board) and (each.get("state") or {}).get("state") == "online"
+                },
+            )
+
+    def _tell(self, wanted: Mapping[Board, Document], states: Mapping[Board, Mapping[str, Any]]) -> None:
+        for board, state in states.items():
+            if want := to_tell(wanted.get(board, {}), state):
+                payload = messages.want_ack(self._key(*board), state["stream"], want)
+                self._publish(messages.ack_topic(*board), payload)
+
+    def _answer(self, site: str, device: str, get: Get) -> None:
+        whole = self._whole(site, device, get)
+        if get.offset == 0:
+            size = "which is not there" if whole is None else f"{len(whole)} bytes"
+            log.info("%s/%s fetches %s %s, %s", site, device, get.what, get.id, size)
+        self._publish(messages.part_topic(site, device), messages.part(get, whole))
+        self.parts += 1
+
+    def _whole(self, site: str, device: str, get: Get) -> bytes | None:
+        name = (device_id(site, device), get.what, get.id)
+        if name in self._wholes:
+            self._wholes.move_to_end(name)
+            return self._wholes[name]
+        found = self._stored(site, device, get)
+        if found is not None:
+            self._wholes[name] = found
+            while sum(map(len, self._wholes.values())) > ROOM:
+                self._wholes.popitem(last=False)
+        return found
+
+    def _stored(self, site: str, device: str, get: Get) -> bytes | None:
+        if get.what == "model":
+            which = {"_id": get.id, "site": site, "device": device}
+            found = self._database["models"].find_one(which, {"bundle": 1})
+            return bytes(found["bundle"]) if found else None
+        if get.what == "config":
+            settings = self._wanted.settings((site, device))
+            return bytes(settings["sealed"]) if settings.get("number") == int(get.id, 16) else None
+        return None
+
+
+def _listens(state: State) -> bool:
+    """A board that says so hears an answer; and only one of version 2 could read it."""
+    return state.state == "online" and state.v > 1
+
+
+def _plain(states: Mapping[Board, State]) -> dict[Board, dict[str, Any]]:
+    return {
+        board: {
+            "stream": state.stream,
+            "config": state.config,
+            "model": state.model,
+            "app": state.app,
+            "updates": state.updates,
+        }
+        for board, state in states.items()
+    }

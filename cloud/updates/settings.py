@@ -1,0 +1,142 @@
+"""Settings of a board, changed from here: understood, checked by the board's own schema, shown, sealed.
+
+What the cable told a board the cloud does not know: `state` tells its settings without passwords and key. So
+a change is a change; the board makes it in its own file. All that was changed from here goes each time, lest
+a board that was away misses some of it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from device import config
+from device.update import settings as sealing
+
+SHORT = {name: ("limits", name) for name in ("t_min", "t_max", "h_min", "h_max", "for_minutes")}
+SECRET = (("wifi", "password"), ("wifi2", "password"), ("broker", "password"))
+HIDDEN = "•" * 8
+STANDS_FOR = "unknown here"  # a password that the cloud never had
+NONE = ("none", "null", "")
+
+Values = dict[str, Any]
+
+
+class Wrong(Exception):
+    """Nothing is changed; `str()` says what is wrong, a line for each thing."""
+
+
+def change(assignments: Sequence[str]) -> Values:
+    """What `t_max=8` and its like ask for, in the form of config.json; None: a key goes. Raises Wrong."""
+    made: Values = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        place = SHORT.get(name, tuple(name.split(".")))
+        if not equals or not all(place):
+            raise Wrong(f"{text}: write NAME=VALUE, such as t_max=8 or wifi.password=…")
+        if place[0] in sealing.CABLE:
+            raise Wrong(f"{name}: only make provision changes that")
+        put(made, place, None if value in NONE else _value(value, is_text=place in SECRET))
+    return made
+
+
+def _value(text: str, *, is_text: bool) -> Any:
+    if is_text:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def put(values: Values, place: Sequence[str], value: Any) -> None:
+    for key in place[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise Wrong(f"{'.'.join(place)}: {key} was given as a whole already")
+    values[place[-1]] = value
+
+
+def get(values: Mapping[str, Any], place: Sequence[str]) -> Any:
+    found: Any = values
+    for key in place:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> Values:
+    """Two changes, one after the other, as one: here None stays, since the board must hear of it."""
+    made = dict(old)
+    for key, value in new.items():
+        before = made.get(key)
+        other = isinstance(value, dict) and "kind" in value  # a sensor with other options
+        if isinstance(before, dict) and isinstance(value, dict) and not other:
+            made[key] = joined(before, value)
+        else:
+            made[key] = value
+    return made
+
+
+def made(values: Mapping[str, Any], asked: Mapping[str, Any]) -> Values:
+    """`values` of a config.json after the change, as the board makes it."""
+    return dict(sealing.merged(values, asked))
+
+
+def check(site: str, device: str, told: Mapping[str, Any], asked: Mapping[str, Any]) -> Values:
+    """The settings of the board that `told` its own, after the change. Raises Wrong, with every problem."""
+    before: Values = {"v": 1, "site": site, "device": device, "key": "0" * 64, **told}
+    for place in SECRET:
+        if isinstance(get(before, place[:1]), dict):
+            put(before, place, STANDS_FOR)
+    after = made(before, asked)
+    try:
+        config.check(json.loads(json.dumps(after)), "settings")
+    except config.ConfigError as error:
+        raise Wrong("\n".join(error.problems)) from None
+    return {key: value for key, value in after.items() if key not in sealing.CABLE}
+
+
+def differences(told: Mapping[str, Any], after: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each setting that changes, passwords hidden."""
+    for place in sorted({*_places(told), *_places(after)}):
+        if place in SECRET:
+            if get(asked, place) is not None:
+                yield f"{'.'.join(place)}: a new one ({HIDDEN})"
+            continue
+        old, new = get(told, place), get(after, place)
+        if old != new:
+            yield f"{'.'.join(place)}: {_shown(old)} -> {_shown(new)}"
+
+
+def _places(values: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _places(value, (*before, key))
+        else:
+            yield (*before, key)
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def masked(values: Mapping[str, Any]) -> Values:
+    """A copy that may be kept and shown."""
+    made: Values = json.loads(json.dumps(values))
+    for place in SECRET:
+        if get(made, place) is not None:
+            put(made, place, HIDDEN)
+    return made
+
+
+def seal(key: bytes, number: int, asked: Mapping[str, Any]) -> bytes:
+    """For the board with this `key`, and nobody else to read."""
+    return bytes(sealing.sealed(number, json.dumps(asked).encode(), key, secrets.token_bytes(16)))
+
+
+def unseal(key: bytes, blob: bytes) -> Values:
+    """The change in `blob`. ValueError when it is not under this key."""
+    found: Values = sealing.opened(blob, key)[1]
+    return found

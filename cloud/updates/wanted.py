@@ -1,0 +1,103 @@
+"""What each board should have: one document a board, and a number that rises with each change.
+
+_id "site/device" · n rises · at Unix s of the last change · want {"config": 12, "model": "8b7da160"}
+before: the model that was wanted before · settings: what `config` consists of (cloud.updates.settings)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.database import Database
+
+from cloud.store.database import Document, device_id
+
+Board = tuple[str, str]  # site, device
+KINDS = ("config", "model", "app")  # in this order they stand in a message
+
+
+class Wanted:
+    """All methods raise PyMongoError."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._boards = database["wanted"]
+
+    def of(self, boards: Iterable[Board]) -> dict[Board, Document]:
+        """What is wanted of those of `boards` of which anything is."""
+        ids = [device_id(*board) for board in boards]
+        return {named(each): each for each in self._boards.find({"_id": {"$in": ids}}, {"settings": 0})}
+
+    def since(self, at: float) -> dict[Board, Document]:
+        """What was changed from `at` (Unix s) on."""
+        return {named(each): each for each in self._boards.find({"at": {"$gte": at}}, {"settings": 0})}
+
+    def newest(self) -> float:
+        """When the newest change was made; 0 = there was none."""
+        found = self._boards.find_one({"at": {"$exists": True}}, {"at": 1}, sort=[("at", -1)])
+        return float(found["at"]) if found else 0.0
+
+    def settings(self, board: Board) -> Document:
+        """The settings that the board should have, as `want_settings` took them; {} when there are none."""
+        found = self._boards.find_one({"_id": device_id(*board)}, {"settings": 1}) or {}
+        return dict(found.get("settings") or {})
+
+    def next_number(self, board: Board) -> int:
+        """A number for settings that are to be sealed under it: higher than all before."""
+        found = self._boards.find_one_and_update(
+            {"_id": device_id(*board)}, {"$inc": {"n": 1}}, upsert=True, return_document=ReturnDocument.AFTER
+        )
+        return _number(found)
+
+    def want(self, board: Board, what: str, value: str | int, at: float, **more: Any) -> int:
+        """From now on the board should have `value`; the number of this change."""
+        found = self._boards.find_one_and_update(
+            {"_id": device_id(*board)},
+            {"$inc": {"n": 1}, "$set": {"at": at, f"want.{what}": value, **more}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return _number(found)
+
+    def want_settings(self, board: Board, number: int, settings: Mapping[str, Any], at: float) -> bool:
+        """The same for settings that were sealed under `number`; False when there was a change meanwhile."""
+        change = {"at": at, "want.config": number, "settings": dict(settings)}
+        key = {"_id": device_id(*board), "n": number}
+        return self._boards.update_one(key, {"$set": change}).matched_count == 1
+
+    def forget(self, board: Board, what: str, at: float) -> None:
+        """The board may keep what it has."""
+        self._boards.update_one(
+            {"_id": device_id(*board)}, {"$inc": {"n": 1}, "$set": {"at": at}, "$unset": {f"want.{what}": ""}}
+        )
+
+
+def _number(found: Document | None) -> int:
+    assert found is not None  # it was made if it was not there
+    return int(found["n"])
+
+
+def named(document: Mapping[str, Any]) -> Board:
+    site, _, device = document["_id"].partition("/")
+    return site, device
+
+
+def to_tell(document: Mapping[str, Any], state: Mapping[str, Any]) -> Document:
+    """What the board is to be told: {} when its `state` says that it has all of it, or that it has tried.
+
+    In the form of the contract: `n` and what is wanted.
+    """
+    want = document.get("want") or {}
+    tried = {(each[0], each[1]) for each in state.get("updates") or ()}
+    due = {
+        what: want[what]
+        for what in KINDS
+        if what in want and state.get(what) != want[what] and (what, identity(want[what])) not in tried
+    }
+    return {"n": document["n"], **due} if due else {}
+
+
+def identity(value: str | int) -> str:
+    """The 8 hex digits by which a board asks for it."""
+    return value if isinstance(value, str) else f"{value:08x}"

@@ -20,7 +20,8 @@ from cloud.plans.plans import GB, Fleet, in_use
 from cloud.plans.usage import Gauge, Measured
 from cloud.read.reader import Latest, Reader
 from cloud.read.spans import reduced, spans
-from cloud.settings import SettingsError, Site, load_sites
+from cloud.settings import Site, load_sites
+from cloud.settings.source import SettingsError
 from cloud.store.sealing import Sealer
 from cloud.words import COUNTED, DETECTORS, SEEN, TEXTS, Words, plain
 from cloud.words import pages as page_texts

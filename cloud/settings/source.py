@@ -1,0 +1,134 @@
+"""Where settings are read from: the environment and a file; all that is wrong is told at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from dotenv.parser import parse_stream
+
+from cloud.settings.names import KEYS, MAKE_KEY
+
+Part = TypeVar("Part")
+
+
+class SettingsError(Exception):
+    """What is wrong with the settings, all of it."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__(
+            "\n".join(["The settings do not work:", *(f"  - {problem}" for problem in problems)])
+        )
+
+
+class Source:
+    """Values by key with the place they came from; collects what is wrong."""
+
+    def __init__(self, environment: Mapping[str, str], file: Path | None) -> None:
+        self._problems: list[str] = []
+        self._values: dict[str, tuple[str, str]] = {}  # key -> (value, place)
+        if file is not None:
+            self._read_file(file)
+        for key, value in environment.items():
+            self._values[key] = (value, "environment")
+        self._file = file.name if file is not None else "environment"
+
+    def text(self, key: str, cure: str) -> str:
+        return self.checked(key, None, lambda value: None, cure)
+
+    def checked(
+        self, key: str, default: str | None, problem: Callable[[str], str | None], cure: str = ""
+    ) -> str:
+        """The value of `key`; `problem` says what is wrong with it. An empty value is no value."""
+        value, place = self._values.get(key, ("", self._file))
+        if not value.strip():
+            if default is None:
+                self._problems.append(f"{place}: {key} is missing: set it to {cure}")
+                return ""
+            return default
+        value = value.strip()
+        if (wrong := problem(value)) is not None:
+            self._problems.append(f"{place}: {key} {wrong}")
+        return value
+
+    def number(self, key: str, default: int, least: int, most: int) -> int:
+        def problem(value: str) -> str | None:
+            if re.fullmatch(r"[0-9]{1,9}", value) and least <= int(value) <= most:
+                return None
+            return f'must be a whole number from {least} to {most}, not "{value}"'
+
+        value = self.checked(key, str(default), problem)
+        return int(value) if problem(value) is None else default
+
+    def existing_file(self, key: str) -> str | None:
+        def problem(value: str) -> str | None:
+            return (
+                None if Path(value).is_file() else f'names no file: "{value}" (a CA certificate in PEM form)'
+            )
+
+        return self.checked(key, "", problem) or None
+
+    def choice(self, key: str, default: str, allowed: tuple[str, ...]) -> str:
+        def problem(value: str) -> str | None:
+            known = ", ".join(allowed)
+            return None if value.lower() in allowed else f'must be one of {known}, not "{value}"'
+
+        return self.checked(key, default, problem).lower()
+
+    def renamed(self, old: str, new: str, values: tuple[str, ...]) -> None:
+        """Refuse `old` in the file where it is one of `values`; in an environment it may be another's."""
+        value, place = self._values.get(old, ("", "environment"))
+        if place != "environment" and value.strip().lower() in values:
+            self._problems.append(f"{place}: {old} is called {new} now: write {new}={value.strip().lower()}")
+
+    def secret(self, key: str, *, needed: bool = True, cure: str = MAKE_KEY) -> bytes:
+        """`cure`: where a key that is missing or wrong is to be had."""
+
+        def problem(value: str) -> str | None:
+            if re.fullmatch(r"[0-9a-fA-F]{64}", value):
+                return None
+            return f"must be 64 hex digits, it has {len(value)} characters: {cure}"
+
+        value = self.checked(key, None if needed else "", problem, f"64 hex digits; {cure}")
+        return bytes.fromhex(value) if problem(value) is None else b""
+
+    def finish(self, known: tuple[str, ...], only: tuple[str, ...] | None = None) -> None:
+        """Raise all that was found; `only`: a misspelling of other keys is somebody else's concern."""
+        for key, (_, place) in self._values.items():
+            close = difflib.get_close_matches(key, known, 1, 0.8) if key not in known else []
+            if (
+                close
+                and (only is None or close[0] in only)
+                and (place != "environment" or self._is_ours(key))
+            ):
+                self._problems.append(f"{place}: {key} is not a setting: did you mean {close[0]}?")
+        if self._problems:
+            raise SettingsError(self._problems)
+
+    @staticmethod
+    def _is_ours(key: str) -> bool:
+        """An environment holds many other things; only names that begin like ours are looked at."""
+        return key.startswith(tuple({name.partition("_")[0] + "_" for name in KEYS}))
+
+    def _read_file(self, file: Path) -> None:
+        try:
+            with file.open(encoding="utf-8") as stream:
+                for binding in parse_stream(stream):
+                    place = f"{file.name} line {self._line(binding.original.string, binding.original.line)}"
+                    if binding.error or (binding.key is not None and binding.value is None):
+                        self._problems.append(f"{place}: is not KEY=value")
+                    elif binding.key is not None:
+                        self._values[binding.key] = (binding.value or "", place)
+        except FileNotFoundError:
+            return
+        except (OSError, UnicodeDecodeError) as problem:
+            self._problems.append(f"{file.name}: cannot be read: {problem}")
+
+    @staticmethod
+    def _line(text: str, line: int) -> int:
+        """The parser counts from the blank lines and comments before a binding."""
+        return line + len(text) - len(text.lstrip("\n"))

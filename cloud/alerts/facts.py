@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cloud.alerts.episodes import Episode
-from cloud.read.reader import Reader, Readings
+from cloud.read.reader import Reader
+from cloud.read.rows import Readings
 from cloud.read.settling import Mask, settling
 from cloud.store.database import Document
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from cloud.contract.messages import UNKNOWN
 from cloud.ingest.rescore import SQUARED_Z, Z_FLOOR, envelope_abnormal
-from cloud.read.reader import Readings
+from cloud.read.rows import Readings
 from cloud.training.envelope import Envelope
 from cloud.training.features import features
 from cloud.training.twin import CloudModel

@@ -32,7 +32,8 @@ from cloud.dashboard.draw import curve
 from cloud.dashboard.draw.curve import Curve
 from cloud.plans import usage
 from cloud.plans.usage import Gauge
-from cloud.read.reader import Episode, Latest, Reader, Summary, is_called
+from cloud.read.reader import Reader, is_called
+from cloud.read.rows import Episode, Latest, Summary
 from cloud.read.spans import reduced, spans
 from cloud.settings import Site
 from cloud.store.agreement import Agreement

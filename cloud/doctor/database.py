@@ -18,7 +18,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 from cloud.contract import keys
 from cloud.doctor.lines import Finding
 from cloud.process.failure import ATLAS, FULL, UNAUTHORIZED, is_full, of_database
-from cloud.read.reader import Latest, Reader
+from cloud.read.reader import Reader
+from cloud.read.rows import Latest
 from cloud.settings import DatabaseSettings
 from cloud.store import database as databases
 from cloud.store.database import Document

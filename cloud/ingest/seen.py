@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cloud.contract.messages import Reading
+from cloud.store.database import StreamKey
 
-Stream = tuple[str, str, str]  # site, device, stream
 Values = dict[int, tuple[int, int] | None]  # what the sensor said, by seq
 
 
@@ -19,17 +19,17 @@ class Seen:
     def __init__(self, size: int = 50_000) -> None:
         self._size = size
         self._count = 0  # of those in `_new`
-        self._new: dict[Stream, Values] = {}
-        self._old: dict[Stream, Values] = {}
+        self._new: dict[StreamKey, Values] = {}
+        self._old: dict[StreamKey, Values] = {}
 
-    def unknown(self, stream: Stream, readings: Sequence[Reading]) -> Sequence[Reading]:
+    def unknown(self, stream: StreamKey, readings: Sequence[Reading]) -> Sequence[Reading]:
         """Those not known to be stored; also those whose seq is known with other sensor values."""
         for known in (self._new.get(stream), self._old.get(stream)):
             if known and not known.keys().isdisjoint([one.seq for one in readings]):
                 readings = [one for one in readings if known.get(one.seq, ()) != one.measured]
         return readings
 
-    def add(self, stream: Stream, readings: Sequence[Reading]) -> None:
+    def add(self, stream: StreamKey, readings: Sequence[Reading]) -> None:
         """To be told only after the write was acknowledged by the database. The first one told stays."""
         if self._count >= self._size:
             self._old, self._new, self._count = self._new, {}, 0

@@ -33,16 +33,8 @@ from cloud.ingest.rescore import Rescorer
 from cloud.ingest.seen import Seen
 from cloud.ingest.share import Allowances, Flood
 from cloud.process.failure import brief, is_general
-from cloud.store.writer import (
-    PAYLOAD_KEPT,
-    STREAMS_A_DAY,
-    Entry,
-    Quarantined,
-    Store,
-    refused_item,
-    unfit_item,
-    with_size,
-)
+from cloud.store.entries import PAYLOAD_KEPT, Entry, Quarantined, refused_item, unfit_item, with_size
+from cloud.store.writer import STREAMS_A_DAY, Store
 from cloud.updates.answers import Answers
 
 log = logging.getLogger("ingest")

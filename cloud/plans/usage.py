@@ -16,7 +16,8 @@ import numpy as np
 
 from cloud.plans import plans
 from cloud.plans.plans import DAY, Fleet, Sizes
-from cloud.read.reader import Latest, Reader
+from cloud.read.reader import Reader
+from cloud.read.rows import Latest
 from cloud.store.packing import SIZE
 from device.window import SIZE as WARM_UP
 

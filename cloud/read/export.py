@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from cloud.process.printable import cell
-from cloud.read.reader import Readings
+from cloud.read.rows import Readings
 
 COLUMNS = (
     *("site", "device", "stream", "seq", "boot", "time", "ts", "up", "t", "h"),

@@ -12,30 +12,24 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from pymongo.database import Database
 
-from cloud.contract.messages import UNKNOWN, abnormal_bits, is_abnormal
-from cloud.read.settling import Before
-from cloud.store import packing
+from cloud.contract.messages import UNKNOWN, abnormal_bits
+from cloud.read.columns import Part, to_readings
+from cloud.read.rows import HOUR, Alert, Episode, Hours, Latest, Readings, Summary, episode_row, latest_row
 from cloud.store.agreement import Agreement, KnownUnits, Sums, counted
 from cloud.store.database import OPEN, SEALED, Document, device_id
 from cloud.store.packing import SIZE, Packed
 from cloud.store.sealing import Damaged, packed_of
-from device import codes
 
 log = logging.getLogger("reader")
 
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.uint16]
 
-HOUR = 3600
 REASONS = 5  # of a stream's quarantine that are told
 LAST_HOUR = 9_999_999
 
@@ -47,169 +41,6 @@ class UnknownBoard(LookupError):
 def is_called(site: str, device: str, name: str) -> bool:
     """Whether a person may mean this board by `name`: "site/device" or "device"."""
     return name in (device, f"{site}/{device}")
-
-
-@dataclass(frozen=True)
-class Readings:
-    """Readings of one device as columns of one length, in the order in which they were taken.
-
-    A failed read has NaN in `t` and `h` and its reason in `why`. An undated reading has NaN in `ts` and
-    stands between its neighbours by `seq`; `said` is the date that it gave, where that one could not be.
-    `missing_before` says how many seqs of the same stream are not stored between the reading before and this
-    one (0: no gap): break a curve there.
-    """
-
-    site: str
-    device: str
-    stream: npt.NDArray[np.str_]  # 8 hex digits
-    seq: npt.NDArray[np.int64]
-    boot: npt.NDArray[np.int64]
-    ts: Floats  # Unix seconds, UTC; NaN = undated
-    up: npt.NDArray[np.int64]  # seconds since that boot
-    t: Floats  # degC, two decimals; NaN = failed read
-    h: Floats  # %RH, two decimals; NaN = failed read
-    edge_flags: Flags  # the board's verdict: bits of device.codes
-    edge_score: Floats  # the board's path-length sum (an integer); NaN = its forest did not run
-    cloud_flags: (
-        Flags  # the cloud's verdict: the same bits, and TWIN_RAN, TWIN_DIFFERS of cloud.contract.messages
-    )
-    cloud_score: Floats  # the full forest, 0..1, higher = more abnormal; NaN = no model was known
-    why: npt.NDArray[np.object_]  # str, the reason of a failed read; None = good read
-    model: npt.NDArray[np.object_]  # str, 8 hex digits: the model the board judged with; None = none
-    missing_before: npt.NDArray[np.int64]
-    said: Floats  # Unix seconds that an undated reading gave and that could not be; NaN = it gave none
-    mask: int = codes.ABNORMAL  # the bits of edge_flags that are abnormal on this board
-
-    def __len__(self) -> int:
-        return len(self.seq)
-
-    @property
-    def edge_abnormal(self) -> npt.NDArray[np.bool_]:
-        """True where the board said abnormal (any detector, or a failed read)."""
-        return np.asarray((self.edge_flags & self.mask) > 0)
-
-    @property
-    def cloud_abnormal(self) -> npt.NDArray[np.bool_]:
-        """True where the cloud said abnormal (its Z-score, full forest or envelope, or a failed read)."""
-        return np.asarray((self.cloud_flags & codes.ABNORMAL) > 0)
-
-
-@dataclass(frozen=True)
-class Hours:
-    """Hours of one device as columns of one length, oldest first: what is left of its oldest readings."""
-
-    site: str
-    device: str
-    begin: Floats  # Unix seconds
-    readings: npt.NDArray[np.int64]  # good ones
-    abnormal: npt.NDArray[np.int64]  # by the board's verdict
-    t_min: Floats  # degC; NaN = no good reading
-    t_mean: Floats
-    t_max: Floats
-    h_min: Floats  # %RH
-    h_mean: Floats
-    h_max: Floats
-
-    def __len__(self) -> int:
-        return len(self.begin)
-
-
-@dataclass(frozen=True)
-class Latest:
-    """What is known of one device now: its newest reading and its last `state` message."""
-
-    site: str
-    device: str
-    received: float  # Unix seconds when the cloud last stored something of it
-    stream: str | None = None
-    seq: int | None = None
-    boot: int | None = None
-    ts: float | None = None  # None = undated
-    said: float | None = None  # the date that an undated reading gave, and that could not be
-    t: float | None = None  # degC; None = failed read
-    h: float | None = None  # %RH
-    edge_flags: int = 0
-    edge_score: int | None = None
-    cloud_flags: int = 0
-    cloud_score: float | None = None
-    why: str | None = None
-    model: str | None = None  # 8 hex digits, the model the board judged with
-    period: float | None = None  # seconds between its last two readings; None = not yet known
-    online: bool | None = None  # a sleeping board is; None = no `state` was ever seen
-    state: Document = field(
-        default_factory=dict
-    )  # the whole `state` message: version, dropped, counts, learning, …
-    authentic: bool = False  # it signs what it says: it has sent version 2 of the contract
-
-    @property
-    def abnormal(self) -> bool:
-        """Whether its newest reading is, to the board or to the cloud."""
-        bits = abnormal_bits(self.state.get("abnormal"))
-        return is_abnormal(self.edge_flags, bits) or is_abnormal(self.cloud_flags)
-
-
-@dataclass(frozen=True)
-class Episode:
-    """A run of abnormal readings. `closed` is None while it goes on."""
-
-    id: str
-    site: str
-    device: str
-    opened: float  # Unix seconds of the first abnormal reading
-    closed: float | None  # Unix seconds of the last abnormal reading, once it is over
-    last: float  # Unix seconds of the newest abnormal reading
-    severity: str  # "warning" | "severe"
-    abnormal: int  # abnormal readings in it
-    edge_flags: int  # union of what the board's detectors said
-    cloud_flags: int  # union of what the cloud said
-    agreed: int  # of `abnormal`, those that the cloud calls abnormal too
-    late: bool  # it was over before the cloud heard of it
-    t_min: float | None = None  # degC, over its abnormal readings
-    t_max: float | None = None
-    h_min: float | None = None
-    h_max: float | None = None
-    why: str | None = None  # reason of the last failed read in it; of silence: offline, silent, overslept
-    kind: str = "anomaly"  # "anomaly", "sensor", "silence", "claim", "flood"
-    alert: str | None = (
-        None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
-    )
-    acknowledged: float | None = None  # Unix seconds when somebody last said that they have seen it
-    label: str | None = None  # what a person last said of it: real, false
-    before: Before | None = None  # where the values lay before it (cloud.read.settling); None = not known
-
-    @property
-    def of_readings(self) -> bool:
-        """Whether abnormal readings made it; the others are about the board itself."""
-        return self.kind in ("anomaly", "sensor")
-
-
-@dataclass(frozen=True)
-class Alert:
-    """One mail: what became of it, and why it did not go out."""
-
-    id: str
-    episodes: tuple[str, ...]
-    kind: str  # opening, worse, together, reminder, escalation, budget, digest
-    state: str  # pending, sending, sent, failed, unknown
-    created: float  # Unix seconds
-    due: float  # Unix seconds of the next try, while pending
-    subject: str
-    to: tuple[str, ...]
-    tries: int
-    error: str | None  # of the last try
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The fleet in a few numbers."""
-
-    devices: int
-    online: int
-    readings: int  # stored, all streams
-    open_episodes: int
-    quarantined: int
-    alerts: dict[str, int] = field(default_factory=dict)  # state -> how many
-    backend_seen: float | None = None  # Unix seconds of the backend's last sign of life
 
 
 class Reader:
@@ -268,10 +99,10 @@ class Reader:
                 else:
                     found[name].append((document, packed))
         parts = [
-            _Part.of(name, sorted(buckets, key=lambda pair: str(pair[0]["_id"])))
+            Part.of(name, sorted(buckets, key=lambda pair: str(pair[0]["_id"])))
             for name, buckets in found.items()
         ]
-        made = _columns(site, device, parts, start, end)
+        made = to_readings(site, device, parts, start, end)
         if (made.edge_flags & UNKNOWN).any():  # of a newer board, which says what they mean
             asked = {"state.abnormal": 1}
             told = self.database["latest"].find_one({"_id": device_id(site, device)}, asked) or {}
@@ -348,7 +179,7 @@ class Reader:
 
     def latest(self) -> list[Latest]:
         """One for each device, sorted by site and device."""
-        return [_latest(document) for document in self.database["latest"].find().sort("_id", 1)]
+        return [latest_row(document) for document in self.database["latest"].find().sort("_id", 1)]
 
     def episodes(
         self,
@@ -376,12 +207,12 @@ class Reader:
         acknowledged = {name: one["at"] for one in seen for name in one["episodes"]}
         said = self.database["labels"].find(about, {"episodes": 1, "label": 1}).sort("at", 1)
         labels = {name: one["label"] for one in said for name in one["episodes"]}
-        return [_episode(document, states, acknowledged, labels) for document in found]
+        return [episode_row(document, states, acknowledged, labels) for document in found]
 
     def episode(self, name: str) -> Episode | None:
         """One episode by its id."""
         found = self.database["episodes"].find_one({"_id": name})
-        return None if found is None else _episode(found, {}, {}, {})
+        return None if found is None else episode_row(found, {}, {}, {})
 
     def alerts(self, *, limit: int = 50) -> list[Alert]:
         """The newest mails, sent or not, newest first."""
@@ -496,145 +327,7 @@ class Reader:
         return {**found, **{document["_id"]: document for document in sealed}}.values()
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Readings of one stream in order, with the time at which each one stands."""
-
-    stream: str
-    seq: npt.NDArray[np.int64]
-    record: npt.NDArray[Any]
-    why: npt.NDArray[np.object_]
-    place: Floats
-
-    @classmethod
-    def of(cls, stream: str, buckets: list[tuple[Document, Packed]]) -> _Part:
-        packed = [packed for _, packed in buckets]
-        numbers = [int(bucket["_id"].rpartition("/")[2]) for bucket, _ in buckets]
-        seq = np.concatenate([p.position + number * SIZE for p, number in zip(packed, numbers, strict=True)])
-        record = np.concatenate([p.record for p in packed])
-        dated = np.flatnonzero(record["has"] & packing.DATED)
-        if len(dated):
-            nearest = np.searchsorted(dated, np.arange(len(seq)), side="right") - 1
-            place = record["ts"][dated[np.maximum(nearest, 0)]].astype(np.float64)
-        else:
-            place = np.full(len(seq), float(buckets[-1][0]["w"]))
-        why = np.array([reason for p in packed for reason in p.why], object)
-        return cls(stream, seq, record, why, place)
-
-
-def _columns(site: str, device: str, parts: list[_Part], start: float | None, end: float | None) -> Readings:
-    if not parts:
-        parts = [
-            _Part("", np.zeros(0, np.int64), np.zeros(0, packing.RECORD), np.zeros(0, object), np.zeros(0))
-        ]
-    place = np.concatenate([part.place for part in parts])
-    seq = np.concatenate([part.seq for part in parts])
-    rank = np.concatenate([np.full(len(part.seq), k) for k, part in enumerate(parts)])
-    missing = np.concatenate([np.diff(part.seq, prepend=part.seq[:1] - 1) - 1 for part in parts])
-    inside = np.ones(len(seq), np.bool_)
-    if start is not None:
-        inside &= place >= start
-    if end is not None:
-        inside &= place < end
-    order = np.lexsort((seq, rank, place))
-    order = order[inside[order]]
-    record = np.concatenate([part.record for part in parts])[order]
-    has = record["has"]
-
-    def where(bit: int, values: npt.NDArray[Any]) -> Floats:
-        return np.where(has & bit, values, np.nan)
-
-    return Readings(
-        site=site,
-        device=device,
-        stream=np.array([part.stream for part in parts])[rank[order]],
-        seq=seq[order],
-        boot=record["boot"].astype(np.int64),
-        ts=where(packing.DATED, record["ts"]),
-        up=record["up"].astype(np.int64),
-        t=where(packing.MEASURED, record["t"] / 100),
-        h=where(packing.MEASURED, record["h"] / 100),
-        edge_flags=record["edge_flags"].astype(np.uint16),
-        edge_score=where(packing.SCORED, record["edge_score"]),
-        cloud_flags=record["cloud_flags"].astype(np.uint16),
-        cloud_score=where(packing.RESCORED, record["cloud_score"] / packing.CLOUD_SCALE),
-        why=np.concatenate([part.why for part in parts])[order],
-        model=_models(record),
-        missing_before=missing[order],
-        said=where(packing.SAID, record["ts"]),
-    )
-
-
-def _models(record: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
-    known, which = np.unique(record["model"], return_inverse=True)
-    names = np.array([model.ljust(4, b"\0").hex() for model in known.tolist()] or [None], object)
-    return np.where(record["has"] & packing.MODELLED, names[which], np.array(None, object))
-
-
 def _of_device(site: str | None, device: str | None) -> Document:
     if device is not None and site is not None:
         return {"d": device_id(site, device)}
     return {} if site is None else {"d": {"$gte": f"{site}/", "$lt": f"{site}0"}}  # "0" follows "/"
-
-
-def _latest(document: Document) -> Latest:
-    reading = document.get("reading", {})
-    state = document.get("state", {})
-    return Latest(
-        site=document["site"],
-        device=document["device"],
-        received=document["received"],
-        stream=reading.get("stream"),
-        seq=reading.get("seq"),
-        boot=reading.get("boot"),
-        ts=reading.get("ts"),
-        said=reading.get("said"),
-        t=_hundredths(reading.get("t")),
-        h=_hundredths(reading.get("h")),
-        edge_flags=reading.get("edge_flags", 0),
-        edge_score=reading.get("edge_score"),
-        cloud_flags=reading.get("cloud_flags", 0),
-        cloud_score=reading.get("cloud_score"),
-        why=reading.get("why"),
-        model=reading.get("model"),
-        period=document.get("period"),
-        online=state["state"] != "offline" if "state" in state else None,
-        state=state,
-        authentic=document.get("contract") == 2,
-    )
-
-
-def _episode(
-    document: Document,
-    alerts: Mapping[str, str],
-    acknowledged: Mapping[str, float],
-    labels: Mapping[str, str],
-) -> Episode:
-    return Episode(
-        id=document["_id"],
-        site=document["site"],
-        device=document["device"],
-        opened=document["opened"],
-        closed=document["closed"],
-        last=document["last"],
-        severity=document["severity"],
-        abnormal=document["abnormal"],
-        edge_flags=document["edge_flags"],
-        cloud_flags=document["cloud_flags"],
-        agreed=document["agreed"],
-        late=document["late"],
-        t_min=_hundredths(document["t_min"]),
-        t_max=_hundredths(document["t_max"]),
-        h_min=_hundredths(document["h_min"]),
-        h_max=_hundredths(document["h_max"]),
-        why=document["why"],
-        kind=document.get("kind", "anomaly"),
-        alert=alerts.get(document["_id"]),
-        acknowledged=acknowledged.get(document["_id"]),
-        label=labels.get(document["_id"]),
-        before=document.get("before") and msgspec.convert(document["before"], Before),
-    )
-
-
-def _hundredths(value: int | None) -> float | None:
-    return None if value is None else value / 100

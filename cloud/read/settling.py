@@ -26,7 +26,7 @@ from device.verdict import FLOOR_H, FLOOR_T
 from device.window import SIZE as WINDOW
 
 if TYPE_CHECKING:
-    from cloud.read.reader import Readings
+    from cloud.read.rows import Readings
 
 # Detector -> how many readings it looks back on.
 MEMORY: dict[int, int] = {

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cloud.read.reader import HOUR, Reader
+from cloud.read.reader import Reader
+from cloud.read.rows import HOUR
 from cloud.store.agreement import abnormal
 from cloud.store.database import OPEN, SEALED, Document, device_id
 from cloud.store.sealing import packed_of, sealing

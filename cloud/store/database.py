@@ -11,6 +11,7 @@ from pymongo import ASCENDING, DESCENDING, MongoClient, ReturnDocument, WriteCon
 from pymongo.database import Database
 
 Document = dict[str, Any]
+StreamKey = tuple[str, str, str]  # site, device, stream
 
 # buckets           360 readings each; _id "<site>/<device>/<stream>/<seq // 360>"; writer.py writes them
 #   d device key · v version · w last write · a, z first and last date (Unix s) · r open readings by position

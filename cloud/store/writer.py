@@ -7,96 +7,38 @@ journaled.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import msgspec
-from bson.binary import Binary
 from pymongo import ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError, WriteConcernError
 
 from cloud.contract import messages
-from cloud.contract.messages import Reading, State, Unfit, Verdict
-from cloud.ingest.seen import Stream
+from cloud.contract.messages import Reading, State
 from cloud.store import packing
 from cloud.store.claims import Claims, Sign
-from cloud.store.database import Document, bucket_id, device_id, stream_id
+from cloud.store.database import Document, StreamKey, bucket_id, device_id, stream_id
+from cloud.store.entries import NOBODY, PAYLOAD_KEPT, Bucket, Counts, Entry, Quarantined, conflict
+from cloud.store.events import TOLD_EVERY, claim_event, event_updates, is_abnormal
 from cloud.store.packing import SIZE
 from cloud.store.sealing import opened_of, packed_of
+from cloud.store.updates import FIELDS, NAMES, addition, contested_update, newness, remember, replace_latest
 from device import codes
 
 KNOWN_SECONDS = 60.0  # how long a worker trusts what it knows of floors and of unknown flag bits
-NAMED_SEQS = 10_000  # the newest quarantined ones, and conflicts, of each stream: what an audit can name
 QUARANTINE_KEPT = 500  # newest entries of each ring: whoever sends rubbish pushes out only his own
 STREAMS_A_DAY = 20  # new ones of a board in 24 hours; a stream is one install, made when a flash is new
 STRANGERS_A_DAY = 200  # ... of all boards together that were never heard before and send no mac
 DAY = 86400
-PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
 DROPPED_RUNS = 1000
 CAUSES, OTHER_CAUSE = 8, "other"  # of what a stream dropped; further ones are kept under one name
 LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
 STEADY = 60  # s over which a period is told
-TOLD_EVERY = 600  # s; a flood, or two boards that claim to be one, is told to `watch` once in this time
 DUPLICATE_KEY = 11000
-_FIELDS = [f"r.{position}" for position in range(SIZE)]
-_ABSENT: Document = {"$exists": False}
-_NAMES = {"site": 1, "device": 1}
-
-
-NOBODY = "?"  # in place of a board's key, where the topic names none or one that was never heard
-
-
-class Entry(NamedTuple):
-    """One reading with the cloud's verdict, to be stored."""
-
-    site: str
-    device: str
-    stream: str
-    reading: Reading
-    verdict: Verdict
-
-
-class Quarantined(NamedTuple):
-    """One reading or one whole message that cannot be stored, with the reason."""
-
-    site: str | None
-    device: str | None
-    stream: str | None
-    seq: int | None  # None = a whole message
-    reason: str
-    content: bytes | str
-
-
-@dataclass
-class Counts:
-    """What became of one batch."""
-
-    kept: int = 0  # stored now, or found stored with the same values
-    conflicts: int = 0  # found stored with other values: quarantined
-    expired: int = 0  # below the floor of their stream
-    events: int = 0
-    periods: dict[str, float] = field(default_factory=dict)  # s between two readings, by device key
-
-
-@dataclass
-class _Bucket:
-    site: str
-    device: str
-    stream: str
-    number: int
-    mask: int = codes.ABNORMAL  # the board's flag bits that count as abnormal
-    readings: dict[int, Entry] = field(default_factory=dict)  # by position
-
-    def packed(self) -> dict[int, bytes]:
-        return {
-            position: packing.pack(entry.reading, *entry.verdict) for position, entry in self.readings.items()
-        }
 
 
 class Store:
@@ -112,7 +54,7 @@ class Store:
         self._known_until = 0.0
         # By device: its stream, and two readings a minute apart that we wrote.
         self._steps: dict[str, tuple[str, Reading, Reading]] = {}
-        self._streams: set[Stream] = set()  # known to the database
+        self._streams: set[StreamKey] = set()  # known to the database
         self._last: dict[str, tuple[int, bytes]] = {}  # by bucket: the last position that was added by us
         self._claims = Claims()
 
@@ -122,10 +64,10 @@ class Store:
         if not entries:
             return counts
         floors, masks = self._known()
-        buckets: dict[str, _Bucket] = {}
+        buckets: dict[str, Bucket] = {}
         conflicts: list[Entry] = []
         # Readings of a message stand together: what they share is looked up once.
-        owner, bucket = ("", "", ""), _Bucket("", "", "", -1)
+        owner, bucket = ("", "", ""), Bucket("", "", "", -1)
         floor, number, mask = 0, -1, codes.ABNORMAL
         for entry in entries:
             reading = entry.reading
@@ -140,7 +82,7 @@ class Store:
             if place != number:
                 number = place
                 key = bucket_id(*owner, number)
-                bucket = buckets.get(key) or buckets.setdefault(key, _Bucket(*owner, number, mask))
+                bucket = buckets.get(key) or buckets.setdefault(key, Bucket(*owner, number, mask))
             first = bucket.readings.setdefault(position, entry)
             if first is not entry and first.reading.measured != reading.measured:
                 conflicts.append(entry)
@@ -159,7 +101,7 @@ class Store:
             counts.periods = self._update_latest(buckets, contested)
         if conflicts:
             counts.conflicts = len(conflicts)
-            self.quarantine((_conflict(entry) for entry in conflicts), known_as="conflicts")
+            self.quarantine((conflict(entry) for entry in conflicts), known_as="conflicts")
         self._tell_claims(buckets.values(), conflicts)
         return counts
 
@@ -183,7 +125,7 @@ class Store:
             )
         if seqs:
             self.database["streams"].bulk_write(
-                [_remember(known_as, *key, found) for key, found in seqs.items()]
+                [remember(known_as, *key, found) for key, found in seqs.items()]
             )
 
     def _rings(self, items: Sequence[Quarantined]) -> list[str]:
@@ -213,7 +155,9 @@ class Store:
             for number, entry in newest
         ]
 
-    def surplus(self, streams: Iterable[Stream], unsigned: Collection[tuple[str, str]] = ()) -> set[Stream]:
+    def surplus(
+        self, streams: Iterable[StreamKey], unsigned: Collection[tuple[str, str]] = ()
+    ) -> set[StreamKey]:
         """Those of `streams` that are new and too many for their board today; the others are known now.
 
         So made-up streams do not grow the database without end. `unsigned`: the boards (site, device) that
@@ -367,7 +311,7 @@ class Store:
     def authentic(self, boards: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of `boards` (site, device) that have sent version 2 of the contract before."""
         asked = {"_id": {"$in": [device_id(*board) for board in boards]}, "contract": 2}
-        return {(one["site"], one["device"]) for one in self.database["latest"].find(asked, _NAMES)}
+        return {(one["site"], one["device"]) for one in self.database["latest"].find(asked, NAMES)}
 
     def remember_authentic(self, boards: Iterable[tuple[str, str]]) -> None:
         """That these have sent version 2: kept before anything else of theirs is."""
@@ -409,7 +353,7 @@ class Store:
         return self._floors, self._masks
 
     def _add(
-        self, buckets: Mapping[str, _Bucket], packed: Mapping[str, dict[int, bytes]], now: int
+        self, buckets: Mapping[str, Bucket], packed: Mapping[str, dict[int, bytes]], now: int
     ) -> set[str]:
         """Write the readings; returns the buckets in which some position was taken already.
 
@@ -418,12 +362,13 @@ class Store:
         """
         keys = list(buckets)
         taken = self._upsert(
-            "buckets", [_addition(key, buckets[key], packed[key], now) for key in keys], self._concern
+            "buckets", [addition(key, buckets[key], packed[key], now) for key in keys], self._concern
         )
         contested = {keys[place] for place in taken}
         if contested:
             self._buckets.bulk_write(
-                [_update(key, buckets[key], packed[key], now) for key in sorted(contested)], ordered=False
+                [contested_update(key, buckets[key], packed[key], now) for key in sorted(contested)],
+                ordered=False,
             )
         return contested
 
@@ -443,7 +388,7 @@ class Store:
         return [error["index"] for error in errors]
 
     def _look_back(
-        self, buckets: Mapping[str, _Bucket], packed: Mapping[str, dict[int, bytes]], contested: set[str]
+        self, buckets: Mapping[str, Bucket], packed: Mapping[str, dict[int, bytes]], contested: set[str]
     ) -> tuple[list[Entry], list[UpdateOne]]:
         """What really stands there now: readings that lost against other values, and events to be written."""
         there: dict[str, dict[int, bytes]] = {}
@@ -467,7 +412,7 @@ class Store:
                 places -= there[key].keys() | {-1, SIZE}
             if places:
                 asked.append(key)
-                wanted |= {_FIELDS[place]: 1 for place in places}
+                wanted |= {FIELDS[place]: 1 for place in places}
             newest = max(own)
             self._last[key] = (newest, own[newest])
         for document in self._buckets.find({"_id": {"$in": asked}}, wanted) if asked else ():
@@ -486,7 +431,7 @@ class Store:
             found = there[key]
             if key in calm and 0 not in found:
                 others = found.keys() - bucket.readings.keys()
-                if not any(_is_abnormal(found[position], bucket.mask) for position in others):
+                if not any(is_abnormal(found[position], bucket.mask) for position in others):
                     continue  # nearly always: nothing but normal readings after a normal one
             for position, entry in bucket.readings.items():
                 if position not in found:  # expired between the write and this look
@@ -494,21 +439,21 @@ class Store:
                 if key in contested and packing.measured(found[position]) != entry.reading.measured:
                     lost.append(entry)
                     continue
-                events += _events(bucket, found, position, at)
+                events += event_updates(bucket, found, position, at)
         return lost, events
 
-    def _update_latest(self, buckets: Mapping[str, _Bucket], contested: set[str]) -> dict[str, float]:
+    def _update_latest(self, buckets: Mapping[str, Bucket], contested: set[str]) -> dict[str, float]:
         """Returns the periods of the boards, as far as they are known."""
         newest: dict[tuple[str, str], Entry] = {}
         now = self.clock()
         for bucket in buckets.values():
             entry = bucket.readings[max(bucket.readings)]
             key = (entry.site, entry.device)
-            if key not in newest or _age(entry, now) > _age(newest[key], now):
+            if key not in newest or newness(entry, now) > newness(newest[key], now):
                 newest[key] = entry
         # A lost `latest` is made good by the next reading, so the primary's word is enough.
         found = {device_id(*key): self._period(entry) for key, entry in newest.items()}
-        updates = [_replace_latest(entry, found[device_id(*key)], now) for key, entry in newest.items()]
+        updates = [replace_latest(entry, found[device_id(*key)], now) for key, entry in newest.items()]
         if outdone := self._upsert("latest", updates, {"w": 1}):
             # What is there is newer: all that is new is that the board was heard. Not so where readings come
             # that are stored already: a broker may repeat those of a board that is long silent.
@@ -537,7 +482,7 @@ class Store:
             self._steps[key] = (stream, later, reading)
         return period
 
-    def _tell_claims(self, buckets: Iterable[_Bucket], conflicts: Sequence[Entry]) -> None:
+    def _tell_claims(self, buckets: Iterable[Bucket], conflicts: Sequence[Entry]) -> None:
         """Tell `watch` of boards that two seem to be, once in a while."""
         now = self.clock()
         found: dict[tuple[str, str], tuple[Sign, Entry]] = {}
@@ -550,7 +495,7 @@ class Store:
                     found[entry[:2]] = sign, entry
         found |= {entry[:2]: ("seqs", entry) for entry in conflicts}
         if found:
-            claims = [_claim(entry, sign, now) for sign, entry in found.values()]
+            claims = [claim_event(entry, sign, now) for sign, entry in found.values()]
             self.database["events"].bulk_write(claims, ordered=False)
 
     def _add_dropped(self, site: str, device: str, state: State) -> None:
@@ -584,190 +529,3 @@ def joined_runs(*sides: Iterable[Sequence[int]] | None) -> list[list[int]]:
     """All these runs of seqs, as a stream keeps them."""
     runs = ((first, last) for side in sides for first, last in side or ())
     return [list(run) for run in messages.merge_runs(runs)][-DROPPED_RUNS:]
-
-
-def _addition(key: str, bucket: _Bucket, packed: Mapping[int, bytes], now: int) -> Document:
-    """Adds all of them, if the bucket is open (or not there yet) and has none of them."""
-    free: Document = {"_id": key, "k": _ABSENT}
-    values: Document = {"w": now}
-    for position, reading in packed.items():
-        place = _FIELDS[position]
-        free[place] = _ABSENT
-        values[place] = reading
-    change: Document = {
-        "$set": values,
-        "$inc": {"v": 1},
-        "$setOnInsert": {"d": device_id(bucket.site, bucket.device)},
-    }
-    dates = [entry.reading.ts for entry in bucket.readings.values() if entry.reading.ts is not None]
-    if dates:
-        change |= {"$min": {"a": min(dates)}, "$max": {"z": max(dates)}}
-    return {"q": free, "u": change, "upsert": True}
-
-
-def _update(key: str, bucket: _Bucket, packed: Mapping[int, bytes], now: int) -> UpdateOne:
-    """One atomic update: positions that are not there yet are added, everything else stays as it is."""
-    offered = [
-        {
-            "k": str(position),
-            "v": Binary(packed[position]),
-            "ts": entry.reading.ts,
-            "there": {"$or": [{"$gt": [f"$r.{position}", None]}, _is_sealed(position)]},
-        }
-        for position, entry in bucket.readings.items()
-    ]
-    nothing = {"$eq": ["$new", []]}
-    pairs = {"$map": {"input": "$new", "in": {"k": "$$this.k", "v": "$$this.v"}}}
-    return UpdateOne(
-        {"_id": key},
-        [
-            {"$set": {"new": {"$filter": {"input": offered, "cond": {"$not": ["$$this.there"]}}}}},
-            {
-                "$set": {
-                    "d": device_id(bucket.site, bucket.device),
-                    "v": {"$cond": [nothing, "$v", {"$add": [{"$ifNull": ["$v", 0]}, 1]}]},
-                    "w": {"$cond": [nothing, "$w", now]},
-                    "a": {"$min": ["$a", {"$min": "$new.ts"}]},
-                    "z": {"$max": ["$z", {"$max": "$new.ts"}]},
-                    "r": {"$cond": [nothing, "$r", {"$mergeObjects": ["$r", {"$arrayToObject": pairs}]}]},
-                }
-            },
-            {"$unset": "new"},
-        ],
-        upsert=True,
-    )
-
-
-def _is_sealed(position: int) -> Document:
-    inside = {"$and": [{"$lte": [{"$first": "$$this"}, position]}, {"$gte": [{"$last": "$$this"}, position]}]}
-    return {"$anyElementTrue": {"$map": {"input": {"$ifNull": ["$k", []]}, "in": inside}}}
-
-
-def _events(bucket: _Bucket, there: Mapping[int, bytes], position: int, at: datetime) -> list[UpdateOne]:
-    """Events that follow from the reading at `position`: its own, and the return to normal right after it."""
-
-    def abnormal(place: int) -> bool | None:
-        return _is_abnormal(there[place], bucket.mask) if place in there else None
-
-    events = []
-    if abnormal(position):
-        events.append(_event("abnormal", bucket, position, there[position], at))
-        if abnormal(position + 1) is False:
-            events.append(_event("normal", bucket, position + 1, there[position + 1], at))
-    elif position == 0 or abnormal(
-        position - 1
-    ):  # what stood before a bucket's first reading is not looked up
-        events.append(_event("normal", bucket, position, there[position], at))
-    return events
-
-
-def _is_abnormal(packed: bytes, mask: int) -> bool:
-    return messages.is_abnormal(packing.edge_flags(packed), mask)
-
-
-def _event(kind: str, bucket: _Bucket, position: int, packed: bytes, at: datetime) -> UpdateOne:
-    seq = bucket.number * SIZE + position
-    document: Document = {
-        "kind": kind,
-        "at": at,
-        "taken": False,
-        "site": bucket.site,
-        "device": bucket.device,
-        "stream": bucket.stream,
-        "seq": seq,
-        **packing.plain(packed),
-    }
-    if bucket.mask != codes.ABNORMAL:
-        document["mask"] = bucket.mask
-    key = f"{stream_id(bucket.site, bucket.device, bucket.stream)}/{seq}"
-    return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
-
-
-def _claim(entry: Entry, sign: Sign, now: float) -> UpdateOne:
-    """The event that two boards claim to be the one of `entry`."""
-    document = {
-        "kind": "claim",
-        "at": datetime.fromtimestamp(now, UTC),
-        "taken": False,
-        "site": entry.site,
-        "device": entry.device,
-        "stream": entry.stream,
-        "seq": entry.reading.seq,
-        "why": sign,
-    }
-    key = f"{device_id(entry.site, entry.device)}/claim/{int(now // TOLD_EVERY)}"
-    return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
-
-
-def _age(entry: Entry, now: float) -> tuple[float, int]:
-    return (now if entry.reading.ts is None else entry.reading.ts, entry.reading.seq)
-
-
-def _replace_latest(entry: Entry, period: float | None, now: float) -> Document:
-    """Put `entry` into its board's document if nothing newer is there; else the upsert runs into its key."""
-    reading = entry.reading
-    packed = packing.pack(reading, *entry.verdict)
-    other = {"reading.stream": {"$ne": entry.stream}}
-    older: list[Document] = [
-        {"reading.stream": entry.stream, "reading.seq": {"$lt": reading.seq}},
-        {**other, "reading.ts": {"$lte": now if reading.ts is None else reading.ts}},
-        {**other, "reading.ts": None},  # undated, or no reading yet
-    ]
-    values: Document = {
-        "site": entry.site,
-        "device": entry.device,
-        "reading": {"stream": entry.stream, "seq": reading.seq, **packing.plain(packed)},
-    }
-    if period is not None:
-        values["period"] = period
-    return {
-        "q": {"_id": device_id(entry.site, entry.device), "$or": older},
-        "u": {"$set": values, "$max": {"received": now}},
-        "upsert": True,
-    }
-
-
-def _remember(known_as: str, site: str, device: str, stream: str, seqs: set[int]) -> UpdateOne:
-    known = {"$setUnion": [{"$ifNull": [f"${known_as}", []]}, sorted(seqs)]}
-    return UpdateOne(
-        {"_id": stream_id(site, device, stream)},
-        [
-            {
-                "$set": {
-                    "d": device_id(site, device),
-                    "site": site,
-                    "device": device,
-                    "stream": stream,
-                    known_as: {"$slice": [known, -NAMED_SEQS]},
-                }
-            }
-        ],
-        upsert=True,
-    )
-
-
-def _conflict(entry: Entry) -> Quarantined:
-    reason = "this seq is stored with other sensor values"
-    return Quarantined(entry.site, entry.device, entry.stream, entry.reading.seq, reason, str(entry.reading))
-
-
-def unfit_item(site: str, device: str, stream: str, unfit: Unfit) -> Quarantined:
-    """A reading that came in a readable message but cannot be stored."""
-    return Quarantined(site, device, stream, unfit.seq, unfit.reason, unfit.values)
-
-
-def refused_item(topic: str, payload: bytes, reason: str) -> Quarantined:
-    """A message that cannot be read as a whole. Of a large one its beginning, length and digest are kept."""
-    reason = with_size(reason, payload)
-    try:
-        site, device, _ = messages.parse_topic(topic)
-    except messages.Refused:
-        return Quarantined(None, None, None, None, f"{reason}; topic {topic[:200]!r}", payload)
-    return Quarantined(site, device, None, None, reason, payload)
-
-
-def with_size(reason: str, payload: bytes) -> str:
-    """The reason, and for a message that is not kept whole its length and digest."""
-    if len(payload) <= PAYLOAD_KEPT:
-        return reason
-    return f"{reason} ({len(payload)} bytes, SHA-256 {hashlib.sha256(payload).hexdigest()})"

@@ -18,7 +18,8 @@ from pymongo.errors import PyMongoError
 from cloud import recording, settings
 from cloud.contract.keys import device_key
 from cloud.process import failure
-from cloud.read.reader import Episode, Reader, UnknownBoard
+from cloud.read.reader import Reader, UnknownBoard
+from cloud.read.rows import Episode
 from cloud.recording import asked
 from cloud.store import database
 from cloud.store.database import Document

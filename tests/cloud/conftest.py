@@ -16,7 +16,7 @@ import pytest
 from cloud.contract import keys, messages
 from cloud.contract.messages import Reading, Verdict
 from cloud.store import database as databases
-from cloud.store.writer import Entry
+from cloud.store.entries import Entry
 from tools.local import hivemq as hivemq_ce
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker, find_mosquitto

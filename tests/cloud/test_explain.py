@@ -11,7 +11,8 @@ from cloud.commands import explain
 from cloud.contract.messages import Reading, Verdict
 from cloud.ingest.rescore import Models, Rescorer
 from cloud.read.reader import Reader
-from cloud.store.writer import Entry, Store
+from cloud.store.entries import Entry
+from cloud.store.writer import Store
 from cloud.training.features import features
 from device import codes
 from tests.cloud.conftest import MASTER

@@ -7,8 +7,9 @@ import bson
 from cloud.alerts.courier import pending
 from cloud.alerts.policy import Letter
 from cloud.commands import forget
+from cloud.store.entries import refused_item
 from cloud.store.sealing import Sealer
-from cloud.store.writer import Store, refused_item
+from cloud.store.writer import Store
 from device import codes
 from tests.cloud.conftest import entry
 

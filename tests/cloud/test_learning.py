@@ -9,7 +9,8 @@ import pytest
 
 from cloud.contract.messages import Reading, Verdict
 from cloud.read.reader import Reader
-from cloud.store.writer import Entry, Store
+from cloud.store.entries import Entry
+from cloud.store.writer import Store
 from cloud.watch.learning import Learning
 from tests.cloud.conftest import MASTER, ROOT
 

@@ -15,9 +15,10 @@ from cloud.commands import audit
 from cloud.contract import messages
 from cloud.read import export
 from cloud.read.reader import Reader, UnknownBoard
+from cloud.store.entries import Quarantined
 from cloud.store.packing import SIZE
 from cloud.store.sealing import Sealer
-from cloud.store.writer import Quarantined, Store
+from cloud.store.writer import Store
 from device import codes
 from tests.cloud.conftest import entry
 

@@ -8,9 +8,10 @@ import pytest
 
 from cloud.contract import messages
 from cloud.read.reader import Reader
+from cloud.store.entries import Quarantined, refused_item
 from cloud.store.packing import SIZE
 from cloud.store.sealing import Sealer
-from cloud.store.writer import DAY, QUARANTINE_KEPT, STREAMS_A_DAY, Quarantined, Store, refused_item
+from cloud.store.writer import DAY, QUARANTINE_KEPT, STREAMS_A_DAY, Store
 from device import codes
 from tests.cloud.conftest import entry
 

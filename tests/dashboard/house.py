@@ -13,7 +13,8 @@ from pymongo.database import Database
 
 from cloud.contract.messages import Reading, State, Verdict
 from cloud.store.database import Document, prepare
-from cloud.store.writer import Entry, Store
+from cloud.store.entries import Entry
+from cloud.store.writer import Store
 from cloud.training import bundle, command
 from cloud.training.fit import train
 from device import codes

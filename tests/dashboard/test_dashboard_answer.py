@@ -111,7 +111,7 @@ def test_a_silent_board_is_not_told_as_abnormal():
     from dataclasses import replace
 
     from cloud.dashboard.parts import needs
-    from cloud.read.reader import Episode, Latest
+    from cloud.read.rows import Episode, Latest
     from cloud.words import Words, plain
 
     now = 1_800_000_000.0

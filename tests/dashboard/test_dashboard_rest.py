@@ -18,7 +18,8 @@ from cloud.dashboard.parts.needs import Need
 from cloud.plans import usage
 from cloud.plans.plans import GB, Fleet, in_use
 from cloud.plans.usage import Gauge, Measured
-from cloud.read.reader import Latest, Reader
+from cloud.read.reader import Reader
+from cloud.read.rows import Latest
 from cloud.read.spans import reduced, spans
 from cloud.settings import Site, load_sites
 from cloud.settings.source import SettingsError

@@ -5,7 +5,7 @@ import pytest
 from cloud.dashboard.pages.model import versions
 from cloud.dashboard.parts import markdown, needs
 from cloud.dashboard.parts.needs import Need
-from cloud.read.reader import Episode, Latest
+from cloud.read.rows import Episode, Latest
 from cloud.words import Words, plain
 from device import codes
 

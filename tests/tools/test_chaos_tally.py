@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cloud.read.reader import Readings
+from cloud.read.rows import Readings
 from tools.run.chaos.tally import Told, tally
 from tools.virtual_board.board import Life, Taken
 

@@ -27,7 +27,8 @@ from cloud.contract import messages
 from cloud.contract.keys import device_key
 from cloud.contract.messages import Reading, Verdict
 from cloud.store import database as databases
-from cloud.store.writer import Entry, Store
+from cloud.store.entries import Entry
+from cloud.store.writer import Store
 from device import codes
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker

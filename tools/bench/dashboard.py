@@ -25,7 +25,8 @@ from pymongo.database import Database as MongoDatabase
 
 from cloud.contract.messages import Reading, State, Verdict
 from cloud.store import database as databases
-from cloud.store.writer import Entry, Store
+from cloud.store.entries import Entry
+from cloud.store.writer import Store
 from device import codes
 from tools.bench.cloud import store, world
 from tools.local import ports

@@ -22,7 +22,8 @@ from cloud import settings
 from cloud.contract.keys import device_key
 from cloud.contract.messages import Reading, Verdict
 from cloud.store.database import connect, prepare
-from cloud.store.writer import Entry, Store
+from cloud.store.entries import Entry
+from cloud.store.writer import Store
 from cloud.training.command import keep
 from cloud.training.fit import train
 from cloud.training.history import DAY, HistoryError

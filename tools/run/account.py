@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cloud.contract import messages
-from cloud.read.reader import Readings
+from cloud.read.rows import Readings
 from device import codes
 from tools.virtual_board.board import Taken
 

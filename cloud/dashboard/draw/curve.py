@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloud.alerts.facts import LEAST_SPAN
-from cloud.read.reader import Episode, Readings
+from cloud.read.rows import Episode, Readings
 from cloud.read.settling import Mask, settling
 from cloud.read.spans import Spans
 from cloud.words import DETECTORS, Words

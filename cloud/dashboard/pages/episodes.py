@@ -10,7 +10,7 @@ from cloud.dashboard import frame, source
 from cloud.dashboard.pages import access
 from cloud.dashboard.parts import episode_card
 from cloud.dashboard.source import Answer, Fleet
-from cloud.read.reader import Episode
+from cloud.read.rows import Episode
 
 EVERY = 5.0  # s
 READ = 500  # newest episodes that are looked at

@@ -15,7 +15,7 @@ from cloud.dashboard.parts import agreement, learned
 from cloud.dashboard.parts.markdown import plain
 from cloud.dashboard.source import Answer, Fleet
 from cloud.process.printable import cell
-from cloud.read.reader import Latest
+from cloud.read.rows import Latest
 from cloud.store.agreement import Agreement
 from cloud.words import Words
 from device.features import NAMES

@@ -13,7 +13,7 @@ from cloud.dashboard.pages import fleet as fleet_page
 from cloud.dashboard.parts import undelivered
 from cloud.dashboard.source import Answer, Fleet
 from cloud.process.printable import cell
-from cloud.read.reader import Latest, Summary
+from cloud.read.rows import Latest, Summary
 from cloud.store.database import Document
 from cloud.words import Words
 

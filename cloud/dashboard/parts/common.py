@@ -12,7 +12,7 @@ from cloud.dashboard import frame, source
 from cloud.dashboard.draw import charts
 from cloud.dashboard.draw.charts import Palette, Spec, Tables
 from cloud.dashboard.parts.needs import Card, Need
-from cloud.read.reader import Episode
+from cloud.read.rows import Episode
 from cloud.words import Words
 
 Color = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]

@@ -8,7 +8,7 @@ from cloud.dashboard import frame
 from cloud.dashboard.pages import access
 from cloud.dashboard.parts import common, needs, why, writing
 from cloud.dashboard.parts.markdown import plain
-from cloud.read.reader import Episode
+from cloud.read.rows import Episode
 from cloud.words import Words
 
 

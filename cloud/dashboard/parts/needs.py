@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from cloud.dashboard.parts.markdown import plain
-from cloud.read.reader import Episode, Latest
+from cloud.read.rows import Episode, Latest
 from cloud.words import Words
 from device import codes
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloud.dashboard.parts.markdown import plain
-from cloud.read.reader import Readings
+from cloud.read.rows import Readings
 from cloud.words import Words
 from device import codes
 

@@ -10,7 +10,7 @@ import streamlit as st
 from cloud.dashboard import frame, source
 from cloud.dashboard.pages import access
 from cloud.dashboard.parts.markdown import plain
-from cloud.read.reader import Alert
+from cloud.read.rows import Alert
 from cloud.words import Words
 
 LISTED = 20

@@ -13,7 +13,8 @@ from pymongo.errors import PyMongoError
 from cloud.dashboard import source
 from cloud.dashboard.parts.markdown import plain
 from cloud.dashboard.parts.sentence import sentence
-from cloud.read.reader import Episode, Reader, Readings
+from cloud.read.reader import Reader
+from cloud.read.rows import Episode, Readings
 from cloud.words import SEEN, Words
 from device import codes
 

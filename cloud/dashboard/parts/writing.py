@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 
 from cloud.dashboard import frame, source
 from cloud.dashboard.pages import access
-from cloud.read.reader import Episode
+from cloud.read.rows import Episode
 from cloud.store.database import Document
 
 log = logging.getLogger("dashboard")

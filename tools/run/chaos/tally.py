@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cloud.commands.audit import Account
-from cloud.read.reader import Readings
+from cloud.read.rows import Readings
 from tools.run.account import MISDATED_S, Value, align, value, values
 from tools.virtual_board.board import Life
 

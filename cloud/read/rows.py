@@ -1,0 +1,249 @@
+"""What a reader gives: readings and hours in columns, and one row each of boards, episodes and alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from cloud.contract.messages import abnormal_bits, is_abnormal
+from cloud.read.settling import Before
+from cloud.store.database import Document
+from device import codes
+
+Floats = npt.NDArray[np.float64]
+
+
+Flags = npt.NDArray[np.uint16]
+
+
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Readings of one device as columns of one length, in the order in which they were taken.
+
+    A failed read has NaN in `t` and `h` and its reason in `why`. An undated reading has NaN in `ts` and
+    stands between its neighbours by `seq`; `said` is the date that it gave, where that one could not be.
+    `missing_before` says how many seqs of the same stream are not stored between the reading before and this
+    one (0: no gap): break a curve there.
+    """
+
+    site: str
+    device: str
+    stream: npt.NDArray[np.str_]  # 8 hex digits
+    seq: npt.NDArray[np.int64]
+    boot: npt.NDArray[np.int64]
+    ts: Floats  # Unix seconds, UTC; NaN = undated
+    up: npt.NDArray[np.int64]  # seconds since that boot
+    t: Floats  # degC, two decimals; NaN = failed read
+    h: Floats  # %RH, two decimals; NaN = failed read
+    edge_flags: Flags  # the board's verdict: bits of device.codes
+    edge_score: Floats  # the board's path-length sum (an integer); NaN = its forest did not run
+    cloud_flags: (
+        Flags  # the cloud's verdict: the same bits, and TWIN_RAN, TWIN_DIFFERS of cloud.contract.messages
+    )
+    cloud_score: Floats  # the full forest, 0..1, higher = more abnormal; NaN = no model was known
+    why: npt.NDArray[np.object_]  # str, the reason of a failed read; None = good read
+    model: npt.NDArray[np.object_]  # str, 8 hex digits: the model the board judged with; None = none
+    missing_before: npt.NDArray[np.int64]
+    said: Floats  # Unix seconds that an undated reading gave and that could not be; NaN = it gave none
+    mask: int = codes.ABNORMAL  # the bits of edge_flags that are abnormal on this board
+
+    def __len__(self) -> int:
+        return len(self.seq)
+
+    @property
+    def edge_abnormal(self) -> npt.NDArray[np.bool_]:
+        """True where the board said abnormal (any detector, or a failed read)."""
+        return np.asarray((self.edge_flags & self.mask) > 0)
+
+    @property
+    def cloud_abnormal(self) -> npt.NDArray[np.bool_]:
+        """True where the cloud said abnormal (its Z-score, full forest or envelope, or a failed read)."""
+        return np.asarray((self.cloud_flags & codes.ABNORMAL) > 0)
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Hours of one device as columns of one length, oldest first: what is left of its oldest readings."""
+
+    site: str
+    device: str
+    begin: Floats  # Unix seconds
+    readings: npt.NDArray[np.int64]  # good ones
+    abnormal: npt.NDArray[np.int64]  # by the board's verdict
+    t_min: Floats  # degC; NaN = no good reading
+    t_mean: Floats
+    t_max: Floats
+    h_min: Floats  # %RH
+    h_mean: Floats
+    h_max: Floats
+
+    def __len__(self) -> int:
+        return len(self.begin)
+
+
+@dataclass(frozen=True)
+class Latest:
+    """What is known of one device now: its newest reading and its last `state` message."""
+
+    site: str
+    device: str
+    received: float  # Unix seconds when the cloud last stored something of it
+    stream: str | None = None
+    seq: int | None = None
+    boot: int | None = None
+    ts: float | None = None  # None = undated
+    said: float | None = None  # the date that an undated reading gave, and that could not be
+    t: float | None = None  # degC; None = failed read
+    h: float | None = None  # %RH
+    edge_flags: int = 0
+    edge_score: int | None = None
+    cloud_flags: int = 0
+    cloud_score: float | None = None
+    why: str | None = None
+    model: str | None = None  # 8 hex digits, the model the board judged with
+    period: float | None = None  # seconds between its last two readings; None = not yet known
+    online: bool | None = None  # a sleeping board is; None = no `state` was ever seen
+    state: Document = field(
+        default_factory=dict
+    )  # the whole `state` message: version, dropped, counts, learning, …
+    authentic: bool = False  # it signs what it says: it has sent version 2 of the contract
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether its newest reading is, to the board or to the cloud."""
+        bits = abnormal_bits(self.state.get("abnormal"))
+        return is_abnormal(self.edge_flags, bits) or is_abnormal(self.cloud_flags)
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A run of abnormal readings. `closed` is None while it goes on."""
+
+    id: str
+    site: str
+    device: str
+    opened: float  # Unix seconds of the first abnormal reading
+    closed: float | None  # Unix seconds of the last abnormal reading, once it is over
+    last: float  # Unix seconds of the newest abnormal reading
+    severity: str  # "warning" | "severe"
+    abnormal: int  # abnormal readings in it
+    edge_flags: int  # union of what the board's detectors said
+    cloud_flags: int  # union of what the cloud said
+    agreed: int  # of `abnormal`, those that the cloud calls abnormal too
+    late: bool  # it was over before the cloud heard of it
+    t_min: float | None = None  # degC, over its abnormal readings
+    t_max: float | None = None
+    h_min: float | None = None
+    h_max: float | None = None
+    why: str | None = None  # reason of the last failed read in it; of silence: offline, silent, overslept
+    kind: str = "anomaly"  # "anomaly", "sensor", "silence", "claim", "flood"
+    alert: str | None = (
+        None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
+    )
+    acknowledged: float | None = None  # Unix seconds when somebody last said that they have seen it
+    label: str | None = None  # what a person last said of it: real, false
+    before: Before | None = None  # where the values lay before it (cloud.read.settling); None = not known
+
+    @property
+    def of_readings(self) -> bool:
+        """Whether abnormal readings made it; the others are about the board itself."""
+        return self.kind in ("anomaly", "sensor")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One mail: what became of it, and why it did not go out."""
+
+    id: str
+    episodes: tuple[str, ...]
+    kind: str  # opening, worse, together, reminder, escalation, budget, digest
+    state: str  # pending, sending, sent, failed, unknown
+    created: float  # Unix seconds
+    due: float  # Unix seconds of the next try, while pending
+    subject: str
+    to: tuple[str, ...]
+    tries: int
+    error: str | None  # of the last try
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The fleet in a few numbers."""
+
+    devices: int
+    online: int
+    readings: int  # stored, all streams
+    open_episodes: int
+    quarantined: int
+    alerts: dict[str, int] = field(default_factory=dict)  # state -> how many
+    backend_seen: float | None = None  # Unix seconds of the backend's last sign of life
+
+
+def latest_row(document: Document) -> Latest:
+    reading = document.get("reading", {})
+    state = document.get("state", {})
+    return Latest(
+        site=document["site"],
+        device=document["device"],
+        received=document["received"],
+        stream=reading.get("stream"),
+        seq=reading.get("seq"),
+        boot=reading.get("boot"),
+        ts=reading.get("ts"),
+        said=reading.get("said"),
+        t=_hundredths(reading.get("t")),
+        h=_hundredths(reading.get("h")),
+        edge_flags=reading.get("edge_flags", 0),
+        edge_score=reading.get("edge_score"),
+        cloud_flags=reading.get("cloud_flags", 0),
+        cloud_score=reading.get("cloud_score"),
+        why=reading.get("why"),
+        model=reading.get("model"),
+        period=document.get("period"),
+        online=state["state"] != "offline" if "state" in state else None,
+        state=state,
+        authentic=document.get("contract") == 2,
+    )
+
+
+def episode_row(
+    document: Document,
+    alerts: Mapping[str, str],
+    acknowledged: Mapping[str, float],
+    labels: Mapping[str, str],
+) -> Episode:
+    return Episode(
+        id=document["_id"],
+        site=document["site"],
+        device=document["device"],
+        opened=document["opened"],
+        closed=document["closed"],
+        last=document["last"],
+        severity=document["severity"],
+        abnormal=document["abnormal"],
+        edge_flags=document["edge_flags"],
+        cloud_flags=document["cloud_flags"],
+        agreed=document["agreed"],
+        late=document["late"],
+        t_min=_hundredths(document["t_min"]),
+        t_max=_hundredths(document["t_max"]),
+        h_min=_hundredths(document["h_min"]),
+        h_max=_hundredths(document["h_max"]),
+        why=document["why"],
+        kind=document.get("kind", "anomaly"),
+        alert=alerts.get(document["_id"]),
+        acknowledged=acknowledged.get(document["_id"]),
+        label=labels.get(document["_id"]),
+        before=document.get("before") and msgspec.convert(document["before"], Before),
+    )
+
+
+def _hundredths(value: int | None) -> float | None:
+    return None if value is None else value / 100

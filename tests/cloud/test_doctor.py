@@ -18,7 +18,7 @@ from cloud.doctor import database as database_part
 from cloud.process.failure import of_database
 from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, entry, wait_for
-from tests.cloud.test_roles import guarded  # noqa: F401  a fixture
+from tests.cloud.whole.test_roles import guarded  # noqa: F401  a fixture
 from tools.local import pki, ports, roles
 from tools.local.broker import BACKEND_USER
 

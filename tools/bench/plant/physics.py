@@ -2,7 +2,7 @@
 
 Four parts hold heat: air, goods, shell and the evaporator's coil. The air holds vapour, the coil ice. Heat
 and water only move between parts or come from outside, and `State.heat` and `State.water` keep the account of
-what came: `energy` and `moisture` of a room change by exactly that (tests/tools/test_plant.py).
+what came: `energy` and `moisture` of a room change by exactly that (tests/tools/bench/test_plant.py).
 """
 
 from __future__ import annotations

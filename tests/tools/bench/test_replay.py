@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cloud.test_training_fit import room
+from tests.cloud.training.test_training_fit import room
 from tools import replay
 from tools.bench.faults import KINDS, inject
 

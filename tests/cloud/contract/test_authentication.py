@@ -11,7 +11,7 @@ from cloud.contract.messages import Forged
 from cloud.read.reader import Reader
 from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, said_by, up
-from tests.cloud.test_ingest import Wire
+from tests.cloud.ingest.test_ingest import Wire
 
 UP = "vigie/1/demo/C001/up"
 STATE = "vigie/1/demo/C001/state"

@@ -9,7 +9,7 @@ from cloud.contract import keys
 from cloud.ingest.rescore import Models
 from cloud.training.command import keep
 from device import model
-from tests.cloud.test_training_fit import MASTER, trained
+from tests.cloud.training.test_training_fit import MASTER, trained
 
 NEW = secrets.token_bytes(32)
 

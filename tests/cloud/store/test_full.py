@@ -18,8 +18,8 @@ from cloud.store.quota import Keeper
 from cloud.store.sealing import Sealer
 from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, SHORT_TRANSACTIONS, entry, said_by, up, wait_for
+from tests.cloud.store.test_quota import fill, used
 from tests.cloud.test_doctor import ask, only_wrong
-from tests.cloud.test_quota import fill, used
 from tools.local import ports
 from tools.local.database import Database
 

@@ -24,7 +24,7 @@ from sendgrid.helpers.mail import (
 from tools.local.sendgrid import OUT_OF_CREDITS, SendGrid
 
 KEY = "SG.test"
-SCHEMA = Path(__file__).parents[3] / "shared" / "data" / "sendgrid" / "mail_send_schema.json"
+SCHEMA = Path(__file__).parents[4] / "shared" / "data" / "sendgrid" / "mail_send_schema.json"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tools import replay
 from tools.local.sensor_choice import SensorChoice
 from tools.process.child import Failed
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CASES = ROOT.parent / "shared" / "cases" / "files"
 
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=f"data: no cases in {CASES}")

@@ -30,9 +30,9 @@ from cloud.training.history import read_csv
 from cloud.watch.learning import Learning
 from cloud.words import Words
 from device import codes
+from tests.cloud.alerts.test_courier import EPISODE, alert, put, states
 from tests.cloud.conftest import entry, wait_for
-from tests.cloud.test_courier import EPISODE, alert, put, states
-from tests.cloud.test_watch import live, watching
+from tests.cloud.watch.test_watch import live, watching
 
 HOSTILE = [
     "a\nBcc: evil@example.org\n\nhello",

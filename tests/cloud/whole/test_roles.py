@@ -15,7 +15,7 @@ from cloud.store.writer import Store
 from cloud.watch.watch import Watch
 from device import codes
 from tests.cloud.conftest import entry, wait_for
-from tests.cloud.test_watch import MAIL
+from tests.cloud.watch.test_watch import MAIL
 from tests.guarded import guarded_mongod, uris
 from tools.local import roles
 from tools.process.child import Failed

@@ -11,7 +11,7 @@ from cloud.training.features import features
 from cloud.training.history import hundredths, read_csv
 from tests.test_micropython import micropython
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT.parent / "shared" / "data"
 COUNT = 100_000
 

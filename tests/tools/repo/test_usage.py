@@ -10,7 +10,7 @@ import pytest
 
 from tools.repo import clean
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OURS = (
     "BUNDLE",
     "DEVICE",

@@ -12,7 +12,7 @@ from tools.local.database import check_mongod, curl_libraries, find_mongod
 from tools.process.child import Failed
 from tools.repo import preflight
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BARE = {"PATH": os.environ["PATH"]}
 
 

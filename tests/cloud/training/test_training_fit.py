@@ -55,7 +55,7 @@ def test_a_reading_judged_with_a_trained_model_allocates_nothing(tmp_path: Path)
     (tmp_path / "bundle").write_bytes(trained().bundle)
     (tmp_path / "readings").write_bytes(readings.tobytes())
     driver = Path(__file__).with_name("allocation_driver.py")
-    command = [micropython(), "-X", "heapsize=2M", driver, driver.parents[2], tmp_path / "bundle", KEY.hex()]
+    command = [micropython(), "-X", "heapsize=2M", driver, driver.parents[3], tmp_path / "bundle", KEY.hex()]
     done = subprocess.run(
         [*command, tmp_path / "readings"], capture_output=True, text=True, timeout=120, check=False
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests import tree
 from tools.repo import lock
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_every_target_of_the_makefile_has_one_line_in_its_help():

@@ -18,7 +18,7 @@ from cloud.store.clock import Clock
 from cloud.store.sealing import Sealer
 from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, ROOT, entry, said_by, up, wait_for
-from tests.cloud.test_health import get
+from tests.cloud.whole.test_health import get
 from tools.local import ports
 
 YEAR = 365 * 86400

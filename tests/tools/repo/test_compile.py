@@ -7,7 +7,7 @@ import pytest
 
 from tools.board.build import mpy_cross
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SOURCES = [*sorted((ROOT / "device").rglob("*.py")), ROOT / "boot.py", ROOT / "main.py"]
 
 

@@ -5,7 +5,7 @@ import sys
 
 import vfs
 
-sys.path.insert(0, sys.argv[0].rsplit("/", 1)[0] + "/../../tools/virtual_board")
+sys.path.insert(0, sys.argv[0].rsplit("/", 1)[0] + "/../../../tools/virtual_board")
 
 from flash import Flash  # noqa: E402
 

@@ -13,8 +13,10 @@ LIMIT = const(128)  # the user's own limits
 SENSOR_ERROR = const(256)
 WARMING_UP = const(512)
 CLOCK_UNSET = const(1024)
+EXCURSION = const(2048)  # longer beyond a level than this place ever was
+# 4096 and 8192 are the cloud's own (cloud/contract.py)
 
-ABNORMAL = const(511)  # any detector, or a failed read; warming up and an unset clock are not alarms
+ABNORMAL = const(2559)  # any detector, or a failed read; warming up and an unset clock are not alarms
 
 FLAG_NAMES = (
     "range",
@@ -28,6 +30,7 @@ FLAG_NAMES = (
     "sensor error",
     "warming up",
     "clock unset",
+    "excursion",
 )
 
 # Reasons of a failed read; the index is what flash keeps, the text is what the wire says. Append only.

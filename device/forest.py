@@ -16,16 +16,17 @@ READING = const(16)  # places at the head of the table for the reading being wal
 
 
 class Model:
-    """What a bundle holds: `id` (4 bytes), `forest`, `threshold` (abnormal when forest.score(x) is less) and
-    `params`, the bytes of the PARM section."""
+    """What a bundle holds: `id` (4 bytes), `forest`, `threshold` (abnormal when forest.score(x) is less)
+    `params`, the bytes of the PARM section, and `stays`, an excursion.Stays or None."""
 
     constant = True  # a snapshot leaves it out
 
-    def __init__(self, model_id, forest, params):
+    def __init__(self, model_id, forest, params, stays=None):
         self.id = model_id
         self.forest = forest
         self.threshold = forest.threshold
         self.params = params
+        self.stays = stays
 
 
 class Forest:

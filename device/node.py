@@ -120,7 +120,8 @@ class Node:
             x = None
             score = -1
         else:
-            flags = judge.reading(out[0], out[1], self.since_good)
+            half = self.clock.now() // 1800 % 48 if self.clock.is_set() else -1
+            flags = judge.reading(out[0], out[1], self.since_good, half)
             self.since_good = 0
             x = judge.x
             score = judge.score

@@ -3,7 +3,18 @@
 from array import array
 
 from .borrow import seldom
-from .codes import DRIFT, ENVELOPE, FOREST, JITTER, RANGE, SENSOR_ERROR, STUCK, WARMING_UP, ZSCORE
+from .codes import (
+    DRIFT,
+    ENVELOPE,
+    EXCURSION,
+    FOREST,
+    JITTER,
+    RANGE,
+    SENSOR_ERROR,
+    STUCK,
+    WARMING_UP,
+    ZSCORE,
+)
 from .compat import const
 from .drift import Drift
 from .envelope import Envelope
@@ -24,7 +35,7 @@ LONG_GAP = const(
 )  # periods without a reading: the windows are of another time: they fill again before they judge
 DAY_MS = const(86400000)
 MOST = const(0x3FFFFFFF)
-SCORES = ("range", "stuck", "zscore", "jump", "forest", "envelope", "jitter", "drift")
+SCORES = ("range", "stuck", "zscore", "jump", "forest", "envelope", "jitter", "drift", "excursion")
 
 
 class Judge:
@@ -57,11 +68,17 @@ class Judge:
         self._steps_m = Steps(params.step_m)
         self._drift = Drift(params)
         self._envelope = Envelope(params.means, params.weights) if model else None
+        self._excursion = None
+        if model and model.stays:  # only where the plant cycles
+            from .excursion import Excursion
 
-    def reading(self, t, h, periods=0):
+            self._excursion = Excursion(model.stays)
+
+    def reading(self, t, h, periods=0, half=-1):
         """Judge a good reading (int16 hundredths of degC and %RH); returns the flags.
 
         `periods`: since the last good reading, where the caller knows better than the count of failed ones.
+        `half`: the half hour of the day (UTC, 0 to 47), -1 while the clock is not set.
         """
         params = self.params
         scores = self.scores
@@ -70,6 +87,8 @@ class Judge:
         if gap >= LONG_GAP:
             self._fresh = 0
             self._drift.restart()
+            if self._excursion:
+                self._excursion.restart()
         before_t = self.x[0]
         before_m = self._m
         x = self._features.take(t, h)
@@ -106,6 +125,11 @@ class Judge:
         scores[7] = self._drift.value
         if self._drift.alarm:
             flags |= DRIFT
+
+        if self._excursion:
+            scores[8] = self._excursion.score(t, gap if gap < LONG_GAP else 1, half)
+            if scores[8] > 64:
+                flags |= EXCURSION
 
         self.score = -1
         scores[4] = scores[5] = 0

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from cloud.recording import Recording, Refused, asked, read
 from cloud.recording.command import refuse_to_overwrite
 from cloud.training import calibrate, fit
-from cloud.training.history import HistoryError, elapsed, history, hundredths
+from cloud.training.history import HistoryError, elapsed, half_hours, history, hundredths
 from device import codes
 from device.verdict import SCORES
 
@@ -134,15 +134,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _readings(table: Recording, period: float) -> bytes:
-    """What the driver reads: each row's t, h and the periods since the last good one; 0 = a failed read."""
+    """What the driver reads: each row's t and h, the periods since the last good one (0 = a failed read), and
+    its half hour of the day.
+    """
     t, good_t = hundredths(table.t)
     h, good_h = hundredths(table.h)
     good = good_t & good_h
     clock = np.cumsum(elapsed(table.ts, period))
     periods = np.zeros(len(t), np.int64)
     periods[good] = np.diff(clock[good], prepend=clock[good][:1] - 1)
-    rows = np.zeros(len(t), [("t", "<i2"), ("h", "<i2"), ("periods", "<i4")])
+    rows = np.zeros(len(t), [("t", "<i2"), ("h", "<i2"), ("periods", "<i4"), ("half", "<i2")])
     rows["t"], rows["h"], rows["periods"] = t, h, np.minimum(periods, 1 << 29)
+    rows["half"] = half_hours(table.ts)
     return rows.tobytes()
 
 

@@ -21,7 +21,14 @@ from device import codes
 from device.features import NAMES
 from device.window import SIZE as WINDOW
 
-BOARD_ALONE = ("range", "stuck", "jitter", "drift", "limit")  # they remember more than a reading carries
+BOARD_ALONE = (
+    "range",
+    "stuck",
+    "jitter",
+    "drift",
+    "excursion",
+    "limit",
+)  # they remember more than a reading carries
 
 
 @dataclass(frozen=True)

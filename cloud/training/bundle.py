@@ -26,18 +26,21 @@ def build(
     forest: PackedForest,
     threshold: int,
     params: bytes,
+    excr: bytes | None = None,
     x: NDArray[np.int16],
     meta: Mapping[str, Any],
 ) -> bytes:
     """The bundle for the device whose key this is.
 
     `threshold`: a reading is abnormal when its path-length sum is less. `params`: the detectors' parameters
-    (device/params.py). `x`: int16[n, 8], readings of the training span: a few become self-test vectors, with
-    the extremes of int16. `meta`: what people want to know, as JSON. Raises PackError or ValueError.
+    (device/params.py). `excr`: what device/excursion.py watches, where it does. `x`: int16[n, 8], readings of
+    the training span: a few become self-test vectors, with the extremes of int16. `meta`: what
+    people want to know, as JSON. Raises PackError or ValueError.
     """
     sections = [
         (b"FRST", forest.section(threshold)),
         (b"PARM", params),
+        *([(b"EXCR", excr)] if excr else []),
         (b"VECT", _vectors(forest, x)),
         (b"META", json.dumps(meta, ensure_ascii=False, sort_keys=True).encode()),
     ]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import IsolationForest
 
-from cloud.training import bundle, calibrate, envelope, levels, params, report
+from cloud.training import bundle, calibrate, envelope, excursion, levels, params, report
 from cloud.training.assemble import SCALE, IsolationForestAssembler
 from cloud.training.calibrate import Prior
 from cloud.training.envelope import Envelope
@@ -63,6 +63,7 @@ class Fitted:
 
     values: dict[str, int]  # device.params.FIELDS
     envelope: Envelope
+    excursions: excursion.Excursions | None  # None: the place does not cycle, or the history is too short
     board: IsolationForest
     packed: PackedForest
     threshold: int
@@ -75,6 +76,11 @@ class Fitted:
     @property
     def params(self) -> bytes:
         return params.pack(self.values, self.envelope.means, self.envelope.weights)
+
+    @property
+    def excr(self) -> bytes | None:
+        """The body of the EXCR section, where there is one."""
+        return self.excursions.section if self.excursions else None
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,13 @@ def train(  # noqa: PLR0917
 def pack(key: bytes, fitted: Fitted, meta: Mapping[str, Any]) -> bytes:
     """The bundle that a board with this key loads."""
     return bundle.build(
-        key, forest=fitted.packed, threshold=fitted.threshold, params=fitted.params, x=fitted.x, meta=meta
+        key,
+        forest=fitted.packed,
+        threshold=fitted.threshold,
+        params=fitted.params,
+        excr=fitted.excr,
+        x=fitted.x,
+        meta=meta,
     )
 
 
@@ -159,6 +171,8 @@ def fit(
     values |= dict.fromkeys(("jump", "jitter", "drift", "envelope"), NEVER)
     x = features(past.t, past.h)
     shape = envelope.fit(x[SETTLED if len(x) >= 2 * SETTLED else WINDOW :])
+    excursions = excursion.fit(past) if whole else None
+    excr = excursions.section if excursions else None
     progress("the board's judge on the history")
     judged = judge(past, params.pack(values, shape.means, shape.weights))
     ready = (judged.flags & codes.WARMING_UP) == 0
@@ -181,7 +195,7 @@ def fit(
         progress(f"thresholds, round {attempt + 1}")
         values |= _thresholds(judged, past, shares, whole)
         threshold = _forest_threshold(sums[ready], past.days, shares["forest"]) if whole else 0
-        again = judge(past, params.pack(values, shape.means, shape.weights))
+        again = judge(past, params.pack(values, shape.means, shape.weights), excr)
         flags = again.flags | np.where(ready & (sums < threshold), codes.FOREST, 0).astype(np.uint16)
         if over_budget(flags, past, budget) is None:
             break
@@ -193,7 +207,9 @@ def fit(
         for name in ("drift",)
         if whole and values[name] == NEVER
     ]
-    return Fitted(values, shape, board, packed, threshold, x[ready], flags, whole, shares, tuple(given_up))
+    return Fitted(
+        values, shape, excursions, board, packed, threshold, x[ready], flags, whole, shares, tuple(given_up)
+    )
 
 
 def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str | None:
@@ -231,7 +247,7 @@ def held_out(past: History, budget: float, seed: int) -> float | None:
         fitted = fit(first, budget=budget, seed=seed)
     except HistoryError:
         return None
-    flags = judge(past, fitted.params).flags
+    flags = judge(past, fitted.params, fitted.excr).flags
     sums = packed_scores(fitted.packed, features(past.t, past.h))
     ready = (flags & codes.WARMING_UP) == 0
     abnormal = ((flags & codes.ABNORMAL) > 0) | (ready & (sums < fitted.threshold))

@@ -50,6 +50,11 @@ class History:
         steps = np.diff(self.ts)
         return float(steps[(steps > 0) & (steps < max(HOUR, 3 * self.period))].sum()) / DAY
 
+    @property
+    def half_hours(self) -> Ints:
+        """Which half hour of the day (UTC) each reading is in."""
+        return half_hours(self.ts)
+
     def part(self, start: int, stop: int) -> History:
         return History(self.ts[start:stop], self.t[start:stop], self.h[start:stop], self.period, 0)
 
@@ -68,6 +73,12 @@ def elapsed(ts: Floats, period: float) -> Ints:
     """Periods between each reading and the one before it, rounded, at least 1; 1 for the first."""
     steps = np.diff(ts, prepend=ts[:1]) / period
     return np.clip(np.rint(steps), 1, MOST_PERIODS).astype(np.int64)
+
+
+def half_hours(ts: Floats) -> Ints:
+    """Which half hour of the day (UTC, 0 to 47) each of `ts` (Unix s) is in; -1 where there is no date."""
+    dated = np.isfinite(ts)
+    return np.where(dated, np.where(dated, ts, 0) % DAY // 1800, -1).astype(np.int64)
 
 
 def history(ts: ArrayLike, t: ArrayLike, h: ArrayLike) -> History:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.training.history import History
+from device.excursion import Stays
 from device.verdict import SCORES, Judge
 
 
@@ -17,8 +18,9 @@ class ParametersOnly:
     forest = None
     threshold = 0
 
-    def __init__(self, params: bytes) -> None:
+    def __init__(self, params: bytes, excr: bytes | None = None) -> None:
         self.params = params
+        self.stays = Stays(excr) if excr else None
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,22 @@ class Judged:
         return found
 
 
-def judge(history: History, params: bytes) -> Judged:
-    """Every reading of `history`, in order, through the board's judge with these parameters and no forest."""
-    judge = Judge(ParametersOnly(params))
+def judge(history: History, params: bytes, excr: bytes | None = None) -> Judged:
+    """Every reading of `history`, in order, through the board's judge with these parameters and no forest.
+
+    `params`, `excr`: bodies of the sections PARM and EXCR.
+    """
+    judge = Judge(ParametersOnly(params, excr))
     flags = np.empty(len(history.t), np.uint16)
     scores = np.empty((len(history.t), len(SCORES)), np.int64)
-    rows = zip(history.t.tolist(), history.h.tolist(), history.periods.tolist(), strict=True)
-    for i, (t, h, periods) in enumerate(rows):
-        flags[i] = judge.reading(t, h, periods)
+    rows = zip(
+        history.t.tolist(),
+        history.h.tolist(),
+        history.periods.tolist(),
+        history.half_hours.tolist(),
+        strict=True,
+    )
+    for i, (t, h, periods, half) in enumerate(rows):
+        flags[i] = judge.reading(t, h, periods, half)
         scores[i] = judge.scores
     return Judged(flags, scores)

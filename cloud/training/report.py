@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cloud.training import calibrate
+from cloud.training.excursion import NOWHERE
 from cloud.training.history import History
 from device import codes
+from device.excursion import SIDE
 from device.params import NEVER
 from device.stuck import LONGEST
 
@@ -59,6 +61,7 @@ def describe(  # noqa: PLR0917
             "std": fitted.x.std(axis=0).round(1).tolist(),
         },
         "given_up": list(fitted.given_up),
+        "stays": _stays(fitted, past.period),
         "runs": {"t": values["run_t"], "h": values["run_h"], "both": values["run_both"]},
         "coupling_percent_per_degree": round(values["coupling"] / (1 << 22) * 100 * 100, 2),
         "typical_step": {"t": values["step_t"] / 12800, "moisture": values["step_m"] / 12800},
@@ -99,6 +102,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
         f"  drift          slope {_times(levels['drift'])} its own scatter",
         f"  envelope       {_times(levels['envelope'])} standard deviations from the centre",
         f"  forest         path-length sum below {levels['forest'] or 'nothing'}",
+        f"  excursion      {_told(text['stays'])}",
         f"  false alarms   {text['alarms']} in these {text['days']} days; "
         f"the budget is {text['budget']:g} a day",
     ]
@@ -153,6 +157,21 @@ def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
     out = io.BytesIO()
     figure.savefig(out, format="png", transparent=True)
     return out.getvalue()
+
+
+def _stays(fitted: Fitted, period: float) -> list[tuple[float, float]]:
+    """(degC, minutes): how long it may stay above some of the levels without coming back."""
+    found = fitted.excursions
+    if not found:
+        return []
+    above = [i for i in range(SIDE) if found.levels[i] < NOWHERE]
+    return [(found.levels[i] / 100, round(found.still[i] * period / 60)) for i in above[::3]]
+
+
+def _told(stays: Sequence[tuple[float, float]]) -> str:
+    if not stays:
+        return "does not watch: the temperature of this place does not cycle"
+    return "longer than " + ", ".join(f"{minutes:g} min above {level:.1f} degC" for level, minutes in stays)
 
 
 def _root(value: int, unit: int) -> float | None:

@@ -24,6 +24,7 @@ SEEN: dict[int, tuple[str, str]] = {
     codes.RANGE: ("outside its range", "hors de sa plage"),
     codes.LIMIT: ("outside your limits", "hors de vos limites"),
     codes.SENSOR_ERROR: ("no reading from the sensor", "le capteur ne répond pas"),
+    codes.EXCURSION: ("does not come back", "ne revient pas à la normale"),
     codes.STUCK: ("frozen value", "valeur figée"),
     codes.ZSCORE: ("sudden change", "changement brusque"),
     codes.JITTER: ("noisy signal", "signal bruité"),
@@ -42,6 +43,7 @@ DETECTORS: dict[int, tuple[str, str]] = {
     codes.JITTER: ("Jitter", "Bruit"),
     codes.DRIFT: ("Drift", "Dérive"),
     codes.LIMIT: ("Your limits", "Vos limites"),
+    codes.EXCURSION: ("Excursion", "Excursion"),
     codes.SENSOR_ERROR: ("Sensor", "Capteur"),
 }
 

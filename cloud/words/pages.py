@@ -376,6 +376,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The value has not moved at all for {length}.",
         "La valeur n'a pas bougé du tout depuis {length}.",
     ),
+    "why long": (
+        "At {value} it has been away for longer than this place ever was: it does not come back by itself.",
+        "À {value}, l'écart dure plus longtemps que jamais ici{nbsp}: il ne se résorbe pas tout seul.",
+    ),
     "why no past": (
         "Unusual for this board ({saw}); there is nothing before it to compare it with.",
         "Inhabituel pour cette carte ({saw}){nbsp}; rien avant ne permet de comparer.",
@@ -543,6 +547,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "à {times} écarts-types du centre",
     ),
     "learned forest": ("a sum of path lengths below {sum}", "une somme des longueurs de chemin sous {sum}"),
+    "learned excursion": (
+        "longer than {times}",
+        "plus longtemps que {times}",
+    ),
+    "learned stay": ("{minutes} min above {level}", "{minutes} min au-dessus de {level}"),
+    "learned no cycles": (
+        "does not watch: the temperature of this place does not cycle",
+        "ne surveille pas{nbsp}: la température de ce lieu ne suit pas de cycles",
+    ),
     "learned false": ("False alarms", "Fausses alertes"),
     "learned alarms": (
         "{alarms} in these {days} days; {budget} a day are allowed",

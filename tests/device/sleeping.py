@@ -8,6 +8,7 @@ from array import array
 from binascii import crc32
 
 from device import snapshot
+from device.excursion import LEVELS, SIDE, WORDS, Stays
 from device.params import DEFAULTS, FIELDS, MEANS, WEIGHTS
 from device.verdict import Judge
 
@@ -43,6 +44,9 @@ class Model:
         assert len(weights) == WEIGHTS
         self.forest = Forest()
         self.threshold = 5150
+        levels = [1900 + 60 * i for i in range(SIDE)] + [2300 - 60 * i for i in range(LEVELS - SIDE)]
+        limits = [40] * LEVELS + [25] * LEVELS + [12] * LEVELS
+        self.stays = Stays(bytes(array("h", [2] + [0x5A5A] * WORDS + levels + limits)))
 
 
 def asleep(judge, model, longest):
@@ -57,7 +61,11 @@ def asleep(judge, model, longest):
 
 
 def verdict(judge, reading, periods):
-    flags = judge.failed() if reading is None else judge.reading(reading[0], reading[1], periods)
+    flags = (
+        judge.failed()
+        if reading is None
+        else judge.reading(reading[0], reading[1], periods, judge.good // 180 % 49 - 1)
+    )
     return flags, judge.score, list(judge.scores), list(judge.x), judge.good
 
 

@@ -14,6 +14,7 @@ def test_each_flag_bit_has_the_name_at_its_index():
         codes.SENSOR_ERROR,
         codes.WARMING_UP,
         codes.CLOCK_UNSET,
+        codes.EXCURSION,
     )
     assert len(bits) == len(codes.FLAG_NAMES)
     for index, bit in enumerate(bits):
@@ -22,9 +23,9 @@ def test_each_flag_bit_has_the_name_at_its_index():
 
 
 def test_unknown_bits_are_named_by_their_number():
-    assert codes.names(codes.STUCK | 1 << 14) == ["stuck", "bit14"]
+    assert codes.names(codes.STUCK | 1 << 15) == ["stuck", "bit15"]
 
 
 def test_warming_up_and_an_unset_clock_are_not_alarms():
     assert not codes.ABNORMAL & (codes.WARMING_UP | codes.CLOCK_UNSET)
-    assert codes.ABNORMAL == 0x1FF
+    assert codes.ABNORMAL == 0x9FF

@@ -43,7 +43,7 @@ JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
 APART = frozenset({
     "__init__", "log", "compat", "forest_viper", "forest_plain", "config", "choices", "recovery", "console",
     "selftest", "start", "model", "forest_load", "ntp", "dns", "udp", "setback", "trouble", "backoff",
-    "words", "sleep", "duty", "snapshot", "ticks", "bounds", "state",
+    "words", "sleep", "duty", "snapshot", "ticks", "bounds", "state", "excursion",
 })  # fmt: skip
 # Names that main.py, the console, `make` and who holds a module know.
 KEPT = frozenset({

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloud.dashboard.parts.markdown import plain
@@ -65,7 +65,18 @@ def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
             for bit, (name, digits) in MULTIPLES.items()
         ),
         (say.detector(codes.FOREST), forest),
+        (say.detector(codes.EXCURSION), _stays(say, report.get("stays") or [])),
     ]
+
+
+def _stays(say: Words, stays: Sequence[tuple[float, float]]) -> str:
+    if not stays:
+        return say("learned no cycles")
+    told = [
+        say("learned stay", minutes=say.number(minutes, 0), level=say.value(level, "°C"))
+        for level, minutes in stays
+    ]
+    return say("learned excursion", times=", ".join(told))
 
 
 def _run(limit: int) -> str:

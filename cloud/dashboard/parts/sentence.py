@@ -26,6 +26,8 @@ def sentence(say: Words, readings: Readings, row: int) -> str:
         return say("why failed", why=plain(say.reason(readings.why[row])))
     if flags & codes.STUCK:
         return say("why frozen", length=say.duration(_still(readings, row)))
+    if flags & codes.EXCURSION:
+        return say("why long", value=say.value(float(readings.t[row]), "°C"))
     before = _before(readings, row)
     if len(before) < LEAST:
         return say("why no past", saw=say.seen(flags))

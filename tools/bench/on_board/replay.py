@@ -1,7 +1,8 @@
 """Runs under MicroPython or CPython: `replay.py ROOT BUNDLE KEY READINGS VERDICTS`.
 
 Loads the bundle as a board does and judges each reading: t, h (int16 hundredths) and the periods since the
-last good reading (int32, 0 = this read failed) in; flags and `SCORES` (int32 each) out.
+last good reading (int32, 0 = this read failed) and the half hour of the day (int16) in; flags and `SCORES`
+(int32 each) out.
 """
 
 import struct
@@ -21,13 +22,13 @@ judge = Judge(loaded)
 row = array("i", bytes(4 * (1 + len(SCORES))))
 with open(sys.argv[4], "rb") as readings, open(sys.argv[5], "wb") as verdicts:
     while True:
-        batch = readings.read(8 * BATCH)
+        batch = readings.read(10 * BATCH)
         if not batch:
             break
-        for at in range(0, len(batch), 8):
-            t, h, periods = struct.unpack_from("<hhi", batch, at)
+        for at in range(0, len(batch), 10):
+            t, h, periods, half = struct.unpack_from("<hhih", batch, at)
             if periods:
-                row[0] = judge.reading(t, h, periods)
+                row[0] = judge.reading(t, h, periods, half)
                 for i in range(len(SCORES)):
                     row[1 + i] = judge.scores[i]
             else:

@@ -1,0 +1,200 @@
+"""Levels of temperature and how long a place stays beyond each: what device/excursion.py watches.
+
+A stay may last as long as the one that comes once in so many days, by the tail of the history's own stays
+(calibrate.tail on their logarithm), and some minutes more. Where each day has the same half hours with
+defrosts and people, the others are quiet: there a stay that does not recover is given less. What is quiet on
+one day is said by the other days alone, so a place whose defrosts come at another time each day has no quiet
+half hours that would mean anything, and its limits stay where they are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud.training import calibrate
+from cloud.training.history import DAY, History, Ints
+from device.excursion import HALF_HOURS, LONGEST, PAST, SIDE, STILL
+from device.verdict import LONG_GAP
+
+QUANTILES = (0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 0.998)  # of the history; the last level lies beyond all of it
+BEYOND = 0.1  # of the history's span, and at least a tenth of a degree
+LEAST_CYCLES = 10  # a day that the middle is crossed: a place with fewer has no plant that cycles
+LONGEST_CYCLE = 0.25  # days on one side of the middle: longer is no cycle
+SHARE_LONG, SHARE_STILL = 0.03, 0.2  # stays a day, at each level, that the history lets expect to be longer
+MOST = 2.0  # times the longest stay of the history, at most
+SLACK, SLACK_PART = 300.0, 0.08  # s more, whatever the history says, and a part of what it says
+LEAST_SECONDS = 900.0  # people at the door and warm goods need so long: no plant fails faster
+STEP = 60.0  # s between two remembered temperatures
+QUIET_PART = 0.75  # of the half hours of the day
+QUIET_LEVEL = 0.7  # quantile: half hours are ranked by their longest stay above it
+QUIET_DAYS = 3  # whole days that tell quiet half hours from others
+NOWHERE = 32767  # a level that is never passed
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Excursions:
+    """`levels` hundredths, the limits periods: SIDE of each to be above of, then SIDE to be below of."""
+
+    step: int  # periods
+    busy: Mask  # [HALF_HOURS]
+    levels: tuple[int, ...]
+    longest: tuple[int, ...]
+    still: tuple[int, ...]
+    quiet: tuple[int, ...]
+
+    @property
+    def section(self) -> bytes:
+        """The EXCR section of a bundle (device.excursion.Stays)."""
+        words = np.packbits(self.busy, bitorder="little").view("<u2").astype(np.int64)
+        numbers = [self.step, *words, *self.levels, *self.longest, *self.still, *self.quiet]
+        return np.array(numbers, np.int64).astype("<i2").tobytes()
+
+
+def fit(past: History) -> Excursions | None:
+    """The levels and limits of a place that cycles; None for one that does not."""
+    step = max(1, round(STEP / past.period))
+    seen = watch(past, step)
+    busy, loud = _busy(seen)
+    rows: list[tuple[int, int, int, int]] = []
+    for sign in (1, -1):
+        found = _side(seen, sign, loud)
+        rows += [(sign * level, most, still, quiet) for level, most, still, quiet in found]
+        rows += [(sign * NOWHERE, LONGEST, LONGEST, LONGEST)] * (SIDE - len(found))
+    if all(abs(level) == NOWHERE for level, *_ in rows):
+        return None
+    return Excursions(step, busy, *zip(*rows, strict=True))
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A history as the board's detector sees it. `moved`: hundredths since PAST steps ago."""
+
+    past: History
+    gaps: Ints
+    fresh: Mask  # the first reading after a long gap
+    moved: Ints
+
+    def stays(self, level: int, sign: int, still: bool) -> Ints:
+        """Periods of the present stay beyond `level` at each reading; 0 outside."""
+        return runs(
+            sign * (self.past.t - level) > 0,
+            np.where(sign * self.moved >= -STILL, self.gaps, 0) if still else self.gaps,
+            self.fresh,
+        )
+
+
+def watch(past: History, step: int) -> Watch:
+    """`step`: periods, as Excursions has it."""
+    fresh = past.periods >= LONG_GAP
+    fresh[0] = True
+    moved = past.t - _before(past.t, past.periods, step)
+    return Watch(past, np.where(fresh, 1, past.periods), fresh, moved)
+
+
+def _before(t: Ints, periods: Ints, step: int) -> Ints:
+    """device.excursion.Excursion._remember for a whole history."""
+    out = np.empty(len(t), np.int64)
+    ring: list[int] = []
+    at = since = 0
+    for i, (value, gap) in enumerate(zip(t.tolist(), periods.tolist(), strict=True)):
+        if not i or gap >= LONG_GAP:
+            ring, at, since = [value] * PAST, 0, 1 - gap
+        out[i] = ring[at]
+        since += gap
+        if since >= step:
+            since = 0
+            ring[at] = value
+            at = (at + 1) % PAST
+    return out
+
+
+def runs(beyond: Mask, counted: Ints, fresh: Mask) -> Ints:
+    """The sum of `counted` since the last reading that is not `beyond` or is `fresh`; 0 where not beyond."""
+    total = np.cumsum(np.where(beyond, counted, 0))
+    begins = _begins(beyond, fresh)
+    base = np.maximum.accumulate(np.where(begins, total - counted, 0))
+    found: Ints = np.minimum(np.where(beyond, total - base, 0), LONGEST)
+    return found
+
+
+def longest(stays: Ints, where: Mask, begins: Mask) -> NDArray[np.float64]:
+    """How long each stay was at most while `where`, longest first."""
+    starts = np.flatnonzero(begins)
+    if not len(starts):
+        return np.zeros(0)
+    found = np.maximum.reduceat(np.where(where, stays, 0), starts)
+    return np.sort(found[found > 0])[::-1].astype(np.float64)
+
+
+def _begins(beyond: Mask, fresh: Mask) -> Mask:
+    return beyond & (fresh | np.concatenate(([True], ~beyond[:-1])))
+
+
+def _busy(seen: Watch) -> tuple[Mask, Mask]:
+    """Which half hours of the day are not quiet; and which readings are in one, by the other days."""
+    past = seen.past
+    half = past.half_hours
+    day = (past.ts // DAY).astype(np.int64)
+    day -= day[0]
+    each = np.zeros((int(day[-1]) + 1, HALF_HOURS), np.int64)
+    np.maximum.at(each, (day, half), seen.stays(int(np.quantile(past.t, QUIET_LEVEL)), 1, False))
+    if past.days < QUIET_DAYS or len(each) < QUIET_DAYS:
+        return np.ones(HALF_HOURS, np.bool_), np.ones(len(day), np.bool_)
+    loud = np.empty(len(day), np.bool_)
+    for one in range(len(each)):
+        loud[day == one] = _upper(np.delete(each, one, 0).max(axis=0))[half[day == one]]
+    return _upper(each.max(axis=0)), loud
+
+
+def _upper(longest_stays: Ints) -> Mask:
+    """The half hours with the longest stays: what is left of QUIET_PART of them."""
+    found: Mask = longest_stays > np.sort(longest_stays)[int(QUIET_PART * HALF_HOURS) - 1]
+    return found
+
+
+def _side(seen: Watch, sign: int, loud: Mask) -> list[tuple[int, int, int, int]]:
+    """(level, longest, still, quiet) to be above of in `sign` times the history."""
+    past, period = seen.past, seen.past.period
+    every = np.ones(len(loud), np.bool_)
+    quiet_days = past.days * float(1 - loud.mean())
+    middle = int(np.median(past.t))
+    cycles = longest(
+        seen.stays(middle, sign, False), every, _begins(sign * (past.t - middle) > 0, seen.fresh)
+    )
+    if len(cycles) < LEAST_CYCLES * past.days or cycles[0] > LONGEST_CYCLE * DAY / period:
+        return []
+    found: list[tuple[int, int, int, int]] = []
+    t = sign * past.t
+    for level in np.quantile(t, QUANTILES).astype(int).tolist():
+        if found and level <= found[-1][0]:
+            continue
+        begins = _begins(t > level, seen.fresh)
+        plain, still = (seen.stays(sign * level, sign, each) for each in (False, True))
+        most = _limit(longest(plain, every, begins), past.days, SHARE_LONG, period)
+        if sign < 0:
+            found.append((level, most, LONGEST, LONGEST))
+            continue
+        calm = _limit(longest(still, every, begins), past.days, SHARE_STILL, period)
+        quiet = calm
+        if not loud.all():
+            quiet = min(calm, _limit(longest(still, ~loud, begins), quiet_days, SHARE_STILL, period))
+        found.append((level, most, calm, quiet))
+    least = math.ceil(LEAST_SECONDS / period)
+    highest = int(t.max()) + max(10, round(BEYOND * (int(t.max()) - int(t.min()))))
+    return [*found, (min(highest, NOWHERE), least, least, least)]
+
+
+def _limit(stays: NDArray[np.float64], days: float, share: float, period: float) -> int:
+    """Periods that a stay may last, from those of the history, longest first."""
+    expected = float(stays[0]) if len(stays) else 0.0
+    if len(stays) >= 2 * calibrate.LEAST_PEAKS:
+        expected = max(expected, math.exp(calibrate.tail(np.log(stays), days, share)))
+        expected = min(expected, MOST * float(stays[0]))
+    allowed = expected * (1 + SLACK_PART) + SLACK / period
+    return int(min(LONGEST, math.ceil(max(LEAST_SECONDS / period, allowed))))

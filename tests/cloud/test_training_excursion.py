@@ -1,0 +1,151 @@
+"""Stays beyond levels: the board counts them as training does, and only where a place cycles."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cloud.training import excursion
+from cloud.training.history import History
+from device.excursion import LEVELS, LONGEST, SIDE, Excursion, Stays
+from device.verdict import LONG_GAP
+
+PERIOD = 30.0
+
+
+def cycling(days=7, seed=1, defrost_hours=6.0):
+    """A cooler: cycles of some twenty minutes around 4 degC, and a defrost of 25 minutes every few hours."""
+    random = np.random.default_rng(seed)
+    n = int(days * 86400 / PERIOD)
+    at = np.arange(n) * PERIOD
+    t = 400 + 100 * np.sin(2 * np.pi * np.cumsum(PERIOD / random.normal(1200, 60, n)))
+    t = np.where(at % (3600 * defrost_hours) < 1500, 700, t)
+    t = np.rint(t + random.normal(0, 2, n)).astype(np.int64)
+    return History(1.7e9 // 86400 * 86400 + at, t, np.full(n, 7000, np.int64), PERIOD, 0)
+
+
+def board(found):
+    return Excursion(Stays(found.section))
+
+
+def scores(judge, past):
+    rows = zip(past.t.tolist(), past.periods.tolist(), past.half_hours.tolist(), strict=True)
+    out = []
+    for t, gap, half in rows:
+        if gap >= LONG_GAP:
+            judge.restart()
+            gap = 1
+        out.append(judge.score(t, gap, half))
+    return out
+
+
+def dead(past, day, hour, minutes=180):
+    """The last days of `past`, and from that hour on a temperature that only rises, to 8 degC."""
+    row = int((day * 24 + hour) * 3600 / PERIOD)
+    age = np.arange(int(minutes * 60 / PERIOD))
+    t = past.t.copy()
+    t[row : row + len(age)] = np.maximum(400, 800 - 400 * np.exp(-age * PERIOD / 1200))
+    return replace(past, t=t), row
+
+
+def first(past, row, found):
+    """Minutes from `row` to the first abnormal reading."""
+    after = np.array(scores(board(found), past))[row:]
+    hits = np.flatnonzero(after > 64)
+    return hits[0] * PERIOD / 60 if len(hits) else None
+
+
+def test_the_history_itself_is_never_too_long():
+    past = cycling()
+    found = excursion.fit(past)
+    assert max(scores(board(found), past)) <= 64
+
+
+def test_levels_rise_above_the_middle_and_fall_below_it():
+    found = excursion.fit(cycling())
+    above, below = found.levels[:SIDE], found.levels[SIDE:]
+    assert len(found.levels) == len(found.longest) == len(found.still) == len(found.quiet) == LEVELS
+    assert list(above) == sorted(above)
+    assert list(below) == sorted(below, reverse=True)
+    limits = zip(found.quiet, found.still, strict=True)
+    assert all(1 <= quiet <= still <= LONGEST for quiet, still in limits)
+
+
+def test_a_dead_compressor_shows_within_the_hour_and_goes_on_showing():
+    past = cycling(days=9)
+    found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
+    for hour in (1, 9, 14.2, 23):
+        minutes = first(*dead(past, 7, hour), found)
+        assert minutes is not None and minutes < 60, hour
+    broken, row = dead(past, 7, 9)
+    told = np.array(scores(board(found), broken))[row : row + 300] > 64
+    assert told[np.argmax(told) :].all()
+
+
+def test_a_quiet_half_hour_is_given_less_than_one_with_a_defrost():
+    past = cycling(days=9)
+    found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
+    assert found.busy[[0, 12, 24, 36]].all()
+    assert first(*dead(past, 7, 9), found) < first(*dead(past, 7, 23.8), found)
+
+
+def test_defrosts_at_another_time_each_day_leave_no_quiet_half_hours():
+    past = cycling(days=16, defrost_hours=5.47)
+    found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
+    told = np.array(scores(board(found), past)) > 64
+    assert not told.any()
+
+
+def test_without_a_clock_a_stay_has_the_time_of_a_busy_half_hour():
+    past = cycling(days=9)
+    found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
+    broken, row = dead(past, 7, 9)
+    judge = board(found)
+    unset = np.array([judge.score(t, 1) for t in broken.t.tolist()])
+    assert np.flatnonzero(unset[row:] > 64)[0] * PERIOD / 60 > first(broken, row, found)
+
+
+def test_training_counts_stays_as_the_board_does():
+    past = cycling(days=2)
+    random = np.random.default_rng(2)
+    kept = np.sort(random.choice(len(past.t), len(past.t) * 2 // 3, replace=False))
+    kept = kept[(kept < 2000) | (kept > 2100)]  # a long gap, and many short ones
+    some = History(past.ts[kept], past.t[kept], past.h[kept], past.period, 0)
+    found = replace(excursion.fit(past), longest=(1,) * LEVELS, still=(LONGEST,) * LEVELS)
+    watch = excursion.watch(some, found.step)
+    for index, level in ((0, 350), (0, 400), (0, 450), (SIDE, 380)):
+        for still in (False, True):
+            levels = [excursion.NOWHERE] * SIDE + [-excursion.NOWHERE] * SIDE
+            levels[index] = level
+            ones, ever = (1,) * LEVELS, (LONGEST,) * LEVELS
+            limits = {"longest": ever, "still": ones, "quiet": ones} if still else {"longest": ones}
+            own = replace(found, levels=tuple(levels), **limits)
+            ours = np.array(scores(board(own), some)) // 64
+            assert (ours == watch.stays(level, 1 if index < SIDE else -1, still)).all()
+
+
+@pytest.mark.parametrize("days", [1.2, 2.5])
+def test_a_short_history_has_no_quiet_half_hours(days):
+    found = excursion.fit(cycling(days=days))
+    assert found.busy.all()
+
+
+def test_a_place_that_does_not_cycle_is_not_watched():
+    past = cycling()
+    slow = np.rint(2000 + 300 * np.sin(2 * np.pi * np.arange(len(past.t)) / 2880)).astype(np.int64)
+    assert excursion.fit(replace(past, t=slow)) is None
+
+
+def test_a_long_gap_forgets():
+    found = excursion.fit(cycling())
+    judge = board(found)
+    for _ in range(20):
+        judge.score(2000, 1)
+    judge.restart()
+    assert judge.score(2000, 1) <= 64
+
+
+@pytest.mark.parametrize("body", [b"", bytes(135), bytes(138), bytes(136)])
+def test_a_section_that_is_none_is_refused_in_words(body):
+    with pytest.raises(ValueError, match="train the model again"):
+        Stays(body)

@@ -14,12 +14,13 @@ import msgspec
 from cloud.alerts import links
 from cloud.alerts.episodes import Episode
 from cloud.alerts.facts import Facts, Span, beyond
-from cloud.alerts.links import Act, Links
+from cloud.alerts.links import Links
 from cloud.alerts.page import Button, Entry, Figure, Page, Section, Tone
 from cloud.alerts.policy import Letter
 from cloud.contract.messages import UNKNOWN
 from cloud.process.alone import Alone
 from cloud.process.printable import printable
+from cloud.read.causes import CAUSES
 from cloud.settings import AlertSettings
 from cloud.words import NBSP, Words
 from device import codes
@@ -153,10 +154,9 @@ def _one(matter: Matter, episode: Episode, desk: Desk) -> Page:
     if (url := _dashboard(desk.links.base, episode, now)) is not None:
         buttons.append(Button(words("do open"), url))
     if episode.kind == "anomaly":
-        acts: tuple[Act, ...] = ("real", "false")
-        for act in acts:
-            if (url := desk.links.link(act, alert)) is not None:
-                answers.append(Button(words(f"do {act}"), url))
+        for cause in CAUSES:
+            if (url := desk.links.link(cause, alert)) is not None:
+                answers.append(Button(words(f"cause {cause}"), url))
     values = _telling(episode, words, facts)
     opinion = f"{words('cloud')}: {_opinion(episode, words)}." if episode.abnormal else ""
     return Page(

@@ -13,9 +13,12 @@ from typing import Literal, get_args
 
 from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
 
+from cloud.read.causes import Cause
+
 VALID_DAYS = 14
 
-Act = Literal["acknowledge", "real", "false"]
+Said = Literal["real", "false"]  # what mails of older versions ask
+Act = Literal["acknowledge", Said, Cause]
 
 
 class Refused(Exception):

@@ -7,6 +7,7 @@ from html import escape
 from typing import Literal
 
 Tone = Literal["severe", "warning", "calm"]
+IN_A_ROW = 3  # answers: a phone is narrow
 
 _STRIP: dict[Tone, str] = {"severe": "#d92d20", "warning": "#d97706", "calm": "#0f6cbd"}
 _BADGE: dict[Tone, str] = {"severe": "#b42318", "warning": "#92500a", "calm": "#0b4f8a"}
@@ -231,16 +232,23 @@ def _button(button: Button) -> str:
 
 
 def _answers(page: Page) -> str:
-    width = 100 // len(page.answers)
+    rows = "".join(
+        _in_a_row(page.answers[first : first + IN_A_ROW]) for first in range(0, len(page.answers), IN_A_ROW)
+    )
+    return (
+        f'<tr><td class="faint" style="padding:16px 0 0;font-size:14px;line-height:20px;color:#666a73">'
+        f"{escape(page.ask)}</td></tr><tr><td>{rows}</td></tr>"
+    )
+
+
+def _in_a_row(answers: tuple[Button, ...]) -> str:
+    width = 100 // len(answers)
     cells = "".join(
         f'<td width="{width}%" style="padding:8px {"0 0 4px" if k else "4px 0 0"}">'
         f'<a class="other" href="{escape(one.url)}" style="display:block;border:1px solid #b9bdc7;'
         "color:#16171a;border-radius:10px;padding:10px 8px;text-align:center;text-decoration:none;"
         f'font-size:15px;line-height:20px;font-weight:600">{escape(one.label)}</a></td>'
-        for k, one in enumerate(page.answers)
+        for k, one in enumerate(answers)
     )
     table = '<table role="presentation" width="100%" cellpadding="0" cellspacing="0">'
-    return (
-        f'<tr><td class="faint" style="padding:16px 0 0;font-size:14px;line-height:20px;color:#666a73">'
-        f"{escape(page.ask)}</td></tr><tr><td>{table}<tr>{cells}</tr></table></td></tr>"
-    )
+    return f"{table}<tr>{cells}</tr></table>"

@@ -205,8 +205,9 @@ class Reader:
         states = {name: alert["state"] for alert in alerts for name in alert["episodes"]}
         seen = self.database["acknowledgements"].find(about, {"episodes": 1, "at": 1}).sort("at", 1)
         acknowledged = {name: one["at"] for one in seen for name in one["episodes"]}
-        said = self.database["labels"].find(about, {"episodes": 1, "label": 1}).sort("at", 1)
-        labels = {name: one["label"] for one in said for name in one["episodes"]}
+        wanted = {"episodes": 1, "label": 1, "cause": 1, "note": 1}
+        said = self.database["labels"].find(about, wanted).sort("at", 1)
+        labels = {name: one for one in said for name in one["episodes"]}
         return [episode_row(document, states, acknowledged, labels) for document in found]
 
     def episode(self, name: str) -> Episode | None:

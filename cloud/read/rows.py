@@ -148,7 +148,9 @@ class Episode:
         None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
     )
     acknowledged: float | None = None  # Unix seconds when somebody last said that they have seen it
-    label: str | None = None  # what a person last said of it: real, false
+    label: str | None = None  # what a person last said of it: real, false, unknown
+    cause: str | None = None  # and what it was (cloud.read.causes); None = nobody said, or an older answer
+    note: str | None = None
     before: Before | None = None  # where the values lay before it (cloud.read.settling); None = not known
 
     @property
@@ -217,8 +219,9 @@ def episode_row(
     document: Document,
     alerts: Mapping[str, str],
     acknowledged: Mapping[str, float],
-    labels: Mapping[str, str],
+    labels: Mapping[str, Document],
 ) -> Episode:
+    said = labels.get(document["_id"], {})
     return Episode(
         id=document["_id"],
         site=document["site"],
@@ -240,7 +243,9 @@ def episode_row(
         kind=document.get("kind", "anomaly"),
         alert=alerts.get(document["_id"]),
         acknowledged=acknowledged.get(document["_id"]),
-        label=labels.get(document["_id"]),
+        label=said.get("label"),
+        cause=said.get("cause"),
+        note=said.get("note"),
         before=document.get("before") and msgspec.convert(document["before"], Before),
     )
 

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cloud.contract.messages import UNKNOWN
 from cloud.process.printable import printable
-from cloud.words import mails, pages
+from cloud.words import answers, mails, pages
 from device import codes
 
-TEXTS: dict[str, tuple[str, str]] = mails.TEXTS | pages.TEXTS
+TEXTS: dict[str, tuple[str, str]] = mails.TEXTS | pages.TEXTS | answers.TEXTS
 LANGUAGES = ("en", "fr")
 THIN = "\N{NARROW NO-BREAK SPACE}"
 NBSP = "\N{NO-BREAK SPACE}"

@@ -200,10 +200,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "do real": ("It was real", "C'était réel"),
     "do false": ("False alarm", "Fausse alerte"),
     "do open": ("Open on the dashboard", "Ouvrir le tableau de bord"),
-    "ask label": (
-        "Was it real? Your answer is kept with the episode.",
-        "Était-ce réel{nbsp}? Votre réponse est gardée avec l'épisode.",
-    ),
     "foot once": (
         "Once you have seen it, this episode sends no more mail; its end stands in the daily digest.",
         "Une fois vu, cet épisode n'envoie plus d'e-mail{nbsp}; sa fin sera dans le résumé du jour.",

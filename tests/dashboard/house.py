@@ -98,7 +98,7 @@ class House:
     def episode(
         self, device: str, opened: float, closed: float | None, *, edge: int, cloud: int, **more: object
     ) -> None:
-        document = {
+        document: Document = {
             "_id": f"{SITE}/{device}/{int(opened)}",
             "d": f"{SITE}/{device}",
             "site": SITE,

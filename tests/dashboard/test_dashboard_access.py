@@ -125,15 +125,21 @@ def test_an_episode_is_acknowledged_and_labelled_after_login(furnished, person, 
     person.sees("marked as seen")
     assert headline.bounding_box() == before  # nothing moves under the hand
     person.page.get_by_text("seen ", exact=False).first.wait_for()
-    person.page.get_by_role("button", name="False alarm").first.click()
-    person.sees("marked as a false alarm")
+    person.page.get_by_role("button", name="What was it?").first.click()
+    person.page.get_by_label("A line about it").fill("the *old* door")
+    person.page.get_by_role("button", name="Door", exact=True).click()
+    person.sees("Thank you: Door.")
     (seen,) = furnished.database["acknowledgements"].find()
     (label,) = furnished.database["labels"].find()
     newest = furnished.database["episodes"].find_one(sort=[("opened", -1)])["_id"]
     assert seen["episodes"] == label["episodes"] == [newest]
     assert (seen["by"], label["by"], label["label"]) == ("keeper", "keeper", "false")
-    person.page.get_by_role("button", name="It was real").first.click()
-    person.sees("marked as real")
+    assert (label["cause"], label["note"]) == ("door", "the *old* door")
+    person.sees("the *old* door")
+    person.page.keyboard.press("Escape")
+    person.page.get_by_role("button", name="Change the answer").first.click()
+    person.page.get_by_role("button", name="Real fault", exact=True).click()
+    person.sees("Thank you: Real fault.")
     assert [one["label"] for one in furnished.database["labels"].find().sort("at", 1)] == ["false", "real"]
     mail = MailSettings(FolderSettings(None), "a@example.org", ("b@example.org",))
     watch = Watch(databases.connect(uris["vigie-backend"], NAME), mail, AlertSettings())
@@ -142,7 +148,7 @@ def test_an_episode_is_acknowledged_and_labelled_after_login(furnished, person, 
     person.page.get_by_role("button", name="Log out").click()
     person.page.get_by_label("Password", exact=True).wait_for()
     to_the_episodes(person)
-    assert person.page.get_by_role("button", name="It was real").count() == 0
+    assert person.page.get_by_role("button", name="What was it?").count() == 0
     assert person.complaints == []
 
 

@@ -10,6 +10,8 @@ from cloud.alerts.courier import pending
 from cloud.alerts.links import Links
 from cloud.alerts.policy import Letter
 from cloud.contract.keys import link_key
+from cloud.read.reader import Reader
+from device import codes
 
 MASTER = bytes(range(32))
 ALERT = "1800000000000-0-opening"
@@ -61,6 +63,33 @@ def test_one_press_acknowledges_and_the_link_is_used(house, key, alert):
     assert (kept["alert"], kept["episodes"], labels) == (ALERT, [EPISODE], [])
     again = follow()
     assert "was used already" in again.success[0].value and not again.button
+
+
+def test_an_answer_has_a_cause_and_a_line_of_text_and_says_what_it_changes(house, key, alert, now):
+    house.episode("C002", now - 60, now, edge=codes.ZSCORE, cloud=0, _id=EPISODE)
+    app = follow("door")
+    assert [button.label for button in app.button] == ["It was: Door"]
+    app.text_input[0].set_value("Ann <b>was</b> in").run()
+    app.button[0].click().run()
+    told = app.success[0].value
+    assert told.startswith("Thank you: Door.") and "(sudden change)" in told
+    _, (label,) = books(house)
+    assert (label["label"], label["cause"], label["note"]) == ("false", "door", "Ann <b>was</b> in")
+    (kept,) = Reader(house.database).episodes()
+    assert (kept.label, kept.cause, kept.note) == ("false", "door", "Ann <b>was</b> in")
+
+
+@pytest.mark.parametrize(("cause", "label"), [("fault", "real"), ("unknown", "unknown"), ("moved", "false")])
+def test_each_cause_is_also_a_label_that_older_programs_know(house, key, alert, cause, label):
+    follow(cause).button[0].click().run()
+    _, (kept,) = books(house)
+    assert (kept["label"], kept["cause"]) == (label, cause) and "note" not in kept
+
+
+def test_a_link_of_an_older_mail_still_works(house, key, alert):
+    follow("real").button[0].click().run()
+    _, (kept,) = books(house)
+    assert kept["label"] == "real" and "cause" not in kept
 
 
 def test_two_people_who_press_at_once_count_once(house, key, alert):

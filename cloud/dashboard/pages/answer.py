@@ -1,4 +1,5 @@
 """Where the buttons of a mail lead: one page, one button. The token in its address is the authorisation.
+An answer may have a line of text besides.
 
 Opening the page changes nothing, since programs that look through mails open every link. Pressing the button
 inserts one document under the token's own id; a second press finds it there.
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import os
 import time
+from functools import reduce
+from operator import or_
 
 import streamlit as st
 from pymongo.errors import DuplicateKeyError, PyMongoError
@@ -17,6 +20,8 @@ from cloud.alerts import links
 from cloud.alerts.links import Links, Permission
 from cloud.dashboard import frame, source
 from cloud.dashboard.parts.markdown import plain
+from cloud.dashboard.parts.writing import teaches
+from cloud.read.causes import CAUSES, NOTE, answer
 from cloud.store.database import Document
 from cloud.words import Words
 
@@ -62,21 +67,29 @@ def _answer(allowed: Permission, text: Words) -> None:
     if used is not None:
         st.success(text("answer used", when=text.moment(used["at"], time.time())))
         return
-    name = (
-        "do acknowledge all"
-        if allowed.act == "acknowledge" and len(alert["episodes"]) > 1
-        else f"do {allowed.act}"
-    )
-    if not st.button(text(name), type="primary", width="stretch"):
+    note = st.text_input(text("answer note"), max_chars=NOTE) if allowed.act in CAUSES else ""
+    if not st.button(_button(allowed, alert, text), type="primary", width="stretch"):
         return
     try:
-        database[_book(allowed)].insert_one(record(allowed, alert["episodes"], time.time()))
+        database[_book(allowed)].insert_one(record(allowed, alert["episodes"], time.time(), note))
     except DuplicateKeyError:
         pass  # pressed twice, or by two people: it is done
-    st.success(text(f"answer {allowed.act}"))
+    if allowed.act in CAUSES:
+        found = database["episodes"].find({"_id": {"$in": alert["episodes"]}}, {"edge_flags": 1})
+        flags = reduce(or_, (one["edge_flags"] for one in found), 0)
+        st.success(teaches(text, allowed.act, flags))
+    else:
+        st.success(text(f"answer {allowed.act}"))
 
 
-def record(allowed: Permission, episodes: list[str], now: float) -> Document:
+def _button(allowed: Permission, alert: Document, text: Words) -> str:
+    if allowed.act in CAUSES:
+        return text("answer is", cause=text(f"cause {allowed.act}"))
+    every = allowed.act == "acknowledge" and len(alert["episodes"]) > 1
+    return text("do acknowledge all" if every else f"do {allowed.act}")
+
+
+def record(allowed: Permission, episodes: list[str], now: float, note: str = "") -> Document:
     """What the press of a button leaves: one document, whose id is the token's."""
     document: Document = {
         "_id": allowed.id,
@@ -85,7 +98,9 @@ def record(allowed: Permission, episodes: list[str], now: float) -> Document:
         "at": now,
         "by": "mail",
     }
-    if allowed.act != "acknowledge":
+    if allowed.act in CAUSES:
+        document |= answer(allowed.act, note)
+    elif allowed.act != "acknowledge":
         document["label"] = allowed.act
     return document
 

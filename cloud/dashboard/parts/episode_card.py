@@ -8,6 +8,7 @@ from cloud.dashboard import frame
 from cloud.dashboard.pages import access
 from cloud.dashboard.parts import common, needs, why, writing
 from cloud.dashboard.parts.markdown import plain
+from cloud.read.causes import CAUSES, NOTE, Cause
 from cloud.read.rows import Episode
 from cloud.words import Words
 
@@ -34,10 +35,13 @@ def said(say: Words, one: Episode, now: float) -> None:
         st.badge(
             say("seen at", when=say.clock(one.acknowledged, now)), icon=":material/visibility:", color="green"
         )
-    if one.label in ("real", "false"):
+    if one.label in ("real", "false", "unknown"):
         real = one.label == "real"
-        icon = "thumb_up" if real else "thumb_down"
-        st.badge(say(f"label {one.label}"), icon=f":material/{icon}:", color="blue" if real else "gray")
+        told = say(f"cause {one.cause}") if one.cause in CAUSES else say(f"label {one.label}")
+        icon = ":material/warning:" if real else ":material/school:"
+        st.badge(told, icon=icon, color="blue" if real else "gray")
+        if one.note:
+            st.caption(f"\N{LEFT DOUBLE QUOTATION MARK}{plain(one.note)}\N{RIGHT DOUBLE QUOTATION MARK}")
 
 
 def _buttons(say: Words, one: Episode) -> None:
@@ -58,16 +62,27 @@ def _answers(say: Words, one: Episode) -> None:
             on_click=writing.acknowledge,
             args=(one,),
         )
-    for label, icon in (("real", "thumb_up"), ("false", "thumb_down")):
-        if one.label != label and one.of_readings:
+    if one.of_readings:
+        with st.popover(say("answer other" if one.label else "answer ask"), icon=":material/school:"):
+            _causes(say, one)
+
+
+def _causes(say: Words, one: Episode) -> None:
+    """One click says what it was."""
+    st.text_input(say("answer note"), max_chars=NOTE, key=f"note {one.id}")
+    with st.container(horizontal=True):
+        for cause in CAUSES:
             st.button(
-                say(f"do {label}"),
-                key=f"{label} {one.id}",
-                icon=f":material/{icon}:",
-                type="tertiary",
-                on_click=writing.label,
-                args=(one, label),
+                say(f"cause {cause}"),
+                key=f"{cause} {one.id}",
+                type="primary" if one.cause == cause else "secondary",
+                on_click=_answer,
+                args=(one, cause),
             )
+
+
+def _answer(one: Episode, cause: Cause) -> None:
+    writing.label(one, cause, st.session_state.get(f"note {one.id}", ""))
 
 
 def details(say: Words, one: Episode) -> list[str]:

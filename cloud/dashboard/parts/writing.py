@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Literal
 
 import streamlit as st
 from bson import ObjectId
@@ -12,22 +11,28 @@ from pymongo.errors import PyMongoError
 
 from cloud.dashboard import frame, source
 from cloud.dashboard.pages import access
+from cloud.read.causes import Cause, answer
 from cloud.read.rows import Episode
 from cloud.store.database import Document
+from cloud.words import Words
 
 log = logging.getLogger("dashboard")
-
-Label = Literal["real", "false"]
 
 
 def acknowledge(episode: Episode) -> None:
     """Somebody has seen it: no more mails about it. Told as a toast."""
-    _write("acknowledgements", episode, {}, "answer acknowledge")
+    _write("acknowledgements", episode, {}, frame.say()("answer acknowledge"))
 
 
-def label(episode: Episode, said: Label) -> None:
-    """It was real, or a false alarm; what was said last counts. Told as a toast."""
-    _write("labels", episode, {"label": said}, f"answer {said}")
+def label(episode: Episode, cause: Cause, note: str) -> None:
+    """What it was, and a line of text; what was said last counts. Told as a toast."""
+    _write("labels", episode, answer(cause, note), teaches(frame.say(), cause, episode.edge_flags))
+
+
+def teaches(say: Words, cause: Cause, flags: int) -> str:
+    """Thanks, and what an answer changes. `flags`: what alarmed."""
+    what = {"fault": "teach fault", "unknown": "teach unknown"}.get(cause, "teach harmless")
+    return say("teach thanks", cause=say(f"cause {cause}"), what=say(what, detectors=say.seen(flags)))
 
 
 def _write(book: str, episode: Episode, more: Document, told: str) -> None:
@@ -45,4 +50,4 @@ def _write(book: str, episode: Episode, more: Document, told: str) -> None:
     source.episodes.clear()
     source.fleet.clear()
     source.history.clear()
-    st.toast(say(told), icon=":material/check:")
+    st.toast(told, icon=":material/check:")

@@ -15,6 +15,7 @@ from cloud.alerts.facts import Facts
 from cloud.alerts.letters import Desk, Matter
 from cloud.alerts.links import Links, Permission
 from cloud.alerts.policy import Letter, Line
+from cloud.read.causes import CAUSES
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.words import LANGUAGES, REASONS, SEEN, TEXTS, Words, plain
 from device import codes
@@ -93,6 +94,14 @@ def test_a_mail_of_a_board_without_a_model_says_how_far_it_has_learned():
     one = made(facts=Facts(learning=learning))
     assert ("Still learning", learning) in one.rows
     assert learning in page.text(one) and learning in page.html(one)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_mail_asks_what_it_was_and_has_one_link_for_each_answer(language):
+    one = made(language=language)
+    acts = [Links(KEY).read(token(button.url)).act for button in one.answers]
+    assert acts == list(CAUSES)
+    assert len({button.label for button in one.answers}) == len(CAUSES)
 
 
 def test_without_an_address_of_the_dashboard_there_are_no_links():

@@ -1,0 +1,34 @@
+"""What Vigie asks about an episode and does with the answer, in English and in French."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "ask label": (
+        "What was it? One click teaches the board.",
+        "Qu'était-ce{nbsp}? Un clic l'apprend à la carte.",
+    ),
+    "cause door": ("Door", "Porte"),
+    "cause defrost": ("Defrost", "Dégivrage"),
+    "cause loading": ("Loading", "Chargement"),
+    "cause cleaning": ("Cleaning", "Nettoyage"),
+    "cause moved": ("Board moved", "Carte déplacée"),
+    "cause fault": ("Real fault", "Vraie panne"),
+    "cause unknown": ("Do not know", "Je ne sais pas"),
+    "answer ask": ("What was it?", "Qu'était-ce{nbsp}?"),
+    "answer other": ("Change the answer", "Changer la réponse"),
+    "answer note": ("A line about it, if you like", "Une ligne à ce sujet, si vous voulez"),
+    "answer is": ("It was: {cause}", "C'était{nbsp}: {cause}"),
+    "teach thanks": ("Thank you: {cause}. {what}", "Merci{nbsp}: {cause}. {what}"),
+    "teach harmless": (
+        "Vigie now tries to raise the thresholds of what alarmed ({detectors}), as far as no fault is missed "
+        "that is found today. The page Models says what came of it.",
+        "Vigie essaie maintenant de relever les seuils de ce qui a alerté ({detectors}), tant qu'aucune "
+        "panne trouvée aujourd'hui n'est manquée. La page Modèles dit ce qu'il en est.",
+    ),
+    "teach fault": (
+        "It is not learned as normal, and every newer model must find it.",
+        "Ce n'est pas appris comme normal, et tout modèle plus récent devra le trouver.",
+    ),
+    "teach unknown": (
+        "It is kept with the episode and changes nothing.",
+        "C'est gardé avec l'épisode et ne change rien.",
+    ),
+}

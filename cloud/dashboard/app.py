@@ -16,7 +16,7 @@ sys.path[:] = [
 import streamlit as st  # noqa: E402
 
 from cloud.dashboard import frame, language  # noqa: E402
-from cloud.dashboard.pages import access, answer, board, episodes, fleet, model, system, usage  # noqa: E402
+from cloud.dashboard.views import access, answer, board, episodes, fleet, model, system, usage  # noqa: E402
 
 SIGN = Path(__file__).with_name("vigie.svg").read_text()
 

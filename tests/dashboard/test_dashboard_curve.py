@@ -5,7 +5,7 @@ import pytest
 
 from cloud.dashboard.draw import charts, curve
 from cloud.dashboard.draw.curve import BOARD, CLOUD
-from cloud.dashboard.pages import board
+from cloud.dashboard.views import board
 from cloud.read.rows import Readings
 from cloud.read.spans import Spans
 from cloud.words import DETECTORS, Words, plain

@@ -10,11 +10,11 @@ from test_dashboard_pages import charts_of, curves_of, go, words_of
 
 from cloud.dashboard import source
 from cloud.dashboard.draw.charts import LIGHT
-from cloud.dashboard.pages import episodes
-from cloud.dashboard.pages.fleet import ON_A_PAGE
-from cloud.dashboard.pages.usage import remark
 from cloud.dashboard.parts import sites
 from cloud.dashboard.parts.needs import Need
+from cloud.dashboard.views import episodes
+from cloud.dashboard.views.fleet import ON_A_PAGE
+from cloud.dashboard.views.usage import remark
 from cloud.plans import usage
 from cloud.plans.plans import GB, Fleet, in_use
 from cloud.plans.usage import Gauge, Measured
@@ -186,7 +186,7 @@ def test_a_plan_is_known_by_the_address_of_its_service(broker, uri, sendgrid, pl
 
 
 def test_a_plan_that_is_used_up_is_the_headline():
-    from cloud.dashboard.pages.usage import bar, headline
+    from cloud.dashboard.views.usage import bar, headline
 
     full = Gauge("database", "Atlas M0", "storage_gb", 0.6, 0.5, True, "Atlas Flex")
     assert headline(EN, full) == "Storage: nothing is left"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from cloud.dashboard.pages.model import versions
 from cloud.dashboard.parts import markdown, needs
 from cloud.dashboard.parts.needs import Need
+from cloud.dashboard.views.model import versions
 from cloud.read.rows import Episode, Latest
 from cloud.words import Words, plain
 from device import codes

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from cloud.dashboard import frame
-from cloud.dashboard.pages import access
 from cloud.dashboard.parts import common, needs, why, writing
 from cloud.dashboard.parts.markdown import plain
+from cloud.dashboard.views import access
 from cloud.read.causes import CAUSES, NOTE, Cause
 from cloud.read.rows import Episode
 from cloud.words import Words

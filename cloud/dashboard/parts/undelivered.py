@@ -8,8 +8,8 @@ import time
 import streamlit as st
 
 from cloud.dashboard import frame, source
-from cloud.dashboard.pages import access
 from cloud.dashboard.parts.markdown import plain
+from cloud.dashboard.views import access
 from cloud.read.rows import Alert
 from cloud.words import Words
 

@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from cloud.dashboard import frame, source
-from cloud.dashboard.pages import access
+from cloud.dashboard.views import access
 from cloud.read.causes import Cause, answer
 from cloud.read.rows import Episode
 from cloud.store.database import Document

@@ -7,9 +7,9 @@ import time
 import streamlit as st
 
 from cloud.dashboard import frame, source
-from cloud.dashboard.pages import access
 from cloud.dashboard.parts import episode_card
 from cloud.dashboard.source import Answer, Fleet
+from cloud.dashboard.views import access
 from cloud.read.rows import Episode
 
 EVERY = 5.0  # s

@@ -9,9 +9,9 @@ import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
 from cloud.dashboard import frame, source
-from cloud.dashboard.pages import fleet as fleet_page
 from cloud.dashboard.parts import undelivered
 from cloud.dashboard.source import Answer, Fleet
+from cloud.dashboard.views import fleet as fleet_page
 from cloud.process.printable import cell
 from cloud.read.rows import Latest, Summary
 from cloud.store.database import Document

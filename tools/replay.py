@@ -2,6 +2,8 @@
 
 Trains on the first N rows, then feeds all rows, the trained ones too so that windows are full, through the
 board's own code with the bundle that a board would load. Writes one row for each row after the first N.
+With `--siblings`, recordings of other boards of the same place at the same time, two further columns say what
+the cloud adds: `siblings` is 1 where the board has left them, `parted` is how far (100 = the threshold).
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ from numpy.typing import NDArray
 
 from cloud.recording import Recording, Refused, asked, read
 from cloud.recording.command import refuse_to_overwrite
+from cloud.siblings import parting
+from cloud.siblings.air import Air, fit_rows
 from cloud.training import calibrate, fit
-from cloud.training.history import HistoryError, elapsed, half_hours, history, hundredths
+from cloud.training.history import Floats, HistoryError, elapsed, half_hours, history, hundredths
 from device import codes
 from device.verdict import SCORES
 
@@ -30,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DRIVER = ROOT / "tools" / "bench" / "on_board" / "replay.py"
 KEY = bytes(32)  # the bundle never leaves this process
 COLUMNS = ("ts", "t", "h", "abnormal", "flags", *SCORES)
+WITH_SIBLINGS = ("siblings", "parted")
 RECORD = 4 * (1 + len(SCORES))
 
 
@@ -91,15 +96,35 @@ def judge(
     return Verdicts(rows[:, 0], rows[:, 1:])
 
 
-def write(path: Path, table: Recording, verdicts: Verdicts, start: int) -> None:
-    """The rows from `start` on, with ts, t and h as they stood in the file."""
+def parted(table: Recording, train_rows: int, siblings: list[Recording]) -> Floats:
+    """float[n]: how far the board has parted from its siblings at each reading; above 1 it has left them.
+
+    Learned from the first `train_rows`. Raises HistoryError when they do not do.
+    """
+    rows = fit_rows(table.ts, table.t, table.h)
+    own = Air(table.ts[rows], table.t[rows], table.h[rows])
+    others = {str(place): Air.of(one.ts, one.t, one.h) for place, one in enumerate(siblings)}
+    first = Air.of(table.ts[:train_rows], table.t[:train_rows], table.h[:train_rows])
+    end = float(first.ts[-1]) if len(first) else 0.0
+    try:
+        learned = parting.learn(first, {name: one.until(end) for name, one in others.items()})
+    except parting.TooLittle as problem:
+        raise HistoryError(f"--siblings: {problem}") from problem
+    found = np.zeros(len(table.ts))
+    found[rows] = parting.spread(learned, own, others)
+    return found
+
+
+def write(path: Path, table: Recording, verdicts: Verdicts, start: int, far: Floats | None = None) -> None:
+    """The rows from `start` on, with ts, t and h as they stood in the file. `far`: as from `parted`."""
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow(COLUMNS)
+        out.writerow(COLUMNS if far is None else COLUMNS + WITH_SIBLINGS)
         abnormal = verdicts.abnormal
         for row in range(start, len(table.ts)):
             said = (int(abnormal[row]), int(verdicts.flags[row]), *verdicts.scores[row].tolist())
-            out.writerow((*table.cells[row], *said))
+            more = () if far is None else (int(far[row] > 1), round(100 * far[row]))
+            out.writerow((*table.cells[row], *said, *more))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -109,19 +134,32 @@ def main(argv: list[str] | None = None) -> int:
         "--train-rows", type=int, required=True, metavar="N", help="learn from the first N rows"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="OUT.csv")
+    parser.add_argument(
+        "--siblings",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="recordings of two or more others",
+    )
     parser.add_argument("--interpreter", choices=("cpython", "micropython"), default="cpython")
     asked.add_options(parser)
     options = parser.parse_args(argv)
     bar = sys.stderr.isatty()
     started = time.monotonic()
     try:
-        refuse_to_overwrite(options.file, options.out)
+        for path in (options.file, *options.siblings):
+            refuse_to_overwrite(path, options.out)
         table = read(options.file, asked.of(options))
         print("".join(f"{options.file}: {line}\n" for line in table.said), end="")
         if not 0 < options.train_rows <= len(table.ts):
             raise HistoryError(f"--train-rows {options.train_rows}: {options.file} has {len(table.ts)} rows")
+        far = None
+        if options.siblings:
+            others = [_sibling(path, options) for path in options.siblings]
+            far = parted(table, options.train_rows, others)
         verdicts = replay(table, options.train_rows, options.interpreter, bar=bar)
-        write(options.out, table, verdicts, options.train_rows)
+        write(options.out, table, verdicts, options.train_rows, far)
     except (HistoryError, Refused, OSError, RuntimeError) as problem:
         print(("\n" if bar else "") + f"replay: {problem}", file=sys.stderr)
         return 1
@@ -130,7 +168,16 @@ def main(argv: list[str] | None = None) -> int:
         f"{options.out}: {len(rest)} readings judged, {int(rest.sum())} abnormal "
         f"in {calibrate.alarms(rest)} alarms, {time.monotonic() - started:.1f} s under {options.interpreter}"
     )
+    if far is not None:
+        left = far[options.train_rows :] > 1
+        print(f"  and {calibrate.alarms(left)} times it left its {len(options.siblings)} siblings")
     return 0
+
+
+def _sibling(path: Path, options: argparse.Namespace) -> Recording:
+    found = read(path, asked.of(options))
+    print("".join(f"{path}: {line}\n" for line in found.said), end="")
+    return found
 
 
 def _readings(table: Recording, period: float) -> bytes:

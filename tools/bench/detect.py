@@ -82,12 +82,12 @@ class Result:
 Scorer = Callable[[Floats, Floats], Floats]
 
 
-def load(folder: Path, mote: str) -> Stream:
+def load(folder: Path, mote: str, most: int | None = MOST) -> Stream:
     """The mote's readings while its battery was good; after that real faults begin."""
     rows = np.genfromtxt(folder / f"mote{mote}.csv", delimiter=",", skip_header=1)
     ts, t, h, volts = rows.T
     good = (volts > 2.4) & (t >= 5) & (t <= 50) & (h >= 1) & (h <= 99)
-    return Stream(mote, ts[good][:MOST], t[good][:MOST], h[good][:MOST])
+    return Stream(mote, ts[good][:most], t[good][:most], h[good][:most])
 
 
 def vigie(stream: Stream, faulty: list[Injected], interpreter: str) -> Result:
@@ -207,7 +207,10 @@ def main(argv: list[str] | None = None) -> int:
     if not (asked.data / "mote23.csv").exists():
         print(f"bench_detect: no traces in {asked.data}: pass --data with the folder that holds mote23.csv")
         return 1
+    from tools.bench import siblings  # noqa: PLC0415  it builds on this module
+
     found = bench(asked.data, asked.seeds, asked.interpreter)
+    beside = siblings.bench(asked.data, asked.seeds, asked.interpreter)
     ours = [found[mote]["Vigie"] for mote in REPORTED]
     hot, flagged = battery_death(asked.data, "19", asked.interpreter)
     print(
@@ -218,7 +221,9 @@ def main(argv: list[str] | None = None) -> int:
     print("Vigie's thresholds come from its training rows; the others have the best one there is.\n")
     print(table(found, REPORTED), table(found, TUNED), sep="\n\n")
     print(f"\nBattery death of mote 19: {hot} readings above 50 degC, {flagged:.1%} flagged.")
+    print(f"\n{siblings.table(beside)}")
     numbers = {
+        "siblings": siblings.numbers(beside),
         "recall": {kind: round(recall(ours, kind), 3) for kind in KINDS},
         "false_alarms_per_day": round(float(np.mean([r.false_alarms_per_day for r in ours])), 2),
         "delay": {kind: delay(ours, kind) for kind in KINDS},

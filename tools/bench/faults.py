@@ -70,6 +70,17 @@ def inject(t: Floats, h: Floats, start: int, seed: int) -> Injected:
     return Injected(t, np.where(broken & ~normal, h, np.clip(h, 0.01, 99.99)), normal, faults)
 
 
+def alone(clean_t: Floats, clean_h: Floats, injected: Injected, kind: str) -> Injected:
+    """The faults of one kind alone in the clean trace: no fault before one of them lends it an alarm."""
+    t, h, normal = clean_t.copy(), clean_h.copy(), np.ones(len(clean_t), bool)
+    faults = [fault for fault in injected.faults if fault.kind == kind]
+    for fault in faults:
+        rows = slice(fault.start, fault.stop)
+        t[rows], h[rows] = injected.t[rows], injected.h[rows]
+        normal[fault.start : fault.stop + QUIET] = False
+    return Injected(t, h, normal, faults)
+
+
 def _length(kind: str, size: int, random: np.random.Generator) -> int:
     lengths = {
         "spike": int(random.integers(1, 4)),

@@ -127,3 +127,34 @@ def test_injected_faults_come_in_every_kind_and_leave_the_rest_alone() -> None:
         rows = slice(fault.start, fault.stop)
         if fault.kind != "stuck":
             assert not (np.array_equal(found.t[rows], t[rows]) and np.array_equal(found.h[rows], h[rows]))
+
+
+def test_siblings_say_when_the_board_has_left_them_in_columns_at_the_end(trace: Path, tmp_path: Path) -> None:
+    ts, t, h = room(2.5)
+    random = np.random.default_rng(1)
+    drift = np.clip((np.arange(len(ts)) - 6300) / 240, 0, 1)
+    names = {"own": 1.5 * drift, "b": 0, "c": 0}
+    for name, more in names.items():
+        rows = zip(ts, t + more + random.normal(0, 0.02, len(ts)), h, strict=True)
+        lines = "".join(f"{a:.0f},{b:.2f},{c:.2f}\n" for a, b, c in rows)
+        (tmp_path / f"{name}.csv").write_text(f"ts,t,h\n{lines}")
+    others = [str(tmp_path / "b.csv"), str(tmp_path / "c.csv")]
+    rows = run(tmp_path / "own.csv", tmp_path / "out.csv", "--siblings", *others)
+    assert list(rows[0])[-2:] == ["siblings", "parted"]
+    left = [row["siblings"] == "1" for row in rows]
+    assert any(left[6300 - TRAIN : 6600 - TRAIN]) and not any(left[: 6300 - TRAIN])
+    assert all((int(row["parted"]) > 100) >= (row["siblings"] == "1") for row in rows)
+
+
+def test_one_sibling_is_refused_with_the_reason(trace: Path, tmp_path: Path, capsys) -> None:
+    asked = [
+        str(trace),
+        "--train-rows",
+        str(TRAIN),
+        "--out",
+        str(tmp_path / "o.csv"),
+        "--siblings",
+        str(trace),
+    ]
+    assert replay.main(asked) == 1
+    assert "2 siblings that measured at the same time are needed" in capsys.readouterr().err

@@ -1,0 +1,207 @@
+"""How far a board has parted from its siblings. Pure.
+
+In a window of 240 readings a board parts when it rises or falls steadily and its siblings do not: how much
+the difference changes, over the sum of its own unsteady steps and a floor. The difference is the board's
+value less a part (`slope`) of the sibling's. With fewer than four siblings the smallest of the pairwise
+scores counts: a board parts only when it leaves *each* of them, so that one which drifts accuses no other.
+From four on the median sibling is the other side. One sibling alone cannot say who of the two has left.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from cloud.siblings.air import BLOCK, BLOCKS, Air, Floats, windows
+from cloud.training import calibrate
+from cloud.training.calibrate import Prior
+from cloud.training.history import DAY, HOUR
+
+PER_DAY = 0.2  # false alarms a day that are allowed for
+TAIL = Prior(level=-1.1, slope=0.25)  # of log scores: motes 01, 19, 23 of Intel's laboratory, and a margin
+LEAST, MEDIAN = 2, 4  # siblings; from MEDIAN on their median speaks
+MOST = 8  # siblings that are asked, the nearest
+FARTHER = 1.5  # times the floor of the second nearest: beyond it a board is no sibling
+HALF = 15  # blocks over which slopes are measured
+SLOPE = 1.5  # at most
+LEAST_FLOOR = np.array((2.0, 0.5))  # % of the vapour pressure, degC
+SHARED = 0.2  # of what the sibling changed: no two boards change alike
+NOISE = (0.2, 0.01)  # variances of their changes that are always there
+WEIGHT = np.array((1.0, 0.5))  # of vapour pressure and temperature
+HOURLY = 0.9  # quantile of the scores of an hour of the day
+LEAST_OF_HOUR = 30  # scores that weigh as much as all hours together
+
+
+class TooLittle(ValueError):
+    """There is not enough common history yet; the text says what is missing."""
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A board against one sibling, or against the median of them: of vapour pressure and temperature."""
+
+    slope: tuple[float, float]
+    floor: tuple[float, float]
+
+
+class Learned(msgspec.Struct, frozen=True):
+    """What the common history taught: all that stands in the database."""
+
+    pairs: dict[str, Pair]  # by sibling
+    middle: Pair | None  # against the median of them
+    hours: tuple[float, ...]  # what is ordinary in each hour of the day (UTC), 1 = as in all
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Windows of a board and of its siblings, float[2, windows, BLOCKS + 1]. `end`: Unix s of each."""
+
+    own: Floats
+    others: dict[str, Floats]
+    end: Floats
+
+
+def sides(own: Air, siblings: Mapping[str, Air]) -> Sides:
+    """On the blocks of `own`."""
+    others = {name: windows(one.at(own.ts)) for name, one in siblings.items()}
+    found = windows(own.values)
+    end = own.ts[BLOCK - 1 :: BLOCK][BLOCKS : BLOCKS + found.shape[1]]
+    return Sides(found, others, end)
+
+
+def learn(own: Air, siblings: Mapping[str, Air]) -> Learned:
+    """From a history without faults. Raises TooLittle."""
+    both = sides(own, siblings)
+    fitted = {name: _fit(both.own, other) for name, other in both.others.items()}
+    pairs = _nearest({name: pair for name, pair in fitted.items() if pair is not None})
+    if len(pairs) < LEAST:
+        have = f"there is {len(pairs)}" if len(pairs) == 1 else "there are none"
+        raise TooLittle(f"{LEAST} siblings that measured at the same time are needed, and {have}")
+    middle = None
+    if len(pairs) >= MEDIAN:
+        middle = _fit(both.own, _median([both.others[name] for name in pairs]))
+    first = Learned(pairs, middle, (1.0,) * 24, 1.0)
+    raw = _raw(first, both)
+    said = raw > 0
+    if said.sum() * BLOCKS < len(raw):
+        raise TooLittle("its siblings hardly ever measured at the same time as each other")
+    hours = _hours(raw[said], both.end[said])
+    ordinary = np.log(raw[said] / hours[_hour(both.end[said])])
+    highest = calibrate.peaks(ordinary, calibrate.REARM // BLOCK)
+    threshold = math.exp(calibrate.tail(highest, days(both.end), PER_DAY, TAIL))
+    return Learned(pairs, middle, tuple(hours.tolist()), threshold)
+
+
+def scores(learned: Learned, both: Sides) -> Floats:
+    """float[windows]: above 1 the board has parted; 0 where too few siblings measured."""
+    hours = np.asarray(learned.hours)[_hour(both.end)]
+    found: Floats = _raw(learned, both) / hours / learned.threshold
+    return found
+
+
+def spread(learned: Learned, own: Air, siblings: Mapping[str, Air]) -> Floats:
+    """float[len(own)]: the score that was known when each reading came."""
+    found = scores(learned, sides(own, siblings))
+    by_block = np.concatenate((np.zeros(BLOCKS), found))[: len(own) // BLOCK]
+    late = np.concatenate((np.zeros(BLOCK - 1), np.repeat(by_block, BLOCK)))[: len(own)]
+    return np.pad(late, (0, len(own) - len(late)))
+
+
+def _raw(learned: Learned, both: Sides) -> Floats:
+    names = [name for name in learned.pairs if name in both.others]
+    count = both.own.shape[1]
+    if len(names) < LEAST:
+        return np.zeros(count)
+    each = np.stack([_steady(both.own, both.others[name], learned.pairs[name]) for name in names])
+    known = (~np.isnan(each)).sum(axis=0)
+    found = np.where(known >= LEAST, np.min(np.where(np.isnan(each), np.inf, each), axis=0), 0.0)
+    if learned.middle is not None:
+        middle = _steady(both.own, _median([both.others[name] for name in names]), learned.middle)
+        most = np.sort(np.where(np.isnan(each), np.inf, each), axis=0)
+        most = np.take_along_axis(most, np.maximum(known - 1, 0)[None] // 2, axis=0)[0]
+        found = np.where((known >= MEDIAN) & ~np.isnan(middle), np.minimum(middle, most), found)
+    return found
+
+
+def _steady(own: Floats, other: Floats, pair: Pair) -> Floats:
+    """float[windows]: how steadily the difference changes, NaN where the other did not measure."""
+    apart = own - np.array(pair.slope)[:, None, None] * other
+    steps = np.diff(apart, axis=2)
+    change = apart[:, :, -1] - apart[:, :, 0]
+    unsteady = np.abs(steps - change[:, :, None] / BLOCKS).sum(axis=2)
+    together = np.abs(change - (own[:, :, -1] - own[:, :, 0]))
+    parted = np.abs(change) / (unsteady + np.array(pair.floor)[:, None] + SHARED * together)
+    found: Floats = (WEIGHT[:, None] * parted).max(axis=0)
+    return found
+
+
+def _fit(own: Floats, other: Floats) -> Pair | None:
+    """Slopes by least squares of changes over HALF blocks; floors: what is left of changes over a window.
+
+    The floor of one channel is its deviation where the other channel is known. None: too few windows.
+    """
+    good = ~np.isnan(own).any(axis=(0, 2)) & ~np.isnan(other).any(axis=(0, 2))
+    if good.sum() < BLOCKS:
+        return None
+    x, y = _change(other[:, good], HALF), _change(own[:, good], HALF)
+    slope = np.clip((x * y).sum(axis=1) / ((x * x).sum(axis=1) + 1e-9), 0, SLOPE)
+    left = _change(own[:, good] - slope[:, None, None] * other[:, good], BLOCKS - 1)
+    left = left - np.median(left, axis=1)[:, None]
+    deviation = 1 / np.sqrt(np.diag(np.linalg.inv(np.cov(left) + np.diag(NOISE))))
+    floor = deviation + LEAST_FLOOR
+    return Pair((float(slope[0]), float(slope[1])), (float(floor[0]), float(floor[1])))
+
+
+def _change(window: Floats, blocks: int) -> Floats:
+    """float[2, windows]: between the means of two blocks, `blocks` apart."""
+    smooth = (window[:, :, 1:] + window[:, :, :-1]) / 2
+    found: Floats = smooth[:, :, -1] - smooth[:, :, -1 - blocks]
+    return found
+
+
+def _median(others: Sequence[Floats]) -> Floats:
+    """Each sibling less its own first block, then the median of those that measured all through."""
+    each = np.stack(others)
+    each = each - each[..., :1]
+    whole = ~np.isnan(each).any(axis=(1, 3), keepdims=True)
+    each = np.where(whole, each, np.nan)
+    nobody = ~whole.any(axis=0)
+    found: Floats = np.nanmedian(np.where(nobody, 0.0, each), axis=0)
+    return np.where(nobody, np.nan, found)
+
+
+def _nearest(fitted: Mapping[str, Pair]) -> dict[str, Pair]:
+    """The siblings that are near enough: another room tells nothing, and would only blunt the smallest."""
+    order = sorted(fitted, key=lambda name: fitted[name].floor[0] * fitted[name].floor[1])
+    if len(order) <= LEAST:
+        return {name: fitted[name] for name in order}
+    limit = FARTHER * np.array(fitted[order[LEAST - 1]].floor)
+    near = [name for place, name in enumerate(order) if place < LEAST or (fitted[name].floor <= limit).all()]
+    return {name: fitted[name] for name in near[:MOST]}
+
+
+def _hours(raw: Floats, end: Floats) -> Floats:
+    """float[24]: the square root of how much livelier an hour of the day is than all of them."""
+    hour = _hour(end)
+    usual = max(float(np.quantile(raw, HOURLY)), 1e-9)
+    found = np.ones(24)
+    for k in range(24):
+        near = raw[np.isin(hour, ((k - 1) % 24, k, (k + 1) % 24))]
+        own = float(np.quantile(near, HOURLY)) if len(near) else usual
+        share = len(near) / (len(near) + LEAST_OF_HOUR)
+        found[k] = math.sqrt(max(share * own / usual + 1 - share, 0.25))
+    return found
+
+
+def _hour(ts: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return (ts // HOUR).astype(np.int64) % 24
+
+
+def days(end: Floats) -> float:
+    """Days with windows, pauses left out."""
+    steps = np.diff(end)
+    return float(steps[steps < HOUR].sum()) / DAY

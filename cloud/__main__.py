@@ -223,14 +223,14 @@ def _password(options: argparse.Namespace) -> int:
     from cloud import password  # noqa: PLC0415
 
     if sys.stdin.isatty():
-        said = getpass.getpass("password of the dashboard: ")
-        if getpass.getpass("once more: ") != said:
+        typed = getpass.getpass("password of the dashboard: ")
+        if getpass.getpass("once more: ") != typed:
             print("these were two different passwords", file=sys.stderr)
             return 2
     else:
-        said = sys.stdin.readline().rstrip("\n")
+        typed = sys.stdin.readline().rstrip("\n")
     try:
-        print(f"DASHBOARD_PASSWORD_HASH={password.hashed(said)}")
+        print(f"DASHBOARD_PASSWORD_HASH={password.hashed(typed)}")
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -282,14 +282,14 @@ def _restore(options: argparse.Namespace) -> int:
     try:
         masters = settings.load_backup_keys(os.environ, ENV_FILE)
         whole = backup.read(options.file, masters, unsigned=options.unsigned)
-        told = f"{sum(whole.counts.values())} documents of the database {whole.database}"
-        print(f"{options.file}: {told}, {backup.when(whole.created)}, whole and unchanged")
+        content = f"{sum(whole.counts.values())} documents of the database {whole.database}"
+        print(f"{options.file}: {content}, {backup.when(whole.created)}, whole and unchanged")
         if options.check:
             return 0
         handle = _database()
         database.prepare(handle)
         done = backup.restore(handle, options.file, masters, _progress("restored"), unsigned=options.unsigned)
-    except backup.Refused as refused:
+    except backup.BackupRefused as refused:
         print(f"{refused}; nothing was written", file=sys.stderr)
         return 1
     except OSError as problem:

@@ -36,12 +36,12 @@ def is_hash(text: str) -> bool:
 
 def matches(password: str, kept: str) -> bool:
     """Whether `kept` was made of `password`, in constant time. Raises ValueError when it is no hash."""
-    found = _FORM.fullmatch(kept)
-    if found is None:
+    match = _FORM.fullmatch(kept)
+    if match is None:
         raise ValueError("not a hash of a password")
-    cost, block, lanes = (int(found[k]) for k in (1, 2, 3))
-    made = _scrypt(password, _bytes(found[4]), cost, block, lanes)
-    return hmac.compare_digest(made, _bytes(found[5]))
+    cost, block, lanes = (int(match[k]) for k in (1, 2, 3))
+    made = _scrypt(password, _bytes(match[4]), cost, block, lanes)
+    return hmac.compare_digest(made, _bytes(match[5]))
 
 
 def _scrypt(password: str, salt: bytes, cost: int, block: int, lanes: int) -> bytes:

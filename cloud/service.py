@@ -33,7 +33,7 @@ from cloud.process.failure import ATLAS, FULL, UNAUTHORIZED, WRONG_LOGIN, brief,
 from cloud.process.health import Check, Health, Server, beat
 from cloud.settings import SendGridSettings, Settings, WorkerSettings
 from cloud.store import database as databases
-from cloud.store.clock import Clock
+from cloud.store.clock import DatabaseClock
 from cloud.store.database import Document
 from cloud.store.quota import Keeper
 from cloud.store.sealing import Sealer
@@ -55,7 +55,7 @@ CHECK_TIMEOUT = 3.0  # s
 Loop = Callable[[threading.Event], None]
 
 
-class Part(threading.Thread):
+class LoopThread(threading.Thread):
     """A loop in a thread; `failed` once it has ended without having been asked to."""
 
     def __init__(self, name: str, loop: Loop, stop: threading.Event) -> None:
@@ -94,7 +94,7 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
     client_id = None if database is None else _prepare(database, settings, stop)
     if database is None or client_id is None:
         return 0 if stop.is_set() else 1
-    clock = Clock(database)
+    clock = DatabaseClock(database)
     look_at(clock)
     network: Network | None = None
     worker: Ingest | None = None
@@ -122,7 +122,7 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
         )
         loops["ingest"] = partial(worker.run, caught_up=network.fetch_again)
 
-    parts = [Part(name, loop, stop) for name, loop in loops.items()]
+    parts = [LoopThread(name, loop, stop) for name, loop in loops.items()]
     health = Health(
         {part.name: part.trouble for part in parts} | ({"network": network.trouble} if network else {}),
         _outside(database, network, worker, clock, watch=isinstance(settings, Settings)),
@@ -136,7 +136,7 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
             log.error("HEALTH_PORT %d cannot be used: %s", settings.health_port, problem.strerror)
             return 2
     if settings.heartbeat:
-        parts.append(Part("heartbeat", partial(beat, health, settings.heartbeat), stop))
+        parts.append(LoopThread("heartbeat", partial(beat, health, settings.heartbeat), stop))
     # Modules and models stay: to look through them again and again for garbage costs a tenth of the work.
     gc.collect()
     gc.freeze()
@@ -167,7 +167,12 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
 
 
 def _outside(
-    database: Database[Document], network: Network | None, worker: Ingest | None, clock: Clock, *, watch: bool
+    database: Database[Document],
+    network: Network | None,
+    worker: Ingest | None,
+    clock: DatabaseClock,
+    *,
+    watch: bool,
 ) -> dict[str, Check]:
     """Checks of what this process needs and does not rule."""
 
@@ -203,15 +208,15 @@ def numbers(
     counters: Mapping[str, Callable[[], float]], worker: Ingest | None, keeper: Keeper | None
 ) -> dict[str, float]:
     """All that is counted, by its name for Prometheus."""
-    found = {name: count() for name, count in counters.items()}
+    values = {name: count() for name, count in counters.items()}
     if worker is not None:
-        found |= {f"{name}_total": value for name, value in asdict(worker.totals).items()}
-        found |= {"inbox_messages": len(worker.inbox), "let_go_total": worker.inbox.let_go}
-        found["held_back_total"] = worker.inbox.held_back
-        found["boards"] = worker.boards
+        values |= {f"{name}_total": value for name, value in asdict(worker.totals).items()}
+        values |= {"inbox_messages": len(worker.inbox), "let_go_total": worker.inbox.let_go}
+        values["held_back_total"] = worker.inbox.held_back
+        values["boards"] = worker.boards
     if keeper is not None:
-        found |= {"storage_bytes": keeper.used, "storage_quota_bytes": keeper.quota}
-    return found
+        values |= {"storage_bytes": keeper.used, "storage_quota_bytes": keeper.quota}
+    return values
 
 
 def _connected(
@@ -274,13 +279,13 @@ def _write_first(database: Database[Document], settings: WorkerSettings) -> None
     try:
         databases.prepare(database)
         if isinstance(settings, Settings):
-            told = {
+            known = {
                 "retention_days": settings.retention_days,
                 "mails_a_day": settings.alerts.per_day,
                 "storage_mb": settings.quota // 1_000_000,
                 "plans": _plans(settings),
             }
-            database["status"].replace_one({"_id": "settings"}, told, upsert=True)
+            database["status"].replace_one({"_id": "settings"}, known, upsert=True)
     except OperationFailure as problem:
         if not is_full(problem, database):
             raise
@@ -292,7 +297,7 @@ def _watch_loops(
     database: Database[Document],
     keeper: Keeper | None,
     counters: dict[str, Callable[[], float]],
-    clock: Clock,
+    clock: DatabaseClock,
 ) -> dict[str, Loop]:
     # matplotlib with it, which a worker that only ingests need not load and carry
     from cloud.alerts import channels  # noqa: PLC0415
@@ -320,7 +325,7 @@ def _watch_loops(
     }
 
 
-def look_at(clock: Clock) -> None:
+def look_at(clock: DatabaseClock) -> None:
     """Learn the database's time, before anything is judged by it; it is looked at again all the time."""
     try:
         clock.look()
@@ -362,15 +367,15 @@ class _House:
 
     def __init__(self, database: Database[Document]) -> None:
         self.full = False
-        self._told = False
+        self._reported = False
         self._database = database
         self._alone = Alone(log)
 
     def begin(self) -> None:
         """A round begins."""
-        if self._told and not self.full:
+        if self._reported and not self.full:
             log.info("the database takes writes again")
-        self._told = self.full
+        self._reported = self.full
         self.full = False
 
     def do(self, what: str, act: Callable[[], int]) -> int | None:
@@ -381,7 +386,7 @@ class _House:
             if not is_full(problem, self._database):
                 log.warning("%s: the database does not do it now (%s); later", what, brief(problem))
             else:
-                if not self._told:
+                if not self._reported:
                     log.error("the database: %s", FULL)
-                self.full = self._told = True
+                self.full = self._reported = True
         return None

@@ -23,7 +23,7 @@ from cloud.plans.plans import (
     MEMORY_USD,
     MONTH,
     MQTT_BYTES,
-    Fleet,
+    FleetSize,
     Sizes,
     demand,
     first_limit,
@@ -86,13 +86,13 @@ def report_running(address: str) -> list[str]:
     return lines
 
 
-def weighed(fleet: Fleet) -> Sizes:
+def weighed(fleet: FleetSize) -> Sizes:
     """Of a simulated room's readings."""
     _, t, h = SensorChoice().history(0, fleet.period, (SIZE + WARM_UP) * fleet.period)
     return measured(fleet, t, h)
 
 
-def most_devices(plan: Mapping[str, Any], fleet: Fleet, sizes: Sizes) -> int | None:
+def most_devices(plan: Mapping[str, Any], fleet: FleetSize, sizes: Sizes) -> int | None:
     """How many boards of this period the plan carries; None = no limit of it depends on them."""
 
     def fits(devices: int) -> bool:
@@ -108,7 +108,7 @@ def most_devices(plan: Mapping[str, Any], fleet: Fleet, sizes: Sizes) -> int | N
     return low
 
 
-def advice(plan: Mapping[str, Any], fleet: Fleet, sizes: Sizes) -> str:
+def advice(plan: Mapping[str, Any], fleet: FleetSize, sizes: Sizes) -> str:
     """Settings with which it would fit, or what to buy."""
     for period in PERIODS:
         slower = replace(fleet, period=period)
@@ -122,7 +122,7 @@ def advice(plan: Mapping[str, Any], fleet: Fleet, sizes: Sizes) -> str:
     return f"next: {plan['beyond']}"
 
 
-def report(fleet: Fleet) -> list[str]:
+def report(fleet: FleetSize) -> list[str]:
     """The lines for people."""
     sizes = weighed(fleet)
     wanted = demand(fleet, sizes)
@@ -182,7 +182,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     if address := environment.get("METRICS", "").strip():
         print("\n".join(report_running(address)))
         return 0
-    fleet = Fleet(
+    fleet = FleetSize(
         devices=int(_number(environment, "DEVICES", 10, 1, 1_000_000)),
         period=_number(environment, "PERIOD", 10, 1, 86400),
         retention=int(_number(environment, "RETENTION_DAYS", 30, 1, 3650)),

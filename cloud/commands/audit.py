@@ -18,7 +18,7 @@ SHOWN = 8  # runs that a line names
 
 
 @dataclass(frozen=True)
-class Account:
+class StreamAccount:
     """Where the seqs 0..newest of one stream are. Every seq is in exactly one of these, but for conflicts."""
 
     site: str
@@ -37,15 +37,15 @@ class Account:
     @property
     def without_cause(self) -> Runs:
         """Seqs of readings that are not stored, and nobody has told why."""
-        told = [run for runs in self.causes.values() for run in runs]
-        return merge_runs([*without(self.dropped, told), *self.quarantined, *self.conflicts])
+        explained = [run for runs in self.causes.values() for run in runs]
+        return merge_runs([*without(self.dropped, explained), *self.quarantined, *self.conflicts])
 
     @property
     def complete(self) -> bool:
         return not self.missing and not self.without_cause
 
 
-def audit(reader: Reader, device: str | None = None) -> list[Account]:
+def audit(reader: Reader, device: str | None = None) -> list[StreamAccount]:
     """One account a stream; `device` as in Reader.named. Raises UnknownBoard, PyMongoError."""
     accounts = []
     for site, name in reader.named(device):
@@ -86,14 +86,14 @@ def account(
     conflicts: Runs,
     causes: Mapping[str, Runs],
     reasons: tuple[str, ...],
-) -> Account:
+) -> StreamAccount:
     """Sort the seqs; stored goes before quarantined, that before dropped. A board counts from 0."""
     expired = [(0, floor - 1)] if floor else []
     put_aside = without(quarantined, stored)
     given_up = without(dropped, merge_runs([*stored, *put_aside]))
     known = merge_runs([*stored, *put_aside, *given_up, *expired])
     newest = known[-1][1] if known else -1
-    return Account(
+    return StreamAccount(
         site=site,
         device=device,
         stream=stream,
@@ -104,7 +104,7 @@ def account(
         expired=floor,
         missing=without([(0, newest)] if known else [], known),
         conflicts=conflicts,
-        causes={why: told for why, runs in causes.items() if (told := _inside(runs, given_up))},
+        causes={why: lost for why, runs in causes.items() if (lost := _inside(runs, given_up))},
         reasons=reasons,
     )
 
@@ -128,7 +128,7 @@ def without(runs: Runs, taken: Runs) -> Runs:
     return left
 
 
-def line(account: Account) -> str:
+def line(account: StreamAccount) -> str:
     """One account for people: a column for each thing that can become of a reading."""
     missing, no_cause = account.missing, account.without_cause
     parts = [f"{account.stored} stored"]

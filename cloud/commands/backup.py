@@ -57,11 +57,11 @@ PASSING = frozenset({"lease", "events", "status"})
 Progress = Callable[[str, int], None]  # collection, documents so far
 
 
-class Refused(Exception):
+class BackupRefused(Exception):
     """This file is not restored, and nothing was written."""
 
 
-class Summary(NamedTuple):
+class BackupSummary(NamedTuple):
     database: str
     created: float  # Unix s
     counts: dict[str, int]  # documents by collection
@@ -75,7 +75,7 @@ class Restored(NamedTuple):
 
 def backup(
     database: Database[Document], file: Path, master: bytes, progress: Progress = lambda name, count: None
-) -> Summary:
+) -> BackupSummary:
     """Write `file`, signed under `master` and readable by its owner only; it appears when it is complete.
 
     Raises FileExistsError, OSError, PyMongoError.
@@ -110,10 +110,10 @@ def backup(
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    return Summary(database.name, created, dict(counts))
+    return BackupSummary(database.name, created, dict(counts))
 
 
-def read(file: Path, masters: Sequence[bytes], *, unsigned: bool = False) -> Summary:
+def read(file: Path, masters: Sequence[bytes], *, unsigned: bool = False) -> BackupSummary:
     """Look through the whole file, which must carry the MAC of one of `masters`.
 
     `unsigned` also lets in a file of the older kind, which anybody may have written. Raises OSError, and
@@ -130,13 +130,15 @@ def read(file: Path, masters: Sequence[bytes], *, unsigned: bool = False) -> Sum
             head = dict(document)
         elif "collection" in document:
             if document["collection"] not in COLLECTIONS:
-                raise Refused(f"{file} holds a collection that Vigie does not have")
+                raise BackupRefused(f"{file} holds a collection that Vigie does not have")
             counts[document["collection"]] += 0
         elif "end" in document:
             end = dict(document["end"])
     if head.get("vigie") != 1 or end is None or end != dict(counts):
-        raise Refused(f"{file} does not hold what it says: it was written by another version, or is damaged")
-    return Summary(str(head["database"]), float(head["created"]), dict(counts))
+        raise BackupRefused(
+            f"{file} does not hold what it says: it was written by another version, or is damaged"
+        )
+    return BackupSummary(str(head["database"]), float(head["created"]), dict(counts))
 
 
 def _check_mac(file: Path, masters: Sequence[bytes], *, unsigned: bool) -> None:
@@ -144,12 +146,12 @@ def _check_mac(file: Path, masters: Sequence[bytes], *, unsigned: bool) -> None:
     with file.open("rb") as plain:
         magic = plain.read(len(MAGIC))
         if magic == UNSIGNED and not unsigned:
-            raise Refused(
+            raise BackupRefused(
                 f"{file} was made by an older Vigie that did not sign backups: anybody may have written it; "
                 "so add --unsigned only if you know where it comes from"
             )
         if magic not in (MAGIC, UNSIGNED):
-            raise Refused(f"{file} is no backup of Vigie, or one of a newer version")
+            raise BackupRefused(f"{file} is no backup of Vigie, or one of a newer version")
         seals: list[hashlib._Hash | hmac.HMAC] = [hashlib.sha256(magic)] if magic == UNSIGNED else []
         if magic == MAGIC:
             seals += [hmac.new(keys.backup_key(master), magic, "sha256") for master in masters]
@@ -160,7 +162,7 @@ def _check_mac(file: Path, masters: Sequence[bytes], *, unsigned: bool) -> None:
             left -= len(piece)
         mac = plain.read(MAC)
         if left or not any(hmac.compare_digest(mac, seal.digest()) for seal in seals):
-            raise Refused(
+            raise BackupRefused(
                 f"{file} was changed, is damaged or cut short, or was made under another VIGIE_KEY: "
                 "take an older one, or set OLD_VIGIE_KEY to the key of that time"
             )
@@ -184,11 +186,11 @@ def restore(
     }
     for name, whole in _batches(file):
         # What expired, or became hourly values, since: it stays gone.
-        batch = [one for one in whole if name != "buckets" or _above(one["_id"], floors)]
+        batch = [entry for entry in whole if name != "buckets" or _above(entry["_id"], floors)]
         kept += len(whole) - len(batch)
-        found = _insert(database[name], name, batch)
-        added[name] += len(batch) - len(found)
-        for document in found:
+        present = _insert(database[name], name, batch)
+        added[name] += len(batch) - len(present)
+        for document in present:
             join = {"buckets": _join_bucket, "streams": _join_stream, "latest": _join_latest}.get(name)
             if join is not None and join(database[name], document):
                 joined += 1
@@ -302,7 +304,7 @@ def _documents(file: Path) -> Iterator[tuple[str | None, RawBSONDocument]]:
                 while head := packed.read(4):
                     length = struct.unpack("<i", head)[0]
                     if not 5 <= length <= MOST:
-                        raise Refused(f"{file} is damaged: a document of {length} bytes")
+                        raise BackupRefused(f"{file} is damaged: a document of {length} bytes")
                     document = RawBSONDocument(head + packed.read(length - 4), RAW)
                     if collection is None or _is_ours(document):
                         yield None, document
@@ -310,7 +312,7 @@ def _documents(file: Path) -> Iterator[tuple[str | None, RawBSONDocument]]:
                     else:
                         yield collection, document
     except (EOFError, zlib.error, gzip.BadGzipFile, struct.error, BSONError) as problem:
-        raise Refused(f"{file} is damaged: {problem}") from problem
+        raise BackupRefused(f"{file} is damaged: {problem}") from problem
 
 
 def _is_ours(document: RawBSONDocument) -> bool:

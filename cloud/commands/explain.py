@@ -32,7 +32,7 @@ BOARD_ALONE = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class DetectorResult:
     """What one detector says: abnormal when `value` is beyond `threshold`."""
 
     detector: str
@@ -48,7 +48,7 @@ class Explanation:
 
     seq: int
     x: tuple[int, ...] | None
-    findings: list[Finding]
+    findings: list[DetectorResult]
     edge: list[str]  # what the board's detectors said
     cloud: list[str]  # what the cloud said then
     note: str | None = None
@@ -61,7 +61,9 @@ def explain(readings: Readings, row: int, model: CloudModel | None) -> Explanati
 
     undated = undated_note(readings, row)
 
-    def told(x: tuple[int, ...] | None, findings: list[Finding], note: str | None = None) -> Explanation:
+    def told(
+        x: tuple[int, ...] | None, findings: list[DetectorResult], note: str | None = None
+    ) -> Explanation:
         notes = [each for each in (undated, note) if each]
         return Explanation(seq, x, findings, names(edge), names(cloud), "; ".join(notes) or None)
 
@@ -84,8 +86,8 @@ def undated_note(readings: Readings, row: int) -> str | None:
         return None
     if np.isnan(readings.said[row]):
         return "undated: its boot never learnt the time"
-    said = datetime.fromtimestamp(readings.said[row], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"undated: it said {said}, which could not be when it came"
+    date = datetime.fromtimestamp(readings.said[row], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"undated: it said {date}, which could not be when it came"
 
 
 def find(readings: Readings, seq: int | None) -> int | None:
@@ -104,28 +106,30 @@ def nothing(readings: Readings, seq: int | None) -> str:
     return f"no reading {seq} is stored; they go from {readings.seq.min()} to {readings.seq.max()}"
 
 
-def findings(x: np.ndarray[tuple[int, int], np.dtype[np.int16]], model: CloudModel | None) -> list[Finding]:
+def findings(
+    x: np.ndarray[tuple[int, int], np.dtype[np.int16]], model: CloudModel | None
+) -> list[DetectorResult]:
     """What the cloud's detectors say of the features int16[1, 8]."""
     squared = SQUARED_Z if model is None else int(model.envelope.get("zscore", SQUARED_Z))
     limit = squared**0.5
-    found = []
+    results = []
     for channel, name in enumerate(("temperature", "humidity")):
         std = max(int(x[0, 6 + channel]), int(Z_FLOOR[channel]))
         z = abs(int(x[0, 4 + channel])) / std
         about = f"{NAMES[4 + channel]} {x[0, 4 + channel]} over {NAMES[6 + channel]} {std}"
-        found.append(Finding(f"Z-score of {name}", round(z, 2), round(limit, 2), z > limit, about))
+        results.append(DetectorResult(f"Z-score of {name}", round(z, 2), round(limit, 2), z > limit, about))
     if model is None:
-        return found
+        return results
     full = float(model.full_scores(x)[0])
-    found.append(
-        Finding(
+    results.append(
+        DetectorResult(
             "full forest", round(-full, 4), round(-model.full_threshold, 4), full < model.full_threshold,
             "all eight features; 1 = as lonely as can be",
         )
     )  # fmt: skip
     total = model.twin_scores(x)
-    found.append(
-        Finding(
+    results.append(
+        DetectorResult(
             "twin of the board's forest", int(total[0]), model.threshold, bool(model.twin_abnormal(total)[0]),
             "sum of path lengths; short paths are abnormal",
         )
@@ -133,13 +137,13 @@ def findings(x: np.ndarray[tuple[int, int], np.dtype[np.int16]], model: CloudMod
     if "means" in model.envelope:
         envelope = Envelope(model.envelope["means"], model.envelope["weights"])
         farthest = NAMES[int(np.abs(x[0] - envelope.means).argmax())]
-        found.append(
-            Finding(
+        results.append(
+            DetectorResult(
                 "envelope", int(envelope.scores(x)[0]), int(model.envelope["threshold"]),
                 bool(envelope_abnormal(model, x)[0]), f"distance from what is usual; farthest: {farthest}",
             )
         )  # fmt: skip
-    return found
+    return results
 
 
 def names(flags: int) -> list[str]:

@@ -30,7 +30,7 @@ _BY_KEY = ("events", "buckets", "streams", "episodes")
 
 
 @dataclass(frozen=True)
-class Step:
+class Deletion:
     """One thing to do: how many documents it concerns, and the doing."""
 
     what: str
@@ -38,7 +38,7 @@ class Step:
     do: Callable[[], object]
 
 
-def board(database: Database[Document], site: str, device: str) -> list[Step]:
+def board(database: Database[Document], site: str, device: str) -> list[Deletion]:
     """What is stored about one board. Raises PyMongoError."""
     key = device_id(site, device)
     own: Document = {"$regex": f"^{re.escape(key)}/"}
@@ -54,7 +54,7 @@ def board(database: Database[Document], site: str, device: str) -> list[Step]:
     if known:
         change = {"$unset": dict.fromkeys(known, "")}
         steps.append(
-            Step("policy", len(known), lambda: database["policy"].update_one({"_id": "desk"}, change))
+            Deletion("policy", len(known), lambda: database["policy"].update_one({"_id": "desk"}, change))
         )
     # A mail about several boards goes as a whole: its text speaks of this one.
     named: Document = {"$or": [{"episodes": own}, {"letter.lines.id": own}]}
@@ -62,7 +62,7 @@ def board(database: Database[Document], site: str, device: str) -> list[Step]:
     for name in ("acknowledgements", "labels"):
         book = database[name]
         steps.append(
-            Step(name, book.count_documents({"episodes": own}), lambda book=book: _answers(book, own))  # type: ignore[misc]
+            Deletion(name, book.count_documents({"episodes": own}), lambda book=book: _answers(book, own))  # type: ignore[misc]
         )
     steps += [_deleting(database[name], {"_id": own}) for name in _BY_KEY]
     steps.append(_deleting(database["hourly"], {"d": key}))
@@ -72,13 +72,13 @@ def board(database: Database[Document], site: str, device: str) -> list[Step]:
     return [step for step in steps if step.count]
 
 
-def person(database: Database[Document], address: str) -> list[Step]:
+def person(database: Database[Document], address: str) -> list[Deletion]:
     """What is stored about the owner of a mail address; capitals do not count. Raises PyMongoError."""
     whole = re.compile(f"^{re.escape(address)}$", re.IGNORECASE)
     inside = re.compile(re.escape(address), re.IGNORECASE)
     alerts = database["alerts"]
     steps = [
-        Step(
+        Deletion(
             "alerts",
             alerts.count_documents({"$or": [{"to": whole}, {"error": inside}]}),
             lambda: _recipient(alerts, whole, inside),
@@ -87,7 +87,7 @@ def person(database: Database[Document], address: str) -> list[Step]:
     for name in ("acknowledgements", "labels"):
         book = database[name]
         steps.append(
-            Step(
+            Deletion(
                 name,
                 book.count_documents({"by": whole}),
                 lambda book=book: book.update_many({"by": whole}, {"$set": {"by": FORGOTTEN}}),  # type: ignore[misc]
@@ -96,15 +96,15 @@ def person(database: Database[Document], address: str) -> list[Step]:
     return [step for step in steps if step.count]
 
 
-def carry_out(steps: list[Step]) -> Iterator[Step]:
+def carry_out(steps: list[Deletion]) -> Iterator[Deletion]:
     """Each step as it is done. Raises PyMongoError."""
     for step in steps:
         step.do()
         yield step
 
 
-def _deleting(collection: Collection[Document], about: Document) -> Step:
-    return Step(collection.name, collection.count_documents(about), lambda: collection.delete_many(about))
+def _deleting(collection: Collection[Document], about: Document) -> Deletion:
+    return Deletion(collection.name, collection.count_documents(about), lambda: collection.delete_many(about))
 
 
 def _answers(book: Collection[Document], own: Document) -> None:

@@ -21,7 +21,7 @@ REMEMBERED = 600.0  # s until the database is asked again who speaks version 2
 MOST_KEYS = 100_000  # made-up names must not fill the memory
 
 
-class Said(NamedTuple):
+class Origin(NamedTuple):
     """Where a message comes from, and the version of the contract in which it may be believed."""
 
     site: str
@@ -48,39 +48,39 @@ class Authenticator:
 
     def key(self, site: str, device: str) -> bytes:
         """The board's own key."""
-        found = self._keys.get((site, device))
-        if found is None:
+        key = self._keys.get((site, device))
+        if key is None:
             if len(self._keys) > MOST_KEYS:
                 self._keys.clear()
-            found = self._keys[site, device] = keys.device_key(self._master, site, device)
-        return found
+            key = self._keys[site, device] = keys.device_key(self._master, site, device)
+        return key
 
-    def examine(self, messages: Sequence[tuple[str, bytes]]) -> list[Said | Refused]:
+    def examine(self, messages: Sequence[tuple[str, bytes]]) -> list[Origin | Refused]:
         """Of each (topic, payload) who said it, or why it is not believed. Raises PyMongoError."""
         if self._clock() >= self._until:
             self._authentic.clear()
             self._until = self._clock() + REMEMBERED
-        found = [self._looked_at(topic, payload) for topic, payload in messages]
-        said = [one for one in found if isinstance(one, Said)]
+        results = [self._looked_at(topic, payload) for topic, payload in messages]
+        origins = [result for result in results if isinstance(result, Origin)]
         # In this order: where one in version 1 and one in version 2 meet here, only the second counts.
-        proven = {one[:2] for one in said if one.version == 2} - self._authentic
+        proven = {result[:2] for result in origins if result.version == 2} - self._authentic
         if proven:
             self._store.remember_authentic(proven)
             self._authentic |= proven
-        if unsure := {one[:2] for one in said if one.version == 1} - self._authentic:
+        if unsure := {result[:2] for result in origins if result.version == 1} - self._authentic:
             self._authentic |= self._store.authentic(unsure)
         return [
             Forged("it carries no mac, and this board has sent version 2 before")
-            if isinstance(one, Said) and one.version == 1 and one[:2] in self._authentic
-            else one
-            for one in found
+            if isinstance(result, Origin) and result.version == 1 and result[:2] in self._authentic
+            else result
+            for result in results
         ]
 
-    def _looked_at(self, topic: str, payload: bytes) -> Said | Refused:
+    def _looked_at(self, topic: str, payload: bytes) -> Origin | Refused:
         try:
             site, device, leaf = messages.parse_topic(topic)
             messages.check_size(payload)
             version = messages.version_of(self.key(site, device), topic, payload)
         except Refused as reason:
             return reason
-        return Said(site, device, leaf, version)
+        return Origin(site, device, leaf, version)

@@ -191,7 +191,7 @@ class Sensor(msgspec.Struct):
     channels: Annotated[list[Channel], Meta(max_length=16)]
 
 
-class Limits(msgspec.Struct, omit_defaults=True):
+class UserLimits(msgspec.Struct, omit_defaults=True):
     """The user's own limits, which the board judges by: hundredths, and seconds until it says so."""
 
     t_min: Int16 | None = None
@@ -210,7 +210,7 @@ class State(_Core):
     newest: Seq | None = None  # the newest seq on its flash
     abnormal: Flags | None = None  # flag bits that count as abnormal on this board
     sensors: Annotated[list[Sensor], Meta(max_length=16)] = []
-    limits: Limits | None = None
+    limits: UserLimits | None = None
     reset: str | None = None
     dropped: Annotated[list[Run], Meta(max_length=1000)] = []
     dropped_why: Annotated[list[Name], Meta(max_length=8)] = []  # causes of all these runs together
@@ -226,7 +226,7 @@ class State(_Core):
     settings: msgspec.Raw = msgspec.Raw(b"")  # its config.json without passwords and key
 
     @property
-    def told_settings(self) -> str:
+    def settings_text(self) -> str:
         """Its settings as JSON; "" when it does not tell them."""
         return _cut(bytes(self.settings).decode(errors="replace"), SETTINGS_TEXT)
 
@@ -278,9 +278,9 @@ _get = msgspec.json.Decoder(Get)
 _values = msgspec.json.Decoder(_Values)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _details = {
-    one.name: msgspec.json.Decoder(one.type)
-    for one in msgspec.structs.fields(State)
-    if one.name not in _Core.__struct_fields__
+    member.name: msgspec.json.Decoder(member.type)
+    for member in msgspec.structs.fields(State)
+    if member.name not in _Core.__struct_fields__
 }
 encode = msgspec.json.Encoder().encode
 
@@ -292,10 +292,10 @@ _MAC = 2 * keys.MAC_BYTES
 
 def parse_topic(topic: str) -> tuple[str, str, str]:
     """(site, device, "up", "state" or "get"). Raises Refused for any other topic."""
-    found = _TOPIC.fullmatch(topic)
-    if found is None:
+    match = _TOPIC.fullmatch(topic)
+    if match is None:
         raise Refused("topic is not vigie/1/<site>/<device>/up, state or get")
-    return found[1], found[2], found[3]
+    return match[1], match[2], match[3]
 
 
 def ack_topic(site: str, device: str) -> str:
@@ -359,14 +359,14 @@ def decode_up(site: str, device: str, payload: bytes, now: float, version: int =
             continue
         ts, up, x, flags, score, why = (getattr(checked, name) for name in _COLUMNS)
         dated = _are_dates([ts], now)
-        said = None if dated else min(max(ts, 0), LAST_DATE)
+        impossible = None if dated else min(max(ts, 0), LAST_DATE)
         date = ts if dated else None
-        readings.append(Reading(seq, boot, date, up, x, flags, score, why, model, said))
+        readings.append(Reading(seq, boot, date, up, x, flags, score, why, model, impossible))
     return Message(site, device, message.stream, readings, unfit)
 
 
-def _are_dates(found: Iterable[int | None], now: float) -> bool:
-    dated = [ts for ts in found if ts is not None]
+def _are_dates(dates: Iterable[int | None], now: float) -> bool:
+    dated = [ts for ts in dates if ts is not None]
     return not dated or (min(dated) >= EARLIEST and max(dated) <= now + FUTURE)
 
 
@@ -453,9 +453,9 @@ def is_abnormal(flags: int, mask: int = codes.ABNORMAL) -> bool:
     return bool(flags & mask)
 
 
-def abnormal_bits(told: int | None) -> int:
+def abnormal_bits(reported: int | None) -> int:
     """The bits that count as abnormal on a board whose `state` said `told`: of unknown ones only those."""
-    return int(codes.ABNORMAL) | ((told or 0) & UNKNOWN)
+    return int(codes.ABNORMAL) | ((reported or 0) & UNKNOWN)
 
 
 def check_size(payload: bytes) -> None:
@@ -463,10 +463,10 @@ def check_size(payload: bytes) -> None:
         raise Refused(f"{len(payload)} bytes, at most {MAX_BYTES} are read")
 
 
-def _check_version(said: int, version: int) -> None:
-    if said != version:
+def _check_version(stated: int, version: int) -> None:
+    if stated != version:
         lacks = "it carries no mac" if version == 1 else "it carries a mac"
-        raise Refused(f"it calls itself version {said} of the contract, but {lacks}")
+        raise Refused(f"it calls itself version {stated} of the contract, but {lacks}")
 
 
 def _check_whole(message: Up | _Loose, version: int) -> None:

@@ -33,7 +33,7 @@ from cloud.dashboard.draw.curve import Curve
 from cloud.plans import usage
 from cloud.plans.usage import Gauge
 from cloud.read.reader import Reader, is_called
-from cloud.read.rows import Episode, Latest, Summary
+from cloud.read.rows import Episode, FleetSummary, Latest
 from cloud.read.spans import reduced, spans
 from cloud.settings import Site
 from cloud.store.agreement import Agreement
@@ -326,7 +326,7 @@ def recent_features(site: str, device: str) -> npt.NDArray[np.int16] | None:
 
 
 @st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)
-def summary() -> Summary:
+def summary() -> FleetSummary:
     return reader().summary()
 
 

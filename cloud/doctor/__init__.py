@@ -29,23 +29,23 @@ def examine(
     `secrets`: Streamlit's file, from which the dashboard takes its settings.
     """
     known = dict(environment)
-    told: set[str] = set()  # wrong settings, each once
+    reported: set[str] = set()  # wrong settings, each once
     if dashboard:
-        yield from _part(lambda: _dashboard(known, file, secrets), told)
+        yield from _part(lambda: _dashboard(known, file, secrets), reported)
         return
     for part in parts:
-        yield from _part(lambda part=part: _findings(part, known, file, send), told)  # type: ignore[misc]
+        yield from _part(lambda part=part: _findings(part, known, file, send), reported)  # type: ignore[misc]
     if board is not None:
-        yield from _part(lambda: _board(board, known, file), told)
+        yield from _part(lambda: _board(board, known, file), reported)
 
 
-def _part(findings: Callable[[], Iterator[Finding]], told: set[str]) -> Iterator[Finding]:
+def _part(findings: Callable[[], Iterator[Finding]], reported: set[str]) -> Iterator[Finding]:
     try:
         yield from findings()
     except settings.SettingsError as wrong:
         for problem in wrong.problems:
-            if problem not in told:
-                told.add(problem)
+            if problem not in reported:
+                reported.add(problem)
                 yield Finding("settings", problem, "bad")
 
 
@@ -115,14 +115,14 @@ def secrets_of_streamlit(file: Path, environment: Mapping[str, str]) -> dict[str
     import tomllib  # noqa: PLC0415
 
     try:
-        found = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        found = {}
+        document = {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise settings.SettingsError(
             [f"{file}: is not TOML (values stand in quotes): {problem}"]
         ) from problem
-    tables = {name: value for name, value in found.items() if isinstance(value, dict)}
+    tables = {name: value for name, value in document.items() if isinstance(value, dict)}
     hidden = [
         f"{file}: {name} stands under [{table}], where it does not count: move it above the first [section]"
         for table, values in tables.items()
@@ -131,4 +131,4 @@ def secrets_of_streamlit(file: Path, environment: Mapping[str, str]) -> dict[str
     ]
     if hidden:
         raise settings.SettingsError(hidden)
-    return {name: str(value) for name, value in found.items() if name not in tables} | dict(environment)
+    return {name: str(value) for name, value in document.items() if name not in tables} | dict(environment)

@@ -45,15 +45,15 @@ def findings(settings: BrokerSettings) -> Iterator[Finding]:
     if ends - time.time() < SOON:
         yield Finding("TLS", "the broker's certificate ends soon: renew it before it does", "warn")
     try:
-        with _Client(settings):
+        with _Login(settings):
             yield Finding("login", f"as {settings.user}")
-    except _Refused as refused:
+    except _LoginRefused as refused:
         yield Finding("login", str(refused), "bad")
         return
     yield _container(settings)
     rights = list(_rights(settings))
     yield from rights
-    if all(one.kind != "bad" for one in rights):
+    if all(right.kind != "bad" for right in rights):
         yield _packets(settings)
 
 
@@ -64,7 +64,7 @@ def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Ite
     other = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
     user = its.user
     try:
-        with _Client(settings) as backend, _Client(its) as mine:
+        with _Login(settings) as backend, _Login(its) as mine:
             yield Finding("board", f"{board} logs in as {user}")
             if mine.subscribe(own) and _passes(backend, mine, own):
                 yield Finding("board", "it hears its own acknowledgements")
@@ -76,11 +76,11 @@ def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Ite
                 cure = f"give {user} publish and subscribe on vigie/1/{board}/#"
                 yield Finding("board", f"it does not hear {own}: {cure}", "bad")
             heard = mine.subscribe(other) and _passes(backend, mine, other, after=own)
-        with _Client(settings) as backend, _Client(its) as mine:
+        with _Login(settings) as backend, _Login(its) as mine:
             backend.subscribe(other)
             forged = _passes(mine, backend, other)
         bound = _are_ids_bound(settings, its)
-    except _Refused as refused:
+    except _LoginRefused as refused:
         yield Finding("board", f"{user}: {refused}".replace("MQTT_", "BOARD_"), "bad")
         return
     cure = f"limit {user} to vigie/1/{board}/#"
@@ -100,11 +100,11 @@ def _are_ids_bound(settings: BrokerSettings, its: BrokerSettings) -> bool:
     """Whether a client of the backend stays when a board's credential logs in under the same client id."""
     name = f"doctor-{secrets.token_hex(4)}"
     topic = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
-    with _Client(settings, client_id=name) as backend:
+    with _Login(settings, client_id=name) as backend:
         try:
-            with _Client(its, client_id=name):
+            with _Login(its, client_id=name):
                 return backend.subscribe(topic)
-        except _Refused:
+        except _LoginRefused:
             return backend.subscribe(topic)
 
 
@@ -134,7 +134,7 @@ def _rights(settings: BrokerSettings) -> Iterator[Finding]:
     outside = f"vigie-doctor/{secrets.token_hex(4)}"
     prefix = f"$share/{settings.share}/" if settings.share else ""
     try:
-        with _Client(settings) as client:
+        with _Login(settings) as client:
             for leaf in LEAVES:
                 if not client.subscribe(f"{prefix}vigie/1/+/+/{leaf}"):
                     shared = ", or unset MQTT_SHARE if the broker knows no shared subscriptions"
@@ -145,10 +145,10 @@ def _rights(settings: BrokerSettings) -> Iterator[Finding]:
                 yield Finding("rights", f"what it sends to vigie/1/…/ack does not arrive: {need}", "bad")
                 return
             yield Finding("rights", "it hears boards, and can acknowledge to them")
-        with _Client(settings) as client:
+        with _Login(settings) as client:
             client.subscribe(inside)
             loose = client.subscribe(outside) and _passes(client, client, outside, after=inside)
-    except _Refused as refused:
+    except _LoginRefused as refused:
         yield Finding("rights", f"{refused}: {need}", "bad")
         return
     if loose:
@@ -177,25 +177,25 @@ def _packets(settings: BrokerSettings) -> Finding:
 def _announced(settings: BrokerSettings) -> int | None:
     """The Maximum Packet Size of an MQTT 5 login; None when the broker names none, or speaks no MQTT 5."""
     try:
-        with _Client(settings, protocol=MQTTProtocolVersion.MQTTv5) as client:
-            found = getattr(client.properties, "MaximumPacketSize", None)
-            return None if found is None else int(found)
-    except _Refused:
+        with _Login(settings, protocol=MQTTProtocolVersion.MQTTv5) as client:
+            most = getattr(client.properties, "MaximumPacketSize", None)
+            return None if most is None else int(most)
+    except _LoginRefused:
         return None
 
 
 def _takes(settings: BrokerSettings, size: int) -> bool:
     topic = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
     try:
-        with _Client(settings) as client:
+        with _Login(settings) as client:
             client.subscribe(topic)
             client.publish(topic, bytes(size))
             return client.next() == ("message", topic)
-    except _Refused:
+    except _LoginRefused:
         return False
 
 
-def _passes(sender: _Client, listener: _Client, topic: str, after: str = "") -> bool:
+def _passes(sender: _Login, listener: _Login, topic: str, after: str = "") -> bool:
     """Whether `listener` hears what `sender` publishes on `topic`. With `after`, a topic that does pass, a
     second message follows there: once it has come, the first one will not."""
     sender.publish(topic)
@@ -209,11 +209,11 @@ def _passes(sender: _Client, listener: _Client, topic: str, after: str = "") -> 
             return False
 
 
-class _Refused(Exception):
+class _LoginRefused(Exception):
     """No login, in words."""
 
 
-class _Client:
+class _Login:
     """One login with a client id of its own: that of the running backend would push it off."""
 
     def __init__(
@@ -244,7 +244,7 @@ class _Client:
         try:
             self._client.connect(self._settings.host, self._settings.port, 30)
         except OSError as problem:
-            raise _Refused(unreachable(problem, self._settings)) from problem
+            raise _LoginRefused(unreachable(problem, self._settings)) from problem
         self._client.loop_start()
         event, reason = self.next()
         if event == "connected" and not reason.is_failure:
@@ -252,8 +252,8 @@ class _Client:
         self.__exit__()
         if event == "connected":
             cure = CURES.get(str(reason), "see the log of the broker")
-            raise _Refused(f"the broker refuses it: {reason} ({cure})")
-        raise _Refused("the broker hung up during the login (check MQTT_USER and MQTT_PASSWORD)")
+            raise _LoginRefused(f"the broker refuses it: {reason} ({cure})")
+        raise _LoginRefused("the broker hung up during the login (check MQTT_USER and MQTT_PASSWORD)")
 
     def __exit__(self, *error: object) -> None:
         self._client.disconnect()

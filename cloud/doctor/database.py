@@ -177,12 +177,12 @@ def _too_much(database: Database[Document], acts: tuple[str, ...]) -> Iterator[F
         "users": "see its users",
         "elsewhere": "read other databases",
     }
-    found = [
+    rights = [
         words[act] for act in (*acts, "users", "elsewhere") if _may(database, act, "buckets", if_full=False)
     ]
-    told = ", ".join(dict.fromkeys(found))
-    if told:
-        yield Finding("role", f"it can also {told}: give its user less (docs/security.md)", "warn")
+    surplus = ", ".join(dict.fromkeys(rights))
+    if surplus:
+        yield Finding("role", f"it can also {surplus}: give its user less (docs/security.md)", "warn")
     else:
         yield Finding("role", "it can do nothing beyond that")
 
@@ -205,7 +205,7 @@ def _room(database: Database[Document], quota: int) -> Finding:
 
 def _boards(latest: list[Latest]) -> Iterator[Finding]:
     """Whether what boards send can be told from what somebody with their broker password sends."""
-    old = [f"{one.site}/{one.device}" for one in latest if not one.authentic]
+    old = [f"{board.site}/{board.device}" for board in latest if not board.authentic]
     if old:
         names = ", ".join(old[:NAMED]) + (f" and {len(old) - NAMED} more" if len(old) > NAMED else "")
         text = f"{len(old)} of {len(latest)} are not authenticated ({names})"

@@ -30,15 +30,15 @@ def findings(settings: MailSettings, *, send: bool = False) -> Iterator[Finding]
         yield Finding("mail", f"from {settings.sender} to {people}", "plain")
     match settings.via:
         case SendGridSettings() as via:
-            found = list(_sendgrid(via))
-            if not send and found[0].kind == "good":
-                found.append(_rehearsed(via, settings))
+            results = list(_sendgrid(via))
+            if not send and results[0].kind == "good":
+                results.append(_rehearsed(via, settings))
         case SmtpSettings() as via:
-            found = [_smtp(via, settings.sender)]
+            results = [_smtp(via, settings.sender)]
         case FolderSettings(folder=folder):
-            found = [Finding("mail", f"each mail becomes a file in {folder}; nobody is written to", "warn")]
-    yield from found
-    if send and not any(finding.kind == "bad" for finding in found):
+            results = [Finding("mail", f"each mail becomes a file in {folder}; nobody is written to", "warn")]
+    yield from results
+    if send and not any(finding.kind == "bad" for finding in results):
         yield _sent(settings)
     elif not send:
         yield Finding("mail", "nothing was sent; to try it: python -m cloud doctor mail --send", "plain")

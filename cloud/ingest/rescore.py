@@ -101,23 +101,25 @@ class Rescorer:
     def verdicts(self, readings: Sequence[Reading]) -> list[Verdict]:
         """The cloud's verdict on each reading, in their order. Never fails for want of a model."""
         count = len(readings)
-        said = np.array([reading.flags for reading in readings], np.int64)
+        edge_flags = np.array([reading.flags for reading in readings], np.int64)
         failed = np.array([reading.x is None for reading in readings], np.bool_)
-        flags = np.where(failed, SENSOR_ERROR, said & WARMING_UP)
+        flags = np.where(failed, SENSOR_ERROR, edge_flags & WARMING_UP)
         scores = np.full(count, np.nan)
         off = np.zeros(count, np.int64)
         ready = np.flatnonzero(flags == 0)
         if len(ready):
             judged = readings if len(ready) == count else [readings[k] for k in ready.tolist()]
             x = _features(judged)
-            sums = np.array([NO_SUM if one.score is None else one.score for one in judged], np.int64)
+            sums = np.array([NO_SUM if each.score is None else each.score for each in judged], np.int64)
             squared = np.full(len(ready), SQUARED_Z, np.int64)
             for model_id, rows in _by_model(judged):
                 model = self._model(model_id)
                 if model is not None:
                     places = ready[rows]
-                    found, scores[places], off[places] = _opinion(model, x[rows], said[places], sums[rows])
-                    flags[places] |= found
+                    bits, scores[places], off[places] = _opinion(
+                        model, x[rows], edge_flags[places], sums[rows]
+                    )
+                    flags[places] |= bits
                     squared[rows] = int(model.envelope.get("zscore", SQUARED_Z))
             flags[ready] |= np.where(z_abnormal(x, squared), codes.ZSCORE, 0)
         known: list[float | None] = scores.tolist()
@@ -165,7 +167,7 @@ def _features(readings: Sequence[Reading]) -> Matrix:
 
 
 def _opinion(
-    model: CloudModel, x: Matrix, said: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]
+    model: CloudModel, x: Matrix, edge_flags: npt.NDArray[np.int64], sums: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Flags and score of the full forest, the envelope and, where the board's forest ran, its twin.
 
@@ -179,7 +181,7 @@ def _opinion(
     ran = sums != NO_SUM
     if ran.any():
         twin = model.twin_scores(x)
-        verdicts = model.twin_abnormal(twin) == ((said & codes.FOREST) > 0)
+        verdicts = model.twin_abnormal(twin) == ((edge_flags & codes.FOREST) > 0)
         off = np.where(ran, np.clip(twin - sums, -(2**31), 2**31 - 1), 0)
         flags |= np.where(ran, TWIN_RAN, 0) | np.where(ran & ((off != 0) | ~verdicts), TWIN_DIFFERS, 0)
     return flags, np.clip(-full, 0.0, 1.0), off

@@ -25,8 +25,8 @@ class Seen:
     def unknown(self, stream: StreamKey, readings: Sequence[Reading]) -> Sequence[Reading]:
         """Those not known to be stored; also those whose seq is known with other sensor values."""
         for known in (self._new.get(stream), self._old.get(stream)):
-            if known and not known.keys().isdisjoint([one.seq for one in readings]):
-                readings = [one for one in readings if known.get(one.seq, ()) != one.measured]
+            if known and not known.keys().isdisjoint([reading.seq for reading in readings]):
+                readings = [reading for reading in readings if known.get(reading.seq, ()) != reading.measured]
         return readings
 
     def add(self, stream: StreamKey, readings: Sequence[Reading]) -> None:

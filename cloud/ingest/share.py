@@ -24,7 +24,7 @@ def rate(period: float) -> float:
     return min(max(CATCH_UP / max(period, 1e-3), LEAST), MOST)
 
 
-class Flood(NamedTuple):
+class FloodReport(NamedTuple):
     """A board sent `times` what it may, since the last report; `held` messages were held back."""
 
     owner: str
@@ -32,7 +32,7 @@ class Flood(NamedTuple):
     held: int
 
 
-class _Account:
+class _TokenBucket:
     __slots__ = ("at", "came", "held", "left", "period")
 
     def __init__(self, now: float) -> None:
@@ -46,7 +46,7 @@ class Allowances:
     """The token buckets of all boards. Times are monotonic seconds."""
 
     def __init__(self, now: float) -> None:
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, _TokenBucket] = {}
         self._reported = now
 
     def take(self, owner: str, now: float) -> bool:
@@ -55,7 +55,7 @@ class Allowances:
         if account is None:
             if len(self._accounts) >= KEPT:
                 self._accounts.clear()
-            account = self._accounts[owner] = _Account(now)
+            account = self._accounts[owner] = _TokenBucket(now)
         account.came += 1
         account.left = min(account.left + (now - account.at) * rate(account.period), BURST)
         account.at = now
@@ -73,13 +73,13 @@ class Allowances:
         if (account := self._accounts.get(owner)) is not None:
             account.period = period
 
-    def floods(self, now: float) -> list[Flood]:
+    def floods(self, now: float) -> list[FloodReport]:
         """Who sent far more than it may since the last call."""
         seconds, self._reported = max(now - self._reported, 1e-3), now
-        found = []
+        floods = []
         for owner, account in self._accounts.items():
             allowed = rate(account.period) * seconds
             if account.held >= (FLOOD - 1) * allowed:
-                found.append(Flood(owner, account.came / allowed, account.held))
+                floods.append(FloodReport(owner, account.came / allowed, account.held))
             account.came = account.held = 0
-        return found
+        return floods

@@ -27,13 +27,13 @@ from dataclasses import dataclass, field
 from pymongo.errors import PyMongoError
 
 from cloud.contract import messages
-from cloud.contract.authentication import Authenticator, Said, Whose
+from cloud.contract.authentication import Authenticator, Origin, Whose
 from cloud.contract.messages import Forged, Get, Message, Reading, Refused, State
 from cloud.ingest.rescore import Rescorer
 from cloud.ingest.seen import Seen
-from cloud.ingest.share import Allowances, Flood
+from cloud.ingest.share import Allowances, FloodReport
 from cloud.process.failure import brief, is_general
-from cloud.store.entries import PAYLOAD_KEPT, Entry, Quarantined, refused_item, unfit_item, with_size
+from cloud.store.entries import PAYLOAD_KEPT, JudgedReading, Quarantined, refused_item, unfit_item, with_size
 from cloud.store.writer import STREAMS_A_DAY, Store
 from cloud.updates.answers import Answers
 
@@ -155,7 +155,7 @@ class Inbox:
         with self._changed:
             self._allowances.learn(owner, period)
 
-    def floods(self) -> list[Flood]:
+    def floods(self) -> list[FloodReport]:
         """Who sent far more than it may since the last call."""
         with self._changed:
             return self._allowances.floods(time.monotonic())
@@ -303,9 +303,9 @@ class Ingest:
         gets: list[tuple[str, str, Get]] = []
         forged = 0
         origins = self._authenticator.examine([(received.topic, received.payload) for received in batch])
-        for received, said in zip(batch, origins, strict=True):
+        for received, origin in zip(batch, origins, strict=True):
             try:
-                message = self._decode(received, said)
+                message = self._decode(received, origin)
             except Refused as reason:
                 forged += isinstance(reason, Forged)
                 aside.append(refused_item(received.topic, received.payload, str(reason)))
@@ -319,7 +319,7 @@ class Ingest:
                     states.append((site, device, said_or_asked))
                 else:
                     gets.append((site, device, said_or_asked))
-        unsigned = {said[:2] for said in origins if isinstance(said, Said) and said.version == 1}
+        unsigned = {origin[:2] for origin in origins if isinstance(origin, Origin) and origin.version == 1}
         uplinks, states = self._without_surplus(uplinks, states, unsigned)
         self._keep(states)
         refused, counted = len(aside), 0
@@ -330,10 +330,10 @@ class Ingest:
             for unfit in message.unfit[:1]:
                 who = f"{message.site}/{message.device} seq {unfit.seq}"
                 self._complain(f"{who} put aside: {unfit.reason}")
-            dates = [date for one in message.readings if (date := one.said or one.ts) is not None]
+            dates = [date for reading in message.readings if (date := reading.said or reading.ts) is not None]
             if dates:
                 self._hear(f"{message.site}/{message.device}", max(dates))
-            if doubted := [one for one in message.readings if one.said is not None]:
+            if doubted := [reading for reading in message.readings if reading.said is not None]:
                 self._complain(_doubted(message, doubted[0], self._clock()))
                 counted += len(doubted)
         new = [
@@ -368,16 +368,16 @@ class Ingest:
         totals.parts = self._answers.parts
 
     def _decode(
-        self, received: Received, said: Said | Refused
+        self, received: Received, origin: Origin | Refused
     ) -> Message | tuple[str, str, State | Get] | None:
         """What it holds, and whose; None when a retained state was cleared. Raises Refused."""
         if received.refused:
             raise Refused(received.refused)
         if not received.payload and received.topic.endswith("/state"):
             return None
-        if isinstance(said, Refused):
-            raise said
-        site, device, leaf, version = said
+        if isinstance(origin, Refused):
+            raise origin
+        site, device, leaf, version = origin
         if leaf == "up":
             return messages.decode_up(site, device, received.payload, self._clock(), version)
         if leaf == "get":
@@ -414,10 +414,10 @@ class Ingest:
                     site, device, state.state, state.boot, state.model or "none",
                 )  # fmt: skip
 
-    def _judged(self, new: list[tuple[Message, Sequence[Reading]]]) -> list[Entry]:
+    def _judged(self, new: list[tuple[Message, Sequence[Reading]]]) -> list[JudgedReading]:
         verdicts = iter(self._rescorer.verdicts([reading for _, readings in new for reading in readings]))
         return [
-            Entry(message.site, message.device, message.stream, reading, verdict)
+            JudgedReading(message.site, message.device, message.stream, reading, verdict)
             for message, readings in new
             for reading, verdict in zip(readings, verdicts, strict=False)
         ]
@@ -429,8 +429,8 @@ class Ingest:
             key = (message.site, message.device, message.stream)
             seqs[key].update(reading.seq for reading in message.readings)
             seqs[key].update(unfit.seq for unfit in message.unfit)
-        for (site, device, stream), found in seqs.items():
-            runs = messages.runs_of(found)
+        for (site, device, stream), stored in seqs.items():
+            runs = messages.runs_of(stored)
             self._send(site, device, messages.acks(self._authenticator.key(site, device), stream, runs))
 
     def _send(self, site: str, device: str, payloads: Iterable[bytes]) -> None:
@@ -486,9 +486,9 @@ class Ingest:
 
 
 def _doubted(message: Message, reading: Reading, now: float) -> str:
-    said = reading.said or 0
-    off = f"{said - now:.0f} s ahead of this clock" if said > now else "before 2020"
+    date = reading.said or 0
+    off = f"{date - now:.0f} s ahead of this clock" if date > now else "before 2020"
     who = f"{message.site}/{message.device} seq {reading.seq}"
     return (
-        f"{who} stored undated: the date it gave, {said}, is {off} (python -m cloud doctor asks whose clock)"
+        f"{who} stored undated: the date it gave, {date}, is {off} (python -m cloud doctor asks whose clock)"
     )

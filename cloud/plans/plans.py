@@ -52,7 +52,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Fleet:
+class FleetSize:
     devices: int
     period: float  # s
     retention: int = 30  # days
@@ -66,7 +66,7 @@ class Fleet:
         return self.devices * seconds / self.period
 
 
-def measured(fleet: Fleet, t: Floats, h: Floats) -> Sizes:
+def measured(fleet: FleetSize, t: Floats, h: Floats) -> Sizes:
     """Weigh what this build really sends and stores of these readings (degC, %RH; a bucket and a warm-up)."""
     x = features(np.rint(t * 100).astype(np.int64), np.rint(h * 100).astype(np.int64))[WARM_UP:]
     sums = 800_000 + np.random.default_rng(0).integers(-30_000, 30_000, SIZE)
@@ -104,7 +104,7 @@ def measured(fleet: Fleet, t: Floats, h: Floats) -> Sizes:
     )
 
 
-def demand(fleet: Fleet, sizes: Sizes) -> dict[str, float]:
+def demand(fleet: FleetSize, sizes: Sizes) -> dict[str, float]:
     """What `fleet` asks of each limit, under the limits' names."""
     messages = fleet.readings(1) / fleet.a_message  # a second
     topic = len("vigie/1/home/C001/up")

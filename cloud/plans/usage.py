@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cloud.plans import plans
-from cloud.plans.plans import DAY, Fleet, Sizes
+from cloud.plans.plans import DAY, FleetSize, Sizes
 from cloud.read.reader import Reader
 from cloud.read.rows import Latest
 from cloud.store.packing import SIZE
@@ -48,10 +48,10 @@ class Gauge:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Usage:
     """What the database says. Bytes, mails, Unix s."""
 
-    fleet: Fleet
+    fleet: FleetSize
     stored: float  # data and indexes as the plan counts them
     bucket: float | None  # bytes of a bucket of 360 readings
     mails_today: int
@@ -60,14 +60,14 @@ class Measured:
     own: Mapping[str, float] = field(default_factory=dict)  # limits of the settings, where no plan has one
 
 
-def fleet_of(latest: Sequence[Latest], now: float, retention: int) -> Fleet:
+def fleet_of(latest: Sequence[Latest], now: float, retention: int) -> FleetSize:
     """The boards that report now, with the period that gives as many readings as theirs together."""
-    heard = [one for one in latest if now - one.received < HEARD]
-    pace = sum(1 / max(one.period or UNKNOWN_PERIOD, 0.5) for one in heard)
-    return Fleet(len(heard), len(heard) / pace if pace else UNKNOWN_PERIOD, retention)
+    heard = [board for board in latest if now - board.received < HEARD]
+    pace = sum(1 / max(board.period or UNKNOWN_PERIOD, 0.5) for board in heard)
+    return FleetSize(len(heard), len(heard) / pace if pace else UNKNOWN_PERIOD, retention)
 
 
-def measure(reader: Reader, latest: Sequence[Latest], now: float) -> Measured:
+def measure(reader: Reader, latest: Sequence[Latest], now: float) -> Usage:
     """Raises PyMongoError."""
     database = reader.database
     kept = reader.kept_settings()
@@ -76,7 +76,7 @@ def measure(reader: Reader, latest: Sequence[Latest], now: float) -> Measured:
     today = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
     sent = database["mail_days"].find_one({"_id": today}) or {}
     first = database["alerts"].find_one({"state": "sent"}, {"created": 1}, sort=[("created", 1)])
-    return Measured(
+    return Usage(
         fleet=fleet_of(latest, now, kept.get("retention_days", 30)),
         stored=float(whole["dataSize"] + whole["indexSize"]),
         bucket=stats.get("avgObjSize"),
@@ -90,27 +90,27 @@ def measure(reader: Reader, latest: Sequence[Latest], now: float) -> Measured:
     )
 
 
-def gauges(found: Measured, now: float, catalogue: Sequence[Mapping[str, Any]] | None = None) -> list[Gauge]:
+def gauges(state: Usage, now: float, catalogue: Sequence[Mapping[str, Any]] | None = None) -> list[Gauge]:
     """One for each limit of each plan in use, else for the settings' own limits; the fullest first."""
-    wanted = plans.demand(found.fleet, sizes(found))
+    wanted = plans.demand(state.fleet, sizes(state))
     known = {
         "sessions": wanted["sessions"],
-        "mails_a_day": float(found.mails_today),
-        "storage_gb": found.stored / plans.GB,
+        "mails_a_day": float(state.mails_today),
+        "storage_gb": state.stored / plans.GB,
     }
     made = []
     for plan in plans.load() if catalogue is None else catalogue:
-        if plan["name"] not in found.plans:
+        if plan["name"] not in state.plans:
             continue
         for name, limit in plan["limits"].items():
             most, used = float(limit), known.get(name, wanted.get(name))
             left = None
             if name == "storage_gb":
-                left = days_of_storage(found, wanted[name], most)
+                left = days_of_storage(state, wanted[name], most)
             elif name in RENEWED and used and used > most:
                 left = RENEWED[name] * most / used
-            elif name == "months" and found.first_mail is not None:
-                used, most = (now - found.first_mail) / DAY, most * 30
+            elif name == "months" and state.first_mail is not None:
+                used, most = (now - state.first_mail) / DAY, most * 30
                 left = max(0.0, most - used)
             if used is not None:
                 measured = name in known or name == "months"
@@ -118,25 +118,25 @@ def gauges(found: Measured, now: float, catalogue: Sequence[Mapping[str, Any]] |
                     Gauge(plan["service"], plan["name"], name, used, most, measured, plan["beyond"], left)
                 )
     for service, name in OWN.items():
-        most = found.own.get(name, 0.0)
-        if most and not any(one.limit == name for one in made):
-            left = days_of_storage(found, wanted[name], most) if name == "storage_gb" else None
+        most = state.own.get(name, 0.0)
+        if most and not any(gauge.limit == name for gauge in made):
+            left = days_of_storage(state, wanted[name], most) if name == "storage_gb" else None
             made.append(Gauge(service, SETTINGS[name], name, known[name], most, True, "", left))
-    return sorted(made, key=lambda one: -one.share)
+    return sorted(made, key=lambda gauge: -gauge.share)
 
 
-def days_of_storage(found: Measured, kept: float, most: float) -> float | None:
+def days_of_storage(state: Usage, kept: float, most: float) -> float | None:
     """Days until the oldest readings must be reduced; None = what is kept for good fits (`kept` in GB)."""
-    if found.fleet.devices == 0 or kept <= REDUCED * most:
+    if state.fleet.devices == 0 or kept <= REDUCED * most:
         return None
-    a_day = found.fleet.readings(DAY) / SIZE * sizes(found).bucket / plans.GB
-    return max(0.0, (REDUCED * most - found.stored / plans.GB) / a_day) if a_day else None
+    a_day = state.fleet.readings(DAY) / SIZE * sizes(state).bucket / plans.GB
+    return max(0.0, (REDUCED * most - state.stored / plans.GB) / a_day) if a_day else None
 
 
-def sizes(found: Measured) -> Sizes:
+def sizes(state: Usage) -> Sizes:
     """Of this build, with the weight of a bucket as the database has it."""
-    at = np.arange(SIZE + WARM_UP) * found.fleet.period
+    at = np.arange(SIZE + WARM_UP) * state.fleet.period
     noise = np.random.default_rng(0).normal(0, 1, (2, len(at)))
     t, h = 21 + np.sin(at / 4e3) + 0.03 * noise[0], 45 - 2 * np.sin(at / 4e3) + 0.2 * noise[1]
-    made = plans.measured(found.fleet, t, h)
-    return made if found.bucket is None else replace(made, bucket=found.bucket + plans.INDEX_BYTES)
+    made = plans.measured(state.fleet, t, h)
+    return made if state.bucket is None else replace(made, bucket=state.bucket + plans.INDEX_BYTES)

@@ -19,7 +19,7 @@ class Alone:
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def __call__(self, what: str, act: Callable[[], Result]) -> Result | None:
         """What `act` returns; None when it failed. Raises PyMongoError: that says nothing about one thing."""
@@ -29,7 +29,7 @@ class Alone:
             raise
         except Exception:
             Alone.count += 1
-            if len(self._told) < MOST and what not in self._told:
-                self._told.add(what)
+            if len(self._logged) < MOST and what not in self._logged:
+                self._logged.add(what)
                 self._log.exception("%s cannot be worked on and is left out; the others go on", what)
             return None

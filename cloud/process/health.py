@@ -69,8 +69,8 @@ class Health:
 
 
 def _wrong(checks: Mapping[str, Check]) -> dict[str, str]:
-    found = ((name, check()) for name, check in checks.items())
-    return {name: reason for name, reason in found if reason is not None}
+    results = ((name, check()) for name, check in checks.items())
+    return {name: reason for name, reason in results if reason is not None}
 
 
 class _Few(ThreadingHTTPServer):

@@ -13,15 +13,15 @@ LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.
 
 def available(limits: tuple[Path, ...] = LIMITS) -> int:
     """Bytes of memory of this container, or else of this machine."""
-    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    least = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for file in limits:
         try:
             text = file.read_text(encoding="ascii").strip()
         except OSError:
             continue
         if text.isdecimal():
-            found = min(found, int(text))
-    return found
+            least = min(least, int(text))
+    return least
 
 
 def used() -> int:

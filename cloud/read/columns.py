@@ -15,7 +15,7 @@ from cloud.store.packing import SIZE, Packed
 
 
 @dataclass(frozen=True)
-class Part:
+class StreamColumns:
     """Readings of one stream in order, with the time at which each one stands."""
 
     stream: str
@@ -25,7 +25,7 @@ class Part:
     place: Floats
 
     @classmethod
-    def of(cls, stream: str, buckets: list[tuple[Document, Packed]]) -> Part:
+    def of(cls, stream: str, buckets: list[tuple[Document, Packed]]) -> StreamColumns:
         packed = [packed for _, packed in buckets]
         numbers = [int(bucket["_id"].rpartition("/")[2]) for bucket, _ in buckets]
         seq = np.concatenate([p.position + number * SIZE for p, number in zip(packed, numbers, strict=True)])
@@ -41,11 +41,13 @@ class Part:
 
 
 def to_readings(
-    site: str, device: str, parts: list[Part], start: float | None, end: float | None
+    site: str, device: str, parts: list[StreamColumns], start: float | None, end: float | None
 ) -> Readings:
     if not parts:
         parts = [
-            Part("", np.zeros(0, np.int64), np.zeros(0, packing.RECORD), np.zeros(0, object), np.zeros(0))
+            StreamColumns(
+                "", np.zeros(0, np.int64), np.zeros(0, packing.RECORD), np.zeros(0, object), np.zeros(0)
+            )
         ]
     place = np.concatenate([part.place for part in parts])
     seq = np.concatenate([part.seq for part in parts])

@@ -60,9 +60,9 @@ def write_parquet(boards: Iterable[Readings], path: Path) -> int:
     count = 0
     with pq.ParquetWriter(path, schema) as writer:
         for readings in boards:
-            found = [{**row, "time": row["ts"]} for row in rows(readings)]
-            writer.write_table(pa.Table.from_pylist(found, schema))
-            count += len(found)
+            table = [{**row, "time": row["ts"]} for row in rows(readings)]
+            writer.write_table(pa.Table.from_pylist(table, schema))
+            count += len(table)
     return count
 
 

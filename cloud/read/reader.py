@@ -20,8 +20,18 @@ import numpy.typing as npt
 from pymongo.database import Database
 
 from cloud.contract.messages import UNKNOWN, abnormal_bits
-from cloud.read.columns import Part, to_readings
-from cloud.read.rows import HOUR, Alert, Episode, Hours, Latest, Readings, Summary, episode_row, latest_row
+from cloud.read.columns import StreamColumns, to_readings
+from cloud.read.rows import (
+    HOUR,
+    Alert,
+    Episode,
+    FleetSummary,
+    Hours,
+    Latest,
+    Readings,
+    episode_row,
+    latest_row,
+)
 from cloud.store.agreement import Agreement, KnownUnits, Sums, counted
 from cloud.store.database import OPEN, SEALED, Document, device_id
 from cloud.store.packing import SIZE, Packed
@@ -52,15 +62,15 @@ class Reader:
 
     def devices(self) -> list[tuple[str, str]]:
         """(site, device) of all that ever sent something, sorted."""
-        found = self.database["latest"].find({}, {"site": 1, "device": 1})
-        return sorted((document["site"], document["device"]) for document in found)
+        documents = self.database["latest"].find({}, {"site": 1, "device": 1})
+        return sorted((document["site"], document["device"]) for document in documents)
 
     def named(self, name: str | None) -> list[tuple[str, str]]:
         """(site, device) of each that "site/device" or "device" means; None: of all. Raises UnknownBoard."""
         known = self.devices()
-        found = [pair for pair in known if name is None or is_called(*pair, name)]
-        if found:
-            return found
+        boards = [pair for pair in known if name is None or is_called(*pair, name)]
+        if boards:
+            return boards
         if name is None:
             raise UnknownBoard("no readings of any board are stored yet")
         names = ", ".join("/".join(pair) for pair in known)
@@ -69,11 +79,11 @@ class Reader:
 
     def board(self, name: str) -> tuple[str, str]:
         """(site, device) of the one that "site/device" or "device" means. Raises UnknownBoard."""
-        found = self.named(name)
-        if len(found) > 1:
-            sites = ", ".join(site for site, _ in found)
+        boards = self.named(name)
+        if len(boards) > 1:
+            sites = ", ".join(site for site, _ in boards)
             raise UnknownBoard(f"{name} is at {sites}: say SITE/{name}")
-        return found[0]
+        return boards[0]
 
     def readings(
         self,
@@ -88,7 +98,7 @@ class Reader:
 
         Undated readings come along when the dated reading before them (or else after them) is inside.
         """
-        found: dict[str, list[tuple[Document, Packed]]] = defaultdict(list)
+        buckets_of: dict[str, list[tuple[Document, Packed]]] = defaultdict(list)
         for document in self._touching(site, device, start, end):
             name = document["_id"].split("/")[2]
             if stream is None or name == stream:
@@ -97,16 +107,16 @@ class Reader:
                 except Damaged as problem:
                     log.warning("%s: its readings are left out", problem)
                 else:
-                    found[name].append((document, packed))
+                    buckets_of[name].append((document, packed))
         parts = [
-            Part.of(name, sorted(buckets, key=lambda pair: str(pair[0]["_id"])))
-            for name, buckets in found.items()
+            StreamColumns.of(name, sorted(buckets, key=lambda pair: str(pair[0]["_id"])))
+            for name, buckets in buckets_of.items()
         ]
         made = to_readings(site, device, parts, start, end)
         if (made.edge_flags & UNKNOWN).any():  # of a newer board, which says what they mean
             asked = {"state.abnormal": 1}
-            told = self.database["latest"].find_one({"_id": device_id(site, device)}, asked) or {}
-            made = replace(made, mask=abnormal_bits(told.get("state", {}).get("abnormal")))
+            latest = self.database["latest"].find_one({"_id": device_id(site, device)}, asked) or {}
+            made = replace(made, mask=abnormal_bits(latest.get("state", {}).get("abnormal")))
         return made
 
     def hours(self, site: str, device: str, *, start: float | None = None, end: float | None = None) -> Hours:
@@ -115,21 +125,21 @@ class Reader:
         low = 0 if start is None else max(0, int(start // HOUR))
         high = LAST_HOUR if end is None else int(-(-end // HOUR))
         query = {"_id": {"$gte": f"{owner}/{low:07d}", "$lt": f"{owner}/{high:07d}"}}
-        found = list(self.database["hourly"].find(query).sort("_id", 1))
+        documents = list(self.database["hourly"].find(query).sort("_id", 1))
         columns = {
             name: np.array(
-                [np.nan if row.get(name) is None else row[name] / 100 for row in found], np.float64
+                [np.nan if row.get(name) is None else row[name] / 100 for row in documents], np.float64
             )
             for name in ("t_min", "t_sum", "t_max", "h_min", "h_sum", "h_max")
         }
-        count = np.array([row["n"] for row in found], np.int64)
+        count = np.array([row["n"] for row in documents], np.int64)
         good = np.where(count > 0, count, 1)
         return Hours(
             site=site,
             device=device,
-            begin=np.array([row["h"] for row in found], np.float64),
+            begin=np.array([row["h"] for row in documents], np.float64),
             readings=count,
-            abnormal=np.array([row["e"] for row in found], np.int64),
+            abnormal=np.array([row["e"] for row in documents], np.int64),
             t_min=columns["t_min"],
             t_mean=columns["t_sum"] / good,
             t_max=columns["t_max"],
@@ -159,8 +169,8 @@ class Reader:
             present = [np.arange(first, last + 1) for first, last in document.get("k", [])]
             present.append(np.array([int(position) for position in document.get("r", {})], np.int64))
             seqs[name].append(np.unique(np.concatenate(present)) + int(number) * SIZE)
-        for name, found in sorted(seqs.items()):
-            yield name, np.concatenate(found)
+        for name, parts in sorted(seqs.items()):
+            yield name, np.concatenate(parts)
 
     def streams(self, site: str, device: str) -> dict[str, Document]:
         """What else is known of a device's streams.
@@ -199,21 +209,21 @@ class Reader:
             query["$or"] = [{"closed": None}, {"closed": {"$gte": start}}]
         if end is not None:
             query["opened"] = {"$lt": end}
-        found = list(self.database["episodes"].find(query).sort("opened", -1).limit(limit))
-        about = {"episodes": {"$in": [e["_id"] for e in found]}}
+        documents = list(self.database["episodes"].find(query).sort("opened", -1).limit(limit))
+        about = {"episodes": {"$in": [e["_id"] for e in documents]}}
         alerts = self.database["alerts"].find(about, {"state": 1, "episodes": 1}).sort("created", 1)
         states = {name: alert["state"] for alert in alerts for name in alert["episodes"]}
-        seen = self.database["acknowledgements"].find(about, {"episodes": 1, "at": 1}).sort("at", 1)
-        acknowledged = {name: one["at"] for one in seen for name in one["episodes"]}
+        clicks = self.database["acknowledgements"].find(about, {"episodes": 1, "at": 1}).sort("at", 1)
+        acknowledged = {name: click["at"] for click in clicks for name in click["episodes"]}
         wanted = {"episodes": 1, "label": 1, "cause": 1, "note": 1}
-        said = self.database["labels"].find(about, wanted).sort("at", 1)
-        labels = {name: one for one in said for name in one["episodes"]}
-        return [episode_row(document, states, acknowledged, labels) for document in found]
+        labelled = self.database["labels"].find(about, wanted).sort("at", 1)
+        labels = {name: click for click in labelled for name in click["episodes"]}
+        return [episode_row(document, states, acknowledged, labels) for document in documents]
 
     def episode(self, name: str) -> Episode | None:
         """One episode by its id."""
-        found = self.database["episodes"].find_one({"_id": name})
-        return None if found is None else episode_row(found, {}, {}, {})
+        document = self.database["episodes"].find_one({"_id": name})
+        return None if document is None else episode_row(document, {}, {}, {})
 
     def alerts(self, *, limit: int = 50) -> list[Alert]:
         """The newest mails, sent or not, newest first."""
@@ -225,7 +235,9 @@ class Reader:
         return self._alerts({"$or": [{"state": {"$in": ["failed", "unknown"]}}, stuck]}, limit)
 
     def _alerts(self, query: Document, limit: int) -> list[Alert]:
-        found = self.database["alerts"].find(query, {"text": 0, "letter": 0}).sort("created", -1).limit(limit)
+        documents = (
+            self.database["alerts"].find(query, {"text": 0, "letter": 0}).sort("created", -1).limit(limit)
+        )
         return [
             Alert(
                 id=alert["_id"],
@@ -239,7 +251,7 @@ class Reader:
                 tries=alert["tries"],
                 error=alert["error"],
             )
-            for alert in found
+            for alert in documents
         ]
 
     def agreement(
@@ -270,17 +282,17 @@ class Reader:
 
     def model_picture(self, model: str) -> bytes | None:
         """The PNG that was drawn when this model (8 hex digits) was trained."""
-        found = self.database["models"].find_one({"_id": model}, {"png": 1})
-        return None if found is None else found.get("png")
+        document = self.database["models"].find_one({"_id": model}, {"png": 1})
+        return None if document is None else document.get("png")
 
-    def summary(self) -> Summary:
+    def summary(self) -> FleetSummary:
         """The fleet in a few numbers."""
         opened = {"$size": {"$objectToArray": {"$ifNull": ["$r", {}]}}}
         # A re-opened bucket counts both: what is sealed in it never stands in `r` again.
         total = {"$group": {"_id": None, "n": {"$sum": {"$add": [{"$ifNull": ["$n", 0]}, opened]}}}}
         counted = list(self.database["buckets"].aggregate([total]))
         alerts = self.database["alerts"].aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}])
-        return Summary(
+        return FleetSummary(
             devices=self.database["latest"].count_documents({}),
             online=self.database["latest"].count_documents({"state.state": "online"}),
             readings=counted[0]["n"] if counted else 0,
@@ -297,8 +309,8 @@ class Reader:
 
     def quarantine(self, *, limit: int = 50) -> list[Document]:
         """The newest of what was refused, newest first, without its content."""
-        found = self.database["quarantine"].find({}, {"content": 0}).sort("at", -1).limit(limit)
-        return list(found)
+        documents = self.database["quarantine"].find({}, {"content": 0}).sort("at", -1).limit(limit)
+        return list(documents)
 
     def _touching(self, site: str, device: str, start: float | None, end: float | None) -> Iterator[Document]:
         """Bucket documents that hold readings of this span, or undated ones between such."""
@@ -310,10 +322,10 @@ class Reader:
             stream = document["_id"].rpartition("/")[0]
             before = {"_id": {"$gt": f"{stream}/", "$lt": document["_id"]}, "z": {"$ne": None}}
             after = {"_id": {"$gt": document["_id"], "$lt": f"{stream}0"}, "z": {"$ne": None}}
-            if found := buckets.find_one(before, {"z": 1}, sort=[("_id", -1)]):
-                place = found["z"]
-            elif found := buckets.find_one(after, {"a": 1}, sort=[("_id", 1)]):
-                place = found["a"]
+            if neighbour := buckets.find_one(before, {"z": 1}, sort=[("_id", -1)]):
+                place = neighbour["z"]
+            elif neighbour := buckets.find_one(after, {"a": 1}, sort=[("_id", 1)]):
+                place = neighbour["a"]
             else:
                 place = document["w"]
             if low <= place < high:
@@ -323,9 +335,9 @@ class Reader:
         """Open buckets first: one that is sealed between the two questions must not be missed."""
         buckets = self.database["buckets"]
         opened = {"r": {"$exists": True}, "p": {"$exists": False}}
-        found = {document["_id"]: document for document in buckets.find({**query, **opened}, hint=OPEN)}
+        unsealed = {document["_id"]: document for document in buckets.find({**query, **opened}, hint=OPEN)}
         sealed = buckets.find({**query, "p": {"$exists": True}}, hint=SEALED)
-        return {**found, **{document["_id"]: document for document in sealed}}.values()
+        return {**unsealed, **{document["_id"]: document for document in sealed}}.values()
 
 
 def _of_device(site: str | None, device: str | None) -> Document:

@@ -176,7 +176,7 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class Summary:
+class FleetSummary:
     """The fleet in a few numbers."""
 
     devices: int

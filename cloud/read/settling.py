@@ -95,10 +95,10 @@ def settling(readings: Readings, span: Before | None, opened: float) -> tuple[Ma
     as_before = _as_before(readings, span)
 
     def side(flags: npt.NDArray[Any]) -> Mask:
-        found = as_before & (flags > 0) & (since > 0)
+        mask = as_before & (flags > 0) & (since > 0)
         for bit in _bits(0xFFFF):
-            found &= ((flags & bit) == 0) | (since <= MEMORY.get(bit, 0))
-        return found
+            mask &= ((flags & bit) == 0) | (since <= MEMORY.get(bit, 0))
+        return mask
 
     return side(readings.edge_flags & readings.mask), side(readings.cloud_flags & codes.ABNORMAL)
 

@@ -71,10 +71,10 @@ def spans(reader: Reader, site: str, device: str, start: float, end: float) -> S
     buckets = reader.database["buckets"]
     whole = {"d": device_id(site, device), "z": {"$gte": start}, "a": {"$lt": end}}
     opened = {**whole, "r": {"$exists": True}}
-    rows = {one["_id"]: _row({**one, **_sealed(one)}) for one in buckets.find(opened, hint=OPEN)}
+    rows = {bucket["_id"]: _row({**bucket, **_sealed(bucket)}) for bucket in buckets.find(opened, hint=OPEN)}
     sealed = {**whole, "p": {"$exists": True}, "r": {"$exists": False}}
-    for one in buckets.find(sealed, _HEADER, hint=SEALED):
-        rows[one["_id"]] = _row(one)
+    for bucket in buckets.find(sealed, _HEADER, hint=SEALED):
+        rows[bucket["_id"]] = _row(bucket)
     table = np.array(sorted(rows.values()), np.float64).reshape(-1, len(_COLUMNS))
     joined = [np.concatenate([getattr(hours, name), table[:, k]]) for k, name in enumerate(_COLUMNS)]
     order = np.argsort(joined[0], kind="stable")

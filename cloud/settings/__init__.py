@@ -153,9 +153,9 @@ def _read(
 ) -> Part:
     """One part of the settings, checked as a whole; `only` as for Source.finish. Raises SettingsError."""
     source = Source(environment, file)
-    found = part(source)
+    settings = part(source)
     source.finish(KEYS, only)
-    return found
+    return settings
 
 
 def _backend(source: Source) -> Settings:
@@ -254,7 +254,7 @@ def load_sites(environment: Mapping[str, str], file: Path | None = None) -> tupl
     source = Source(environment, file)
     text = source.checked("SITES", "", checks.sites)
     source.finish(KEYS, only=DASHBOARD_KEYS)
-    return tuple(Site(one[1], float(one[2]), float(one[3])) for one in checks.SITE.finditer(text))
+    return tuple(Site(match[1], float(match[2]), float(match[3])) for match in checks.SITE.finditer(text))
 
 
 def load_mail(environment: Mapping[str, str], file: Path | None = None) -> MailSettings:

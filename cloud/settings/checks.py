@@ -78,9 +78,9 @@ SITE = re.compile(rf"\s*([A-Za-z0-9_.-]+)\s*=\s*({_DEGREES})\s*,\s*({_DEGREES})\
 
 
 def sites(value: str) -> str | None:
-    found = list(SITE.finditer(value))
-    whole = "".join(one[0] for one in found) == value
-    if whole and all(abs(float(one[2])) <= 90 and abs(float(one[3])) <= 180 for one in found):
+    matches = list(SITE.finditer(value))
+    whole = "".join(match[0] for match in matches) == value
+    if whole and all(abs(float(match[2])) <= 90 and abs(float(match[3])) <= 180 for match in matches):
         return None
     return f'must be name=latitude,longitude; …, such as home=48.8566,2.3522, not "{value}"'
 

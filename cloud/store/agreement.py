@@ -110,10 +110,10 @@ class Sums:
 
     def agreements(self) -> list[Agreement]:
         """One for each device and model, sorted."""
-        found = []
+        agreements = []
         for key, (both, edge_only, cloud_only, neither, ran, differs) in sorted(self._verdicts.items()):
             site, device, model = key
-            found.append(
+            agreements.append(
                 Agreement(
                     site=site,
                     device=device,
@@ -128,7 +128,7 @@ class Sums:
                     twin=_spread_of_twin(self._twin.get(key), ran),
                 )
             )
-        return found
+        return agreements
 
 
 class KnownUnits:
@@ -144,9 +144,9 @@ class KnownUnits:
         wanted = {bytes(model).ljust(4, b"\0") for model in np.unique(modelled).tolist()}
         if unknown := wanted - self._known.keys():
             names = [model.hex() for model in unknown]
-            for found in self._models.find({"_id": {"$in": names}}, {"report.unit": 1}):
-                if unit := found.get("report", {}).get("unit"):
-                    self._known[bytes.fromhex(found["_id"])] = float(unit)
+            for document in self._models.find({"_id": {"$in": names}}, {"report.unit": 1}):
+                if unit := document.get("report", {}).get("unit"):
+                    self._known[bytes.fromhex(document["_id"])] = float(unit)
         return self._known
 
 
@@ -191,16 +191,21 @@ def _by_model(record: Record) -> Iterable[tuple[bool, bytes, npt.NDArray[np.bool
         yield modelled, model.ljust(4, b"\0"), (has_model == modelled) & (record["model"] == model)
 
 
-def _added(one: list[int], two: list[int]) -> list[int]:
-    return [a + b for a, b in zip(one, two, strict=True)]
+def _added(first: list[int], second: list[int]) -> list[int]:
+    return [a + b for a, b in zip(first, second, strict=True)]
 
 
-def _scores_added(one: list[int], two: list[int]) -> list[int]:
-    return [one[0] + two[0], min(one[1], two[1]), max(one[2], two[2]), *_added(one[3:], two[3:])]
+def _scores_added(first: list[int], second: list[int]) -> list[int]:
+    return [
+        first[0] + second[0],
+        min(first[1], second[1]),
+        max(first[2], second[2]),
+        *_added(first[3:], second[3:]),
+    ]
 
 
-def _twin_added(one: list[int], two: list[int]) -> list[int]:
-    return [one[0] + two[0], max(one[1], two[1]), *_added(one[2:], two[2:])]
+def _twin_added(first: list[int], second: list[int]) -> list[int]:
+    return [first[0] + second[0], max(first[1], second[1]), *_added(first[2:], second[2:])]
 
 
 _TOGETHER = {"g": _added, "s": _scores_added, "x": _twin_added}

@@ -30,7 +30,7 @@ class _Stream:
 
 
 @dataclass
-class _Board:
+class _BoardHistory:
     current: str = ""
     streams: dict[str, _Stream] = field(default_factory=dict)
     returns: list[float] = field(default_factory=list)  # when it went back to a stream that it had left
@@ -40,13 +40,13 @@ class Claims:
     """What one worker saw of each board lately. Forgetting is harmless: two boards go on contradicting."""
 
     def __init__(self) -> None:
-        self._boards: dict[str, _Board] = {}
+        self._boards: dict[str, _BoardHistory] = {}
 
     def contradicts(self, board: str, stream: str, boot: int, seq: int, now: float) -> Sign | None:
         """Look at a reading that was not stored before; why the board of the others cannot have sent it."""
         if len(self._boards) > BOARDS:
             self._boards.clear()
-        known = self._boards.setdefault(board, _Board())
+        known = self._boards.setdefault(board, _BoardHistory())
         place = known.streams.get(stream)
         goes_on = place is not None and seq > place.high
         sign: Sign | None = None

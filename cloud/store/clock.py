@@ -27,7 +27,7 @@ NEAR = 300.0  # s by which the boards may differ from the clock that they speak 
 WITNESSES = 1000  # boards
 
 
-class Clock:
+class DatabaseClock:
     """Called, it gives Unix seconds by the database's clock; before the first look(), this machine's."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Clock:
         self._database = database
         self._own, self._ticks = own, ticks
         self._there = own() - ticks()  # Unix seconds of the database at tick 0
-        self._said: dict[str, float] = {}  # by board: Unix seconds at tick 0 by its newest date
+        self._dates: dict[str, float] = {}  # by board: Unix seconds at tick 0 by its newest date
 
     def __call__(self) -> float:
         return self._there + self._ticks()
@@ -64,8 +64,8 @@ class Clock:
 
     def hear(self, board: str, date: float) -> None:
         """A board has just sent a reading with this date (Unix s)."""
-        if len(self._said) < WITNESSES or board in self._said:
-            self._said[board] = date - self._ticks()
+        if len(self._dates) < WITNESSES or board in self._dates:
+            self._dates[board] = date - self._ticks()
 
     def trouble(self) -> str | None:
         """Which clock is off, and what to do; None when the two agree."""
@@ -75,8 +75,8 @@ class Clock:
         text = (
             f"this machine's clock is {length(ahead)} {'ahead of' if ahead > 0 else 'behind'} the database's"
         )
-        if self._said:
-            boards = statistics.median(self._said.values()) + self._ticks()
+        if self._dates:
+            boards = statistics.median(self._dates.values()) + self._ticks()
             here, there = abs(boards - self._own()), abs(boards - self())
             if there < NEAR < here:
                 return f"{text}, and the boards agree with the database: set NTP on this machine"
@@ -86,12 +86,12 @@ class Clock:
 
     def run(self, stop: threading.Event) -> None:
         """Look now and then, and tell when something changes, until `stop`."""
-        told: str | None = None
+        reported: str | None = None
         while True:
             trouble = self.trouble()
-            if (trouble is None) != (told is None):
+            if (trouble is None) != (reported is None):
                 log.error("%s", trouble) if trouble else log.info("this machine and the database agree again")
-                told = trouble
+                reported = trouble
             if stop.wait(EVERY):
                 return
             try:

@@ -17,7 +17,7 @@ PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
 NOBODY = "?"  # in place of a board's key, where the topic names none or one that was never heard
 
 
-class Entry(NamedTuple):
+class JudgedReading(NamedTuple):
     """One reading with the cloud's verdict, to be stored."""
 
     site: str
@@ -56,7 +56,7 @@ class Bucket:
     stream: str
     number: int
     mask: int = codes.ABNORMAL  # the board's flag bits that count as abnormal
-    readings: dict[int, Entry] = field(default_factory=dict)  # by position
+    readings: dict[int, JudgedReading] = field(default_factory=dict)  # by position
 
     def packed(self) -> dict[int, bytes]:
         return {
@@ -64,7 +64,7 @@ class Bucket:
         }
 
 
-def conflict(entry: Entry) -> Quarantined:
+def conflict(entry: JudgedReading) -> Quarantined:
     reason = "this seq is stored with other sensor values"
     return Quarantined(entry.site, entry.device, entry.stream, entry.reading.seq, reason, str(entry.reading))
 

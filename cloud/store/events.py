@@ -11,11 +11,11 @@ from cloud.contract import messages
 from cloud.store import packing
 from cloud.store.claims import Sign
 from cloud.store.database import Document, device_id, stream_id
-from cloud.store.entries import Bucket, Entry
+from cloud.store.entries import Bucket, JudgedReading
 from cloud.store.packing import SIZE
 from device import codes
 
-TOLD_EVERY = 600  # s; a flood, or two boards that claim to be one, is told to `watch` once in this time
+REPORT_EVERY = 600  # s; a flood, or two boards that claim to be one, is told to `watch` once in this time
 
 
 def event_updates(bucket: Bucket, there: Mapping[int, bytes], position: int, at: datetime) -> list[UpdateOne]:
@@ -58,7 +58,7 @@ def _event(kind: str, bucket: Bucket, position: int, packed: bytes, at: datetime
     return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
 
 
-def claim_event(entry: Entry, sign: Sign, now: float) -> UpdateOne:
+def claim_event(entry: JudgedReading, sign: Sign, now: float) -> UpdateOne:
     """The event that two boards claim to be the one of `entry`."""
     document = {
         "kind": "claim",
@@ -70,5 +70,5 @@ def claim_event(entry: Entry, sign: Sign, now: float) -> UpdateOne:
         "seq": entry.reading.seq,
         "why": sign,
     }
-    key = f"{device_id(entry.site, entry.device)}/claim/{int(now // TOLD_EVERY)}"
+    key = f"{device_id(entry.site, entry.device)}/claim/{int(now // REPORT_EVERY)}"
     return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)

@@ -19,7 +19,7 @@ from cloud.store.database import Document
 LENGTH_MS = 10_000
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
     """Somebody else holds the lease now."""
 
 
@@ -61,7 +61,7 @@ class Lease:
         )
         if not held.matched_count:
             self.fence = None
-            raise Lost
+            raise LeaseLost
 
     def release(self) -> None:
         """Let another one take over at once."""

@@ -151,8 +151,8 @@ def scatter(packed: Packed) -> dict[int, bytes]:
         fixed[name] = record[name]
     fixed["has"] |= np.where(record["twin_off"] != 0, TWIN_OFF, 0).astype(np.uint8)
     return {
-        position: one.tobytes() + (_OFF.pack(twin) if twin else b"") + (why or "").encode()
-        for position, one, twin, why in zip(packed.position.tolist(), fixed, off, packed.why, strict=True)
+        position: row.tobytes() + (_OFF.pack(twin) if twin else b"") + (why or "").encode()
+        for position, row, twin, why in zip(packed.position.tolist(), fixed, off, packed.why, strict=True)
     }
 
 

@@ -54,7 +54,7 @@ def level(used: float, quota: float) -> str:
     return "warning" if used >= WARN * quota else "fine"
 
 
-class _Taken(NamedTuple):
+class _BoardUse(NamedTuple):
     """What the buckets of a board take."""
 
     size: float  # bytes
@@ -187,7 +187,7 @@ class Keeper:
             self._bare = False
             yield whole
             gone = sum(len(bson.encode(bucket)) for bucket in oldest)
-            boards[most] = _Taken(size - gone, max(count - len(oldest), 1))
+            boards[most] = _BoardUse(size - gone, max(count - len(oldest), 1))
         if not self._bare:
             log.error("nothing is left that could be made smaller; see what else fills the database")
             self._bare = True
@@ -204,12 +204,12 @@ class Keeper:
             return False
         return True
 
-    def _boards(self) -> dict[str, _Taken]:
+    def _boards(self) -> dict[str, _BoardUse]:
         """What the buckets of each board take."""
         taken = {"_id": "$d", "size": {"$sum": {"$bsonSize": "$$ROOT"}}, "buckets": {"$sum": 1}}
         with pymongo.timeout(MEASURE_TIMEOUT):
-            found = list(self.database["buckets"].aggregate([{"$group": taken}]))
-        return {each["_id"]: _Taken(each["size"], each["buckets"]) for each in found}
+            totals = list(self.database["buckets"].aggregate([{"$group": taken}]))
+        return {each["_id"]: _BoardUse(each["size"], each["buckets"]) for each in totals}
 
     def _oldest(self, board: str, usual: float, *, everything: bool) -> list[Document]:
         """A board's oldest sealed buckets, as many as are too much; its last days only if `everything`."""

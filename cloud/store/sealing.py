@@ -87,10 +87,10 @@ class Sealer:
         sealed = 0
         while True:
             query: Document = {"r": {"$exists": True}, "w": {"$lte": int(self.clock() - rest)}}
-            found = list(buckets.find({**query, **WHOLE}, hint=OPEN).limit(AT_ONCE))
-            if not found:
+            resting = list(buckets.find({**query, **WHOLE}, hint=OPEN).limit(AT_ONCE))
+            if not resting:
                 return sealed
-            ready = [update for bucket in found if (update := self._sealing(bucket)) is not None]
+            ready = [update for bucket in resting if (update := self._sealing(bucket)) is not None]
             if ready:
                 sealed += buckets.bulk_write(ready, ordered=False).modified_count
 

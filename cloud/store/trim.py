@@ -67,5 +67,5 @@ def _too_many(
 ) -> list[tuple[Document, int]]:
     """Boards with more than `most` documents: (which, how many too many)."""
     count = {"_id": {name: f"${name}" for name in names}, "n": {"$sum": 1}}
-    found = database[collection].aggregate([{"$group": count}, {"$match": {"n": {"$gt": most}}}])
-    return [(each["_id"], each["n"] - most) for each in found]
+    groups = database[collection].aggregate([{"$group": count}, {"$match": {"n": {"$gt": most}}}])
+    return [(each["_id"], each["n"] - most) for each in groups]

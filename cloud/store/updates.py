@@ -9,7 +9,7 @@ from pymongo import UpdateOne
 
 from cloud.store import packing
 from cloud.store.database import Document, device_id, stream_id
-from cloud.store.entries import Bucket, Entry
+from cloud.store.entries import Bucket, JudgedReading
 from cloud.store.packing import SIZE
 
 NAMED_SEQS = 10_000  # the newest quarantined ones, and conflicts, of each stream: what an audit can name
@@ -81,11 +81,11 @@ def _is_sealed(position: int) -> Document:
     return {"$anyElementTrue": {"$map": {"input": {"$ifNull": ["$k", []]}, "in": inside}}}
 
 
-def newness(entry: Entry, now: float) -> tuple[float, int]:
+def newness(entry: JudgedReading, now: float) -> tuple[float, int]:
     return (now if entry.reading.ts is None else entry.reading.ts, entry.reading.seq)
 
 
-def replace_latest(entry: Entry, period: float | None, now: float) -> Document:
+def replace_latest(entry: JudgedReading, period: float | None, now: float) -> Document:
     """Put `entry` into its board's document if nothing newer is there; else the upsert runs into its key."""
     reading = entry.reading
     packed = packing.pack(reading, *entry.verdict)

@@ -22,8 +22,8 @@ from cloud.contract.messages import Reading, State
 from cloud.store import packing
 from cloud.store.claims import Claims, Sign
 from cloud.store.database import Document, StreamKey, bucket_id, device_id, stream_id
-from cloud.store.entries import NOBODY, PAYLOAD_KEPT, Bucket, Counts, Entry, Quarantined, conflict
-from cloud.store.events import TOLD_EVERY, claim_event, event_updates, is_abnormal
+from cloud.store.entries import NOBODY, PAYLOAD_KEPT, Bucket, Counts, JudgedReading, Quarantined, conflict
+from cloud.store.events import REPORT_EVERY, claim_event, event_updates, is_abnormal
 from cloud.store.packing import SIZE
 from cloud.store.sealing import opened_of, packed_of
 from cloud.store.updates import FIELDS, NAMES, addition, contested_update, newness, remember, replace_latest
@@ -58,14 +58,14 @@ class Store:
         self._last: dict[str, tuple[int, bytes]] = {}  # by bucket: the last position that was added by us
         self._claims = Claims()
 
-    def write(self, entries: Sequence[Entry]) -> Counts:
+    def write(self, entries: Sequence[JudgedReading]) -> Counts:
         """Store readings. When it returns, each of them may be acknowledged."""
         counts = Counts()
         if not entries:
             return counts
         floors, masks = self._known()
         buckets: dict[str, Bucket] = {}
-        conflicts: list[Entry] = []
+        conflicts: list[JudgedReading] = []
         # Readings of a message stand together: what they share is looked up once.
         owner, bucket = ("", "", ""), Bucket("", "", "", -1)
         floor, number, mask = 0, -1, codes.ABNORMAL
@@ -125,18 +125,20 @@ class Store:
             )
         if seqs:
             self.database["streams"].bulk_write(
-                [remember(known_as, *key, found) for key, found in seqs.items()]
+                [remember(known_as, *key, numbers) for key, numbers in seqs.items()]
             )
 
     def _rings(self, items: Sequence[Quarantined]) -> list[str]:
         """Where each item goes: a board's readings, which are acknowledged, apart from its refused messages,
         which anybody may have sent. Messages under names that were never heard share one ring."""
-        owners = [device_id(one.site, one.device) if one.site and one.device else NOBODY for one in items]
-        whole = {owner for owner, one in zip(owners, items, strict=True) if one.seq is None}
+        owners = [
+            device_id(item.site, item.device) if item.site and item.device else NOBODY for item in items
+        ]
+        whole = {owner for owner, item in zip(owners, items, strict=True) if item.seq is None}
         heard = self._heard(whole)
         return [
-            owner if one.seq is not None else f"{owner}/refused" if owner in heard else NOBODY
-            for owner, one in zip(owners, items, strict=True)
+            owner if item.seq is not None else f"{owner}/refused" if owner in heard else NOBODY
+            for owner, item in zip(owners, items, strict=True)
         ]
 
     def _into_ring(self, ring: str, entries: Sequence[Document]) -> list[ReplaceOne[Document]]:
@@ -203,8 +205,8 @@ class Store:
         """Those of `boards`, by their keys, of which something was believed before."""
         if not boards:
             return set()
-        found = self.database["latest"].find({"_id": {"$in": list(boards)}}, {"_id": 1})
-        return {one["_id"] for one in found}
+        documents = self.database["latest"].find({"_id": {"$in": list(boards)}}, {"_id": 1})
+        return {document["_id"] for document in documents}
 
     def flood(self, site: str, device: str, why: str, times: float) -> None:
         """Tell `watch` that this board sends too much: "messages", `times` what it may, or "streams"."""
@@ -218,7 +220,7 @@ class Store:
             "why": why,
             "times": times,
         }
-        key = f"{device_id(site, device)}/flood/{int(now // TOLD_EVERY)}"
+        key = f"{device_id(site, device)}/flood/{int(now // REPORT_EVERY)}"
         self.database["events"].update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
 
     def state(self, site: str, device: str, state: State) -> None:
@@ -255,7 +257,7 @@ class Store:
             "config": state.config,
             "app": state.app,
             "updates": [list(each) for each in state.updates],
-            "settings": state.told_settings,
+            "settings": state.settings_text,
         }
         if state.state == "offline":  # a last will knows nothing but that: keep what is known of the board
             kept = ("boot", "stream", "state", "at")
@@ -311,7 +313,9 @@ class Store:
     def authentic(self, boards: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of `boards` (site, device) that have sent version 2 of the contract before."""
         asked = {"_id": {"$in": [device_id(*board) for board in boards]}, "contract": 2}
-        return {(one["site"], one["device"]) for one in self.database["latest"].find(asked, NAMES)}
+        return {
+            (document["site"], document["device"]) for document in self.database["latest"].find(asked, NAMES)
+        }
 
     def remember_authentic(self, boards: Iterable[tuple[str, str]]) -> None:
         """That these have sent version 2: kept before anything else of theirs is."""
@@ -389,7 +393,7 @@ class Store:
 
     def _look_back(
         self, buckets: Mapping[str, Bucket], packed: Mapping[str, dict[int, bytes]], contested: set[str]
-    ) -> tuple[list[Entry], list[UpdateOne]]:
+    ) -> tuple[list[JudgedReading], list[UpdateOne]]:
         """What really stands there now: readings that lost against other values, and events to be written."""
         there: dict[str, dict[int, bytes]] = {}
         asked: list[str] = []
@@ -424,27 +428,27 @@ class Store:
         if len(self._last) > LAST_KNOWN:
             self._last.clear()
 
-        lost: list[Entry] = []
+        lost: list[JudgedReading] = []
         events: list[UpdateOne] = []
         at = datetime.fromtimestamp(self.clock(), UTC)
         for key, bucket in buckets.items():
-            found = there[key]
-            if key in calm and 0 not in found:
-                others = found.keys() - bucket.readings.keys()
-                if not any(is_abnormal(found[position], bucket.mask) for position in others):
+            stored = there[key]
+            if key in calm and 0 not in stored:
+                others = stored.keys() - bucket.readings.keys()
+                if not any(is_abnormal(stored[position], bucket.mask) for position in others):
                     continue  # nearly always: nothing but normal readings after a normal one
             for position, entry in bucket.readings.items():
-                if position not in found:  # expired between the write and this look
+                if position not in stored:  # expired between the write and this look
                     continue
-                if key in contested and packing.measured(found[position]) != entry.reading.measured:
+                if key in contested and packing.measured(stored[position]) != entry.reading.measured:
                     lost.append(entry)
                     continue
-                events += event_updates(bucket, found, position, at)
+                events += event_updates(bucket, stored, position, at)
         return lost, events
 
     def _update_latest(self, buckets: Mapping[str, Bucket], contested: set[str]) -> dict[str, float]:
         """Returns the periods of the boards, as far as they are known."""
-        newest: dict[tuple[str, str], Entry] = {}
+        newest: dict[tuple[str, str], JudgedReading] = {}
         now = self.clock()
         for bucket in buckets.values():
             entry = bucket.readings[max(bucket.readings)]
@@ -452,8 +456,8 @@ class Store:
             if key not in newest or newness(entry, now) > newness(newest[key], now):
                 newest[key] = entry
         # A lost `latest` is made good by the next reading, so the primary's word is enough.
-        found = {device_id(*key): self._period(entry) for key, entry in newest.items()}
-        updates = [replace_latest(entry, found[device_id(*key)], now) for key, entry in newest.items()]
+        periods = {device_id(*key): self._period(entry) for key, entry in newest.items()}
+        updates = [replace_latest(entry, periods[device_id(*key)], now) for key, entry in newest.items()]
         if outdone := self._upsert("latest", updates, {"w": 1}):
             # What is there is newer: all that is new is that the board was heard. Not so where readings come
             # that are stored already: a broker may repeat those of a board that is long silent.
@@ -462,9 +466,9 @@ class Store:
             heard = [device_id(*keys[place]) for place in outdone if keys[place] in fresh]
             if heard:
                 self.database["latest"].update_many({"_id": {"$in": heard}}, {"$max": {"received": now}})
-        return {owner: period for owner, period in found.items() if period is not None}
+        return {owner: period for owner, period in periods.items() if period is not None}
 
-    def _period(self, entry: Entry) -> float | None:
+    def _period(self, entry: JudgedReading) -> float | None:
         """Seconds a reading, over the last minute or two of one boot; None = not known.
 
         `up` counts whole seconds: over a few readings of half a second each that would be a guess.
@@ -482,20 +486,20 @@ class Store:
             self._steps[key] = (stream, later, reading)
         return period
 
-    def _tell_claims(self, buckets: Iterable[Bucket], conflicts: Sequence[Entry]) -> None:
+    def _tell_claims(self, buckets: Iterable[Bucket], conflicts: Sequence[JudgedReading]) -> None:
         """Tell `watch` of boards that two seem to be, once in a while."""
         now = self.clock()
-        found: dict[tuple[str, str], tuple[Sign, Entry]] = {}
+        claims_of: dict[tuple[str, str], tuple[Sign, JudgedReading]] = {}
         for bucket in buckets:
             owner = device_id(bucket.site, bucket.device)
             ends = min(bucket.readings), max(bucket.readings)
             for entry in (bucket.readings[position] for position in dict.fromkeys(ends)):
                 reading = entry.reading
                 if sign := self._claims.contradicts(owner, entry.stream, reading.boot, reading.seq, now):
-                    found[entry[:2]] = sign, entry
-        found |= {entry[:2]: ("seqs", entry) for entry in conflicts}
-        if found:
-            claims = [claim_event(entry, sign, now) for sign, entry in found.values()]
+                    claims_of[entry[:2]] = sign, entry
+        claims_of |= {entry[:2]: ("seqs", entry) for entry in conflicts}
+        if claims_of:
+            claims = [claim_event(entry, sign, now) for sign, entry in claims_of.values()]
             self.database["events"].bulk_write(claims, ordered=False)
 
     def _add_dropped(self, site: str, device: str, state: State) -> None:

@@ -15,7 +15,7 @@ from pymongo.database import Database
 from cloud.contract import keys
 from cloud.process.printable import printable
 from cloud.read.reader import Reader
-from cloud.store.clock import Clock
+from cloud.store.clock import DatabaseClock
 from cloud.store.database import Document, device_id
 from cloud.updates import settings
 from cloud.updates.wanted import Board, Wanted, identity
@@ -45,7 +45,7 @@ def config(options: argparse.Namespace, database: Database[Document], master: by
     """Raises PyMongoError, UnknownBoard."""
     board = Reader(database).board(options.device)
     state = _state(database, board)
-    told = _told_settings(state)
+    told = _settings_text(state)
     if not options.changes:
         return _show(database, board, state, told)
     if told is None:
@@ -153,7 +153,7 @@ def want_model(database: Database[Document], board: Board, chosen: str, runs: st
 
 def now(database: Database[Document]) -> float:
     """Unix s, as the database has them."""
-    clock = Clock(database)
+    clock = DatabaseClock(database)
     clock.look()
     return clock()
 
@@ -173,7 +173,7 @@ def _state(database: Database[Document], board: Board) -> Document:
     return dict(found.get("state") or {})
 
 
-def _told_settings(state: Document) -> settings.Values | None:
+def _settings_text(state: Document) -> settings.Values | None:
     try:
         told = json.loads(state.get("settings") or "")
     except ValueError:

@@ -51,7 +51,7 @@ from cloud.read import settling
 from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, MailSettings
 from cloud.store.database import Document, device_id
-from cloud.store.lease import Lease, Lost
+from cloud.store.lease import Lease, LeaseLost
 from cloud.words import Words, plain
 from device import codes
 
@@ -109,7 +109,7 @@ class Watch:
                         bell.set()
                     if more:
                         continue
-            except Lost:
+            except LeaseLost:
                 log.warning("another process has taken over the watch")
             except PyMongoError as problem:
                 log.warning("the database does not answer the watch (%s); trying on", brief(problem))

@@ -124,9 +124,9 @@ class Words:
 
     def many(self, number: int, what: str) -> str:
         """1 board, 3 boards, 12 400 readings; in French nothing is one too."""
-        one, more = COUNTED[what][self._column]
+        singular, plural = COUNTED[what][self._column]
         single = number == 1 or (number == 0 and self.language == "fr")
-        return f"{self.count(number)} {one if single else more}"
+        return f"{self.count(number)} {singular if single else plural}"
 
     def span(self, low: float, high: float, unit: str) -> str:
         """As 20.4 to 22.9 °C, or one value when both read the same."""
@@ -148,11 +148,11 @@ class Words:
 
     def seen(self, flags: int, most: int = 9) -> str:
         """What the detectors in `flags` saw; empty when none did. Unknown bits of newer boards are named."""
-        found = [names[self._column] for bit, names in SEEN.items() if flags & bit]
+        kinds = [names[self._column] for bit, names in SEEN.items() if flags & bit]
         if unknown := flags & UNKNOWN:
             bits = ", ".join(str(bit) for bit in range(unknown.bit_length()) if unknown >> bit & 1)
-            found.append(self("unknown detector", bits=bits))
-        return ", ".join(found[:most])
+            kinds.append(self("unknown detector", bits=bits))
+        return ", ".join(kinds[:most])
 
     def detector(self, bit: int) -> str:
         return DETECTORS[bit][self._column]

@@ -16,7 +16,7 @@ import pytest
 from cloud.contract import keys, messages
 from cloud.contract.messages import Reading, Verdict
 from cloud.store import database as databases
-from cloud.store.entries import Entry
+from cloud.store.entries import JudgedReading
 from tools.local import hivemq as hivemq_ce
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker, find_mosquitto
@@ -292,4 +292,4 @@ def entry(
     values = {"boot": 7, "up": seq, "score": None, "model": None, **more}
     x = None if failed else (t, h, 0, 0, 0, 0, 5, 20)
     reading = Reading(seq=seq, ts=date, x=x, flags=flags, why=failed, **values)
-    return Entry("demo", device, stream, reading, Verdict(cloud, cloud_score, twin_off))
+    return JudgedReading("demo", device, stream, reading, Verdict(cloud, cloud_score, twin_off))

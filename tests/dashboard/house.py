@@ -13,7 +13,7 @@ from pymongo.database import Database
 
 from cloud.contract.messages import Reading, State, Verdict
 from cloud.store.database import Document, prepare
-from cloud.store.entries import Entry
+from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from cloud.training import bundle, command
 from cloud.training.fit import train
@@ -66,7 +66,7 @@ class House:
                 x = (t, h, 0, 0, 0, 0, 5, 20)
             at, total = None if ts is None else int(ts), self._sum(device, one.score, seq)
             reading = Reading(seq, boot, at, seq * 10, x, one.edge, total, one.why, self.model(device))
-            entries.append(Entry(SITE, device, STREAM, reading, Verdict(one.cloud, one.score)))
+            entries.append(JudgedReading(SITE, device, STREAM, reading, Verdict(one.cloud, one.score)))
         for first in range(0, len(entries), 2000):
             self.store.write(entries[first : first + 2000])
 

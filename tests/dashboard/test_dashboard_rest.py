@@ -16,8 +16,8 @@ from cloud.dashboard.views import episodes
 from cloud.dashboard.views.fleet import ON_A_PAGE
 from cloud.dashboard.views.usage import remark
 from cloud.plans import usage
-from cloud.plans.plans import GB, Fleet, in_use
-from cloud.plans.usage import Gauge, Measured
+from cloud.plans.plans import GB, FleetSize, in_use
+from cloud.plans.usage import Gauge, Usage
 from cloud.read.reader import Reader
 from cloud.read.rows import Latest
 from cloud.read.spans import reduced, spans
@@ -107,8 +107,8 @@ def test_a_language_that_there_is_not_is_said_on_every_page(app, house, now, add
 
 def measured(**more):
     free = ("HiveMQ Cloud Serverless", "Atlas M0", "SendGrid trial")
-    known = {"fleet": Fleet(10, 10.0), "stored": 0.1 * GB, "bucket": 2500.0, "plans": free}
-    return Measured(**{**known, "mails_today": 7, "first_mail": None, **more})
+    known = {"fleet": FleetSize(10, 10.0), "stored": 0.1 * GB, "bucket": 2500.0, "plans": free}
+    return Usage(**{**known, "mails_today": 7, "first_mail": None, **more})
 
 
 def gauge(found, name):
@@ -125,13 +125,13 @@ def test_storage_and_mails_are_measured_and_traffic_is_reckoned():
 
 def test_storage_that_will_not_hold_all_says_for_how_long_it_lasts():
     assert gauge(measured(), "storage_gb").days_left is None
-    many = measured(fleet=Fleet(500, 10.0))
+    many = measured(fleet=FleetSize(500, 10.0))
     a_day = 500 * 8640 / 360 * 2900 / GB
     assert gauge(many, "storage_gb").days_left == pytest.approx((0.475 - 0.1) / a_day, rel=0.01)
 
 
 def test_traffic_beyond_the_plan_says_for_how_much_of_a_month_it_lasts():
-    few, many = gauge(measured(), "traffic_gb"), gauge(measured(fleet=Fleet(90, 1.0)), "traffic_gb")
+    few, many = gauge(measured(), "traffic_gb"), gauge(measured(fleet=FleetSize(90, 1.0)), "traffic_gb")
     assert few.days_left is None and "never full at this pace" in remark(EN, few)
     assert many.days_left == pytest.approx(30 / many.share)
     assert f"lasts {int(many.days_left)} day" in remark(EN, many) and "of 30 at this pace" in remark(EN, many)

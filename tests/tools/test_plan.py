@@ -2,14 +2,14 @@
 
 import pytest
 
-from cloud.plans.plans import Fleet
+from cloud.plans.plans import FleetSize
 from tools import plan
 from tools.process.child import Failed
 
 
 @pytest.fixture(scope="module")
 def sizes():
-    return plan.weighed(Fleet(10, 10))
+    return plan.weighed(FleetSize(10, 10))
 
 
 def named(name):
@@ -23,7 +23,7 @@ def test_every_plan_has_a_source_and_a_date():
 
 
 def test_the_limits_have_names_that_are_known(sizes):
-    known = {*plan.demand(Fleet(1, 10), sizes), "months"}
+    known = {*plan.demand(FleetSize(1, 10), sizes), "months"}
     assert {name for each in plan.load() for name in each["limits"]} <= known
 
 
@@ -34,26 +34,28 @@ def test_a_message_and_a_stored_reading_weigh_what_they_should(sizes):
 
 def test_the_most_boards_fit_and_one_more_does_not(sizes):
     for each in plan.load():
-        most = plan.most_devices(each, Fleet(1, 10), sizes)
+        most = plan.most_devices(each, FleetSize(1, 10), sizes)
         if most:
-            assert plan.first_limit(each, plan.demand(Fleet(most, 10), sizes))[1] <= 1
-            assert plan.first_limit(each, plan.demand(Fleet(most + 1, 10), sizes))[1] > 1
+            assert plan.first_limit(each, plan.demand(FleetSize(most, 10), sizes))[1] <= 1
+            assert plan.first_limit(each, plan.demand(FleetSize(most + 1, 10), sizes))[1] > 1
 
 
 def test_sessions_come_first_at_the_broker_and_storage_at_the_database(sizes):
-    wanted = plan.demand(Fleet(300, 10), sizes)
+    wanted = plan.demand(FleetSize(300, 10), sizes)
     assert plan.first_limit(named("HiveMQ Cloud Serverless"), wanted)[0] == "sessions"
     assert plan.first_limit(named("Atlas M0"), wanted)[0] == "storage_gb"
-    assert plan.most_devices(named("Atlas M0"), Fleet(1, 10), sizes) >= 190
+    assert plan.most_devices(named("Atlas M0"), FleetSize(1, 10), sizes) >= 190
 
 
 def test_what_does_not_fit_gets_a_setting_that_does(sizes):
-    assert plan.advice(named("Atlas M0"), Fleet(300, 10), sizes) == "period_ms = 15000 fits"
-    assert plan.advice(named("HiveMQ Cloud Serverless"), Fleet(300, 10), sizes).startswith("next: Starter")
+    assert plan.advice(named("Atlas M0"), FleetSize(300, 10), sizes) == "period_ms = 15000 fits"
+    assert plan.advice(named("HiveMQ Cloud Serverless"), FleetSize(300, 10), sizes).startswith(
+        "next: Starter"
+    )
 
 
 def test_the_report_never_claims_more_boards_than_the_first_limit():
-    lines = plan.report(Fleet(10, 10))
+    lines = plan.report(FleetSize(10, 10))
     assert (
         lines[-1] == "For nothing: 99 boards, the backend on a machine of your own. "
         "The first limit: the sessions of HiveMQ Cloud Serverless (broker)."
@@ -78,7 +80,7 @@ def test_a_running_backend_is_held_against_the_same_limits():
     assert found["sessions"] == 10 and found["operations_a_s"] == 5 and found["mails_a_day"] == 864
     assert found["storage_gb"] == 0.25 and found["compute_usd"] == pytest.approx(2 + 2)
     assert found["traffic_gb"] == pytest.approx(2 * (92_000 + 1600) / 100 * 30 * 86400 / 1e9)
-    assert found.keys() <= plan.demand(Fleet(1, 10), plan.weighed(Fleet(1, 10))).keys()
+    assert found.keys() <= plan.demand(FleetSize(1, 10), plan.weighed(FleetSize(1, 10))).keys()
 
 
 def test_a_backend_that_has_just_started_is_not_judged():

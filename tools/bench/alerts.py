@@ -27,7 +27,7 @@ from cloud.contract import messages
 from cloud.contract.keys import device_key
 from cloud.contract.messages import Reading, Verdict
 from cloud.store import database as databases
-from cloud.store.entries import Entry
+from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from device import codes
 from tools.local import pki, ports
@@ -176,7 +176,7 @@ def remember(uri: str, names: list[str]) -> None:
     store, now = Store(database), int(time.time())
     for name in names:
         calm = [
-            Entry("demo", name, STREAM, _calm(seq, now - 10 * (HISTORY - seq)), Verdict(0, None))
+            JudgedReading("demo", name, STREAM, _calm(seq, now - 10 * (HISTORY - seq)), Verdict(0, None))
             for seq in range(HISTORY)
         ]
         store.write(calm)

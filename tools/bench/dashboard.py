@@ -25,7 +25,7 @@ from pymongo.database import Database as MongoDatabase
 
 from cloud.contract.messages import Reading, State, Verdict
 from cloud.store import database as databases
-from cloud.store.entries import Entry
+from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from device import codes
 from tools.bench.cloud import store, world
@@ -122,7 +122,7 @@ def _fill(database: MongoDatabase[dict[str, Any]], readings: int) -> None:
         x = tuple(int(value) for value in board.x[0])
         flags = codes.ZSCORE if number % 19 == 0 else 0
         last = Reading(each, 1, int(now) - 5, each * world.PERIOD, x, flags, 9000, None, board.model)
-        entries.append(Entry(world.SITE, board.name, board.stream, last, Verdict(flags, 0.42)))
+        entries.append(JudgedReading(world.SITE, board.name, board.stream, last, Verdict(flags, 0.42)))
         made.state(world.SITE, board.name, State(1, board.stream, 1, "online", version="0.1.0"))
     made.write(entries)
     database["episodes"].insert_many(

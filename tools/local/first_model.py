@@ -22,7 +22,7 @@ from cloud import settings
 from cloud.contract.keys import device_key
 from cloud.contract.messages import Reading, Verdict
 from cloud.store.database import connect, prepare
-from cloud.store.entries import Entry
+from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from cloud.training.command import keep
 from cloud.training.fit import train
@@ -69,7 +69,7 @@ def write(store: Store, site: str, device: str, columns: Mapping[str, npt.NDArra
     for seq, row in enumerate(thin.tolist()):
         values = (round(100 * columns["t"][row]), round(100 * columns["h"][row]), *[0] * 6)
         reading = Reading(seq, 1, int(ts[row]), int(seq * STEP), values, codes.WARMING_UP, None, None, None)
-        entries.append(Entry(site, device, stream, reading, Verdict(codes.WARMING_UP, None)))
+        entries.append(JudgedReading(site, device, stream, reading, Verdict(codes.WARMING_UP, None)))
     for first in range(0, len(entries), AT_ONCE):
         store.write(entries[first : first + AT_ONCE])
 

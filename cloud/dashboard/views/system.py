@@ -13,7 +13,7 @@ from cloud.dashboard.parts import undelivered
 from cloud.dashboard.source import Answer, Fleet
 from cloud.dashboard.views import fleet as fleet_page
 from cloud.process.printable import cell
-from cloud.read.rows import Latest, Summary
+from cloud.read.rows import FleetSummary, Latest
 from cloud.store.database import Document
 from cloud.words import Words
 
@@ -51,7 +51,9 @@ def _body(fleet: Answer[Fleet]) -> None:
         _numbers(say, answer.value, seen, latest, now)
 
 
-def _numbers(say: Words, summary: Summary, seen: float | None, latest: Sequence[Latest], now: float) -> None:
+def _numbers(
+    say: Words, summary: FleetSummary, seen: float | None, latest: Sequence[Latest], now: float
+) -> None:
     lag = [one.received - one.ts for one in latest if one.ts is not None and one.seq is not None]
     told = (
         ("backend", say("ago", age=say.duration(now - seen)) if seen else "\N{EN DASH}"),

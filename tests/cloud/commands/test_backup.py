@@ -13,7 +13,7 @@ import pytest
 from bson.binary import Binary
 
 from cloud.commands import backup
-from cloud.commands.backup import Refused
+from cloud.commands.backup import BackupRefused
 from cloud.contract import keys
 from cloud.read.reader import Reader
 from cloud.store import database as databases
@@ -169,7 +169,7 @@ def test_a_damaged_or_foreign_file_writes_nothing(filled, other, tmp_path, harm)
         }[harm]
     )
     before = content(other)
-    with pytest.raises(Refused, match=str(file)):
+    with pytest.raises(BackupRefused, match=str(file)):
         backup.restore(other, file, [MASTER])
     assert content(other) == before
 
@@ -197,7 +197,7 @@ POISON = [{"_id": "2026-11-30", "used": 10**9}]  # no mail would go out any more
 @pytest.mark.parametrize("seal", [signed(b"\1" * 32), unsigned], ids=["another key", "a checksum alone"])
 def test_a_file_that_somebody_else_wrote_writes_nothing(other, tmp_path, seal):
     file = written(tmp_path / "b", "mail_days", POISON, seal)
-    with pytest.raises(Refused, match=str(file)):
+    with pytest.raises(BackupRefused, match=str(file)):
         backup.restore(other, file, [MASTER])
     assert other["mail_days"].count_documents({}) == 0
 
@@ -215,7 +215,7 @@ def test_a_file_made_under_the_key_before_is_restored_with_both_keys(filled, oth
 def test_a_foreign_collection_is_refused_before_anything_is_written(other, tmp_path):
     file = written(tmp_path / "b", "system.js", [{"_id": "x", "value": 1}], signed(MASTER))
     before = set(other.list_collection_names())
-    with pytest.raises(Refused, match="a collection that Vigie does not have"):
+    with pytest.raises(BackupRefused, match="a collection that Vigie does not have"):
         backup.restore(other, file, [MASTER])
     assert set(other.list_collection_names()) == before
 

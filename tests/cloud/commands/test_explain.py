@@ -11,7 +11,7 @@ from cloud.commands import explain
 from cloud.contract.messages import Reading, Verdict
 from cloud.ingest.rescore import Models, Rescorer
 from cloud.read.reader import Reader
-from cloud.store.entries import Entry
+from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from cloud.training.features import features
 from device import codes
@@ -47,7 +47,7 @@ def stored(database, model):
     ]  # fmt: skip
     verdicts = Rescorer(Models(database, MASTER)).verdicts(readings)
     Store(database).write(
-        [Entry("demo", "C001", "9f3a1c07", r, v) for r, v in zip(readings, verdicts, strict=True)]
+        [JudgedReading("demo", "C001", "9f3a1c07", r, v) for r, v in zip(readings, verdicts, strict=True)]
     )
     return Reader(database).readings("demo", "C001"), x
 
@@ -120,6 +120,6 @@ def test_why_nothing_is_explained_is_told(stored, said, database):
     assert said("C002") == (1, "no readings of C002 are stored; there are demo/C001\n")
     assert said("C001", "900") == (1, "demo/C001: no reading 900 is stored; they go from 0 to 199\n")
     fine = Reading(0, 1, 1_790_000_000, 0, (2100, 4500, 0, 0, 0, 0, 5, 20), 0, 0, None, None)
-    Store(database).write([Entry("demo", "C003", "9f3a1c08", fine, Verdict(0, None, 0))])
+    Store(database).write([JudgedReading("demo", "C003", "9f3a1c08", fine, Verdict(0, None, 0))])
     code, text = said("C003")
     assert code == 1 and "nobody has called any of its 1 stored readings abnormal" in text

@@ -14,7 +14,7 @@ from cloud.ingest.rescore import Models, Rescorer
 from cloud.ingest.worker import Inbox, Ingest, Received
 from cloud.read import export
 from cloud.read.reader import Reader
-from cloud.store.clock import Clock
+from cloud.store.clock import DatabaseClock
 from cloud.store.sealing import Sealer
 from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, ROOT, entry, said_by, up, wait_for
@@ -91,7 +91,7 @@ def test_a_board_that_says_an_impossible_date_is_shown_with_it(database):
 
 @pytest.mark.parametrize("off", [-YEAR, -600, 600, YEAR])
 def test_the_backend_goes_by_the_databases_clock_and_says_whose_is_off(database, off):
-    clock = Clock(database, own=lambda: time.time() + off)
+    clock = DatabaseClock(database, own=lambda: time.time() + off)
     assert clock.trouble() is None  # nothing is known yet
     clock.look()
     assert abs(clock() - time.time()) < 2 and abs(clock.ahead() - off) < 2
@@ -106,7 +106,7 @@ def test_the_backend_goes_by_the_databases_clock_and_says_whose_is_off(database,
 
 def test_where_the_databases_clock_is_off_the_boards_say_so_and_no_reading_loses_its_date(database):
     ticks = {"at": 1000.0}
-    clock = Clock(database, own=lambda: time.time() + 600, ticks=lambda: ticks["at"])
+    clock = DatabaseClock(database, own=lambda: time.time() + 600, ticks=lambda: ticks["at"])
     clock.look()
     clock.hear("demo/C001", time.time() + 590)
     assert "the boards agree with this machine: set NTP on the database's" in clock.trouble()
@@ -117,7 +117,7 @@ def test_where_the_databases_clock_is_off_the_boards_say_so_and_no_reading_loses
 
 def test_a_clock_that_jumps_moves_nothing_and_two_that_agree_are_no_trouble(database):
     jump = {"by": 0.0}
-    clock = Clock(database, own=lambda: time.time() + jump["by"])
+    clock = DatabaseClock(database, own=lambda: time.time() + jump["by"])
     clock.look()
     assert clock.trouble() is None
     jump["by"] = 3600.0
@@ -129,7 +129,7 @@ def test_a_clock_that_jumps_moves_nothing_and_two_that_agree_are_no_trouble(data
 def test_a_wrong_clock_deletes_nothing_for_its_age(database, off):
     Store(database).write([entry(seq) for seq in range(10)])
     assert Sealer(database, clock=lambda: time.time() + 5).seal(0) == 1
-    clock = Clock(database, own=lambda: time.time() + off)
+    clock = DatabaseClock(database, own=lambda: time.time() + off)
     clock.look()
     assert Sealer(database, clock, clock.earliest).expire(30) == 0
     assert len(Reader(database).readings("demo", "C001")) == 10

@@ -9,7 +9,7 @@ import pytest
 
 from cloud.contract.messages import Reading, Verdict
 from cloud.read.reader import Reader
-from cloud.store.entries import Entry
+from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from cloud.watch.learning import Learning
 from tests.cloud.conftest import MASTER, ROOT
@@ -29,7 +29,7 @@ def history(database, device, hours, now):
         ts = int(now) - (count - 1 - seq) * PERIOD
         x = (int(t[seq]), int(h[seq]), 0, 0, 0, 0, 0, 0)
         reading = Reading(seq, 1, ts, seq * PERIOD, x, 0, None, None, None)
-        entries.append(Entry("home", device, "0123abcd", reading, Verdict(0, None)))
+        entries.append(JudgedReading("home", device, "0123abcd", reading, Verdict(0, None)))
     Store(database).write(entries)
 
 
@@ -69,7 +69,7 @@ def test_a_history_that_does_not_do_is_told_and_left_alone_for_a_day(database, l
         Reading(seq, 1, first + 86400 * seq, 0, (1, 1, 0, 0, 0, 0, 0, 0), 0, None, None, None)
         for seq in range(2)
     ]
-    entries = [Entry("home", "C001", "0123abcd", reading, Verdict(0, None)) for reading in readings]
+    entries = [JudgedReading("home", "C001", "0123abcd", reading, Verdict(0, None)) for reading in readings]
     Store(database).write(entries)
     assert learning.due() == [("home", "C001")]
     assert not learning.train("home", "C001", threading.Event())

@@ -14,7 +14,7 @@ from cloud.alerts.writer import episode_of, letter_of
 from cloud.contract.messages import State
 from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
-from cloud.store.lease import Lease, Lost
+from cloud.store.lease import Lease, LeaseLost
 from cloud.store.writer import Store
 from cloud.watch.watch import AT_ONCE, Watch
 from cloud.words import Words, plain
@@ -147,7 +147,7 @@ def test_a_watch_that_slept_through_its_lease_writes_nothing(store, reader, data
     other = watching(database)
     assert other.lease.fence == 2
     store.write([live(seq, flags=codes.ZSCORE) for seq in range(5)])
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         sleeper.step()
     assert reader.episodes() == [] and database["alerts"].count_documents({}) == 0
     assert other.step() == (False, 1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cloud.commands.audit import Account
+from cloud.commands.audit import StreamAccount
 from cloud.read.rows import Readings
 from tools.run.account import MISDATED_S, Value, align, value, values
 from tools.virtual_board.board import Life
@@ -31,7 +31,7 @@ class Told:
     unexplained: Seqs = field(default_factory=dict)  # dropped without one, quarantined
 
     @classmethod
-    def of(cls, accounts: Sequence[Account]) -> Told:
+    def of(cls, accounts: Sequence[StreamAccount]) -> Told:
         dropped = {one.stream: _seqs(run for runs in one.causes.values() for run in runs) for one in accounts}
         return cls(dropped, {one.stream: _seqs([*one.dropped, *one.quarantined]) for one in accounts})
 

@@ -1,14 +1,10 @@
 """Runs a board: what start.py put together, until something breaks."""
 
-import os
-
-from .borrow import let_go
-from .compat import const
+from .chip.lazy import let_go
+from .chip.compat import const
+from .starts import STARTS, forget_crash, good_start, remove, watch_stopped
 
 _GOOD_S = const(60)  # a start that lives so long was a good one
-_STOPPED_S = const(3600)  # time for a person, or a deployment, at the REPL
-STARTS = "/boot/starts"  # boot.py counts starts in it
-CRASH = "/last_error.txt"  # main.py writes what ended the last start
 stopped = None
 
 
@@ -17,9 +13,9 @@ def main():
     from .start import start
 
     node = start()
-    let_go("start", "model", "forest_load", "sensors")
+    let_go("start", "bundle", "load", "sensors")
     if node is None:
-        _remove(STARTS)  # another start would not help
+        remove(STARTS)  # another start would not help
         return
     run(node)
 
@@ -47,26 +43,3 @@ def run(node):
         raise
     finally:
         node.close()
-
-
-def watch_stopped(board):
-    """Leave the prompt to a person for an hour."""
-    board.watch(_STOPPED_S)
-
-
-def good_start():
-    """This start was a good one: boot.py may forget those before it."""
-    _remove(STARTS)
-
-
-def forget_crash(node):
-    """`state` has carried what ended the last start."""
-    node.crash = None
-    _remove(CRASH)
-
-
-def _remove(path):
-    try:
-        os.remove(path)
-    except OSError:
-        pass  # it was not there

@@ -1,6 +1,6 @@
 """The numbers that travel: flag bits of a verdict and reasons of a failed read (docs/contract.md)."""
 
-from .compat import const
+from .chip.compat import const
 
 RANGE = const(1)
 STUCK = const(2)

@@ -3,13 +3,14 @@
 import gc
 from array import array
 
-from . import log
-from .borrow import let_go, seldom
+from .chip import log
+from .chip.lazy import let_go, seldom
 from .codes import ABNORMAL, CLOCK_UNSET, DRIVER_ERROR, WHY, names
-from .compat import const
-from .message import Writer, read_ack
-from .outbox import NO_MODEL
-from .sender import Sender
+from .chip.compat import const
+from .send.ack import read_ack
+from .send.up import Writer
+from .outbox.outbox import NO_MODEL
+from .send.queue import Sender
 
 _TURN_MS = const(100)  # the network gets the time between two samples in such pieces
 _EACH_MS = const(5000)  # at this period and above each record is flushed; below, batches this long
@@ -40,7 +41,7 @@ class Node:
         self.link = self.ntp = None
         self.sender = Sender(outbox, min(60, max(5, 6 * self.period_ms // 1000)))
         self.counts = {}
-        self.sleeper = None  # device/sleep.py, where the board sleeps between samples
+        self.sleeper = None  # device/sleep/, where the board sleeps between samples
         self.crash = None  # what ended the last start, for `state`
         self.key = bytes.fromhex(config["key"])
         self._topic = ("vigie/1/%s/%s/up" % (config["site"], config["device"])).encode()
@@ -51,7 +52,7 @@ class Node:
         self.bounds = None
         self._limits = config["limits"]
         if self._limits:
-            from .bounds import Bounds
+            from .judge.limits import Bounds
 
             self.bounds = Bounds(self._limits)
         self._flags = 0  # what the console last called abnormal
@@ -253,7 +254,7 @@ class Node:
     @seldom
     def state(self, online, more=None):
         """The payload of `state`; the members in `more` go before its own."""
-        from .state import payload
+        from .send.state import payload
 
         let_go("state")
         outbox = self.outbox

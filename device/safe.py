@@ -6,10 +6,10 @@ The build makes one file of this and of all that it imports, /safe.mpy: none of 
 
 import sys
 
-from .board import Board
-from .clock import Clock
-from .compat import const
-from .config import load
+from .chip.board import Board
+from .chip.clock import Clock
+from .chip.compat import const
+from .config.config import load
 
 _TURN_MS = const(100)
 _TURNS = const(20)  # of one round of the LED
@@ -63,9 +63,9 @@ class Voice:
     """Says once, retained, why the board does not measure."""
 
     def __init__(self, config, board, clock, why):
-        from .dates import Dates
-        from .link import Link
-        from .outbox import Outbox
+        from .net.dates import Dates
+        from .link.link import Link
+        from .outbox.outbox import Outbox
 
         self._log = Log()
         self._board = board
@@ -96,7 +96,7 @@ class Voice:
         return True
 
     def _state(self, online):
-        from .state import payload
+        from .send.state import payload
 
         return payload(online, self._outbox, self._fields, key=self._key, topic=self._topic)
 

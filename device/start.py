@@ -3,12 +3,13 @@
 import gc
 import sys
 
-from . import VERSION, log
-from .app import CRASH, forget_crash, good_start, watch_stopped  # noqa: F401 - Sleeper takes two from here
-from .board import Board
-from .borrow import let_go
-from .clock import Clock
-from .compat import const
+from . import VERSION
+from .chip import log
+from .chip.board import Board
+from .chip.lazy import let_go
+from .chip.clock import Clock
+from .chip.compat import const
+from .starts import CRASH, forget_crash, good_start, watch_stopped  # noqa: F401 - Sleeper takes two from here
 
 _CONNECT_S = const(15)
 _2100 = const(3155760000)
@@ -34,7 +35,7 @@ def start():
 
 
 def _configuration():
-    from .config import ConfigError, load
+    from .config.config import ConfigError, load
 
     try:
         return load("/config.json")
@@ -43,21 +44,21 @@ def _configuration():
             log.error("config", problem)
         return None
     finally:
-        let_go("config", "choices")
+        let_go("config", "schema")
 
 
 def build(config, board):
     """The Node for the checked `config` on `board`. The order of imports and of work is what heap allows."""
     sleeper = None
     if config["sleep"]:
-        from .sleep import Sleeper
+        from .sleep.sleeper import Sleeper
 
         sleeper = Sleeper(config, board, sys.modules[__name__])
     clock = log.clock = Clock(sleeper and sleeper.ticks)
     text = "Vigie %s on %s/%s, after %s, %d KB of heap free"
     name = (VERSION, config["site"], config["device"], board.reset_reason, gc.mem_free() // 1024)
     log.info("boot", text % name)
-    from .outbox import Outbox
+    from .outbox.outbox import Outbox
 
     outbox = Outbox("/outbox", config["outbox_bytes"])
     let_go("recovery")
@@ -91,8 +92,8 @@ def build(config, board):
 
 def network(node, config):
     """Give `node` its way to the broker and to the date; the radio goes on."""
-    from .dates import Dates
-    from .link import Link
+    from .net.dates import Dates
+    from .link.link import Link
 
     board = node.board
     clock = node.clock
@@ -108,7 +109,7 @@ def network(node, config):
 
 def judge(node, config):
     """Give `node` its judge, with the model in the active slot."""
-    from .verdict import Judge
+    from .judge.judge import Judge
 
     gc.collect()
     model = _model(node.key)
@@ -121,7 +122,7 @@ def judge(node, config):
 
 def _model(key):
     """The active model, or None: rules and Z-score work without one."""
-    from .model import load_active
+    from .model.bundle import load_active
 
     model, problem = load_active(key)
     if problem:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-FILES = sorted(path.stem for path in (HERE / "device").glob("test_*.py"))
+DEVICE = HERE / "device"
+FILES = sorted(path.relative_to(DEVICE).with_suffix("").as_posix() for path in DEVICE.rglob("test_*.py"))
 
 
 def micropython() -> str:
@@ -21,7 +22,7 @@ def micropython() -> str:
 @pytest.mark.parametrize("name", FILES)
 def test_device_code_holds_under_micropython(name: str, tmp_path: Path) -> None:
     result = subprocess.run(
-        [micropython(), "-X", "heapsize=4M", str(HERE / "device" / "run.py"), name],
+        [micropython(), "-X", "heapsize=4M", str(DEVICE / "run.py"), name],
         capture_output=True,
         text=True,
         timeout=120,

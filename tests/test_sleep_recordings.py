@@ -9,7 +9,7 @@ import pytest
 from tools.virtual_board.board import find_micropython
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
-DRIVER = Path(__file__).parent / "device" / "sleeping.py"
+DRIVER = Path(__file__).parent / "device" / "sleep" / "sleeping.py"
 ROWS = 1500
 RECORDINGS = (
     "intel/mote01.csv",

@@ -31,7 +31,7 @@ from cloud.plans.plans import (
     measured,
 )
 from cloud.store.packing import SIZE
-from device.window import SIZE as WARM_UP
+from device.judge.window import SIZE as WARM_UP
 from tools.local.sensor_choice import SensorChoice
 from tools.process.child import Failed
 

@@ -28,7 +28,7 @@ from cloud.siblings.air import Air, fit_rows
 from cloud.training import calibrate, fit
 from cloud.training.history import Floats, HistoryError, elapsed, half_hours, history, hundredths
 from device import codes
-from device.verdict import SCORES
+from device.judge.judge import SCORES
 
 ROOT = Path(__file__).resolve().parent.parent
 DRIVER = ROOT / "tools" / "bench" / "on_board" / "replay.py"
@@ -69,7 +69,7 @@ def replay(
 def judge(
     bundle: bytes, table: Recording, period: float, interpreter: str = "cpython", bar: bool = False
 ) -> Verdicts:
-    """Every row of `table` through device.verdict.Judge with this bundle, in an interpreter of its own."""
+    """Every row of `table` through the board's Judge with this bundle, in an interpreter of its own."""
     with tempfile.TemporaryDirectory(prefix="vigie-replay-") as name:
         folder = Path(name)
         (folder / "bundle").write_bytes(bundle)

@@ -18,8 +18,8 @@ from cloud.training.envelope import Envelope
 from cloud.training.features import features
 from cloud.training.twin import CloudModel
 from device import codes
-from device.features import NAMES
-from device.window import SIZE as WINDOW
+from device.judge.features import NAMES
+from device.judge.window import SIZE as WINDOW
 
 BOARD_ALONE = (
     "range",

@@ -17,7 +17,7 @@ from pymongo.collection import Collection
 from cloud.contract import keys
 from cloud.store.database import Document
 
-MAC = 32  # bytes at the end of a bundle (device/model.py)
+MAC = 32  # bytes at the end of a bundle (device/model/bundle.py)
 
 
 def run(models: Collection[Document], old: bytes, new: bytes, folder: Path) -> int:

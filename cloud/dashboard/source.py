@@ -40,7 +40,7 @@ from cloud.store.agreement import Agreement
 from cloud.store.database import Document, connect
 from cloud.training.features import features
 from cloud.words import Words
-from device.window import SIZE as WARM_UP
+from device.judge.window import SIZE as WARM_UP
 
 log = logging.getLogger("dashboard")
 

@@ -23,7 +23,7 @@ from cloud.store.database import bucket_id, device_id
 from cloud.store.packing import SIZE
 from cloud.store.sealing import sealing
 from cloud.training.features import features
-from device.window import SIZE as WARM_UP
+from device.judge.window import SIZE as WARM_UP
 
 PLANS = Path(__file__).with_name("plans.toml")
 DAY, WEEK, MONTH = 86400, 7 * 86400, 30 * 86400

@@ -19,7 +19,7 @@ from cloud.plans.plans import DAY, FleetSize, Sizes
 from cloud.read.reader import Reader
 from cloud.read.rows import Latest
 from cloud.store.packing import SIZE
-from device.window import SIZE as WARM_UP
+from device.judge.window import SIZE as WARM_UP
 
 UNKNOWN_PERIOD = 10.0  # s
 REDUCED = 0.95  # of the quota: then the oldest readings become hourly values (cloud.store.quota)

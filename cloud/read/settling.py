@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from device import codes
-from device.jitter import SIZE as STEPS
-from device.verdict import FLOOR_H, FLOOR_T
-from device.window import SIZE as WINDOW
+from device.judge.jitter import SIZE as STEPS
+from device.judge.judge import FLOOR_H, FLOOR_T
+from device.judge.window import SIZE as WINDOW
 
 if TYPE_CHECKING:
     from cloud.read.rows import Readings

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from cloud.training.interpret_packed import PackedForest
 from cloud.training.packed import packed_scores
-from device import features, model
+from device.judge import features
+from device.model import bundle as model
 
 VECTORS = 8
 
@@ -33,8 +34,8 @@ def build(
     """The bundle for the device whose key this is.
 
     `threshold`: a reading is abnormal when its path-length sum is less. `params`: the detectors' parameters
-    (device/params.py). `excr`: what device/excursion.py watches, where it does. `x`: int16[n, 8], readings of
-    the training span: a few become self-test vectors, with the extremes of int16. `meta`: what
+    (device/judge/params.py). `excr`: what device/judge/excursion.py watches, where it does. `x`: int16[n, 8],
+    readings of the training span: a few become self-test vectors, with the extremes of int16. `meta`: what
     people want to know, as JSON. Raises PackError or ValueError.
     """
     sections = [

@@ -1,4 +1,4 @@
-"""The envelope: scikit-learn's covariance in the integers of device/envelope.py, and scores from arrays."""
+"""The envelope: scikit-learn's covariance in integers (device/judge/envelope.py), and scores from arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.covariance import EmpiricalCovariance
 
-from device.envelope import FARTHEST, FEATURES, SHIFT
+from device.judge.envelope import FARTHEST, FEATURES, SHIFT
 
 LEAST_VARIANCE = 4.0  # hundredths squared: a feature is never known better than to 0.02 degC or %RH
 UNIT = 64  # y of one standard deviation

@@ -1,4 +1,4 @@
-"""Levels of temperature and how long a place stays beyond each: what device/excursion.py watches.
+"""Levels of temperature and how long a place stays beyond each: what device/judge/excursion.py watches.
 
 A stay may last as long as the one that comes once in so many days, by the tail of the history's own stays
 (calibrate.tail on their logarithm), and some minutes more. Where each day has the same half hours with
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from cloud.training import calibrate
 from cloud.training.history import DAY, History, Ints
-from device.excursion import HALF_HOURS, LONGEST, PAST, SIDE, STILL
-from device.verdict import LONG_GAP
+from device.judge.excursion import HALF_HOURS, LONGEST, PAST, SIDE, STILL
+from device.judge.judge import LONG_GAP
 
 QUANTILES = (0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 0.998)  # of the history; the last level lies beyond all of it
 BEYOND = 0.1  # of the history's span, and at least a tenth of a degree
@@ -50,7 +50,7 @@ class Excursions:
 
     @property
     def section(self) -> bytes:
-        """The EXCR section of a bundle (device.excursion.Stays)."""
+        """The EXCR section of a bundle (device.judge.excursion.Stays)."""
         words = np.packbits(self.busy, bitorder="little").view("<u2").astype(np.int64)
         numbers = [self.step, *words, *self.levels, *self.longest, *self.still, *self.quiet]
         return np.array(numbers, np.int64).astype("<i2").tobytes()
@@ -98,7 +98,7 @@ def watch(past: History, step: int) -> Watch:
 
 
 def _before(t: Ints, periods: Ints, step: int) -> Ints:
-    """device.excursion.Excursion._remember for a whole history."""
+    """device.judge.excursion.Excursion._remember for a whole history."""
     out = np.empty(len(t), np.int64)
     ring: list[int] = []
     at = since = 0

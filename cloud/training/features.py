@@ -1,9 +1,9 @@
-"""The board's features from arrays: the same integers as device/features.py, to the bit."""
+"""The board's features from arrays: the same integers as device/judge/features.py, to the bit."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from device.window import SIZE
+from device.judge.window import SIZE
 
 Int16 = NDArray[np.int16]
 
@@ -12,8 +12,8 @@ def features(t: ArrayLike, h: ArrayLike) -> Int16:
     """The eight features of each reading of one run of a board, oldest first.
 
     `t`, `h`: n int16 hundredths of degC and %RH, good readings only, from a boot (or a first reading) on.
-    Returns int16[n, 8] in the order of device.features.NAMES; as on the board the last four of the first 60
-    rows are 0.
+    Returns int16[n, 8] in the order of device.judge.features.NAMES; as on the board the last four of the
+    first 60 rows are 0.
     Raises ValueError when the lengths differ or a value does not fit int16.
     """
     channels = [_int16(t), _int16(h)]

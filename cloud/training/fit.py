@@ -23,10 +23,10 @@ from cloud.training.judged import Judged, judge
 from cloud.training.packed import packed_scores
 from cloud.training.twin import CloudModel, unit
 from device import codes
-from device.drift import BLOCK, BLOCKS
-from device.params import NEVER
-from device.verdict import LONG_GAP
-from device.window import SIZE as WINDOW
+from device.judge.drift import BLOCK, BLOCKS
+from device.judge.judge import LONG_GAP
+from device.judge.params import NEVER
+from device.judge.window import SIZE as WINDOW
 
 # Alarms a day that each threshold may give, of a budget of one. They add up to about half of it: range
 # and stuck have no share of their own, and the days to come are not quite like the days of the history.
@@ -61,7 +61,7 @@ Progress = Callable[[str], None]
 class Fitted:
     """All numbers of a model. `threshold`: abnormal when the packed forest's sum is less."""
 
-    values: dict[str, int]  # device.params.FIELDS
+    values: dict[str, int]  # device.judge.params.FIELDS
     envelope: Envelope
     excursions: excursion.Excursions | None  # None: the place does not cycle, or the history is too short
     board: IsolationForest

@@ -13,7 +13,7 @@ from m2cgen import ast
 from m2cgen.interpreters import PythonInterpreter
 
 from cloud.training.assemble import SCALE, terms
-from device.features import NAMES
+from device.judge.features import NAMES
 
 
 class ReadablePythonInterpreter(PythonInterpreter):  # type: ignore[misc]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.training.history import History
-from device.excursion import Stays
-from device.verdict import SCORES, Judge
+from device.judge.excursion import Stays
+from device.judge.judge import SCORES, Judge
 
 
 class ParametersOnly:

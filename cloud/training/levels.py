@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from cloud.training import calibrate
 from cloud.training.history import DAY, HOUR, NOT_SATURATED, SENSOR_H, SENSOR_T, Floats, History, Ints
 from cloud.training.params import DEFAULT
-from device.drift import BLOCK, BLOCKS
-from device.jitter import SIZE as STEPS
-from device.jump import FARTHEST, per_period
-from device.moisture import moisture
-from device.stuck import LONGEST
-from device.verdict import LONG_GAP
+from device.judge.drift import BLOCK, BLOCKS
+from device.judge.jitter import SIZE as STEPS
+from device.judge.judge import LONG_GAP
+from device.judge.jump import FARTHEST, per_period
+from device.judge.moisture import moisture
+from device.judge.stuck import LONGEST
 
 MARGIN = (600, 1500)  # hundredths beyond the trained span that weather may bring: 6 degC, 15 %RH
 LAG = 100  # readings over which humidity has followed temperature
@@ -34,7 +34,7 @@ LEAST_STEPS = 100  # fewer say nothing about a typical one
 
 
 def levels(history: History, given_up: list[str] | None = None, budget: float = 1.0) -> dict[str, int]:
-    """The entries of device.params.FIELDS that are measured, and not thresholds.
+    """The entries of device.judge.params.FIELDS that are measured, and not thresholds.
 
     `given_up` gets a line for each that this history does not show, and what is used instead. `budget`: false
     alarms a day.
@@ -73,7 +73,7 @@ def levels(history: History, given_up: list[str] | None = None, budget: float = 
 
 
 def moistures(t: Ints, h: Ints, coupling: int, t_ref: int) -> Ints:
-    """device.moisture.moisture for arrays."""
+    """device.judge.moisture.moisture for arrays."""
     return np.array(
         [moisture(a, b, coupling, t_ref) for a, b in zip(t.tolist(), h.tolist(), strict=True)], np.int64
     )
@@ -105,7 +105,7 @@ def _coupling(history: History, given_up: list[str]) -> int:
 
 
 def _steps(values: Ints, periods: Ints) -> NDArray[np.float64]:
-    """|steps| as device/jump.py has them."""
+    """|steps| as device/judge/jump.py has them."""
     pairs = zip(np.abs(np.diff(values)).tolist(), periods[1:].tolist(), strict=True)
     return np.array([per_period(step, gap) for step, gap in pairs if gap < FARTHEST], np.float64)
 

@@ -11,7 +11,7 @@ CHUNK = 2048  # readings at once: their state stays in the processor's cache
 
 
 def packed_scores(forest: PackedForest, x: NDArray[np.int16]) -> NDArray[np.int32]:
-    """Path-length sums of int16[n, 8] (int32[n]): what device/forest.py gives for each row.
+    """Path-length sums of int16[n, 8] (int32[n]): what device/model/forest.py gives for each row.
 
     It walks the same table in the same way; `python -m tools.proofs` holds the two equal.
     """

@@ -1,4 +1,4 @@
-"""Writes the PARM section of a model: device/params.py says what stands where."""
+"""Writes the PARM section of a model: device/judge/params.py says what stands where."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from device.params import DEFAULTS, FIELDS, MEANS, NEVER, WEIGHTS
+from device.judge.params import DEFAULTS, FIELDS, MEANS, NEVER, WEIGHTS
 
 DEFAULT: dict[str, int] = dict(zip(FIELDS, DEFAULTS, strict=True))
 

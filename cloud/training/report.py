@@ -13,9 +13,9 @@ from cloud.training import calibrate
 from cloud.training.excursion import NOWHERE
 from cloud.training.history import History
 from device import codes
-from device.excursion import SIDE
-from device.params import NEVER
-from device.stuck import LONGEST
+from device.judge.excursion import SIDE
+from device.judge.params import NEVER
+from device.judge.stuck import LONGEST
 
 if TYPE_CHECKING:
     from cloud.training.fit import Fitted

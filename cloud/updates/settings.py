@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from device import config
+from device.config import config
 from device.update import settings as sealing
 
 SHORT = {name: ("limits", name) for name in ("t_min", "t_max", "h_min", "h_max", "for_minutes")}

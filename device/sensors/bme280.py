@@ -3,7 +3,7 @@
 import struct
 
 from ..codes import NO_ANSWER, NOT_A_NUMBER
-from ..compat import const
+from ..chip.compat import const
 
 _ID = const(0xD0)
 _CTRL_HUM = const(0xF2)

@@ -1,7 +1,7 @@
 """DHT22 (AM2302) on one pin, read by the firmware's `dht`. At least 2 s between two reads."""
 
 from ..codes import BAD_CHECKSUM, NO_ANSWER, OUT_OF_RANGE, STARTING_UP
-from ..compat import const
+from ..chip.compat import const
 
 _START_S = const(2)  # after power-on the sensor is deaf or nonsensical for a second or two
 _MINUS_40 = const(0xFE70)  # tenths of a degree, in two's complement

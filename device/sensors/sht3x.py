@@ -1,7 +1,7 @@
 """SHT30, SHT31, SHT35 over I2C: single shots of high repeatability, each word with its CRC."""
 
 from ..codes import BAD_CHECKSUM, NO_ANSWER
-from ..compat import const
+from ..chip.compat import const
 
 _MEASURE = b"\x24\x00"  # high repeatability, no clock stretching
 _MEASURE_MS = const(16)  # data sheet, table 4: 15 ms at most, and what a tick may lack

@@ -5,7 +5,7 @@ Nothing here allocates while reading.
 """
 
 from ..codes import NO_ANSWER
-from ..compat import const
+from ..chip.compat import const
 
 FAULTS = ("spike", "stuck", "drift", "noise", "offset", "dropout")
 _NONE, _SPIKE, _STUCK, _DRIFT, _NOISE, _OFFSET, _DROPOUT = range(-1, 6)

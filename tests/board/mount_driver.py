@@ -7,8 +7,8 @@ import json
 import os
 import sys
 
-sys.path[:] = [".frozen", sys.argv[0].rsplit("/", 1)[0] + "/../device"]
-from test_power import Chip  # noqa: E402
+sys.path[:] = [".frozen", sys.argv[0].rsplit("/", 1)[0] + "/../.."]
+from tests.device.outbox.test_power import Chip  # noqa: E402
 
 boot = open(sys.argv[1]).read()
 FileSystem = getattr(os, sys.argv[2])

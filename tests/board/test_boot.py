@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from device import segment
+from device.outbox import segment
 from tests.board.watched import CONFIG, Watched
 from tools.local.ntp import NtpServer
 

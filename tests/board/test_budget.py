@@ -4,13 +4,13 @@ import subprocess
 
 import pytest
 
-from tools.board import build
-from tools.board.seldom import REST
+from tools.mpy import build
+from tools.mpy.seldom import REST
 from tools.virtual_board import umqtt
 from tools.virtual_board.board import HERE, find_micropython
 
 KB = 1024
-# Every .mpy, all sensors included: as measured and a little more. What tools/board/seldom.py takes out of RAM
+# Every .mpy, all sensors included: as measured and a little more. What tools/mpy/seldom.py takes out of RAM
 # comes back as files: 5 KB of flash, of 2 MB, for 11 KB of heap. Names are those of the source, which costs
 # 6 KB of flash and some 5 KB of a chip's heap, and lets a traceback be read.
 # Files that flash cannot read, or that are not what they claim, are told apart and reported: 2 KB.
@@ -62,9 +62,7 @@ def test_what_stays_in_ram_fits(tmp_path):
         target.write_bytes(data)
     stays = (path.stem for path in sorted((tmp_path / "device").glob("*.mpy")))
     names = [name for name in stays if name == "log" or not (name in build.APART or name.endswith(REST))]
-    script = MEASURE.format(
-        names=[*names, "sensors.simulated"], umqtt=str(umqtt.folder()), lib=str(HERE / "lib")
-    )
+    script = MEASURE.format(names=[*names, "simulated"], umqtt=str(umqtt.folder()), lib=str(HERE / "lib"))
     run = subprocess.run(
         [find_micropython(), "-X", "heapsize=2M", "-c", script],
         cwd=tmp_path,

@@ -9,8 +9,8 @@ import pytest
 
 from cloud.contract.messages import signed
 from tests.board.watched import Watched
-from tools.board import build
 from tools.board.startup import Start
+from tools.mpy import build
 from tools.virtual_board.board import architecture, find_micropython
 
 FILES = sorted(build.files(architecture(find_micropython())))

@@ -6,14 +6,15 @@ import time
 
 import pytest
 
-from device import stages, words
-from tests.device.test_model import bundle
-from tools.board import build, certificate, deploy, doctor, model, pins, provision, settings
+from device.link import explain, stages
+from tests.device.model.test_bundle import bundle
+from tools.board import certificate, deploy, doctor, model, pins, provision, settings
 from tools.board.port import Port
 from tools.board.raw_repl import Wire
 from tools.board.startup import STEPS, Start
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker
+from tools.mpy import build
 from tools.process.child import Failed
 
 
@@ -107,7 +108,7 @@ def _model_is_tested_on_the_board_before_it_is_used(wire, serial_board, key):
     assert (slots / "active").read_text() == "a"
     model.install(wire, file)
     assert (slots / "active").read_text() == "b"
-    (serial_board.flash / "device" / "model.mpy").write_bytes(b"damaged")
+    (serial_board.flash / "device" / "bundle.mpy").write_bytes(b"damaged")
     wire.reset()
     wire.stop()
     with pytest.raises(Failed, match="slot b stays in use"):
@@ -226,7 +227,7 @@ def test_a_refused_login_ends_the_wait_at_once(wire, cloud, capsys):
 
 @pytest.mark.parametrize("error", [("connect", 4), ("connect", 5), ("subscribe", 0x80)])
 def test_each_no_of_a_broker_is_known_by_the_boards_own_words(error):
-    said = words.explain(stages.WELCOME, Exception(*error), "broker:8883", 0)
+    said = explain.explain(stages.WELCOME, Exception(*error), "broker:8883", 0)
     start = Start()
     for line in (*GOOD[:3], GOOD[4], f"  +00:04 ! link   {said}"):
         start.feed(line)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.board.packages import loaded
-from tools.board.join import join
+from tools.mpy.join import join
 
 PACKAGE = {
     "device/__init__.py": "VERSION = 7\n",
@@ -100,3 +100,58 @@ def test_a_module_that_imports_itself_by_way_of_others_is_refused():
     sources = PACKAGE | {"device/sizes.py": "from .window import Window\n"}
     with pytest.raises(ValueError, match="imports itself"):
         join(sources, {"__init__", "compat", "seldom"}, {"main"})
+
+
+ROOMS = {
+    "device/__init__.py": "VERSION = 7\n",
+    "device/chip/__init__.py": '"""The chip."""\n',
+    "device/chip/compat.py": "const = int\n",
+    "device/chip/pins.py": "def low():\n    return 1\n",
+    "device/sensors/__init__.py": "from .dht import NAME\n\n\ndef names():\n    return [NAME]\n",
+    "device/sensors/dht.py": 'NAME = "dht"\n',
+    "device/link/__init__.py": '"""The link."""\n',
+    "device/link/link.py": """\
+from ..chip.compat import const
+from ..chip import pins
+from ..chip.pins import (
+    low,
+)
+
+_TWO = const(2)
+
+
+def link():
+    from .failure import answer
+
+    return pins.low() + low(), _TWO, answer()
+""",
+    "device/link/failure.py": """\
+from .. import VERSION, sensors
+from ..chip.pins import low
+
+
+def answer():
+    return low(), VERSION, sensors.names()
+""",
+    "device/app.py": "from .link.link import link\n\n\ndef main():\n    return link()\n",
+}
+APART = {"__init__", "compat", "failure", "sensors", "dht"}
+
+
+def test_modules_in_rooms_become_files_in_one_folder_and_do_what_they_did(tmp_path, monkeypatch):
+    expected = loaded(ROOMS, tmp_path / "rooms", monkeypatch).main()
+    made = join(ROOMS, APART, {"main"})
+    assert set(made) == {f"device/{name}.py" for name in ("__init__", "app", "failure", "sensors", "dht")}
+    assert loaded(made, tmp_path / "joined", monkeypatch).main() == expected == (2, 2, (1, 7, ["dht"]))
+
+
+def test_two_modules_that_would_be_one_file_on_a_board_are_refused():
+    sources = ROOMS | {"device/chip/failure.py": ""}
+    with pytest.raises(ValueError, match="failure.py would be one file on a board"):
+        join(sources, APART, {"main"})
+
+
+def test_an_import_from_a_module_that_is_not_there_is_refused_with_its_place():
+    sources = ROOMS | {"device/link/failure.py": "from ..chip.gone import answer\n"}
+    with pytest.raises(ValueError, match=r"link/failure\.py:1: there is no device/chip/gone"):
+        join(sources, APART, {"main"})

@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tools.board.build import ROOT
+from tools.mpy.build import ROOT
 from tools.virtual_board.board import find_micropython
 
 DRIVER = Path(__file__).with_name("mount_driver.py")

@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from tests.board.packages import loaded
-from tools.board import build
-from tools.board.seldom import part
+from tools.mpy import build
+from tools.mpy.seldom import part
 
 PACKAGE = {
     "device/__init__.py": "",
     "device/compat.py": "const = int\n",
-    "device/borrow.py": (build.ROOT / "device/borrow.py").read_text(),
+    "device/borrow.py": (build.ROOT / "device/chip/lazy.py").read_text(),
     "device/box.py": '''\
 """A box."""
 import os.path

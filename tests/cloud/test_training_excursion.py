@@ -7,8 +7,8 @@ import pytest
 
 from cloud.training import excursion
 from cloud.training.history import History
-from device.excursion import LEVELS, LONGEST, SIDE, Excursion, Stays
-from device.verdict import LONG_GAP
+from device.judge.excursion import LEVELS, LONGEST, SIDE, Excursion, Stays
+from device.judge.judge import LONG_GAP
 
 PERIOD = 30.0
 

@@ -1,4 +1,4 @@
-"""Run test functions under MicroPython: `micropython tests/device/run.py test_codes …`, one line a test.
+"""Run test functions under MicroPython: `micropython tests/device/run.py sleep/test_sleep …`, a line a test.
 
 The same files run under pytest on CPython; they use bare asserts and nothing that MicroPython lacks.
 Exit status 1 when a test failed or when there was none.
@@ -18,7 +18,9 @@ except AttributeError:
 def main(names):
     ran = failed = 0
     for name in names:
-        module = __import__(name)
+        name = "tests.device." + name.replace("/", ".")
+        __import__(name)
+        module = sys.modules[name]
         for test in sorted(dir(module)):
             if not test.startswith("test_"):
                 continue
@@ -38,6 +40,5 @@ def main(names):
 
 
 here = sys.argv[0].rsplit("/", 1)[0]
-sys.path.insert(0, here)
 sys.path.insert(0, here + "/../..")
 sys.exit(main(sys.argv[1:]))

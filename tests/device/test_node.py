@@ -6,16 +6,17 @@ import os
 import sys
 from binascii import hexlify
 
-import scratch
-from test_clock import NOW, Source
-from test_config import GOOD
-
-from device import codes, config, log, sensors
+from device import codes, sensors
 from device.auth import hmac_sha256
-from device.clock import UNIX_2000, Clock
+from device.chip import log
+from device.chip.clock import UNIX_2000, Clock
+from device.config import config
+from device.judge.judge import Judge
 from device.node import Node
-from device.outbox import Outbox
-from device.verdict import Judge
+from device.outbox.outbox import Outbox
+from tests.device import scratch
+from tests.device.chip.test_clock import NOW, Source
+from tests.device.config.test_config import GOOD
 
 KEY = b"\xab" * 32
 

@@ -13,7 +13,7 @@ from cloud import __main__ as cloud
 from cloud import settings
 from cloud.recording import command as recording
 from cloud.training import command as training
-from device import choices, config
+from device.config import config, schema
 from tests.cloud.conftest import wait_for
 from tests.deploy.conftest import ROOT
 from tests.docs.pages import PAGES, anchors, blocks, commands, links, short, text
@@ -104,9 +104,9 @@ def test_every_target_of_make_is_in_the_reference():
 
 
 def test_every_key_of_a_boards_configuration_is_in_the_reference():
-    wanted = {*config.DEFAULTS, *config._WIFI, *config._BROKER, *choices.SENSORS, *choices.LIMITS}
+    wanted = {*config.DEFAULTS, *config._WIFI, *config._BROKER, *schema.SENSORS, *schema.LIMITS}
     wanted |= {"kind", "file", "for_minutes"} | {
-        key for options in choices.SENSORS.values() for key in options
+        key for options in schema.SENSORS.values() for key in options
     }
     lacking("key of a board's configuration", wanted, section("Configuration of a board"))
 

@@ -15,8 +15,8 @@ here = sys.argv[0].rsplit("/", 1)[0]
 sys.path.insert(0, here + "/../..")
 sys.path.insert(0, sys.argv[2])
 
-from device.clock import Clock  # noqa: E402
-from device.link import Link  # noqa: E402
+from device.chip.clock import Clock  # noqa: E402
+from device.link.link import Link  # noqa: E402
 
 
 def tell(**event):
@@ -216,7 +216,7 @@ class Driver:
 
 def interrupt(module, name, function):
     """Ctrl-C at the first call of a function, or of a class's method."""
-    owner = sys.modules["device." + module]
+    owner = sys.modules["device." + module.replace("/", ".")]
     if name:
         owner = getattr(owner, name)
     real = getattr(owner, function)
@@ -229,7 +229,7 @@ def interrupt(module, name, function):
 
 
 if "interrupt" in options:
-    import device.dns  # noqa: F401
+    import device.net.dns  # noqa: F401
 
     interrupt(*options["interrupt"])
 Driver().run()

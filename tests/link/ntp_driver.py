@@ -8,8 +8,8 @@ import time
 
 sys.path.insert(0, sys.argv[0].rsplit("/", 1)[0] + "/../..")
 
-from device.clock import Clock  # noqa: E402
-from device.ntp import Ntp  # noqa: E402
+from device.chip.clock import Clock  # noqa: E402
+from device.net.ntp import Ntp  # noqa: E402
 
 speed = int(sys.argv[1])
 

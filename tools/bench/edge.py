@@ -118,7 +118,7 @@ def package(folder: Path) -> int:
         target = folder / source.relative_to(ROOT).with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
         sizes[source.stem] = compiled(source, target)
-    return sizes["forest"] + sizes["forest_viper"]
+    return sizes["forest"] + sizes["walk_viper"]
 
 
 class Uncompilable(Exception):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from device.clock import UNIX_2000
+from device.chip.clock import UNIX_2000
 from tools.process.child import Failed
 
 TIMEOUT = 10.0

@@ -13,9 +13,10 @@ from typing import Annotated
 import typer
 
 from device import VERSION
-from tools.board import build, command, port, screen
+from tools.board import command, port, screen
 from tools.board.raw_repl import Wire
 from tools.board.startup import Line, Start
+from tools.mpy import build
 
 RESCUE = (*build.PLAIN, *(f"/{name}.mpy" for name in build.RESCUE))
 ASIDE = ".old"

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import os
 
-from device import VERSION, config
-from tools.board import build, command, pins, port, screen
+from device import VERSION
+from device.config import config
+from tools.board import command, pins, port, screen
 from tools.board.chip import Chip
 from tools.board.deploy import Firmware, plan, survey
 from tools.board.port import Port
 from tools.board.raw_repl import Wire
+from tools.mpy import build
 from tools.process.child import Failed
 
 LEAST_FLASH = 256 * 1024  # bytes free for the outbox on a 2 MB file system

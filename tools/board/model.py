@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from device import model as on_board
+from device.model import bundle as on_board
 from tools.board import command, port, screen
 from tools.board.deploy import watch
 from tools.board.provision import read_back, refuse_other
@@ -17,9 +17,9 @@ from tools.process.child import Failed
 # On the board: read, authenticate and self-test the bundle as a start would. Prints "ok ID" or the reason.
 TEST = """
 import gc
-from device import model
+from device.bundle import load
 gc.collect()
-found, problem = model.load({path!r}, bytes.fromhex({key!r}))
+found, problem = load({path!r}, bytes.fromhex({key!r}))
 print('ok ' + found.id.hex() if found else problem)
 """
 ACTIVE = "/model/active"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from device import config
-from device.choices import SENSORS
+from device.config import config
+from device.config.schema import SENSORS
 from tools.process.child import Failed
 
 WIRES = {"pin": "data", "scl": "scl", "sda": "sda"}  # a sensor's options that are GPIOs, and their wires

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from dotenv import dotenv_values
 
-from device import config
+from device.config import config
 from tools.board import certificate, command, pins, port, screen, settings
 from tools.board.deploy import Firmware, watch
 from tools.board.raw_repl import Wire

@@ -1,6 +1,6 @@
 """What a board is told: a TOML file, the environment, questions; checked whole before anything is written.
 
-The file has the keys of config.json (device/config.py), so there is one schema for PC and board. `broker.ca`
+The file has the keys of config.json (device/config/config.py): one schema for PC and board. `broker.ca`
 names a certificate on this computer, PEM or DER; on the board it is /ca.der.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from cloud.contract.keys import device_key
-from device import config
-from device.choices import SENSORS
+from device.config import config
+from device.config.schema import SENSORS
 from tools.board import pins
 from tools.process.child import Failed
 

@@ -33,7 +33,7 @@ STEPS = (
         "VIGIE_KEY that made this board's key?",
     ),
 )
-# What the board says (device/words.py) when the broker's no is for good: another try would be the same.
+# What the board says (device/link/explain.py) when the broker's no is for good: a second try would not help.
 REFUSED = (
     "refuses user or password",
     "does not authorize this user",

@@ -18,7 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tools.board import build, certificate
+from tools.board import certificate
+from tools.mpy import build
 from tools.process.child import Child, Failed
 from tools.virtual_board import umqtt
 from tools.virtual_board.interpreter import CTRL_C, LIBRARY

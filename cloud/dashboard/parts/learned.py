@@ -8,7 +8,7 @@ from typing import Any
 from cloud.dashboard.parts.markdown import plain
 from cloud.words import Words
 from device import codes
-from device.stuck import LONGEST
+from device.judge.stuck import LONGEST
 
 # Detector -> its name among the report's thresholds, digits shown.
 MULTIPLES = {

@@ -18,7 +18,7 @@ from cloud.process.printable import cell
 from cloud.read.rows import Latest
 from cloud.store.agreement import Agreement
 from cloud.words import Words
-from device.features import NAMES
+from device.judge.features import NAMES
 
 EVERY = 60.0  # s
 MOVED = 2.0  # deviations of its training that a feature's mean may move before it is called drifted

@@ -8,7 +8,7 @@ import pytest
 from cloud.contract import keys
 from cloud.ingest.rescore import Models
 from cloud.training.command import keep
-from device import model
+from device.model import bundle as model
 from tests.cloud.training.test_training_fit import MASTER, trained
 
 NEW = secrets.token_bytes(32)

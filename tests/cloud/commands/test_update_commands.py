@@ -9,7 +9,7 @@ import pytest
 from cloud.__main__ import main
 from cloud.contract import keys
 from cloud.updates import settings
-from device import config as on_board
+from device.config import config as on_board
 from device.update.settings import merged, opened
 from tests.cloud.conftest import MASTER
 

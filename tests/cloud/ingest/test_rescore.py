@@ -11,9 +11,9 @@ from cloud.ingest.rescore import ASK_AGAIN, Models, Rescorer, z_abnormal
 from cloud.process import memory
 from cloud.store import packing
 from device import codes
-from device.params import Params
-from device.verdict import FLOOR_H, FLOOR_T
-from device.zscore import ZScore
+from device.judge.judge import FLOOR_H, FLOOR_T
+from device.judge.params import Params
+from device.judge.zscore import ZScore
 from tests.cloud.conftest import MASTER
 
 QUIET = (2100, 4500, 0, 0, 0, 0, 5, 20)

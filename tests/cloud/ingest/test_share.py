@@ -5,7 +5,8 @@ import math
 import pytest
 
 from cloud.ingest.share import BURST, FLOOD, Allowances, rate
-from device import message, segment
+from device.outbox import segment
+from device.send import up as message
 
 DAY = 86400
 

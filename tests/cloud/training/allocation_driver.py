@@ -8,9 +8,9 @@ from binascii import unhexlify
 import micropython
 
 sys.path.insert(0, sys.argv[1])
-from device import model
 from device.codes import WARMING_UP
-from device.verdict import Judge
+from device.judge.judge import Judge
+from device.model import bundle as model
 
 loaded, why = model.load(sys.argv[2], unhexlify(sys.argv[3]))
 if loaded is None:

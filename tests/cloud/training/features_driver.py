@@ -4,7 +4,7 @@ import struct
 import sys
 
 sys.path.insert(0, sys.argv[1])
-from device.features import Features
+from device.judge.features import Features
 
 features = Features()
 with open(sys.argv[2], "rb") as readings, open(sys.argv[3], "wb") as out:

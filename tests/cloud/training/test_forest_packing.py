@@ -12,7 +12,7 @@ from cloud.training.interpret_packed import PackedInterpreter, PackError
 from cloud.training.interpret_python import ReadablePythonInterpreter
 from cloud.training.packed import packed_scores
 from cloud.training.twin import unit
-from device.features import NAMES
+from device.judge.features import NAMES
 from tools.bench.edge import room
 
 

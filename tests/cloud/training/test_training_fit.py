@@ -13,9 +13,10 @@ from cloud.training import calibrate, envelope, fit, levels, params, report
 from cloud.training.history import History, HistoryError, history
 from cloud.training.judged import judge
 from cloud.training.twin import CloudModel
-from device import codes, model
-from device.params import FIELDS, NEVER, Params
-from device.stuck import LONGEST
+from device import codes
+from device.judge.params import FIELDS, NEVER, Params
+from device.judge.stuck import LONGEST
+from device.model import bundle as model
 from tests.test_micropython import micropython
 
 MASTER = bytes(range(32))
@@ -101,7 +102,7 @@ def test_the_cloud_keeps_the_model_and_its_envelope_through_storage() -> None:
     shape = envelope.Envelope(kept.envelope["means"], kept.envelope["weights"])
     loaded = model.read(io.BytesIO(trained().bundle), len(trained().bundle), KEY)
     numbers = Params(loaded.params)
-    from device.envelope import Envelope
+    from device.judge.envelope import Envelope
 
     board = Envelope(numbers.means, numbers.weights)
     assert [board.score(row) for row in x.tolist()] == shape.scores(x).tolist()

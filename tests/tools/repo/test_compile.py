@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.board.build import mpy_cross
+from tools.mpy.build import mpy_cross
 
 ROOT = Path(__file__).parents[3]
 SOURCES = [*sorted((ROOT / "device").rglob("*.py")), ROOT / "boot.py", ROOT / "main.py"]

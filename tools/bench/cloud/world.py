@@ -15,7 +15,7 @@ from cloud.training.features import features
 from cloud.training.fit import train
 from cloud.training.twin import CloudModel
 from device import codes
-from device.window import SIZE as WARM_UP
+from device.judge.window import SIZE as WARM_UP
 from tools.local.sensor_choice import SensorChoice
 
 MASTER = bytes(range(32))

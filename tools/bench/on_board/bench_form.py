@@ -1,7 +1,7 @@
 """Runs under MicroPython: `bench_form.py FOLDER KIND FILE READINGS`, prints one line of JSON.
 
 FOLDER holds the compiled device package and modules. KIND `module`: FILE is a module with `score(x)`.
-KIND `table`: FILE is a FRST section, read by device/forest.py. KIND `loop`: FILE is a bundle; sensor to
+KIND `table`: FILE is a FRST section, read by device/model/forest.py. KIND `loop`: FILE is a bundle; sensor to
 verdict, READINGS times. Heap is what stays taken once all is loaded, code and data; allocation is what one
 call takes; time is the best of several rounds.
 """
@@ -46,16 +46,16 @@ def forms():
         raw = readings.read()
     xs = [array("h", raw[i : i + 16]) for i in range(0, len(raw), 16)]
     del raw
-    __import__("device.compat")  # every module of the board has it: not the forest's
+    __import__("device.chip.compat")  # every module of the board has it: not the forest's
 
     gc.collect()
     before = gc.mem_alloc()
     if kind == "module":
         score = __import__(file).score
     else:
-        from device import forest_load
+        from device.model import load
 
-        score = forest_load.read(open(file, "rb"), os.stat(file)[6]).score
+        score = load.read(open(file, "rb"), os.stat(file)[6]).score
     gc.collect()
     heap = gc.mem_alloc() - before
 
@@ -71,9 +71,9 @@ def forms():
 
 
 def loop():
-    from device import model
+    from device.model import bundle
     from device.sensors.simulated import Simulated
-    from device.verdict import Judge
+    from device.judge.judge import Judge
 
     class Clock:
         now = 0
@@ -81,7 +81,7 @@ def loop():
         def uptime(self):
             return self.now
 
-    loaded, why = model.load(file, bytes(range(32)))
+    loaded, why = bundle.load(file, bytes(range(32)))
     if loaded is None:
         raise SystemExit(why)
     clock = Clock()

@@ -9,16 +9,16 @@ from array import array
 from binascii import unhexlify
 
 sys.path.insert(0, sys.argv[1])
-from device import model
+from device.model import bundle as model
 
 loaded, why = model.load(sys.argv[2], unhexlify(sys.argv[3]))
 if loaded is None:
     raise SystemExit(why)
 forest = loaded.forest
 if sys.argv[6:] == ["plain"]:
-    from device.forest_plain import walk
+    from device.model.walk_plain import walk
 else:
-    from device.forest_viper import walk
+    from device.model.walk_viper import walk
 
     if forest.walk is not walk:
         raise SystemExit("the board would not use its native walker")

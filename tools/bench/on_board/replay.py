@@ -11,8 +11,8 @@ from array import array
 from binascii import unhexlify
 
 sys.path.insert(0, sys.argv[1])
-from device import model
-from device.verdict import SCORES, Judge
+from device.model import bundle as model
+from device.judge.judge import SCORES, Judge
 
 BATCH = 512
 loaded, why = model.load(sys.argv[2], unhexlify(sys.argv[3]))

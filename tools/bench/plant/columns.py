@@ -20,7 +20,7 @@ from cloud.training import calibrate, fit
 from cloud.training.features import features
 from cloud.training.history import HistoryError, history
 from device import codes
-from device.bounds import Bounds
+from device.judge.limits import Bounds
 from tools import replay
 from tools.bench.plant.films import Film
 from tools.bench.plant.mails import mails

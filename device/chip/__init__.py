@@ -1,0 +1,1 @@
+"""What touches the chip: pins, radio, clock, memory, console; and what makes its heap last."""

@@ -1,0 +1,1 @@
+"""The settings that a board is given, checked."""

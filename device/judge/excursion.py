@@ -1,0 +1,102 @@
+"""Excursion: temperature stays beyond a level for longer than this place lets expect. The plant has failed.
+
+Sixteen levels, eight to be above of and eight to be below of. A cold room crosses the lower ones with every
+cycle of its compressor and the higher ones with every defrost, and soon returns: a dead compressor, an open
+door or a leak does not. What counts twice is a stay in which the air does not recover: it is no nearer to the
+level than ten minutes before. Where the history has half hours of the day in which neither doors nor
+defrosts disturb, such a stay is given less time there.
+"""
+
+from array import array
+
+from ..chip.compat import const
+
+SIDE = const(8)
+LEVELS = const(16)
+LONGEST = const(30000)  # periods
+STILL = const(5)  # hundredths that the air must have come back by in PAST steps, or it does not recover
+PAST = const(10)
+HALF_HOURS = const(48)
+WORDS = const(3)  # of 16 half hours each
+NUMBERS = const(68)  # int16 of a section: see Stays
+
+
+class Stays:
+    """What training found (cloud/training/excursion.py): the EXCR section of a model, little-endian int16."""
+
+    constant = True  # a snapshot leaves it out
+
+    def __init__(self, body):
+        """`body`: the section's bytes. Raises ValueError when they are not one that this firmware reads."""
+        if len(body) != 2 * NUMBERS:
+            raise ValueError("EXCR has %d bytes: train the model again for this firmware" % len(body))
+        numbers = array("h", body)
+        self.step = numbers[0]  # periods between two remembered temperatures, about a minute
+        self.busy = numbers[1 : 1 + WORDS]  # a bit for each half hour of the day (UTC)
+        rest = numbers[1 + WORDS :]
+        self.levels = rest[:LEVELS]  # hundredths: SIDE to be above of, then SIDE to be below of
+        self.longest = rest[LEVELS : 2 * LEVELS]  # periods that a stay may last
+        self.still = rest[2 * LEVELS : 3 * LEVELS]  # ... without recovering, and that in a quiet half hour:
+        self.quiet = rest[3 * LEVELS :]
+        if self.step < 1 or min(self.longest) < 1 or min(self.still) < 1 or min(self.quiet) < 1:
+            raise ValueError("EXCR has a limit below 1: train the model again")
+
+
+class Excursion:
+    """The score is the worst stay in 1/64 of what it may last: 64 or less is normal."""
+
+    def __init__(self, stays):
+        """`stays`: a Stays."""
+        self._stays = stays
+        self._runs = array("h", bytes(2 * LEVELS))
+        self._still = array("h", bytes(2 * LEVELS))
+        self._past = array("h", bytes(2 * PAST))
+        self.restart()
+
+    def restart(self):
+        """Forget: nobody knows where the air was in a long gap."""
+        for i in range(LEVELS):
+            self._runs[i] = self._still[i] = 0
+        self._next = self._since = 0
+        self._empty = True
+
+    def score(self, t, periods, half=-1):
+        """Score a reading (int16 hundredths), `periods` after the one before, and learn it.
+
+        `half`: which half hour of the day it is (UTC), -1 where the clock is not set.
+        """
+        stays = self._stays
+        runs = self._runs
+        still = self._still
+        before = self._remember(t, periods)
+        busy = half < 0 or stays.busy[half >> 4] >> (half & 15) & 1
+        limits = stays.still if busy else stays.quiet
+        levels = stays.levels
+        worst = 0
+        sign = 1
+        for i in range(LEVELS):
+            if i == SIDE:
+                sign = -1
+            if sign * (t - levels[i]) <= 0:
+                runs[i] = still[i] = 0
+                continue
+            runs[i] = min(runs[i] + periods, LONGEST)
+            if sign * (t - before) >= -STILL:
+                still[i] = min(still[i] + periods, LONGEST)
+            worst = max(worst, 64 * runs[i] // stays.longest[i], 64 * still[i] // limits[i])
+        return worst
+
+    def _remember(self, t, periods):
+        """The temperature of about PAST steps ago."""
+        past = self._past
+        if self._empty:
+            self._empty = False
+            for i in range(PAST):
+                past[i] = t
+        before = past[self._next]
+        self._since += periods
+        if self._since >= self._stays.step:
+            self._since = 0
+            past[self._next] = t
+            self._next = 0 if self._next == PAST - 1 else self._next + 1
+        return before

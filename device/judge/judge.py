@@ -1,0 +1,155 @@
+"""The judge: one reading in, one verdict out. Works without a model, with safe thresholds."""
+
+from array import array
+
+from ..chip.compat import const
+from ..chip.lazy import seldom
+from ..codes import (
+    DRIFT,
+    ENVELOPE,
+    EXCURSION,
+    FOREST,
+    JITTER,
+    RANGE,
+    SENSOR_ERROR,
+    STUCK,
+    WARMING_UP,
+    ZSCORE,
+)
+from .drift import Drift
+from .envelope import Envelope
+from .features import Features
+from .jitter import SIZE as STEPS, Steps, jitter
+from .jump import FARTHEST, jump, per_period
+from .range import Limits
+from .moisture import moisture
+from .params import Params
+from .stuck import Stuck
+from .window import SIZE as WINDOW
+from .zscore import ZScore
+
+FLOOR_T = const(5)  # hundredths: a quieter window counts as this noisy
+FLOOR_H = const(20)
+LONG_GAP = const(
+    60
+)  # periods without a reading: the windows are of another time: they fill again before they judge
+DAY_MS = const(86400000)
+MOST = const(0x3FFFFFFF)
+SCORES = ("range", "stuck", "zscore", "jump", "forest", "envelope", "jitter", "drift", "excursion")
+
+
+class Judge:
+    """Feeds each good reading to every detector and joins their flags; an ordinary one allocates nothing.
+
+    `x`: the eight features of the last good reading. `flags`: its verdict. `score`: the forest's path-length
+    sum, -1 when no forest ran. `scores`: each detector's own number, in the order of `SCORES`.
+    """
+
+    @seldom
+    def __init__(self, model=None, period_ms=10000):
+        """`model`: a device.model Model, or None; `period_ms`: between readings."""
+        self.params = params = Params(model.params if model else None)
+        self.flags = WARMING_UP
+        self.score = -1
+        self.scores = array("i", bytes(4 * len(SCORES)))
+        self.good = 0  # readings judged since the start
+        self._features = Features()
+        self.x = self._features.x
+        self._period_ms = period_ms
+        self.model = model
+        self._missed = 0
+        self._fresh = 0  # good readings since the start or the last long gap
+        self._m = 0
+        self._limits = Limits(params)
+        self._stuck = Stuck(params)
+        self._z_t = ZScore(FLOOR_T)
+        self._z_h = ZScore(FLOOR_H)
+        self._steps_t = Steps(params.step_t)
+        self._steps_m = Steps(params.step_m)
+        self._drift = Drift(params)
+        self._envelope = Envelope(params.means, params.weights) if model else None
+        self._excursion = None
+        if model and model.stays:  # only where the plant cycles
+            from .excursion import Excursion
+
+            self._excursion = Excursion(model.stays)
+
+    def reading(self, t, h, periods=0, half=-1):
+        """Judge a good reading (int16 hundredths of degC and %RH); returns the flags.
+
+        `periods`: since the last good reading, where the caller knows better than the count of failed ones.
+        `half`: the half hour of the day (UTC, 0 to 47), -1 while the clock is not set.
+        """
+        params = self.params
+        scores = self.scores
+        gap = periods or self._missed + 1
+        self._missed = 0
+        if gap >= LONG_GAP:
+            self._fresh = 0
+            self._drift.restart()
+            if self._excursion:
+                self._excursion.restart()
+        before_t = self.x[0]
+        before_m = self._m
+        x = self._features.take(t, h)
+        m = self._m = moisture(t, h, params.coupling, params.t_ref)
+        flags = 0
+
+        scores[0] = self._limits.score(t, h)
+        if scores[0]:
+            flags |= RANGE
+        scores[1] = self._stuck.score(t, h)
+        if scores[1] > 64:
+            flags |= STUCK
+        z = max(self._z_t.score(t, params.zscore), self._z_h.score(h, params.zscore))
+        ready = self._fresh >= WINDOW
+        scores[2] = min(z, MOST) if ready else 0
+        if scores[2] > params.zscore:
+            flags |= ZSCORE
+
+        scores[3] = scores[6] = 0
+        if self._fresh and gap < FARTHEST:
+            step_t = per_period(abs(t - before_t), gap)
+            step_m = per_period(abs(m - before_m), gap)
+            scores[3] = jump(step_t, step_m, self._steps_t, self._steps_m)
+            self._steps_t.push(step_t)
+            self._steps_m.push(step_m)
+            if self._fresh >= STEPS:
+                if scores[3] > params.jump:
+                    flags |= ZSCORE
+                scores[6] = jitter(self._steps_t, self._steps_m)
+                if scores[6] > params.jitter:
+                    flags |= JITTER
+        if not flags & (RANGE | ZSCORE):
+            self._drift.push(m)
+        scores[7] = self._drift.value
+        if self._drift.alarm:
+            flags |= DRIFT
+
+        if self._excursion:
+            scores[8] = self._excursion.score(t, gap if gap < LONG_GAP else 1, half)
+            if scores[8] > 64:
+                flags |= EXCURSION
+
+        self.score = -1
+        scores[4] = scores[5] = 0
+        if not ready:
+            flags |= WARMING_UP
+        elif self.model:
+            scores[5] = self._envelope.score(x)
+            if scores[5] > params.envelope:
+                flags |= ENVELOPE
+            if self.model.forest:
+                self.score = scores[4] = self.model.forest.score(x)
+                if 0 <= self.score < self.model.threshold:
+                    flags |= FOREST
+        self._fresh += 1
+        self.good += 1
+        self.flags = flags
+        return flags
+
+    def failed(self):
+        """Judge a read that failed: nothing is pushed, run lengths stand still, the gap grows."""
+        self._missed += 1
+        self.flags = SENSOR_ERROR if self._fresh >= WINDOW else SENSOR_ERROR | WARMING_UP
+        return self.flags

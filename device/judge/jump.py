@@ -1,0 +1,29 @@
+"""Jump: one step of temperature and moisture that is large for this sensor and for the last minutes."""
+
+from ..chip.compat import const
+
+FARTHEST = const(16)  # periods: a step across a longer pause says nothing
+MOST = const(16000)
+# 128 / periods^0.3: how much less a step says that had more than one period to grow.
+_SLOWER = b"\x00\x80\x68\x5c\x54\x4f\x4b\x47\x45\x42\x40\x3e\x3d\x3b\x3a\x39"
+
+
+def per_period(step, periods):
+    """|step| (hundredths) over `periods` < FARTHEST, as it would be over one, in eighths of a hundredth."""
+    return step * _SLOWER[periods] >> 4
+
+
+def ratio(step, steps):
+    """|step| in 1/64 of a typical one: 0.6 of the history's mean |step| and 0.4 of the last sixteen's."""
+    return min(64 * 16 * 5 * step // (3 * steps.typical + 2 * steps.sum), MOST)
+
+
+def jump(step_t, step_m, steps_t, steps_m):
+    """Squared length of a step in (1/64)^2 of typical ones. `steps_*`: Steps of the readings before this one.
+
+    A change of temperature that humidity follows leaves the moisture alone, and buildings make those every
+    morning; a faulty reading moves both. So temperature counts no more than twice what moisture does.
+    """
+    m = ratio(step_m, steps_m)
+    t = min(ratio(step_t, steps_t), 2 * m)
+    return m * m + t * t

@@ -1,0 +1,147 @@
+"""One MQTT session at a time, spoken by umqtt.simple; nothing here waits.
+
+umqtt writes each packet and is promised its answer at once; the true answer is read when it is there. So a
+publish never waits for its PUBACK, and every version of umqtt.simple from 1.3.4 to 1.8 does the same.
+"""
+
+import errno
+import umqtt.simple
+
+from ..chip.lazy import seldom
+from ..chip.compat import const
+
+WINDOW = const(8)  # publishes without PUBACK; HiveMQ takes 10
+_LAST_ID = const(65535)
+
+# What a session waits for.
+_CONNACK = const(0x20)
+_SUBACK = const(0x90)
+_PUBACK = const(0x40)
+_PUBLISH = const(0x30)
+_PINGRESP = const(0xD0)
+
+
+class Refused(Exception):
+    """The broker's answer is no: args are ("connect" or "subscribe", its code)."""
+
+
+class Session:
+    """The client `client_id`, reading the topic `inbox`, with the last will `will` on `outbox`. All bytes."""
+
+    @seldom
+    def __init__(self, wire, client_id, user, password, *, keepalive_s, inbox, outbox, will):
+        self._wire = wire
+        self._client = umqtt.simple.MQTTClient(
+            client_id, "", user=user or None, password=password, keepalive=keepalive_s
+        )
+        self._client.set_callback(self._received)
+        self._client.set_last_will(outbox, will, True, 1)
+        self._inbox = inbox
+        self.strange = 0  # packets that nobody asked for
+        self.restart()
+
+    def restart(self):
+        self.ready = False
+        self.pinging = False
+        self.unacknowledged = []
+        self._message = None
+        self._subscription = 0
+
+    @seldom
+    def connect(self):
+        """Say CONNECT on the wire's new connection."""
+        self.restart()
+        umqtt.simple.socket = self._wire  # umqtt asks its module `socket` for a connection: it gets ours
+        self._wire.promise(b"\x20\x02\0\0")
+        self._client.connect(True)
+
+    def free(self):
+        return self.ready and len(self.unacknowledged) < WINDOW
+
+    def publish(self, topic, payload, qos, retain):
+        """The packet's id (0 for QoS 0); None when not ready or WINDOW publishes await their PUBACK."""
+        if not (self.free() if qos else self.ready):
+            return None
+        packet = 0
+        if qos:
+            packet = self._next_id()
+            self._wire.promise(b"\x40\x02" + packet.to_bytes(2, "big"))
+        self._client.publish(topic, payload, retain, qos)
+        if qos:
+            self.unacknowledged.append(packet)
+        return packet
+
+    def ping(self):
+        self._client.ping()
+        self.pinging = True
+
+    @seldom
+    def disconnect(self):
+        self._client.disconnect()
+
+    def receive(self):
+        """Take one packet: None when there was none, else the payload of a message or b""."""
+        first = self._wire.receive()
+        if first is None:
+            return None
+        self._message = None
+        self._client.wait_msg()  # reads the first byte, or the whole of a message or PINGRESP
+        kind = first & 0xF0
+        if kind == _PUBLISH:
+            return self._message or b""
+        if kind == _PINGRESP:
+            self.pinging = False
+        elif kind == _PUBACK:
+            self._acknowledged(self._body(3))
+        elif kind == _CONNACK:
+            self._accepted(self._body(3))
+        elif kind == _SUBACK:
+            self._subscribed(self._body(4))
+        else:
+            self.strange += 1
+        return b""
+
+    def _body(self, size):
+        """The rest of an answer, behind its length."""
+        body = self._wire.read(size)
+        if body[0] != size - 1:
+            raise OSError(errno.EINVAL)
+        return body
+
+    def _next_id(self):
+        """Ids go from 1 to 65535 and round; umqtt would go on past 16 bits. It adds the one itself."""
+        packet = self._client.pid % _LAST_ID + 1
+        self._client.pid = packet - 1
+        return packet
+
+    @seldom
+    def _accepted(self, body):
+        if body[2]:
+            raise Refused("connect", body[2])
+        packet = self._next_id()
+        self._subscription = packet
+        self._wire.promise(b"\x90\x03" + packet.to_bytes(2, "big") + b"\0")
+        self._client.subscribe(self._inbox, 0)
+
+    @seldom
+    def _subscribed(self, body):
+        if body[1] << 8 | body[2] != self._subscription:
+            self.strange += 1
+        elif body[3] == 0x80:
+            raise Refused("subscribe", 0x80)
+        else:
+            self.ready = True
+
+    def _acknowledged(self, body):
+        packet = body[1] << 8 | body[2]
+        if packet in self.unacknowledged:
+            self.unacknowledged.remove(packet)
+        else:
+            self.strange += 1
+
+    def _received(self, topic, payload):
+        """umqtt's callback. Publishing in here would eat a PUBACK: only keep the message."""
+        if topic == self._inbox and payload:
+            self._message = payload
+        else:
+            self.strange += 1

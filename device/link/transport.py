@@ -1,0 +1,143 @@
+"""A verified TLS connection that never waits: connect, handshake, write and read advance as far as they can.
+
+Waiting happens in `wait()` alone and for as long as the caller says. Whoever uses it owns the deadlines.
+"""
+
+import errno
+import select
+import socket
+import ssl
+
+from ..chip.lazy import seldom
+from ..chip.compat import const
+
+_CHUNK = const(1024)  # bytes handed to TLS at once: one record
+_FAILED = select.POLLERR | select.POLLHUP
+
+
+def trust(ca):
+    """The TLS context that trusts the CA certificate `ca` (DER bytes) and nothing else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = ssl.CERT_REQUIRED  # a client's default, said because all depends on it
+    context.load_verify_locations(cadata=ca)
+    return context
+
+
+class Transport:
+    """One connection to `address`, whose certificate must carry `name` (sent as SNI) and satisfy `context`.
+
+    Methods raise OSError, or ValueError when the certificate is not acceptable; then close() and forget it.
+    """
+
+    @seldom
+    def __init__(self, address, name, context):
+        self._name = name
+        self._context = context
+        self._tx = memoryview(bytearray(_CHUNK))
+        self._have = 0  # bytes in _tx
+        self._sent = 0  # of them, what the socket has taken
+        self._chunk = 0  # bytes of an unfinished write: TLS wants the same length again
+        self._lent = b""  # what did not fit into _tx, and how much of it has gone there since
+        self._taken = 0
+        self.secure = False  # the handshake is done: the peer's certificate was accepted
+        self._tls = None
+        self._sock = socket.socket()
+        self._sock.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(self._sock, select.POLLOUT)
+        try:
+            self._sock.connect(address)
+        except OSError as error:
+            if error.errno != errno.EINPROGRESS:
+                self.close()
+                raise
+
+    def connected(self):
+        """True once TCP has connected."""
+        if self._tls:
+            return True
+        for _, event in self._poll.poll(0):
+            if event & _FAILED:
+                self._sock.recv(1)  # raises what went wrong
+                raise OSError(errno.ECONNRESET)
+            self._secure()
+            return True
+        return False
+
+    @seldom
+    def _secure(self):
+        """Let TLS begin; its handshake goes on whenever something is read or written."""
+        self._poll.unregister(self._sock)
+        self._tls = self._context.wrap_socket(
+            self._sock, server_hostname=self._name, do_handshake_on_connect=False
+        )
+        self._tls.setblocking(False)
+        self._poll.register(self._tls, select.POLLIN)
+
+    def wait(self, ms):
+        """Wait until something can go on, at most `ms`."""
+        if self._tls:
+            # A full socket is waited for too, but not during the handshake: there the peer has to speak.
+            sending = self.secure and self.unsent()
+            self._poll.modify(self._tls, select.POLLIN | select.POLLOUT if sending else select.POLLIN)
+        self._poll.poll(ms)
+
+    def unsent(self):
+        """How many bytes wait to be sent."""
+        return self._have - self._sent + len(self._lent) - self._taken
+
+    def write(self, data):
+        """Put `data` behind what waits to be sent; flush() sends it.
+
+        What is longer than the room for short pieces is lent, not copied: it must stay as it is until nothing
+        is unsent, and until then nothing can be put behind it: OSError.
+        """
+        if self._taken < len(self._lent):
+            raise OSError(errno.ENOBUFS)
+        end = self._have + len(data)
+        if end > _CHUNK:
+            self._lent = memoryview(data)
+            self._taken = 0
+        else:
+            self._tx[self._have : end] = data
+            self._have = end
+
+    def flush(self):
+        """Send what the socket takes. True when nothing is left and when something went."""
+        moved = False
+        while self.unsent():
+            count = min(_CHUNK - self._have, len(self._lent) - self._taken)
+            if count:
+                self._tx[self._have : self._have + count] = self._lent[self._taken : self._taken + count]
+                self._have += count
+                self._taken += count
+            self._chunk = self._chunk or self._have - self._sent
+            count = self._tls.write(self._tx[self._sent : self._sent + self._chunk])
+            if not count:
+                return moved
+            self.secure = moved = True
+            self._sent += count
+            self._chunk -= count
+            if self._sent == self._have:
+                self._sent = self._have = 0
+        self._lent = b""
+        self._taken = 0
+        return moved
+
+    def read_into(self, buffer):
+        """Read what is there into `buffer` and return how many bytes, 0 when there are none now."""
+        count = self._tls.readinto(buffer)
+        if count is None:
+            return 0
+        if count == 0:
+            raise OSError(errno.ECONNRESET)  # the peer closed
+        return count
+
+    def close(self):
+        """Free the sockets. Never raises."""
+        for sock in (self._tls, self._sock):
+            try:
+                if sock:
+                    sock.close()
+            except OSError:
+                pass  # it is gone either way

@@ -1,0 +1,1 @@
+"""Readings on flash until the cloud has acknowledged them."""

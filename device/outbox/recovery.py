@@ -1,0 +1,182 @@
+"""What a boot finds in the outbox: names, sizes and headers; the records are checked when they are sent.
+
+A file that cannot be read, or is not what its name says, costs its own records: they go to the journal as
+dropped. Nothing here raises OSError, so no file can keep a board from starting.
+"""
+
+import os
+
+from . import segment
+from ..chip.compat import const
+from .segment import RECORDS, SIZE
+
+_FOLDER = const(0x4000)  # of a file's mode
+_FARTHEST = const(0x80000000)  # a first seq that no name is believed unless the header says it too
+_MOST = const(0xFFFF0000)  # of seqs and boots, which are 32 bits wide
+
+
+class Found:
+    """segments: [(first, count, boot, model)], oldest first. useless: files without a usable record.
+
+    following: the next seq. boot: this boot's number. stream: 4 bytes, None for a new one. damaged: records
+    that cannot be read.
+    """
+
+    def __init__(self):
+        self.segments = []
+        self.useless = []
+        self.following = 0
+        self.boot = 1
+        self.stream = None
+        self.damaged = 0
+
+
+def prepare(folder):
+    """The folder is there and can be read, and no folder stands where a file belongs; or flash is broken."""
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pass  # it is there
+    try:
+        os.listdir(folder)
+    except OSError:
+        if _put_aside(folder):
+            prepare(folder)
+    for path in (folder + "/journal", folder + "/journal.new"):
+        if _is_folder(path):
+            _put_aside(path)
+
+
+def _put_aside(path):
+    try:
+        os.rename(path, path + ".bad")
+        return True
+    except OSError:
+        return False
+
+
+def _is_folder(path):
+    try:
+        return bool(os.stat(path)[0] & _FOLDER)
+    except OSError:
+        return False
+
+
+def recover(folder, journal):
+    """Look at the segments in `folder`; what is missing or broken goes to `journal` as dropped."""
+    found = Found()
+    for boot, _, _ in journal.anchors:  # a boot may have learnt the time and not kept a reading
+        found.boot = max(found.boot, boot + 1)
+    files = []
+    for first, boot, text in _names(folder):
+        found.boot = max(found.boot, boot + 1)
+        known = _look(folder + "/" + text, first, boot)
+        if known:
+            files.append((first, boot, text) + known)
+        else:
+            found.useless.append(text)
+    found.stream = journal.stream
+    for i in range(len(files) - 1, -1, -1):  # the newest tells, where the journal does not
+        if found.stream is None and files[i][4]:
+            found.stream = files[i][4][0]
+    lost, broken = _sort(found, files)
+    parts = found.segments
+    end = parts[-1][0] + parts[-1][1] if parts else None
+    for first, count in broken:
+        if end is not None and first > end:
+            lost.append((end, first - 1))
+        end = max(end or 0, first + count)
+    end = end or 0
+    if found.stream is None:
+        return found
+    if journal.opened >= end and all(file[0] != journal.opened for file in files):
+        lost.append((end, journal.opened + RECORDS - 1))  # the newest is gone: who knows how long it was
+        end = journal.opened + RECORDS
+    found.following = end
+    before = _total(journal)
+    for first, last in lost:
+        journal.drop(first, last)
+    for first, count in broken:
+        if count:
+            _give_up(parts, first, count, journal)
+    found.damaged = _total(journal) - before
+    for part in list(parts):
+        if not part[1]:
+            parts.remove(part)
+            found.useless.append(segment.name(part[0], part[2]))
+    return found
+
+
+def _names(folder):
+    """(first, boot, name) of all segments, by first seq."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return sorted(parsed(text) + (text,) for text in names if parsed(text))
+
+
+def parsed(text):
+    """(first, boot) of a segment's file name, or None: also of one that segment.name() would not make."""
+    try:
+        first, boot = text[:-4].split("-")
+        first, boot = int(first), int(boot)
+    except ValueError:
+        return None
+    return (first, boot) if segment.name(first, boot) == text and max(first, boot) < _MOST else None
+
+
+def _look(path, first, boot):
+    """(how many records fit into the file, -1 for who knows; its header or None); None: it is no segment."""
+    if _is_folder(path):
+        return None
+    count = -1
+    try:
+        count = max((os.stat(path)[6] - SIZE) // SIZE, 0)  # a torn tail is no record
+        with open(path, "rb") as file:
+            head = segment.parse_header(file.read(SIZE))
+    except OSError:
+        head = None  # flash cannot read it
+    if not head or (head[1], head[3]) != (boot, first):
+        if first >= _FARTHEST:
+            return None  # no board has counted so far
+        head = None
+    return min(count, RECORDS), head
+
+
+def _sort(found, files):
+    """Fill found.segments with what is sound; (runs missing between them, (first, count) of the rest)."""
+    parts = found.segments
+    lost = []
+    broken = []
+    for i, (first, boot, text, count, head) in enumerate(files):
+        last = parts[-1] if parts else (0, 0, boot)
+        over = last[0] + last[1] - first
+        if head is None or head[0] != found.stream or (over > 0 and boot != last[2]):
+            found.useless.append(text)
+            after = i + 1 < len(files)
+            if after or count < 0:  # it may have been longer
+                count = max(count, min(files[i + 1][0] - first if after else RECORDS, RECORDS))
+            if head is None or head[0] == found.stream:
+                broken.append((first, count))
+            continue
+        if over > 0:  # its tail was never confirmed and is in the next one
+            parts[-1] = (last[0], last[1] - over) + last[2:]
+        elif parts and over < 0 and last[1] < RECORDS:
+            lost.append([first + over, first - 1])  # cut short, or these were acknowledged: both may be told
+        parts.append((first, count, boot, head[2]))
+    return lost, broken
+
+
+def _give_up(parts, first, count, journal):
+    """Report `count` records from `first` on as dropped, but for those that a segment of `parts` keeps."""
+    journal.drop(first, first + count - 1)
+    for part in parts:
+        begin = max(first, part[0])
+        end = min(first + count, part[0] + part[1])
+        if begin < end:
+            journal.settle(begin, end - 1)
+
+
+def _total(journal):
+    return sum(last + 1 - first for first, last in journal.dropped)

@@ -1,0 +1,70 @@
+"""One file of the outbox: a header and up to 510 records of 32 bytes, each with its own checksum.
+
+Record i of a segment has seq = first + i. A file is only ever appended to, by the boot that made it.
+"""
+
+import struct
+from binascii import crc32
+
+from ..chip.compat import const
+
+SIZE = const(32)  # bytes of a header, and of a record
+RECORDS = const(510)  # a segment fills four 4 KB blocks of LittleFS, which keeps 4 to 8 bytes of each
+BLOCK = const(4096)  # flash is taken in blocks
+_MAGIC = b"VGS1"
+_HEADER = "<4s4sI4sI8x"  # magic, stream, boot, model, first seq
+_RECORD = "<I8hHBBi"  # uptime s, features, flags, why, kind, score
+READING, FAILED = 0, 1  # kinds
+
+
+def name(first, boot):
+    """The file's name says what must not be lost with a broken header."""
+    return "%010d-%d.seg" % (first, boot)
+
+
+def header(stream, boot, model, first):
+    body = struct.pack(_HEADER, _MAGIC, stream, boot, model, first)
+    return body + struct.pack("<I", crc32(body))
+
+
+def parse_header(data):
+    """(stream, boot, model, first), or None when `data` is no sound header."""
+    if len(data) != SIZE or struct.unpack_from("<I", data, 28)[0] != crc32(memoryview(data)[:28]):
+        return None
+    magic, stream, boot, model, first = struct.unpack_from(_HEADER, data)
+    return (stream, boot, model, first) if magic == _MAGIC else None
+
+
+def pack(buffer, at, up, x, flags, why, score):  # noqa: PLR0917 - keyword arguments would allocate
+    """Write a record, save its checksum, at byte `at`; `x` None: failed read. Allocates nothing."""
+    if x is None:
+        struct.pack_into(_RECORD, buffer, at, up, 0, 0, 0, 0, 0, 0, 0, 0, flags, why, FAILED, score)
+    else:
+        struct.pack_into(
+            _RECORD,
+            buffer,
+            at,
+            up,
+            x[0],
+            x[1],
+            x[2],
+            x[3],
+            x[4],
+            x[5],
+            x[6],
+            x[7],
+            flags,
+            why,
+            READING,
+            score,
+        )
+
+
+def seal(view, at):
+    """Add the checksum to the record at byte `at` of the memoryview `view`."""
+    struct.pack_into("<I", view, at + 28, crc32(view[at : at + 28]))
+
+
+def sound(view, at):
+    """True when the record at byte `at` of the memoryview `view` is as it was written."""
+    return struct.unpack_from("<I", view, at + 28)[0] == crc32(view[at : at + 28])

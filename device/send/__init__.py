@@ -1,0 +1,1 @@
+"""What a board says to the cloud, in which order, and what it is answered."""

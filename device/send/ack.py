@@ -1,0 +1,39 @@
+"""What an `ack` of the cloud says (docs/contract.md)."""
+
+import json
+from binascii import hexlify
+
+from ..auth import mac, same
+from ..chip.compat import const
+
+_LONGEST = const(512)
+_MOST_RUNS = const(16)
+
+
+def read_ack(payload, stream, key):
+    """(runs, dropped): [[first, last], …] of an `ack` for `stream` (bytes), if it was made with `key`.
+
+    `dropped`: the cloud knows that these readings were dropped; it does not have them. ValueError says why an
+    `ack` must not be believed. Whether the seqs make sense is the outbox's business.
+    """
+    if len(payload) > _LONGEST:
+        raise ValueError("too long")
+    try:
+        ack = json.loads(payload)
+        dropped = "dropped" in ack
+        name, runs, told = ack["stream"], ack["dropped" if dropped else "runs"], ack["mac"]
+        if not isinstance(told, str) or not isinstance(runs, list) or len(runs) > _MOST_RUNS:
+            raise ValueError
+        parts = []
+        for first, last in runs:
+            if type(first) is not int or type(last) is not int:
+                raise ValueError
+            parts.append("%d-%d" % (first, last))
+    except (ValueError, TypeError, KeyError):
+        raise ValueError("malformed") from None
+    if name != hexlify(stream).decode():
+        raise ValueError("another stream")
+    text = "%s:%s:%s" % ("drop" if dropped else "ack", name, ",".join(parts))
+    if not same(mac(key, text.encode()), told.encode()):
+        raise ValueError("wrong mac")
+    return runs, dropped

@@ -1,0 +1,205 @@
+"""What to send next: live readings first, then what is due again, then the backlog, oldest first.
+
+Pure decisions about seqs; times are seconds of uptime. Messages on their way are kept in a small table, not
+records; when it is full, the oldest goes back to the backlog.
+"""
+
+from ..chip.lazy import seldom
+from ..chip.compat import const
+from ..outbox.journal import REFUSED
+from .up import MOST
+
+_FLIGHTS = const(12)  # messages on their way
+_BACKLOG = const(4)  # of them, those of the backlog: what leaves room for live ones
+_REFUSED = const(32)
+_RETRY_S = const(30)
+_LONGEST_S = const(600)
+_SENDS = const(5)  # a message that the living cloud did not acknowledge so often is halved
+_READS = const(2)  # refused, half a minute and a minute apart: it may have been a want of memory
+_HOUR_S = const(3600)
+_SILENCE_S = const(120)  # an ack after so long: the cloud is back
+
+
+class Flight:
+    """first..last are on their way and due again at `due`."""
+
+    def __init__(self, first, last, live, now, acks):
+        self.first = first
+        self.last = last
+        self.live = live
+        self.wait = _RETRY_S
+        self.due = now + _RETRY_S
+        self.sends = 1
+        self.reads = 0  # that flash refused
+        self.acks = acks  # how many acks had come when it was last sent
+
+
+class Sender:
+    """Decides over the records of `outbox`; a quiet one waits up to `share_s` to share a message."""
+
+    @seldom
+    def __init__(self, outbox, share_s):
+        self._outbox = outbox
+        self._share_s = share_s
+        self._live = outbox.boot_first  # everything from here on has never been sent
+        self._back = 0  # everything before this was sent or is acknowledged
+        self._flights = []
+        self.refused = {}  # seq the cloud does not take: when it is due again
+        self._urgent = -1
+        self._shared_at = -share_s  # the first message goes at once
+        self._acks = 0
+        self._acked_at = 0
+
+    def urgent(self, seq):
+        """Reading `seq` must go at once."""
+        self._urgent = seq
+
+    def is_urgent(self):
+        return self._urgent >= self._live
+
+    def take(self, now, hold=False):
+        """(first, last) to send now, within one segment, or None. `hold` keeps this boot's readings back."""
+        if not hold:
+            run = self._take_live(now)
+            if run:
+                return run
+        return self._take_due(now) or self._take_backlog()
+
+    def _take_live(self, now):
+        newest = self._outbox.newest()
+        if newest - self._live >= MOST:
+            self._live = newest - MOST + 1  # the older ones are backlog now
+        waiting = self._outbox.next_waiting(self._live)
+        if waiting < 0:
+            return None
+        self._live = waiting  # some may have had to make room
+        count = newest - self._live + 1
+        if not self.is_urgent() and count < MOST and now - self._shared_at < self._share_s:
+            return None
+        return self._cut(self._live, newest)
+
+    def _take_due(self, now):
+        for flight in self._flights:
+            if flight.due > now:
+                continue
+            if flight.sends >= _SENDS and flight.acks != self._acks:
+                self._halve(flight, now)
+                return None
+            return flight.first, flight.last
+        for seq, due in self.refused.items():
+            if due <= now:
+                return seq, seq
+        return None
+
+    def _take_backlog(self):
+        if sum(1 for flight in self._flights if not flight.live) >= _BACKLOG:
+            return None
+        while True:
+            seq = self._outbox.next_waiting(self._back)
+            if not 0 <= seq < self._live:
+                return None
+            self._back = seq
+            last = self._live - 1
+            for flight in self._flights:
+                if flight.first <= seq <= flight.last:
+                    self._back = flight.last + 1
+                elif seq < flight.first:
+                    last = min(last, flight.first - 1)
+            for poison in self.refused:
+                if poison == seq:
+                    self._back = seq + 1
+                elif seq < poison:
+                    last = min(last, poison - 1)
+            if self._back == seq:
+                return self._cut(seq, last)
+
+    def _cut(self, first, last):
+        part = self._outbox.find(first)
+        return first, min(last, first + MOST - 1, part[0] + part[1] - 1)
+
+    def sent(self, first, last, now):
+        """The records first..last that still wait have left the board."""
+        if first in self.refused:
+            self.refused[first] = now + _HOUR_S
+            return
+        for flight in self._flights:
+            if flight.first == first:
+                self._sent_again(flight, last, now)
+                return
+        live = first >= self._live
+        self.skip(first, last)
+        if live and last == self._outbox.newest():
+            self._shared_at = now
+        if len(self._flights) >= _FLIGHTS:
+            self._back = min(self._back, self._flights.pop(0).first)
+        self._flights.append(Flight(first, last, live, now, self._acks))
+
+    @seldom
+    def _sent_again(self, flight, last, now):
+        if last < flight.last:
+            self._flights.append(Flight(last + 1, flight.last, flight.live, now - _RETRY_S, self._acks))
+            flight.last = last
+        if flight.acks != self._acks:
+            flight.sends += 1  # only a cloud that acknowledges others can have refused this
+        flight.acks = self._acks
+        flight.wait = min(2 * flight.wait, _LONGEST_S)
+        flight.due = now + flight.wait
+
+    @seldom
+    def unread(self, first, last, now):
+        """Flash did not give first..last: tried again later. True when it has been patient enough."""
+        self.sent(first, last, now)
+        for flight in self._flights:
+            if flight.first == first:
+                flight.reads += 1
+                return flight.reads > _READS
+        return True  # alone already, and refused by the cloud too
+
+    def skip(self, first, last):
+        """Nothing of first..last waits any more, or it is on its way."""
+        if first >= self._live:
+            self._live = last + 1
+        elif first == self._back:
+            self._back = last + 1
+
+    def acked(self, first, last, now):
+        """The cloud has first..last. Returns how many were news, -1 for nonsense."""
+        news = self._outbox.ack(first, last)
+        if news < 0:
+            return -1
+        self._acks += 1
+        if now - self._acked_at > _SILENCE_S:
+            self.again(now)
+        self._acked_at = now
+        self.sweep()
+        return news
+
+    def sweep(self):
+        """Forget what no longer waits: acknowledged, dropped or damaged."""
+        outbox = self._outbox
+        self._flights = [f for f in self._flights if 0 <= outbox.next_waiting(f.first) <= f.last]
+        for seq in list(self.refused):
+            if outbox.next_waiting(seq) != seq:
+                del self.refused[seq]
+
+    def again(self, now):
+        """The link or the cloud is back: what is on its way may be lost, so all of it is due."""
+        for flight in self._flights:
+            flight.wait = _RETRY_S // 2
+            flight.due = now
+
+    @seldom
+    def _halve(self, flight, now):
+        """Find the reading that the cloud refuses: half by half, then once an hour alone."""
+        self._flights.remove(flight)
+        if flight.first == flight.last:
+            if len(self.refused) >= _REFUSED:
+                self._outbox.give_up(min(self.refused), REFUSED)
+                self.sweep()
+            self.refused[flight.first] = now + _HOUR_S
+            return
+        middle = (flight.first + flight.last) // 2
+        for first, last in ((flight.first, middle), (middle + 1, flight.last)):
+            half = Flight(first, last, flight.live, now - _RETRY_S, self._acks)
+            half.sends = 0
+            self._flights.append(half)

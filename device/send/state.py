@@ -1,0 +1,49 @@
+"""What the board says about itself: the retained `state` message, which is also its last will."""
+
+import json
+from binascii import hexlify
+
+from .. import VERSION
+from ..judge import features
+from ..auth import mac
+from ..codes import ABNORMAL
+from ..outbox.journal import CAUSES
+from ..outbox.outbox import NO_MODEL
+
+# One sensor, in the units of the contract: a value is a number of `x` times `scale`, plus `offset`.
+_SENSORS = (
+    ',"sensors":[{"index":0,"name":"%s","kind":"%s","channels":['
+    '{"quantity":"temperature","unit":"degC","scale":0.01,"offset":0},'
+    '{"quantity":"humidity","unit":"%%RH","scale":0.01,"offset":0}]}]'
+)
+
+
+def payload(online, outbox, fields, *, key, topic, kind=None):
+    """The JSON of `state` as bytes. Offline it must be short and true for ever: it is the last will.
+
+    key, topic (bytes): what the mac at its end is made of. kind: of the sensor, where one measures.
+    """
+    state = {
+        "v": 2,
+        "stream": hexlify(outbox.stream).decode(),
+        "boot": outbox.boot,
+        "state": "online" if online else "offline",
+    }
+    if online:
+        state["version"] = VERSION
+        state["model"] = None if outbox.model == NO_MODEL else hexlify(outbox.model).decode()
+        state["features"] = features.VERSION
+        state["abnormal"] = ABNORMAL
+        state["newest"] = max(0, outbox.newest())
+        journal = outbox.journal
+        state["dropped"] = journal.dropped
+        if journal.why:
+            state["dropped_why"] = [CAUSES[i] for i in range(len(CAUSES)) if journal.why >> i & 1]
+        state.update(fields)
+    said = bytearray(json.dumps(state), "utf-8")
+    end = len(said) - 1  # of its members
+    if online and kind:
+        said[end:] = (_SENSORS % (kind, kind)).encode()
+        end = len(said)
+    said[end:] = b',"mac":"%s"}' % mac(key, b"state:", topic, b":", memoryview(said)[:end])
+    return said

@@ -1,0 +1,125 @@
+"""An `up` message from records on flash (docs/contract.md)."""
+
+import struct
+from binascii import hexlify
+
+from ..outbox import segment
+from ..auth import mac
+from ..chip.clock import UNIX_2000
+from ..codes import WHY
+from ..chip.compat import const
+from ..judge.features import VERSION
+from ..outbox.outbox import NO_MODEL
+from ..outbox.segment import SIZE
+
+MOST = const(16)  # readings in a message; the contract allows 40, which would take more RAM
+_ROOM = const(1984)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
+
+
+class TooLong(Exception):
+    """A message does not fit into the buffer."""
+
+
+class Writer:
+    """Builds `up` messages of `outbox` in one buffer that is kept: a fresh one would fragment the heap.
+
+    key, topic (bytes): what the mac at their end is made of.
+
+    The records lie at its end; the message grows towards them.
+    """
+
+    def __init__(self, outbox, key, topic):
+        self._outbox = outbox
+        self._key = key
+        self._topic = topic
+        self._out = memoryview(bytearray(_ROOM))
+        self._records = None
+        self._at = 0
+
+    def up(self, first, last, patient=True):
+        """(payload, last): the waiting records of first..last, all of one segment, and where it had to stop.
+
+        The payload is None when none of them is waiting, and valid until the next call. A damaged record is
+        reported as dropped. OSError when flash cannot be read; not `patient`: what it cannot read is damaged.
+        """
+        outbox = self._outbox
+        part = outbox.find(first)
+        if part is None:
+            return None, last  # it had to make room
+        self._records = self._out[_ROOM - (last - first + 1) * SIZE :]
+        count = last - first + 1
+        if patient:
+            count = outbox.read(part, first, self._records)
+        else:
+            outbox.salvage(part, first, self._records)
+        places = []
+        for i in range(last - first + 1):
+            if outbox.is_waiting(part, first + i):
+                if i < count and segment.sound(self._records, i * SIZE):
+                    places.append(i)
+                else:
+                    outbox.damaged += 1
+                    outbox.give_up(first + i)
+        while places:
+            try:
+                self._write(part, first, places)
+            except TooLong:
+                places = places[: len(places) // 2]
+                last = first + places[-1]
+            else:
+                return self._out[: self._at], last
+        return None, last
+
+    def _write(self, part, first, places):
+        boot, model = part[2], part[3]
+        records = self._records
+        date = self._outbox.journal.date
+        self._at = 0
+        self._put(
+            '{"v":2,"stream":"%s","boot":%d,"sensor":0,' % (hexlify(self._outbox.stream).decode(), boot)
+        )
+        self._put('"model":%s,' % ("null" if model == NO_MODEL else '"%s"' % hexlify(model).decode()))
+        self._put('"features":%d,"seq":[' % VERSION)
+        for i in places:
+            self._item(first + i)
+        self._next('"ts":[')
+        for i in places:
+            sec = date(boot, struct.unpack_from("<I", records, i * SIZE)[0])
+            self._item("null" if sec is None else sec + UNIX_2000)
+        self._next('"up":[')
+        for i in places:
+            self._item(struct.unpack_from("<I", records, i * SIZE)[0])
+        self._next('"x":[')
+        for i in places:
+            if records[i * SIZE + 23] == segment.FAILED:
+                self._item("null")
+            else:
+                self._item("[%d,%d,%d,%d,%d,%d,%d,%d]" % struct.unpack_from("<8h", records, i * SIZE + 4))
+        self._next('"flags":[')
+        for i in places:
+            self._item(struct.unpack_from("<H", records, i * SIZE + 20)[0])
+        self._next('"score":[')
+        for i in places:
+            score = struct.unpack_from("<i", records, i * SIZE + 24)[0]
+            self._item("null" if score < 0 else score)
+        self._next('"why":[')
+        for i in places:
+            why = records[i * SIZE + 22]
+            self._item('"%s"' % WHY[why] if 0 < why < len(WHY) else "null")
+        self._at -= 1
+        self._put("]")
+        self._put(',"mac":"%s"}' % mac(self._key, b"up:", self._topic, b":", self._out[: self._at]).decode())
+
+    def _item(self, value):
+        self._put("%s," % value)
+
+    def _next(self, text):
+        self._at -= 1  # the last comma
+        self._put("]," + text)
+
+    def _put(self, text):
+        end = self._at + len(text)
+        if end > _ROOM - len(self._records):
+            raise TooLong
+        self._out[self._at : end] = text.encode()
+        self._at = end

@@ -1,0 +1,1 @@
+"""Deep sleep between samples, for boards on a battery."""

@@ -1,0 +1,1 @@
+"""What goes onto a board, compiled for MicroPython: the linker and the list of files."""

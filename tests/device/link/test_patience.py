@@ -2,7 +2,7 @@
 
 import sys
 
-from device.link import link
+from device import link
 from device.link.ladder import Ladder
 
 

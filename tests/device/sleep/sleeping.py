@@ -1,6 +1,6 @@
 """Readings judged twice: by a judge that stays awake, and by one that sleeps after each of them.
 
-micropython tests/device/sleep/sleeping.py FILE.csv ROWS    prints how many were judged and a checksum of verdicts
+micropython tests/device/sleep/sleeping.py FILE.csv ROWS prints how many were judged, a checksum of verdicts
 """
 
 import sys

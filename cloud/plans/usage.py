@@ -1,7 +1,7 @@
-"""How much of each plan that it stands on the running system uses, and for how long it lasts.
+"""How much the running system uses of each plan that it depends on, and how long the plan lasts.
 
 What the database knows is measured (storage, boards, today's mails); what only the providers know (traffic,
-operations) is estimated from the boards that report now, by the same rules as `make plan`. Plans and limits:
+operations) is estimated from the boards that are online, by the same rules as `make plan`. Plans and limits:
 cloud/plans/plans.toml.
 """
 
@@ -38,9 +38,11 @@ class Gauge:
     limit: str  # its name there
     used: float
     most: float
-    measured: bool  # False = reckoned
+    measured: bool  # False = estimated
     beyond: str  # what to use instead
-    days_left: float | None = None  # until full at this pace, of a RENEWED one from its first day; or never
+    days_left: float | None = (
+        None  # until full at this pace (a RENEWED one: from its first day); None = never
+    )
 
     @property
     def share(self) -> float:
@@ -56,12 +58,12 @@ class Usage:
     bucket: float | None  # bytes of a bucket of 360 readings
     mails_today: int
     first_mail: float | None  # when the first mail ever went out
-    plans: tuple[str, ...] = ()  # that the backend stands on
+    plans: tuple[str, ...] = ()  # names of the plans that the backend uses
     own: Mapping[str, float] = field(default_factory=dict)  # limits of the settings, where no plan has one
 
 
 def fleet_of(latest: Sequence[Latest], now: float, retention: int) -> FleetSize:
-    """The boards that report now, with the period that gives as many readings as theirs together."""
+    """The boards that are online, with the period at which that many boards give as many readings."""
     heard = [board for board in latest if now - board.received < HEARD]
     pace = sum(1 / max(board.period or UNKNOWN_PERIOD, 0.5) for board in heard)
     return FleetSize(len(heard), len(heard) / pace if pace else UNKNOWN_PERIOD, retention)

@@ -1,7 +1,7 @@
-"""How far the board's verdict and score and the cloud's are apart, counted for each model.
+"""How far the board's verdicts and scores differ from the cloud's, counted for each model.
 
-Counts of a bucket are written beside it when it is sealed and added up when somebody asks: no worker
-remembers anything, a repeat counts nothing twice, and what is deleted is counted no more.
+The sealer writes the counts of a bucket beside it, and a reader adds them up when somebody asks: no worker
+remembers anything, a repeat counts nothing twice, and a deleted bucket no longer counts.
 
 Both forests' scores are compared as scikit-learn gives them, 0 to 1: a board's sum of path lengths is
 `2 ** -(sum / unit)`, with the `unit` of its forest as the model's report tells it.
@@ -23,10 +23,10 @@ from cloud.store import packing
 from cloud.store.database import Document
 from device import codes
 
-# Where the bins of a difference between the two forests' scores meet, board less cloud, in thousandths; the
-# first and the last bin are open.
+# Edges of the bins for the difference of the two forests' scores (board minus cloud, thousandths); the first
+# and the last bin are open.
 EDGES = (-45, -35, -25, -15, -5, 5, 15, 25, 35, 45)
-# The same for the twin's sum and the board's, by size; one edge of a path is 1024.
+# The same for the size of the difference between the twin's sum and the board's; one edge of a path is 1024.
 TWIN_EDGES = (1, 32, 1024)
 
 _VERDICTS = struct.Struct("<B4s6H")  # has a model, its id, both, edge only, cloud only, neither, ran, differs
@@ -65,8 +65,8 @@ class Agreement:
     both_normal: int = 0
     twin_ran: int = 0  # readings that the twin of the board's model judged too
     twin_differs: int = 0  # of these, a different sum or verdict: must be 0
-    scores: Spread | None = None  # board's score less the full forest's, 0..1; None = none were compared
-    twin: Spread | None = None  # size of twin's sum less board's, 1024 = one edge; None = the twin never ran
+    scores: Spread | None = None  # board's score minus the full forest's, 0..1; None = none were compared
+    twin: Spread | None = None  # |twin's sum minus board's|, 1024 = one edge; None = the twin never ran
 
 
 def counted(record: Record, units: Units) -> Document:
@@ -139,7 +139,7 @@ class KnownUnits:
         self._known: dict[bytes, float] = {}
 
     def of(self, record: Record) -> Units:
-        """Those of the models that judged these readings, as far as they are known."""
+        """The units of the models that judged these readings, as far as they are known."""
         modelled = record["model"][(record["has"] & packing.MODELLED) > 0]
         wanted = {bytes(model).ljust(4, b"\0") for model in np.unique(modelled).tolist()}
         if unknown := wanted - self._known.keys():

@@ -1,10 +1,10 @@
-"""Two boards that claim to be one: a copied flash, or a replaced board that was plugged in again.
+"""Two boards under one name: a flash was copied, or a replaced board was plugged in again.
 
-One board cannot do either of these, whatever is lost, repeated or delayed on the way:
+A single board can do neither of these, whatever is lost, repeated or delayed on the way:
 - in one stream, a later boot has higher seqs than every earlier one, since `seq` counts up over all boots;
 - a new flash begins a new stream and the old one falls silent, so a board does not go back and forth.
 
-That a seq comes twice with different sensor values is the third sign; cloud.store.writer sees that itself.
+A seq that comes twice with different sensor values is the third sign; cloud.store.writer detects that itself.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Sign = Literal["seqs", "boots", "streams"]  # how it was seen that there are two
+Sign = Literal["seqs", "boots", "streams"]  # what showed that there are two boards
 
-RETURNS = 3  # so many returns to a stream that was left ...
-WITHIN = 86400.0  # ... within these seconds are no late messages any more
-BOARDS = 20_000  # that are remembered
-STREAMS = 4  # of one board
+RETURNS = 3  # this many returns to a stream that the board had left ...
+WITHIN = 86400.0  # ... within these seconds cannot be late messages
+BOARDS = 20_000  # boards that a worker remembers
+STREAMS = 4  # streams that it remembers of each board
 
 
 @dataclass
@@ -37,13 +37,16 @@ class _BoardHistory:
 
 
 class Claims:
-    """What one worker saw of each board lately. Forgetting is harmless: two boards go on contradicting."""
+    """What one worker saw of each board lately. It may forget: two boards go on contradicting each other."""
 
     def __init__(self) -> None:
         self._boards: dict[str, _BoardHistory] = {}
 
     def contradicts(self, board: str, stream: str, boot: int, seq: int, now: float) -> Sign | None:
-        """Look at a reading that was not stored before; why the board of the others cannot have sent it."""
+        """Take note of a newly stored reading. Returns the sign that another board sent it; None = no sign.
+
+        `now` in Unix seconds; `boot` and `seq` as in the contract.
+        """
         if len(self._boards) > BOARDS:
             self._boards.clear()
         known = self._boards.setdefault(board, _BoardHistory())

@@ -1,8 +1,9 @@
-"""The backend's time: the database's clock, which all workers share, told on by ticks that no setting moves.
+"""The backend's time: the database's clock, which all workers share, carried forward by a monotonic clock.
 
 The clock of a machine can be wrong by minutes (a virtual machine that slept) or by a year (a Raspberry Pi
-before NTP). No reading may pay for that: what is too far in the future is judged by the later of the two
-clocks, what is old enough to be deleted by the earlier one. Who is off is told, with the boards as witnesses.
+before NTP). That must not cost a reading: the later of the two clocks decides what is too far in the future,
+the earlier one decides what is old enough to be deleted. The log says which clock is off; the boards' dates
+show it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ log = logging.getLogger("clock")
 
 EVERY = 30.0  # s between two looks
 OFF = 60.0  # s by which the two clocks may differ
-NEAR = 300.0  # s by which the boards may differ from the clock that they speak for
+NEAR = 300.0  # s by which the boards may differ from the clock that they confirm
 WITNESSES = 1000  # boards
 
 
@@ -45,11 +46,11 @@ class DatabaseClock:
         return self._there + self._ticks()
 
     def latest(self) -> float:
-        """By the later of the two clocks: what is past it is in the future."""
+        """Unix seconds by the later of the two clocks: a date after it is in the future."""
         return max(self(), self._own())
 
     def earliest(self) -> float:
-        """By the earlier of the two clocks: what is long before it is old."""
+        """Unix seconds by the earlier of the two clocks: a date long before it is old."""
         return min(self(), self._own())
 
     def ahead(self) -> float:
@@ -85,7 +86,7 @@ class DatabaseClock:
         return f"{text}: set NTP on this machine, or on the database's if that one is wrong"
 
     def run(self, stop: threading.Event) -> None:
-        """Look now and then, and tell when something changes, until `stop`."""
+        """Ask the database every EVERY seconds and log when the clocks begin or cease to differ."""
         reported: str | None = None
         while True:
             trouble = self.trouble()
@@ -97,11 +98,11 @@ class DatabaseClock:
             try:
                 self.look()
             except PyMongoError:
-                pass  # others tell that; the ticks go on
+                pass  # the store logs that; the monotonic clock goes on
 
 
 def length(seconds: float) -> str:
-    """As a person says it: 90 s, 10 min, 30 h, 365 days."""
+    """`seconds` as a person says it: 90 s, 10 min, 30 h, 365 days."""
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
         if abs(seconds) >= 2 * size:
             return f"{abs(seconds) / size:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""The database: which collections there are, their indexes, how bucket keys are made."""
+"""The database: its collections, their indexes, and how keys are made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ StreamKey = tuple[str, str, str]  # site, device, stream
 #   sealed: p packed · n count · k runs of positions in p · t, h [min, sum, max] · m measured, if not all are
 #   g, s, x: cloud.store.agreement
 # streams           one install of one board: since when, dropped runs, quarantined seqs, floor
-# shares            what a board took of what all boards share: how much of the quarantine
+# shares            how many entries each board has put into the quarantine, which all boards share
 # quarantine        what could not be stored, and why: a ring for each board; cloud.store.writer writes it
 # latest            one a device: newest reading, last `state`
 # events            abnormal readings and returns to normal, for `watch`; forgotten after three days
@@ -47,7 +47,7 @@ COLLECTIONS = frozenset(
     )
 )
 EVENT_SECONDS = 3 * 86400
-SEALED, OPEN = "sealed", "open"  # indexes of the buckets; one that was re-opened stands in both
+SEALED, OPEN = "sealed", "open"  # indexes of the buckets; a re-opened bucket is in both
 
 
 class _PlainInt(TypeDecoder):
@@ -60,7 +60,7 @@ class _PlainInt(TypeDecoder):
 
 
 class Operations(monitoring.CommandListener):
-    """Counts what is asked of the database: Atlas M0 allows so many a second."""
+    """Counts the operations of the database: Atlas M0 allows 100 a second."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -95,9 +95,13 @@ def connect(
 
 
 def prepare(database: Database[Document]) -> None:
-    """Make what must be there before the first write. Safe to repeat, and in several workers at once."""
-    # What every write of a reading changes must not stand in an index: half of its pages would be empty for
-    # ever. So an open bucket is only listed under its device, and its dates are indexed once it is sealed.
+    """Make the indexes, before the first write. Safe to repeat, and in several workers at once.
+
+    Raises PyMongoError.
+    """
+    # A field that changes with every reading must not be in an index: half of the index's pages would stay
+    # empty for ever. So an open bucket is only listed under its device; its dates are indexed once it is
+    # sealed.
     database["buckets"].create_index(
         [("d", ASCENDING), ("z", ASCENDING)], partialFilterExpression={"p": {"$exists": True}}, name=SEALED
     )
@@ -120,9 +124,10 @@ def prepare(database: Database[Document]) -> None:
 
 
 def client_id(database: Database[Document], name: str) -> str:
-    """`name` with a random part: who knows the id of a session could take it at a broker that binds none.
+    """The MQTT client id: `name` and a random part, so that nobody can guess it and take over the session.
 
-    The same at each start, for the broker keeps what waits in that session.
+    It is the same at each start, because the broker keeps the messages that wait in that session.
+    Raises PyMongoError.
     """
     which = {"_id": f"client id {name}"}
     kept = database["status"].find_one(which) or database["status"].find_one_and_update(

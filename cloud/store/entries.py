@@ -1,4 +1,4 @@
-"""What the store is given and what it counts: readings with their verdicts, and what is quarantined."""
+"""What the store receives and counts: readings with their verdicts, and what goes into quarantine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from device import codes
 PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
 
 
-NOBODY = "?"  # in place of a board's key, where the topic names none or one that was never heard
+NOBODY = "?"  # in place of a board's key, when the topic names no board, or one that was never heard
 
 
 class JudgedReading(NamedTuple):
@@ -42,8 +42,8 @@ class Quarantined(NamedTuple):
 class Counts:
     """What became of one batch."""
 
-    kept: int = 0  # stored now, or found stored with the same values
-    conflicts: int = 0  # found stored with other values: quarantined
+    kept: int = 0  # stored now, or already stored with the same values
+    conflicts: int = 0  # already stored with other values: these go into quarantine
     expired: int = 0  # below the floor of their stream
     events: int = 0
     periods: dict[str, float] = field(default_factory=dict)  # s between two readings, by device key
@@ -75,7 +75,7 @@ def unfit_item(site: str, device: str, stream: str, unfit: Unfit) -> Quarantined
 
 
 def refused_item(topic: str, payload: bytes, reason: str) -> Quarantined:
-    """A message that cannot be read as a whole. Of a large one its beginning, length and digest are kept."""
+    """A message that is refused as a whole. Of a large one, its beginning, length and digest are kept."""
     reason = with_size(reason, payload)
     try:
         site, device, _ = messages.parse_topic(topic)
@@ -85,7 +85,7 @@ def refused_item(topic: str, payload: bytes, reason: str) -> Quarantined:
 
 
 def with_size(reason: str, payload: bytes) -> str:
-    """The reason, and for a message that is not kept whole its length and digest."""
+    """`reason`, with length and digest of a message that is too large to be kept whole."""
     if len(payload) <= PAYLOAD_KEPT:
         return reason
     return f"{reason} ({len(payload)} bytes, SHA-256 {hashlib.sha256(payload).hexdigest()})"

@@ -1,4 +1,4 @@
-"""Events: each abnormal reading, each return to normal, and two boards that claim to be one."""
+"""Events: each abnormal reading, each return to normal, and two boards under one name."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from cloud.store.entries import Bucket, JudgedReading
 from cloud.store.packing import SIZE
 from device import codes
 
-REPORT_EVERY = 600  # s; a flood, or two boards that claim to be one, is told to `watch` once in this time
+REPORT_EVERY = 600  # s; `watch` hears of a flood, or of two boards under one name, once in this time
 
 
 def event_updates(bucket: Bucket, there: Mapping[int, bytes], position: int, at: datetime) -> list[UpdateOne]:
-    """Events that follow from the reading at `position`: its own, and the return to normal right after it."""
+    """Events that follow from the reading at `position`: its own, and the return to normal right after it.
+
+    `there`: packed readings by position; `at`: when they are written.
+    """
 
     def abnormal(place: int) -> bool | None:
         return is_abnormal(there[place], bucket.mask) if place in there else None
@@ -59,7 +62,7 @@ def _event(kind: str, bucket: Bucket, position: int, packed: bytes, at: datetime
 
 
 def claim_event(entry: JudgedReading, sign: Sign, now: float) -> UpdateOne:
-    """The event that two boards claim to be the one of `entry`."""
+    """The event that two boards use the name of the board in `entry`. `now`: Unix seconds."""
     document = {
         "kind": "claim",
         "at": datetime.fromtimestamp(now, UTC),

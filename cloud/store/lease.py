@@ -1,7 +1,7 @@
-"""A lease: of all processes that could watch, one does; another takes over when it is silent for ten seconds.
+"""A lease: of all processes that could watch, one does; another takes over once it is silent for ten seconds.
 
-Times are the database's own, so clocks of processes need not agree. Each change of hands raises `fence`: a
-holder that slept through its lease finds its number outdated inside its next transaction and writes nothing.
+Times are the database's own, so the processes' clocks need not agree. Each new holder gets a higher `fence`:
+a holder that slept through its lease sees in its next transaction that its number is old, and writes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class LeaseLost(Exception):
 
 
 class Lease:
-    """One named lease, asked for by this process. Raises PyMongoError when the database cannot be asked."""
+    """One named lease, which this process wants. Raises PyMongoError when the database does not answer."""
 
     def __init__(self, database: Database[Document], name: str) -> None:
         self._leases = database["lease"]
@@ -33,7 +33,7 @@ class Lease:
         self.fence: int | None = None  # None = not held
 
     def hold(self) -> bool:
-        """Take or renew it; False while somebody else holds it."""
+        """Take or renew the lease; False while another process holds it."""
         mine = {"$eq": ["$holder", self._me]}
         free = {"$or": [mine, {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}]}
         taken = {
@@ -53,7 +53,7 @@ class Lease:
         return self.fence is not None
 
     def confirm(self, session: ClientSession) -> None:
-        """Inside a transaction: raises Lost unless it is still held; nobody can take it until the commit."""
+        """Inside a transaction: make sure that nobody takes the lease before the commit. Raises LeaseLost."""
         held = self._leases.update_one(
             {"_id": self._name, "holder": self._me, "fence": self.fence},
             [{"$set": {"at": "$$NOW", "until": {"$add": ["$$NOW", LENGTH_MS]}}}],

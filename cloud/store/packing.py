@@ -1,9 +1,8 @@
 """Readings as bytes: one alone (in an open bucket), and up to 360 together as columns (in a sealed one).
 
 Both forms decode to the same thing, a `Packed`: positions in the bucket, a structured array, the reasons.
-Nothing is lost by sealing: values are integers throughout. Sealed, each column is reduced to what it does not
-share with the reading before (and, for times, with the sampling period), cut into byte planes and deflated
-together.
+Sealing loses nothing: all values are integers. It stores each column as differences from the reading before
+(for times: also from the sampling period), cuts these into byte planes and deflates all of them together.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ SIZE = 360  # readings a bucket: an hour at 10 s
 FORMAT, FORMAT_WITH_TWIN = 1, 2  # the second has one more column: by how much the twin's sums differ
 CLOUD_SCALE = 1000  # the full forest's score is kept in thousandths
 
-# Which of the values below are there; only an open reading whose twin differs has the last.
-# SAID: `ts` is a date that cannot be; the reading is undated, and this is what it said.
+# Bits of `has`: which of the values below are present. Only an open reading whose twin differs has TWIN_OFF.
+# SAID: the board gave an impossible date; the reading is undated, and `ts` keeps that date.
 DATED, MEASURED, SCORED, RESCORED, MODELLED, TWIN_OFF, SAID = 1, 2, 4, 8, 16, 32, 64
 
 _FIXED = np.dtype(
@@ -180,7 +179,7 @@ def _tail(packed: bytes) -> tuple[int, str | None]:
 
 
 def merge(first: Packed, second: Packed) -> Packed:
-    """Both together; where a position is in both, `first` stays."""
+    """Both together; where both have a position, the reading of `first` wins."""
     new = ~np.isin(second.position, first.position)
     position = np.concatenate([first.position, second.position[new]])
     record = np.concatenate([first.record, second.record[new]])
@@ -263,7 +262,7 @@ def unseal(sealed: bytes) -> Packed:
 
 
 def _filled(values: Ints, has: npt.NDArray[np.uint8], bit: int) -> Ints:
-    """`values` with what is not there replaced by its neighbour, so that it costs nothing as a difference."""
+    """`values` with each absent one replaced by its neighbour, so that its difference costs nothing."""
     if not bit:
         return values
     there = np.flatnonzero(has & bit)

@@ -1,15 +1,15 @@
 """The storage quota: a warning at 80 %, and at 95 % the oldest buckets become hourly min, mean and max.
 
-So a database of a fixed size never fills: it forgets detail before anything fails. The board that takes most
-loses its oldest first, until another one takes as much. The last KEPT_DAYS of a board stay while it takes no
-more than its part (the quota, divided by the boards): what one board sends never costs another board those.
+So a database of a fixed size never fills: it loses detail before anything fails. The board that takes most
+room loses its oldest readings first, until another board takes as much. A board keeps its last KEPT_DAYS
+while it takes no more than its part (the quota divided by the boards): no other board can cost it those.
 
-A bucket becomes its hours in one transaction, which also raises the floor of its stream: readings of that
-bucket that come again are acknowledged and counted, not stored.
+One transaction replaces a bucket by its hours and raises the floor of its stream: when readings of that
+bucket come again, the backend acknowledges and counts them but does not store them.
 
-A database that is full all the same (Atlas counts the cluster's other databases too) refuses that
-transaction, but not deletes. Then a few of the oldest buckets are deleted first, and their hours wait in
-memory until they can be written.
+A database can still be full (Atlas also counts the cluster's other databases). It then refuses that
+transaction but allows deletes. So the keeper first deletes a few of the oldest buckets, and their hours wait
+in memory until the database takes them.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ WARN, REDUCE, ENOUGH = 0.80, 0.95, 0.90  # of the quota; a reduction goes on unt
 KEPT_DAYS = 7
 AT_ONCE = 200  # buckets a transaction; a flood's are small
 BYTES_AT_ONCE = 100_000
-ROUNDS = 100  # transactions before others get their turn
-FULL_ROUNDS = 10  # batches that a full database loses before it is asked again later
-MEASURE_TIMEOUT = 120.0  # s; to find out who takes what, all buckets are looked at
+ROUNDS = 100  # transactions before the other chores get their turn
+FULL_ROUNDS = 10  # batches that a full database loses before the keeper tries again later
+MEASURE_TIMEOUT = 120.0  # s; measuring what each board takes reads all buckets
 HOUR, DAY = 3600, 86400
 
 
@@ -80,10 +80,13 @@ class Keeper:
         self._clock = clock
         self._level = "fine"
         self._owed: list[_Rest] = []
-        self._bare = False  # nothing was left to reduce, and that is told
+        self._bare = False  # nothing was left to reduce, and the log says so
 
     def look(self) -> int:
-        """Measure, tell, reduce if it must be; returns how many buckets became hours."""
+        """Measure, log, and reduce if necessary; returns how many buckets became hours.
+
+        Raises PyMongoError.
+        """
         try:
             self._pay()
             return self._look()
@@ -163,7 +166,7 @@ class Keeper:
         return self.database["buckets"].delete_one(version).deleted_count == 1
 
     def _pay(self) -> None:
-        """Write what buckets left that were deleted while the database was full."""
+        """Write the hours of the buckets that were deleted while the database was full."""
         while self._owed:
             self._together(lambda session: self._write(session, self._owed[0]))
             del self._owed[0]
@@ -189,7 +192,7 @@ class Keeper:
             gone = sum(len(bson.encode(bucket)) for bucket in oldest)
             boards[most] = _BoardUse(size - gone, max(count - len(oldest), 1))
         if not self._bare:
-            log.error("nothing is left that could be made smaller; see what else fills the database")
+            log.error("no bucket is left to make smaller: see what else fills the database")
             self._bare = True
 
     def _is_whole(self, bucket: Document) -> bool:
@@ -212,7 +215,7 @@ class Keeper:
         return {each["_id"]: _BoardUse(each["size"], each["buckets"]) for each in totals}
 
     def _oldest(self, board: str, usual: float, *, everything: bool) -> list[Document]:
-        """A board's oldest sealed buckets, as many as are too much; its last days only if `everything`."""
+        """A board's oldest sealed buckets, as many as are too many; its last days only if `everything`."""
         query: Document = {"d": board, "p": {"$exists": True}, "r": {"$exists": False}, **WHOLE}
         if not everything:
             query["z"] = {"$lt": int(self._clock() - KEPT_DAYS * DAY)}
@@ -222,7 +225,7 @@ class Keeper:
         return list(self.database["buckets"].find(query, hint=SEALED).sort("z", 1).limit(count))
 
     def _replace(self, session: ClientSession, buckets: list[Document]) -> None:
-        # Only the versions that were read: one that a late reading opens meanwhile waits for another round.
+        # Only the versions that were read: a bucket that a late reading re-opens waits for another round.
         gone = [DeleteOne({"_id": bucket["_id"], "v": bucket["v"]}) for bucket in buckets]
         result = self.database["buckets"].bulk_write(gone, session=session)
         if result.deleted_count != len(buckets):

@@ -1,4 +1,4 @@
-"""Sealing: buckets that have come to rest become a few bytes a reading; those past their time go.
+"""Sealing: the sealer packs buckets that receive no more readings, and deletes those past their time.
 
 Both are safe beside any number of ingest workers: a seal replaces only the version that it read.
 """
@@ -37,11 +37,11 @@ def opened_of(document: Document) -> dict[int, bytes]:
 
 
 class Damaged(ValueError):
-    """A bucket that cannot be read as it stands in the database. `str()` names it, and why."""
+    """A stored bucket that cannot be read. `str()` names it and says why."""
 
 
 def packed_of(document: Document) -> Packed:
-    """All readings of a bucket document, open, sealed or re-opened; what is sealed goes first.
+    """All readings of a bucket document, open, sealed or re-opened; a sealed reading wins over an open one.
 
     Raises Damaged.
     """
@@ -56,7 +56,7 @@ def packed_of(document: Document) -> Packed:
 
 
 def set_aside(database: Database[Document], bucket: Document, reason: str) -> None:
-    """A bucket that cannot be read is told and noted in quarantine once, and left as it is."""
+    """Log a bucket that cannot be read, note it in quarantine once, and leave it as it is."""
     log.error("%s: it stays as it is, the others go on; a backup may have it whole", reason)
     site, device, stream, _ = bucket["_id"].split("/")
     note: Document = {"site": site, "device": device, "stream": stream, "seq": None, "reason": reason}
@@ -66,7 +66,7 @@ def set_aside(database: Database[Document], bucket: Document, reason: str) -> No
 
 
 class Sealer:
-    """Seals and expires. Raises pymongo.errors.PyMongoError; what was not done is done the next time."""
+    """Seals and expires. Raises pymongo.errors.PyMongoError; the next call does what this one did not."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Sealer:
         clock: Callable[[], float] = time.time,
         earliest: Callable[[], float] | None = None,
     ) -> None:
-        """`earliest`: by what readings are old, where it is not `clock`: deleted is deleted."""
+        """`earliest`: the clock that decides which readings are old (default: `clock`); a delete is final."""
         self.database = database
         self.clock = clock
         self._earliest = earliest or clock
@@ -111,9 +111,9 @@ class Sealer:
     def expire(self, days: int) -> int:
         """Delete sealed buckets older than `days`; returns how many. Their streams keep a floor.
 
-        A full database takes no floor before something was deleted. What it still refuses then waits in
-        memory for the next time; should this process end first, old readings that a board sends again are
-        stored, and expire once more.
+        A full database takes no floor until something is deleted. Floors that it still refuses wait in memory
+        for the next call. If this process ends first, old readings that a board sends again are stored, and
+        expire once more.
         """
         before = int(self._earliest() - days * 86400)
         sealed = {"p": {"$exists": True}, "r": {"$exists": False}}

@@ -1,6 +1,6 @@
-"""What is beside the readings has an end for each board: events that `watch` has taken, streams, episodes.
+"""Beside its readings, each board may store a limited number of events, streams and episodes.
 
-A board that floods pushes out its own, and nobody else's. What anything still hangs on is never forgotten.
+A board that floods pushes out its own, and nobody else's. Nothing is deleted that something else refers to.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from pymongo.database import Database
 
 from cloud.store.database import Document
 
-EVENTS_KEPT = 20_000  # newest ones of a board that were taken: two days of a board that is abnormal at 10 s
-EPISODES_KEPT = (
-    5000  # newest ones of a board that are over: years of one that is well, an hour of a made-up one
-)
-STREAMS_KEPT = 100  # newest ones of a board; older ones stay while readings of them are stored
+EVENTS_KEPT = 20_000  # newest taken ones of a board: two days of a board that is always abnormal at 10 s
+EPISODES_KEPT = 5000  # newest closed ones of a board: years of a healthy board, an hour of a made-up one
+STREAMS_KEPT = 100  # newest ones of a board; older ones stay while their readings are stored
 
 
 def trim_events(database: Database[Document]) -> int:
@@ -29,13 +27,15 @@ def trim_events(database: Database[Document]) -> int:
 
 
 def delete_taken_events(database: Database[Document]) -> int:
-    """Delete every event that `watch` has looked at: a full database needs the room. Raises PyMongoError."""
+    """Delete every event that `watch` has taken: a full database needs the room. Raises PyMongoError."""
     return database["events"].delete_many({"taken": True}).deleted_count
 
 
 def trim_episodes(database: Database[Document]) -> int:
-    """Delete the oldest episodes of boards with too many; what a person has labelled stays. Raises
-    PyMongoError."""
+    """Delete the oldest closed episodes of boards with too many, but none that a person has labelled.
+
+    Returns how many. Raises PyMongoError.
+    """
     episodes = database["episodes"]
     gone = 0
     for board, surplus in _too_many(database, "episodes", ["d"], EPISODES_KEPT):
@@ -47,7 +47,10 @@ def trim_episodes(database: Database[Document]) -> int:
 
 
 def trim_streams(database: Database[Document]) -> int:
-    """Delete the oldest streams without readings of boards with too many. Raises PyMongoError."""
+    """Delete the oldest streams without readings of boards with too many; returns how many.
+
+    Raises PyMongoError.
+    """
     streams = database["streams"]
     gone = 0
     for board, surplus in _too_many(database, "streams", ["d"], STREAMS_KEPT):

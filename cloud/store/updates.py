@@ -12,7 +12,9 @@ from cloud.store.database import Document, device_id, stream_id
 from cloud.store.entries import Bucket, JudgedReading
 from cloud.store.packing import SIZE
 
-NAMED_SEQS = 10_000  # the newest quarantined ones, and conflicts, of each stream: what an audit can name
+NAMED_SEQS = (
+    10_000  # of each stream, the newest quarantined seqs and the newest conflicts: an audit names them
+)
 
 
 FIELDS = [f"r.{position}" for position in range(SIZE)]
@@ -25,7 +27,7 @@ NAMES = {"site": 1, "device": 1}
 
 
 def addition(key: str, bucket: Bucket, packed: Mapping[int, bytes], now: int) -> Document:
-    """Adds all of them, if the bucket is open (or not there yet) and has none of them."""
+    """The update that adds all of `packed` if the bucket is open (or absent) and has none of them."""
     free: Document = {"_id": key, "k": _ABSENT}
     values: Document = {"w": now}
     for position, reading in packed.items():
@@ -44,7 +46,7 @@ def addition(key: str, bucket: Bucket, packed: Mapping[int, bytes], now: int) ->
 
 
 def contested_update(key: str, bucket: Bucket, packed: Mapping[int, bytes], now: int) -> UpdateOne:
-    """One atomic update: positions that are not there yet are added, everything else stays as it is."""
+    """One atomic update: it adds the positions that are absent and leaves everything else as it is."""
     offered = [
         {
             "k": str(position),
@@ -86,7 +88,7 @@ def newness(entry: JudgedReading, now: float) -> tuple[float, int]:
 
 
 def replace_latest(entry: JudgedReading, period: float | None, now: float) -> Document:
-    """Put `entry` into its board's document if nothing newer is there; else the upsert runs into its key."""
+    """Put `entry` into its board's document if nothing newer is there; else the upsert fails on its key."""
     reading = entry.reading
     packed = packing.pack(reading, *entry.verdict)
     other = {"reading.stream": {"$ne": entry.stream}}

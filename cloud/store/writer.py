@@ -1,7 +1,7 @@
-"""Writing: readings into buckets, and beside them what the rest of the cloud lives on.
+"""Writing: readings into buckets, and beside them what the other parts of the cloud need.
 
 A reading is kept under (stream, seq): the first write of a position wins, open or sealed, in any order, from
-any number of workers. Every call may be repeated; it returns only when all is majority-committed and
+any number of workers. Every call may be repeated; it returns only when everything is majority-committed and
 journaled.
 """
 
@@ -30,14 +30,16 @@ from cloud.store.updates import FIELDS, NAMES, addition, contested_update, newne
 from device import codes
 
 KNOWN_SECONDS = 60.0  # how long a worker trusts what it knows of floors and of unknown flag bits
-QUARANTINE_KEPT = 500  # newest entries of each ring: whoever sends rubbish pushes out only his own
+QUARANTINE_KEPT = 500  # newest entries of each ring: whoever sends rubbish pushes out only their own
 STREAMS_A_DAY = 20  # new ones of a board in 24 hours; a stream is one install, made when a flash is new
-STRANGERS_A_DAY = 200  # ... of all boards together that were never heard before and send no mac
+STRANGERS_A_DAY = (
+    200  # new ones in 24 hours of all boards together that were never heard before and send no mac
+)
 DAY = 86400
 DROPPED_RUNS = 1000
 CAUSES, OTHER_CAUSE = 8, "other"  # of what a stream dropped; further ones are kept under one name
 LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
-STEADY = 60  # s over which a period is told
+STEADY = 60  # s over which a period is measured
 DUPLICATE_KEY = 11000
 
 
@@ -52,7 +54,7 @@ class Store:
         self._floors: dict[str, int] = {}
         self._masks: dict[str, int] = {}  # by device: which flag bits are abnormal, where some are unknown
         self._known_until = 0.0
-        # By device: its stream, and two readings a minute apart that we wrote.
+        # By device: its stream, and two readings a minute apart that this worker wrote.
         self._steps: dict[str, tuple[str, Reading, Reading]] = {}
         self._streams: set[StreamKey] = set()  # known to the database
         self._last: dict[str, tuple[int, bytes]] = {}  # by bucket: the last position that was added by us
@@ -106,9 +108,10 @@ class Store:
         return counts
 
     def quarantine(self, items: Iterable[Quarantined], *, known_as: str = "quarantined") -> None:
-        """Put aside what cannot be stored, with the reason, and remember which seqs these were.
+        """Put what cannot be stored into quarantine, with the reason, and remember its seqs.
 
-        `known_as`: where the stream remembers them; "conflicts" are seqs that are stored, with other values.
+        `known_as`: the field of the stream that remembers them; "conflicts" are seqs that are stored with
+        other values. Raises PyMongoError.
         """
         now = datetime.fromtimestamp(self.clock(), UTC)
         items = list(items)
@@ -129,8 +132,9 @@ class Store:
             )
 
     def _rings(self, items: Sequence[Quarantined]) -> list[str]:
-        """Where each item goes: a board's readings, which are acknowledged, apart from its refused messages,
-        which anybody may have sent. Messages under names that were never heard share one ring."""
+        """The ring of each item. A board's readings, which are acknowledged, have another ring than its
+        refused messages, which anybody may have sent. Messages under names that were never heard share one
+        ring."""
         owners = [
             device_id(item.site, item.device) if item.site and item.device else NOBODY for item in items
         ]
@@ -142,7 +146,7 @@ class Store:
         ]
 
     def _into_ring(self, ring: str, entries: Sequence[Document]) -> list[ReplaceOne[Document]]:
-        """A ring has so many places in the quarantine; the newest entries take those of the oldest."""
+        """A ring has QUARANTINE_KEPT places; the newest entries take the places of the oldest."""
         counted = self.database["shares"].find_one_and_update(
             {"_id": ring},
             {"$inc": {"quarantined": len(entries)}},
@@ -160,11 +164,12 @@ class Store:
     def surplus(
         self, streams: Iterable[StreamKey], unsigned: Collection[tuple[str, str]] = ()
     ) -> set[StreamKey]:
-        """Those of `streams` that are new and too many for their board today; the others are known now.
+        """Those of `streams` that are new and too many for their board today; it records the others.
 
         So made-up streams do not grow the database without end. `unsigned`: the boards (site, device) that
-        are believed without a mac. What is begun in their name never keeps out the board itself, once it
-        signs; and those that were never heard before share a number, as anybody can make up names.
+        are believed without a mac. Streams begun in their name never keep out the board itself once it
+        signs. Unsigned boards that were never heard before share one number, because anybody can make up
+        names.
         """
         unknown = {stream_id(*each): each for each in streams if each not in self._streams}
         if not unknown:
@@ -202,7 +207,7 @@ class Store:
         return set(unknown.values())
 
     def _heard(self, boards: Collection[str]) -> set[str]:
-        """Those of `boards`, by their keys, of which something was believed before."""
+        """Those of `boards` (keys) from which the backend has accepted something before."""
         if not boards:
             return set()
         documents = self.database["latest"].find({"_id": {"$in": list(boards)}}, {"_id": 1})
@@ -224,11 +229,14 @@ class Store:
         self.database["events"].update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
 
     def state(self, site: str, device: str, state: State) -> None:
-        """Keep a board's `state` message; what it dropped is final from now on."""
+        """Keep a board's `state` message; the readings that it dropped are final from now on."""
         self.states([(site, device, state)])
 
     def states(self, states: Sequence[tuple[str, str, State]]) -> None:
-        """Keep `state` messages, in their order; thousands come at once when a backend connects."""
+        """Keep `state` messages, in their order; thousands come at once when a backend connects.
+
+        `states`: (site, device, state). Raises PyMongoError.
+        """
         for each in states:
             self._add_dropped(*each)
         if states:
@@ -262,8 +270,8 @@ class Store:
         if state.state == "offline":  # a last will knows nothing but that: keep what is known of the board
             kept = ("boot", "stream", "state", "at")
             document = {name: document[name] for name in kept}
-        # The will of an older boot can come after the younger boot is back, and a broker may repeat what a
-        # board once said: then it says nothing new. The newest seq on its flash only grows.
+        # The will of an older boot can come after the newer boot is back, and a broker may repeat an old
+        # message: neither says anything new. The newest seq on a board's flash only grows.
         same = {
             "$and": [{"$eq": ["$state.stream", state.stream]}, {"$eq": ["$state.boot", state.boot]}],
         }
@@ -278,8 +286,8 @@ class Store:
             repeated = {"$literal": False}
         else:
             stale = {"$or": [stale, {"$and": [same, {"$gt": ["$state.newest", state.newest]}]}]}
-        # What is retained comes again with each connection to the broker: a will, or a sleeping board's word,
-        # tells no new time then and is no sign of life.
+        # A retained message comes again with each connection to the broker: the will, or the state of a
+        # sleeping board, is then no new sign of life.
         known = {
             "$and": [
                 {"$in": [state.state, ["offline", "sleeping"]]},
@@ -318,7 +326,7 @@ class Store:
         }
 
     def remember_authentic(self, boards: Iterable[tuple[str, str]]) -> None:
-        """That these have sent version 2: kept before anything else of theirs is."""
+        """Record that these boards have sent version 2, before anything else of theirs is stored."""
         new = set(boards) - self.authentic(boards)
         updates = [
             UpdateOne(
@@ -359,10 +367,10 @@ class Store:
     def _add(
         self, buckets: Mapping[str, Bucket], packed: Mapping[str, dict[int, bytes]], now: int
     ) -> set[str]:
-        """Write the readings; returns the buckets in which some position was taken already.
+        """Write the readings; returns the buckets in which some position was already taken.
 
-        Nearly always all of them are new and their bucket is open: that is the condition of a plain update.
-        Where it does not hold, the upsert runs into the bucket's own key, and a pipeline looks at each one.
+        Nearly always all readings are new and their bucket is open: a plain update has that as its condition.
+        Where it does not hold, the upsert fails on the bucket's own key, and a pipeline checks each reading.
         """
         keys = list(buckets)
         taken = self._upsert(
@@ -377,9 +385,10 @@ class Store:
         return contested
 
     def _upsert(self, collection: str, updates: list[Document], concern: Document) -> list[int]:
-        """Run them in any order; returns the places of those that ran into their key. Raises PyMongoError.
+        """Run the updates in any order; returns the places of those that failed on their key.
 
-        One plain command: pymongo's own bulk takes as long to look at each update as the rest together.
+        One plain command: pymongo's own bulk takes as long to check the updates as all the rest together.
+        Raises PyMongoError.
         """
         reply = self.database.command(
             {"update": collection, "updates": updates, "ordered": False, "writeConcern": concern}
@@ -394,7 +403,7 @@ class Store:
     def _look_back(
         self, buckets: Mapping[str, Bucket], packed: Mapping[str, dict[int, bytes]], contested: set[str]
     ) -> tuple[list[JudgedReading], list[UpdateOne]]:
-        """What really stands there now: readings that lost against other values, and events to be written."""
+        """What is really stored now: readings that lost against other values, and events to be written."""
         there: dict[str, dict[int, bytes]] = {}
         asked: list[str] = []
         calm: set[str] = set()  # buckets to which only normal readings were added, and all of them were
@@ -459,8 +468,8 @@ class Store:
         periods = {device_id(*key): self._period(entry) for key, entry in newest.items()}
         updates = [replace_latest(entry, periods[device_id(*key)], now) for key, entry in newest.items()]
         if outdone := self._upsert("latest", updates, {"w": 1}):
-            # What is there is newer: all that is new is that the board was heard. Not so where readings come
-            # that are stored already: a broker may repeat those of a board that is long silent.
+            # The stored reading is newer, so only the time when the board was heard changes. Readings that
+            # were stored before do not count: a broker may repeat those of a board that is long silent.
             keys = list(newest)
             fresh = {(each.site, each.device) for key, each in buckets.items() if key not in contested}
             heard = [device_id(*keys[place]) for place in outdone if keys[place] in fresh]
@@ -487,7 +496,7 @@ class Store:
         return period
 
     def _tell_claims(self, buckets: Iterable[Bucket], conflicts: Sequence[JudgedReading]) -> None:
-        """Tell `watch` of boards that two seem to be, once in a while."""
+        """Tell `watch` of names that two boards seem to use, once in REPORT_EVERY."""
         now = self.clock()
         claims_of: dict[tuple[str, str], tuple[Sign, JudgedReading]] = {}
         for bucket in buckets:
@@ -518,7 +527,7 @@ class Store:
             new = {"dropped": joined_runs(old, state.dropped), "dropped_why": why}
             if new == {"dropped": old, "dropped_why": old_why or {}}:
                 return
-            try:  # only over what was read: another worker may be at the same stream
+            try:  # only if nobody changed it meanwhile: another worker may write the same stream
                 streams.update_one(
                     {"_id": key, "dropped": old, "dropped_why": old_why},
                     {"$set": {**new, **whose}},

@@ -31,11 +31,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "deux cartes disent être {device}",
     ),
     "subject flood messages": (
-        "{device} sends {times} times what its period allows: held back",
+        "{device} sends {times} times what its period allows: the surplus is held back",
         "{device} envoie {times} fois ce que sa période permet{nbsp}: le surplus est retenu",
     ),
     "subject flood streams": (
-        "{device} begins a new memory again and again: held back",
+        "{device} starts a new memory again and again: the surplus is held back",
         "{device} commence sans cesse une nouvelle mémoire{nbsp}: le surplus est retenu",
     ),
     "subject worse": ("Now severe: {subject}", "Devient grave{nbsp}: {subject}"),
@@ -57,36 +57,40 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{device} ({site}) donne des mesures anormales depuis {when}.",
     ),
     "lead sensor": (
-        "The sensor of {device} at {site} has failed since {when}. No value is made up: nothing is measured "
-        "until it answers again. Check its wires and its supply.",
-        "Le capteur de {device} ({site}) est en panne depuis {when}. Aucune valeur n'est inventée{nbsp}: "
-        "rien n'est mesuré tant qu'il ne répond pas. Vérifiez ses fils et son alimentation.",
+        "The sensor of {device} at {site} has not answered since {when}. The board measures nothing until it "
+        "answers again, and makes no value up. Check its wires and its supply.",
+        "Le capteur de {device} ({site}) ne répond plus depuis {when}. Tant qu'il ne répond pas, la carte ne "
+        "mesure rien et n'invente aucune valeur. Vérifiez ses fils et son alimentation.",
     ),
     "lead silent": (
-        "Nothing of {device} at {site} has come since {when}. What it measures meanwhile it keeps and sends "
-        "later, if it has power. Check its power and its Wi-Fi.",
-        "Plus rien n'arrive de {device} ({site}) depuis {when}. Ce qu'elle mesure entre-temps, elle le garde "
-        "et l'enverra, si elle est alimentée. Vérifiez son alimentation et son Wi-Fi.",
+        "{device} at {site} has sent nothing since {when}. If it has power, it keeps what it measures and "
+        "sends it later. Check its power and its Wi-Fi.",
+        "{device} ({site}) n'a rien envoyé depuis {when}. Si elle est alimentée, elle garde ses mesures et "
+        "les enverra plus tard. Vérifiez son alimentation et son Wi-Fi.",
     ),
     "lead claim": (
         "Since {when} two boards send as {device} at {site}: a flash was copied, or a replaced board runs "
-        "again. Where both used a number, the first reading is stored, and the other one is in quarantine. "
+        "again. Where both used the same number, the first reading is stored and the other one is in "
+        "quarantine. "
         "Switch one of them off, or give it a name of its own (make flash ERASE=1, then make provision). "
         "python -m cloud audit names the readings.",
         "Depuis {when}, deux cartes envoient sous le nom {device} ({site}){nbsp}: une mémoire a été copiée, "
-        "ou une carte remplacée fonctionne de nouveau. Quand toutes deux ont utilisé un numéro, la première "
+        "ou une carte remplacée fonctionne de nouveau. Quand toutes deux ont utilisé le même numéro, la "
+        "première "
         "mesure est enregistrée, l'autre est mise en quarantaine. Éteignez l'une d'elles, ou donnez-lui son "
         "propre nom (make flash ERASE=1, puis make provision). python -m cloud audit nomme les mesures.",
     ),
     "lead flood": (
-        "Since {when} {device} at {site} sends far more than a board with its period can have to say. What "
-        "is beyond its share is held back: it is not stored and not acknowledged, so a board of yours keeps "
-        "it and sends it again. The other boards do not wait for it. If this board is yours and does nothing "
-        "unusual, somebody else has its password at the broker: change that (docs/security.md).",
-        "Depuis {when}, {device} ({site}) envoie bien plus que ce qu'une carte de sa période peut avoir à "
-        "dire. Ce qui dépasse sa part est retenu{nbsp}: ni enregistré ni confirmé, donc une carte à vous le "
-        "garde et le renvoie. Les autres cartes n'attendent pas. Si cette carte est à vous et ne fait rien "
-        "d'inhabituel, quelqu'un d'autre a son mot de passe du broker{nbsp}: changez-le (docs/security.md).",
+        "Since {when} {device} at {site} sends far more messages than a board with its period needs. The "
+        "backend holds back what is beyond its share: it neither stores nor acknowledges it, so the board "
+        "keeps it and sends it again. The other boards do not wait for it. If this board does nothing "
+        "unusual, somebody else has its password at the broker: change that password (docs/security.md).",
+        "Depuis {when}, {device} ({site}) envoie bien plus de messages qu'il n'en faut à une carte de sa "
+        "période. Le backend retient ce qui dépasse sa part{nbsp}: il ne l'enregistre pas et ne le confirme "
+        "pas, donc la carte le garde et le renvoie. Les autres cartes n'attendent pas. Si cette carte ne "
+        "fait "
+        "rien d'inhabituel, quelqu'un d'autre a son mot de passe du broker{nbsp}: changez ce mot de passe "
+        "(docs/security.md).",
     ),
     "lead over": (
         "It is over: {device} at {site} was abnormal from {when} for {length}.",
@@ -106,56 +110,56 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{length}.",
     ),
     "lead worse": (
-        "What was a warning is severe now.",
+        "This warning has become severe.",
         "Ce qui était un avertissement est devenu grave.",
     ),
     "lead reminder": (
         "It still goes on, and nobody has said that they have seen it.",
-        "Cela continue, et personne n'a dit l'avoir vu.",
+        "L'épisode continue, et personne n'a dit l'avoir vu.",
     ),
     "lead escalation": (
-        "You get this because those who were told first did not answer within {length}.",
-        "Vous recevez ceci car les premiers prévenus n'ont pas répondu en {length}.",
+        "You get this mail because the people who were warned first did not answer within {length}.",
+        "Vous recevez cet e-mail car les personnes prévenues en premier n'ont pas répondu en {length}.",
     ),
     "lead many": (
-        "These episodes come in one mail, so that you need not read {count}.",
-        "Ces épisodes arrivent en un seul e-mail, pour ne pas vous en faire lire {count}.",
+        "One mail tells you of all these episodes, so that you need not read {count} mails.",
+        "Un seul e-mail vous signale tous ces épisodes, au lieu de {count}.",
     ),
     "lead many silent": (
-        "So many boards falling silent together mostly have one cause: look at the broker, the network and "
-        "the backend first.",
+        "When so many boards fall silent together, they mostly have one cause: look at the broker, the "
+        "network and the backend first.",
         "Quand tant de cartes se taisent ensemble, la cause est souvent unique{nbsp}: regardez d'abord le "
         "broker, le réseau et le backend.",
     ),
     "lead budget": (
-        "The mails of today are used up, so until midnight (UTC) no other mail comes. Everything is on the "
-        "dashboard, and in tomorrow's mail.",
-        "Les e-mails du jour sont épuisés{nbsp}: il n'en viendra plus avant minuit (UTC). Tout est sur le "
-        "tableau de bord, et dans l'e-mail de demain.",
+        "Today's mails are used up, so Vigie sends no other mail until midnight (UTC). You find everything "
+        "on the dashboard and in tomorrow's mail.",
+        "Les e-mails du jour sont épuisés{nbsp}: Vigie n'en enverra plus avant minuit (UTC). Vous trouverez "
+        "tout sur le tableau de bord et dans l'e-mail de demain.",
     ),
     "lead digest": (
-        "What happened since the last digest and needed no mail of its own.",
-        "Ce qui s'est passé depuis le dernier résumé sans demander d'e-mail à part.",
+        "This happened since the last digest and needed no mail of its own.",
+        "Voici ce qui s'est passé depuis le dernier résumé et ne demandait pas d'e-mail à part.",
     ),
     "held quiet hours": (
-        "It waited for the end of your quiet hours.",
-        "A attendu la fin de vos heures calmes.",
+        "This mail waited for the end of your quiet hours.",
+        "Cet e-mail a attendu la fin de vos heures calmes.",
     ),
     "held cool-down": (
-        "It waited, since you had a mail about this board shortly before.",
-        "A attendu, car un e-mail sur cette carte venait de partir.",
+        "This mail waited, because you had one about this board shortly before.",
+        "Cet e-mail a attendu, car un autre sur cette carte venait de partir.",
     ),
     "held many at once": (
-        "It waited, since many came at once.",
-        "A attendu, car beaucoup sont arrivés ensemble.",
+        "This mail waited, because many episodes began at once.",
+        "Cet e-mail a attendu, car beaucoup d'épisodes ont commencé ensemble.",
     ),
     "held budget": (
-        "It waited, since that day's mails were used up.",
-        "A attendu, car les e-mails du jour étaient épuisés.",
+        "This mail waited, because that day's mails were used up.",
+        "Cet e-mail a attendu, car les e-mails du jour étaient épuisés.",
     ),
     "held share": (
-        "It waited, since this board had used its share of that day's mails.",
-        "A attendu, car cette carte avait épuisé sa part des e-mails du jour.",
+        "This mail waited, because this board had used its share of that day's mails.",
+        "Cet e-mail a attendu, car cette carte avait épuisé sa part des e-mails du jour.",
     ),
     "again": ("began again {count} times", "a recommencé {count} fois"),
     "measured": ("Measured", "Mesuré"),
@@ -179,9 +183,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "last heard": ("Last heard", "Dernières nouvelles"),
     "why silent": ("Noticed by", "Remarqué par"),
-    "by will": ("the broker, which lost its connection", "le broker, qui a perdu sa connexion"),
-    "by timer": ("a timer: several of its turns passed", "une minuterie{nbsp}: plusieurs tours sont passés"),
-    "by due": ("a timer: it was due to wake up", "une minuterie{nbsp}: elle devait se réveiller"),
+    "by will": (
+        "the broker, which lost the connection to the board",
+        "le broker, qui a perdu la connexion avec la carte",
+    ),
+    "by timer": (
+        "a timer: the board missed several of its turns",
+        "une minuterie{nbsp}: la carte a manqué plusieurs tours",
+    ),
+    "by due": (
+        "a timer: the board was due to wake up",
+        "une minuterie{nbsp}: la carte devait se réveiller",
+    ),
     "last sign": ("Last sign of it", "Dernier signe"),
     "claim seqs": (
         "a number that came twice, with different values",
@@ -201,16 +214,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "do false": ("False alarm", "Fausse alerte"),
     "do open": ("Open on the dashboard", "Ouvrir le tableau de bord"),
     "foot once": (
-        "Once you have seen it, this episode sends no more mail; its end stands in the daily digest.",
-        "Une fois vu, cet épisode n'envoie plus d'e-mail{nbsp}; sa fin sera dans le résumé du jour.",
+        "Once you have said that you have seen it, Vigie sends no more mail about this episode; the daily "
+        "digest tells when it is over.",
+        "Une fois que vous avez dit l'avoir vu, Vigie n'envoie plus d'e-mail sur cet épisode{nbsp}; le "
+        "résumé du jour dira quand il est terminé.",
     ),
     "foot reminder": (
-        "Until then it is mailed again after {length}, and then after twice as long each time.",
-        "D'ici là, un rappel part après {length}, puis à chaque fois après le double.",
+        "Until then Vigie sends a reminder after {length}, and then after twice as long each time.",
+        "D'ici là, Vigie envoie un rappel après {length}, puis à chaque fois après le double.",
     ),
     "foot reminder alone": (
-        "While it goes on it is mailed again after {length}, and then after twice as long each time.",
-        "Tant qu'il dure, un rappel part après {length}, puis à chaque fois après le double.",
+        "While it goes on, Vigie sends a reminder after {length}, and then after twice as long each time.",
+        "Tant qu'il dure, Vigie envoie un rappel après {length}, puis à chaque fois après le double.",
     ),
     "foot links": (
         "Each button works once, for {days} days, without a password: do not forward this mail.",
@@ -218,10 +233,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "e-mail.",
     ),
     "more": ("and {count} more, on the dashboard", "et {count} autres, sur le tableau de bord"),
-    "carried": ("Perhaps these mails did not reach you", "Ces e-mails ne vous sont peut-être pas parvenus"),
+    "carried": ("These mails may not have reached you", "Ces e-mails ne vous sont peut-être pas parvenus"),
     "section open": ("Going on", "En cours"),
     "section closed": ("Over", "Terminés"),
-    "section late": ("Came late: noted, no alarm", "Arrivés en retard{nbsp}: notés, sans alarme"),
+    "section late": ("Arrived late: noted, no alarm", "Arrivés en retard{nbsp}: notés, sans alarme"),
     "for": ("for {length}", "pendant {length}"),
     "chart alt": (
         "Temperature and humidity of {device} around the episode",
@@ -230,7 +245,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "chart normal": ("normal for this board", "normal pour cette carte"),
     "test subject": ("Vigie: this is a test", "Vigie{nbsp}: ceci est un essai"),
     "test lead": (
-        "This is a test: mails reach you. An alert looks as below; its board and its values are made up.",
+        "This is a test: mails reach you. An alert looks like the one below; its board and its values are "
+        "made up.",
         "Ceci est un essai{nbsp}: les e-mails vous parviennent. Une alerte ressemble à ce qui suit{nbsp}; sa "
         "carte et ses valeurs sont inventées.",
     ),
@@ -250,13 +266,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ce lien a plus de {days} jours et ne fonctionne plus.",
     ),
     "answer forged": (
-        "This link is not one of ours. Perhaps the mail program cut it: copy it whole.",
-        "Ce lien n'est pas l'un des nôtres. Le programme d'e-mail l'a peut-être coupé{nbsp}: "
-        "copiez-le entier.",
+        "Vigie did not make this link. Perhaps the mail program cut it: copy the whole link.",
+        "Vigie n'a pas fait ce lien. Le programme d'e-mail l'a peut-être coupé{nbsp}: copiez le lien entier.",
     ),
     "answer gone": (
-        "The alert that this link speaks of is no longer stored.",
-        "L'alerte dont parle ce lien n'est plus enregistrée.",
+        "The alert that this link is about is no longer stored.",
+        "L'alerte concernée par ce lien n'est plus enregistrée.",
     ),
     "answer no key": (
         "The dashboard cannot check links: set LINK_KEY (python -m cloud alert key prints it).",

@@ -28,8 +28,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lost title": ("The database does not answer", "La base de données ne répond pas"),
     "lost what": (
-        "Nobody is there at the address in `MONGODB_URI`.",
-        "Personne à l'adresse indiquée dans `MONGODB_URI`.",
+        "Nothing answers at the address in `MONGODB_URI`.",
+        "Rien ne répond à l'adresse indiquée dans `MONGODB_URI`.",
     ),
     "lost cures": (
         "1. Is it running? `make demo` starts one; Atlas pauses a free cluster after long idleness.\n"
@@ -73,14 +73,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Le tableau de bord ne connaît pas sa base de données",
     ),
     "misconfigured what": (
-        "Something is wrong with {names}. What exactly stands in this program's log; not here, since it may "
-        "hold a secret.",
+        "Something is wrong with {names}. The program's log says what it is; this page does not, because it "
+        "may hold a secret.",
         "Quelque chose ne va pas avec {names}. Le détail est dans le journal du programme, pas ici{nbsp}: il "
         "peut contenir un secret.",
     ),
     "misconfigured section": (
-        "In the secrets {names} stands under {section}, where it does not count: move it above the first "
-        "section.",
+        "In the secrets {names} is below {section}, where it has no effect: move it above the first section.",
         "Dans les secrets, {names} se trouve sous {section}, où cela ne compte pas{nbsp}: placez-le avant la "
         "première section.",
     ),
@@ -144,7 +143,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Dernière mesure{nbsp}: {what}. Pas encore un épisode.",
     ),
     "card warming up": (
-        "It sees its first readings; verdicts begin after 60 of them.",
+        "It takes its first readings; it begins to judge after 60 of them.",
         "Elle voit ses premières mesures{nbsp}; elle juge à partir de la soixantième.",
     ),
     "card fine": ("Nothing abnormal.", "Rien d'anormal."),
@@ -259,32 +258,37 @@ TEXTS: dict[str, tuple[str, str]] = {
     "counted settling": ("settling: {count}", "se calment{nbsp}: {count}"),
     "counted failed": ("failed reads: {count}", "lectures ratées{nbsp}: {count}"),
     "remark missing": (
-        "{readings} of this range not stored yet. A board sends again what was not confirmed, so a gap may "
-        "still close.",
-        "{readings} de cette plage pas encore enregistrées. Une carte renvoie ce qui n'a pas été "
+        "{readings} of this range are not stored yet. A board sends again what was not confirmed, so a gap "
+        "may still close.",
+        "{readings} de cette plage ne sont pas encore enregistrées. Une carte renvoie ce qui n'a pas été "
         "confirmé{nbsp}: "
         "le trou peut encore se combler.",
     ),
     "remark undated": (
-        "{readings} without a date, because the board did not know the time; drawn dotted between their "
-        "neighbours.",
-        "{readings} sans date, car la carte ne savait pas l'heure{nbsp}; en pointillé entre leurs voisines.",
+        "{readings} without a date, because the board did not know the time; the chart shows them dotted "
+        "between their neighbours.",
+        "{readings} sans date, car la carte ne connaissait pas l'heure{nbsp}; le graphique les montre en "
+        "pointillé entre leurs voisines.",
     ),
     "remark said": (
-        "{readings} without a date; the newest that a board gave was {date} and could not be: a clock is "
-        "wrong. Drawn dotted between their neighbours.",
-        "{readings} sans date{nbsp}; la dernière que la carte a donnée, {date}, était impossible{nbsp}: une "
-        "horloge est fausse. En pointillé entre leurs voisines.",
+        "{readings} without a date: the board gave an impossible one, lastly {date}, so a clock is wrong. "
+        "The chart shows them dotted between their neighbours.",
+        "{readings} sans date{nbsp}: la carte en a donné une impossible, en dernier {date}, donc une horloge "
+        "est fausse. Le graphique les montre en pointillé entre leurs voisines.",
     ),
     "remark thinned": (
-        "Drawn: the extremes of every {length}, so no spike is lost. A shorter range shows every reading.",
-        "Tracé{nbsp}: les extrêmes de chaque tranche de {length}, aucun pic ne se perd. Une plage plus "
+        "The chart shows the lowest and the highest value of every {length}, so no spike is lost. A shorter "
+        "range shows every reading.",
+        "Le graphique montre le minimum et le maximum de chaque tranche de {length}{nbsp}: aucun pic ne se "
+        "perd. Une plage plus "
         "courte "
         "montre chaque mesure.",
     ),
     "remark summed": (
-        "Drawn: mean, least and greatest of about every {length}. A shorter range shows every reading.",
-        "Tracé{nbsp}: moyenne, minimum et maximum d'environ chaque tranche de {length}. Une plage plus "
+        "The chart shows mean, minimum and maximum of about every {length}. A shorter range shows every "
+        "reading.",
+        "Le graphique montre moyenne, minimum et maximum d'environ chaque tranche de {length}. Une plage "
+        "plus "
         "courte "
         "montre chaque mesure.",
     ),
@@ -432,7 +436,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column episode": ("Episode", "Épisode"),
     "column gap": ("Gap", "Trou"),
     "column detector": ("Detector", "Détecteur"),
-    "column difference": ("Board less cloud", "Carte moins cloud"),
+    "column difference": ("Board minus cloud", "Carte moins cloud"),
     "column firmware": ("Version", "Version"),
     "column on the board": ("On the board", "Sur la carte"),
     "column newest": ("Newest", "Le plus récent"),
@@ -441,7 +445,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column trained mean": ("In training", "À l'apprentissage"),
     "column last day": ("Last day", "Dernier jour"),
     "column moved": ("Moved, deviations", "Écart, en écarts-types"),
-    "column lag": ("On its way", "En route"),
+    "column lag": ("Delay", "Retard"),
     "column heard": ("Heard", "Nouvelles"),
     "column dropped": ("Dropped, flash full", "Perdues, flash pleine"),
     "column seq": ("Record", "Numéro"),
@@ -475,25 +479,29 @@ TEXTS: dict[str, tuple[str, str]] = {
         "**Le jumeau du modèle de la carte diffère sur {count} de {readings}.** Il ne doit y en avoir "
         "aucun{nbsp}: le modèle de la carte est-il abîmé{nbsp}? `make model` le réécrit.",
     ),
-    "scores title": ("Board's score less the cloud's", "Score de la carte moins celui du cloud"),
+    "scores title": ("Board's score minus the cloud's", "Score de la carte moins celui du cloud"),
     "scores none": (
         "Scores cannot be compared yet: the board has no forest, or its model is not stored here.",
         "Les scores ne se comparent pas encore{nbsp}: la carte n'a pas de forêt, ou son modèle n'est pas "
         "ici.",
     ),
     "scores how": (
-        "Mean {mean}, from {least} to {greatest}. The cloud's forest is larger, so they are near, not equal.",
-        "Moyenne {mean}, de {least} à {greatest}. La forêt du cloud est plus grande{nbsp}: proches, pas "
-        "égaux.",
+        "Mean {mean}, from {least} to {greatest}. The cloud's forest is larger, so the two scores are close "
+        "but not equal.",
+        "Moyenne {mean}, de {least} à {greatest}. La forêt du cloud est plus grande{nbsp}: les deux scores "
+        "sont proches, mais pas égaux.",
     ),
-    "drift title": ("Has its world moved?", "Son monde a-t-il bougé{nbsp}?"),
+    "drift title": (
+        "Have its readings changed since the training?",
+        "Ses mesures ont-elles changé depuis l'apprentissage{nbsp}?",
+    ),
     "drift none": (
-        "Its model does not say what it was trained on, or there is none. Train it again.",
-        "Son modèle ne dit pas de quoi il a appris, ou il n'y en a pas. Refaites un apprentissage.",
+        "It has no model, or its model does not say what it was trained on. Train it again.",
+        "Elle n'a pas de modèle, ou son modèle ne dit pas de quoi il a appris. Refaites un apprentissage.",
     ),
     "drift no readings": (
         "Its last day has too few readings to compare.",
-        "Trop peu de mesures au dernier jour pour comparer.",
+        "Son dernier jour a trop peu de mesures pour comparer.",
     ),
     "drift no": (
         "No. The last day lies within two deviations of what it learned.",
@@ -508,20 +516,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     "feature h": ("humidity, %RH", "humidité, % HR"),
     "feature dt": ("change of temperature", "variation de température"),
     "feature dh": ("change of humidity", "variation d'humidité"),
-    "feature t-mean60": ("temperature less its mean", "température moins sa moyenne"),
-    "feature h-mean60": ("humidity less its mean", "humidité moins sa moyenne"),
+    "feature t-mean60": ("temperature minus its mean", "température moins sa moyenne"),
+    "feature h-mean60": ("humidity minus its mean", "humidité moins sa moyenne"),
     "feature std60_t": ("restlessness of temperature", "agitation de la température"),
     "feature std60_h": ("restlessness of humidity", "agitation de l'humidité"),
     "calibration title": ("What it learned", "Ce qu'il a appris"),
     "calibration none": (
-        "**No model yet.** The board learns, {learning}. After a day of history the backend trains one, and "
-        "says what to run.",
-        "**Pas encore de modèle.** La carte apprend, {learning}. Après un jour d'historique le backend en "
-        "entraîne un, et dit quoi lancer.",
+        "**No model yet.** The board is learning: {learning}. After a day of history the backend trains a "
+        "model and says which command to run.",
+        "**Pas encore de modèle.** La carte apprend{nbsp}: {learning}. Après un jour d'historique, le "
+        "backend "
+        "entraîne un modèle et dit quelle commande lancer.",
     ),
     "calibration picture": (
-        "What it learned from; dashed its range, dots where it would have alarmed",
-        "De quoi il a appris{nbsp}; en tirets sa plage, en points où il aurait alerté",
+        "The readings that it learned from: dashes show its range, dots show where it would have alarmed",
+        "Les mesures dont il a appris{nbsp}: les tirets montrent sa plage, les points où il aurait alerté",
     ),
     "learned what": ("What", "Quoi"),
     "learned how": ("What it learned", "Ce qu'il a appris"),
@@ -580,7 +589,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "usage full": ("{limit}: nothing is left", "{limit}{nbsp}: il ne reste rien"),
     "usage amount": ("{used} of {most} {unit}, **{share}**", "{used} sur {most} {unit}, **{share}**"),
     "usage measured": ("measured", "mesuré"),
-    "usage reckoned": ("estimated from the boards that report now", "estimé d'après les cartes actives"),
+    "usage reckoned": ("estimated from the boards that are online", "estimé d'après les cartes en ligne"),
     "usage how": (
         "Limits and their sources: cloud/plans/plans.toml. `make plan` tells what other fleets need.",
         "Limites et sources{nbsp}: cloud/plans/plans.toml. `make plan` dit ce qu'il faut à d'autres cartes.",
@@ -617,18 +626,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "system fine": ("The system is running", "Le système fonctionne"),
     "system silent": ("The backend is not there", "Le backend est absent"),
     "number backend": ("Backend seen", "Backend vu"),
-    "number lag": ("Reading on its way", "Mesure en route"),
+    "number lag": ("Delay of readings", "Retard des mesures"),
     "number stored": ("Readings stored", "Mesures enregistrées"),
     "number sent": ("Mails sent", "E-mails envoyés"),
     "number quarantined": ("In quarantine", "En quarantaine"),
-    "lag title": ("How late do readings come?", "Avec quel retard arrivent les mesures{nbsp}?"),
+    "lag title": ("How late do readings arrive?", "Avec quel retard arrivent les mesures{nbsp}?"),
     "lag fine": ("in time", "à l'heure"),
     "lag late": ("late", "en retard"),
     "lag undated": ("undated", "sans date"),
     "lag how": (
-        "From the measurement of each board's newest reading to its storing. A quiet reading may wait a "
-        "minute "
-        "on the board to share a message.",
+        "The time from when a board takes its newest reading to when the backend stores it. A normal reading "
+        "may wait a minute on the board to share a message.",
         "De la mesure la plus récente de chaque carte à son enregistrement. Une mesure calme peut attendre "
         "une "
         "minute sur la carte pour partager un message.",
@@ -636,8 +644,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "quarantine title": ("What was refused, and why", "Ce qui a été refusé, et pourquoi"),
     "quarantine none": ("Nothing was refused.", "Rien n'a été refusé."),
     "quarantine how": (
-        "The newest first. Each was acknowledged to its board and is kept whole in the collection "
-        "`quarantine`.",
+        "The newest come first. The backend has acknowledged each to its board and keeps it whole in the "
+        "collection `quarantine`.",
         "Les plus récents d'abord. Chacun a été confirmé à sa carte et reste entier dans la collection "
         "`quarantine`.",
     ),
@@ -648,17 +656,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "undelivered pending": ("waits", "attend"),
     "undelivered failed": ("given up", "abandonné"),
     "undelivered unknown": (
-        "perhaps sent: it is not sent again, and what it said is in the next mail",
+        "perhaps sent: Vigie does not send it again, and puts its content into the next mail",
         "peut-être envoyé{nbsp}: il n'est pas renvoyé, et son contenu est dans le prochain",
     ),
     "next try": (", next try in {length}", ", nouvel essai dans {length}"),
     # access
     "login title": ("Log in to answer", "Se connecter pour répondre"),
     "login why": (
-        "Everybody with this address may look. Who has logged in may also say that an episode was seen, and "
-        "whether it was real.",
-        "Qui a cette adresse peut regarder. Une fois connecté, on peut aussi dire qu'un épisode a été vu, et "
-        "s'il était réel.",
+        "Everyone who has this address may look. Once you have logged in, you can also say that you have "
+        "seen an episode, and whether it was real.",
+        "Toute personne qui a cette adresse peut regarder. Une fois connecté, vous pouvez aussi dire que "
+        "vous "
+        "avez vu un épisode, et s'il était réel.",
     ),
     "login none": (
         "No way to log in is set up here: set `DASHBOARD_PASSWORD_HASH` (`python -m cloud password` makes "

@@ -104,7 +104,7 @@ def test_two_people_who_press_at_once_count_once(house, key, alert):
 @pytest.mark.parametrize("token", ["", "nonsense", "acknowledge.x.y.z"])
 def test_a_forged_link_has_no_button(house, key, alert, token):
     app = follow(token=token)
-    assert not app.button and "not one of ours" in app.error[0].value
+    assert not app.button and "Vigie did not make this link" in app.error[0].value
 
 
 def test_a_link_signed_by_another_has_no_button(house, key, alert):

@@ -94,7 +94,7 @@ def test_one_boards_curves_hold_what_is_stored(app, house, now):
     board, cloud = stored.edge_abnormal.sum(), stored.cloud_abnormal.sum()
     assert board > cloud > 0
     assert f"{len(stored)} readings · board says abnormal: {board} · cloud says abnormal: {cloud}" in said
-    assert "18 readings of this range not stored yet" in said
+    assert "18 readings of this range are not stored yet" in said
     assert "going on for 3 min" in said and "over after 3 min" in said
     assert len(charts_of(app)) == 1
 

@@ -346,7 +346,7 @@ def test_a_year_of_a_board_is_drawn_and_too_much_is_not_downloaded(app, house, n
     app.button_group(key="range").set_value("1y").run()
     assert not app.exception and len(charts_of(app)) == 1
     said = words_of(app)
-    assert "Drawn: mean, least and greatest" in said and "python -m cloud export" in said
+    assert "The chart shows mean, minimum and maximum" in said and "python -m cloud export" in said
 
 
 def test_a_range_is_downloaded_as_it_is_stored(house, address, now):

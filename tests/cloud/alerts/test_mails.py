@@ -107,7 +107,7 @@ def test_a_mail_asks_what_it_was_and_has_one_link_for_each_answer(language):
 def test_without_an_address_of_the_dashboard_there_are_no_links():
     one = made(base=None)
     assert one.buttons == one.answers == () and "http" not in page.text(one)
-    assert "While it goes on it is mailed again" in page.text(one) and "Until then" not in page.text(one)
+    assert "While it goes on, Vigie sends a reminder" in page.text(one) and "Until then" not in page.text(one)
 
 
 def test_an_episode_that_is_no_longer_stored_is_counted():

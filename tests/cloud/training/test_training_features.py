@@ -9,7 +9,7 @@ import pytest
 
 from cloud.training.features import features
 from cloud.training.history import hundredths, read_csv
-from tests.test_micropython import micropython
+from tools.virtual_board.board import find_micropython
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT.parent / "shared" / "data"
@@ -44,7 +44,7 @@ def test_features_of_arrays_are_the_boards(readings, interpreter: str, tmp_path:
     assert len(given) >= COUNT
     source, result = tmp_path / "readings", tmp_path / "features"
     source.write_bytes(given.tobytes())
-    command = [sys.executable if interpreter == "cpython" else micropython()]
+    command = [sys.executable if interpreter == "cpython" else find_micropython()]
     driver = Path(__file__).with_name("features_driver.py")
     subprocess.run([*command, driver, ROOT, source, result], check=True, timeout=120)
     board = np.fromfile(result, "<i2").reshape(-1, 8)

@@ -17,7 +17,7 @@ from device import codes
 from device.judge.params import FIELDS, NEVER, Params
 from device.judge.stuck import LONGEST
 from device.model import bundle as model
-from tests.test_micropython import micropython
+from tools.virtual_board.board import find_micropython
 
 MASTER = bytes(range(32))
 KEY = device_key(MASTER, "demo", "C001")
@@ -56,7 +56,8 @@ def test_a_reading_judged_with_a_trained_model_allocates_nothing(tmp_path: Path)
     (tmp_path / "bundle").write_bytes(trained().bundle)
     (tmp_path / "readings").write_bytes(readings.tobytes())
     driver = Path(__file__).with_name("allocation_driver.py")
-    command = [micropython(), "-X", "heapsize=2M", driver, driver.parents[3], tmp_path / "bundle", KEY.hex()]
+    command = [find_micropython(), "-X", "heapsize=2M"]
+    command += [driver, driver.parents[3], tmp_path / "bundle", KEY.hex()]
     done = subprocess.run(
         [*command, tmp_path / "readings"], capture_output=True, text=True, timeout=120, check=False
     )

@@ -2,22 +2,24 @@ from device.chip.clock import Clock
 
 NOW = 836000000  # in 2026, seconds since 2000
 PERIOD = 1 << 30  # ticks wrap here on an ESP32
+_MASK = 0x3FFFFFFF
+_HALF = 0x20000000
 
 
 class Source:
-    """Ticks as an ESP32 has them."""
+    """Ticks as an ESP32 has them: small ints (what MicroPython 1.23 computes from a long one stays long)."""
 
     def __init__(self, start=0):
         self.real_ms = start
 
     def ticks_ms(self):
-        return self.real_ms % PERIOD
+        return self.real_ms & _MASK
 
     def ticks_add(self, ticks, ms):
-        return (ticks + ms) % PERIOD
+        return ticks + ms & _MASK
 
     def ticks_diff(self, a, b):
-        return (a - b + PERIOD // 2) % PERIOD - PERIOD // 2
+        return (a - b + _HALF & _MASK) - _HALF
 
     def sleep_ms(self, ms):
         self.real_ms += ms

@@ -72,7 +72,9 @@ def test_each_value_is_checked():
 def test_a_file_that_is_missing_or_broken_says_what_to_do():
     with scratch.Folder() as folder:
         path = folder + "/config.json"
-        for data in (None, b"{", b"[]", b"\xff\xff"):
+        whole = json.dumps(dict(GOOD, period_ms=20000, wifi={"ssid": "net", "password": "p"})).encode()
+        cut = [whole[:n] for n in range(len(whole))]
+        for data in [None, b"[]", b"\xff\xff"] + cut:
             if data is not None:
                 scratch.write(path, data)
             try:

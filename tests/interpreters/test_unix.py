@@ -1,0 +1,23 @@
+"""Every file of tests/device runs again under a real MicroPython interpreter, as it is."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools.virtual_board.board import find_micropython
+
+DEVICE = Path(__file__).parents[1] / "device"
+FILES = sorted(path.relative_to(DEVICE).with_suffix("").as_posix() for path in DEVICE.rglob("test_*.py"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_device_code_holds_under_micropython(name: str, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [find_micropython(), "-X", "heapsize=4M", str(DEVICE / "run.py"), name],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr

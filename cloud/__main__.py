@@ -49,10 +49,10 @@ def main(argv: list[str]) -> int:
     except UnknownBoard as problem:
         print(problem, file=sys.stderr)
         return 1
-    except BrokenPipeError:  # who reads our output has seen enough, as `head` does
+    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains on its way out
         return 1
-    except KeyboardInterrupt:  # at a question, or because it takes too long
+    except KeyboardInterrupt:
         return 130
 
 

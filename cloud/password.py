@@ -2,8 +2,8 @@
 
     DASHBOARD_PASSWORD_HASH=scrypt:15:8:1:<salt>:<hash>
 
-The cost stands in it (log2 n, r, p), so a later Vigie can raise it. No sign of it means anything to a shell,
-a .env file or TOML.
+The line contains the cost (log2 n, r, p), so a later Vigie can raise it. No character of it has a meaning in
+a shell, a .env file or TOML.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 import secrets
 
 LEAST = 10  # characters
-COST, BLOCK, LANES = 15, 8, 1  # 32 MB and a tenth of a second a try
+COST, BLOCK, LANES = 15, 8, 1  # each try takes 32 MB and a tenth of a second
 SALT_BYTES, HASH_BYTES = 16, 32
 
 _FORM = re.compile(r"scrypt:(1[4-8]):(8):([1-4]):([A-Za-z0-9_-]{22}):([A-Za-z0-9_-]{43})")
@@ -35,7 +35,7 @@ def is_hash(text: str) -> bool:
 
 
 def matches(password: str, kept: str) -> bool:
-    """Whether `kept` was made of `password`, in constant time. Raises ValueError when it is no hash."""
+    """Whether `kept` is a hash of `password`, in constant time. Raises ValueError when it is no hash."""
     match = _FORM.fullmatch(kept)
     if match is None:
         raise ValueError("not a hash of a password")

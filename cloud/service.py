@@ -1,8 +1,7 @@
-"""The running backend: which parts a process runs, and that it ends when one of them does.
+"""The running backend: it starts the parts of a process, and ends the process when one of them ends.
 
-Each part is a thread with a loop of its own that ends when `stop` is set. A part that ends by itself, or the
-network thread, takes the process down with a code other than 0: whoever started it starts it anew, and
-nothing is lost.
+Each part is a thread with its own loop, which ends when `stop` is set. When a part or the network thread ends
+by itself, the process ends with a code other than 0: the supervisor then restarts it, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ class LoopThread(threading.Thread):
 def run(settings: WorkerSettings, *, ingest: bool) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code.
 
-    Whose settings are whole watches too, which includes alerts and sealing.
+    A worker with complete settings (`Settings`) also runs the watch, with alerts and sealing.
     """
     stop = threading.Event()
 
@@ -137,7 +136,7 @@ def run(settings: WorkerSettings, *, ingest: bool) -> int:
             return 2
     if settings.heartbeat:
         parts.append(LoopThread("heartbeat", partial(beat, health, settings.heartbeat), stop))
-    # Modules and models stay: to look through them again and again for garbage costs a tenth of the work.
+    # Modules and models stay in memory: searching them for garbage again and again costs a tenth of the work.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
@@ -174,7 +173,7 @@ def _outside(
     *,
     watch: bool,
 ) -> dict[str, Check]:
-    """Checks of what this process needs and does not rule."""
+    """Checks of what this process needs but does not control."""
 
     def store() -> str | None:
         try:
@@ -185,7 +184,7 @@ def _outside(
         return None
 
     def watched() -> str | None:
-        """Whether anybody watches: this process, or the one that it stands by for."""
+        """Whether some process watches: this one, or the one for which it stands by."""
         try:
             with pymongo.timeout(CHECK_TIMEOUT):
                 lease = database["lease"].find_one({"_id": "watch"}, {"at": 1}) or {}
@@ -207,7 +206,7 @@ def _outside(
 def numbers(
     counters: Mapping[str, Callable[[], float]], worker: Ingest | None, keeper: Keeper | None
 ) -> dict[str, float]:
-    """All that is counted, by its name for Prometheus."""
+    """All counters and gauges, by their names for Prometheus."""
     values = {name: count() for name, count in counters.items()}
     if worker is not None:
         values |= {f"{name}_total": value for name, value in asdict(worker.totals).items()}
@@ -222,7 +221,7 @@ def numbers(
 def _connected(
     settings: WorkerSettings, operations: databases.Operations, stop: threading.Event
 ) -> Database[Document] | None:
-    """A handle of the database; None when stopped before. mongodb+srv:// asks DNS, which may be away."""
+    """A handle of the database; None when stopped before. mongodb+srv:// needs DNS, which may not answer."""
     pause = 0.5
     while not stop.is_set():
         try:
@@ -238,9 +237,9 @@ def _connected(
 
 
 def _prepare(database: Database[Document], settings: WorkerSettings, stop: threading.Event) -> str | None:
-    """Wait for the database, make its indexes; who watches tells the dashboard which settings count.
+    """Wait for the database and make its indexes; a process that watches also publishes its settings there.
 
-    Returns our client id at the broker; None when stopped, or when the database will not have us.
+    Returns our client id at the broker; None when stopped, or when the database refuses this user.
     """
     pause = 0.5
     while not stop.is_set():
@@ -248,7 +247,7 @@ def _prepare(database: Database[Document], settings: WorkerSettings, stop: threa
             _write_first(database, settings)
             client_id = databases.client_id(database, settings.broker.client_id)
         except OperationFailure as problem:
-            if is_full(problem, database):  # and nothing of ours is there yet that could make room
+            if is_full(problem, database):  # and Vigie has nothing there yet that it could delete
                 log.warning("the database: %s; trying on", FULL)
             elif problem.code in (UNAUTHORIZED, WRONG_LOGIN, ATLAS):
                 log.error(
@@ -275,7 +274,7 @@ def _plans(settings: Settings) -> list[str]:
 
 
 def _write_first(database: Database[Document], settings: WorkerSettings) -> None:
-    """Indexes and the settings that count. A full database has those of an earlier start."""
+    """Write indexes and settings. A full database still has those of an earlier start."""
     try:
         databases.prepare(database)
         if isinstance(settings, Settings):
@@ -299,7 +298,7 @@ def _watch_loops(
     counters: dict[str, Callable[[], float]],
     clock: DatabaseClock,
 ) -> dict[str, Loop]:
-    # matplotlib with it, which a worker that only ingests need not load and carry
+    # These load matplotlib, which a worker that only ingests does not need.
     from cloud.alerts import channels  # noqa: PLC0415
     from cloud.alerts.courier import Courier  # noqa: PLC0415
     from cloud.alerts.letters import Desk  # noqa: PLC0415
@@ -326,7 +325,7 @@ def _watch_loops(
 
 
 def look_at(clock: DatabaseClock) -> None:
-    """Learn the database's time, before anything is judged by it; it is looked at again all the time."""
+    """Ask the database for its time once, before anything depends on it; the clock's loop asks again."""
     try:
         clock.look()
     except PyMongoError as problem:
@@ -334,9 +333,9 @@ def look_at(clock: DatabaseClock) -> None:
 
 
 def keep_house(sealer: Sealer, keeper: Keeper | None, retention_days: int, stop: threading.Event) -> None:
-    """Seal and expire now and then, and keep within the quota, until `stop`.
+    """Seal, expire and keep within the quota every SEAL_EVERY seconds, until `stop`.
 
-    Each is tried on its own: a full database does not seal, and the others make room by deleting.
+    Each runs on its own: when a full database does not seal, the others still make room by deleting.
     """
     house = _House(sealer.database)
     expire_at = 0.0
@@ -363,7 +362,7 @@ def keep_house(sealer: Sealer, keeper: Keeper | None, retention_days: int, stop:
 
 
 class _House:
-    """One fault keeps no other work from being done. `full`: the database refused a write in this round."""
+    """Runs chores so that one fault stops no other. `full`: the database refused a write in this round."""
 
     def __init__(self, database: Database[Document]) -> None:
         self.full = False
@@ -379,7 +378,7 @@ class _House:
         self.full = False
 
     def do(self, what: str, act: Callable[[], int]) -> int | None:
-        """What `act` returns; None when it failed, which is told."""
+        """What `act` returns; None when it failed, which is logged."""
         try:
             return self._alone(what, act)
         except PyMongoError as problem:

@@ -1,1 +1,1 @@
-"""What a person asks for once: audit, explain, backup, rekey, forget."""
+"""Commands that a person runs once: audit, explain, backup, rekey, forget."""

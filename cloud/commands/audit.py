@@ -1,8 +1,8 @@
-"""Audit: the promise in one command. For each stream, what became of every seq up to the newest one known.
+"""Audit: tests the promise in one command. It says what became of every seq of each stream up to the newest.
 
-A person calls a reading lost that is not stored. That has a cause only when the board has told one: its flash
-was full, or damaged. What is quarantined, what lost against another reading of the same seq, and what a board
-dropped without saying why has none.
+A reading that is not stored is lost. The loss has a cause only when the board named one: its flash was full,
+or damaged. A reading has no cause when it is in quarantine, when another reading of the same seq was stored,
+or when the board dropped it without saying why.
 """
 
 from __future__ import annotations
@@ -19,24 +19,27 @@ SHOWN = 8  # runs that a line names
 
 @dataclass(frozen=True)
 class StreamAccount:
-    """Where the seqs 0..newest of one stream are. Every seq is in exactly one of these, but for conflicts."""
+    """Where the seqs 0..newest of one stream are.
+
+    Every seq is in exactly one of these; conflicts come on top.
+    """
 
     site: str
     device: str
     stream: str
     newest: int
     stored: int
-    dropped: Runs  # given up by the board, which said so
+    dropped: Runs  # the board dropped these and said so
     quarantined: Runs
     expired: int  # seqs below this one are past their time
     missing: Runs
-    conflicts: Runs = field(default_factory=list)  # came once more with other values, which are quarantined
+    conflicts: Runs = field(default_factory=list)  # came again with other values, which are in quarantine
     causes: Mapping[str, Runs] = field(default_factory=dict)  # of what was dropped, in the board's words
     reasons: tuple[str, ...] = ()  # why something is quarantined
 
     @property
     def without_cause(self) -> Runs:
-        """Seqs of readings that are not stored, and nobody has told why."""
+        """Seqs of readings that are not stored and for which no board gave a cause."""
         explained = [run for runs in self.causes.values() for run in runs]
         return merge_runs([*without(self.dropped, explained), *self.quarantined, *self.conflicts])
 
@@ -54,7 +57,7 @@ def audit(reader: Reader, device: str | None = None) -> list[StreamAccount]:
         for stream in sorted({*known, *stored}):
             about = known.get(stream, {})
             if stream not in stored and not about.keys() & {"dropped", "quarantined", "conflicts", "floor"}:
-                continue  # it has only been announced
+                continue  # a state announced the stream, but no reading has come
             aside = runs_of(about.get("quarantined", []))
             conflicts = runs_of(about.get("conflicts", []))
             accounts.append(
@@ -87,7 +90,7 @@ def account(
     causes: Mapping[str, Runs],
     reasons: tuple[str, ...],
 ) -> StreamAccount:
-    """Sort the seqs; stored goes before quarantined, that before dropped. A board counts from 0."""
+    """Sort the seqs: stored wins over quarantined, quarantined over dropped. A board counts from 0."""
     expired = [(0, floor - 1)] if floor else []
     put_aside = without(quarantined, stored)
     given_up = without(dropped, merge_runs([*stored, *put_aside]))
@@ -110,7 +113,7 @@ def account(
 
 
 def without(runs: Runs, taken: Runs) -> Runs:
-    """What of `runs` is not in `taken`; both may overlap in themselves."""
+    """The part of `runs` that is not in `taken`; the runs of each may overlap."""
     left: Runs = []
     taken = merge_runs(taken)
     for first, last in merge_runs(runs):
@@ -129,7 +132,7 @@ def without(runs: Runs, taken: Runs) -> Runs:
 
 
 def line(account: StreamAccount) -> str:
-    """One account for people: a column for each thing that can become of a reading."""
+    """One account as a line for people: how many readings were stored, dropped, quarantined, missing."""
     missing, no_cause = account.missing, account.without_cause
     parts = [f"{account.stored} stored"]
     if account.expired:
@@ -151,7 +154,7 @@ def _runs(stored: list[list[int]]) -> Runs:
 
 
 def _inside(runs: Runs, others: Runs) -> Runs:
-    """What of `runs` is in `others` too."""
+    """The part of `runs` that is in `others` too."""
     return without(runs, without(runs, others))
 
 

@@ -1,15 +1,15 @@
-"""`python -m cloud backup FILE` and `restore FILE`: all that must not be lost, in one file.
+"""`python -m cloud backup FILE` and `restore FILE`: everything that must not be lost, in one file.
 
     "VGB2", then gzip of BSON documents, then a MAC (32 bytes) of all before it
 
-The MAC is HMAC-SHA256 under a key that is made from VIGIE_KEY: a file that somebody else wrote or changed is
-refused. "VGB1" is the same with a plain SHA-256, which does not prove who wrote it: such a file is restored
-only on request.
+The MAC is HMAC-SHA256 under a key derived from VIGIE_KEY: a restore refuses a file that somebody else wrote
+or changed. "VGB1" is the same with a plain SHA-256, which does not prove who wrote the file: a restore takes
+it only with --unsigned.
 
-The first document says whose it is; one with a collection's name goes before that collection's documents; the
-last one counts them. Neither side holds more than a batch in memory. A restore reads the whole file before it
-writes anything, and adds: what the database already has stays, so it may be repeated, and it may run beside
-boards that send.
+The first document names the database; a document with a collection's name comes before that collection's
+documents; the last document counts them. Neither side holds more than a batch in memory. A restore reads the
+whole file before it writes anything, and only adds: what the database has stays. So a person may repeat it,
+and boards may send meanwhile.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ PIECE = 1 << 20  # bytes read at once
 MOST = 16 * 1024 * 1024 + 16 * 1024  # bytes of one document: MongoDB's own limit
 AT_ONCE, BYTES_AT_ONCE = 200, 4 << 20  # documents written at once: whichever comes first
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
-# What lives for the moment only: who watches, what watch has yet to look at, what a minute will measure anew.
+# Not worth saving: who watches now, events that watch has yet to take, values that are measured each minute.
 PASSING = frozenset({"lease", "events", "status"})
 
 Progress = Callable[[str, int], None]  # collection, documents so far
 
 
 class BackupRefused(Exception):
-    """This file is not restored, and nothing was written."""
+    """This file cannot be restored, and nothing was written. `str()` says why."""
 
 
 class BackupSummary(NamedTuple):
@@ -76,7 +76,7 @@ class Restored(NamedTuple):
 def backup(
     database: Database[Document], file: Path, master: bytes, progress: Progress = lambda name, count: None
 ) -> BackupSummary:
-    """Write `file`, signed under `master` and readable by its owner only; it appears when it is complete.
+    """Write `file`, signed under `master` and readable only by its owner; it appears once it is complete.
 
     Raises FileExistsError, OSError, PyMongoError.
     """
@@ -114,10 +114,10 @@ def backup(
 
 
 def read(file: Path, masters: Sequence[bytes], *, unsigned: bool = False) -> BackupSummary:
-    """Look through the whole file, which must carry the MAC of one of `masters`.
+    """Check the whole file, which must carry the MAC of one of `masters`.
 
-    `unsigned` also lets in a file of the older kind, which anybody may have written. Raises OSError, and
-    Refused when the file is foreign, changed or damaged.
+    `unsigned` also accepts a file of the older kind, which anybody may have written. Raises OSError, and
+    BackupRefused when the file is foreign, changed or damaged.
     """
     _check_mac(file, masters, unsigned=unsigned)
     counts: Counter[str] = Counter()
@@ -142,7 +142,7 @@ def read(file: Path, masters: Sequence[bytes], *, unsigned: bool = False) -> Bac
 
 
 def _check_mac(file: Path, masters: Sequence[bytes], *, unsigned: bool) -> None:
-    """Raises Refused when no key of `masters` signed `file`."""
+    """Raises BackupRefused when no key of `masters` signed `file`."""
     with file.open("rb") as plain:
         magic = plain.read(len(MAGIC))
         if magic == UNSIGNED and not unsigned:
@@ -176,8 +176,8 @@ def restore(
     *,
     unsigned: bool = False,
 ) -> Restored:
-    """Add what the database lacks; make its indexes first (cloud.store.database.prepare). Raises Refused,
-    OSError, PyMongoError."""
+    """Add what the database lacks; make its indexes first (cloud.store.database.prepare). Raises
+    BackupRefused, OSError, PyMongoError."""
     read(file, masters, unsigned=unsigned)
     added: Counter[str] = Counter()
     joined = kept = 0
@@ -185,7 +185,7 @@ def restore(
         row["_id"]: row["floor"] for row in database["streams"].find({"floor": {"$gt": 0}}, {"floor": 1})
     }
     for name, whole in _batches(file):
-        # What expired, or became hourly values, since: it stays gone.
+        # Readings that have expired or become hourly values since stay deleted.
         batch = [entry for entry in whole if name != "buckets" or _above(entry["_id"], floors)]
         kept += len(whole) - len(batch)
         present = _insert(database[name], name, batch)
@@ -201,7 +201,7 @@ def restore(
 
 
 def _insert(collection: Collection[Document], name: str, batch: list[RawBSONDocument]) -> list[Document]:
-    """Insert what is not there; returns the documents whose key is taken."""
+    """Insert the documents that are missing; returns those whose key is taken."""
     if not batch:
         return []
     documents = [_resting(document) if name == "alerts" else document for document in batch]
@@ -221,7 +221,7 @@ def _above(bucket: str, floors: Mapping[str, int]) -> bool:
 
 
 def _resting(alert: RawBSONDocument) -> Document:
-    """A mail that was on its way then is not sent now: nobody knows whether it went out since."""
+    """A mail that was waiting at the time of the backup is not sent now: it may have gone out since."""
     document = bson.decode(alert.raw)
     if document.get("state") in ("pending", "sending"):
         reason = "restored from a backup: whether it went out is not known"
@@ -230,10 +230,10 @@ def _resting(alert: RawBSONDocument) -> Document:
 
 
 def _join_bucket(buckets: Collection[Document], ours: Document) -> bool:
-    """Readings that only the backup has join those that are there. False = there were none."""
+    """Add the readings that only the backup has. False = there were none."""
     while True:
         there = buckets.find_one({"_id": ours["_id"]})
-        if there is None:  # expired this moment
+        if there is None:  # it expired this moment
             return False
         before = packed_of(there)
         packed = packing.merge(before, packed_of(ours))
@@ -249,7 +249,9 @@ def _join_bucket(buckets: Collection[Document], ours: Document) -> bool:
 
 
 def _join_stream(streams: Collection[Document], ours: Document) -> bool:
-    """What is final stays final: what was dropped and why, quarantined, in conflict, past its time."""
+    """Join what is final: seqs that were dropped (and why), quarantined, in conflict, past their time.
+
+    False = the database had all of it."""
     there = streams.find_one({"_id": ours["_id"]}) or {}
     values: Document = {}
     if dropped := joined_runs(there.get("dropped"), ours.get("dropped")):
@@ -271,7 +273,7 @@ def _join_stream(streams: Collection[Document], ours: Document) -> bool:
 
 
 def _join_latest(latest: Collection[Document], ours: Document) -> bool:
-    """A board that has sent version 2 of the contract is never believed in version 1 again."""
+    """Keep that a board has sent version 2: the backend never believes it in version 1 again."""
     if ours.get("contract") != 2:
         return False
     change = {"$set": {"contract": 2}}
@@ -294,7 +296,7 @@ def _batches(file: Path) -> Iterator[tuple[str, list[RawBSONDocument]]]:
 
 
 def _documents(file: Path) -> Iterator[tuple[str | None, RawBSONDocument]]:
-    """(its collection, or None for the file's own, document). Raises Refused."""
+    """(collection, or None for the file's own marks; document). Raises BackupRefused."""
     collection: str | None = None
     try:
         with file.open("rb") as plain:
@@ -325,7 +327,7 @@ def when(created: float) -> str:
 
 
 class _Signed:
-    """Passes on what is written and takes its MAC."""
+    """Writes to `file` and computes the MAC of what it writes."""
 
     def __init__(self, file: IO[bytes], key: bytes) -> None:
         self._file = file

@@ -1,7 +1,9 @@
-"""One reading explained: what each detector of the cloud saw, its threshold, and the features it judged by.
+"""One reading explained: the value and threshold of each detector of the cloud, and the features it judged
+by.
 
-Features are not stored: they are made again from the 60 good readings before, by the code that training uses.
-Where some of these are missing (a gap, a boot, dropped readings) the explanation says so instead of guessing.
+Features are not stored: they are computed again from the 60 good readings before, by the code that training
+uses. When some of these are missing (a gap, a boot, dropped readings), the explanation says so instead of
+guessing.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ BOARD_ALONE = (
 
 @dataclass(frozen=True)
 class DetectorResult:
-    """What one detector says: abnormal when `value` is beyond `threshold`."""
+    """The result of one detector: abnormal when `value` is beyond `threshold`."""
 
     detector: str
     value: float
@@ -44,13 +46,13 @@ class DetectorResult:
 
 @dataclass(frozen=True)
 class Explanation:
-    """`x`: the 8 features, None when the window before the reading is incomplete; `note` says why."""
+    """`x`: the 8 features, None when the window before the reading is incomplete; then `note` says why."""
 
     seq: int
     x: tuple[int, ...] | None
     findings: list[DetectorResult]
-    edge: list[str]  # what the board's detectors said
-    cloud: list[str]  # what the cloud said then
+    edge: list[str]  # names of the board's detectors that called it abnormal
+    cloud: list[str]  # names of the cloud's detectors that called it abnormal when it came
     note: str | None = None
 
 
@@ -87,7 +89,7 @@ def undated_note(readings: Readings, row: int) -> str | None:
     if np.isnan(readings.said[row]):
         return "undated: its boot never learnt the time"
     date = datetime.fromtimestamp(readings.said[row], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"undated: it said {date}, which could not be when it came"
+    return f"undated: the board gave the date {date}, which was impossible when the reading came"
 
 
 def find(readings: Readings, seq: int | None) -> int | None:
@@ -124,7 +126,7 @@ def findings(
     results.append(
         DetectorResult(
             "full forest", round(-full, 4), round(-model.full_threshold, 4), full < model.full_threshold,
-            "all eight features; 1 = as lonely as can be",
+            "all eight features; 1 = as isolated as possible",
         )
     )  # fmt: skip
     total = model.twin_scores(x)
@@ -172,7 +174,7 @@ def lines(explanation: Explanation) -> list[str]:
 
 
 def _apart(explanation: Explanation) -> list[str]:
-    """Why the board's word may stand where nothing above says so."""
+    """Why the board may call the reading abnormal when no detector of the cloud does."""
     text = []
     alone = [name for name in explanation.edge if name in BOARD_ALONE]
     if alone:

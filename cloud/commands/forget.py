@@ -15,14 +15,14 @@ from pymongo.database import Database
 
 from cloud.store.database import Document, device_id
 
-FORGOTTEN = "forgotten"  # stands for a person in what stays
+FORGOTTEN = "forgotten"  # replaces a person's address in what stays
 STILL_SENDS = (
-    "Not reached: backups made before, mails in people's mailboxes, what lies on the board itself. "
-    "While its credential works at the broker, the board's next readings are stored again."
+    "Not deleted: earlier backups, mails in people's mailboxes, readings on the board itself. "
+    "While the board's credential works at the broker, the backend stores its next readings again."
 )
 ELSEWHERE = (
-    "Not reached: backups made before, mails in mailboxes, the backend's log, and the settings MAIL_TO, "
-    "MAIL_ESCALATE_TO and DASHBOARD_PEOPLE: take the address out of these."
+    "Not deleted: earlier backups, mails in mailboxes, the backend's log, and the settings MAIL_TO, "
+    "MAIL_ESCALATE_TO and DASHBOARD_PEOPLE: remove the address from these."
 )
 
 # By the form of their key, "site/device/…", these hold one board's documents and no other's.
@@ -31,7 +31,7 @@ _BY_KEY = ("events", "buckets", "streams", "episodes")
 
 @dataclass(frozen=True)
 class Deletion:
-    """One thing to do: how many documents it concerns, and the doing."""
+    """One deletion: its name, how many documents it concerns, and the function that does it."""
 
     what: str
     count: int
@@ -56,7 +56,7 @@ def board(database: Database[Document], site: str, device: str) -> list[Deletion
         steps.append(
             Deletion("policy", len(known), lambda: database["policy"].update_one({"_id": "desk"}, change))
         )
-    # A mail about several boards goes as a whole: its text speaks of this one.
+    # A mail about several boards is deleted as a whole, because its text names this one.
     named: Document = {"$or": [{"episodes": own}, {"letter.lines.id": own}]}
     steps.append(_deleting(database["alerts"], named))
     for name in ("acknowledgements", "labels"):
@@ -97,7 +97,7 @@ def person(database: Database[Document], address: str) -> list[Deletion]:
 
 
 def carry_out(steps: list[Deletion]) -> Iterator[Deletion]:
-    """Each step as it is done. Raises PyMongoError."""
+    """Do each step, and yield it when it is done. Raises PyMongoError."""
     for step in steps:
         step.do()
         yield step
@@ -108,13 +108,13 @@ def _deleting(collection: Collection[Document], about: Document) -> Deletion:
 
 
 def _answers(book: Collection[Document], own: Document) -> None:
-    """What people said of this board's episodes; what they said of others' with the same click stays."""
+    """Delete people's answers about this board's episodes; what the same click said of others stays."""
     book.update_many({"episodes": own}, {"$pull": {"episodes": own}})
     book.delete_many({"episodes": []})
 
 
 def _recipient(alerts: Collection[Document], whole: re.Pattern[str], inside: re.Pattern[str]) -> None:
-    """A mail to this person alone goes; from a mail to several, the address."""
+    """Delete a mail to this person alone; delete the address from a mail to several."""
     alerts.update_many({"to": whole}, {"$pull": {"to": whole}})
     alerts.delete_many({"to": []})
     for alert in alerts.find({"error": inside}, {"error": 1}):

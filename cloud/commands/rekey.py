@@ -1,8 +1,8 @@
-"""`python -m cloud rekey`: stored models come over from one master secret to the next.
+"""`python -m cloud rekey`: signs the stored models under a new master secret.
 
-A model is signed twice: the cloud's own form under VIGIE_KEY, and the board's bundle under the key that is
-made from it for that board. Nothing else is stored under it. A model that was signed under neither key stays
-as it is, and is told.
+A model is signed twice: the cloud's own form under VIGIE_KEY, and the board's bundle under the key derived
+from it for that board. Nothing else in the database is signed under it. The command names a model that
+neither key has signed, and leaves it as it is.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ MAC = 32  # bytes at the end of a bundle (device/model/bundle.py)
 
 
 def run(models: Collection[Document], old: bytes, new: bytes, folder: Path) -> int:
-    """Sign each model anew and write the newest one of each board into `folder`; safe to repeat. 1 when
-    some could not be. Raises PyMongoError."""
+    """Sign each model anew and write the newest one of each board into `folder`; safe to repeat.
+
+    Returns 1 when neither key had signed some model. Raises PyMongoError.
+    """
     renewed, refused = 0, 0
     newest: dict[tuple[str, str], tuple[str, bytes]] = {}
     for document in models.find({}, {"png": 0, "report": 0}, sort=[("created", 1)]):

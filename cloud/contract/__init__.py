@@ -1,1 +1,1 @@
-"""What boards and cloud say to each other: the messages, their keys and their MACs."""
+"""The contract between boards and cloud: the messages, their keys and their MACs."""

@@ -1,8 +1,8 @@
-"""Who said it: whether a message is a board's own word, before anything else in it is believed.
+"""Authentication: whether a board itself sent a message, before anything else in it is believed.
 
-A message of version 2 ends with a mac by its board's key. A board that has once sent one that is right is
-never believed in version 1 again: that is kept in the database, so that it holds in every worker and after
-each start. What a worker remembers of it is only ever "never again", and not for long.
+A message of version 2 ends with a mac under its board's key. Once a board has sent one valid mac, no worker
+believes it in version 1 again. The database keeps that, so it holds in every worker and after each restart. A
+worker's own memory of it only ever says "never again", and lasts REMEMBERED seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_KEYS = 100_000  # made-up names must not fill the memory
 
 
 class Origin(NamedTuple):
-    """Where a message comes from, and the version of the contract in which it may be believed."""
+    """Who sent a message, and the version of the contract in which the backend believes it."""
 
     site: str
     device: str
@@ -31,7 +31,7 @@ class Origin(NamedTuple):
 
 
 class Authenticator:
-    """One worker's. `master`: the secret from which each board's key is made."""
+    """Checks the messages of one worker. `master`: the secret from which each board's key is derived."""
 
     def __init__(self, store: Store, master: bytes, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class Authenticator:
 
     @property
     def boards(self) -> int:
-        """How many different boards were heard."""
+        """How many different boards this worker has heard."""
         return len(self._keys)
 
     def key(self, site: str, device: str) -> bytes:
@@ -56,13 +56,13 @@ class Authenticator:
         return key
 
     def examine(self, messages: Sequence[tuple[str, bytes]]) -> list[Origin | Refused]:
-        """Of each (topic, payload) who said it, or why it is not believed. Raises PyMongoError."""
+        """For each (topic, payload) who sent it, or why it is not believed. Raises PyMongoError."""
         if self._clock() >= self._until:
             self._authentic.clear()
             self._until = self._clock() + REMEMBERED
         results = [self._looked_at(topic, payload) for topic, payload in messages]
         origins = [result for result in results if isinstance(result, Origin)]
-        # In this order: where one in version 1 and one in version 2 meet here, only the second counts.
+        # In this order: if one board has messages of both versions here, only those of version 2 count.
         proven = {result[:2] for result in origins if result.version == 2} - self._authentic
         if proven:
             self._store.remember_authentic(proven)

@@ -23,20 +23,20 @@ def message_mac(key: bytes, topic: str, body: bytes) -> bytes:
 def ack_mac(key: bytes, stream: str, runs: Sequence[tuple[int, int]], kind: str = "ack") -> str:
     """16 hex digits over exactly these runs in this order, under the device's own key.
 
-    `kind`: "ack" says that these readings are stored; "drop", that their board's word is: it dropped them.
+    `kind`: "ack" = these readings are stored; "drop" = it is stored that their board dropped them.
     """
     text = kind + ":" + stream + ":" + ",".join(f"{first}-{last}" for first, last in runs)
     return hmac.digest(key, text.encode(), "sha256")[:MAC_BYTES].hex()
 
 
 def want_mac(key: bytes, stream: str, want: Mapping[str, str | int]) -> str:
-    """The same over what a board is told to have, in the order in which it is told."""
+    """16 hex digits over what a board should have, in the order of `want`."""
     text = f"want:{stream}:" + ",".join(f"{name}={value}" for name, value in want.items())
     return hmac.digest(key, text.encode(), "sha256")[:MAC_BYTES].hex()
 
 
 def link_key(master: bytes) -> bytes:
-    """The 32-byte key that signs links in mails; the dashboard may have it, the master key it must not."""
+    """The 32-byte key that signs links in mails; the dashboard may know it, but never the master key."""
     return hmac.digest(master, b"vigie/1/links", "sha256")
 
 
@@ -46,11 +46,11 @@ def backup_key(master: bytes) -> bytes:
 
 
 def sign_model(master: bytes, body: bytes) -> bytes:
-    """The model as it is stored."""
+    """The model in its stored form: MODEL, its mac, `body`."""
     return MODEL + hmac.digest(master, MODEL + body, "sha256") + body
 
 
 def open_model(blob: bytes, master: bytes) -> bytes | None:
-    """Its body, when it was signed under this key."""
+    """The body of a stored model; None when it was not signed under this key."""
     mac, body = blob[4:36], blob[36:]
     return body if hmac.compare_digest(mac, hmac.digest(master, blob[:4] + body, "sha256")) else None

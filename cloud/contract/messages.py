@@ -1,11 +1,11 @@
 """The wire format, in one place: topics, what a board sends (`up`, `state`, `get`) and hears (`ack`, `part`).
 
-A message is judged in three steps. First who said it (`version_of`): with the right mac it is the board's own
-word. Then the whole: its topic, size, stream and seqs must be readable, else it is refused whole
+The backend judges a message in three steps. First who sent it (`version_of`): with the right mac it was the
+board itself. Then the whole: topic, size, stream and seqs must be readable, else the message is refused
 (`Refused`). Then each reading alone: one with an impossible value becomes an `Unfit` that goes to quarantine
-while its neighbours are stored; one with an impossible date is stored without a date and keeps what it said,
-as a wrong clock, ours most of all, must never cost a reading. All that comes through has its bounds: an int
-fits the database, a text is short and holds no control characters.
+while its neighbours are stored; one with an impossible date is stored without a date and keeps the one it
+gave in `said`, because a wrong clock, ours above all, must never cost a reading. Every value is bounded: an
+int fits the database, a text is short and holds no control characters.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VERSION = 2  # what boards speak; before there was 1, without a mac
 FEATURES = 1
 MAX_BYTES = 256 * 1024
 MAX_READINGS = 40
-EARLIEST = 1_577_836_800  # 2020-01-01: before that a clock was not set
+EARLIEST = 1_577_836_800  # 2020-01-01: a clock that shows an earlier date was not set
 FUTURE = 300  # s that a board's clock may be ahead of ours
 LAST_DATE = (
     2**32 - 1
@@ -35,13 +35,13 @@ LAST_DATE = (
 SETTINGS_TEXT = 2048  # characters kept of a board's settings
 QUARANTINED_TEXT = 2000  # characters kept of a reading that is unfit
 RUNS_PER_ACK = 16  # a board reads an ack in one piece; its memory is small
-PART_BYTES = 1024  # of what a board fetches, in one message
-WHATS = {"model": 1, "config": 2, "app": 3}  # what that may be, and its number in a `part`
+PART_BYTES = 1024  # bytes in one `part` of what a board fetches
+WHATS = {"model": 1, "config": 2, "app": 3}  # what a board may fetch, and its number in a `part`
 
 # The cloud's own bits, beside the board's (device.codes), in a reading's cloud verdict.
 TWIN_RAN = 1 << 12  # the twin of the board's model judged this reading too
 TWIN_DIFFERS = 1 << 13  # ... and came to another sum or another verdict than the board
-# The bits without a name here: a newer board may have detectors that this cloud does not know.
+# The bits that have no name here: a newer board may have detectors that this cloud does not know.
 UNKNOWN: int = 0xFFFF & ~(codes.ABNORMAL | codes.WARMING_UP | codes.CLOCK_UNSET | TWIN_RAN | TWIN_DIFFERS)
 
 Stream = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]
@@ -66,7 +66,7 @@ _TOPIC = re.compile(r"vigie/1/([A-Za-z0-9_-]{1,32})/([A-Za-z0-9_-]{1,32})/(up|st
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """One record of a board as it came, fit to be stored. Hundredths of degC and of %RH."""
+    """One record of a board, checked and ready to be stored. Hundredths of degC and of %RH."""
 
     seq: int
     boot: int
@@ -77,11 +77,11 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     score: int | None  # its path-length sum
     why: str | None  # reason of a failed read
     model: str | None  # what it judged with
-    said: int | None = None  # Unix seconds that it gave and that cannot be; `ts` is None then
+    said: int | None = None  # Unix seconds: the impossible date that the board gave; `ts` is then None
 
     @property
     def measured(self) -> tuple[int, int] | None:
-        """What the sensor said: (t, h), or None for a failed read."""
+        """What the sensor measured: (t, h) in hundredths, or None for a failed read."""
         return None if self.x is None else (self.x[0], self.x[1])
 
 
@@ -90,11 +90,14 @@ class Verdict(NamedTuple):
 
     flags: int  # bits of device.codes, and TWIN_RAN, TWIN_DIFFERS
     score: float | None  # the full forest, 0..1, higher = more abnormal; None = no model was known
-    twin_off: int = 0  # the twin's sum less the board's: must be 0
+    twin_off: int = 0  # the twin's sum minus the board's: must be 0
 
 
 class Unfit(msgspec.Struct, frozen=True):
-    """One reading that goes to quarantine; its seq is known, so it is acknowledged once written there."""
+    """One reading that goes to quarantine.
+
+    Its seq is known, so it is acknowledged once it is written there.
+    """
 
     seq: int
     reason: str
@@ -138,7 +141,7 @@ class Up(msgspec.Struct):
 
 
 class _Loose(msgspec.Struct):
-    """The same with readings not looked into yet: what tells one bad reading from a bad message."""
+    """The same with the readings not decoded yet: it tells one bad reading from a bad message."""
 
     v: int
     stream: Stream
@@ -165,7 +168,7 @@ class _Values(msgspec.Struct):
 
 
 class _Core(msgspec.Struct):
-    """What a `state` must say rightly to be of use."""
+    """The members of a `state` that must be valid for it to be of use."""
 
     v: int
     stream: Stream
@@ -232,7 +235,7 @@ class State(_Core):
 
     @property
     def causes(self) -> list[str]:
-        """Why readings were dropped, in the board's words; one that does not say it tells by its counts."""
+        """Why readings were dropped, in the board's words; for a board that gives none, by its counts."""
         counted = {"dropped": "flash was full", "damaged": "damaged on flash"}
         return self.dropped_why or [why for name, why in counted.items() if self.counts.get(name, 0) > 0]
 
@@ -247,7 +250,7 @@ class Get(msgspec.Struct):
 
 
 class Ack(msgspec.Struct):
-    """What tells a board that these seqs are stored and may go."""
+    """Tells a board that these seqs are stored, so that it may delete them."""
 
     stream: str
     runs: list[tuple[int, int]]
@@ -255,7 +258,7 @@ class Ack(msgspec.Struct):
 
 
 class DropAck(msgspec.Struct):
-    """What tells a board that its word is stored: it dropped these seqs. None of its records goes by that."""
+    """Tells a board that the cloud has stored which seqs it dropped. The board deletes no record for it."""
 
     stream: str
     dropped: list[tuple[int, int]]
@@ -263,7 +266,7 @@ class DropAck(msgspec.Struct):
 
 
 class WantAck(msgspec.Struct):
-    """What tells a board what it should have."""
+    """Tells a board which model, settings and release it should have."""
 
     stream: str
     want: Mapping[str, str | int]
@@ -307,10 +310,10 @@ def part_topic(site: str, device: str) -> str:
 
 
 def version_of(key: bytes, topic: str, payload: bytes) -> int:
-    """2 when the board with this key has said it, and nobody else; 1 when it carries no mac. Raises Forged.
+    """2 when the board with this key, and nobody else, sent it; 1 when it carries no mac. Raises Forged.
 
-    The mac is looked at in the bytes as they came, before anything reads them: it is the last member, with no
-    blank about it, so these bytes can be read in one way only.
+    The mac is checked on the bytes as they came, before anything decodes them: it is the last member, without
+    blanks, so the bytes can be read in one way only.
     """
     body, tail = payload[: -_MAC - 10], payload[-_MAC - 10 :]
     if not (tail.startswith(b',"mac":"') and tail.endswith(b'"}')):
@@ -325,7 +328,7 @@ def version_of(key: bytes, topic: str, payload: bytes) -> int:
 def signed(key: bytes, topic: str, message: Mapping[str, object] | bytes) -> bytes:
     """`message` (or its JSON) as the board with this key sends it to `topic`: version 2, its mac last.
 
-    For whatever plays a board: tests, benches, proofs.
+    For everything that plays a board: tests, benches, proofs.
     """
     body = (message if isinstance(message, bytes) else encode(message))[:-1]
     return body + b',"mac":"' + keys.message_mac(key, topic, body) + b'"}'
@@ -373,7 +376,7 @@ def _are_dates(dates: Iterable[int | None], now: float) -> bool:
 def decode_state(payload: bytes, version: int = VERSION) -> State:
     """A `state` message in this `version`. Raises Refused.
 
-    A member beside the core that is wrong is left out alone: whether a board is online is worth that.
+    An invalid member outside the core is left out alone: the rest still says whether the board is online.
     """
     check_size(payload)
     try:
@@ -404,14 +407,17 @@ def decode_get(payload: bytes, version: int = VERSION) -> Get:
 
 
 def part(asked: Get, whole: bytes | None) -> bytes:
-    """The `part` that answers: what follows `offset` of `whole`. A total of 0: there is no such thing."""
+    """The `part` that answers `asked`: PART_BYTES of `whole` from its offset.
+
+    A total of 0 = no such thing.
+    """
     total = len(whole or b"")
     head = struct.pack(">B3x4sII", WHATS[asked.what], bytes.fromhex(asked.id), asked.offset, total)
     return head + (whole or b"")[asked.offset : asked.offset + PART_BYTES]
 
 
 def runs_of(seqs: Iterable[int]) -> list[tuple[int, int]]:
-    """The shortest list of [first, last] that names exactly these seqs, ascending."""
+    """The shortest list of (first, last) that names exactly these seqs, ascending."""
     known = set(seqs)
     if known and max(known) - min(known) == len(known) - 1:  # nearly always one run
         return [(min(known), max(known))]
@@ -435,12 +441,12 @@ def acks(key: bytes, stream: str, runs: list[tuple[int, int]]) -> list[bytes]:
 
 
 def drop_acks(key: bytes, stream: str, runs: list[tuple[int, int]]) -> list[bytes]:
-    """The same for readings that the board has said it dropped."""
+    """The same for readings that the board says it dropped."""
     return [encode(DropAck(stream, part, keys.ack_mac(key, stream, part, "drop"))) for part in _parts(runs)]
 
 
 def want_ack(key: bytes, stream: str, want: Mapping[str, str | int]) -> bytes:
-    """The payload that tells a board what it should have: `n`, which only rises, and then what."""
+    """The payload that tells a board what it should have: `n`, which only rises, then the parts of it."""
     return encode(WantAck(stream, want, keys.want_mac(key, stream, want)))
 
 
@@ -509,5 +515,5 @@ def _short(problem: Exception) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    """So much of it, written out: cut before as well, or writing it out would take longer than all else."""
+    """At most `most` characters of `text`, written out. It cuts first, because writing out is slow."""
     return printable(text[:most])[:most]

@@ -1,4 +1,4 @@
-"""`python -m cloud doctor`: what must be right before the backend can work, each with a tick or its cure."""
+"""`python -m cloud doctor`: tests what the backend needs to work; each line has a tick, or the cure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def examine(
     board: str | None = None,
     send: bool = False,
 ) -> Iterator[Finding]:
-    """Look at `parts`; each needs only settings of its own, so they can be filled in one after the other.
+    """Test `parts`. Each needs only its own settings, so a person can fill them in one after the other.
 
     `secrets`: Streamlit's file, from which the dashboard takes its settings.
     """
@@ -96,7 +96,7 @@ def _board(board: str, known: Mapping[str, str], file: Path | None) -> Iterator[
 
 
 def run(environment: Mapping[str, str], file: Path | None, parts: list[str], **more: object) -> int:
-    """Say what is found; 1 when something is wrong."""
+    """Print each finding; returns 1 when something is wrong."""
     kinds = []
     for finding in examine(environment, file, parts or PARTS, **more):  # type: ignore[arg-type]
         lines.show(finding)
@@ -124,7 +124,7 @@ def secrets_of_streamlit(file: Path, environment: Mapping[str, str]) -> dict[str
         ) from problem
     tables = {name: value for name, value in document.items() if isinstance(value, dict)}
     hidden = [
-        f"{file}: {name} stands under [{table}], where it does not count: move it above the first [section]"
+        f"{file}: {name} is below [{table}], where it has no effect: move it above the first [section]"
         for table, values in tables.items()
         for name in settings.DASHBOARD_KEYS
         if name in values

@@ -1,7 +1,8 @@
 """The broker as the backend meets it: its address, its certificate, the login, what the credential may do.
 
-Rights are tried, not read: a message that comes back proves that it could be sent and heard. Each try uses
-names of its own (`vigie/1/doctor/<random>/ack`), which no backend and no board listens to.
+The doctor tests rights by using them: a message that comes back proves that the credential may publish and
+subscribe. Each test has its own topic (`vigie/1/doctor/<random>/ack`), to which no backend and no board
+listens.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from cloud.ingest.network import CURES, LEAVES, unreachable
 from cloud.settings import BrokerSettings
 
 TIMEOUT = 10.0  # s for each answer
-SOON = 14 * 86400  # s: a certificate that ends earlier is worth a word
+SOON = 14 * 86400  # s: the doctor warns of a certificate that ends earlier
 MAX_PACKET = MAX_BYTES + 1024  # bytes: the largest message that is read, and its topic
 LARGE = 1024 * 1024  # bytes of a message that no board sends
-CONTAINER = 12  # hex digits: what a container is called, another name each time
+CONTAINER = 12  # hex digits in the host name of a container, which is new at each start
 
 
 def findings(settings: BrokerSettings) -> Iterator[Finding]:
@@ -58,7 +59,7 @@ def findings(settings: BrokerSettings) -> Iterator[Finding]:
 
 
 def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Iterator[Finding]:
-    """What a board's credential (`its`) may do, seen from the backend's side. `board`: site/device."""
+    """What a board's credential (`its`) may do, tested against the backend's. `board`: site/device."""
     site, _, device = board.partition("/")
     own = f"vigie/1/{site}/{device}/ack"
     other = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
@@ -159,7 +160,7 @@ def _rights(settings: BrokerSettings) -> Iterator[Finding]:
 
 
 def _packets(settings: BrokerSettings) -> Finding:
-    """How large a packet the broker takes: as it says (MQTT 5), else as one try shows."""
+    """How large a packet the broker takes: as it announces (MQTT 5), else as one test shows."""
     if (most := _announced(settings)) is not None:
         text = f"at most {most} bytes, as the broker says"
     elif _takes(settings, LARGE):
@@ -197,7 +198,7 @@ def _takes(settings: BrokerSettings, size: int) -> bool:
 
 def _passes(sender: _Login, listener: _Login, topic: str, after: str = "") -> bool:
     """Whether `listener` hears what `sender` publishes on `topic`. With `after`, a topic that does pass, a
-    second message follows there: once it has come, the first one will not."""
+    second message follows on it: once that has arrived, the first one will not."""
     sender.publish(topic)
     if after:
         sender.publish(after)
@@ -210,11 +211,11 @@ def _passes(sender: _Login, listener: _Login, topic: str, after: str = "") -> bo
 
 
 class _LoginRefused(Exception):
-    """No login, in words."""
+    """The login failed; `str()` says why."""
 
 
 class _Login:
-    """One login with a client id of its own: that of the running backend would push it off."""
+    """One login with its own client id: the running backend's id would end the backend's session."""
 
     def __init__(
         self,
@@ -268,14 +269,14 @@ class _Login:
         self._events.put(("gone", reason))
 
     def next(self) -> tuple[str, Any]:
-        """What happens next; ("silence", None) when nothing does."""
+        """The next event and its value; ("silence", None) when nothing happens within TIMEOUT."""
         try:
             return self._events.get(timeout=TIMEOUT)
         except queue.Empty:
             return "silence", None
 
     def subscribe(self, topic: str) -> bool:
-        """Whether the broker grants it. Some grant everything, and then pass nothing on."""
+        """Whether the broker grants it. Some brokers grant everything and then pass nothing on."""
         self._client.subscribe(topic, 1)
         while True:
             event, value = self.next()

@@ -1,7 +1,7 @@
 """The database as the backend and the dashboard meet it: address, login, rights, clock, room.
 
-Rights are tried with commands that change nothing: an update that matches nothing, an insert that cannot be
-stored. Either the database refuses the user, or something else; the second means that the right is there.
+The doctor tests rights with commands that change nothing: an update that matches nothing, an insert that
+cannot be stored. When the database refuses them for any reason but the user, the user has the right.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cloud.store.database import Document
 from cloud.store.quota import level
 
 TIMEOUT = 8.0  # s
-BEHIND, WRONG = 5.0, 60.0  # s that the two clocks may differ: worth a word; an error
+BEHIND, WRONG = 5.0, 60.0  # s by which the two clocks differ: more is a warning; more is an error
 
 Try = Callable[[Database[Document], str], Any]
 NAMED = 5  # boards in one line
@@ -150,7 +150,7 @@ TRIES: dict[str, Try] = {
 
 
 def _may(database: Database[Document], act: str, collection: str, *, if_full: bool = True) -> bool:
-    """Whether this user has the right, `if_full` where a full database does not tell. Nothing is changed."""
+    """Whether this user has the right; `if_full` when a full database hides that. Changes nothing."""
     try:
         TRIES[act](database, collection)
     except OperationFailure as refusal:
@@ -204,7 +204,7 @@ def _room(database: Database[Document], quota: int) -> Finding:
 
 
 def _boards(latest: list[Latest]) -> Iterator[Finding]:
-    """Whether what boards send can be told from what somebody with their broker password sends."""
+    """Whether all boards sign their messages, so that a broker password is not enough to forge them."""
     old = [f"{board.site}/{board.device}" for board in latest if not board.authentic]
     if old:
         names = ", ".join(old[:NAMED]) + (f" and {len(old) - NAMED} more" if len(old) > NAMED else "")
@@ -217,7 +217,7 @@ def _boards(latest: list[Latest]) -> Iterator[Finding]:
 
 
 def _models(database: Database[Document], key: bytes) -> Iterator[Finding]:
-    """Whether the stored models were written under this VIGIE_KEY."""
+    """Whether the stored models were signed under this VIGIE_KEY."""
     newest = database["models"].find_one({"cloud": {"$exists": True}}, {"cloud": 1}, sort=[("created", -1)])
     if newest is None:
         return

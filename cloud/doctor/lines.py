@@ -1,4 +1,4 @@
-"""How Vigie's doctors speak: one line for each thing looked at, a tick or what is wrong with its cure.
+"""The lines that Vigie's doctors print: one for each test, with a tick, or what is wrong and the cure.
 
 ✓ broker     connected to broker.example.org:8883
 """
@@ -18,7 +18,7 @@ _CODES = {"green": "32", "red": "31", "yellow": "33", "dim": "2"}
 
 
 class Finding(NamedTuple):
-    """`text`: what is so; when it is wrong, with the cure. Further lines are indented."""
+    """`text`: the result of a test, with the cure when something is wrong. Further lines are indented."""
 
     name: str
     text: str

@@ -1,4 +1,4 @@
-"""Mail as the backend would send it; nothing is sent unless it is asked for."""
+"""Mail, tested as the backend would send it; the doctor sends none unless asked to."""
 
 from __future__ import annotations
 

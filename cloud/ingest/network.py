@@ -1,7 +1,7 @@
 """The backend's connection to the broker: paho-mqtt over verified TLS, in a thread of its own.
 
-It reconnects for ever, saying once what is wrong and what to do. PUBACKs are sent by hand, for the connection
-that the message came on: after a reconnect the broker sends again what was not acknowledged.
+It reconnects for ever, and logs once what is wrong and what to do. It sends PUBACKs itself, on the connection
+that brought the message: after a reconnect the broker repeats what was not acknowledged.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from cloud.settings import BrokerSettings
 log = logging.getLogger("broker")
 
 KEEPALIVE = 30  # s
-QUIET = 60.0  # s without a message, after which a member of a shared subscription takes its place in it anew
+QUIET = 60.0  # s without a message, after which a member of a shared subscription reconnects
 READ_AHEAD = 16 * 1024  # bytes; a TLS record holds no more
 PACKETS_AT_ONCE = 100
 LEAVES = ("up", "state", "get")
-ALERTS = ("SSLV3_ALERT", "TLSV1_", "TLSV13_", "UNSUPPORTED_PROTOCOL")  # it speaks TLS, but not with us
+ALERTS = ("SSLV3_ALERT", "TLSV1_", "TLSV13_", "UNSUPPORTED_PROTOCOL")  # it speaks TLS, but refuses ours
 CURES = {
     "Not authorized": "check MQTT_USER and MQTT_PASSWORD",
     "Bad user name or password": "check MQTT_USER and MQTT_PASSWORD",
@@ -56,10 +56,10 @@ def unreachable(problem: Exception, settings: BrokerSettings) -> str:
 
 
 class _Client(mqtt.Client):
-    """Tells when its loop has ended, and why; reads and acknowledges many packets at once.
+    """Says when its loop has ended and why; reads and acknowledges many packets at once.
 
-    paho asks TLS for single bytes, `select` before each packet, and writes each PUBACK alone: three times the
-    work of the packet itself. While one board floods, the others wait for just that.
+    paho reads single bytes from TLS, calls `select` before each packet, and writes each PUBACK alone: three
+    times the work of the packet itself. While one board floods, the others would have to wait for that.
 
     The loop must run in the thread of `loop_start`. Run in any other, paho lets each thread that publishes
     write on the socket itself, and two threads that write at once break the TLS connection.
@@ -70,7 +70,7 @@ class _Client(mqtt.Client):
         self.ended = threading.Event()
         self.why = ""
         self._ahead, self._place = b"", 0  # what was read, and how much of it was given to paho
-        self._empty = True  # nothing more can be read at this moment
+        self._empty = True  # the socket has no more bytes now
         self.pubacks = Pubacks(lambda packets: self._packet_queue(PUBACK, packets, 0, 0))
 
     def reconnect(self) -> MQTTErrorCode:
@@ -108,7 +108,7 @@ class _Client(mqtt.Client):
 
 
 class Network:
-    """Connects at `start`, fills `inbox`, publishes acks. Once it can do no more, `alive` is false."""
+    """Connects at `start`, fills `inbox`, publishes acks. `alive` is false once it has ended for good."""
 
     def __init__(self, settings: BrokerSettings, inbox: Inbox) -> None:
         self._settings = settings
@@ -140,7 +140,7 @@ class Network:
         return not self._client.ended.is_set()
 
     def trouble(self) -> str | None:
-        """Why it can do no more; None while it can, or has not begun."""
+        """Why it has ended; None while it runs, or before it starts."""
         return None if self.alive else self._client.why or "has ended"
 
     def start(self) -> None:
@@ -148,20 +148,20 @@ class Network:
         self._client.loop_start()
 
     def stop(self) -> None:
-        """Say goodbye; the broker keeps the session for when we are back."""
+        """Disconnect; the broker keeps the session until the next start."""
         self._stopping = True
         self._client.disconnect()
         self._client.ended.wait(5)
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """QoS 0, not retained; lost when there is no connection: the board asks again by sending again."""
+        """QoS 0, not retained; lost without a connection: the board sends again what was not acknowledged."""
         self._client.publish(topic, payload, qos=0)
 
     def look_after_share(self) -> None:
-        """Reconnect when a shared subscription gave nothing for long.
+        """Reconnect when a shared subscription delivered nothing for QUIET seconds.
 
-        After a flood HiveMQ CE was seen to deliver nothing of a full queue until a member came anew. Where it
-        is just quiet, a reconnect a minute costs nothing.
+        After a flood HiveMQ CE sometimes delivers nothing of a full queue until a member reconnects. When
+        there is just nothing to deliver, a reconnect a minute costs nothing.
         """
         if self._settings.share and self.subscribed.is_set() and time.monotonic() - self._heard > QUIET:
             self._heard = time.monotonic()
@@ -173,10 +173,11 @@ class Network:
         wire = self._client.socket()
         if isinstance(wire, socket.socket):
             try:
-                # Not its own shutdown: that ends TLS first, and paho's thread might then write in the clear.
+                # Not SSLSocket.shutdown: that ends TLS first, and paho's thread might then write in the
+                # clear.
                 socket.socket.shutdown(wire, socket.SHUT_RDWR)
             except OSError:
-                pass  # it was gone already, which is just as well
+                pass  # the connection had ended already
 
     def _on_connect(
         self,
@@ -242,7 +243,7 @@ class Network:
         self._inbox.put(received(topic, bytes(message.payload), puback), HOLD)
 
     def _complain(self, complaint: str) -> None:
-        """One line for each thing that happened, not one for each try."""
+        """Log a complaint once, not once for each try."""
         if complaint != self._complaint:
             self._complaint = complaint
             log.warning("%s", complaint)

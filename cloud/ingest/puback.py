@@ -1,7 +1,8 @@
 """PUBACKs, in the order in which their messages came, as MQTT asks for (4.6.0-2 in its version 3.1.1).
 
-Work on messages ends in another order: boards take turns, and what is held back is done at once. A broker may
-hang up on a PUBACK that is not next (rumqttd does), so each waits here for those before it.
+The worker finishes messages in another order: boards take turns, and it is done at once with what it holds
+back. A broker may hang up on a PUBACK that is not next (rumqttd does), so each PUBACK waits here for those
+before it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ PUBACK = 0x40
 
 
 class Pubacks:
-    """Those of one connection. `send(packets)` is called with whole packets, by one thread at a time."""
+    """The PUBACKs of one connection.
+
+    It calls `send(packets)` with whole packets, from one thread at a time.
+    """
 
     def __init__(self, send: Callable[[bytes], object]) -> None:
         self._send = send
@@ -24,13 +28,13 @@ class Pubacks:
         self.reader = 0  # the thread that reads packets: it calls `flush` after some of them
 
     def restart(self) -> None:
-        """A new connection: the broker sends again what it has no PUBACK for."""
+        """Begin a new connection: the broker sends again every message that has no PUBACK."""
         with self._lock:
             self._open = deque()
             self._ready.clear()
 
     def expect(self, packet_id: int) -> Callable[[], None]:
-        """A message has come; what is returned is called once the broker need not send it again."""
+        """A message has come. Returns the function to call once the broker need not send it again."""
         entry = [packet_id, 0]
         with self._lock:
             mine = self._open

@@ -1,8 +1,8 @@
-"""The cloud's own opinion of each reading: the board's twin, a larger forest, the envelope, the Z-score.
+"""The cloud's own verdict on each reading: the board's twin, a larger forest, the envelope, the Z-score.
 
-A reading carries its features, so nothing is remembered between two of them and any worker may judge any
-reading. With no model known for a reading only the Z-score speaks. A failed read is abnormal on both sides;
-while the board's windows fill (`warming up`) the cloud keeps silent too.
+A reading carries its features, so a worker remembers nothing between two readings, and any worker may judge
+any reading. Without a known model only the Z-score judges. A failed read is abnormal on both sides; while the
+board's windows fill (`warming up`), the cloud does not judge either.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ log = logging.getLogger("rescore")
 
 SENSOR_ERROR: int = codes.SENSOR_ERROR
 WARMING_UP: int = codes.WARMING_UP
-NO_SUM = -(2**62)  # in place of the sum of a forest that did not run
+NO_SUM = -(2**62)  # stands for the sum of a forest that did not run
 
 Matrix = npt.NDArray[np.int16]  # [n, 8], the features in the order of the contract
 SQUARED_Z: int = DEFAULT["zscore"]  # what a board without a model uses; |z| > 3 would fire ten times a day
 Z_FLOOR = np.array([FLOOR_T, FLOOR_H], np.int64)  # of std60: quieter windows count as this noisy
-MODEL_BYTES = 4_300_000  # of one in memory; one that was let go is loaded again in 30 ms
+MODEL_BYTES = 4_300_000  # of one model in memory; a worker loads a dropped one again in 30 ms
 LEAST_KEPT = 32
 ASK_AGAIN = 10.0  # s until an unknown model is looked for again
 
@@ -99,7 +99,7 @@ class Rescorer:
         self._models = models
 
     def verdicts(self, readings: Sequence[Reading]) -> list[Verdict]:
-        """The cloud's verdict on each reading, in their order. Never fails for want of a model."""
+        """The cloud's verdict on each reading, in their order. It needs no model and raises nothing."""
         count = len(readings)
         edge_flags = np.array([reading.flags for reading in readings], np.int64)
         failed = np.array([reading.x is None for reading in readings], np.bool_)
@@ -130,7 +130,7 @@ class Rescorer:
     def _model(self, model_id: str) -> CloudModel | None:
         try:
             return self._models.get(model_id)
-        except PyMongoError as problem:  # the store will say so too, and wait; scoring need not
+        except PyMongoError as problem:  # the store will log it too, and wait; scoring need not
             log.warning("model %s could not be read: %s", model_id, problem)
             return None
 
@@ -143,7 +143,7 @@ def z_abnormal(x: Matrix, squared: npt.NDArray[np.int64]) -> npt.NDArray[np.bool
 
 
 def envelope_abnormal(model: CloudModel, x: Matrix) -> npt.NDArray[np.bool_]:
-    """The verdict of the envelope that travels with the model; never abnormal when it has none."""
+    """The verdict of the model's envelope; never abnormal when the model has none."""
     if "means" not in model.envelope:
         return np.zeros(len(x), np.bool_)
     envelope = Envelope(model.envelope["means"], model.envelope["weights"])
@@ -171,8 +171,8 @@ def _opinion(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Flags and score of the full forest, the envelope and, where the board's forest ran, its twin.
 
-    `said`, `sums`: what the board said, NO_SUM where its forest did not run. The third is by how much the
-    twin's sum is more than the board's, within int32.
+    `edge_flags`, `sums`: the board's own, NO_SUM where its forest did not run. The third result is the twin's
+    sum minus the board's, clipped to int32.
     """
     full = np.asarray(model.full_scores(x), np.float64)
     flags = np.where(model.full_abnormal(full), codes.FOREST, 0).astype(np.int64)

@@ -1,4 +1,4 @@
-"""A window of what was stored lately: a repeat that falls into it costs the database nothing."""
+"""A window of recently stored readings: a repeat that falls into it costs the database nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Values = dict[int, tuple[int, int] | None]  # what the sensor said, by seq
 
 
 class Seen:
-    """The newest stored readings, `size` to `2 * size` of them, by their sensor values.
+    """The newest stored readings, `size` to `2 * size` of them, with their sensor values.
 
-    A worker's own cache: forgetting is harmless, the database remains the judge.
+    It is a worker's own cache: it may forget, because the database decides.
     """
 
     def __init__(self, size: int = 50_000) -> None:
@@ -23,14 +23,14 @@ class Seen:
         self._old: dict[StreamKey, Values] = {}
 
     def unknown(self, stream: StreamKey, readings: Sequence[Reading]) -> Sequence[Reading]:
-        """Those not known to be stored; also those whose seq is known with other sensor values."""
+        """The readings that are not known to be stored, or whose seq is known with other sensor values."""
         for known in (self._new.get(stream), self._old.get(stream)):
             if known and not known.keys().isdisjoint([reading.seq for reading in readings]):
                 readings = [reading for reading in readings if known.get(reading.seq, ()) != reading.measured]
         return readings
 
     def add(self, stream: StreamKey, readings: Sequence[Reading]) -> None:
-        """To be told only after the write was acknowledged by the database. The first one told stays."""
+        """Add readings, only after the database has acknowledged the write. The first value of a seq wins."""
         if self._count >= self._size:
             self._old, self._new, self._count = self._new, {}, 0
         new, old = self._new.setdefault(stream, {}), self._old.get(stream, {})

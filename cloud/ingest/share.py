@@ -1,8 +1,9 @@
 """What one board may send: a token bucket in front of the inbox for each board, sized by its period.
 
-A board that measures every `period` seconds needs 1 / period messages a second at most, each reading alone.
-It may send CATCH_UP times as many for good, and BURST at once: what gathers in a day without a network. What
-is beyond that is held back: the board has no ack for it, keeps it, and sends it again.
+A board that measures every `period` seconds needs at most 1 / period messages a second, one for each reading.
+It may send CATCH_UP times as many without end, and BURST at once: as many as gather in a day without a
+network. The worker holds back what is beyond that: the board gets no ack for it, keeps it, and sends it
+again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ BURST = (
     600.0  # messages; a board sends 16 readings in one: a day at 10 s is 540, all that a flash holds 1,088
 )
 USUAL_PERIOD = 10.0  # s, until a board's own is known
-FLOOD = 3.0  # times the allowance for good: no board of ours goes on so once it is held back
+FLOOD = 3.0  # times the allowance: a healthy board stops this once it is held back
 KEPT = 100_000  # boards that are remembered: made-up names must not fill the memory
 
 
@@ -25,7 +26,7 @@ def rate(period: float) -> float:
 
 
 class FloodReport(NamedTuple):
-    """A board sent `times` what it may, since the last report; `held` messages were held back."""
+    """Since the last report, a board sent `times` its allowance; `held` messages were held back."""
 
     owner: str
     times: float
@@ -50,7 +51,7 @@ class Allowances:
         self._reported = now
 
     def take(self, owner: str, now: float) -> bool:
-        """One message came: whether the board may send it now."""
+        """Count one message; whether the board may send it now. `now`: monotonic seconds."""
         account = self._accounts.get(owner)
         if account is None:
             if len(self._accounts) >= KEPT:
@@ -65,16 +66,16 @@ class Allowances:
         return True
 
     def hold_back(self, owner: str) -> None:
-        """A message of this board was held back, for want of allowance or of room in its share."""
+        """Count a message that was held back because the board had no allowance or no room left."""
         self._accounts[owner].held += 1
 
     def learn(self, owner: str, period: float) -> None:
-        """Its period (s) is known."""
+        """Take note of the board's period (s)."""
         if (account := self._accounts.get(owner)) is not None:
             account.period = period
 
     def floods(self, now: float) -> list[FloodReport]:
-        """Who sent far more than it may since the last call."""
+        """The boards that sent far more than they may since the last call."""
         seconds, self._reported = max(now - self._reported, 1e-3), now
         floods = []
         for owner, account in self._accounts.items():

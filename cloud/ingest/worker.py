@@ -1,17 +1,17 @@
-"""Ingest: what boards send is judged, stored and acknowledged, in micro-batches, by one worker or many.
+"""Ingest: one worker or many judge, store and acknowledge what boards send, in micro-batches.
 
-What is promised to whom, and when:
-- a board hears `ack` only for readings that a majority-committed, journaled write has stored (or put into
-  quarantine);
-- the broker hears PUBACK only after that too, so that what a killed worker had in hand comes again;
-- while the database is slow the network thread waits, and so the broker; while it is away nothing is
-  acknowledged; what does not fit into the bounded inbox is let go without a PUBACK, and fetched anew by a
-  reconnect once the database is back. The board keeps it all the while;
-- boards take turns, and what a board sends beyond its share (share.py) is held back: PUBACKed at once, so
-  that it takes no place among the few messages that a broker lets be on their way, but never acknowledged to
-  the board, which keeps it and sends it again.
+What the worker promises, and when:
+- it sends a board an `ack` only for readings that a majority-committed, journaled write has stored (or put
+  into quarantine);
+- it sends the broker a PUBACK only after that too, so the broker repeats what a killed worker had in hand;
+- while the database is slow, the network thread waits, and so does the broker; while it is away, the worker
+  acknowledges nothing. It drops messages that do not fit into the bounded inbox, without a PUBACK, and
+  reconnects once the database is back to get them again. The board keeps them all the while;
+- boards take turns, and the worker holds back what a board sends beyond its share (share.py): it sends the
+  PUBACK at once, so that the message takes no place among the few that a broker keeps in flight, but never an
+  `ack`, so the board keeps the readings and sends them again.
 
-The network lives in a thread of paho's; it only puts messages into the inbox. Should it end, the process
+The network runs in paho's thread, which only puts messages into the inbox. If that thread ends, the process
 ends.
 """
 
@@ -41,23 +41,23 @@ log = logging.getLogger("ingest")
 
 BATCH = 40  # messages; HiveMQ keeps at most 50 unacknowledged ones on the way
 LINGER = 0.25  # s that a message may wait for others
-HOLD = 5.0  # s that the network may be held up for want of room; well below the keep-alive
+HOLD = 5.0  # s that the network may wait for room in the inbox; well below the keep-alive
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # s between two tries while the database is away
-TRIES_TOGETHER = 3  # then, if the database does answer, each message is tried alone
+TRIES_TOGETHER = 3  # after these, if the database answers, the worker tries each message alone
 COMPLAINTS = 20  # lines about bad messages in that time
 LONGEST_TOPIC = 128  # characters; the longest of the contract has 82
 REPORT = 60.0  # s between two lines that say how much was stored
-# Messages of one board that may wait: it has 12 on their way at most, and HiveMQ's 50 must not all be of one.
+# Messages of one board that may wait: it has at most 12 in flight, and HiveMQ's 50 must not all be its own.
 SHARE = 32
-SHARE_OF_SIZE = 8  # ... and of the bytes, one in so many
+SHARE_OF_SIZE = 8  # ... and they may take an eighth of the bytes
 FLOODS = 15.0  # s between two looks at who sends too much
 
 
 @dataclass(frozen=True)
 class Received:
-    """One message as the broker gave it. `puback` tells the broker that it need not come again.
+    """One message as it came from the broker. `puback` tells the broker not to send it again.
 
-    `refused`: why it is not looked into; of its topic and payload only the beginning is here then.
+    `refused`: why the worker does not decode it; then it has only the beginning of topic and payload.
     """
 
     topic: str
@@ -67,7 +67,7 @@ class Received:
 
 
 def received(topic: str, payload: bytes, puback: Callable[[], None]) -> Received:
-    """A message as it may be queued: what is too large is cut here, before it takes anybody's room."""
+    """A message for the queue: one that is too large is cut here, before it takes any room."""
     if len(payload) <= messages.MAX_BYTES and len(topic) <= LONGEST_TOPIC:
         return Received(topic, payload, puback)
     if len(topic) > LONGEST_TOPIC:
@@ -79,7 +79,7 @@ def received(topic: str, payload: bytes, puback: Callable[[], None]) -> Received
 
 
 class _Queue:
-    """What one board sent and nobody worked on yet."""
+    """The waiting messages of one board."""
 
     def __init__(self) -> None:
         self.waiting: deque[Received] = deque()
@@ -96,13 +96,13 @@ class _Queue:
 
 
 class Inbox:
-    """What was received and not yet worked on: bounded in messages and bytes, in all and for each board.
+    """The waiting messages of all boards: bounded in messages and bytes, in all and for each board.
 
-    Boards take turns: one that has a hundred messages here delays another's by one message, not by a hundred.
+    Boards take turns: a board with a hundred messages delays another board by one message, not by a hundred.
     """
 
     def __init__(self, messages: int = 2000, size: int = 32 * 1024 * 1024) -> None:
-        self._turns: OrderedDict[str, _Queue] = OrderedDict()  # by board; the first one is next
+        self._turns: OrderedDict[str, _Queue] = OrderedDict()  # by board; the first is next
         self._count, self._messages = 0, messages  # waiting, and what fits
         self._room = size  # bytes that still fit
         self._share = size // SHARE_OF_SIZE
@@ -112,7 +112,7 @@ class Inbox:
         self.held_back = 0  # messages beyond the share of their board
 
     def put(self, received: Received, patience: float = 0.0) -> bool:
-        """False when it was not taken: held back, or there was no room for `patience` s and it was let go."""
+        """False when the inbox did not take it: held back, or dropped after `patience` s without room."""
         owner = received.topic.rpartition("/")[0]
         with self._changed:
             if fair := self._is_fair(owner, received):
@@ -133,8 +133,10 @@ class Inbox:
         return fair
 
     def take(self, patience: float) -> list[Received]:
-        """Up to BATCH messages, one of each board in turn; waits `patience` for the first and LINGER for the
-        rest. [] when none came."""
+        """Up to BATCH messages, one of each board in turn; [] when none came.
+
+        It waits `patience` s for the first and LINGER s for the rest.
+        """
         with self._changed:
             if not self._changed.wait_for(lambda: self._turns, patience):
                 return []
@@ -181,20 +183,20 @@ class Totals:
     """What this worker has done since its start."""
 
     messages: int = 0
-    readings: int = 0  # kept: stored now or found stored
-    repeats: int = 0  # known from the window of what was stored lately
+    readings: int = 0  # kept: stored now, or stored before with the same values
+    repeats: int = 0  # known from the window of recently stored readings
     conflicts: int = 0
     expired: int = 0
     unfit: int = 0
-    doubted: int = 0  # of the readings that are kept, those whose date could not be: stored undated
+    doubted: int = 0  # of the readings that are kept, those with an impossible date: stored undated
     refused: int = 0
-    forged: int = 0  # of those refused: not the board's own word
-    surplus: int = 0  # messages of streams that were too many for their board that day: held back
+    forged: int = 0  # of those refused: the board itself did not send them
+    surplus: int = 0  # messages held back because their board began too many streams that day
     acks: int = 0
     retries: int = 0
     received_bytes: int = 0  # payloads and topics
     sent_bytes: int = 0
-    parts: int = 0  # of models and settings, that boards asked for
+    parts: int = 0  # sent of models, settings and releases that boards asked for
 
 
 class Ingest:
@@ -218,7 +220,7 @@ class Ingest:
         self._authenticator = Authenticator(store, key)
         self._publish = publish
         self._clock = clock
-        self._hear = hear  # what date a board gives
+        self._hear = hear  # takes the date that a board gives
         self._answers = Answers(store.database, self._authenticator.key, publish)
         self._seen = Seen()
         self._complaints = 0
@@ -265,7 +267,7 @@ class Ingest:
                     reported = self.totals.readings
 
     def settle(self, batch: list[Received], stop: threading.Event) -> None:
-        """Bring a batch to its end, however long the database is away; give up only when `stop` is set."""
+        """Handle a batch until it is done, however long the database is away; give up only at `stop`."""
         pause = FIRST_PAUSE
         tries = 0
         while not stop.is_set():
@@ -285,7 +287,7 @@ class Ingest:
                 )
                 stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-            except Exception:  # whatever a message may hold, it must not stop the others
+            except Exception:  # one bad message must not stop the others
                 trouble = f"a batch of {len(batch)} messages could not be worked on, each is tried alone"
                 self._complain(trouble, trace=True)
                 tries = TRIES_TOGETHER
@@ -295,7 +297,7 @@ class Ingest:
                 return
 
     def handle(self, batch: Iterable[Received]) -> None:
-        """Decode, judge, store, acknowledge. May be repeated. Raises PyMongoError when it was not stored."""
+        """Decode, judge, store, acknowledge; safe to repeat. Raises PyMongoError when it stored nothing."""
         batch = list(batch)
         aside: list[Quarantined] = []
         uplinks: list[Message] = []
@@ -370,7 +372,7 @@ class Ingest:
     def _decode(
         self, received: Received, origin: Origin | Refused
     ) -> Message | tuple[str, str, State | Get] | None:
-        """What it holds, and whose; None when a retained state was cleared. Raises Refused."""
+        """The decoded message and its board; None when a retained state was cleared. Raises Refused."""
         if received.refused:
             raise Refused(received.refused)
         if not received.payload and received.topic.endswith("/state"):
@@ -387,7 +389,7 @@ class Ingest:
     def _without_surplus(
         self, uplinks: list[Message], states: list[tuple[str, str, State]], unsigned: set[Whose]
     ) -> tuple[list[Message], list[tuple[str, str, State]]]:
-        """Without those of streams that are too many for their board: they are held back, without an ack."""
+        """Without messages of surplus streams: these are held back, without an ack."""
         streams = {(each.site, each.device, each.stream) for each in uplinks}
         streams |= {(site, device, state.stream) for site, device, state in states}
         surplus = self._store.surplus(streams, unsigned)
@@ -404,7 +406,7 @@ class Ingest:
     def _keep(self, states: list[tuple[str, str, State]]) -> None:
         self._store.states(states)
         for site, device, state in states:
-            if state.dropped and state.v > 1:  # the board may stop telling; an old one knows no such word
+            if state.dropped and state.v > 1:  # the ack ends their repetition; version 1 has none
                 key, runs = self._authenticator.key(site, device), messages.merge_runs(state.dropped)
                 self._send(site, device, messages.drop_acks(key, state.stream, runs))
             if self._online.get((site, device)) != (state.state, state.boot):
@@ -423,7 +425,7 @@ class Ingest:
         ]
 
     def _acknowledge(self, uplinks: Iterable[Message]) -> None:
-        """Name exactly the seqs that these messages carried; all of them are written by now."""
+        """Send acks that name exactly the seqs of these messages, all of which are stored by now."""
         seqs: dict[tuple[str, str, str], set[int]] = defaultdict(set)
         for message in uplinks:
             key = (message.site, message.device, message.stream)
@@ -449,13 +451,13 @@ class Ingest:
             try:
                 site, device, _ = messages.parse_topic(flood.owner + "/up")
                 self._store.flood(site, device, "messages", flood.times)
-            except Refused:  # its name is none: the line above says it
+            except Refused:  # this is no board's topic: the line above says so
                 continue
             except PyMongoError as problem:
-                log.warning("a flood could not be noted (%s): it is told when it goes on", brief(problem))
+                log.warning("a flood could not be stored (%s): the next report tries again", brief(problem))
 
     def _one_by_one(self, batch: list[Received]) -> None:
-        """Find the message that cannot be worked on and put it aside; the board will say so and halve it."""
+        """Try each message alone and put the bad one into quarantine; the board then sends it in halves."""
         for received in batch:
             try:
                 self.handle([received])
@@ -470,7 +472,7 @@ class Ingest:
                 received.puback()
 
     def _complain(self, text: str, *, trace: bool = False) -> None:
-        """A flood of bad messages must not become a flood of lines; quarantine and totals have them all."""
+        """Log at most COMPLAINTS lines a minute; quarantine and totals have every bad message."""
         self._complaints += 1
         if self._complaints <= COMPLAINTS:
             log.warning("%s", text, exc_info=trace)

@@ -1,7 +1,7 @@
-"""What a fleet asks of the services it stands on, and what each plan of theirs carries.
+"""What a fleet needs of the services that it uses, and how much each of their plans allows.
 
-Sizes are those of this build: a message is written and a bucket sealed, then both are weighed. The plans and
-their limits stand in plans.toml, each with its source.
+Sizes are those of this build: it writes a message, seals a bucket and measures both. plans.toml has the plans
+and their limits, each with its source.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class FleetSize:
 
     @property
     def a_message(self) -> float:
-        """Readings that share a message: a board waits six periods, 5 s at least, a minute at most."""
+        """Readings that share a message: a board waits six periods, but at least 5 s and at most a minute."""
         return max(1.0, min(60.0, max(5.0, 6 * self.period)) / self.period)
 
     def readings(self, seconds: float) -> float:
@@ -67,7 +67,7 @@ class FleetSize:
 
 
 def measured(fleet: FleetSize, t: Floats, h: Floats) -> Sizes:
-    """Weigh what this build really sends and stores of these readings (degC, %RH; a bucket and a warm-up)."""
+    """Measure what this build sends and stores of these readings (degC, %RH; one bucket and a warm-up)."""
     x = features(np.rint(t * 100).astype(np.int64), np.rint(h * 100).astype(np.int64))[WARM_UP:]
     sums = 800_000 + np.random.default_rng(0).integers(-30_000, 30_000, SIZE)
     began, period, key = 1_800_000_000, round(fleet.period), keys.device_key(bytes(32), "home", "C001")
@@ -105,7 +105,7 @@ def measured(fleet: FleetSize, t: Floats, h: Floats) -> Sizes:
 
 
 def demand(fleet: FleetSize, sizes: Sizes) -> dict[str, float]:
-    """What `fleet` asks of each limit, under the limits' names."""
+    """What `fleet` needs, by the name of the limit and in its unit (plans.toml)."""
     messages = fleet.readings(1) / fleet.a_message  # a second
     topic = len("vigie/1/home/C001/up")
     up = sizes.base + fleet.a_message * sizes.each + topic + MQTT_BYTES
@@ -132,7 +132,7 @@ def load() -> list[dict[str, Any]]:
 
 
 def in_use(broker: str, database: str, sendgrid: bool, environment: Mapping[str, str]) -> list[str]:
-    """Names of the free plans that the backend stands on, as far as addresses tell.
+    """Names of the free plans that the backend uses, as far as addresses show.
 
     `broker`: its host; `database`: its URI; `sendgrid`: whether mails go out by SendGrid itself.
     """
@@ -146,6 +146,6 @@ def in_use(broker: str, database: str, sendgrid: bool, environment: Mapping[str,
 
 
 def first_limit(plan: Mapping[str, Any], wanted: Mapping[str, float]) -> tuple[str, float] | None:
-    """The limit that is nearest, and how much of it is used (1 = all); None when nothing counts."""
+    """The limit that is used most, and its share (1 = all); None when the plan limits nothing of `wanted`."""
     used = {name: wanted[name] / most for name, most in plan["limits"].items() if name in wanted}
     return max(used.items(), key=lambda item: item[1]) if used else None

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pymongo.errors import PyMongoError
 
 Result = TypeVar("Result")
-MOST = 10_000  # faults that are remembered as told
+MOST = 10_000  # faults that it remembers having logged
 
 
 class Alone:
@@ -22,7 +22,10 @@ class Alone:
         self._logged: set[str] = set()
 
     def __call__(self, what: str, act: Callable[[], Result]) -> Result | None:
-        """What `act` returns; None when it failed. Raises PyMongoError: that says nothing about one thing."""
+        """What `act` returns; None when it failed, which is logged once for each `what`.
+
+        Raises PyMongoError: the database failed, not this one thing.
+        """
         try:
             return act()
         except PyMongoError:

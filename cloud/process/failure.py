@@ -1,4 +1,4 @@
-"""Failures in words: short for a log line, or with the cure for who asked. Without secrets."""
+"""Failures in words, without secrets: short for a log line, or with the cure for a person."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ATLAS_ALERT = "TLSV1_ALERT_INTERNAL_ERROR"  # 80: what Atlas says to an address 
 
 
 def of_database(problem: PyMongoError) -> str:
-    """Why the database ("it") cannot be asked, and what to do, in one line."""
+    """Why the database ("it") does not do what it is asked, and the cure, in one line."""
     if isinstance(problem, OperationFailure) and problem.code == UNAUTHORIZED:
         cure = "does MONGODB_URI name a user with the rights of docs/security.md?"
         return f"it does not allow this: {brief(problem)} ({cure})"
@@ -56,9 +56,10 @@ def brief(problem: BaseException) -> str:
 
 
 def is_full(problem: PyMongoError, database: Database[Any]) -> bool:
-    """Whether a write was refused for want of room. A full Atlas cluster still reads and deletes.
+    """Whether the database refused a write because it is full. A full Atlas cluster still reads and deletes.
 
-    Its code stands for a refused user too. Where the words do not tell which, the behaviour does.
+    Atlas has the same code for a refused user. Where the words do not say which it is, the function tries a
+    read and a delete.
     """
     if not isinstance(problem, OperationFailure):
         return False
@@ -80,7 +81,7 @@ def is_full(problem: PyMongoError, database: Database[Any]) -> bool:
 
 
 def is_general(problem: Exception) -> bool:
-    """Whether it says nothing about the one thing in hand: the database is away, or will not have us."""
+    """Whether the problem concerns everything: the database is away, or refuses this user."""
     if not isinstance(problem, PyMongoError):
         return False
     refuses = isinstance(problem, OperationFailure) and problem.code in (UNAUTHORIZED, WRONG_LOGIN, ATLAS)

@@ -1,11 +1,11 @@
 """Whether this process does its work: `/healthz`, `/readyz` and `/metrics` on one port, and the heartbeat.
 
-    /healthz   200 while every part runs; else whoever started the process should start it anew
-    /readyz    200 while it also reaches broker and database and gets on; 503 with the reasons otherwise
+    /healthz   200 while every part runs; otherwise the process should be restarted
+    /readyz    200 while it also reaches broker and database and makes progress; else 503 with the reasons
     /metrics   the same and all counters, as Prometheus reads them
 
-The heartbeat asks HEARTBEAT_URL each minute while `/readyz` would say 200: whoever keeps that clock (a free
-service will do) tells when it stops, also when this whole machine is gone.
+The heartbeat requests HEARTBEAT_URL each minute while `/readyz` would say 200. The service behind that
+address (a free one will do) warns when the requests stop, also when this whole machine is gone.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ log = logging.getLogger("health")
 BEAT = 60.0  # s
 BEAT_TIMEOUT = 10.0
 CONNECTIONS = 32  # at once
-FRESH = 1.0  # s that an answer is kept: whoever asks more often asks no more of the database
+FRESH = 1.0  # s that an answer is kept, so that frequent requests do not load the database
 
 Check = Callable[[], str | None]  # what is wrong, or None
 Numbers = Callable[[], Mapping[str, float]]
 
 
 class Health:
-    """Checks by name: `alive` for what only a new start can mend, `ready` for what may pass."""
+    """Checks by name: `alive` for what only a restart can mend, `ready` for what may pass by itself."""
 
     def __init__(self, alive: Mapping[str, Check], ready: Mapping[str, Check], numbers: Numbers) -> None:
         self._alive, self._ready = dict(alive), dict(ready)
@@ -46,7 +46,7 @@ class Health:
         return _wrong(self._alive)
 
     def unready(self) -> dict[str, str]:
-        """What keeps it from working, by name; {} when nothing does."""
+        """What keeps the process from working: reasons by name of the check; {} = nothing."""
         with self._lock:
             if time.monotonic() - self._asked > FRESH:
                 self._known = self.dead() | _wrong(self._ready)
@@ -74,7 +74,7 @@ def _wrong(checks: Mapping[str, Check]) -> dict[str, str]:
 
 
 class _Few(ThreadingHTTPServer):
-    """At most CONNECTIONS at once: a new one takes the place of the oldest, so idle ones keep nobody out."""
+    """At most CONNECTIONS at once: a new one replaces the oldest, so idle connections keep nobody out."""
 
     daemon_threads = True
 
@@ -132,7 +132,7 @@ class Server:
                     self.wfile.write(body)
 
             def log_message(self, format: str, *arguments: object) -> None:
-                pass  # a line for each probe helps nobody
+                pass  # nobody needs a log line for each probe
 
         self._server = _Few(("", port), Handler)
         self.port: int = self._server.server_address[1]
@@ -145,7 +145,10 @@ class Server:
 
 
 def beat(health: Health, url: str, stop: threading.Event, every: float = BEAT) -> None:
-    """Ask `url` every minute while all is well, until `stop`. The URL is a secret: no line shows it."""
+    """Request `url` every `every` seconds while `/readyz` would say 200, until `stop`.
+
+    The URL is a secret: no log line shows it.
+    """
     silent = False
     while not stop.wait(every):
         wrong = health.unready()

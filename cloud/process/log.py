@@ -1,4 +1,4 @@
-"""What the backend says: lines for people, or one JSON object a line for machines. Never a secret."""
+"""The backend's log: lines for people, or one JSON object a line for machines. Never a secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cloud.process.printable import printable
 
 
 class _Text(logging.Formatter):
-    """A line that what came from a board can neither end nor colour; a trace keeps its lines."""
+    """Text from a board can neither end nor colour a line; a traceback keeps its lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = printable(record.message)
@@ -41,5 +41,5 @@ def start(level: int = logging.INFO, *, as_json: bool = False) -> None:
     text = _Text("%(asctime)s %(name)-7s %(message)s", "%H:%M:%S")
     handler.setFormatter(_Json() if as_json else text)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("pymongo", "python_http_client", "urllib3"):  # at lower levels they would tell secrets
+    for noisy in ("pymongo", "python_http_client", "urllib3"):  # at lower levels they would log secrets
         logging.getLogger(noisy).setLevel(logging.WARNING)

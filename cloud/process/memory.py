@@ -1,4 +1,4 @@
-"""How much memory this process may count on, and how much it holds."""
+"""How much memory this process may use, and how much it uses now."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def available(limits: tuple[Path, ...] = LIMITS) -> int:
 
 
 def used() -> int:
-    """Bytes that this process holds now; where there is no /proc, the most that it has ever held."""
+    """Bytes that this process holds now; without /proc, the most that it has ever held."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except FileNotFoundError:

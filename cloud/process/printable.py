@@ -1,18 +1,18 @@
-"""Text from elsewhere as it may stand in a mail's header, a log line, a terminal: nothing in it acts."""
+"""Makes foreign text safe for a mail's header, a log line, a terminal: no character in it acts."""
 
 from __future__ import annotations
 
 import unicodedata
 
-# With these a spreadsheet's formula begins, full-width and behind blanks too; tabs and ends of lines are
-# written out.
+# A spreadsheet's formula begins with one of these, also in full width and after blanks; `printable` writes
+# tabs and ends of lines out.
 FORMULA = ("=", "+", "-", "@")
 # Control and format characters (bidi among them), lone surrogates, line and paragraph separators.
 _ACTING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""`text` with every character that could act written out, such as \n, \x1b, \u202e; but for `keep`."""
+    r"""`text` with every character that could act written out, such as \n, \x1b, \u202e, except `keep`."""
     if text.isprintable():
         return text
     acting = {
@@ -24,7 +24,7 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def cell(text: str) -> str:
-    """`text` as no spreadsheet takes it for a formula: in a CSV file, or a table that can be saved as one."""
+    """`text` so that no spreadsheet reads it as a formula, for a CSV file or a table that can become one."""
     text = printable(text)
     acts = unicodedata.normalize("NFKC", text).lstrip().startswith(FORMULA)
     return f"'{text}" if acts else text

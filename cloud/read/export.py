@@ -35,7 +35,7 @@ def rows(readings: Readings) -> Iterator[dict[str, Any]]:
 
 
 def write_csv(boards: Iterable[Readings], file: TextIO) -> int:
-    """All their readings; returns how many. An empty cell is None."""
+    """Write all readings of `boards` to `file`; returns how many. None becomes an empty cell."""
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
     count = 0
@@ -49,7 +49,7 @@ def write_csv(boards: Iterable[Readings], file: TextIO) -> int:
 
 
 def write_parquet(boards: Iterable[Readings], path: Path) -> int:
-    """The same as typed columns, one row group a board; returns how many readings."""
+    """Write all readings of `boards` as typed columns, one row group a board; returns how many readings."""
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415  large, and only this needs it
     import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415
 

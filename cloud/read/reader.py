@@ -40,12 +40,12 @@ from cloud.store.sealing import Damaged, packed_of
 log = logging.getLogger("reader")
 
 
-REASONS = 5  # of a stream's quarantine that are told
+REASONS = 5  # of a stream's quarantine that an audit names
 LAST_HOUR = 9_999_999
 
 
 class UnknownBoard(LookupError):
-    """No board, or more than one, has this name; says which there are."""
+    """No board has this name, or more than one; `str()` says which boards there are."""
 
 
 def is_called(site: str, device: str, name: str) -> bool:
@@ -54,19 +54,22 @@ def is_called(site: str, device: str, name: str) -> bool:
 
 
 class Reader:
-    """Questions to the database. Raises pymongo.errors.PyMongoError when it cannot be asked."""
+    """Questions to the database. Raises pymongo.errors.PyMongoError when the database does not answer."""
 
     def __init__(self, database: Database[Document]) -> None:
         self.database = database
         self._units = KnownUnits(database)
 
     def devices(self) -> list[tuple[str, str]]:
-        """(site, device) of all that ever sent something, sorted."""
+        """(site, device) of every board that ever sent something, sorted."""
         documents = self.database["latest"].find({}, {"site": 1, "device": 1})
         return sorted((document["site"], document["device"]) for document in documents)
 
     def named(self, name: str | None) -> list[tuple[str, str]]:
-        """(site, device) of each that "site/device" or "device" means; None: of all. Raises UnknownBoard."""
+        """(site, device) of each board that `name` means: "site/device", "device", or None for all.
+
+        Raises UnknownBoard.
+        """
         known = self.devices()
         boards = [pair for pair in known if name is None or is_called(*pair, name)]
         if boards:
@@ -78,7 +81,7 @@ class Reader:
         raise UnknownBoard(f"no readings of {name} are stored{others}")
 
     def board(self, name: str) -> tuple[str, str]:
-        """(site, device) of the one that "site/device" or "device" means. Raises UnknownBoard."""
+        """(site, device) of the one board that "site/device" or "device" means. Raises UnknownBoard."""
         boards = self.named(name)
         if len(boards) > 1:
             sites = ", ".join(site for site, _ in boards)
@@ -96,7 +99,7 @@ class Reader:
     ) -> Readings:
         """All readings with start <= ts < end (Unix seconds; None = no bound), open and sealed alike.
 
-        Undated readings come along when the dated reading before them (or else after them) is inside.
+        An undated reading is included when the dated reading before it (or else after it) is inside.
         """
         buckets_of: dict[str, list[tuple[Document, Packed]]] = defaultdict(list)
         for document in self._touching(site, device, start, end):
@@ -113,7 +116,7 @@ class Reader:
             for name, buckets in buckets_of.items()
         ]
         made = to_readings(site, device, parts, start, end)
-        if (made.edge_flags & UNKNOWN).any():  # of a newer board, which says what they mean
+        if (made.edge_flags & UNKNOWN).any():  # a newer board set these, and its state says what they mean
             asked = {"state.abnormal": 1}
             latest = self.database["latest"].find_one({"_id": device_id(site, device)}, asked) or {}
             made = replace(made, mask=abnormal_bits(latest.get("state", {}).get("abnormal")))
@@ -153,7 +156,7 @@ class Reader:
         return self.database["status"].find_one({"_id": "storage"})
 
     def kept_settings(self) -> Document:
-        """What the backend says of its own settings; empty = it has not run yet.
+        """The backend's own settings as it published them; empty = it has not run yet.
 
         `retention_days`, `mails_a_day`, `storage_mb` (0 = no limit), `plans` (their names).
         """
@@ -183,7 +186,7 @@ class Reader:
         }
 
     def reasons(self, site: str, device: str, stream: str) -> tuple[str, ...]:
-        """Why readings of a stream are in quarantine, as far as it reaches back."""
+        """Why readings of a stream are in quarantine, as far back as the quarantine reaches."""
         query = {"site": site, "device": device, "stream": stream}
         return tuple(sorted(self.database["quarantine"].distinct("reason", query))[:REASONS])
 
@@ -270,7 +273,7 @@ class Reader:
             try:
                 record = packed_of(bucket).record
             except Damaged:
-                continue  # the sealer tells it
+                continue  # the sealer logs it
             sums.add({"d": bucket["d"], **counted(record, self._units.of(record))})
         return sums.agreements()
 
@@ -303,17 +306,17 @@ class Reader:
         )
 
     def backend_seen(self) -> float | None:
-        """Unix seconds of the backend's last sign of life; None = it was never there."""
+        """Unix seconds of the backend's last sign of life; None = it has never run."""
         lease = self.database["lease"].find_one({"_id": "watch"}, {"at": 1})
         return lease["at"].timestamp() if lease else None
 
     def quarantine(self, *, limit: int = 50) -> list[Document]:
-        """The newest of what was refused, newest first, without its content."""
+        """The newest refused messages and readings, newest first, without their content."""
         documents = self.database["quarantine"].find({}, {"content": 0}).sort("at", -1).limit(limit)
         return list(documents)
 
     def _touching(self, site: str, device: str, start: float | None, end: float | None) -> Iterator[Document]:
-        """Bucket documents that hold readings of this span, or undated ones between such."""
+        """Bucket documents that hold readings of this span, or undated readings between them."""
         buckets = self.database["buckets"]
         low, high = -math.inf if start is None else start, math.inf if end is None else end
         owner = device_id(site, device)
@@ -332,7 +335,7 @@ class Reader:
                 yield document
 
     def _of_either_form(self, query: Document) -> Iterable[Document]:
-        """Open buckets first: one that is sealed between the two questions must not be missed."""
+        """Asks for open buckets first, so that it misses none that is sealed between the two questions."""
         buckets = self.database["buckets"]
         opened = {"r": {"$exists": True}, "p": {"$exists": False}}
         unsealed = {document["_id"]: document for document in buckets.find({**query, **opened}, hint=OPEN)}

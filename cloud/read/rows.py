@@ -1,4 +1,4 @@
-"""What a reader gives: readings and hours in columns, and one row each of boards, episodes and alerts."""
+"""What a reader returns: readings and hours in columns, and one row for each board, episode and alert."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Readings:
     """Readings of one device as columns of one length, in the order in which they were taken.
 
     A failed read has NaN in `t` and `h` and its reason in `why`. An undated reading has NaN in `ts` and
-    stands between its neighbours by `seq`; `said` is the date that it gave, where that one could not be.
+    its place between its neighbours by `seq`; `said` is the impossible date that its board gave, if any.
     `missing_before` says how many seqs of the same stream are not stored between the reading before and this
     one (0: no gap): break a curve there.
     """
@@ -51,7 +51,7 @@ class Readings:
     why: npt.NDArray[np.object_]  # str, the reason of a failed read; None = good read
     model: npt.NDArray[np.object_]  # str, 8 hex digits: the model the board judged with; None = none
     missing_before: npt.NDArray[np.int64]
-    said: Floats  # Unix seconds that an undated reading gave and that could not be; NaN = it gave none
+    said: Floats  # Unix seconds: the impossible date that the board gave; NaN = it gave none
     mask: int = codes.ABNORMAL  # the bits of edge_flags that are abnormal on this board
 
     def __len__(self) -> int:
@@ -70,7 +70,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class Hours:
-    """Hours of one device as columns of one length, oldest first: what is left of its oldest readings."""
+    """Hours of one device as columns of one length, oldest first: its oldest readings became these."""
 
     site: str
     device: str
@@ -99,7 +99,7 @@ class Latest:
     seq: int | None = None
     boot: int | None = None
     ts: float | None = None  # None = undated
-    said: float | None = None  # the date that an undated reading gave, and that could not be
+    said: float | None = None  # the impossible date that the board gave for an undated reading
     t: float | None = None  # degC; None = failed read
     h: float | None = None  # %RH
     edge_flags: int = 0
@@ -113,11 +113,11 @@ class Latest:
     state: Document = field(
         default_factory=dict
     )  # the whole `state` message: version, dropped, counts, learning, …
-    authentic: bool = False  # it signs what it says: it has sent version 2 of the contract
+    authentic: bool = False  # it signs its messages: it has sent version 2 of the contract
 
     @property
     def abnormal(self) -> bool:
-        """Whether its newest reading is, to the board or to the cloud."""
+        """Whether the board or the cloud calls its newest reading abnormal."""
         bits = abnormal_bits(self.state.get("abnormal"))
         return is_abnormal(self.edge_flags, bits) or is_abnormal(self.cloud_flags)
 
@@ -161,7 +161,7 @@ class Episode:
 
 @dataclass(frozen=True)
 class Alert:
-    """One mail: what became of it, and why it did not go out."""
+    """One mail: whether it went out, and if not, why."""
 
     id: str
     episodes: tuple[str, ...]

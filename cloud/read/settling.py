@@ -1,15 +1,17 @@
-"""Settling: a fault is over, and only windows that still hold it say abnormal.
+"""Settling: a fault is over, but detectors still call readings abnormal because their windows hold the fault.
 
 A board's forest and envelope judge by the mean and spread of 60 readings. After a fault of 40 readings they
-call the next 60 abnormal, however normal each value is. Such readings are stored as the board judged them,
-but they neither open nor prolong an episode, and are drawn apart. A reading settles when all of this holds:
+call the next 60 abnormal, however normal each value is. The backend stores such readings as the board judged
+them, but they neither open nor prolong an episode, and the chart draws them apart. A reading settles when all
+of this holds:
 
-- every detector that speaks in it has a window that still reaches back to the fault (`MEMORY`); range,
+- every detector that calls it abnormal has a window that still reaches back to the fault (`MEMORY`); range,
   frozen value, drift, the user's own limits and a failed read never settle;
-- both values lie where they lay before the episode: within the span of the 60 readings before it, a quarter
-  of its width wider on each side, and at least by the Z-score's floors. A second fault is abnormal at once.
+- both values lie where they lay before the episode: within the span of the 60 readings before it, widened on
+  each side by a quarter of its width, and at least by the Z-score's floors. A second fault is abnormal at
+  once.
 
-Pure: watch and dashboard ask the same of what is stored, so any worker says the same.
+These are pure functions of what is stored, so watch, dashboard and every worker come to the same answer.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ MEMORY: dict[int, int] = {
     codes.ENVELOPE: WINDOW,
     codes.JITTER: STEPS,
 }
-LEAST = 30  # readings before an episode; fewer do not say where the values lay
+LEAST = 30  # readings before an episode; fewer do not show where the values lay
 WIDER = 0.25  # of the span's width, on each side
 
 Mask = npt.NDArray[np.bool_]
@@ -56,12 +58,13 @@ class Before(msgspec.Struct, frozen=True):
 
 
 def windowed(flags: int) -> bool:
-    """Whether only detectors with a window speak in `flags` (of a verdict: its abnormal bits)."""
+    """Whether only detectors with a window set the bits in `flags` (the abnormal bits of a verdict)."""
     return flags != 0 and all(bit in MEMORY for bit in _bits(flags))
 
 
 def settles(flags: int, t: int | None, h: int | None, before: Before | None, since: int | None) -> bool:
-    """Whether a reading settles. `since`: readings since the fault's own newest one; None = not known."""
+    """Whether a reading settles. `t`, `h` in hundredths; `since`: readings since the newest one of the fault
+    itself, None = not known."""
     if before is None or since is None or since <= 0 or not windowed(flags) or not before.holds(t, h):
         return False
     return all(since <= MEMORY[bit] for bit in _bits(flags))
@@ -84,7 +87,10 @@ def newest_of_fault(readings: Readings, span: Before, opened: float, stream: str
 
 
 def settling(readings: Readings, span: Before | None, opened: float) -> tuple[Mask, Mask]:
-    """Which readings of an episode settle: of those that the board calls abnormal, and of the cloud's."""
+    """Which readings of an episode settle: (of those that the board calls abnormal, of the cloud's).
+
+    `opened`: Unix seconds. Both masks have the length of `readings`.
+    """
     none = np.zeros(len(readings), np.bool_)
     if span is None or not len(readings):
         return none, none
@@ -104,7 +110,7 @@ def settling(readings: Readings, span: Before | None, opened: float) -> tuple[Ma
 
 
 def _fault(readings: Readings, span: Before) -> Mask:
-    """What the board calls abnormal and windows alone do not explain."""
+    """The readings that the board calls abnormal and that windows alone do not explain."""
     flags = readings.edge_flags & readings.mask
     alone = ~np.uint16(sum(MEMORY))
     return np.asarray((flags > 0) & (((flags & alone) > 0) | ~_as_before(readings, span)))

@@ -1,4 +1,4 @@
-"""A long time in few numbers: what headers of sealed buckets and hourly values say, without the readings.
+"""A long time in few numbers, from the headers of sealed buckets and the hourly values, without the readings.
 
 A year of one board is a few thousand rows of a hundred bytes instead of three million readings.
 """
@@ -29,9 +29,9 @@ _COLUMNS = (
 class Spans:
     """Stretches of one device as float64 columns of one length, in the order of time; NaN = not known.
 
-    A stretch is a bucket (360 readings) or an hour of what was reduced. `begin`, `end`: its first and last
-    reading (Unix s). `good`: readings with a value. `board`, `cloud`: readings that each calls abnormal,
-    failed ones too. `t_*` in degC, `h_*` in %RH.
+    A stretch is a bucket (360 readings) or an hour that replaced older readings. `begin`, `end`: its first
+    and last reading (Unix s). `good`: readings with a value. `board`, `cloud`: readings that each calls
+    abnormal, failed ones too. `t_*` in degC, `h_*` in %RH.
     """
 
     begin: Floats
@@ -63,7 +63,7 @@ def reduced(reader: Reader, site: str, device: str, start: float, end: float) ->
 
 
 def spans(reader: Reader, site: str, device: str, start: float, end: float) -> Spans:
-    """All of [start, end) (Unix s): hours, sealed and open buckets. Undated buckets are left out.
+    """Every stretch of [start, end) (Unix s): hours, sealed and open buckets; not undated buckets.
 
     Raises PyMongoError.
     """

@@ -2,8 +2,8 @@
 
     settings = load(os.environ, Path(".env"))
 
-The environment goes before the file. Everything that is wrong is told at once, each with its place and its
-cure. Secrets never appear in a `repr`, and so in no log.
+The environment wins over the file. An error names everything that is wrong at once, each with its place and
+its cure. Secrets never appear in a `repr`, and so in no log.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class BrokerSettings:
 
 @dataclass(frozen=True)
 class SendGridSettings:
-    """`host` only for a stand-in."""
+    """`host` is only set for a stand-in."""
 
     key: str = field(repr=False)
     host: str | None = None
@@ -78,7 +78,7 @@ class MailSettings:
     via: SendGridSettings | SmtpSettings | FolderSettings
     sender: str
     to: tuple[str, ...]
-    second: tuple[str, ...] = ()  # who hears of a severe episode that nobody acknowledged
+    second: tuple[str, ...] = ()  # who gets a mail about a severe episode that nobody acknowledged
     dashboard: str | None = None  # its address, for links in mails
     language: str = "en"
     zone: str = "UTC"
@@ -86,13 +86,13 @@ class MailSettings:
 
 @dataclass(frozen=True)
 class AlertSettings:
-    """Which of all that happens becomes a mail (cloud.alerts.policy)."""
+    """Which events become a mail, and when (cloud.alerts.policy)."""
 
     per_day: int = 100  # mails; each recipient counts; a day is a UTC day
     severe_share: float = 0.3  # of them only for severe episodes
     cost: int = 1  # recipients of a mail
     second_cost: int = 0  # recipients of an escalation; 0 = nobody
-    single: int = 5  # mails about one episode in ten minutes; then those that follow come together
+    single: int = 5  # mails about one episode each in ten minutes; later episodes share a mail
     cool_down: float = 1800.0  # s between two mails about one device
     repeat: float = 14400.0  # s until the first reminder; then after twice as long each time; 0 = never
     escalate: float = 3600.0  # s that a severe episode may stay unacknowledged
@@ -103,19 +103,19 @@ class AlertSettings:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """All that ingest needs: no mail key for a process that writes no mail."""
+    """All that ingest needs: a process that writes no mail has no mail key."""
 
     broker: BrokerSettings
     database: DatabaseSettings
     key: bytes = field(repr=False)  # the master secret, 32 bytes
     health_port: int  # of /healthz, /readyz and /metrics; 0 = none
-    heartbeat: str | None = field(repr=False)  # asked each minute while all is well
+    heartbeat: str | None = field(repr=False)  # requested each minute while all is well
     json_logs: bool
 
 
 @dataclass(frozen=True)
 class Settings(WorkerSettings):
-    """All that the backend needs: who watches also writes mails and keeps house."""
+    """All that the whole backend needs: the process that watches also writes mails, seals and deletes."""
 
     mail: MailSettings
     alerts: AlertSettings
@@ -125,7 +125,7 @@ class Settings(WorkerSettings):
 
 @dataclass(frozen=True)
 class AccessSettings:
-    """Who may write on the dashboard: who knows the password, and these people of the OIDC provider."""
+    """Who may write on the dashboard: anybody with the password, and these people of the OIDC provider."""
 
     password_hash: str | None = field(repr=False)  # cloud.password; None = no login by password
     people: tuple[str, ...] = ()  # mail addresses in small letters
@@ -263,7 +263,7 @@ def load_mail(environment: Mapping[str, str], file: Path | None = None) -> MailS
 
 
 def load_link_key(environment: Mapping[str, str], file: Path | None = None) -> bytes | None:
-    """What signs the links in mails: LINK_KEY, else made from VIGIE_KEY. None = neither is set."""
+    """The key that signs links in mails: LINK_KEY, else derived from VIGIE_KEY. None = neither is set."""
     source = Source(environment, file)
     own = source.secret("LINK_KEY", needed=False)
     master = source.secret("VIGIE_KEY", needed=False)
@@ -272,7 +272,7 @@ def load_link_key(environment: Mapping[str, str], file: Path | None = None) -> b
 
 
 def load_master_key(environment: Mapping[str, str], file: Path | None = None) -> bytes:
-    """The secret that every device's key is made of, 32 bytes. Raises SettingsError."""
+    """The secret from which every device's key is derived, 32 bytes. Raises SettingsError."""
     source = Source(environment, file)
     master = source.secret("VIGIE_KEY")
     source.finish(KEYS, only=("VIGIE_KEY",))
@@ -280,7 +280,10 @@ def load_master_key(environment: Mapping[str, str], file: Path | None = None) ->
 
 
 def load_backup_keys(environment: Mapping[str, str], file: Path | None = None) -> tuple[bytes, ...]:
-    """What may have signed a backup: VIGIE_KEY, and OLD_VIGIE_KEY where it is set. Raises SettingsError."""
+    """The keys that may have signed a backup: VIGIE_KEY, and OLD_VIGIE_KEY if it is set.
+
+    Raises SettingsError.
+    """
     source = Source(environment, file)
     new, old = source.secret("VIGIE_KEY"), source.secret("OLD_VIGIE_KEY", needed=False)
     source.finish((*KEYS, "OLD_VIGIE_KEY"), only=("OLD_VIGIE_KEY", "VIGIE_KEY"))
@@ -314,7 +317,7 @@ def _mail(source: Source) -> MailSettings:
     verified = "the address that mails come from; SendGrid must know it as a sender"
     people = "who is warned: addresses with commas"
     return MailSettings(
-        via=way(source) if way else FolderSettings(Path()),  # a wrong word is a problem already
+        via=way(source) if way else FolderSettings(Path()),  # `source` has recorded the wrong word
         sender=source.checked("MAIL_FROM", None, checks.mail_address, verified),
         to=checks.addresses(source.checked("MAIL_TO", None, checks.mail_addresses, people)),
         second=checks.addresses(source.checked("MAIL_ESCALATE_TO", "", checks.mail_addresses)),

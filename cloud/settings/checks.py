@@ -1,4 +1,4 @@
-"""Is this value what the setting needs? Each check returns the trouble in words, or None."""
+"""Checks of single values. Each returns what is wrong, in words, or None."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def host(value: str) -> str | None:
     return None
 
 
-# Without a user, or with one whose "@" is the last one; what stands there may be part of a password.
+# Without a user, or with one whose "@" is the last one: another "@" may be part of a password.
 _ESCAPED = re.compile(r"[a-z+]+://(?:[^@:/?]*(?::[^@:/?]*)?@)?[^@]*$")
 
 
@@ -46,7 +46,7 @@ def mongodb_uri(value: str) -> str | None:
     if not _ESCAPED.match(value):
         return "has @ : / or ? in its user or password: write them as %40 %3A %2F %3F"
     if value.startswith("mongodb+srv://"):
-        return None  # the rest stands in DNS and is asked there
+        return None  # DNS has the rest
     try:
         parse_uri(value)
     except (InvalidURI, ConfigurationError, ValueError) as problem:
@@ -59,7 +59,7 @@ def mail_address(value: str) -> str | None:
 
 
 def addresses(value: str) -> tuple[str, ...]:
-    """Each once, however its letters are written: SendGrid refuses a mail that names somebody twice."""
+    """Each address once, whatever its capitals: SendGrid refuses a mail that names somebody twice."""
     named = [part.strip() for part in value.split(",") if part.strip()]
     return tuple({address.lower(): address for address in reversed(named)}.values())[::-1]
 

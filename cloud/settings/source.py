@@ -1,4 +1,4 @@
-"""Where settings are read from: the environment and a file; all that is wrong is told at once."""
+"""Reads settings from the environment and a file, and collects everything that is wrong into one error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SettingsError(Exception):
 
 
 class Source:
-    """Values by key with the place they came from; collects what is wrong."""
+    """Values by key, each with the place that it came from; collects what is wrong."""
 
     def __init__(self, environment: Mapping[str, str], file: Path | None) -> None:
         self._problems: list[str] = []
@@ -80,13 +80,13 @@ class Source:
         return self.checked(key, default, problem).lower()
 
     def renamed(self, old: str, new: str, values: tuple[str, ...]) -> None:
-        """Refuse `old` in the file where it is one of `values`; in an environment it may be another's."""
+        """Refuse `old` in the file if it is one of `values`; in an environment another program may use it."""
         value, place = self._values.get(old, ("", "environment"))
         if place != "environment" and value.strip().lower() in values:
             self._problems.append(f"{place}: {old} is called {new} now: write {new}={value.strip().lower()}")
 
     def secret(self, key: str, *, needed: bool = True, cure: str = MAKE_KEY) -> bytes:
-        """`cure`: where a key that is missing or wrong is to be had."""
+        """32 bytes from 64 hex digits. `cure`: how to get a key that is missing or wrong."""
 
         def problem(value: str) -> str | None:
             if re.fullmatch(r"[0-9a-fA-F]{64}", value):
@@ -97,7 +97,10 @@ class Source:
         return bytes.fromhex(value) if problem(value) is None else b""
 
     def finish(self, known: tuple[str, ...], only: tuple[str, ...] | None = None) -> None:
-        """Raise all that was found; `only`: a misspelling of other keys is somebody else's concern."""
+        """Raise SettingsError with everything that is wrong.
+
+        With `only`, misspellings of other keys do not count.
+        """
         for key, (_, place) in self._values.items():
             close = difflib.get_close_matches(key, known, 1, 0.8) if key not in known else []
             if (
@@ -111,7 +114,7 @@ class Source:
 
     @staticmethod
     def _is_ours(key: str) -> bool:
-        """An environment holds many other things; only names that begin like ours are looked at."""
+        """Whether `key` begins like one of our names: an environment holds many other variables."""
         return key.startswith(tuple({name.partition("_")[0] + "_" for name in KEYS}))
 
     def _read_file(self, file: Path) -> None:
@@ -130,5 +133,5 @@ class Source:
 
     @staticmethod
     def _line(text: str, line: int) -> int:
-        """The parser counts from the blank lines and comments before a binding."""
+        """The line of the binding itself: the parser counts from the blank lines and comments before it."""
         return line + len(text) - len(text.lstrip("\n"))

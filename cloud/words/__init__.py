@@ -19,7 +19,7 @@ LANGUAGES = ("en", "fr")
 THIN = "\N{NARROW NO-BREAK SPACE}"
 NBSP = "\N{NO-BREAK SPACE}"
 
-# What a person would call it, the most telling first.
+# What a person would call it, the most specific first.
 SEEN: dict[int, tuple[str, str]] = {
     codes.RANGE: ("outside its range", "hors de sa plage"),
     codes.LIMIT: ("outside your limits", "hors de vos limites"),
@@ -33,7 +33,7 @@ SEEN: dict[int, tuple[str, str]] = {
     codes.FOREST: ("unusual pattern", "comportement inhabituel"),
 }
 
-# What people look up by its own name.
+# The detectors' own names, for people who look them up.
 DETECTORS: dict[int, tuple[str, str]] = {
     codes.RANGE: ("Range", "Plage"),
     codes.STUCK: ("Stuck", "Figé"),
@@ -47,7 +47,7 @@ DETECTORS: dict[int, tuple[str, str]] = {
     codes.SENSOR_ERROR: ("Sensor", "Capteur"),
 }
 
-# What is counted: one, more.
+# Things that are counted: singular, plural.
 COUNTED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "reading": (("reading", "readings"), ("mesure", "mesures")),
     "abnormal reading": (
@@ -62,7 +62,7 @@ COUNTED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "hour": (("hour", "hours"), ("heure", "heures")),
 }
 
-# Reasons of a failed read (device.codes.WHY); what is not here is shown as it came.
+# Reasons of a failed read (device.codes.WHY); one that is not here is shown as it came.
 REASONS = {
     "no answer": "pas de réponse",
     "bad checksum": "somme de contrôle fausse",
@@ -98,7 +98,7 @@ class Words:
     """The table in one language, and numbers and dates as that language writes them."""
 
     def __init__(self, language: str, zone: str = "UTC") -> None:
-        """A `zone` that is not known here is UTC: a browser may name any."""
+        """An unknown `zone` becomes UTC, because a browser may name any zone."""
         self.language = language
         self._column = LANGUAGES.index(language)
         try:
@@ -123,13 +123,13 @@ class Words:
         return f"{value:,}".replace(",", THIN)
 
     def many(self, number: int, what: str) -> str:
-        """1 board, 3 boards, 12 400 readings; in French nothing is one too."""
+        """1 board, 3 boards, 12 400 readings; French uses the singular for 0 too."""
         singular, plural = COUNTED[what][self._column]
         single = number == 1 or (number == 0 and self.language == "fr")
         return f"{self.count(number)} {singular if single else plural}"
 
     def span(self, low: float, high: float, unit: str) -> str:
-        """As 20.4 to 22.9 °C, or one value when both read the same."""
+        """20.4 to 22.9 °C, or one value when both read the same."""
         first, last = self.number(low), self.number(high)
         text = first if first == last else self("to", low=first, high=last)
         return f"{text}{NBSP}{self.unit(unit)}"
@@ -139,7 +139,7 @@ class Words:
         return f"{shown}{NBSP}{self.unit(unit)}"
 
     def percent(self, share: float) -> str:
-        """Of a share, 1 = all; no more digits than tell it from nothing."""
+        """A share (1 = all) in percent, with only as many digits as it needs to differ from 0."""
         digits = 0 if share >= 0.1 or share == 0 else 1 if share >= 0.001 else 3
         return f"{self.number(100 * share, digits)}{NBSP}%"
 
@@ -185,7 +185,7 @@ class Words:
         return f"{self.number(seconds)}{NBSP}s"
 
     def clock(self, at: float, now: float) -> str:
-        """To the second today, no longer than it must be before: 12:04:07, yesterday 12:04, 3 Nov 12:04."""
+        """A time as short as possible: today 12:04:07, else yesterday 12:04, or 3 Nov 12:04."""
         then, today = datetime.fromtimestamp(at, self.zone), datetime.fromtimestamp(now, self.zone)
         days = (today.date() - then.date()).days
         if days == 0:
@@ -196,7 +196,7 @@ class Words:
         return f"{self.day(at)}{year} {then:%H:%M}"
 
     def moment(self, at: float, now: float) -> str:
-        """As 14:05 today, as 21 Nov, 14:05 before; UTC is named, a zone of the reader needs no name."""
+        """14:05 today, else 21 Nov, 14:05; it names UTC, but not the reader's own zone."""
         then, today = datetime.fromtimestamp(at, self.zone), datetime.fromtimestamp(now, self.zone)
         clock = then.strftime("%H:%M")
         if then.tzname() in ("UTC", None):

@@ -304,6 +304,7 @@ def _watch_loops(
     from cloud.alerts.letters import Desk  # noqa: PLC0415
     from cloud.alerts.links import Links  # noqa: PLC0415
     from cloud.alerts.writer import Writer  # noqa: PLC0415
+    from cloud.siblings.look import Look  # noqa: PLC0415
     from cloud.watch.watch import Watch  # noqa: PLC0415
     from cloud.words import Words  # noqa: PLC0415
 
@@ -317,6 +318,7 @@ def _watch_loops(
     return {
         "watch": lambda stop: watch.run(stop, bell),
         "mail": lambda stop: courier.run(stop, bell, lambda: watch.lease.fence is not None),
+        "siblings": Look(database, lambda: watch.lease.fence is not None, clock=clock).run,
         "learning": Learning(database, lambda: watch.lease.fence is not None, clock=clock).run,
         "sealing": lambda stop: keep_house(
             Sealer(database, clock, clock.earliest), keeper, settings.retention_days, stop

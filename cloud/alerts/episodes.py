@@ -3,8 +3,9 @@
     state, actions = decide(state, event, now)
 
 `state` is all that is remembered of one device between two events; it survives restarts as a document. Events
-may come in any order; each comes once. A device can have four open episodes: one of its readings, one of its
-silence, one of two boards that claim to be it, and one of its sending too much.
+may come in any order; each comes once. A device can have five open episodes: one of its readings, one of its
+silence, one of two boards that claim to be it, one of its sending too much, and one of its leaving the other
+boards of its site while its own detectors are quiet.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import Literal
 
 import msgspec
 
-from cloud.contract.messages import is_abnormal
+from cloud.contract.messages import SIBLINGS, is_abnormal
 from cloud.read import settling
 from cloud.read.settling import Before
 from device import codes
 
-Kind = Literal["anomaly", "sensor", "silence", "claim", "flood"]
+Kind = Literal["anomaly", "sensor", "silence", "claim", "flood", "siblings"]
 Severity = Literal["warning", "severe"]
 
 DETECTORS = 3  # so many detectors on one reading, and the cloud agreeing, are severe
@@ -140,7 +141,20 @@ class Flood(msgspec.Struct, frozen=True):
     times: float  # of messages: so many times what its period allows
 
 
-Input = Event | Progress | Sign | Claim | Flood
+class Parted(msgspec.Struct, frozen=True):
+    """This board has left the other boards of its site, and how far, or is back (cloud.siblings)."""
+
+    site: str
+    device: str
+    since: float  # Unix s
+    when: float  # Unix s
+    names: tuple[str, ...]  # of those that it left
+    t: int  # hundredths of degC that it is away from them
+    h: int  # ... of %RH
+    over: bool = False
+
+
+Input = Event | Progress | Sign | Claim | Flood | Parted
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -173,6 +187,9 @@ class Episode(msgspec.Struct, frozen=True):
     beyond: float | None = None  # the farthest of its readings
     again: int = 0  # how often it began again
     times: float = 0.0  # of a flood: so many times what the board's period allows
+    left: tuple[str, ...] = ()  # boards of its site that it has left
+    away_t: int = 0  # from them
+    away_h: int = 0
     before: Before | None = None  # where the values lay before; None = not known, and nothing settles
     fault_seq: int | None = None  # of `stream`: the newest reading of the fault itself (cloud.read.settling)
 
@@ -188,6 +205,7 @@ class Device(msgspec.Struct, frozen=True):
     silence_over: Episode | None = None
     claim: Episode | None = None  # two boards claim to be this one
     flood: Episode | None = None  # it sends too much
+    siblings: Episode | None = None  # it has left the other boards of its site
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -234,6 +252,8 @@ def decide(state: Device, event: Input, now: float, rules: Rules = RULES) -> Dec
         return _claimed(state, event, now)
     if isinstance(event, Flood):
         return _flooded(state, event, now)
+    if isinstance(event, Parted):
+        return _parted(state, event, now)
     return _reading(state, event, now, rules)
 
 
@@ -343,8 +363,36 @@ def _flooded(state: Device, flood: Flood, now: float) -> Decision:
     return _with(state, flood=begun), [Opened(begun)]
 
 
+def _parted(state: Device, parted: Parted, now: float) -> Decision:
+    """What goes on by its own readings learns from it who says so; else it is an episode of its own."""
+    away = {"left": parted.names, "away_t": parted.t, "away_h": parted.h}
+    open_one = state.siblings
+    if open_one is not None:
+        if parted.over:
+            closed = msgspec.structs.replace(open_one, closed=parted.when, heard=now)
+            return _with(state, siblings=None), [Closed(closed)]
+        last = max(open_one.last, parted.when)
+        grown = msgspec.structs.replace(open_one, last=last, heard=now, **away)
+        return _with(state, siblings=grown), [Changed(grown)]
+    if parted.over:
+        return state, []
+    if state.episode is not None:
+        flags = state.episode.cloud_flags | SIBLINGS
+        told = msgspec.structs.replace(state.episode, cloud_flags=flags, heard=now, **away)
+        return _with(state, episode=told), [Changed(told)]
+    begun = _without_readings(parted, "siblings", "warning", since=parted.since, now=now, why="siblings")
+    begun = msgspec.structs.replace(begun, cloud_flags=SIBLINGS, last=parted.when, **away)
+    return _with(state, siblings=begun), [Opened(begun)]
+
+
 def _without_readings(
-    about: Sign | Claim | Flood, kind: Kind, severity: Severity, *, since: float, now: float, why: str
+    about: Sign | Claim | Flood | Parted,
+    kind: Kind,
+    severity: Severity,
+    *,
+    since: float,
+    now: float,
+    why: str,
 ) -> Episode:
     return Episode(
         id=f"{about.site}/{about.device}/{kind}/{int(since)}",

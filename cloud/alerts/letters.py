@@ -28,6 +28,7 @@ from device import codes
 LISTED = 40  # episodes in one section of a mail
 AROUND = 1800.0  # s around an episode that the dashboard opens with
 NO_FACTS = Facts()
+ALONE_OVER = ("silence", "claim", "flood", "siblings")  # whose end has words of its own
 ALONE = Alone(logging.getLogger("mail"))
 
 
@@ -102,6 +103,9 @@ def what(episode: Episode, words: Words, now: float) -> str:
     if episode.kind == "flood":
         times = words.count(round(episode.times))
         return words(f"subject flood {episode.why}", device=episode.device, times=times)
+    if episode.kind == "siblings":
+        away = words.away(episode.away_t / 100, episode.away_h / 100)
+        return words("subject siblings", device=episode.device, others=words.all_of(episode.left), away=away)
     if episode.kind == "sensor":
         return words("subject sensor", device=episode.device, why=words.reason(episode.why))
     seen = words.seen(episode.edge_flags, 1) or words("unusual readings")
@@ -264,8 +268,9 @@ def _entry(episode: Episode, desk: Desk, now: float) -> Entry:
 
 def _lead(episode: Episode, words: Words, now: float) -> str:
     where = {"device": episode.device, "site": episode.site, "when": words.moment(episode.opened, now)}
+    where["others"] = words.all_of(episode.left)
     if episode.closed is not None:
-        name = f"lead over {episode.kind}" if episode.kind in ("silence", "claim", "flood") else "lead over"
+        name = f"lead over {episode.kind}" if episode.kind in ALONE_OVER else "lead over"
         return words(name, length=words.duration(episode.closed - episode.opened), **where)
     names = {
         "anomaly": "lead opening",
@@ -273,6 +278,7 @@ def _lead(episode: Episode, words: Words, now: float) -> str:
         "silence": "lead silent",
         "claim": "lead claim",
         "flood": "lead flood",
+        "siblings": "lead siblings",
     }
     return words(names[episode.kind], **where)
 
@@ -298,7 +304,7 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
             (words("last sign"), words.moment(episode.last, now)),
             (words("why silent"), words(f"claim {episode.why}")),
         ]
-    elif episode.kind == "flood":
+    elif episode.kind in ("flood", "siblings"):
         rows = [
             (words("since"), words.moment(episode.opened, now)),
             (words("last sign"), words.moment(episode.last, now)),
@@ -312,6 +318,10 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
         if episode.edge_flags & codes.SENSOR_ERROR:
             rows.append((words("sensor says"), words.reason(episode.why)))
         rows.append((words("cloud"), _opinion(episode, words)))
+        if episode.left:
+            away = words.away(episode.away_t / 100, episode.away_h / 100)
+            said = words("siblings left", others=words.all_of(episode.left), away=away)
+            rows.append((words("siblings"), said))
         usual = [words.span(*span, unit) for span, unit in ((facts.t, "°C"), (facts.h, "%RH")) if span]
         if usual:
             basis = (

@@ -41,8 +41,11 @@ WHATS = {"model": 1, "config": 2, "app": 3}  # what a board may fetch, and its n
 # The cloud's own bits, beside the board's (device.codes), in a reading's cloud verdict.
 TWIN_RAN = 1 << 12  # the twin of the board's model judged this reading too
 TWIN_DIFFERS = 1 << 13  # ... and came to another sum or another verdict than the board
+SIBLINGS = 1 << 15  # the board has left the other boards of its site then (cloud.siblings)
 # The bits that have no name here: a newer board may have detectors that this cloud does not know.
-UNKNOWN: int = 0xFFFF & ~(codes.ABNORMAL | codes.WARMING_UP | codes.CLOCK_UNSET | TWIN_RAN | TWIN_DIFFERS)
+UNKNOWN: int = 0xFFFF & ~(
+    codes.ABNORMAL | codes.WARMING_UP | codes.CLOCK_UNSET | TWIN_RAN | TWIN_DIFFERS | SIBLINGS
+)
 
 Stream = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]
 Model = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from pymongo.database import Database
 
-from cloud.contract.messages import UNKNOWN, abnormal_bits
+from cloud.contract.messages import SIBLINGS, UNKNOWN, abnormal_bits
 from cloud.read.columns import StreamColumns, to_readings
 from cloud.read.rows import (
     HOUR,
@@ -120,7 +120,19 @@ class Reader:
             asked = {"state.abnormal": 1}
             latest = self.database["latest"].find_one({"_id": device_id(site, device)}, asked) or {}
             made = replace(made, mask=abnormal_bits(latest.get("state", {}).get("abnormal")))
-        return made
+        return self._beside_siblings(made)
+
+    def _beside_siblings(self, made: Readings) -> Readings:
+        """With the cloud's flag on those that were taken while the board was away from its siblings."""
+        asked = {"stretches": 1, "away.since": 1}
+        known = self.database["siblings"].find_one({"_id": device_id(made.site, made.device)}, asked) or {}
+        stretches = [tuple(each) for each in known.get("stretches", ())]
+        if known.get("away"):
+            stretches.append((known["away"]["since"], math.inf))
+        if not stretches or not len(made):
+            return made
+        away = np.any([(made.ts >= begin) & (made.ts < end) for begin, end in stretches], axis=0)
+        return replace(made, cloud_flags=np.where(away, made.cloud_flags | SIBLINGS, made.cloud_flags))
 
     def hours(self, site: str, device: str, *, start: float | None = None, end: float | None = None) -> Hours:
         """Hours of [start, end) whose readings are gone because the storage quota was near."""

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from cloud.contract.messages import abnormal_bits, is_abnormal
+from cloud.contract.messages import SIBLINGS, abnormal_bits, is_abnormal
 from cloud.read.settling import Before
 from cloud.store.database import Document
 from device import codes
@@ -44,9 +44,7 @@ class Readings:
     h: Floats  # %RH, two decimals; NaN = failed read
     edge_flags: Flags  # the board's verdict: bits of device.codes
     edge_score: Floats  # the board's path-length sum (an integer); NaN = its forest did not run
-    cloud_flags: (
-        Flags  # the cloud's verdict: the same bits, and TWIN_RAN, TWIN_DIFFERS of cloud.contract.messages
-    )
+    cloud_flags: Flags  # the cloud's: the same bits, and TWIN_RAN, TWIN_DIFFERS, SIBLINGS (cloud.contract)
     cloud_score: Floats  # the full forest, 0..1, higher = more abnormal; NaN = no model was known
     why: npt.NDArray[np.object_]  # str, the reason of a failed read; None = good read
     model: npt.NDArray[np.object_]  # str, 8 hex digits: the model the board judged with; None = none
@@ -64,8 +62,8 @@ class Readings:
 
     @property
     def cloud_abnormal(self) -> npt.NDArray[np.bool_]:
-        """True where the cloud said abnormal (its Z-score, full forest or envelope, or a failed read)."""
-        return np.asarray((self.cloud_flags & codes.ABNORMAL) > 0)
+        """True where the cloud said abnormal (its Z-score, forest, envelope or siblings, a failed read)."""
+        return np.asarray((self.cloud_flags & (codes.ABNORMAL | SIBLINGS)) > 0)
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ class Episode:
     h_min: float | None = None
     h_max: float | None = None
     why: str | None = None  # reason of the last failed read in it; of silence: offline, silent, overslept
-    kind: str = "anomaly"  # "anomaly", "sensor", "silence", "claim", "flood"
+    kind: str = "anomaly"  # "anomaly", "sensor", "silence", "claim", "flood", "siblings"
     alert: str | None = (
         None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
     )
@@ -152,6 +150,9 @@ class Episode:
     cause: str | None = None  # and what it was (cloud.read.causes); None = nobody said, or an older answer
     note: str | None = None
     before: Before | None = None  # where the values lay before it (cloud.read.settling); None = not known
+    left: tuple[str, ...] = ()  # boards of its site that it has left (cloud.siblings)
+    away_t: float = 0.0  # degC from them
+    away_h: float = 0.0  # %RH
 
     @property
     def of_readings(self) -> bool:
@@ -246,6 +247,9 @@ def episode_row(
         label=said.get("label"),
         cause=said.get("cause"),
         note=said.get("note"),
+        left=tuple(document.get("left", ())),
+        away_t=document.get("away_t", 0) / 100,
+        away_h=document.get("away_h", 0) / 100,
         before=document.get("before") and msgspec.convert(document["before"], Before),
     )
 

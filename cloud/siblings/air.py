@@ -41,6 +41,9 @@ class Air:
         """float[2, n]: the logarithm of the vapour pressure in percent, and degC."""
         return np.stack((100 * (np.log(self.h) + 17.62 * self.t / (243.12 + self.t)), self.t))
 
+    def last(self, count: int) -> Air:
+        return Air(self.ts[-count:], self.t[-count:], self.h[-count:])
+
     def until(self, ts: float) -> Air:
         end = int(np.searchsorted(self.ts, ts, "right"))
         return Air(self.ts[:end], self.t[:end], self.h[:end])

@@ -56,6 +56,16 @@ class Learned(msgspec.Struct, frozen=True):
     threshold: float
 
 
+class Apart(msgspec.Struct, frozen=True):
+    """A distance: degC, and percent of the vapour pressure."""
+
+    t: float
+    vapour: float
+
+    def __sub__(self, other: Apart) -> Apart:
+        return Apart(self.t - other.t, self.vapour - other.vapour)
+
+
 @dataclass(frozen=True)
 class Sides:
     """Windows of a board and of its siblings, float[2, windows, BLOCKS + 1]. `end`: Unix s of each."""
@@ -101,6 +111,34 @@ def scores(learned: Learned, both: Sides) -> Floats:
     hours = np.asarray(learned.hours)[_hour(both.end)]
     found: Floats = _raw(learned, both) / hours / learned.threshold
     return found
+
+
+def apart(learned: Learned, both: Sides) -> tuple[Apart, Apart]:
+    """How a board stands to its siblings in the first and in the last block of the last window.
+
+    Only the difference of two of these says something: each board has its own place and its own error.
+    """
+    names = [name for name in learned.pairs if name in both.others]
+    slopes = np.array([learned.pairs[name].slope for name in names])
+    others = np.stack([both.others[name][:, -1] for name in names])  # siblings, 2, blocks
+    far = np.nanmedian(both.own[None, :, -1] - slopes[:, :, None] * others, axis=0)
+    return Apart(float(far[1, 0]), float(far[0, 0])), Apart(float(far[1, -1]), float(far[0, -1]))
+
+
+def distance(learned: Learned, gone: Apart) -> float:
+    """How far that is, in what is ordinary between this board and its nearest sibling."""
+    nearest = next(iter(learned.pairs.values()))
+    return max(abs(gone.vapour) / nearest.floor[0], abs(gone.t) / nearest.floor[1])
+
+
+def humidity(own: Air, gone: Apart) -> float:
+    """%RH that a board measures more than if it had stayed with its siblings."""
+    t, h = float(own.t[-1]), float(own.h[-1])
+    return h - h * math.exp(-gone.vapour / 100 + _saturation(t) - _saturation(t - gone.t))
+
+
+def _saturation(t: float) -> float:
+    return 17.62 * t / (243.12 + t)
 
 
 def spread(learned: Learned, own: Air, siblings: Mapping[str, Air]) -> Floats:

@@ -23,6 +23,7 @@ StreamKey = tuple[str, str, str]  # site, device, stream
 # latest            one a device: newest reading, last `state`
 # events            abnormal readings and returns to normal, for `watch`; forgotten after three days
 # watched           what `watch` knows of a device between two events
+# siblings          what is known of a board beside the others of its site; cloud.siblings.look writes it
 # hourly            what became of the oldest buckets when the quota was near; cloud.store.quota writes them
 #   d device key · h the hour (Unix s) · n good readings · t_min t_sum t_max h_min h_sum h_max · e abnormal
 # status            storage, the backend's settings that a dashboard may know, client ids
@@ -42,6 +43,7 @@ COLLECTIONS = frozenset(
             "policy",
             "mail_days",
             "shares",
+            "siblings",
             "wanted",
         ),
     )

@@ -35,6 +35,7 @@ from cloud.alerts.episodes import (
     Flood,
     Input,
     Opened,
+    Parted,
     Progress,
     Rules,
     Sign,
@@ -125,7 +126,9 @@ class Watch:
     def step(self) -> tuple[bool, int]:
         """One look. (whether more events wait, how many alerts were made). Raises Lost, PyMongoError."""
         watched = self.database["watched"]
-        open_ones = [{name: {"$ne": None}} for name in ("episode", "late", "silence", "claim", "flood")]
+        open_ones = [
+            {name: {"$ne": None}} for name in ("episode", "late", "silence", "claim", "flood", "siblings")
+        ]
         devices = {one["_id"]: self._device(one) for one in watched.find({"$or": open_ones})}
         # Asked for before the events: what is abnormal up to there is then among the events found or taken.
         progress = self._progress(
@@ -288,7 +291,7 @@ class Watch:
             period=document.get("period"),
         )
 
-    def _event(self, document: Document, now: float) -> Event | Claim | Flood:
+    def _event(self, document: Document, now: float) -> Event | Claim | Flood | Parted:
         arrived = document["at"].timestamp()
         if document["kind"] == "claim":
             whose = {name: document[name] for name in ("site", "device", "stream", "seq", "why")}
@@ -296,6 +299,9 @@ class Watch:
         if document["kind"] == "flood":
             whose = {name: document[name] for name in ("site", "device", "why", "times")}
             return Flood(**whose, when=arrived)
+        if document["kind"] == "siblings":
+            names = ("site", "device", "since", "names", "t", "h", "over")
+            return msgspec.convert({"when": arrived, **{name: document[name] for name in names}}, Parted)
         t, h = self._trained(document["site"], document["device"], now)
         far = [
             facts.beyond(None if document[name] is None else document[name] / 100, span)
@@ -352,6 +358,8 @@ class Watch:
             log.info("%s is heard again", who)
         elif isinstance(action, Closed) and episode.kind == "claim":
             log.info("%s: only one board claims to be it again", who)
+        elif isinstance(action, Closed) and episode.kind == "siblings":
+            log.info("%s goes with %s again", who, ", ".join(episode.left))
         elif isinstance(action, Closed) and episode.kind == "flood":
             log.info("%s sends no more than its share again", who)
         elif isinstance(action, Closed):

@@ -6,10 +6,11 @@ words("since", when=words.moment(ts, now))
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cloud.contract.messages import UNKNOWN
+from cloud.contract.messages import SIBLINGS, UNKNOWN
 from cloud.process.printable import printable
 from cloud.words import answers, mails, pages
 from device import codes
@@ -29,6 +30,7 @@ SEEN: dict[int, tuple[str, str]] = {
     codes.ZSCORE: ("sudden change", "changement brusque"),
     codes.JITTER: ("noisy signal", "signal bruité"),
     codes.DRIFT: ("slow drift", "dérive lente"),
+    SIBLINGS: ("has left its siblings", "s'écarte de ses voisines"),
     codes.ENVELOPE: ("unusual combination", "combinaison inhabituelle"),
     codes.FOREST: ("unusual pattern", "comportement inhabituel"),
 }
@@ -42,6 +44,7 @@ DETECTORS: dict[int, tuple[str, str]] = {
     codes.ENVELOPE: ("Envelope", "Enveloppe"),
     codes.JITTER: ("Jitter", "Bruit"),
     codes.DRIFT: ("Drift", "Dérive"),
+    SIBLINGS: ("Siblings", "Voisines"),
     codes.LIMIT: ("Your limits", "Vos limites"),
     codes.EXCURSION: ("Excursion", "Excursion"),
     codes.SENSOR_ERROR: ("Sensor", "Capteur"),
@@ -137,6 +140,18 @@ class Words:
     def value(self, value: float | None, unit: str, digits: int = 1) -> str:
         shown = "\N{EN DASH}" if value is None else self.number(value, digits)
         return f"{shown}{NBSP}{self.unit(unit)}"
+
+    def all_of(self, names: Sequence[str]) -> str:
+        """C001; C001 and C003; C001, C003 and C004."""
+        if len(names) < 2:
+            return "".join(names)
+        return self("and", first=", ".join(names[:-1]), last=names[-1])
+
+    def away(self, t: float, h: float) -> str:
+        """How far a board is from the others of its site, in degC or %RH, whichever one would feel more."""
+        warmth = self("away warmer" if t > 0 else "away colder", value=self.value(abs(t), "°C"))
+        moisture = self("away moister" if h > 0 else "away drier", value=self.value(abs(h), "%RH"))
+        return warmth if abs(t) * 3 >= abs(h) else moisture
 
     def percent(self, share: float) -> str:
         """A share (1 = all) in percent, with only as many digits as it needs to differ from 0."""

@@ -38,6 +38,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{device} starts a new memory again and again: the surplus is held back",
         "{device} commence sans cesse une nouvelle mémoire{nbsp}: le surplus est retenu",
     ),
+    "subject siblings": (
+        "{device} has left {others}: {away}",
+        "{device} s'écarte de {others}{nbsp}: {away}",
+    ),
+    "and": ("{first} and {last}", "{first} et {last}"),
+    "away warmer": ("{value} warmer", "{value} plus chaud"),
+    "away colder": ("{value} colder", "{value} plus froid"),
+    "away moister": ("{value} more humid", "{value} plus humide"),
+    "away drier": ("{value} drier", "{value} plus sec"),
     "subject worse": ("Now severe: {subject}", "Devient grave{nbsp}: {subject}"),
     "subject reminder": ("Still going on: {subject}", "Toujours en cours{nbsp}: {subject}"),
     "subject escalation": ("Nobody has answered: {subject}", "Sans réponse{nbsp}: {subject}"),
@@ -99,6 +108,23 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lead over silence": (
         "It is over: {device} at {site} was not heard from {when} for {length}.",
         "C'est fini{nbsp}: {device} ({site}) est restée sans nouvelles à partir de {when}, pendant {length}.",
+    ),
+    "lead siblings": (
+        "Since {when} {device} at {site} moves away from {others}, which it had followed until then. They "
+        "still agree: it is this sensor or what stands near it, not the whole room. Put a thermometer beside "
+        "it and compare.",
+        "Depuis {when}, {device} ({site}) s'éloigne de {others}, qu'elle suivait jusque-là. Elles restent "
+        "d'accord{nbsp}: c'est ce capteur, ou ce qui l'entoure, et non toute la pièce. Comparez-le à un "
+        "thermomètre posé à côté.",
+    ),
+    "lead over siblings": (
+        "{device} at {site} goes with {others} again after {length}.",
+        "{device} ({site}) suit de nouveau {others}, après {length}.",
+    ),
+    "siblings": ("Its siblings", "Ses voisines"),
+    "siblings left": (
+        "It has left {others} ({away}): this sensor, not the room",
+        "Elle s'écarte de {others} ({away}){nbsp}: ce capteur, et non la pièce",
     ),
     "lead over flood": (
         "It is over: {device} at {site} sent more than its share from {when} for {length}.",

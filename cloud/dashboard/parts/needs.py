@@ -139,8 +139,20 @@ def about(say: Words, episode: Episode) -> str:
         return say("two boards")
     if episode.kind == "flood":
         return say("floods")
+    if episode.kind == "siblings":
+        return _siblings(say, episode)
     what = say.seen(episode.edge_flags | episode.cloud_flags) or say("unusual readings")
-    return f"{what[:1].upper()}{what[1:]}. {agreement(say, episode)}"
+    return f"{what[:1].upper()}{what[1:]}. {agreement(say, episode)}{_left(say, episode)}"
+
+
+def _left(say: Words, episode: Episode) -> str:
+    return f" {_siblings(say, episode)}" if episode.left else ""
+
+
+def _siblings(say: Words, episode: Episode) -> str:
+    """Whom it has left, by name."""
+    away = say.away(episode.away_t, episode.away_h)
+    return say("siblings left", others=plain(say.all_of(episode.left)), away=away) + "."
 
 
 def agreement(say: Words, episode: Episode) -> str:

@@ -10,6 +10,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 from pymongo.errors import PyMongoError
 
+from cloud.contract.messages import SIBLINGS
 from cloud.dashboard import source
 from cloud.dashboard.parts.markdown import plain
 from cloud.dashboard.parts.sentence import sentence
@@ -88,7 +89,7 @@ def rows(
             continue
         sides = [say("abnormal") if flags & bit else say("normal") for flags in (edge, cloud)]
         if bit not in (codes.ZSCORE, codes.FOREST, codes.ENVELOPE, codes.SENSOR_ERROR):
-            sides[1] = "\N{EN DASH}"  # only the board has this detector
+            sides[bit != SIBLINGS] = "\N{EN DASH}"  # only the board, or only the cloud, has this detector
         table.append((say.detector(bit), sides[0], sides[1], seen.get(bit, say.seen(bit))))
     return table
 

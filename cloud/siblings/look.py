@@ -1,0 +1,210 @@
+"""Looks again and again whether a board has left its siblings, and tells the watch.
+
+What was learned and how it stands is one document a board in `siblings`; whoever holds the lease goes on from
+there. What the watch is told are events with a key of their own, so that a second look tells nothing twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+
+import msgspec
+import numpy as np
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from cloud.process.alone import Alone
+from cloud.process.failure import brief
+from cloud.read.reader import Reader
+from cloud.siblings import parting
+from cloud.siblings.air import BLOCK, BLOCKS, Air
+from cloud.siblings.parting import Apart, Learned, TooLittle
+from cloud.store.database import Document, device_id
+
+log = logging.getLogger("siblings")
+
+EVERY = 30.0  # s between two looks
+DAY = 86400.0
+HISTORY, LEAST = 7 * DAY, DAY  # s that are learned from
+AGAIN, SOONER = DAY, 3600.0  # s until it is learned anew, and until a history that did not do is tried again
+LONGEST = DAY  # s: what has stayed away for so long is where it belongs now
+BACK = 0.5  # of the farthest that it was away: so near it is back
+HEARD = 3600.0  # s since the last sign of life of a board that is asked
+UNKNOWN_PERIOD = 60.0  # s, until two readings told it
+TAIL = BLOCK * (BLOCKS + 1)  # readings of a window
+KEPT = 50  # stretches in which it was away
+
+
+class Parting(msgspec.Struct, frozen=True):
+    """A board is away from its siblings. `since`: Unix s, the window in which it left them."""
+
+    since: float
+    names: tuple[str, ...]
+    level: Apart  # how it stood to them before it left
+    farthest: float = 0.0  # since then (parting.distance)
+    t: float = 0.0  # degC that it is away now, ...
+    h: float = 0.0  # ... and %RH
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What is known of one board, as it stands in `siblings`."""
+
+    learned: Learned | None = None
+    learned_at: float = 0.0  # Unix s, also of a try in vain
+    note: str | None = None  # why there is nothing learned
+    looked: float = 0.0  # Unix s of the newest reading that was looked at
+    score: float = 0.0  # above 1 = away
+    away: Parting | None = None
+    stretches: tuple[tuple[float, float], ...] = ()  # Unix s from, to: when it was away, oldest first
+
+
+class Look:
+    """`holds_lease`: whether this process is the one that watches; the others stand by."""
+
+    def __init__(
+        self,
+        database: Database[Document],
+        holds_lease: Callable[[], bool],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database, self._holds_lease, self._clock = database, holds_lease, clock
+        self._reader = Reader(database)
+        self._alone = Alone(log)
+
+    def run(self, stop: threading.Event) -> None:
+        """Look every half minute, until `stop`."""
+        while not stop.wait(EVERY):
+            try:
+                if self._holds_lease():
+                    self.look(stop)
+            except PyMongoError as problem:
+                log.warning("looking at siblings waits for the database (%s)", brief(problem))
+
+    def look(self, stop: threading.Event | None = None) -> None:
+        """At every site with three boards and more once. Raises PyMongoError."""
+        now = self._clock()
+        heard = self._database["latest"].find(
+            {"received": {"$gt": now - HEARD}}, {"site": 1, "device": 1, "period": 1}
+        )
+        sites: dict[str, dict[str, float]] = defaultdict(dict)
+        for one in heard:
+            sites[one["site"]][one["device"]] = one.get("period") or UNKNOWN_PERIOD
+        for site, periods in sorted(sites.items()):
+            if len(periods) > parting.LEAST and not (stop and stop.is_set()):
+                self._alone(f"the siblings at {site}", partial(self._site, site, periods, now, stop))
+
+    def _site(
+        self, site: str, periods: Mapping[str, float], now: float, stop: threading.Event | None
+    ) -> None:
+        owners = {device: device_id(site, device) for device in periods}
+        stored = {
+            one["_id"]: one
+            for one in self._database["siblings"].find({"_id": {"$in": list(owners.values())}})
+        }
+        known = {
+            device: self._alone(f"what is remembered of {owner}", partial(_standing, stored.get(owner, {})))
+            or Standing()
+            for device, owner in owners.items()
+        }
+        due = [device for device, one in known.items() if one.away is None and now >= _again(one)]
+        if due:
+            history = {device: self._air(site, device, now - HISTORY, calm=True) for device in periods}
+            for device in due:
+                if stop and stop.is_set():
+                    return
+                known[device] = self._learn(site, device, known[device], history, now)
+        longest = 2 * TAIL * max(periods.values())
+        recent = {device: self._air(site, device, now - max(longest, HEARD)) for device in periods}
+        for device, one in known.items():
+            judge = partial(self._judge, site, device, one, recent, now)
+            if one.learned is not None:
+                self._alone(f"the siblings of {owners[device]}", judge)
+
+    def _air(self, site: str, device: str, start: float, *, calm: bool = False) -> Air:
+        found = self._reader.readings(site, device, start=start)
+        rows = ~found.edge_abnormal if calm else np.ones(len(found), bool)
+        return Air.of(found.ts[rows], found.t[rows], found.h[rows])
+
+    def _learn(
+        self, site: str, device: str, one: Standing, history: Mapping[str, Air], now: float
+    ) -> Standing:
+        own, note, learned = history[device], None, None
+        if not len(own) or own.ts[-1] - own.ts[0] < LEAST:
+            note = "less than a day of readings"
+        else:
+            try:
+                learned = parting.learn(own, {name: air for name, air in history.items() if name != device})
+            except TooLittle as problem:
+                note = str(problem)
+        after = msgspec.structs.replace(one, learned=learned or one.learned, learned_at=now, note=note)
+        self._keep(site, device, after)
+        return after
+
+    def _judge(self, site: str, device: str, one: Standing, recent: Mapping[str, Air], now: float) -> None:
+        """One board's newest window."""
+        own, learned = recent[device].last(TAIL), one.learned
+        away = one.away
+        if learned is None or len(own) < TAIL or (own.ts > one.looked).sum() < BLOCK:
+            if away is not None and now - away.since > LONGEST:
+                self._keep(site, device, self._over(site, device, one, now))
+            return
+        both = parting.sides(own, {name: recent[name] for name in learned.pairs if name in recent})
+        score = float(parting.scores(learned, both)[-1])
+        begin, end = parting.apart(learned, both)
+        one = msgspec.structs.replace(one, looked=float(own.ts[-1]), score=round(score, 3))
+        if away is None and score > 1:
+            away = Parting(float(own.ts[0]), tuple(learned.pairs), begin)
+        if away is not None:
+            gone = end - away.level
+            far = parting.distance(learned, gone)
+            away = msgspec.structs.replace(
+                away, farthest=max(far, away.farthest), t=gone.t, h=parting.humidity(own, gone)
+            )
+            one = msgspec.structs.replace(one, away=away)
+            if now - away.since > LONGEST or (score <= 1 and far <= BACK * away.farthest):
+                one = self._over(site, device, one, now)
+            else:
+                self._tell(site, device, away, now, far=f"{far:.0f}")
+        self._keep(site, device, one)
+
+    def _over(self, site: str, device: str, one: Standing, now: float) -> Standing:
+        assert one.away is not None
+        self._tell(site, device, one.away, now, far="over")
+        stretches = (*one.stretches, (one.away.since, now))[-KEPT:]
+        return msgspec.structs.replace(one, away=None, stretches=stretches, learned_at=now)
+
+    def _tell(self, site: str, device: str, away: Parting, now: float, *, far: str) -> None:
+        """The watch, each time it is as far as it was not before, and when it is over."""
+        document = {
+            "kind": "siblings",
+            "at": datetime.fromtimestamp(now, UTC),
+            "taken": False,
+            "site": site,
+            "device": device,
+            "since": away.since,
+            "names": list(away.names),
+            "t": round(100 * away.t),
+            "h": round(100 * away.h),
+            "over": far == "over",
+        }
+        key = f"{device_id(site, device)}/siblings/{int(away.since)}/{far}"
+        self._database["events"].update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
+
+    def _keep(self, site: str, device: str, one: Standing) -> None:
+        owner = device_id(site, device)
+        self._database["siblings"].replace_one({"_id": owner}, msgspec.to_builtins(one), upsert=True)
+
+
+def _standing(document: Document) -> Standing:
+    return msgspec.convert(document, Standing)
+
+
+def _again(one: Standing) -> float:
+    return one.learned_at + (AGAIN if one.note is None else SOONER)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cloud.contract.messages import SIBLINGS
 from cloud.dashboard.draw import charts, curve
 from cloud.dashboard.draw.curve import BOARD, CLOUD
 from cloud.dashboard.views import board
@@ -113,9 +114,10 @@ def test_board_and_cloud_are_marked_apart():
 
 @pytest.mark.parametrize("bit", DETECTORS)
 def test_every_detector_has_a_lane_of_its_own(bit):
-    edge = np.zeros(20, np.uint16)
-    edge[5:8] = bit
-    drawn = shape(readings(np.arange(20) * 10, edge_flags=edge), 0, 200)
+    said = np.zeros(20, np.uint16)
+    said[5:8] = bit
+    by = "cloud_flags" if bit == SIBLINGS else "edge_flags"
+    drawn = shape(readings(np.arange(20) * 10, **{by: said}), 0, 200)
     assert list(drawn.runs["lane"]) == [EN.detector(bit)]
     spec, _ = charts.history(EN, drawn, charts.LIGHT)
     assert EN.detector(bit) in str(spec)

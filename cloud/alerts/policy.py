@@ -22,6 +22,7 @@ import msgspec
 
 from cloud.alerts.episodes import Action, Again, Changed, Closed, Episode, Opened, Severity, Worse
 from cloud.settings import AlertSettings
+from device import codes
 
 Kind = Literal["opening", "worse", "together", "reminder", "escalation", "budget", "digest"]
 Held = Literal["quiet hours", "cool-down", "many at once", "budget", "share"]
@@ -162,7 +163,10 @@ class _Work:
             self._change(known, severity="severe", worse=worse, release=self._now, acknowledged=False)
         elif isinstance(happening, Closed):
             self._close(episode, known)
-        elif not isinstance(happening, Changed | Worse):
+        elif isinstance(happening, Changed):
+            if known is not None and math.isinf(known.release) and not _can_wait(episode):
+                self._change(known, release=self._now, held=None)
+        elif not isinstance(happening, Worse):
             raise TypeError(happening)
 
     def _again(self, episode: Episode) -> None:
@@ -403,4 +407,11 @@ def _matter(one: Followed) -> str:
 
 
 def _followed(episode: Episode, now: float) -> Followed:
-    return Followed(episode.id, f"{episode.site}/{episode.device}", episode.severity, now)
+    release = math.inf if _can_wait(episode) else now
+    return Followed(episode.id, f"{episode.site}/{episode.device}", episode.severity, release)
+
+
+def _can_wait(episode: Episode) -> bool:
+    """A slow drift that nothing else confirms: one line of the next digest, and no mail of its own."""
+    flags = (episode.edge_flags | episode.cloud_flags) & codes.ABNORMAL
+    return episode.kind == "anomaly" and episode.severity == "warning" and flags == codes.DRIFT

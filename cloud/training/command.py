@@ -101,13 +101,13 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     )
     asked.add_options(parser, device="--csv-device")
     parser.add_argument("--days", type=float, default=30.0, help="how far back to learn from (default 30)")
-    parser.add_argument("--budget", type=float, default=1.0, help="false alarms a day, in all (default 1)")
+    parser.add_argument("--budget", type=float, default=1.0, help="false mails a week, in all (default 1)")
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder for the model (default {FOLDER})")
     options = parser.parse_args(argv)
     if not options.device and not options.csv:
         parser.error("which board? --device C001, or --csv FILE")
     if not 0 < options.budget <= 100:
-        parser.error("--budget must be above 0 and at most 100 alarms a day")
+        parser.error("--budget must be above 0 and at most 100 mails a week")
     return options
 
 

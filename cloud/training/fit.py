@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import IsolationForest
 
+from cloud.alerts.hindsight import Mail, mails
 from cloud.training import bundle, calibrate, envelope, excursion, levels, params, report
 from cloud.training.assemble import SCALE, IsolationForestAssembler
 from cloud.training.calibrate import Prior
@@ -26,14 +27,25 @@ from device import codes
 from device.judge.drift import BLOCK, BLOCKS
 from device.judge.judge import LONG_GAP
 from device.judge.params import NEVER
+from device.judge.stuck import UNIT
 from device.judge.window import SIZE as WINDOW
 
-# Alarms a day that each threshold may give, of a budget of one. They add up to about half of it: range
-# and stuck have no share of their own, and the days to come are not quite like the days of the history.
-SHARES = {"jump": 0.15, "drift": 0.25, "jitter": 0.06, "envelope": 0.01, "forest": 0.01, "zscore": 0.01}
+# Alarms a day that each threshold may give where one false mail a week is allowed. Few of them are mails: an
+# episode takes three abnormal readings, which a jump seldom has, and a slow drift waits for the digest. Range
+# has no share: what the history never had is no false alarm.
+SHARES = {
+    "stuck": 0.05,
+    "jump": 0.3,
+    "drift": 0.25,
+    "jitter": 0.06,
+    "envelope": 0.005,
+    "forest": 0.005,
+    "zscore": 0.005,
+}
 # Tails on the tuning data (docs/detectors.md): log of the score that comes twice a day, and its slope. All
 # scores are relative to the sensor's own ordinary behaviour, so sensors can be compared.
 PRIORS = {
+    "stuck": Prior(math.log(17 * UNIT), 0.15),
     "jump": Prior(12.75, 0.65),
     "drift": Prior(6.15, 0.25),
     "jitter": Prior(5.3, 0.25),
@@ -44,11 +56,16 @@ PRIORS = {
 # These tails are so heavy that the line would end where nothing happens: they stop at four times the worst of
 # the history (both scores are squares).
 CAPS = {"zscore": 16.0, "envelope": 16.0}
+LEAST = {"stuck": 22 * UNIT}  # fewer bits are seen by chance
+LONGER = 1.5  # a channel that rests for hours may rest this much longer than it ever did
+SELDOM = 0.2  # alarms a day that natural runs give: with more the channel rests
 REARMS = {"drift": BLOCK * BLOCKS}  # readings; its alarms are that far apart
-BOARD_TREES, CLOUD_TREES, SAMPLES = 64, 300, 256
+# A board's forest is the smallest that finds as many faults as larger ones (docs/detectors.md): all of it
+# stays in RAM, where a larger one would be read from flash for every score.
+BOARD_TREES, BOARD_SAMPLES = 32, 128
+CLOUD_TREES, SAMPLES = 300, 256
 WHOLE_DAY = 0.98  # days: below it nothing that depends on the level or the hour is judged
-RELATIVE = ("zscore", "jump", "jitter")
-LEAST_LEFT = 0.25
+RELATIVE = ("stuck", "zscore", "jump", "jitter")
 SETTLED = 6 * levels.LAG  # readings until a sensor that was just switched on says what is ordinary
 LEAST_READY = 240  # readings with full windows: fewer grow no forest
 MOST_ABNORMAL = 0.1  # of the history's readings
@@ -105,7 +122,7 @@ def train(  # noqa: PLR0917
     seed: int = 0,
     progress: Progress = lambda text: None,
 ) -> Trained:
-    """Train on `ts` (Unix s), `t` (degC), `h` (%RH), oldest first, for `budget` false alarms a day in all.
+    """Train on `ts` (Unix s), `t` (degC), `h` (%RH), oldest first, for `budget` false mails a week in all.
 
     `key`: the device's 32 bytes, under which the bundle is authentic. Raises HistoryError for a history that
     cannot be used; one shorter than a day gives a model that judges relative changes only.
@@ -165,10 +182,10 @@ def fit(
     progress("features and levels")
     whole = past.days >= WHOLE_DAY
     given_up: list[str] = []
-    values = {**params.DEFAULT, **levels.levels(past, given_up, budget)}
+    values = {**params.DEFAULT, **levels.levels(past, given_up)}
     if not whole:
         values |= {"t_low": SENSOR_T[0], "t_high": SENSOR_T[1], "h_low": SENSOR_H[0], "h_high": SENSOR_H[1]}
-    values |= dict.fromkeys(("jump", "jitter", "drift", "envelope"), NEVER)
+    values |= dict.fromkeys(("jump", "jitter", "drift", "envelope", "stuck"), NEVER)
     x = features(past.t, past.h)
     shape = envelope.fit(x[SETTLED if len(x) >= 2 * SETTLED else WINDOW :])
     excursions = excursion.fit(past) if whole else None
@@ -183,14 +200,12 @@ def fit(
         )
     progress("the board's forest")
     board = IsolationForest(
-        n_estimators=BOARD_TREES, max_samples=min(SAMPLES, int(ready.sum())), random_state=seed
+        n_estimators=BOARD_TREES, max_samples=min(BOARD_SAMPLES, int(ready.sum())), random_state=seed
     )
     board.fit(x[ready].astype(np.float32))
     packed = PackedInterpreter().interpret(IsolationForestAssembler(board).assemble())
     sums = packed_scores(packed, x)
-    repeats = calibrate.alarms((judged.flags & codes.STUCK) > 0) / past.days
-    left = max(LEAST_LEFT * budget, budget - repeats)  # what natural runs take is not there for the others
-    shares = {name: share * left for name, share in SHARES.items()}
+    shares = {name: share * budget for name, share in SHARES.items()}
     for attempt in range(ROUNDS):
         progress(f"thresholds, round {attempt + 1}")
         values |= _thresholds(judged, past, shares, whole)
@@ -215,11 +230,12 @@ def fit(
 def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str | None:
     """Why these verdicts on the history itself break the budget; None when they keep it.
 
-    Alarms re-arm after 60 readings: where those take more than a day, the share of abnormal ones tells.
+    `budget`: mails a week. Of alarms seven times as many are allowed: most are no mails.
     """
     abnormal = (flags & codes.ABNORMAL) > 0
-    alarms, part = calibrate.alarms(abnormal), float(abnormal.mean())
-    if alarms <= max(1.0, budget * past.days) and part <= MOST_ABNORMAL:
+    alarms, told, part = calibrate.alarms(abnormal), len(past_mails(flags, past)), float(abnormal.mean())
+    weeks = past.days / 7
+    if alarms <= max(1.0, budget * past.days) and told <= max(1.0, budget * weeks) and part <= MOST_ABNORMAL:
         return None
     each = {
         name: calibrate.alarms((flags & 1 << bit) > 0)
@@ -228,14 +244,21 @@ def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str 
     }
     worst = ", ".join(f"{name} {count}" for name, count in each.items() if count > budget * past.days / 4)
     return (
-        f"no model of this history keeps its own budget: {alarms} alarms in {past.days:.1f} days, {part:.0%} "
-        f"of the readings abnormal ({worst or 'all together'}); {budget:g} a day are allowed. If the sensor "
-        "failed in these days, leave them out; if not, allow more with --budget."
+        f"no model of this history keeps its own budget: {told} mails and {alarms} alarms in "
+        f"{past.days:.1f} days, {part:.0%} of the readings abnormal ({worst or 'all together'}); {budget:g} "
+        "mails a week are allowed, and seven times as many alarms. If the sensor failed in these days, leave "
+        "them out; if not, allow more with --budget."
     )
 
 
-def held_out(past: History, budget: float, seed: int) -> float | None:
-    """Alarms a day on the last third of the history when only the first two thirds are learned from.
+def past_mails(flags: NDArray[np.uint16], past: History) -> list[Mail]:
+    """The mails that these verdicts on a history would have brought."""
+    t, h = (each.astype(np.int16) for each in (past.t, past.h))
+    return mails(flags.astype(np.int32), t, h, past.period)
+
+
+def held_out(past: History, budget: float, seed: int) -> tuple[float, float] | None:
+    """Alarms a day and mails a week on the last third of the history, learned from the first two thirds.
 
     None when two thirds are less than a day, or give no model.
     """
@@ -250,22 +273,28 @@ def held_out(past: History, budget: float, seed: int) -> float | None:
     flags = judge(past, fitted.params, fitted.excr).flags
     sums = packed_scores(fitted.packed, features(past.t, past.h))
     ready = (flags & codes.WARMING_UP) == 0
-    abnormal = ((flags & codes.ABNORMAL) > 0) | (ready & (sums < fitted.threshold))
-    return calibrate.alarms(abnormal[cut:]) / max(past.part(cut, len(past.t)).days, 1e-6)
+    flags = (flags | np.where(ready & (sums < fitted.threshold), codes.FOREST, 0).astype(np.uint16))[cut:]
+    last = past.part(cut, len(past.t))
+    days = max(last.days, 1e-6)
+    alarms = calibrate.alarms((flags & codes.ABNORMAL) > 0)
+    return alarms / days, 7 * len(past_mails(flags, last)) / days
 
 
 def _thresholds(judged: Judged, past: History, shares: dict[str, float], whole: bool) -> dict[str, int]:
     """Of each detector but the forest. In the first day none is tighter than a board's without a model."""
     days = past.days
     found = {}
-    for name in ("jump", "drift", "jitter", "envelope", "zscore"):
+    for name in ("stuck", "jump", "drift", "jitter", "envelope", "zscore"):
         if whole or name in RELATIVE:
             logs = np.log1p(judged.column(name))
             highest = calibrate.peaks(logs, REARMS.get(name, calibrate.REARM))
             cap = float(highest[0]) + math.log(CAPS.get(name, math.inf))
             level = min(calibrate.tail(highest, days, shares[name], PRIORS[name]), cap)
-            least = 1 if whole else params.DEFAULT[name]
+            least = LEAST.get(name, 1) if whole else params.DEFAULT[name]
             found[name] = max(least, min(math.ceil(math.expm1(level)), NEVER))
+    repeats = judged.column("stuck")
+    if calibrate.alarms(repeats > found["stuck"]) > max(1.0, SELDOM * days):
+        found["stuck"] = min(math.ceil(LONGER * int(repeats.max())), NEVER)
     if not judged.column("drift").any():  # no stretch without a pause was long enough for one slope
         found["drift"] = NEVER
     return found

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.training import calibrate
 from cloud.training.history import DAY, HOUR, NOT_SATURATED, SENSOR_H, SENSOR_T, Floats, History, Ints
 from cloud.training.params import DEFAULT
 from device.judge.drift import BLOCK, BLOCKS
@@ -15,7 +12,7 @@ from device.judge.jitter import SIZE as STEPS
 from device.judge.judge import LONG_GAP
 from device.judge.jump import FARTHEST, per_period
 from device.judge.moisture import moisture
-from device.judge.stuck import LONGEST
+from device.judge.stuck import ALWAYS
 
 MARGIN = (600, 1500)  # hundredths beyond the trained span that weather may bring: 6 degC, 15 %RH
 LAG = 100  # readings over which humidity has followed temperature
@@ -23,21 +20,13 @@ COUPLING_UNIT = float(1 << 22)  # of moisture's k per hundredth of a degree
 COUPLING = (0.02, 0.065)  # per degC: what air can do; the upper end is closed air at room temperature
 LEAST_STEP = (4.0, 8.0)  # eighths of a hundredth: mean |step| of a sensor whose resolution hides its noise
 JITTER_QUANTILE = 0.995
-RUNS_PER_DAY = 0.01  # of equal readings, longer than the limit, in each of t, h and both
-LEAST_RUNS = (16, 16, 8)
-# A sensor that seldom repeats itself longer than this is held to it, so that a frozen channel shows within 20
-# readings; a natural run once in a while is the price. Coarse sensors, which often do, keep their own limit.
-FROZEN_RUN = 18
-SELDOM_PER_DAY = 0.75  # alarms that such a limit may give in the history, of a budget of one
-LONGER = 1.5  # a channel that rests may rest this much longer than it ever did
 LEAST_STEPS = 100  # fewer say nothing about a typical one
 
 
-def levels(history: History, given_up: list[str] | None = None, budget: float = 1.0) -> dict[str, int]:
+def levels(history: History, given_up: list[str] | None = None) -> dict[str, int]:
     """The entries of device.judge.params.FIELDS that are measured, and not thresholds.
 
-    `given_up` gets a line for each that this history does not show, and what is used instead. `budget`: false
-    alarms a day.
+    `given_up` gets a line for each that this history does not show, and what is used instead.
     """
     t, h = history.t, history.h
     given_up = [] if given_up is None else given_up
@@ -49,7 +38,7 @@ def levels(history: History, given_up: list[str] | None = None, budget: float = 
     h_low, h_high = _span(h, MARGIN[1], SENSOR_H)
     if h.max() <= NOT_SATURATED:
         h_high = min(h_high, NOT_SATURATED)
-    run_t, run_h, run_both = _runs(history, given_up, min(1.0, budget))
+    rate_t, rate_h, rate_both = _repeats(history, given_up)
     if min(len(step_t), len(step_m)) < LEAST_STEPS:
         given_up.append(
             f"jump, jitter: {len(step_t)} steps without a pause are too few to know a typical one; "
@@ -61,9 +50,9 @@ def levels(history: History, given_up: list[str] | None = None, budget: float = 
         "t_high": t_high,
         "h_low": h_low,
         "h_high": h_high,
-        "run_t": run_t,
-        "run_h": run_h,
-        "run_both": run_both,
+        "rate_t": rate_t,
+        "rate_h": rate_h,
+        "rate_both": rate_both,
         "coupling": coupling,
         "t_ref": t_ref,
         "step_t": _typical(step_t, "step_t", LEAST_STEP[0]),
@@ -116,35 +105,22 @@ def _span(values: Ints, margin: int, sensor: tuple[int, int]) -> tuple[int, int]
     return min(low, max(sensor[0], low - margin)), max(high, min(sensor[1], high + margin))
 
 
-def _runs(history: History, given_up: list[str], budget: float) -> tuple[int, int, int]:
-    """Limits of the runs of equal readings of t, h and both, from the tail of their lengths.
+def _repeats(history: History, given_up: list[str]) -> tuple[int, int, int]:
+    """How often t, h and both repeat the reading before, as device/judge/stuck.py has it.
 
-    A channel that rests for a day and more has none: nobody can tell its rest from a frozen sensor.
+    A channel that rests for a day and more is not watched: nobody can tell its rest from a frozen sensor.
     """
     same_t, same_h = np.diff(history.t) == 0, np.diff(history.h) == 0
-    limits = []
-    for name, same, least in zip(
-        ("t", "h", "t and h together"), (same_t, same_h, same_t & same_h), LEAST_RUNS, strict=True
-    ):
+    rates = []
+    for name, same in (("t", same_t), ("h", same_h), ("t and h together", same_t & same_h)):
         ends = np.flatnonzero(np.concatenate(([True], ~same, [True])))
-        lengths = np.sort(np.diff(ends) - 1)[::-1].astype(np.float64)
-        limit = calibrate.tail(lengths, history.days, RUNS_PER_DAY, peaks_per_day=6)
-        run = max(least, math.ceil(limit))
-        if _alarms(lengths, FROZEN_RUN) <= SELDOM_PER_DAY * budget * history.days:
-            run = min(run, FROZEN_RUN)
-        else:
-            run = max(run, math.ceil(LONGER * lengths[0]))
-        if lengths[0] * history.period >= DAY:
-            run = LONGEST
-            hours = lengths[0] * history.period / HOUR
-            given_up.append(f"stuck: the same {name} for {hours:.0f} hours is ordinary: not watched")
-        limits.append(min(run, LONGEST))
-    return limits[0], limits[1], limits[2]
-
-
-def _alarms(lengths: NDArray[np.float64], limit: int) -> float:
-    """How many alarms runs of these lengths are: a long rest alarms again and again."""
-    return float(np.ceil(np.clip(lengths - limit, 0, None) / calibrate.REARM).sum())
+        longest = float(np.diff(ends).max() - 1) * history.period
+        rate = min(ALWAYS - 1, round(ALWAYS * float(same.mean())))
+        if longest >= DAY:
+            rate = ALWAYS
+            given_up.append(f"stuck: the same {name} for {longest / HOUR:.0f} hours is ordinary: not watched")
+        rates.append(rate)
+    return rates[0], rates[1], rates[2]
 
 
 def _spread(m: Ints, periods: Ints) -> int:

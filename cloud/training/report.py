@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cloud.alerts import hindsight
 from cloud.training import calibrate
 from cloud.training.excursion import NOWHERE
 from cloud.training.history import History
 from device import codes
 from device.judge.excursion import SIDE
 from device.judge.params import NEVER
-from device.judge.stuck import LONGEST
+from device.judge.stuck import surprise
 
 if TYPE_CHECKING:
     from cloud.training.fit import Fitted
+
+Int16 = NDArray[np.int16]
 
 # Of years, months, days, hours, minutes and seconds, in numbers: a month's name would be a word.
 DATES = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S.%f"]
@@ -28,7 +33,7 @@ INK, WARM, COOL, ALARM = "#7f8894", "#d9651b", "#3a8fd4", "#e5484d"
 
 
 def describe(  # noqa: PLR0917
-    site: str, device: str, past: History, fitted: Fitted, budget: float, held_out: float | None
+    site: str, device: str, past: History, fitted: Fitted, budget: float, held_out: tuple[float, float] | None
 ) -> dict[str, Any]:
     """Plain numbers (JSON), from which `lines` writes and the dashboard draws."""
     flags = fitted.flags
@@ -51,7 +56,9 @@ def describe(  # noqa: PLR0917
         "whole": fitted.whole,
         "alarms": calibrate.alarms((flags & codes.ABNORMAL) > 0),
         "alarms_by_detector": found,
-        "held_out_alarms_per_day": None if held_out is None else round(held_out, 2),
+        "mails": len(hindsight.mails(flags.astype(np.int32), *_int16(past), past.period)),
+        "held_out_alarms_per_day": None if held_out is None else round(held_out[0], 2),
+        "held_out_mails_per_week": None if held_out is None else round(held_out[1], 2),
         "limits": {
             "t": [values["t_low"] / 100, values["t_high"] / 100],
             "h": [values["h_low"] / 100, values["h_high"] / 100],
@@ -62,7 +69,7 @@ def describe(  # noqa: PLR0917
         },
         "given_up": list(fitted.given_up),
         "stays": _stays(fitted, past.period),
-        "runs": {"t": values["run_t"], "h": values["run_h"], "both": values["run_both"]},
+        "runs": {name: _repeats(values, f"rate_{name}") for name in ("t", "h", "both")},
         "coupling_percent_per_degree": round(values["coupling"] / (1 << 22) * 100 * 100, 2),
         "typical_step": {"t": values["step_t"] / 12800, "moisture": values["step_m"] / 12800},
         "thresholds": {
@@ -103,13 +110,13 @@ def lines(text: Mapping[str, Any]) -> list[str]:
         f"  envelope       {_times(levels['envelope'])} standard deviations from the centre",
         f"  forest         path-length sum below {levels['forest'] or 'nothing'}",
         f"  excursion      {_told(text['stays'])}",
-        f"  false alarms   {text['alarms']} in these {text['days']} days; "
-        f"the budget is {text['budget']:g} a day",
+        f"  false alarms   {text['alarms']} in these {text['days']} days, {text['mails']} of them mails; "
+        f"the budget is {text['budget']:g} mails a week",
     ]
     if text["held_out_alarms_per_day"] is not None:
         out.append(
-            f"  held out       {text['held_out_alarms_per_day']:g} a day on the last third, "
-            "learned from the rest"
+            f"  held out       {text['held_out_alarms_per_day']:g} alarms a day, "
+            f"{text['held_out_mails_per_week']:g} mails a week on the last third, learned from the rest"
         )
     out += [f"  given up       {each}" for each in text["given_up"]]
     if not text["whole"]:
@@ -182,8 +189,18 @@ def _ratio(value: int, unit: int) -> float | None:
     return None if value >= NEVER else round(value / unit, 2)
 
 
-def _run(value: int) -> str:
-    return "for ever" if value >= LONGEST else f"{value} times"
+def _int16(past: History) -> tuple[Int16, Int16]:
+    return past.t.astype(np.int16), past.h.astype(np.int16)
+
+
+def _repeats(values: Mapping[str, int], rate: str) -> int | None:
+    """Repeats of a value that alarm while the channel is as lively as in its history; None = never."""
+    bits = surprise(values[rate])
+    return math.ceil(values["stuck"] * 16 / bits) if bits else None
+
+
+def _run(value: int | None) -> str:
+    return "for ever" if value is None else f"{value} times"
 
 
 def _times(value: float | None) -> str:

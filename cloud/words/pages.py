@@ -570,6 +570,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{alarms} in these {days} days; {budget} a day are allowed",
         "{alarms} pendant ces {days} jours{nbsp}; {budget} par jour sont permises",
     ),
+    "learned mails": (
+        "{alarms} in these {days} days, {mails} of them mails; {budget} mails a week are allowed",
+        "{alarms} pendant ces {days} jours, dont {mails} e-mails{nbsp}; "
+        "{budget} e-mails par semaine sont permis",
+    ),
+    "learned rate mails": ("; {mails} false mails a week", "{nbsp}; {mails} faux e-mails par semaine"),
     "learned held out": ("On the last third", "Sur le dernier tiers"),
     "learned rate": (
         "{alarms} false alarms a day, learned from the rest",

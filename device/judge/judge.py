@@ -99,7 +99,7 @@ class Judge:
         if scores[0]:
             flags |= RANGE
         scores[1] = self._stuck.score(t, h)
-        if scores[1] > 64:
+        if scores[1] > params.stuck:
             flags |= STUCK
         z = max(self._z_t.score(t, params.zscore), self._z_h.score(h, params.zscore))
         ready = self._fresh >= WINDOW

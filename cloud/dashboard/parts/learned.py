@@ -29,7 +29,14 @@ def rows(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(what, how much): what it was learned from, each detector, its false alarms."""
     held_out = report["held_out_alarms_per_day"]
     days = say.number(report["days"])
-    alarms = say("learned alarms", alarms=report["alarms"], days=days, budget=say.number(report["budget"]))
+    weekly = "mails" in report  # older reports allowed alarms a day
+    alarms = say(
+        "learned mails" if weekly else "learned alarms",
+        alarms=report["alarms"],
+        mails=report.get("mails"),
+        days=days,
+        budget=say.number(report["budget"]),
+    )
     found = [
         (say("learned model"), plain(str(report.get("model", "")))),
         (
@@ -46,7 +53,10 @@ def rows(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append((say("learned unfit"), say.many(report["unfit"], "reading")))
     found += [*_detectors(say, report), (say("learned false"), alarms)]
     if held_out is not None:
-        found.append((say("learned held out"), say("learned rate", alarms=say.number(held_out, 2))))
+        rate = say("learned rate", alarms=say.number(held_out, 2))
+        if (mails := report.get("held_out_mails_per_week")) is not None:
+            rate += say("learned rate mails", mails=say.number(mails, 2))
+        found.append((say("learned held out"), rate))
     if not report["whole"]:
         found.append(("", say("learned less")))
     return found
@@ -79,8 +89,8 @@ def _stays(say: Words, stays: Sequence[tuple[float, float]]) -> str:
     return say("learned excursion", times=", ".join(told))
 
 
-def _run(limit: int) -> str:
-    return "∞" if limit >= LONGEST else str(limit)
+def _run(limit: int | None) -> str:
+    return "∞" if limit is None or limit >= LONGEST else str(limit)
 
 
 def _times(say: Words, name: str, level: float | None, digits: int) -> str:

@@ -15,7 +15,7 @@ from cloud.training.judged import judge
 from cloud.training.twin import CloudModel
 from device import codes
 from device.judge.params import FIELDS, NEVER, Params
-from device.judge.stuck import LONGEST
+from device.judge.stuck import ALWAYS
 from device.model import bundle as model
 from tools.virtual_board.board import find_micropython
 
@@ -70,6 +70,7 @@ def test_the_history_itself_stays_within_the_budget() -> None:
     for budget in (0.25, 1.0):
         fitted = fit.fit(past, budget=budget)
         assert calibrate.alarms((fitted.flags & codes.ABNORMAL) > 0) <= max(1.0, budget * past.days)
+        assert len(fit.past_mails(fitted.flags, past)) <= 1  # a week
 
 
 def test_faults_that_anyone_would_see_are_found_after_training() -> None:
@@ -242,7 +243,7 @@ def test_a_channel_that_rests_for_more_than_a_day_is_not_called_stuck(channel) -
     past = history(ts, t, h)
     told: list[str] = []
     numbers = levels.levels(past, told)
-    assert numbers[f"run_{channel}"] == LONGEST
+    assert numbers[f"rate_{channel}"] == ALWAYS
     assert any(line.startswith(f"stuck: the same {channel} for ") for line in told)
     fitted = fit.fit(past.part(0, len(ts) // 2))
     flags = judge(past, fitted.params).flags
@@ -268,11 +269,16 @@ def test_a_model_that_breaks_its_budget_on_its_own_history_is_refused_with_the_r
     flags = np.zeros(len(past.t), np.uint16)
     assert fit.over_budget(flags, past, 1.0) is None
     flags[np.arange(6) * 2000 + 500] = codes.STUCK
-    assert fit.over_budget(flags, past, 1.0) is None  # one a day
+    assert fit.over_budget(flags, past, 1.0) is None  # an alarm a day, no mail
     flags[5000:5400] = codes.STUCK
-    assert "13 alarms in 6.5 days, 2% of the readings abnormal (stuck 13)" in fit.over_budget(
-        flags, past, 1.0
-    )
+    told = fit.over_budget(flags, past, 1.0)
+    assert "1 mails and 13 alarms in 6.5 days, 2% of the readings abnormal (stuck 13)" in told
+    flags[:] = 0
+    flags[np.add.outer(np.array([2000, 9000]), np.arange(5)).ravel()] = codes.STUCK
+    assert "2 mails and 2 alarms" in fit.over_budget(flags, past, 1.0)
+    assert fit.over_budget(flags, past, 3.0) is None
+    flags[flags > 0] = codes.DRIFT
+    assert fit.over_budget(flags, past, 1.0) is None  # a drift waits for the digest
     hourly = history(*room(40, period=3600.0))
     always = np.full(len(hourly.t), codes.RANGE, np.uint16)
     assert "100% of the readings abnormal" in fit.over_budget(always, hourly, 1.0)  # one alarm in 60 hours
@@ -298,7 +304,7 @@ def test_a_coarse_sensor_repeats_itself_without_being_stuck() -> None:
     ts, t, h = room(4)
     past = history(ts, np.round(t, 1), np.round(h))
     numbers = levels.levels(past)
-    assert numbers["run_h"] > 16
+    assert numbers["rate_h"] > numbers["rate_t"] > numbers["rate_both"] > 10000
     values = {**params.DEFAULT, **numbers}
     shape = fit.fit(past)
     assert calibrate.alarms((shape.flags & codes.STUCK) > 0) <= 1

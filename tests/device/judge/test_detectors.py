@@ -8,7 +8,7 @@ from device.judge.jump import FARTHEST, jump, per_period
 from device.judge.moisture import moisture
 from device.judge.params import DEFAULTS, FIELDS, MEANS, WEIGHTS, Params
 from device.judge.range import Limits
-from device.judge.stuck import Stuck
+from device.judge.stuck import ALWAYS, UNIT, Stuck, surprise
 
 random.seed(7)
 
@@ -38,21 +38,52 @@ def test_range_is_closed_and_never_times_out():
         assert limits.score(5000, 4000) == 2000
 
 
-def test_a_frozen_sensor_is_stuck_after_its_longest_normal_run():
-    stuck = Stuck(Given(run_t=20, run_h=20, run_both=8))
-    stuck.score(2000, 4000)
-    for run in range(1, 30):
-        assert (stuck.score(2000, 4000) > 64) == (run > 8)
-    stuck.score(2000, 4001)
-    assert stuck.score(2001, 4001) <= 64
+def repeats(stuck, run, t=2000, h=4000):
+    """The score after so many repeats of both values."""
+    stuck.score(t, h)
+    for _ in range(run):
+        last = stuck.score(t, h)
+    return last / UNIT
 
 
-def test_one_frozen_channel_has_a_limit_of_its_own():
-    stuck = Stuck(Given(run_t=20, run_h=15, run_both=8))
-    for run in range(40):
-        assert (stuck.score(2000, 4000 + 5 * run) > 64) == (run > 20)
-    for run in range(40):
-        assert (stuck.score(2001 + run, 4195) > 64) == (run + 1 > 15)
+def test_a_repeat_is_worth_its_surprise_in_bits():
+    for part, bits in ((0.5, 1), (0.25, 2), (0.03, 5.06), (0.75, 0.415), (0.9, 0.152), (0.97, 0.044)):
+        assert abs(surprise(round(part * ALWAYS)) / 256 - bits) < 0.02, part
+    assert surprise(ALWAYS) == 0 < surprise(ALWAYS - 1)
+    assert surprise(0) == 8 * 256
+
+
+def test_a_lively_sensor_that_freezes_soon_says_so():
+    stuck = Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 4, rate_both=ALWAYS // 16))
+    for i in range(200):
+        stuck.score(2000 + i % 2, 4000 + i % 3)
+    assert 22 <= repeats(stuck, 6) <= 26
+    assert stuck.score(2001, 4001) == 0
+
+
+def test_one_frozen_channel_counts_for_itself():
+    stuck = Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 2, rate_both=ALWAYS // 8))
+    for run in range(31):
+        last = stuck.score(2000, 4000 + 5 * run)
+    assert abs(last / UNIT - 60) < 2
+    for run in range(31):
+        last = stuck.score(2001 + run, 4000)
+    assert abs(last / UNIT - 30) < 2
+
+
+def test_a_sensor_that_often_rests_is_given_its_rest_and_learns_nothing_from_the_run_itself():
+    stuck = Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 4, rate_both=ALWAYS // 16))
+    lively = repeats(stuck, 20)
+    for i in range(300):
+        stuck.score(2000 + i // 10, 4000 + i // 10)
+    assert repeats(stuck, 20) < lively / 4
+    assert repeats(stuck, 29000) > 1000
+
+
+def test_a_channel_that_may_rest_for_ever_is_not_watched():
+    stuck = Stuck(Given(rate_t=ALWAYS, rate_h=ALWAYS, rate_both=ALWAYS))
+    stuck.score(1999, 3999)
+    assert repeats(stuck, 1000) == 0
 
 
 def test_moisture_stays_when_warm_air_only_got_warmer():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cloud.alerts.hindsight import mails
 from device import codes
 from tools.bench.plant import __main__ as command
 from tools.bench.plant import films, physics, results, traces
@@ -13,7 +14,6 @@ from tools.bench.plant.columns import Said, at_best, limit
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.films import Film, Scene
 from tools.bench.plant.life import STEPS, day
-from tools.bench.plant.mails import mails
 from tools.bench.plant.rooms import KINDS, LIMITS, TABLE, draw
 from tools.bench.plant.traces import MISSED, Case, Trace
 from tools.process.child import Failed

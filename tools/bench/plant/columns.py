@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from cloud.alerts.facts import Span
+from cloud.alerts.hindsight import mails
 from cloud.training import calibrate, fit
 from cloud.training.features import features
 from cloud.training.history import HistoryError, history
@@ -23,7 +24,6 @@ from device import codes
 from device.judge.limits import Bounds
 from tools import replay
 from tools.bench.plant.films import Film
-from tools.bench.plant.mails import mails
 from tools.bench.plant.rooms import LIMITS, Floats
 from tools.bench.plant.traces import MISSED
 

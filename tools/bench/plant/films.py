@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud.alerts.hindsight import START
 from cloud.recording import Recording
 from tools.bench.plant import traces
 from tools.bench.plant.failures import FAILURES, Failure
-from tools.bench.plant.mails import START
 from tools.bench.plant.rooms import Floats, Rooms, draw
 from tools.bench.plant.traces import DAY, MISSED, Hundredths, Trace
 

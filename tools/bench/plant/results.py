@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cloud.alerts.hindsight import Mail, mails
 from tools.bench.plant.columns import Said
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.films import Film
-from tools.bench.plant.mails import Mail, mails
 
 CHANCE = 60.0  # s: a mail that the healthy room brings at the same moment does not count as a find
 

@@ -1,7 +1,8 @@
-"""From verdicts to the mails that a person would get, by the product's own episodes and policy."""
+"""What mails a board's verdicts would have brought, by the product's own episodes and policy. Pure."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,13 @@ from cloud.alerts.facts import Span, beyond
 from cloud.alerts.policy import Desk, Followed
 from cloud.settings import AlertSettings
 from device import codes
-from tools.bench.plant.traces import MISSED, Hundredths
 
+Hundredths = NDArray[np.int16]
+
+MISSED = -32768  # a temperature that stands for a failed read
 START = 1_767_225_600  # Unix s of row 0: 2026-01-01, so that the desk's day has one digest
 RULES = AlertSettings()  # what a person has who set nothing
+STREAM = "0" * 8
 SEEN_BY_CLOUD = codes.FOREST | codes.ENVELOPE  # to the bit; its other opinions are left out here
 
 
@@ -33,7 +37,7 @@ def mails(
     flags: NDArray[np.int32],
     t: Hundredths,
     h: Hundredths,
-    period: int,
+    period: float,
     spans: tuple[Span | None, Span | None] = (None, None),
 ) -> list[Mail]:
     """The mails about consecutive readings with these edge flags, each stored as soon as it is taken.
@@ -56,10 +60,11 @@ def mails(
             event = _event(row, now, int(flags[row]), int(t[row]), int(h[row]), spans)
             device, actions = episodes.decide(device, event, now)
         if device.episode is not None:
-            at = Progress("plant", row, now, bool(abnormal[row]))
+            at = Progress(STREAM, row, now, bool(abnormal[row]))
             device, more = episodes.decide(device, at, now)
             actions = actions + more
-        news = [action for action in actions if not isinstance(action, Changed)]
+        waits = any(math.isinf(one.release) for one in desk.followed.values())
+        news = [action for action in actions if waits or not isinstance(action, Changed)]
         if news or any(_due(one, now) for one in desk.followed.values()):
             desk, letters = policy.decide(desk, news, now, RULES)
             found += [Mail(row, each.kind, each.severity) for each in letters if each.kind != "digest"]
@@ -73,9 +78,9 @@ def _event(  # noqa: PLR0917
     failed = t == MISSED
     far = 0.0 if failed else max(beyond(value / 100, span) for value, span in zip((t, h), spans, strict=True))
     return Event(
-        site="bench",
-        device="room",
-        stream="plant",
+        site="past",
+        device="board",
+        stream=STREAM,
         seq=row,
         when=now,
         edge_flags=flags,

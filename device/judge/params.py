@@ -17,7 +17,7 @@ FIELDS = (
     "layout",
     "period_ms",  # of the history the numbers came from
     "t_low", "t_high", "h_low", "h_high",
-    "rate_t", "rate_h", "rate_both",  # how often a value repeats the one before, 1/65536 (device/judge/stuck.py)
+    "rate_t", "rate_h", "rate_both",  # how often a value repeats the one before, 1/65536 (stuck.py)
     "zscore",  # threshold: squared Z
     "coupling", "t_ref",  # device/moisture.py
     "step_t", "step_m",  # sum of 16 typical steps, eighths of a hundredth

@@ -228,6 +228,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "legend episode": ("Episode", "Épisode"),
     "legend normal": ("Normal for this board", "Normal pour cette carte"),
     "legend gap": ("No readings stored", "Pas de mesures enregistrées"),
+    "legend limits": ("Your limits", "Vos limites"),
     "panel t": ("Temperature, °C", "Température, °C"),
     "panel h": ("Humidity, %RH", "Humidité, % HR"),
     "panel score": (
@@ -299,6 +300,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "normal by model": (
         "Green: {spans}, the range that its model was trained to.",
         "En vert{nbsp}: {spans}, la plage apprise par son modèle.",
+    ),
+    "limits": ("Dashed: your limits, {limits}", "En tirets{nbsp}: vos limites, {limits}"),
+    "limits at least": ("at least {value}", "au moins {value}"),
+    "limits at most": ("at most {value}", "au plus {value}"),
+    "limits after": (
+        "; the board says so after {length} beyond them",
+        "{nbsp}; la carte le dit après {length} au-delà",
+    ),
+    "limits far": (
+        "Too far away to be drawn: {values}.",
+        "Trop loin pour être tracé{nbsp}: {values}.",
     ),
     "download csv": ("CSV", "CSV"),
     "download parquet": ("Parquet", "Parquet"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cloud.contract.messages import SIBLINGS
-from cloud.dashboard.draw import charts, curve
+from cloud.dashboard.draw import charts, curve, limits
 from cloud.dashboard.draw.curve import BOARD, CLOUD
 from cloud.dashboard.views import board
 from cloud.read.rows import Readings
@@ -220,3 +220,29 @@ def test_a_date_that_could_not_be_is_shown_with_what_it_said(language):
     (told,) = [line for line in board.remarks(say, shape(readings(ts, said=said), 0, 30)) if "2096" in line]
     assert told.startswith("1")
     assert not any("2096" in line for line in board.remarks(say, shape(readings(ts), 0, 30)))
+
+
+FRIDGE = {"t_min": 200, "t_max": 800, "for_s": 600}
+
+
+def test_own_limits_near_the_readings_are_lines_and_far_ones_are_told():
+    t = np.linspace(3.0, 6.0, 60)
+    drawn = shape(readings(np.arange(0, 600, 10), t=t), 0, 600)
+    told = {**FRIDGE, "h_max": 9950}
+    lines = limits.lines(EN, told, drawn)
+    assert list(zip(*(lines[name] for name in ("quantity", "value", "label", "is_most")))) == [
+        ("t", 2.0, "2", False),
+        ("t", 8.0, "8", True),
+    ]
+    assert plain(limits.sentence(EN, told, lines)) == (
+        "Dashed: your limits, 2.0 to 8.0 °C, at most 99.5 %RH; the board says so after 10 min beyond them. "
+        "Too far away to be drawn: 99.5 %RH."
+    )
+    assert plain(limits.sentence(Words("fr"), {"h_min": 3050}, limits.lines(EN, {"h_min": 3050}, drawn))) == (
+        "En tirets : vos limites, au moins 30,5 % HR."
+    )
+
+
+def test_a_board_without_limits_has_no_line():
+    drawn = shape(readings(np.arange(0, 600, 10)), 0, 600)
+    assert all(len(column) == 0 for column in limits.lines(EN, {}, drawn).values())

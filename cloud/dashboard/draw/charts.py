@@ -2,8 +2,9 @@
 
 Orange triangles: the board says abnormal. Blue rings: the cloud does. Both at once are a triangle in a ring.
 Small grey dots: normal again, and only windows that hold the fault say otherwise (cloud.read.settling).
-Yellow ground: an episode. Stripes: no readings. Green ground: what is normal for this board. The colours
-are Okabe and Ito's (distinct for colour-blind eyes), and shape or place says the same again.
+Yellow ground: an episode. Stripes: no readings. Green ground: what is normal for this board. Dashed: the
+user's own limits. The colours are Okabe and Ito's (distinct for colour-blind eyes), and shape or place says
+the same again.
 
 A chart is (spec, tables). The spec holds no data and does not change between two refreshes, so the browser
 puts new rows into the chart that is there: no flicker.
@@ -39,10 +40,11 @@ class Palette:
     cloud: str
     episode: str
     normal: str
+    limit: str
 
 
-LIGHT = Palette("#1d2733", "#33475b", "#6b7785", "#d55e00", "#0072b2", "#e69f00", "#009e73")
-DARK = Palette("#e4e9ee", "#c3cfdb", "#8b98a7", "#ff8a3d", "#56b4e9", "#f0c040", "#2bc49a")
+LIGHT = Palette("#1d2733", "#33475b", "#6b7785", "#d55e00", "#0072b2", "#e69f00", "#009e73", "#9a2f6c")
+DARK = Palette("#e4e9ee", "#c3cfdb", "#8b98a7", "#ff8a3d", "#56b4e9", "#f0c040", "#2bc49a", "#e79ac4")
 
 HEIGHTS = {"t": 190, "h": 140, "score": 90}
 ROW = 28  # px of a detector's lane
@@ -72,6 +74,7 @@ def history(say: Words, curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
         "gaps": curve.gaps,
         "episodes": curve.episodes,
         "normal": curve.normal,
+        "limits": curve.limits,
         "window": curve.window,
         "least": curve.least,
     }
@@ -130,6 +133,7 @@ def _panel(
         _gaps(say, palette, x, HEIGHTS[quantity]),
         _ground(say, "episodes", palette.episode, x),
         *([] if score else [_normal(quantity, palette), _least(quantity, palette)]),
+        *([] if score else _limits(quantity, palette)),
         _axis_ends(x).add_params(brush),
         *shown,
     ).properties(
@@ -153,6 +157,19 @@ def _normal(quantity: str, palette: Palette) -> Drawn:
         .mark_rect(color=palette.normal, opacity=0.13, clip=True)
         .encode(y=_value(f"{quantity}_low", palette), y2=f"{quantity}_high:Q")
     )
+
+
+def _limits(quantity: str, palette: Palette) -> list[Drawn]:
+    """The user's own, behind all readings; their values stand beside the time that is drawn."""
+    chosen = _base("limits").transform_filter(alt.datum.quantity == quantity)
+    y = _value("value", palette)
+    labels = [
+        chosen.transform_filter(alt.datum.is_most == is_most)
+        .mark_text(align="right", baseline=baseline, dx=-1, dy=dy, color=palette.limit, fontSize=11)
+        .encode(x=alt.value("width"), y=y, text="label:N")
+        for is_most, baseline, dy in ((True, "top", 4), (False, "bottom", -3))
+    ]
+    return [chosen.mark_rule(color=palette.limit, strokeDash=[7, 4], strokeWidth=1.5).encode(y=y), *labels]
 
 
 def _band(quantity: str, palette: Palette, x: X) -> Drawn:

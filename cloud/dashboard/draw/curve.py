@@ -59,6 +59,7 @@ class Curve:
     episodes: Table = field(default_factory=dict)  # begin, finish, saw
     least: Table = field(default_factory=dict)  # t, h: what the axes hold at least
     normal: Table = field(default_factory=dict)  # t_low, t_high, h_low, h_high: one row, or none
+    limits: Table = field(default_factory=dict)  # quantity, value, label, is_most: the user's own
 
     @property
     def empty(self) -> bool:

@@ -105,7 +105,7 @@ def _with_rows(drawn: tuple[Spec, Tables]) -> Spec:
     return spec | {"datasets": charts.frames(tables)}
 
 
-def legend(say: Words, palette: Palette) -> None:
+def legend(say: Words, palette: Palette, *, limits: bool) -> None:
     """What the marks mean; constants only, nothing that came from a board."""
     ground = "width:.9rem;height:.9rem;opacity:.35"
     triangle = "width:.8rem;height:.7rem;clip-path:polygon(50% 0,100% 100%,0 100%)"
@@ -125,6 +125,8 @@ def legend(say: Words, palette: Palette) -> None:
             say("legend gap"),
         ),
     ]
+    if limits:
+        items.append(_sign(f"width:1.4rem;border-top:2px dashed {palette.limit}", say("legend limits")))
     row = "display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;font-size:.875rem"
     st.html(f'<div style="{row}">{"".join(items)}</div>')
 

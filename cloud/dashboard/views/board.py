@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from datetime import datetime
 
 import streamlit as st
 
 from cloud.dashboard import frame, source
-from cloud.dashboard.draw import charts
+from cloud.dashboard.draw import charts, limits
 from cloud.dashboard.draw.curve import Curve
 from cloud.dashboard.parts import common, download, episode_card, needs
 from cloud.dashboard.parts.markdown import plain
@@ -130,9 +131,11 @@ def _body(  # noqa: PLR0917
     if history.curve.empty:
         st.info(say("range empty fixed" if window else "range empty"), icon=":material/search_off:")
         return
-    common.legend(say, frame.palette())
+    own = (known and known.state.get("limits")) or {}
+    drawn = replace(history.curve, limits=limits.lines(say, own, history.curve))
+    common.legend(say, frame.palette(), limits=bool(own))
     common.zoomable(
-        charts.history(say, history.curve, frame.palette()),
+        charts.history(say, drawn, frame.palette()),
         say("chart of board", device=plain(device)),
         key=f"chart {site}/{device} {start} {end} {seconds}",
         zoomed=_zoom,
@@ -141,6 +144,8 @@ def _body(  # noqa: PLR0917
         st.caption(line)
     if basis := _basis(say, history.normal):
         st.caption(basis)
+    if own:
+        st.caption(limits.sentence(say, own, drawn.limits))
     download.show(say, site, device, history)
     _episodes(say, history, now)
 

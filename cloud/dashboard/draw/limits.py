@@ -1,0 +1,70 @@
+"""The user's own limits, by which the board judges: lines across the panels and a sentence below. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from cloud.dashboard.draw.curve import Curve, Table
+from cloud.words import Words
+
+Limits = Mapping[str, int]  # as `state` tells them: t_min, t_max, h_min, h_max in hundredths, for_s
+
+UNITS = {"t": "°C", "h": "%RH"}
+FARTHEST = 3.0  # times what the axis holds: a limit beyond would press the readings into a line
+
+
+def lines(say: Words, limits: Limits, curve: Curve) -> Table:
+    """quantity, value, label, is_most: the limits that lie near enough to the curve to be drawn with it."""
+    rows = [
+        (quantity, value, say.tick(value), end == "max")
+        for quantity in UNITS
+        for end, value in _of(limits, quantity).items()
+        if _is_near(curve, quantity, value)
+    ]
+    return {
+        "quantity": np.array([row[0] for row in rows], object),
+        "value": np.array([row[1] for row in rows], np.float64),
+        "label": np.array([row[2] for row in rows], object),
+        "is_most": np.array([row[3] for row in rows], np.bool_),
+    }
+
+
+def sentence(say: Words, limits: Limits, drawn: Table) -> str:
+    """Which limits there are, after how long beyond them the board says so, and which are not drawn."""
+    told = []
+    for quantity, unit in UNITS.items():
+        match _of(limits, quantity):
+            case {"min": low, "max": high}:
+                told.append(say.span(low, high, unit))
+            case {"min": low}:
+                told.append(say("limits at least", value=say.value(low, unit)))
+            case {"max": high}:
+                told.append(say("limits at most", value=say.value(high, unit)))
+    text = say("limits", limits=", ".join(told))
+    if limits.get("for_s"):
+        text += say("limits after", length=say.duration(limits["for_s"]))
+    shown = set(zip(drawn["quantity"], drawn["value"], strict=True))
+    far = [
+        say.value(value, unit)
+        for quantity, unit in UNITS.items()
+        for value in _of(limits, quantity).values()
+        if (quantity, value) not in shown
+    ]
+    return f"{text}. {say('limits far', values=', '.join(far))}" if far else f"{text}."
+
+
+def _of(limits: Limits, quantity: str) -> dict[str, float]:
+    """ "min" and "max", as far as they are set."""
+    found = {end: limits.get(f"{quantity}_{end}") for end in ("min", "max")}
+    return {end: value / 100 for end, value in found.items() if value is not None}
+
+
+def _is_near(curve: Curve, quantity: str, value: float) -> bool:
+    ends = f"{quantity}_low", f"{quantity}_high"
+    columns = [curve.line[quantity], curve.least[quantity]]
+    columns += [table[end] for table in (curve.band, curve.normal) for end in ends if end in table]
+    held = np.concatenate(columns)
+    low, high = float(np.nanmin(held)), float(np.nanmax(held))
+    return low - FARTHEST * (high - low) <= value <= high + FARTHEST * (high - low)

@@ -457,6 +457,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column trained mean": ("In training", "À l'apprentissage"),
     "column last day": ("Last day", "Dernier jour"),
     "column moved": ("Moved, deviations", "Écart, en écarts-types"),
+    "column moved bar": ("0 to 5", "0 à 5"),
     "column lag": ("Delay", "Retard"),
     "column heard": ("Heard", "Nouvelles"),
     "column dropped": ("Dropped, flash full", "Perdues, flash pleine"),

@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 from house import House
 
+from cloud import password
 from cloud.dashboard import language, source
 from cloud.store import database as databases
 from tools.local import ports
@@ -16,6 +17,8 @@ from tools.local.dashboard import Dashboard
 from tools.local.database import Database
 
 WEB = "test_web"
+PASSWORD = "a watchful lighthouse"
+LINK_KEY = bytes(range(32))
 SITES = "demo=48.39,-4.49; lyon=45.76,4.84; nice=43.70,7.27"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -61,7 +64,14 @@ def address(mongod, database, monkeypatch, tmp_path):
 @pytest.fixture(scope="session")
 def web(mongod, tmp_path_factory):
     """The address of a dashboard that runs as `streamlit run` runs it, on the database `WEB`."""
-    environment = {**os.environ, "MONGODB_URI": mongod.uri, "MONGODB_DATABASE": WEB, "SITES": SITES}
+    environment = {
+        **os.environ,
+        "MONGODB_URI": mongod.uri,
+        "MONGODB_DATABASE": WEB,
+        "SITES": SITES,
+        "DASHBOARD_PASSWORD_HASH": password.hashed(PASSWORD),
+        "LINK_KEY": LINK_KEY.hex(),
+    }
     running = Dashboard(ports.free(), tmp_path_factory.mktemp("web") / "dashboard.log", environment)
     try:
         running.wait()

@@ -11,7 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from house import House, Moment
 
-CHART = ".stVegaLiteChart svg, .stVegaLiteChart canvas"
+from cloud.dashboard import charts
+
+CHART = ".stVegaLiteChart canvas"
 SPARK = "[data-testid=stImage] img"
 SIZES = ((1280, 900), (390, 844))
 TOO_WIDE = """() => [...document.querySelectorAll('.stMain *')]
@@ -19,8 +21,15 @@ TOO_WIDE = """() => [...document.querySelectorAll('.stMain *')]
     .filter(one => !one.closest('[data-testid=stElementToolbar]'))
     .filter(one => !one.parentElement.closest('[data-testid=stDataFrame]'))
     .map(one => one.className).slice(0, 3)"""
-MARKS = """() => [...document.querySelectorAll('.stVegaLiteChart svg .mark-symbol path')]
-    .map(one => one.getAttribute('fill') + ' ' + one.getAttribute('stroke'))"""
+# How many pixels of the chart have exactly this colour.
+PIXELS = """wanted => {
+    const canvas = document.querySelector('.stVegaLiteChart canvas');
+    const seen = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    let count = 0;
+    for (let k = 0; k < seen.length; k += 4)
+        count += wanted.every((value, channel) => value === seen[k + channel]);
+    return count;
+}"""
 
 
 def board(device):
@@ -116,14 +125,19 @@ def test_what_was_drawn_is_no_zoom_when_the_pointer_hardly_moved(web, look, show
     assert is_the_same(looker) and "from=" not in looker.page.url
 
 
-def test_marks_of_board_and_cloud_differ_in_shape_and_colour(web, look, shown):
-    looker = look()
+@pytest.mark.parametrize(("scheme", "palette"), [("light", charts.LIGHT), ("dark", charts.DARK)])
+def test_verdicts_of_board_and_cloud_and_own_limits_are_drawn_each_in_its_colour(
+    web, look, shown, scheme, palette
+):
+    looker = look(color_scheme=scheme)
     looker.open(web + board("C002"))
     looker.page.wait_for_selector(CHART)
-    marks = looker.page.evaluate(MARKS)
-    assert any("#d55e00" in one for one in marks) and any("#0072b2" in one for one in marks)
+    for color in (palette.board, palette.cloud, palette.limit):
+        wanted = list(bytes.fromhex(color[1:]))
+        until(lambda wanted=wanted: looker.page.evaluate(PIXELS, wanted) > 20, about=color)
     looker.sees("Board says abnormal")
     looker.sees("Cloud says abnormal")
+    looker.sees("Dashed: your limits, at most 26.0 °C, at least 38.0 %RH")
 
 
 @pytest.mark.parametrize("page", ["", board("C002"), "episodes", "model", "usage", "system"])

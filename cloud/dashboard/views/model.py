@@ -108,7 +108,7 @@ def _drift(say: Words, in_use: str | None, site: str, device: str) -> None:
         if moved
         else say("drift no")
     )
-    titles = ("feature", "trained mean", "last day", "moved")
+    titles = ("feature", "trained mean", "last day", "moved", "moved bar")
     table = pd.DataFrame(
         [
             (
@@ -119,11 +119,11 @@ def _drift(say: Words, in_use: str | None, site: str, device: str) -> None:
             )
             for name, before, after, by in rows
         ],
-        columns=[*(say(f"column {title}") for title in titles), " "],
+        columns=[say(f"column {title}") for title in titles],
     )
     # A bar writes its number as the browser does, not in the page's language: the number has its own column.
     bar = st.column_config.ProgressColumn(format=" ", min_value=0.0, max_value=5.0)
-    st.dataframe(table, hide_index=True, width="stretch", column_config={" ": bar})
+    st.dataframe(table, hide_index=True, width="stretch", column_config={say("column moved bar"): bar})
 
 
 def drifts(
@@ -146,5 +146,6 @@ def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> N
         return
     st.caption(say("with model", model=plain(trained.id)))
     if trained.picture:
-        st.image(trained.picture, caption=say("calibration picture"))
+        told = say("calibration picture")
+        st.image(trained.picture, caption=told, alt=told)
     st.markdown(learned.table(say, trained.report))

@@ -22,6 +22,9 @@ SAY_SO = """<script>document.documentElement.lang = "%s"</script>"""
 
 def ordinary() -> str:
     """Where nobody has chosen. Raises settings.SettingsError."""
+    secrets = st.secrets if st.secrets.load_if_toml_exists() else {}
+    if renamed := settings.old_language("secrets.toml", secrets):
+        raise settings.SettingsError(renamed)
     return settings.language(os.environ, HOUSE / ".env")
 
 

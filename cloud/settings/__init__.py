@@ -21,6 +21,7 @@ from cloud.settings.names import DATABASE_KEYS, OLD_KEY
 from cloud.settings.names import KEYS as KEYS
 from cloud.settings.source import Part, Source
 from cloud.settings.source import SettingsError as SettingsError
+from cloud.settings.source import old_language as old_language
 from cloud.words import LANGUAGES
 
 
@@ -374,5 +375,5 @@ def _own_client_id() -> str:
 
 
 def _language(source: Source) -> str:
-    source.renamed("LANGUAGE", "VIGIE_LANGUAGE", LANGUAGES)
+    source.old_language()
     return source.choice("VIGIE_LANGUAGE", LANGUAGES[0], LANGUAGES)

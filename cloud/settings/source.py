@@ -11,6 +11,7 @@ from typing import TypeVar
 from dotenv.parser import parse_stream
 
 from cloud.settings.names import KEYS, MAKE_KEY
+from cloud.words import LANGUAGES
 
 Part = TypeVar("Part")
 
@@ -25,6 +26,13 @@ class SettingsError(Exception):
         )
 
 
+def old_language(place: str, values: Mapping[str, object]) -> list[str]:
+    """What to say where a file of ours, `place`, still has LANGUAGE: that name belongs to gettext."""
+    value = str(values.get("LANGUAGE", "")).strip().lower()
+    told = f"{place}: LANGUAGE is called VIGIE_LANGUAGE now: write VIGIE_LANGUAGE={value}"
+    return [told] if value in LANGUAGES else []
+
+
 class Source:
     """Values by key, each with the place that it came from; collects what is wrong."""
 
@@ -33,6 +41,7 @@ class Source:
         self._values: dict[str, tuple[str, str]] = {}  # key -> (value, place)
         if file is not None:
             self._read_file(file)
+        self._filed = dict(self._values)  # also what the environment says otherwise
         for key, value in environment.items():
             self._values[key] = (value, "environment")
         self._file = file.name if file is not None else "environment"
@@ -79,11 +88,9 @@ class Source:
 
         return self.checked(key, default, problem).lower()
 
-    def renamed(self, old: str, new: str, values: tuple[str, ...]) -> None:
-        """Refuse `old` in the file if it is one of `values`; in an environment another program may use it."""
-        value, place = self._values.get(old, ("", "environment"))
-        if place != "environment" and value.strip().lower() in values:
-            self._problems.append(f"{place}: {old} is called {new} now: write {new}={value.strip().lower()}")
+    def old_language(self) -> None:
+        value, place = self._filed.get("LANGUAGE", ("", ""))
+        self._problems += old_language(place, {"LANGUAGE": value})
 
     def secret(self, key: str, *, needed: bool = True, cure: str = MAKE_KEY) -> bytes:
         """32 bytes from 64 hex digits. `cure`: how to get a key that is missing or wrong."""

@@ -276,9 +276,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ceci est un essai{nbsp}: les e-mails vous parviennent. Une alerte ressemble à ce qui suit{nbsp}; sa "
         "carte et ses valeurs sont inventées.",
     ),
+    "answer nothing": ("Nothing was changed", "Rien n'a changé"),
     "answer trouble": (
-        "The database does not answer: nothing was changed. Try again in a minute.",
-        "La base de données ne répond pas{nbsp}: rien n'a changé. Réessayez dans une minute.",
+        "The database does not answer. Try again in a minute.",
+        "La base de données ne répond pas. Réessayez dans une minute.",
     ),
     "answer acknowledge": ("Thank you: marked as seen.", "Merci{nbsp}: marqué comme vu."),
     "answer real": ("Thank you: marked as real.", "Merci{nbsp}: marqué comme réel."),

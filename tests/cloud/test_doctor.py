@@ -446,6 +446,8 @@ def test_the_dashboards_secrets_are_read_where_streamlit_reads_them(tmp_path):
     file.write_text('[auth]\nclient_secret = "x"\nMONGODB_URI = "mongodb://a/"\n')
     told = only_wrong(ask({}, dashboard=True, secrets=file))
     assert "MONGODB_URI is below [auth]" in told and "above the first [section]" in told
+    file.write_text('LANGUAGE = "fr"\nMONGODB_URI = "mongodb://a/"\n')
+    assert "write VIGIE_LANGUAGE=fr" in only_wrong(ask({}, dashboard=True, secrets=file))
     file.write_text("MONGODB_URI = ")
     told = only_wrong(ask({}, dashboard=True, secrets=file))
     assert "secrets.toml: is not TOML (values stand in quotes)" in told

@@ -104,7 +104,8 @@ def test_a_language_that_there_is_not_is_refused_and_gettexts_own_variable_means
 def test_the_old_name_of_the_language_in_a_file_is_told(tmp_path):
     file = tmp_path / ".env"
     file.write_text("LANGUAGE=fr\n")
-    for asked in (lambda: settings.load(GOOD, file), lambda: settings.language({}, file)):
+    shell = {"LANGUAGE": "en_US:en"}  # gettext's own, on most desktops
+    for asked in (lambda: settings.load({**GOOD, **shell}, file), lambda: settings.language({}, file)):
         with pytest.raises(
             settings.SettingsError, match="LANGUAGE is called VIGIE_LANGUAGE now: write VIGIE_LANGUAGE=fr"
         ):

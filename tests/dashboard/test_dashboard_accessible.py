@@ -24,7 +24,7 @@ PAGES = {
     "usage": ("[role=meter]", ()),
     "system": (TABLE, ()),
     "login": ("input[type=password]", ()),
-    "answer": ("text=incomplete", ()),
+    "answer": ("text=not one of ours", ()),
     f"answer?token={Links(LINK_KEY, 'x').link('acknowledge', ALERT).partition('token=')[2]}": (
         "button:has-text('I have seen it')",
         (),
@@ -39,7 +39,8 @@ FOUND = """() => axe.run({resultTypes: ['violations']}).then(found =>
 # what stands beside a table or chart shows with the pointer, and says nothing that the page does not.
 CONTROLS = """() => [...document.querySelectorAll('a[href], button, input, select, textarea, summary')]
     .filter(one => one.checkVisibility({opacityProperty: true, visibilityProperty: true}))
-    .filter(one => !one.disabled && one.tabIndex >= 0 && !one.closest('[inert], [data-testid=stElementToolbar], .stDataFrame'))
+    .filter(one => !one.disabled && one.tabIndex >= 0)
+    .filter(one => !one.closest('[inert], [data-testid=stElementToolbar], .stDataFrame'))
     .filter(one => one.type !== 'radio' || one.checked)
     .filter(one => one.getAttribute('role') !== 'radio' || one.getAttribute('aria-checked') === 'true')
     .map((one, k) => { one.dataset.control ??= k + ' ' + (one.innerText || one.ariaLabel || one.type);

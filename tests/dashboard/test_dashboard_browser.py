@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from house import House, Moment
 
-from cloud.dashboard import charts
+from cloud.dashboard.draw import charts
 
 CHART = ".stVegaLiteChart canvas"
 SPARK = "[data-testid=stImage] img"

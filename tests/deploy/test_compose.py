@@ -97,6 +97,14 @@ def test_only_the_broker_is_open_to_the_network():
     assert opened == {"broker": ["8883:8883"], "dashboard": ["127.0.0.1:8501:8501"]}
 
 
+def test_an_old_name_in_composes_env_file_is_told_before_anything_is_made(tmp_path):
+    assert SERVICES["files"]["env_file"] == [{"path": ".env", "required": False}]
+    assert all("env_file" not in service for name, service in SERVICES.items() if name != "files")
+    with pytest.raises(Failed, match="LANGUAGE is called VIGIE_LANGUAGE now: write VIGIE_LANGUAGE=fr"):
+        compose.main(["files"], {"HOUSE": str(tmp_path / "house"), "LANGUAGE": "fr"})
+    assert not (tmp_path / "house").exists()
+
+
 def test_the_services_work_together(tmp_path, run, capsys):
     if not hivemq.is_here():
         pytest.skip("no JDK or no Maven")

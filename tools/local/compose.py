@@ -23,6 +23,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from cloud.contract import keys
+from cloud.settings import old_language
 from tools.local import hivemq, pki, roles, secrets_file
 from tools.local.broker import BACKEND_USER, private_write, write_users
 from tools.process.child import Failed
@@ -40,6 +41,8 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     house = Path(environment.get("HOUSE", "/house"))
     match list(argv):
         case ["files"]:
+            if renamed := old_language(".env", environment):  # compose.yaml gives it from nowhere else
+                raise Failed(renamed[0])
             files(house, _boards(environment), _words(environment.get("NAMES", "")), _broker(environment))
         case ["users"]:
             users(house, _words(environment.get("DATABASE", "database:27017")))

@@ -38,28 +38,34 @@ def _page() -> None:
     text = frame.say()
     token = st.query_params.get("token")
     if not token:
-        st.error(text("answer forged"))
+        _refuse(text("answer forged"))
         return
     key = settings.load_link_key(os.environ, source.HOUSE / ".env")
     if key is None:
-        st.error(text("answer no key"))
+        _refuse(text("answer no key"))
         return
     try:
         allowed = Links(key).read(token)
     except links.Refused as refusal:
-        st.error(text(f"answer {refusal}", days=links.VALID_DAYS))
+        _refuse(text(f"answer {refusal}", days=links.VALID_DAYS))
         return
     try:
         _answer(allowed, text)
     except PyMongoError:
-        st.error(text("answer trouble"))
+        _refuse(text("answer trouble"))
+
+
+def _refuse(why: str) -> None:
+    """In place of the question: nothing was changed, and why."""
+    st.title(frame.say()("answer nothing"), anchor=False)
+    st.error(why)
 
 
 def _answer(allowed: Permission, text: Words) -> None:
     database = source.reader().database
     alert = database["alerts"].find_one({"_id": allowed.alert}, {"subject": 1, "episodes": 1, "created": 1})
     if alert is None:
-        st.error(text("answer gone"))
+        _refuse(text("answer gone"))
         return
     used = database[_book(allowed)].find_one({"_id": allowed.id})
     st.title(plain(alert["subject"]), anchor=False)

@@ -1,4 +1,5 @@
-"""On a laptop a test may skip for want of a part (mosquitto, Java); where VIGIE_SKIPS_FAIL is set, none may.
+"""On a laptop a test may skip for want of a part (mosquitto, Java), and the end says which; where
+VIGIE_SKIPS_FAIL is set, none may.
 
 A skip whose reason begins with "data:" is for want of recordings that are not ours to keep: it counts only
 where their folder is there.
@@ -7,10 +8,15 @@ where their folder is there.
 import os
 from pathlib import Path
 
+from tests import needed
+
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_terminal_summary(terminalreporter):
+    skipped = terminalreporter.stats.get("skipped", [])
+    if line := needed.told([report.longrepr[2] for report in skipped]):
+        terminalreporter.write_line(line)
     for reason in forbidden(terminalreporter):
         terminalreporter.write_line(f"skipped, and must not be here: {reason}", red=True)
 

@@ -35,6 +35,7 @@ STYLE = """<i class='vigie-style'></i><style>
 .stMain h2 {font-size: 1.5rem}
 [data-testid='stCaptionContainer'] {color: inherit !important; opacity: .8}
 [data-testid='stCaptionContainer'] code {color: inherit}
+[data-testid^='stBaseButton-primary'] {color: light-dark(#fff, #0b1a26) !important}
 .stMain :is(a, button, [role='radio'], [role='switch']):focus-visible {
   outline: 2px solid currentColor; outline-offset: 2px}
 .stMain [data-testid='stPageLink-NavLink'] {padding-left: 0; padding-right: .5rem; background: none}

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
@@ -95,6 +95,7 @@ class Fleet:
     latest: list[Latest]
     open_episodes: list[Episode]
     backend_seen: float | None  # Unix s; None = never
+    over: list[Episode] = field(default_factory=list)  # of the last day, where a board may still settle
 
     @property
     def boards(self) -> dict[str, tuple[str, str]]:
@@ -186,7 +187,11 @@ def _why(error: PyMongoError) -> Trouble:
 @st.cache_resource(ttl=SHARED, max_entries=4, show_spinner=False)
 def fleet() -> Fleet:
     ask_reader = reader()
-    return Fleet(ask_reader.latest(), ask_reader.episodes(open_only=True), ask_reader.backend_seen())
+    latest, going_on = ask_reader.latest(), ask_reader.episodes(open_only=True)
+    over = []
+    if any(one.abnormal for one in latest):
+        over = ask_reader.episodes(start=time.time() - DAY)
+    return Fleet(latest, going_on, ask_reader.backend_seen(), over)
 
 
 def sites() -> tuple[Site, ...]:

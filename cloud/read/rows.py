@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from cloud.contract.messages import SIBLINGS, abnormal_bits, is_abnormal
+from cloud.contract.messages import SIBLINGS, abnormal_bits
 from cloud.read.settling import Before
 from cloud.store.database import Document
 from device import codes
@@ -114,10 +114,15 @@ class Latest:
     authentic: bool = False  # it signs its messages: it has sent version 2 of the contract
 
     @property
+    def abnormal_flags(self) -> int:
+        """What board and cloud say against its newest reading."""
+        bits = abnormal_bits(self.state.get("abnormal"))
+        return self.edge_flags & bits | self.cloud_flags & abnormal_bits(None)
+
+    @property
     def abnormal(self) -> bool:
         """Whether the board or the cloud calls its newest reading abnormal."""
-        bits = abnormal_bits(self.state.get("abnormal"))
-        return is_abnormal(self.edge_flags, bits) or is_abnormal(self.cloud_flags)
+        return self.abnormal_flags != 0
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,8 @@ class Episode:
     left: tuple[str, ...] = ()  # boards of its site that it has left (cloud.siblings)
     away_t: float = 0.0  # degC from them
     away_h: float = 0.0  # %RH
+    stream: str | None = None  # of its newest abnormal reading
+    fault_seq: int | None = None  # of `stream`: the newest reading of the fault itself; None = not known
 
     @property
     def of_readings(self) -> bool:
@@ -251,6 +258,8 @@ def episode_row(
         away_t=document.get("away_t", 0) / 100,
         away_h=document.get("away_h", 0) / 100,
         before=document.get("before") and msgspec.convert(document["before"], Before),
+        stream=document.get("stream"),
+        fault_seq=document.get("fault_seq"),
     )
 
 

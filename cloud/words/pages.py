@@ -120,6 +120,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "need offline": ("Offline", "Hors ligne"),
     "need no_reading": ("Sensor fails", "Capteur en panne"),
     "need unusual": ("Unusual reading", "Mesure inhabituelle"),
+    "need settling": ("Settling", "Se calme"),
     "need warming_up": ("Warming up", "Démarrage"),
     "need fine": ("Fine", "Tout va bien"),
     "fleet fine": ("The board is fine", "La carte va bien"),
@@ -141,6 +142,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "card unusual": (
         "Last reading: {what}. Not an episode yet.",
         "Dernière mesure{nbsp}: {what}. Pas encore un épisode.",
+    ),
+    "card settling": (
+        "Normal again; its detectors still remember the last episode.",
+        "Redevenu normal{nbsp}; ses détecteurs gardent encore le dernier épisode.",
     ),
     "card warming up": (
         "It takes its first readings; it begins to judge after 60 of them.",

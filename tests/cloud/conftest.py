@@ -17,9 +17,9 @@ from cloud.contract import keys, messages
 from cloud.contract.messages import Reading, Verdict
 from cloud.store import database as databases
 from cloud.store.entries import JudgedReading
-from tools.local import hivemq as hivemq_ce
+from tests.needed import need
 from tools.local import pki, ports
-from tools.local.broker import BACKEND_USER, Broker, find_mosquitto
+from tools.local.broker import BACKEND_USER, Broker
 from tools.local.database import Database
 from tools.local.sendgrid import SendGrid
 
@@ -79,15 +79,13 @@ def iotcore(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def mosquitto(tmp_path_factory):
-    if not find_mosquitto():
-        pytest.skip("mosquitto is not installed")
+    need("mosquitto")
     yield from _broker(tmp_path_factory, "mosquitto")
 
 
 @pytest.fixture(scope="session")
 def hivemq(tmp_path_factory):
-    if not hivemq_ce.is_here():
-        pytest.skip("no JDK or no Maven")
+    need("hivemq")
     yield from _broker(tmp_path_factory, "hivemq")
 
 

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import time
 
 import pytest
@@ -12,6 +11,7 @@ from house import House
 from cloud import password
 from cloud.dashboard import language, source
 from cloud.store import database as databases
+from tests.needed import need
 from tools.local import ports
 from tools.local.dashboard import Dashboard
 from tools.local.database import Database
@@ -20,7 +20,6 @@ WEB = "test_web"
 PASSWORD = "a watchful lighthouse"
 LINK_KEY = bytes(range(32))
 SITES = "demo=48.39,-4.49; lyon=45.76,4.84; nice=43.70,7.27"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -83,9 +82,7 @@ def web(mongod, tmp_path_factory):
 @pytest.fixture(scope="session")
 def chromium():
     driver = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
+    found = need("chromium")
     with driver.sync_playwright() as player:
         browser = player.chromium.launch(executable_path=found, args=list(QUIET))
         yield browser

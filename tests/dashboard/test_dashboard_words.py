@@ -6,16 +6,18 @@ from cloud.dashboard.parts import markdown, needs
 from cloud.dashboard.parts.needs import Need
 from cloud.dashboard.views.model import versions
 from cloud.read.rows import Episode, Latest
+from cloud.read.settling import Before
 from cloud.words import Words, plain
 from device import codes
 
 EN, PARIS = Words("en"), Words("en", "Europe/Paris")
+STREAM = "9f3a1c07"
 NOON = 1_795_345_200.0  # 22 Nov 2026, 12:00 in Paris
 
 
 def latest(device="C001", **more):
     known = {"received": NOON - 1, "seq": 5, "t": 21.0, "h": 40.0, "period": 10.0, "online": True}
-    return Latest("demo", device, **{**known, **more})
+    return Latest("demo", device, **{"stream": STREAM, **known, **more})
 
 
 def episode(device="C001", **more):
@@ -106,6 +108,28 @@ def test_every_detector_has_words():
 )
 def test_what_a_board_needs_follows_from_what_is_known_of_it(board, during, need):
     assert needs.card(EN, board, during, NOON).need is need
+
+
+BEFORE = Before(t_low=2000, t_high=2300, h_low=4000, h_high=5000)
+
+
+@pytest.mark.parametrize(
+    ("board", "need"),
+    [
+        (latest(seq=540, edge_flags=codes.FOREST, cloud_flags=codes.FOREST), Need.SETTLING),
+        (latest(seq=540, edge_flags=codes.STUCK), Need.UNUSUAL),  # no window: it says so of now
+        (latest(seq=540, edge_flags=codes.FOREST, t=25.0), Need.UNUSUAL),
+        (latest(seq=600, edge_flags=codes.FOREST), Need.UNUSUAL),  # no window reaches so far back
+        (latest(seq=540, edge_flags=codes.FOREST, stream="0badc0de"), Need.UNUSUAL),
+        (latest(seq=540), Need.FINE),
+    ],
+)
+def test_after_an_episode_a_board_settles_while_only_windows_hold_the_fault(board, need):
+    over = episode(closed=NOON - 60, before=BEFORE, stream=STREAM, fault_seq=510)
+    (card,) = needs.cards(EN, [board], [], NOON, [over, episode(closed=NOON - 7200)])
+    assert card.need is need and not card.need.calls
+    if need is Need.SETTLING:
+        assert card.sentence == "Normal again; its detectors still remember the last episode."
 
 
 def test_who_needs_a_person_comes_first():

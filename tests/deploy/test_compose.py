@@ -17,6 +17,7 @@ import yaml
 from pymongo import MongoClient, WriteConcern
 
 from tests.deploy.conftest import ROOT, wait_for
+from tests.needed import need
 from tools.local import compose, hivemq, ports
 from tools.local.broker import login
 from tools.local.database import Database
@@ -106,8 +107,7 @@ def test_an_old_name_in_composes_env_file_is_told_before_anything_is_made(tmp_pa
 
 
 def test_the_services_work_together(tmp_path, run, capsys):
-    if not hivemq.is_here():
-        pytest.skip("no JDK or no Maven")
+    need("hivemq")
     house = tmp_path / "house"
     broker_port, database_port = ports.free(), ports.free()
     host = f"127.0.0.1:{database_port}"

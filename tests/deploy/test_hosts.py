@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -17,6 +16,7 @@ from cloud import settings
 from tests import tree
 from tests.cloud.conftest import wait_for
 from tests.deploy.conftest import ROOT
+from tests.needed import need
 from tools.local import ports
 from tools.repo import lock
 
@@ -204,8 +204,7 @@ def test_the_images_command_starts_and_its_health_check_says_yes(environment, ru
 
 @pytest.mark.parametrize("name", ["vigie", "vigie-dashboard"])
 def test_systemd_takes_the_unit(name, tmp_path):
-    if not shutil.which("systemd-analyze"):
-        pytest.skip("systemd-analyze is not installed")
+    need("systemd-analyze")
     text = (ROOT / "deploy" / "systemd" / f"{name}.service").read_text()
     here = re.sub(r"/opt/vigie/\.venv/bin/\w+", sys.executable, text).replace("/opt/vigie", str(ROOT))
     unit = tmp_path / f"{name}.service"

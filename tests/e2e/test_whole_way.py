@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from tools.local import hivemq
-from tools.local.broker import find_mosquitto
+from tests.needed import need
 from tools.local.sensor_choice import SensorChoice
 from tools.local.stack import Plan
 from tools.run import smoke
@@ -34,8 +33,7 @@ def check(result):
 
 @pytest.mark.parametrize("broker", ["mosquitto", "hivemq"])
 def test_every_reading_arrives_once_and_a_failing_sensor_sends_a_mail(tmp_path, broker):
-    if not (find_mosquitto() if broker == "mosquitto" else hivemq.is_here()):
-        pytest.skip(f"{broker} is not installed")
+    need(broker)
     check(smoke.run(plan(tmp_path, broker), 26))
     mail = next((tmp_path / "outbox").glob("*C002*.json"))
     assert json.loads(mail.read_text())["body"]["personalizations"][0]["to"] == [{"email": "you@example.org"}]

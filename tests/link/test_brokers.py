@@ -13,8 +13,9 @@ import pytest
 
 from tests.link.board import Board
 from tests.link.conftest import Certificates
+from tests.needed import need
 from tools.local import pki
-from tools.local.broker import Broker, find_mosquitto
+from tools.local.broker import Broker
 from tools.local.ports import free
 
 Start = Callable[..., Board]
@@ -23,8 +24,8 @@ USERS = {"backend": "backend-secret", "demo/C001": "secret"}
 
 @pytest.fixture(params=["iotcore", "mosquitto"])
 def broker(request: pytest.FixtureRequest, certificates: Certificates, tmp_path: Path) -> Iterator[Broker]:
-    if request.param == "mosquitto" and not find_mosquitto():
-        pytest.skip("mosquitto is not installed")
+    if request.param == "mosquitto":
+        need("mosquitto")
     made = pki.Pki(certificates.folder)
     one = Broker(tmp_path / "broker", tmp_path / "broker.log", made, USERS, port=free(), kind=request.param)
     one.start()

@@ -27,6 +27,7 @@ _NEEDS: dict[Need, tuple[Color, str]] = {
     Need.OFFLINE: ("violet", "wifi_off"),
     Need.NO_READING: ("violet", "sensors_off"),
     Need.UNUSUAL: ("yellow", "error"),
+    Need.SETTLING: ("blue", "hourglass_bottom"),
     Need.WARMING_UP: ("blue", "hourglass_top"),
     Need.FINE: ("green", "check_circle"),
 }

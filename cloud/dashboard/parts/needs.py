@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from cloud.dashboard.parts.markdown import plain
+from cloud.read import settling
 from cloud.read.rows import Episode, Latest
 from cloud.words import Words
 from device import codes
@@ -25,8 +26,9 @@ class Need(IntEnum):
     OFFLINE = 3
     NO_READING = 4
     UNUSUAL = 5
-    WARMING_UP = 6
-    FINE = 7
+    SETTLING = 6
+    WARMING_UP = 7
+    FINE = 8
 
     @property
     def calls(self) -> bool:
@@ -59,8 +61,17 @@ class Card:
         return self.episode is not None and self.episode.acknowledged is not None
 
 
-def cards(say: Words, latest: Iterable[Latest], open_episodes: Iterable[Episode], now: float) -> list[Card]:
-    """A card for each board: who needs a person first, then who has been seen to, then by site and name."""
+def cards(
+    say: Words,
+    latest: Iterable[Latest],
+    open_episodes: Iterable[Episode],
+    now: float,
+    over: Iterable[Episode] = (),
+) -> list[Card]:
+    """A card for each board: who needs a person first, then who has been seen to, then by site and name.
+
+    `over`: episodes that have ended, newest first.
+    """
     going_on: dict[tuple[str, str], Episode] = {}
     for episode in open_episodes:
         if episode.kind == "silence":
@@ -71,14 +82,22 @@ def cards(say: Words, latest: Iterable[Latest], open_episodes: Iterable[Episode]
             held.opened,
         ):
             going_on[episode.site, episode.device] = episode
-    made = [card(say, board, going_on.get((board.site, board.device)), now) for board in latest]
+    ended = {(one.site, one.device): one for one in reversed(list(over)) if one.of_readings}
+    made = [
+        card(say, board, going_on.get(here), now, ended.get(here))
+        for board in latest
+        for here in [(board.site, board.device)]
+    ]
     return sorted(made, key=lambda one: (one.need, one.acknowledged, one.site, one.device))
 
 
-def card(say: Words, latest: Latest, episode: Episode | None, now: float) -> Card:
+def card(
+    say: Words, latest: Latest, episode: Episode | None, now: float, over: Episode | None = None
+) -> Card:
+    """`episode`: the open one; `over`: the newest that has ended."""
     age = max(0.0, now - latest.received)
     fresh = freshness(age, latest.period)
-    need = _need(latest, episode, fresh)
+    need = _need(latest, episode, fresh, over)
     return Card(latest, need, _sentence(say, need, latest, episode, age), age, fresh, episode)
 
 
@@ -99,7 +118,17 @@ def headline(say: Words, made: list[Card]) -> str:
     return say("fleet some", count=say.count(len(calling)), boards=say.many(len(made), "board"))
 
 
-def _need(latest: Latest, episode: Episode | None, fresh: int) -> Need:
+def _settles(latest: Latest, over: Episode | None) -> bool:
+    """Whether its newest reading is as before `over`, and only windows that still hold the fault object."""
+    if over is None or over.fault_seq is None or over.stream != latest.stream:
+        return False
+    if latest.seq is None or latest.t is None or latest.h is None:
+        return False
+    t, h, since = round(100 * latest.t), round(100 * latest.h), latest.seq - over.fault_seq
+    return settling.settles(latest.abnormal_flags, t, h, over.before, since)
+
+
+def _need(latest: Latest, episode: Episode | None, fresh: int, over: Episode | None) -> Need:
     if episode:
         return Need.SEVERE if episode.severity == "severe" else Need.WARNING
     if latest.online is False:
@@ -111,7 +140,7 @@ def _need(latest: Latest, episode: Episode | None, fresh: int) -> Need:
     if latest.t is None:
         return Need.NO_READING
     if latest.abnormal:
-        return Need.UNUSUAL
+        return Need.SETTLING if _settles(latest, over) else Need.UNUSUAL
     if latest.edge_flags & codes.WARMING_UP:
         return Need.WARMING_UP
     return Need.FINE
@@ -128,6 +157,8 @@ def _sentence(say: Words, need: Need, latest: Latest, episode: Episode | None, a
         return say("card no reading", why=plain(say.reason(latest.why)))
     if need is Need.UNUSUAL:
         return say("card unusual", what=say.seen(latest.edge_flags | latest.cloud_flags))
+    if need is Need.SETTLING:
+        return say("card settling")
     return say("card warming up" if need is Need.WARMING_UP else "card fine")
 
 

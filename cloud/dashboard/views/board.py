@@ -119,7 +119,7 @@ def _body(  # noqa: PLR0917
     known = fleet.value.of(site, device)
     period = known.period if known else None
     beside: list[str] = []
-    for one in needs.cards(say, fleet.value.latest, fleet.value.open_episodes, now):
+    for one in needs.cards(say, fleet.value.latest, fleet.value.open_episodes, now, fleet.value.over):
         if (one.site, one.device) == (site, device):
             beside = _head(say, one)
     answer = source.ask(

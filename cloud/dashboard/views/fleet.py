@@ -26,7 +26,7 @@ def page() -> st.Page:
 
 def _body(answer: Answer[Fleet]) -> None:
     say, fleet, now = frame.say(), answer.value, time.time()
-    made = needs.cards(say, fleet.latest, fleet.open_episodes, now)
+    made = needs.cards(say, fleet.latest, fleet.open_episodes, now, fleet.over)
     frame.headline(needs.headline(say, made))
     frame.told(answer, EVERY)
     if answer.trouble is None:

@@ -7,9 +7,10 @@ from cloud.contract.messages import MAX_BYTES
 from cloud.ingest.worker import Inbox, received
 from cloud.read.reader import Reader
 from tests.cloud.conftest import USERS, wait_for
+from tests.needed import need
 from tools.local import broker as brokers
 from tools.local import pki, ports
-from tools.local.broker import Broker, find_mosquitto
+from tools.local.broker import Broker
 
 INBOX = 32 * 1024 * 1024  # bytes; one message more than fits into it stopped a backend for good
 
@@ -28,8 +29,7 @@ class Limitless(Broker):
 
 @pytest.fixture
 def broker(tmp_path):
-    if not find_mosquitto():
-        pytest.skip("mosquitto is not installed")
+    need("mosquitto")
     made = Limitless(
         tmp_path / "broker",
         tmp_path / "log",

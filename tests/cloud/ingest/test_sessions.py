@@ -10,10 +10,10 @@ import pytest
 from cloud.read.reader import Reader
 from cloud.store.database import client_id as own_id
 from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
+from tests.needed import need
 from tools.local import broker as brokers
-from tools.local import hivemq as hivemq_ce
 from tools.local import pki, ports
-from tools.local.broker import BACKEND_USER, Broker, find_mosquitto
+from tools.local.broker import BACKEND_USER, Broker
 
 OTHERS = "vigie/1/+/+/up"
 
@@ -140,8 +140,7 @@ def test_several_workers_of_the_backend_keep_their_sessions(client):
 
 @pytest.mark.parametrize("kind", ["mosquitto", "hivemq"])
 def test_a_right_that_was_taken_away_ends_what_an_earlier_session_subscribed(kind, tmp_path, monkeypatch):
-    if not (find_mosquitto() if kind == "mosquitto" else hivemq_ce.is_here()):
-        pytest.skip(f"{kind} is not here")
+    need(kind)
     made = pki.ensure(tmp_path / "pki")
     rules = brokers.acl
     monkeypatch.setattr(

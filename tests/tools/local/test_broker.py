@@ -6,8 +6,9 @@ import threading
 import paho.mqtt.client as mqtt
 import pytest
 
+from tests.needed import need
 from tools.local import pki, ports
-from tools.local.broker import BACKEND_USER, Broker, find_mosquitto, login
+from tools.local.broker import BACKEND_USER, Broker, login
 
 USERS = {BACKEND_USER: "b" * 32, "demo/C001": "1" * 32, "demo/C002": "2" * 32}
 
@@ -22,8 +23,7 @@ def started(kind, folder):
 
 @pytest.fixture(scope="module")
 def mosquitto(tmp_path_factory):
-    if not find_mosquitto():
-        pytest.skip("mosquitto is not installed")
+    need("mosquitto")
     made = started("mosquitto", tmp_path_factory.mktemp("mosquitto"))
     yield made
     made.stop()

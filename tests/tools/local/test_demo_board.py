@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from tests.needed import need
 from tools.board import settings
 from tools.local import pki, ports, secrets_file
-from tools.local.broker import find_mosquitto, login
+from tools.local.broker import login
 from tools.local.stack import Plan, Stack, only_one
 from tools.process.child import Failed
 from tools.run import demo, demo_board
@@ -40,8 +41,8 @@ def plan(address, kind=None):
 
 @pytest.fixture(params=["mosquitto", "iotcore"])
 def kind(request):
-    if request.param == "mosquitto" and not find_mosquitto():
-        pytest.skip("mosquitto is not installed")
+    if request.param == "mosquitto":
+        need("mosquitto")
     return request.param
 
 

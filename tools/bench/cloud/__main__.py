@@ -66,8 +66,11 @@ def _size(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
 
 
 def _chains(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
-    print("| chain | messages / core-s | readings / core-s | CPU s: ingest | broker | mongod | wall s | MB |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print(
+        "| chain | readings | messages / core-s: ingest | all in | readings / core-s: ingest | all in "
+        "| CPU s: ingest | broker | mongod | wall s | MB |"
+    )
+    print("|---|" + "---:|" * 10)
     told: dict[str, float] = {}
     for a_message, workers, repeats, part in CHAINS:
         each = -(-int(readings * part) // BOARDS)
@@ -81,6 +84,7 @@ def _chains(bench: Bench, model: world.Model, readings: int) -> dict[str, float]
         _row(title, cost)
         if not repeats:
             told[f"readings_per_core_s_{a_message}x{workers}"] = round(cost.readings_a_core_second)
+            told[f"readings_per_core_s_all_in_{a_message}x{workers}"] = round(cost.readings / cost.all_in)
     told |= _own_models(bench, model, readings)
     one = world.boards(1, world.TRAINED_ON, model, int(time.time()) - 90_000)[0]
     progress("the naive chain")
@@ -122,7 +126,9 @@ def _query(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
 def _row(title: str, cost: Cost) -> None:
     progress("")
     print(
-        f"| {title} | {cost.messages_a_core_second:,.0f} | {cost.readings_a_core_second:,.0f} "
+        f"| {title} | {cost.readings:,} "
+        f"| {cost.messages_a_core_second:,.0f} | {cost.messages / cost.all_in:,.0f} "
+        f"| {cost.readings_a_core_second:,.0f} | {cost.readings / cost.all_in:,.0f} "
         f"| {cost.ingest:.1f} | {cost.broker:.1f} | {cost.database:.1f} | {cost.wall:.1f} "
         f"| {cost.memory_mb:.0f} |",
         flush=True,

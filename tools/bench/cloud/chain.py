@@ -67,6 +67,11 @@ class Cost:
     def messages_a_core_second(self) -> float:
         return self.messages / self.ingest
 
+    @property
+    def all_in(self) -> float:
+        """CPU seconds of ingest, broker and database: what one pays for."""
+        return self.ingest + self.broker + self.database
+
 
 class Bench:
     """A broker and a database, as long as the `with` lasts, and an empty database for each run."""

@@ -129,6 +129,6 @@ def secrets_of_streamlit(file: Path, environment: Mapping[str, str]) -> dict[str
         for name in settings.DASHBOARD_KEYS
         if name in values
     ]
-    if hidden := hidden + settings.old_language(str(file), found):
+    if hidden := hidden + settings.old_language(str(file), document):
         raise settings.SettingsError(hidden)
     return {name: str(value) for name, value in document.items() if name not in tables} | dict(environment)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pymongo.database import Database
 
-from cloud.contract.messages import Limits, Reading, State, Verdict
+from cloud.contract.messages import Reading, State, UserLimits, Verdict
 from cloud.store.database import Document, prepare
 from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
@@ -22,7 +22,7 @@ from device import codes
 APP = Path(__file__).parents[2] / "cloud" / "dashboard" / "app.py"
 SITE = "demo"
 STREAM = "9f3a1c07"
-OWN = Limits(t_max=2600, h_min=3800, for_s=600)
+OWN = UserLimits(t_max=2600, h_min=3800, for_s=600)
 MODEL = bundle.model_id(bytes(12) + b"a model of this house" + bytes(32))
 
 

@@ -40,9 +40,9 @@ def is_printed(quote):
         if any(quote in piece for piece in pieces):
             return True
         rest, length = quote, 0
-        for piece in pieces:
-            if len(piece.strip()) > 3 and piece.strip() in rest:
-                rest, length = rest.partition(piece.strip())[2], length + len(piece)
+        for piece in (piece.strip(" ,:;.") for piece in pieces):
+            if len(piece) > 3 and piece in rest:
+                rest, length = rest.partition(piece)[2], length + len(piece)
         if 3 * length > len(quote):
             return True
     return False

@@ -7,16 +7,17 @@ subscription, two of which could watch.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 from pymongo.database import Database as Collections
 from pymongo.errors import PyMongoError
 
@@ -289,9 +290,9 @@ class Events:
 
 def is_stopped(pid: int) -> bool:
     """Whether the process is stopped by a signal."""
-    command = ["/bin/ps", "-o", "state=", "-p", str(pid)]
-    said = subprocess.run(command, capture_output=True, text=True, check=False)
-    return said.stdout.strip().startswith("T")
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    return False
 
 
 def until(question: Any, timeout: float) -> bool:

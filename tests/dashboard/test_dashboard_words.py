@@ -78,7 +78,7 @@ def test_a_name_cannot_mark_anything_up():
 
 def test_a_flag_bit_of_a_newer_board_is_told_by_its_number():
     the_clouds_own = 1 << 12
-    assert EN.seen(1 << 11 | 1 << 14 | the_clouds_own) == "unknown detector (bit 11, 14)"
+    assert EN.seen(1 << 14 | the_clouds_own) == "unknown detector (bit 14)"
     assert Words("fr").seen(codes.STUCK | 1 << 15) == "valeur figée, détecteur inconnu (bit 15)"
 
 

@@ -301,9 +301,9 @@ def _watch_loops(
     # These load matplotlib, which a worker that only ingests does not need.
     from cloud.alerts import channels  # noqa: PLC0415
     from cloud.alerts.courier import Courier  # noqa: PLC0415
-    from cloud.alerts.letters import Desk  # noqa: PLC0415
+    from cloud.alerts.letters import LetterContext  # noqa: PLC0415
     from cloud.alerts.links import Links  # noqa: PLC0415
-    from cloud.alerts.writer import Writer  # noqa: PLC0415
+    from cloud.alerts.writer import MailWriter  # noqa: PLC0415
     from cloud.siblings.look import Look  # noqa: PLC0415
     from cloud.watch.watch import Watch  # noqa: PLC0415
     from cloud.words import Words  # noqa: PLC0415
@@ -311,7 +311,7 @@ def _watch_loops(
     watch = Watch(database, settings.mail, settings.alerts, clock=clock)
     links = Links(keys.link_key(settings.key), settings.mail.dashboard)
     words = Words(settings.mail.language, settings.mail.zone)
-    writer = Writer(database, Desk(words, links, settings.alerts))
+    writer = MailWriter(database, LetterContext(words, links, settings.alerts))
     courier = Courier(database, channels.open_sender(settings.mail), writer, settings.alerts.per_day, clock)
     bell = threading.Event()
     counters |= {"mails_total": lambda: courier.mails, "mails_failed_total": lambda: courier.failed}

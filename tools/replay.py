@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.recording import Recording, Refused, asked, read
+from cloud.recording import Recording, RecordingRefused, asked, read
 from cloud.recording.command import refuse_to_overwrite
 from cloud.siblings import parting
 from cloud.siblings.air import Air, fit_rows
@@ -152,7 +152,7 @@ def main(argv: list[str] | None = None) -> int:
         for path in (options.file, *options.siblings):
             refuse_to_overwrite(path, options.out)
         table = read(options.file, asked.of(options))
-        print("".join(f"{options.file}: {line}\n" for line in table.said), end="")
+        print("".join(f"{options.file}: {line}\n" for line in table.notes), end="")
         if not 0 < options.train_rows <= len(table.ts):
             raise HistoryError(f"--train-rows {options.train_rows}: {options.file} has {len(table.ts)} rows")
         far = None
@@ -161,7 +161,7 @@ def main(argv: list[str] | None = None) -> int:
             far = parted(table, options.train_rows, others)
         verdicts = replay(table, options.train_rows, options.interpreter, bar=bar)
         write(options.out, table, verdicts, options.train_rows, far)
-    except (HistoryError, Refused, OSError, RuntimeError, Failed) as problem:
+    except (HistoryError, RecordingRefused, OSError, RuntimeError, Failed) as problem:
         print(("\n" if bar else "") + f"replay: {problem}", file=sys.stderr)
         return 1
     rest = verdicts.abnormal[options.train_rows :]
@@ -177,7 +177,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _sibling(path: Path, options: argparse.Namespace) -> Recording:
     found = read(path, asked.of(options))
-    print("".join(f"{path}: {line}\n" for line in found.said), end="")
+    print("".join(f"{path}: {line}\n" for line in found.notes), end="")
     return found
 
 

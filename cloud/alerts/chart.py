@@ -12,7 +12,7 @@ from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
 
 from cloud.alerts.episodes import Episode
-from cloud.alerts.facts import LEAST_SPAN, Curve, Facts, Floats, Span
+from cloud.alerts.facts import LEAST_SPAN, EpisodeCurve, Facts, Floats, Span
 from cloud.words import Words
 
 INK, FAINT, GROUND = "#1b1b1f", "#8a8a94", "#ffffff"
@@ -43,7 +43,9 @@ def draw(episode: Episode, facts: Facts, words: Words, now: float) -> bytes | No
     return out.getvalue()
 
 
-def _panel(axes: Axes, curve: Curve, values: Floats, unit: str, *, usual: Span | None, words: Words) -> None:
+def _panel(
+    axes: Axes, curve: EpisodeCurve, values: Floats, unit: str, *, usual: Span | None, words: Words
+) -> None:
     colour = COLOURS[unit]
     when = _days(curve.ts)
     if usual is not None:

@@ -1,10 +1,11 @@
-"""The courier: takes alerts, which are documents first, to the mail service, each at most once.
+"""The courier: hands alerts, which are stored as documents first, to the mail service, each at most once.
 
-pending -> sending -> sent | failed | unknown, or back to pending with a later `due`. An alert found in
-`sending` by a courier that begins was in the hands of one that died: nobody knows whether it went out, so it
-becomes `unknown` and is never sent again; what it said goes into the next mail to the same people.
+pending -> sending -> sent | failed | unknown, or back to pending with a later `due`. When a courier starts
+and finds an alert in `sending`, an earlier courier died while handing it over: nobody knows whether it went
+out. So the alert becomes `unknown` and is never sent again; its content goes into the next mail to the same
+people.
 
-What a mail says is written when it is handed over, so that it is true then.
+The courier writes a mail when it hands it over, so that its content is true at that moment.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from cloud.alerts.channels.channel import ErrorKind, Failed, Later, Outcome, Sender, Sent, Unknown
+from cloud.alerts.channels.channel import ErrorKind, Failed, Later, MailSender, SendOutcome, Sent, Unknown
 from cloud.alerts.policy import Letter
-from cloud.alerts.writer import Writer, Written
+from cloud.alerts.writer import MailWriter, WrittenMail
 from cloud.process.failure import brief, is_general
 from cloud.store.database import Document
 
@@ -50,12 +51,12 @@ def pending(name: str, letter: Letter, to: Sequence[str], subject: str, now: flo
         "letter": msgspec.to_builtins(letter),
         "error": None,
         "error_kind": None,
-        "told": None,  # the mail that carried what this one said, had it not arrived
+        "told": None,  # the id of the later mail that carried this one's content
     }
 
 
 class Courier:
-    """Delivers what is due, `per_day` mails a day (UTC) at most, each recipient counts.
+    """Delivers what is due, at most `per_day` mails a day (UTC); each recipient counts.
 
     Only the holder of the watch's lease may run one.
     """
@@ -63,8 +64,8 @@ class Courier:
     def __init__(
         self,
         database: Database[Document],
-        sender: Sender,
-        writer: Writer,
+        sender: MailSender,
+        writer: MailWriter,
         per_day: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -75,10 +76,10 @@ class Courier:
         self._clock = clock
         self.failed = 0  # mails given up since the start
         self.mails = 0  # charged to the day's budget since the start
-        self._closed_until = 0.0  # the mail service takes nothing before
+        self._closed_until = 0.0  # Unix s before which the mail service takes nothing
 
     def begin(self) -> int:
-        """To be called once before the first delivery; returns how many were left in nobody's hands."""
+        """Call once before the first delivery; returns how many mails were left in `sending`."""
         reason = "the backend stopped while this mail was being handed over"
         change = {"state": "unknown", "error": reason, "error_kind": "stopped"}
         lost = self._alerts.update_many({"state": "sending"}, {"$set": change})
@@ -87,7 +88,7 @@ class Courier:
         return lost.modified_count
 
     def deliver(self) -> int:
-        """Try everything that is due, once each; returns how many were tried. Raises PyMongoError."""
+        """Try every mail that is due once; returns how many it tried. Raises PyMongoError."""
         tried = 0
         while self._clock() >= self._closed_until and (alert := self._next()) is not None:
             now = self._clock()
@@ -98,19 +99,19 @@ class Courier:
             outcome = None
             try:
                 outcome = self._hand_over(alert, now)
-            except Exception as problem:  # an error of ours: it fails this mail, and stops no other
+            except Exception as problem:  # an error of ours: this mail fails, the others go on
                 if is_general(problem):
                     raise
                 self._give_up(alert, problem)
             tried += outcome is not None
             if isinstance(outcome, Sent):
                 cost = len(outcome.refused)
-            if cost and not isinstance(outcome, Unknown):  # not taken, so not counted
+            if cost and not isinstance(outcome, Unknown):  # the service did not take these
                 self._charge(-cost, now)
         return tried
 
     def run(self, stop: threading.Event, bell: threading.Event, allowed: Callable[[], bool]) -> None:
-        """Deliver when `bell` rings, and every second what is due again, while `allowed`."""
+        """While `allowed`, deliver when `bell` is set, and at least every second, until `stop`."""
         begun = False
         while not stop.is_set():
             bell.wait(1.0)
@@ -133,8 +134,8 @@ class Courier:
         due = {"state": "pending", "due": {"$lte": self._clock()}}
         return self._alerts.find_one(due, sort=[("severity", 1), ("due", 1)])  # severe ones first
 
-    def _hand_over(self, alert: Document, now: float) -> Outcome | None:
-        """None when somebody else has it."""
+    def _hand_over(self, alert: Document, now: float) -> SendOutcome | None:
+        """The outcome; None when another courier has taken the alert."""
         written = self._writer.write(alert, now)
         claimed = self._claim(alert, written, now)
         if claimed is None:
@@ -144,7 +145,7 @@ class Courier:
         return outcome
 
     def _give_up(self, alert: Document, problem: Exception) -> None:
-        """It is shown as failed, with the reason; the next mail to these people tells it."""
+        """Mark the alert as failed, with the reason; the next mail to these people carries it."""
         subject = alert["subject"]
         log.exception("mail given up: it could not be written or sent: %s", subject)
         self.failed += 1
@@ -154,8 +155,8 @@ class Courier:
         mine = {"_id": alert["_id"], "state": {"$in": ["pending", "sending"]}}
         self._alerts.update_one(mine, [{"$set": {"state": "failed", "text": text, **trouble}}])
 
-    def _claim(self, alert: Document, written: Written, now: float) -> Document | None:
-        """From here on it counts as handed over, whatever happens."""
+    def _claim(self, alert: Document, written: WrittenMail, now: float) -> Document | None:
+        """Mark the alert as `sending`: from here on it counts as handed over, whatever happens."""
         mail = written.mail
         change = {"state": "sending", "started": now, "subject": mail.subject, "text": mail.text}
         return self._alerts.find_one_and_update(
@@ -165,14 +166,14 @@ class Courier:
         )
 
     def _charge(self, cost: int, now: float) -> bool:
-        """Count mails of today; False when there are no more."""
+        """Charge `cost` mails to today's budget; False when it has no room."""
         day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
         room: dict[str, Any] = {"_id": day}
         if cost > 0:
             room["used"] = {"$not": {"$gt": self._per_day - cost}}
         try:
             self._days.update_one(room, {"$inc": {"used": cost}}, upsert=True)
-        except DuplicateKeyError:  # it is there, and has no room
+        except DuplicateKeyError:  # today's document is there, and has no room
             return False
         self.mails += cost
         return True
@@ -183,7 +184,7 @@ class Courier:
         self._alerts.update_one({"_id": alert["_id"], "state": "pending"}, {"$set": change})
         log.warning("mail not sent, %s: %s", reason, alert["subject"])
 
-    def _settle(self, alert: Document, written: Written, outcome: Outcome) -> None:
+    def _settle(self, alert: Document, written: WrittenMail, outcome: SendOutcome) -> None:
         now = self._clock()
         subject = alert["subject"]
         change: dict[str, Any]
@@ -211,11 +212,11 @@ class Courier:
             case Unknown(kind=kind, reason=reason):
                 change = {"state": "unknown", **_trouble(kind, reason)}
                 log.error("mail may or may not have gone out, not sent again: %s (%s)", reason, subject)
-        # Another courier may have called it unknown meanwhile; what we know of it is better.
+        # Another courier may have marked it as unknown meanwhile; this one knows the outcome.
         mine = {"_id": alert["_id"], "tries": alert["tries"], "state": {"$in": ["sending", "unknown"]}}
         self._alerts.update_one(mine, {"$set": change})
         if isinstance(outcome, Sent) and written.carried:
-            # Only those to whom this one was handed over have been told.
+            # Only the recipients of this mail have got the carried content.
             carried = {
                 "_id": {"$in": list(written.carried)},
                 "to": {"$not": {"$elemMatch": {"$nin": change["to"]}}},
@@ -223,9 +224,9 @@ class Courier:
             self._alerts.update_many(carried, {"$set": {"told": alert["_id"]}})
 
     def _part(self, alert: Document, refused: Mapping[str, Later | Failed], now: float) -> None:
-        """Whom the mail server refused gets an alert of their own: it is tried again, or shown as failed.
+        """Give each refused recipient an alert of their own, which is tried again or shown as failed.
 
-        It is written before the others' alert is settled, so a crash in between loses nobody.
+        This happens before the others' alert is settled, so a crash in between loses no recipient.
         """
         for place, address in enumerate(alert["to"]):
             why = refused.get(address)

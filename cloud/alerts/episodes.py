@@ -2,10 +2,10 @@
 
     state, actions = decide(state, event, now)
 
-`state` is all that is remembered of one device between two events; it survives restarts as a document. Events
-may come in any order; each comes once. A device can have five open episodes: one of its readings, one of its
-silence, one of two boards that claim to be it, one of its sending too much, and one of its leaving the other
-boards of its site while its own detectors are quiet.
+`state` is all that the watch remembers of one device between two events; it survives restarts as a document.
+Events may come in any order; each comes once. A device can have five open episodes: about its readings, about
+its silence, about two boards under its name, about too many messages, and about its leaving the other boards
+of its site while its own detectors are quiet.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from device import codes
 Kind = Literal["anomaly", "sensor", "silence", "claim", "flood", "siblings"]
 Severity = Literal["warning", "severe"]
 
-DETECTORS = 3  # so many detectors on one reading, and the cloud agreeing, are severe
-FAR = 0.5  # so far outside the board's normal range, in widths of that range, is severe
-UNKNOWN_PERIOD = 10.0  # s, until two readings told it
+DETECTORS = 3  # a reading is severe when this many detectors call it abnormal and the cloud agrees
+FAR = 0.5  # a value this far outside the board's normal range, in widths of that range, is severe
+UNKNOWN_PERIOD = 10.0  # s, until two readings show the real one
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -34,21 +34,21 @@ class Rules(msgspec.Struct, frozen=True):
     among: int = 5  # ... among this many in a row open an episode
     quiet_readings: int = 30  # this many readings without an abnormal one close it,
     quiet_seconds: int = 600  # or this long
-    merge_seconds: int = 900  # what begins again so soon after its end is the same episode
-    late_seconds: int = 3600  # what is older when it arrives makes a note, not an alarm, unless it is severe
-    silent_periods: float = 5.0  # so many periods without a sign of life,
-    silent_seconds: float = 180.0  # and at least so long, are silence
-    offline_seconds: float = 60.0  # so long after the last will: a restart takes less
-    overslept_seconds: float = 120.0  # so long after a sleeping board was due
-    claim_seconds: float = 86400.0  # so long after the last sign of a second board there is one again
-    flood_seconds: float = 3600.0  # so long after the last sign of a flood it is over
+    merge_seconds: int = 900  # an episode that begins again within this time after its end is the same one
+    late_seconds: int = 3600  # older readings make a note when they arrive, not an alarm, unless severe
+    silent_periods: float = 5.0  # this many periods without a sign of life,
+    silent_seconds: float = 180.0  # and at least this long, are silence
+    offline_seconds: float = 60.0  # silence begins this long after the last will: a restart takes less
+    overslept_seconds: float = 120.0  # silence begins this long after a sleeping board was due
+    claim_seconds: float = 86400.0  # a claim is over this long after the last sign of a second board
+    flood_seconds: float = 3600.0  # a flood is over this long after its last sign
 
 
 RULES = Rules()
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One reading out of `events`: abnormal, or the first normal one after an abnormal one."""
+    """One reading from `events`: an abnormal one, or the first normal one after an abnormal one."""
 
     site: str
     device: str
@@ -83,7 +83,7 @@ class Event(msgspec.Struct, frozen=True):
 
     @property
     def severe(self) -> bool:
-        """The user's own limits; far outside; or many detectors, and the cloud agrees."""
+        """Outside the user's own limits, or far outside its range, or many detectors and the cloud agrees."""
         if self.edge_flags & codes.LIMIT:
             return True
         if self.edge_flags & codes.RANGE and (self.beyond is None or self.beyond >= FAR):
@@ -92,7 +92,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """The newest reading known of a device: what closes an episode when nothing abnormal comes any more."""
+    """The newest known reading of a device: it closes an episode when nothing abnormal comes any more."""
 
     stream: str
     seq: int
@@ -104,24 +104,24 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Sign(msgspec.Struct, frozen=True):
-    """The last sign of life of a device, looked at by a timer."""
+    """The last sign of life of a device, which a timer checks."""
 
     site: str
     device: str
-    heard: float  # Unix s when something of it was last stored
-    listening: float  # Unix s since when the cloud would have heard it
-    offline: float | None = None  # Unix s when its last will came, if that was the last of it
+    heard: float  # Unix s when the cloud last stored something of it
+    listening: float  # Unix s since when the cloud has been able to hear it
+    offline: float | None = None  # Unix s when its last will came, if nothing came after it
     due: float | None = None  # Unix s when it said that it would wake up again
     period: float | None = None  # s between its readings
 
     @property
     def gone(self) -> bool:
-        """Whether its last will is the newest that is known of it."""
+        """Whether its last will is the newest message from it."""
         return self.offline is not None and self.offline >= self.heard - 1
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A sign that two boards claim to be this one (cloud.store.claims)."""
+    """A sign that two boards use this name (cloud.store.claims)."""
 
     site: str
     device: str
@@ -132,13 +132,13 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Flood(msgspec.Struct, frozen=True):
-    """This board sends too much, and what is beyond its share is held back (cloud.ingest.share)."""
+    """This board sends too much, and ingest holds back what is beyond its share (cloud.ingest.share)."""
 
     site: str
     device: str
     when: float  # Unix s
     why: str  # "messages", "streams"
-    times: float  # of messages: so many times what its period allows
+    times: float  # how many times more messages than its period allows
 
 
 class Parted(msgspec.Struct, frozen=True):
@@ -158,14 +158,14 @@ Input = Event | Progress | Sign | Claim | Flood | Parted
 
 
 class Episode(msgspec.Struct, frozen=True):
-    """Something that goes on with one device. Temperatures and humidities in hundredths."""
+    """A run of trouble with one device. Temperatures and humidities in hundredths."""
 
     id: str
     site: str
     device: str
     stream: str
-    opened: float  # Unix s of its first abnormal reading; of silence: when it was last heard
-    last: float  # ... of its newest one
+    opened: float  # Unix s of its first abnormal reading; for silence: when the board was last heard
+    last: float  # Unix s of its newest abnormal reading
     last_seq: int
     closed: float | None
     severity: Severity
@@ -184,18 +184,18 @@ class Episode(msgspec.Struct, frozen=True):
     quiet: float | None = None  # Unix s of the first normal reading after `last`
     heard: float = 0.0  # Unix s when something was last added
     kind: Kind = "anomaly"
-    beyond: float | None = None  # the farthest of its readings
+    beyond: float | None = None  # the largest `beyond` of its readings
     again: int = 0  # how often it began again
-    times: float = 0.0  # of a flood: so many times what the board's period allows
-    left: tuple[str, ...] = ()  # boards of its site that it has left
-    away_t: int = 0  # from them
+    times: float = 0.0  # of a flood: how many times more messages than the board's period allows
+    left: tuple[str, ...] = ()  # names of the boards of its site that it has left
+    away_t: int = 0  # how far it is away from them
     away_h: int = 0
-    before: Before | None = None  # where the values lay before; None = not known, and nothing settles
+    before: Before | None = None  # where the values lay before; None = not known, then no reading settles
     fault_seq: int | None = None  # of `stream`: the newest reading of the fault itself (cloud.read.settling)
 
 
 class Device(msgspec.Struct, frozen=True):
-    """What is remembered of one device."""
+    """Everything that the watch remembers of one device."""
 
     recent: tuple[Event, ...] = ()  # abnormal readings that do not make an episode yet, oldest first
     episode: Episode | None = None  # of its readings, open
@@ -209,13 +209,13 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """An episode began: a person is to be told."""
+    """An episode began, and a person must hear of it."""
 
     episode: Episode
 
 
 class Again(msgspec.Struct, frozen=True):
-    """An episode that had just ended goes on."""
+    """An episode that had just ended has resumed."""
 
     episode: Episode
 
@@ -243,7 +243,7 @@ Decision = tuple[Device, list[Action]]
 
 
 def decide(state: Device, event: Input, now: float, rules: Rules = RULES) -> Decision:
-    """The next state of a device and what follows for the world."""
+    """The next state of a device, and the actions that follow. `now`: Unix s."""
     if isinstance(event, Progress):
         return _progress(state, event, now, rules)
     if isinstance(event, Sign):
@@ -268,8 +268,8 @@ def _reading(state: Device, event: Event, now: float, rules: Rules) -> Decision:
         worse = grown.severity != episode.severity
         return _with(state, episode=grown), [Worse(grown) if worse else Changed(grown)]
     if over is not None and over.opened - rules.quiet_seconds <= event.when <= over.last:
-        grown = _grow(over, event, now)  # came after its end, belongs into it
-        if grown.severity != over.severity:  # and nobody was told that it was so bad
+        grown = _grow(over, event, now)  # it arrived after the end of its episode
+        if grown.severity != over.severity:  # no mail has called the episode severe
             return _worse_again(state, grown, over)
         return _with(state, over=grown), [Changed(grown)]
     if episode is not None or (now - event.when > rules.late_seconds and not event.severe):
@@ -292,7 +292,7 @@ def _reading(state: Device, event: Event, now: float, rules: Rules) -> Decision:
 
 
 def _worse_again(state: Device, episode: Episode, over: Episode) -> Decision:
-    """What was told as `over` goes on, and has become severe."""
+    """The closed episode `over` resumes as `episode`, and has become severe."""
     again = over.again + 1
     episode = msgspec.structs.replace(episode, closed=None, quiet=None, again=again)
     before = msgspec.structs.replace(episode, severity=over.severity)
@@ -345,7 +345,7 @@ def _listen(state: Device, sign: Sign, now: float, rules: Rules) -> Decision:
 
 
 def _claimed(state: Device, claim: Claim, now: float) -> Decision:
-    """Told once, however long it goes on: readings of one of the two are not stored meanwhile."""
+    """A claim makes one mail, however long it goes on; readings of one board are not stored meanwhile."""
     if state.claim is not None:
         grown = msgspec.structs.replace(state.claim, last=max(state.claim.last, claim.when), heard=now)
         return _with(state, claim=grown), [Changed(grown)]
@@ -354,7 +354,7 @@ def _claimed(state: Device, claim: Claim, now: float) -> Decision:
 
 
 def _flooded(state: Device, flood: Flood, now: float) -> Decision:
-    """Told once: what it sent too much is held back, and nobody else has to wait for it."""
+    """A flood makes one mail; ingest holds back the surplus, so that no other board has to wait."""
     if state.flood is not None:
         grown = msgspec.structs.replace(state.flood, last=max(state.flood.last, flood.when), heard=now)
         return _with(state, flood=grown), [Changed(grown)]
@@ -416,7 +416,10 @@ def _without_readings(
 
 
 def _missing(sign: Sign, now: float, rules: Rules) -> str | None:
-    """Why it counts as silent; None while it does not. Nobody is silent to a cloud that did not listen."""
+    """Why it counts as silent; None while it does not.
+
+    While the cloud was not listening, no board is silent.
+    """
     if sign.gone and sign.offline is not None:
         reason, begin, patience = "offline", sign.offline, rules.offline_seconds
     elif sign.due is not None:
@@ -427,15 +430,17 @@ def _missing(sign: Sign, now: float, rules: Rules) -> str | None:
     return reason if now >= max(begin, sign.listening) + patience else None
 
 
-def _settles(episode: Episode | None, one: Event | Progress) -> bool:
+def _settles(episode: Episode | None, reading: Event | Progress) -> bool:
     """Whether a reading is abnormal only because windows still hold the fault of `episode`."""
-    if episode is None or episode.fault_seq is None or one.stream != episode.stream:
+    if episode is None or episode.fault_seq is None or reading.stream != episode.stream:
         return False
-    return settling.settles(one.flags, one.t, one.h, episode.before, one.seq - episode.fault_seq)
+    return settling.settles(
+        reading.flags, reading.t, reading.h, episode.before, reading.seq - episode.fault_seq
+    )
 
 
 def _returned(state: Device, event: Event) -> Device:
-    """The first normal or settling reading after an abnormal one: where it ends, should it stay quiet."""
+    """Note the first normal or settling reading after an abnormal one: the end, if all stays normal."""
     episode = state.episode
     if episode is None or event.stream != episode.stream or event.seq <= episode.last_seq:
         return state
@@ -471,7 +476,7 @@ def _dense(recent: tuple[Event, ...], newest: Event, rules: Rules) -> tuple[Even
 
 
 def _begin(events: tuple[Event, ...], now: float) -> Episode:
-    """An episode of the first of `events`; all of them say what kind it is."""
+    """An episode with the first of `events`; all of them together decide its kind."""
     event = events[0]
     return Episode(
         id=f"{event.site}/{event.device}/{event.stream}/{event.seq}",
@@ -528,7 +533,7 @@ def _grow(episode: Episode, event: Event, now: float) -> Episode:
 
 
 def _as_before(event: Event, before: Before | None) -> bool:
-    """Whether windows alone could say abnormal of it."""
+    """Whether the windows of detectors alone could explain that it is abnormal."""
     return before is not None and settling.windowed(event.flags) and before.holds(event.t, event.h)
 
 

@@ -1,4 +1,4 @@
-"""What is known around an episode: what is normal for this board, and its readings of the hours around."""
+"""Facts about an episode: what is normal for this board, and its readings in the hours around it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from cloud.store.database import Document
 Floats = npt.NDArray[np.float64]
 Span = tuple[float, float]
 
-LEARNED = 86400.0  # s before an episode that say what is normal ...
-MOST = 20_000  # ... but not more readings than that
-LEAST = 60  # readings; fewer say nothing
+LEARNED = 86400.0  # s before an episode that show what is normal ...
+MOST = 20_000  # ... but not more readings than this
+LEAST = 60  # readings; fewer do not show what is normal
 BEFORE, AFTER = 3 * 3600.0, 1800.0  # s shown around an episode
 UNKNOWN_PERIOD = 10.0
 LEAST_SPAN = {"°C": 1.0, "%RH": 4.0}  # of an axis: a calm room is not drawn as a storm
 
 
 @dataclass(frozen=True)
-class Curve:
+class EpisodeCurve:
     """Readings as columns, NaN where nothing was measured or stored."""
 
     ts: Floats  # Unix s
@@ -38,20 +38,20 @@ class Curve:
 
 @dataclass(frozen=True)
 class Facts:
-    """`t`, `h`: what is normal, low and high; None = not known. `basis`: s of history that say so.
+    """`t`, `h`: what is normal, (low, high); None = not known. `basis`: s of history behind it.
 
-    `learning`: how far a board without a model is, in its own words.
+    `learning`: how far a board without a model has learned, in its own words.
     """
 
     t: Span | None = None
     h: Span | None = None
     basis: float | None = None  # None = the range that the board's model was trained to
-    curve: Curve | None = None
+    curve: EpisodeCurve | None = None
     learning: str | None = None
 
 
 def gather(reader: Reader, episode: Episode, now: float) -> Facts:
-    """Raises PyMongoError."""
+    """The facts about `episode` at `now` (Unix s). Raises PyMongoError."""
     latest = reader.database["latest"].find_one({"_id": f"{episode.site}/{episode.device}"}) or {}
     period = latest.get("period") or UNKNOWN_PERIOD
     learning = latest.get("state", {}).get("learning")
@@ -62,14 +62,14 @@ def gather(reader: Reader, episode: Episode, now: float) -> Facts:
     edge, _ = settling(readings, episode.before, episode.opened)
     abnormal = readings.edge_abnormal & ~edge
     curve = _curve(readings, abnormal, ~np.isnan(readings.ts) & (readings.ts >= shown), 6 * period)
-    found = normal(readings, lambda: reader.model(episode.site, episode.device), episode.opened)
-    return Facts(*found, curve, learning)
+    usual = normal(readings, lambda: reader.model(episode.site, episode.device), episode.opened)
+    return Facts(*usual, curve, learning)
 
 
 def normal(
     readings: Readings, model: Callable[[], Document | None], until: float = math.inf
 ) -> tuple[Span | None, Span | None, float | None]:
-    """(t, h, s of history that say so): 98 % of the calm readings before `until`, else the trained ranges."""
+    """(t, h, s of history): where 98 % of the calm readings before `until` lie, else the trained ranges."""
     before = (readings.ts < until) & ~readings.edge_abnormal & ~np.isnan(readings.t)
     if np.count_nonzero(before) >= LEAST:
         times = readings.ts[before]
@@ -96,14 +96,14 @@ def _usual(values: Floats) -> Span:
     return float(low), float(high)
 
 
-def _curve(readings: Readings, abnormal: Mask, shown: Mask, pause: float) -> Curve | None:
-    """With a NaN in every longer pause: a line across it would be readings that nobody took."""
+def _curve(readings: Readings, abnormal: Mask, shown: Mask, pause: float) -> EpisodeCurve | None:
+    """The curve, with a NaN in every pause longer than `pause` s: no line may suggest readings there."""
     ts, t, h = readings.ts[shown], readings.t[shown], readings.h[shown]
     if len(ts) < 2:
         return None
     breaks = np.flatnonzero(np.diff(ts) > pause) + 1
     marked = np.insert(abnormal[shown], breaks, False)
-    return Curve(
+    return EpisodeCurve(
         np.insert(ts, breaks, ts[breaks - 1] + 1),
         np.insert(t, breaks, np.nan),
         np.insert(h, breaks, np.nan),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cloud.alerts import episodes, policy
 from cloud.alerts.episodes import Action, Changed, Device, Event, Progress
 from cloud.alerts.facts import Span, beyond
-from cloud.alerts.policy import Desk, Followed
+from cloud.alerts.policy import Followed, PolicyState
 from cloud.settings import AlertSettings
 from device import codes
 
@@ -46,7 +46,7 @@ def mails(
     """
     abnormal = (flags & codes.ABNORMAL) > 0
     rows = np.flatnonzero(abnormal)
-    device, desk, found = Device(), Desk(digested=float(START)), []
+    device, desk, found = Device(), PolicyState(digested=float(START)), []
     row = 0
     while row < len(flags):
         if device.episode is None and not abnormal[row] and not (row and abnormal[row - 1]):
@@ -92,5 +92,5 @@ def _event(  # noqa: PLR0917
 
 
 def _due(one: Followed, now: float) -> bool:
-    waits = (one.told is None or one.worse) and one.release <= now
+    waits = (one.mailed is None or one.worse) and one.release <= now
     return waits or one.remind <= now

@@ -15,7 +15,7 @@ from cloud.alerts import links
 from cloud.alerts.episodes import Episode
 from cloud.alerts.facts import Facts, Span, beyond
 from cloud.alerts.links import Links
-from cloud.alerts.page import Button, Entry, Figure, Page, Section, Tone
+from cloud.alerts.page import Button, Figure, ListEntry, Page, Section, Tone
 from cloud.alerts.policy import Letter
 from cloud.contract.messages import UNKNOWN
 from cloud.process.alone import Alone
@@ -34,15 +34,15 @@ ALONE = Alone(logging.getLogger("mail"))
 
 @dataclass(frozen=True)
 class Carried:
-    """A mail that may not have arrived: what it said goes into the next one."""
+    """A mail that may not have arrived: its content goes into the next one."""
 
     subject: str
     text: str
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Who writes: words, links, rules."""
+class LetterContext:
+    """What writing a letter needs: words, links, rules."""
 
     words: Words
     links: Links
@@ -51,7 +51,7 @@ class Desk:
 
 @dataclass(frozen=True)
 class Matter:
-    """What is written about. `alert`: the id of the alert."""
+    """What a letter is about. `alert`: the id of the alert; `now`: Unix s."""
 
     letter: Letter
     alert: str
@@ -60,7 +60,10 @@ class Matter:
 
 
 def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: float, facts: Facts) -> str:
-    """Enough on a lock screen. `episodes`: those of the letter that are stored, then those of its lines."""
+    """A subject that says enough on a lock screen.
+
+    `episodes`: those of the letter that are still stored, then those of its lines.
+    """
     if letter.kind == "budget":
         return words("subject budget", count=words.count(len(letter.episodes)))
     if letter.kind == "digest":
@@ -69,16 +72,16 @@ def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: floa
             "digest over": sum(line.kind == "closed" for line in letter.lines) + letter.left_out,
             "digest late": sum(line.kind == "late" for line in letter.lines),
         }
-        told = [words(name, count=words.count(count)) for name, count in counts.items() if count]
-        return words("subject digest", day=words.day(now), what=", ".join(told) or words("digest nothing"))
+        parts = [words(name, count=words.count(count)) for name, count in counts.items() if count]
+        return words("subject digest", day=words.day(now), what=", ".join(parts) or words("digest nothing"))
     if len(letter.episodes) > 1 or not episodes:
         boards = len({name.rpartition("/")[0].rpartition("/")[0] for name in letter.episodes})
         text = words("subject many", count=words.count(boards))
     else:
-        one = episodes[0]
-        if one.severity == "severe" and one.closed is None and one.kind != "claim":
-            one = msgspec.structs.replace(one, device=words("subject severe", device=one.device))
-        text = about(one, words, now, facts)
+        episode = episodes[0]
+        if episode.severity == "severe" and episode.closed is None and episode.kind != "claim":
+            episode = msgspec.structs.replace(episode, device=words("subject severe", device=episode.device))
+        text = about(episode, words, now, facts)
         if episodes[0].closed is not None:
             return words("subject over", subject=text)
     wrap = {"worse": "subject worse", "reminder": "subject reminder", "escalation": "subject escalation"}
@@ -112,8 +115,8 @@ def what(episode: Episode, words: Words, now: float) -> str:
     return words("subject anomaly", device=episode.device, what=seen)
 
 
-def page(matter: Matter, episodes: Sequence[Episode], desk: Desk) -> Page:
-    """`episodes`: those of the letter that are still stored, then those of its lines."""
+def page(matter: Matter, episodes: Sequence[Episode], desk: LetterContext) -> Page:
+    """The whole mail. `episodes`: those of the letter that are still stored, then those of its lines."""
     letter, now, facts = matter.letter, matter.now, matter.facts
     named = {episode.id: episode for episode in episodes}
     own = [named[name] for name in letter.episodes if name in named]
@@ -128,20 +131,20 @@ def page(matter: Matter, episodes: Sequence[Episode], desk: Desk) -> Page:
 
 
 def carry(made: Page, carried: Sequence[Carried], words: Words) -> Page:
-    """The page, and what earlier mails said that may not have arrived."""
+    """The page, with the content of earlier mails that may not have arrived."""
     if not carried:
         return made
-    entries = tuple(Entry(one.subject, _below(one), tone="warning") for one in carried)
+    entries = tuple(ListEntry(mail.subject, _below(mail), tone="warning") for mail in carried)
     return replace(made, sections=(*made.sections, Section(words("carried"), entries)))
 
 
-def _below(one: Carried) -> str:
-    """Its facts: the first paragraph is its title, the addresses below are for its own reader."""
-    parts = one.text.split("\n\n")
+def _below(mail: Carried) -> str:
+    """The mail's facts, without its title (the first paragraph) and the links, which are for its reader."""
+    parts = mail.text.split("\n\n")
     return "\n\n".join(part for part in parts[1:] if "://" not in part and not part.startswith("-- ")).strip()
 
 
-def _one(matter: Matter, episode: Episode, desk: Desk) -> Page:
+def _one(matter: Matter, episode: Episode, desk: LetterContext) -> Page:
     letter, alert, facts, now = matter.letter, matter.alert, matter.facts, matter.now
     words, over = desk.words, episode.closed is not None
     tone: Tone = "calm" if over else episode.severity
@@ -182,7 +185,7 @@ def _one(matter: Matter, episode: Episode, desk: Desk) -> Page:
     )
 
 
-def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: Desk) -> Page:
+def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: LetterContext) -> Page:
     letter, alert, now = matter.letter, matter.alert, matter.now
     words = desk.words
     leads = []
@@ -229,24 +232,26 @@ def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: D
     )
 
 
-def _section(title: str, episodes: list[Episode], desk: Desk, now: float, gone: int = 0) -> Section | None:
+def _section(
+    title: str, episodes: list[Episode], desk: LetterContext, now: float, gone: int = 0
+) -> Section | None:
     if not episodes and not gone:
         return None
     words = desk.words
-    ordered = sorted(episodes, key=lambda one: (one.severity != "severe", -one.opened))
+    ordered = sorted(episodes, key=lambda each: (each.severity != "severe", -each.opened))
     count = Counter[str]()
 
-    def turn(one: Episode) -> int:
+    def turn(episode: Episode) -> int:
         """Boards take turns, so that the episodes of one do not fill the section."""
-        board = f"{one.site}/{one.device}"
+        board = f"{episode.site}/{episode.device}"
         count[board] += 1
         return count[board]
 
-    listed = {one.id for one in sorted(ordered, key=turn)[:LISTED]}
+    listed = {each.id for each in sorted(ordered, key=turn)[:LISTED]}
     entries = []
-    for episode in (one for one in ordered if one.id in listed):
+    for episode in (each for each in ordered if each.id in listed):
         entry = ALONE(f"the line about {episode.id}", partial(_entry, episode, desk, now))
-        entries.append(entry or Entry(episode.device, episode.id))
+        entries.append(entry or ListEntry(episode.device, episode.id))
     rest = len(episodes) - len(entries) + gone
     return Section(title, tuple(entries), words("more", count=words.count(rest)) if rest else "")
 
@@ -255,7 +260,7 @@ def _told(episode: Episode, words: Words, now: float) -> str:
     return ALONE(f"the words about {episode.id}", partial(about, episode, words, now)) or episode.device
 
 
-def _entry(episode: Episode, desk: Desk, now: float) -> Entry:
+def _entry(episode: Episode, desk: LetterContext, now: float) -> ListEntry:
     words = desk.words
     end = now if episode.closed is None else episode.closed
     length = words("for", length=words.duration(end - episode.opened))
@@ -263,7 +268,7 @@ def _entry(episode: Episode, desk: Desk, now: float) -> Entry:
     text = f"{words.moment(episode.opened, now)}, {length}{again}"
     url = _dashboard(desk.links.base, episode, now)
     tone: Tone = "calm" if episode.closed is not None else episode.severity
-    return Entry(about(episode, words, now), text, url, tone)
+    return ListEntry(about(episode, words, now), text, url, tone)
 
 
 def _lead(episode: Episode, words: Words, now: float) -> str:
@@ -339,26 +344,27 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
     return rows
 
 
-def _foot(desk: Desk, with_links: bool) -> tuple[str, ...]:
+def _foot(desk: LetterContext, with_links: bool) -> tuple[str, ...]:
     words = desk.words
     lines = [words("foot once")] if with_links else []
     if desk.rules.repeat:
-        told = "foot reminder" if with_links else "foot reminder alone"
-        lines.append(words(told, length=words.duration(desk.rules.repeat)))
+        name = "foot reminder" if with_links else "foot reminder alone"
+        lines.append(words(name, length=words.duration(desk.rules.repeat)))
     if with_links:
         lines.append(words("foot links", days=links.VALID_DAYS))
     return tuple(lines)
 
 
 def _telling(episode: Episode, words: Words, facts: Facts) -> str:
-    """The value that says most: the farthest from normal, or the temperature."""
+    """The most telling value: the one farthest from normal, or the temperature."""
     if episode.kind != "anomaly":
         return ""
-    found = _quantities(episode, facts)
-    if not found:
+    quantities = _quantities(episode, facts)
+    if not quantities:
         return ""
     _, unit, low, high, usual = max(
-        found, key=lambda one: max(beyond(one[2], one[4]), beyond(one[3], one[4]))
+        quantities,
+        key=lambda quantity: max(beyond(quantity[2], quantity[4]), beyond(quantity[3], quantity[4])),
     )
     value = _far_end(low, high, usual)
     if value is None or usual is None:
@@ -369,14 +375,14 @@ def _telling(episode: Episode, words: Words, facts: Facts) -> str:
 
 def _quantities(episode: Episode, facts: Facts) -> list[tuple[str, str, float, float, Span | None]]:
     """(name, unit, low, high, normal range) of what was measured in it."""
-    found = []
+    quantities = []
     for name, unit, low, high, usual in (
         ("temperature", "°C", episode.t_min, episode.t_max, facts.t),
         ("humidity", "%RH", episode.h_min, episode.h_max, facts.h),
     ):
         if low is not None and high is not None:
-            found.append((name, unit, low / 100, high / 100, usual))
-    return found
+            quantities.append((name, unit, low / 100, high / 100, usual))
+    return quantities
 
 
 def _far_end(low: float, high: float, usual: Span | None) -> float | None:
@@ -396,7 +402,7 @@ def _opinion(episode: Episode, words: Words) -> str:
 
 
 def _hours(seconds: float, words: Words) -> str:
-    """Whole hours where minutes would say nothing."""
+    """Whole hours when minutes would mean nothing."""
     return f"{round(seconds / 3600)}{NBSP}h" if seconds > 7200 else words.duration(seconds)
 
 

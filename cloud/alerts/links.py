@@ -1,8 +1,7 @@
-"""Links in mails: signed, expiring, each good for one action once. The token is the authorisation.
+"""Links in mails: signed, expiring, each valid for one action once. The token is the authorisation.
 
-A token names an action and an alert; what it is about stands in the database. That it was used is recorded by
-an insert whose key is unique. Following a link shows a page with one button: programs that look through mails
-follow links but do not press buttons.
+A token names an action and an alert, which is in the database. Its use is recorded by an insert with a unique
+key. A link opens a page with one button: programs that scan mails follow links but do not press buttons.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ from cloud.read.causes import Cause
 
 VALID_DAYS = 14
 
-Said = Literal["real", "false"]  # what mails of older versions ask
-Act = Literal["acknowledge", Said, Cause]
+OldAnswer = Literal["real", "false"]  # what mails of older versions ask
+Act = Literal["acknowledge", OldAnswer, Cause]
 
 
-class Refused(Exception):
-    """A token that authorises nothing: "expired" or "forged"."""
+class LinkRefused(Exception):
+    """A token that authorises nothing; `str()` is "expired" or "forged"."""
 
 
 @dataclass(frozen=True)
 class Permission:
-    """What a token allows: one action about one alert. `id`: under which its use is recorded."""
+    """What a token allows: one action about one alert. `id`: the key under which its use is recorded."""
 
     act: Act
     alert: str
@@ -50,15 +49,15 @@ class Links:
         return f"{self.base}/answer?token={self._signer.sign(f'{act}.{alert}').decode()}"
 
     def read(self, token: str) -> Permission:
-        """Raises Refused."""
+        """The permission in `token`. Raises LinkRefused."""
         try:
             text = self._signer.unsign(token, max_age=VALID_DAYS * 86400).decode()
         except SignatureExpired:
-            raise Refused("expired") from None
+            raise LinkRefused("expired") from None
         except (BadSignature, UnicodeError):
-            raise Refused("forged") from None
+            raise LinkRefused("forged") from None
         act, _, alert = text.partition(".")
         for name in get_args(Act):
             if act == name and alert:
                 return Permission(name, alert)
-        raise Refused("forged")
+        raise LinkRefused("forged")

@@ -1,4 +1,4 @@
-"""A mail's content once, rendered twice: as plain text and as HTML that a phone shows well."""
+"""The content of a mail, rendered twice: as plain text, and as HTML that a phone shows well."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 from typing import Literal
 
 Tone = Literal["severe", "warning", "calm"]
-IN_A_ROW = 3  # answers: a phone is narrow
+IN_A_ROW = 3  # answers side by side, because a phone is narrow
 
 _STRIP: dict[Tone, str] = {"severe": "#d92d20", "warning": "#d97706", "calm": "#0f6cbd"}
 _BADGE: dict[Tone, str] = {"severe": "#b42318", "warning": "#92500a", "calm": "#0b4f8a"}
@@ -24,7 +24,7 @@ _STYLE = """
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that says most. `hot`: it is what is wrong."""
+    """An important number. `hot`: it is the abnormal one."""
 
     label: str
     value: str
@@ -40,7 +40,7 @@ class Button:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListEntry:
     """A line of a list."""
 
     name: str
@@ -52,13 +52,13 @@ class Entry:
 @dataclass(frozen=True)
 class Section:
     title: str
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[ListEntry, ...] = ()
     more: str = ""
 
 
 @dataclass(frozen=True)
 class Page:
-    """All that a mail says, top to bottom. Plain text throughout."""
+    """The whole content of a mail, top to bottom, all in plain text."""
 
     language: str
     tone: Tone
@@ -69,7 +69,7 @@ class Page:
     preview: str  # what a phone shows beside the subject
     leads: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
-    picture: str = ""  # what it shows; "" = none
+    picture: str = ""  # a description of the picture; "" = none
     rows: tuple[tuple[str, str], ...] = ()
     sections: tuple[Section, ...] = ()
     buttons: tuple[Button, ...] = ()
@@ -79,11 +79,11 @@ class Page:
 
 
 def text(page: Page) -> str:
-    """Lines that read well in any mail program; the facts stand in a column."""
+    """Lines that read well in any mail program, with the facts in a column."""
     lines = [page.title, ""]
     for lead in page.leads:
         lines += [lead, ""]
-    rows = [(one.label, f"{one.value} ({one.note})" if one.note else one.value) for one in page.figures]
+    rows = [(each.label, f"{each.value} ({each.note})" if each.note else each.value) for each in page.figures]
     rows += page.rows
     if rows:
         width = max(len(name) for name, _ in rows) + 2
@@ -97,14 +97,17 @@ def text(page: Page) -> str:
     for button in page.buttons:
         lines += [button.label, button.url, ""]
     if page.answers:
-        lines += [page.ask, *(line for one in page.answers for line in (one.label, one.url)), ""]
+        lines += [page.ask, *(line for each in page.answers for line in (each.label, each.url)), ""]
     if page.foot:
         lines += ["-- ", *page.foot]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def html(page: Page) -> str:
-    """One column, tables and inline styles: what mail programs understand. Everything is escaped."""
+    """HTML in one column, with tables and inline styles, which mail programs understand.
+
+    All text is escaped.
+    """
     body = [_head(page), *(_lead(lead) for lead in page.leads)]
     if page.figures:
         body.append(_figures(page.figures))
@@ -162,12 +165,12 @@ def _lead(lead: str) -> str:
 def _figures(figures: tuple[Figure, ...]) -> str:
     cells = "".join(
         f'<td class="line" width="{100 // len(figures)}%" valign="top" style="padding:10px 12px 10px 0">'
-        f'<div class="faint" style="font-size:13px;line-height:18px;color:#666a73">{escape(one.label)}</div>'
-        f'<div{"" if one.hot else " class=ink"} style="font-size:24px;line-height:30px;font-weight:700;'
-        f'color:{"#d92d20" if one.hot else "#16171a"}">{escape(one.value)}</div>'
-        f'<div class="faint" style="font-size:13px;line-height:18px;color:#666a73">{escape(one.note)}</div>'
+        f'<div class="faint" style="font-size:13px;line-height:18px;color:#666a73">{escape(each.label)}</div>'
+        f'<div{"" if each.hot else " class=ink"} style="font-size:24px;line-height:30px;font-weight:700;'
+        f'color:{"#d92d20" if each.hot else "#16171a"}">{escape(each.value)}</div>'
+        f'<div class="faint" style="font-size:13px;line-height:18px;color:#666a73">{escape(each.note)}</div>'
         "</td>"
-        for one in figures
+        for each in figures
     )
     table = '<table role="presentation" width="100%" cellpadding="0" cellspacing="0">'
     return f'<tr><td style="padding:6px 0 0">{table}<tr>{cells}</tr></table></td></tr>'
@@ -197,7 +200,7 @@ def _section(section: Section) -> str:
     )
 
 
-def _entry(entry: Entry) -> str:
+def _entry(entry: ListEntry) -> str:
     name = escape(entry.name)
     if entry.url is not None:
         name = f'<a class="ink" href="{escape(entry.url)}" style="color:#16171a">{name}</a>'
@@ -245,10 +248,10 @@ def _in_a_row(answers: tuple[Button, ...]) -> str:
     width = 100 // len(answers)
     cells = "".join(
         f'<td width="{width}%" style="padding:8px {"0 0 4px" if k else "4px 0 0"}">'
-        f'<a class="other" href="{escape(one.url)}" style="display:block;border:1px solid #b9bdc7;'
+        f'<a class="other" href="{escape(answer.url)}" style="display:block;border:1px solid #b9bdc7;'
         "color:#16171a;border-radius:10px;padding:10px 8px;text-align:center;text-decoration:none;"
-        f'font-size:15px;line-height:20px;font-weight:600">{escape(one.label)}</a></td>'
-        for k, one in enumerate(answers)
+        f'font-size:15px;line-height:20px;font-weight:600">{escape(answer.label)}</a></td>'
+        for k, answer in enumerate(answers)
     )
     table = '<table role="presentation" width="100%" cellpadding="0" cellspacing="0">'
     return f"{table}<tr>{cells}</tr></table>"

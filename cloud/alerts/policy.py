@@ -1,12 +1,13 @@
-"""Policy: which of all that happens becomes a mail, to whom, and when. Pure decisions, no I/O.
+"""Policy: which episodes become a mail, to whom, and when. Pure decisions, no I/O.
 
     desk, letters = decide(desk, happenings, now, rules)
 
-`desk` is all that is remembered between two looks; it survives restarts as one document. An episode is told
-once. What may not be told now (quiet hours, cool-down, too many at once, no budget) is held and told later in
-one mail, or, when it is over by then, as a line of the daily digest. Nothing is forgotten on the way.
+`desk` is the whole state between two calls; it survives restarts as one document. Each episode gets one mail.
+When a mail may not go out now (quiet hours, cool-down, too many at once, no budget), the policy holds the
+episode and writes about it later in one mail or, if it is over by then, in a line of the daily digest. It
+forgets no episode.
 
-No board takes more than BOARD_SHARE of a day's mails: a severe episode of another one always has room.
+No board takes more than BOARD_SHARE of a day's mails: a severe episode of another board always has room.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from device import codes
 Kind = Literal["opening", "worse", "together", "reminder", "escalation", "budget", "digest"]
 Held = Literal["quiet hours", "cool-down", "many at once", "budget", "share"]
 
-WINDOW = 600.0  # s in which `single` mails go out alone; then those that follow come together
-GATHER = 60.0  # s that they are gathered the first time
-LINES = 500  # of a digest; the rest is counted, first of the board that has most
-BOARD_SHARE = 0.25  # of a day's mails for one board, each recipient counts; at least one mail
+WINDOW = 600.0  # s in which `single` episodes get a mail each; later episodes share one
+GATHER = 60.0  # s that the policy waits for more episodes the first time
+LINES = 500  # of a digest; further lines are only counted, first those of the board that has most
+BOARD_SHARE = 0.25  # of a day's mails for one board (each recipient counts); at least one mail
 DAY = 86400
 
 
@@ -43,15 +44,15 @@ class Acknowledged(msgspec.Struct, frozen=True):
 Happening = Action | Acknowledged
 
 
-class Followed(msgspec.Struct, frozen=True):
+class Followed(msgspec.Struct, frozen=True, rename={"mailed": "told"}):
     """An open episode."""
 
     id: str
     owner: str  # site/device
     severity: Severity
-    release: float  # Unix s when it may be told, while it is not
-    told: float | None = None  # Unix s of the mail that told it
-    worse: bool = False  # severe now, told as a warning
+    release: float  # Unix s from which a mail about it may go out, while none has
+    mailed: float | None = None  # Unix s of the mail about it; stored as `told`
+    worse: bool = False  # it is severe now, but the mail called it a warning
     held: Held | None = None
     acknowledged: bool = False
     reminders: int = 0
@@ -60,52 +61,60 @@ class Followed(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of the next digest. `untold`: no mail spoke of it before."""
+    """One line of the next digest. `untold`: no mail was about it before."""
 
     id: str
     kind: Literal["closed", "late"]
     untold: bool = False
 
 
-class Told(msgspec.Struct, frozen=True):
+class LastMail(msgspec.Struct, frozen=True):
     """The last mail about a device."""
 
     at: float
     severity: Severity
 
 
-class Desk(msgspec.Struct, frozen=True):
-    """What is remembered."""
+class PolicyState(msgspec.Struct, frozen=True, rename={"mailed": "told"}):
+    """Everything that the policy remembers."""
 
     followed: dict[str, Followed] = {}
     lines: dict[str, Line] = {}  # by episode, oldest first
-    left_out: int = 0  # lines that found no room
-    told: dict[str, Told] = {}  # by _matter, within the cool-down
+    left_out: int = 0  # lines for which the digest had no room
+    mailed: dict[str, LastMail] = {}  # last mails by _matter, within the cool-down; stored as `told`
     singles: tuple[float, ...] = ()  # Unix s of mails about one episode, within WINDOW
-    together: float = 0.0  # Unix s from which a mail about many may go out
+    together: float = 0.0  # Unix s from which a mail about several episodes may go out
     day: int = 0  # UTC day, of `spent` and `warned`
     spent: int = 0  # mails planned that day, each recipient counts
-    spent_by: dict[str, float] = {}  # of them, by owner; a mail about several boards counts in parts
-    warned: bool = False  # that the budget is used up
-    digested: float = 0.0  # Unix s of the last time that a digest was due
+    spent_by: dict[str, float] = {}  # of them, by owner; several boards share the cost of their mail
+    warned: bool = False  # a mail has said that day that the budget is used up
+    digested: float = 0.0  # Unix s of the last digest
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """A mail to be written. `second`: to the second address."""
+    """A mail to be written. `second`: it goes to the second address."""
 
     kind: Kind
     severity: Severity
     episodes: tuple[str, ...]
     lines: tuple[Line, ...] = ()
     left_out: int = 0
-    held: Held | None = None  # why it did not come before
+    held: Held | None = None  # why it did not go out earlier
     second: bool = False
 
 
 def decide(
-    desk: Desk, happenings: Iterable[Happening], now: float, rules: AlertSettings, *, unsaid: bool = False
-) -> tuple[Desk, list[Letter]]:
-    """The next state and the mails that follow. `unsaid`: some mail before may not have arrived."""
+    desk: PolicyState,
+    happenings: Iterable[Happening],
+    now: float,
+    rules: AlertSettings,
+    *,
+    unsaid: bool = False,
+) -> tuple[PolicyState, list[Letter]]:
+    """The next state, and the mails to write now.
+
+    `now`: Unix s. `unsaid`: an earlier mail may not have arrived, so the digest goes out even without lines.
+    """
     work = _Work(desk, now, rules)
     for happening in happenings:
         work.take(happening)
@@ -117,13 +126,13 @@ def decide(
 
 
 class _Work:
-    """One decision in the making: copies of the desk, changed in order."""
+    """One call of `decide`: it changes copies of the state, step by step."""
 
-    def __init__(self, desk: Desk, now: float, rules: AlertSettings) -> None:
+    def __init__(self, desk: PolicyState, now: float, rules: AlertSettings) -> None:
         self._old, self._now, self._rules = desk, now, rules
         self._followed, self._lines = dict(desk.followed), dict(desk.lines)
         self._left_out = desk.left_out
-        self._told = {who: told for who, told in desk.told.items() if now - told.at < rules.cool_down}
+        self._mailed = {who: mail for who, mail in desk.mailed.items() if now - mail.at < rules.cool_down}
         self._singles = tuple(at for at in desk.singles if now - at < WINDOW)
         self._together, self._digested = desk.together, desk.digested or now
         self._day, new = int(now // DAY), int(now // DAY) != desk.day
@@ -131,12 +140,12 @@ class _Work:
         self._spent_by = {} if new else dict(desk.spent_by)
         self.letters: list[Letter] = []
 
-    def desk(self) -> Desk:
-        return Desk(
+    def desk(self) -> PolicyState:
+        return PolicyState(
             followed=self._followed,
             lines=self._lines,
             left_out=self._left_out,
-            told=self._told,
+            mailed=self._mailed,
             singles=self._singles,
             together=self._together,
             day=self._day,
@@ -147,6 +156,10 @@ class _Work:
         )
 
     def take(self, happening: Happening) -> None:
+        """Follow an episode that opened, resumed, got worse, closed or was acknowledged.
+
+        It writes no mail. Raises TypeError for anything else.
+        """
         if isinstance(happening, Acknowledged):
             for name in happening.episodes:
                 if name in self._followed:
@@ -159,7 +172,7 @@ class _Work:
         elif isinstance(happening, Again):
             self._again(episode)
         elif isinstance(happening, Worse) and known is not None:
-            worse = known.told is not None and known.severity == "warning"
+            worse = known.mailed is not None and known.severity == "warning"
             self._change(known, severity="severe", worse=worse, release=self._now, acknowledged=False)
         elif isinstance(happening, Closed):
             self._close(episode, known)
@@ -170,18 +183,18 @@ class _Work:
             raise TypeError(happening)
 
     def _again(self, episode: Episode) -> None:
-        """Its end was no end. When it was told, that stands; else it waits to be told as any other."""
+        """The episode resumed, so its end is withdrawn; a mail already sent still counts."""
         line = self._lines.pop(episode.id, None)
         followed = _followed(episode, self._now)
         if line is None or not line.untold:
             remind = self._now + self._rules.repeat if self._rules.repeat else math.inf
-            followed = msgspec.structs.replace(followed, told=self._now, remind=remind)
+            followed = msgspec.structs.replace(followed, mailed=self._now, remind=remind)
         self._followed[episode.id] = followed
 
     def _close(self, episode: Episode, known: Followed | None) -> None:
         if known is not None:
             del self._followed[episode.id]
-        untold = known is not None and known.told is None
+        untold = known is not None and known.mailed is None
         if len(self._lines) >= LINES:
             self._left_out += 1
             if not self._make_room(_board(episode.id)):
@@ -191,7 +204,10 @@ class _Work:
         )
 
     def _make_room(self, board: str) -> bool:
-        """In a full digest the board with most lines loses its oldest, unless `board` has as many."""
+        """In a full digest the board with most lines loses its oldest line, unless `board` has as many.
+
+        False = there is no room for `board`.
+        """
         lines = Counter(map(_board, self._lines))
         most, count = lines.most_common(1)[0]
         if lines[board] >= count:
@@ -199,128 +215,160 @@ class _Work:
         del self._lines[next(name for name in self._lines if _board(name) == most)]
         return True
 
-    # -- telling ---------------------------------------------------------------------------------------
+    # -- first mails -------------------------------------------------------------------------------------
 
     def tell(self) -> None:
+        """Write the first mail about each episode that is due, or the mail that says it is severe now.
+
+        Up to `rules.single` episodes in WINDOW get a mail each. Further ones are held and share a mail.
+        """
         due = [
-            one
-            for one in self._followed.values()
-            if (one.told is None or one.worse) and one.release <= self._now and not one.acknowledged
+            followed
+            for followed in self._followed.values()
+            if (followed.mailed is None or followed.worse)
+            and followed.release <= self._now
+            and not followed.acknowledged
         ]
-        ready = [one for one in due if self._may_be_told(one)]
+        ready = [followed for followed in due if self._may_be_told(followed)]
         if not ready:
             return
         if len(ready) + len(self._singles) <= self._rules.single:
-            for one in ready:
-                self._write("worse" if one.worse else "opening", [one])
+            for followed in ready:
+                self._write("worse" if followed.worse else "opening", [followed])
             return
-        waited = any(one.held == "many at once" for one in ready)
+        waited = any(followed.held == "many at once" for followed in ready)
         if self._now >= self._together and (waited or len(ready) >= self._rules.single):
             self._together = self._now + WINDOW
             self._write("together" if len(ready) > 1 else "worse" if ready[0].worse else "opening", ready)
             return
-        if self._now >= self._together:  # few, but after many: see who else comes
+        if self._now >= self._together:  # few, but after many: wait for more
             self._together = self._now + GATHER
-        for one in ready:
-            self._change(one, release=self._together, held="many at once")
+        for followed in ready:
+            self._change(followed, release=self._together, held="many at once")
 
-    def _may_be_told(self, one: Followed) -> bool:
-        """Holds it otherwise."""
-        if not self._has_share(one.owner):
-            self._change(one, release=float((self._day + 1) * DAY), held="share")
+    def _may_be_told(self, followed: Followed) -> bool:
+        """Whether a mail about it may go out now; if not, the episode is held, with the reason."""
+        if not self._has_share(followed.owner):
+            self._change(followed, release=float((self._day + 1) * DAY), held="share")
             return False
-        if one.severity == "warning" and (end := self._quiet_until()) is not None:
-            self._change(one, release=end, held="quiet hours")
+        if followed.severity == "warning" and (end := self._quiet_until()) is not None:
+            self._change(followed, release=end, held="quiet hours")
             return False
-        last = self._told.get(_matter(one))
-        if last is not None and not (one.severity == "severe" and last.severity == "warning"):
-            self._change(one, release=last.at + self._rules.cool_down, held="cool-down")
+        last = self._mailed.get(_matter(followed))
+        if last is not None and not (followed.severity == "severe" and last.severity == "warning"):
+            self._change(followed, release=last.at + self._rules.cool_down, held="cool-down")
             return False
         return True
 
     def _write(self, kind: Kind, about: Sequence[Followed]) -> None:
-        severity: Severity = "severe" if any(one.severity == "severe" for one in about) else "warning"
+        severity: Severity = (
+            "severe" if any(followed.severity == "severe" for followed in about) else "warning"
+        )
         if not self._afford(severity == "severe"):
             self._without_budget(about, severity)
             return
         self._charge(about, self._cost())
-        held = next((one.held for one in about if one.held is not None), None)
-        self.letters.append(Letter(kind, severity, tuple(one.id for one in about), held=held))
+        held = next((followed.held for followed in about if followed.held is not None), None)
+        self.letters.append(Letter(kind, severity, tuple(followed.id for followed in about), held=held))
         self._have_told(about)
         if kind != "together":
             self._singles += (self._now,)
 
     def _without_budget(self, about: Sequence[Followed], severity: Severity) -> None:
-        """They wait for tomorrow; that severe ones wait is worth one mail out of what is kept for the end."""
+        """Hold these episodes until tomorrow.
+
+        When severe ones wait, one mail from the reserve says that the budget is used up.
+        """
         if severity == "severe" and not self._warned and self._pay(self._cost(), self._rules.per_day):
             self._warned = True
-            self.letters.append(Letter("budget", "severe", tuple(one.id for one in about), held="budget"))
+            self.letters.append(
+                Letter("budget", "severe", tuple(followed.id for followed in about), held="budget")
+            )
             self._have_told(about)
             return
         tomorrow = float((self._day + 1) * DAY)
-        for one in about:
-            self._change(one, release=tomorrow, held="budget")
+        for followed in about:
+            self._change(followed, release=tomorrow, held="budget")
 
     def _have_told(self, about: Sequence[Followed]) -> None:
-        for one in about:
+        for followed in about:
             remind = self._now + self._rules.repeat if self._rules.repeat else math.inf
-            self._change(one, told=self._now, worse=False, held=None, reminders=0, remind=remind)
-            self._told[_matter(one)] = Told(self._now, one.severity)
+            self._change(followed, mailed=self._now, worse=False, held=None, reminders=0, remind=remind)
+            self._mailed[_matter(followed)] = LastMail(self._now, followed.severity)
 
-    # -- again, and to others ----------------------------------------------------------------------------
+    # -- reminders and escalation ------------------------------------------------------------------------
 
     def remind(self) -> None:
-        """Each time after twice as long: a mail that comes for ever is not read."""
+        """Remind of episodes that nobody has acknowledged, each time after twice as long a pause.
+
+        People stop reading a mail that comes at short intervals for ever.
+        """
         quiet = self._quiet_until()
         due = [
-            one
-            for one in self._open_and_unseen()
-            if one.remind <= self._now
-            and (one.severity == "severe" or quiet is None)
-            and self._has_share(one.owner)
+            followed
+            for followed in self._open_and_unseen()
+            if followed.remind <= self._now
+            and (followed.severity == "severe" or quiet is None)
+            and self._has_share(followed.owner)
         ]
         if not due:
             return
         self._follow_up("reminder", due)
-        for one in due:
-            pause = self._rules.repeat * 2 ** min(one.reminders + 1, 10)
-            self._change(one, reminders=one.reminders + 1, remind=self._now + pause)
+        for followed in due:
+            pause = self._rules.repeat * 2 ** min(followed.reminders + 1, 10)
+            self._change(followed, reminders=followed.reminders + 1, remind=self._now + pause)
 
     def escalate(self) -> None:
+        """Write to the second address about severe episodes that nobody acknowledged in `rules.escalate` s.
+
+        It does so once for each episode.
+        """
         if not self._rules.second_cost:
             return
         due = [
-            one
-            for one in self._open_and_unseen()
-            if one.severity == "severe"
-            and not one.escalated
-            and one.told is not None
-            and self._now - one.told >= self._rules.escalate
-            and self._has_share(one.owner)
+            followed
+            for followed in self._open_and_unseen()
+            if followed.severity == "severe"
+            and not followed.escalated
+            and followed.mailed is not None
+            and self._now - followed.mailed >= self._rules.escalate
+            and self._has_share(followed.owner)
         ]
         if due and self._follow_up("escalation", due, second=True):
-            for one in due:
-                self._change(one, escalated=True)
+            for followed in due:
+                self._change(followed, escalated=True)
 
     def _open_and_unseen(self) -> list[Followed]:
-        return [one for one in self._followed.values() if one.told is not None and not one.acknowledged]
+        return [
+            followed
+            for followed in self._followed.values()
+            if followed.mailed is not None and not followed.acknowledged
+        ]
 
     def _follow_up(self, kind: Kind, about: Sequence[Followed], *, second: bool = False) -> bool:
-        severe = any(one.severity == "severe" for one in about)
+        severe = any(followed.severity == "severe" for followed in about)
         if not self._afford(severe, second=second):
             return False
         self._charge(about, self._cost(second))
         severity: Severity = "severe" if severe else "warning"
-        self.letters.append(Letter(kind, severity, tuple(one.id for one in about), second=second))
+        self.letters.append(Letter(kind, severity, tuple(followed.id for followed in about), second=second))
         return True
 
     def digest(self, unsaid: bool) -> None:
+        """Write the daily digest when it is due and has something to say.
+
+        It has the lines, and the open episodes that no mail was about. `unsaid` as in `decide`.
+        """
         due = self._digest_due()
         if self._digested >= due:
             return
-        untold = [one.id for one in self._followed.values() if one.told is None and not one.acknowledged]
+        untold = [
+            followed.id
+            for followed in self._followed.values()
+            if followed.mailed is None and not followed.acknowledged
+        ]
         if (self._lines or untold or unsaid) and not self._pay(self._cost(), self._rules.per_day):
-            return  # tomorrow's budget is for it
+            return  # tomorrow's budget pays for it
         if self._lines or untold or unsaid:
             severe = any(self._followed[name].severity == "severe" for name in untold)
             lines, left = tuple(self._lines.values()), self._left_out
@@ -336,7 +384,10 @@ class _Work:
         return self._rules.second_cost if second else self._rules.cost
 
     def _afford(self, severe: bool, *, second: bool = False) -> bool:
-        """Pay for one more mail if it may be had: two are kept for the end of the day, a share for severe."""
+        """Pay for one more mail; False = the budget forbids it.
+
+        Two mails are reserved for the end of the day, and a share for severe episodes.
+        """
         limit = self._rules.per_day - 2 * self._rules.cost
         if not severe:
             limit = min(limit, math.floor(self._rules.per_day * (1 - self._rules.severe_share)))
@@ -348,7 +399,7 @@ class _Work:
         return self._spent_by.get(owner, 0.0) + self._cost() <= share
 
     def _charge(self, about: Sequence[Followed], cost: int) -> None:
-        owners = {one.owner for one in about}
+        owners = {followed.owner for followed in about}
         for owner in owners:
             self._spent_by[owner] = self._spent_by.get(owner, 0.0) + cost / len(owners)
 
@@ -369,14 +420,14 @@ class _Work:
         return self._next(end) if inside else None
 
     def _digest_due(self) -> float:
-        """The newest moment up to now at which a digest was to be written (Unix s)."""
+        """The last moment up to now at which a digest was due (Unix s)."""
         return self._next(self._rules.digest_minute, back=1)
 
     def _next(self, minute: int, back: int = 0) -> float:
         """The next local time of day `minute` (Unix s), or with `back` the last one, now included.
 
-        Moments are compared, not times on the clock: on the day that summer time begins, 02:30 is no time of
-        that day, and stands for the moment an hour after 01:30.
+        It compares moments, not times on the clock: on the day when summer time begins, there is no 02:30, so
+        02:30 means the moment an hour after 01:30.
         """
         today = self._local(self._now).replace(
             hour=minute // 60, minute=minute % 60, second=0, microsecond=0, fold=0
@@ -390,20 +441,20 @@ class _Work:
         zone = ZoneInfo(self._rules.zone) if self._rules.zone != "UTC" else UTC
         return datetime.fromtimestamp(at, zone)
 
-    def _change(self, one: Followed, **changes: object) -> None:
-        now_known = self._followed[one.id]
-        self._followed[one.id] = msgspec.structs.replace(now_known, **changes)
+    def _change(self, followed: Followed, **changes: object) -> None:
+        now_known = self._followed[followed.id]
+        self._followed[followed.id] = msgspec.structs.replace(now_known, **changes)
 
 
 def _board(episode: str) -> str:
-    """Whose episode this is: an id begins with site/device/."""
+    """The board of an episode: its id begins with site/device/."""
     return "/".join(episode.split("/", 2)[:2])
 
 
-def _matter(one: Followed) -> str:
-    """What cools down together: what a board measures, or that it floods, or that two claim to be it."""
-    kind = one.id.split("/")[2]
-    return f"{one.owner}/{kind}" if kind in ("claim", "flood") else one.owner
+def _matter(followed: Followed) -> str:
+    """The key of a cool-down: a board's readings and silence share one; floods and claims have their own."""
+    kind = followed.id.split("/")[2]
+    return f"{followed.owner}/{kind}" if kind in ("claim", "flood") else followed.owner
 
 
 def _followed(episode: Episode, now: float) -> Followed:

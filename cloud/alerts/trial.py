@@ -1,4 +1,4 @@
-"""`python -m cloud alert test`: one mail with a made-up episode, and what became of it."""
+"""`python -m cloud alert test`: sends one mail with a made-up episode, and says whether it went out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from cloud.alerts import channels, chart, letters, page
 from cloud.alerts.channels.channel import Failed, Later, Mail, Sent, Unknown
 from cloud.alerts.episodes import Episode
-from cloud.alerts.facts import Curve, Facts
-from cloud.alerts.letters import Desk, Matter
+from cloud.alerts.facts import EpisodeCurve, Facts
+from cloud.alerts.letters import LetterContext, Matter
 from cloud.alerts.links import Links
 from cloud.alerts.policy import Letter
 from cloud.settings import AlertSettings, FolderSettings, MailSettings, SendGridSettings
@@ -21,7 +21,10 @@ from device import codes
 
 
 def send(settings: MailSettings) -> int:
-    """Say what became of it; the exit code. It stands in no database and counts for no budget of ours."""
+    """Send the test mail and print the outcome; returns the exit code.
+
+    The mail is stored in no database and does not count for the daily budget.
+    """
     who = ", ".join(settings.to)
     way = type(settings.via).__name__.removesuffix("Settings")
     print(f"sending a test to {who} by {way} …", flush=True)
@@ -30,7 +33,7 @@ def send(settings: MailSettings) -> int:
             where = "written to" if isinstance(settings.via, FolderSettings) else "handed over as"
             print(f"{where} {name}")
             if isinstance(settings.via, SendGridSettings):
-                print("SendGrid took it; whether it arrives shows its Activity page, and the inbox")
+                print("SendGrid took it; its Activity page and the inbox show whether it arrives")
             return 0
         case Later(reason=reason) | Failed(reason=reason):
             print(f"not sent: {reason}", file=sys.stderr)
@@ -40,10 +43,10 @@ def send(settings: MailSettings) -> int:
 
 
 def mail(settings: MailSettings, now: float) -> Mail:
-    """A mail like any other, with its first lines saying that it is a test."""
+    """A mail like any other, whose first lines say that it is a test."""
     words = Words(settings.language, settings.zone)
     episode, facts = example(now)
-    desk = Desk(words, Links(b"no link of a test works"), AlertSettings())
+    desk = LetterContext(words, Links(b"no link of a test works"), AlertSettings())
     letter = Letter("opening", episode.severity, (episode.id,))
     made = letters.page(Matter(letter, "test", now, facts), [episode], desk)
     subject = words("test subject")
@@ -62,7 +65,7 @@ def mail(settings: MailSettings, now: float) -> Mail:
 
 
 def example(now: float) -> tuple[Episode, Facts]:
-    """A warm cupboard: a door that stays open."""
+    """A fridge whose door stays open: the made-up episode and its facts."""
     ts = np.arange(now - 3 * 3600, now, 10.0)
     chance = np.random.default_rng(7)
     since = np.clip(ts - (now - 420), 0, None) / 420
@@ -90,4 +93,4 @@ def example(now: float) -> tuple[Episode, Facts]:
         h_min=round(100 * float(h[inside].min())),
         h_max=round(100 * float(h[inside].max())),
     )
-    return episode, Facts((4.6, 5.6), (59.2, 62.8), 86400.0, Curve(ts, t, h, abnormal))
+    return episode, Facts((4.6, 5.6), (59.2, 62.8), 86400.0, EpisodeCurve(ts, t, h, abnormal))

@@ -1,4 +1,4 @@
-"""From an alert's document to the mail: asks the database for what the mail tells, when it is handed over."""
+"""Writes the mail of an alert when it is handed over, from what the database then says."""
 
 from __future__ import annotations
 
@@ -25,36 +25,39 @@ from cloud.words import plain
 
 log = logging.getLogger("mail")
 
-CARRIED = 50  # earlier mails in one mail: their subjects, and
-CARRIED_WHOLE = 5  # of the newest what they said, too:
-CARRIED_TEXT = 1200  # characters of each
+CARRIED = 50  # earlier mails that one mail names by their subjects
+CARRIED_WHOLE = 5  # the newest of these, which it also quotes
+CARRIED_TEXT = 1200  # characters of each quotation
 
 
 @dataclass(frozen=True)
-class Written:
-    """A mail, and which earlier ones it carries (their ids)."""
+class WrittenMail:
+    """A mail, and the ids of the earlier mails whose content it carries."""
 
     mail: Mail
     carried: tuple[str, ...]
 
 
-class Writer:
+class MailWriter:
     """Writes the mails of one backend."""
 
-    def __init__(self, database: Database[Document], desk: letters.Desk) -> None:
+    def __init__(self, database: Database[Document], desk: letters.LetterContext) -> None:
         self._database, self._desk = database, desk
         self._reader = Reader(database)
         self._alone = Alone(log)
 
-    def write(self, alert: Document, now: float) -> Written:
+    def write(self, alert: Document, now: float) -> WrittenMail:
         """Raises PyMongoError. A chart that cannot be drawn is left out: the mail goes first."""
         letter = letter_of(alert)
         names = [*letter.episodes, *(line.id for line in letter.lines)]
         stored = self._database["episodes"].find({"_id": {"$in": names}})
-        read = {one["_id"]: self._alone(f"episode {one['_id']}", partial(episode_of, one)) for one in stored}
-        found = {name: episode for name, episode in read.items() if episode is not None}
-        episodes = [found[name] for name in names if name in found]
-        own = [found[name] for name in letter.episodes if name in found]
+        read = {
+            document["_id"]: self._alone(f"episode {document['_id']}", partial(episode_of, document))
+            for document in stored
+        }
+        episode_by_id = {name: episode for name, episode in read.items() if episode is not None}
+        episodes = [episode_by_id[name] for name in names if name in episode_by_id]
+        own = [episode_by_id[name] for name in letter.episodes if name in episode_by_id]
         known, picture = Facts(), None
         if len(letter.episodes) == 1 and own and letter.kind not in ("digest", "budget"):
             known = self._facts(own[0], now)
@@ -65,8 +68,8 @@ class Writer:
         made = letters.page(Matter(letter, alert["_id"], now, known), episodes, self._desk)
         carried = self._carried(alert)
         notes = [
-            Carried(one["subject"], one["text"][:CARRIED_TEXT] if place < CARRIED_WHOLE else "")
-            for place, one in enumerate(carried)
+            Carried(document["subject"], document["text"][:CARRIED_TEXT] if place < CARRIED_WHOLE else "")
+            for place, document in enumerate(carried)
         ]
         made = letters.carry(made, notes, self._desk.words)
         mail = Mail(
@@ -80,7 +83,7 @@ class Writer:
             thread=own[0].id if len(own) == 1 and letter.kind != "digest" else "",
             data=data(made),
         )
-        return Written(mail, tuple(one["_id"] for one in carried))
+        return WrittenMail(mail, tuple(document["_id"] for document in carried))
 
     def _facts(self, episode: Episode, now: float) -> Facts:
         try:
@@ -88,7 +91,7 @@ class Writer:
         except PyMongoError:
             raise
         except Exception:
-            log.exception("what is normal for %s could not be told", episode.device)
+            log.exception("the mail leaves out what is normal for %s: an error", episode.device)
             return Facts()
 
     def _draw(self, episode: Episode, known: Facts, now: float) -> bytes | None:
@@ -99,7 +102,7 @@ class Writer:
             return None
 
     def _carried(self, alert: Document) -> list[Document]:
-        """Earlier mails to the same people that may not have arrived, until one that did tells them."""
+        """Earlier mails to the same people that may not have arrived, unless a later mail carried them."""
         lost = {
             "state": {"$in": ["unknown", "failed"]},
             "told": None,
@@ -118,22 +121,22 @@ def episode_of(document: Document) -> Episode:
 
 
 def categories(letter: Letter, own: Sequence[Episode]) -> tuple[str, ...]:
-    """By these SendGrid's statistics can be read: at most 10."""
-    boards = sorted({f"{one.site}/{one.device}" for one in own})
-    kinds = sorted({one.kind for one in own})
+    """At most 10 categories, by which SendGrid shows statistics."""
+    boards = sorted({f"{episode.site}/{episode.device}" for episode in own})
+    kinds = sorted({episode.kind for episode in own})
     board = boards if len(boards) == 1 else []
     return ("vigie", f"mail {letter.kind}", letter.severity, *kinds, *(f"board {name}" for name in board))
 
 
 def tags(letter: Letter, alert: str, own: Sequence[Episode]) -> dict[str, str]:
-    found = {"alert": alert, "mail": letter.kind, "severity": letter.severity}
+    values = {"alert": alert, "mail": letter.kind, "severity": letter.severity}
     if len(own) == 1:
-        one = own[0]
-        found |= {"board": f"{one.site}/{one.device}", "kind": one.kind, "episode": one.id}
-    return found
+        episode = own[0]
+        values |= {"board": f"{episode.site}/{episode.device}", "kind": episode.kind, "episode": episode.id}
+    return values
 
 
 def data(made: page.Page) -> dict[str, Any]:
-    """What a template of the user's own can show."""
+    """The values that a user's own SendGrid template can show."""
     plain: dict[str, Any] = msgspec.to_builtins(made)
     return plain

@@ -1,6 +1,6 @@
-"""Recordings as people have them: the one reader of all commands (docs/recordings.md).
+"""Recordings as people have them: all commands use this one reader (docs/recordings.md).
 
-What a file does not say is guessed only where the file proves it, and each assumption is one line in `said`.
+The reader guesses what a file does not say only if the file proves it, and notes each assumption in one line.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from cloud.recording import columns, dates, long, names, numbers, table, text, units
 from cloud.recording.asked import Asked
-from cloud.recording.refused import Refused
+from cloud.recording.refused import RecordingRefused
 from cloud.recording.table import Sheet
 
-__all__ = ["Asked", "Recording", "Refused", "read"]
+__all__ = ["Asked", "Recording", "RecordingRefused", "read"]
 
 Floats = NDArray[np.float64]
 NO_HUMIDITY = 50.0
@@ -33,8 +33,8 @@ class Recording:
     ts: Floats  # Unix seconds
     t: Floats  # degC
     h: Floats  # %RH
-    cells: list[tuple[str, str, str]]  # ts, t, h as they stand in the file
-    said: list[str] = field(default_factory=list)  # each assumption, one line
+    cells: list[tuple[str, str, str]]  # ts, t, h as the file has them
+    notes: list[str] = field(default_factory=list)  # each assumption, one line
 
     def plain(self) -> list[str]:
         """Lines that a board's replay sensor plays: an empty cell where a read failed."""
@@ -47,13 +47,13 @@ class Recording:
 
 
 def read(path: Path, asked: Asked = Asked()) -> Recording:  # noqa: B008  it is frozen
-    """The recording in this file. Raises Refused with file, line and cure, or OSError."""
-    decoded, said = text.decode(path.read_bytes(), path)
+    """The recording in this file. Raises RecordingRefused with file, line and cure, or OSError."""
+    decoded, notes = text.decode(path.read_bytes(), path)
     sheet = long.widen(table.parse(decoded, path, asked), path, asked)
     if not sheet.rows:
-        raise Refused(f"{path} has a header and no rows: export it again")
+        raise RecordingRefused(f"{path} has a header and no rows: export it again")
     chosen = columns.choose(sheet, path, asked)
-    said += [*sheet.said, *chosen.said, *_one_device(sheet, chosen, path, asked)]
+    notes += [*sheet.notes, *chosen.notes, *_one_device(sheet, chosen, path, asked)]
     cells = [
         (
             " ".join(row[place] for place in chosen.ts),
@@ -64,9 +64,9 @@ def read(path: Path, asked: Asked = Asked()) -> Recording:  # noqa: B008  it is 
     ]
     ts, more = _times(sheet, chosen, cells, path, asked)
     t, h, about = _values(sheet, chosen, cells, path, asked)
-    order, told = _order(ts, cells, sheet.lines, asked)
+    order, from_order = _order(ts, cells, sheet.lines, asked)
     return Recording(
-        ts[order], t[order], h[order], [cells[place] for place in order], said + more + about + told
+        ts[order], t[order], h[order], [cells[place] for place in order], notes + more + about + from_order
     )
 
 
@@ -81,17 +81,17 @@ def _one_device(sheet: Sheet, chosen: columns.Chosen, path: object, asked: Asked
         if len(there) < 2 or (len(there) > len(labels) / 4 and "device" not in asked.columns):
             continue
         name = asked.device
-        found = [label for label in there if name and (label == name or label.endswith("/" + name))]
-        if len(found) != 1:
+        matching = [label for label in there if name and (label == name or label.endswith("/" + name))]
+        if len(matching) != 1:
             missing = f", and no {name}" if name else ""
             more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
-            raise Refused(
+            raise RecordingRefused(
                 f"{path}: column {sheet.header[place]!r} has {', '.join(there[:SHOWN])}{more}{missing}: "
                 f"choose one with {asked.device_option} {shlex.quote(there[0])}"
             )
-        kept = [row for row, label in enumerate(labels) if label == found[0]]
+        kept = [row for row, label in enumerate(labels) if label == matching[0]]
         sheet.rows, sheet.lines = [sheet.rows[row] for row in kept], [sheet.lines[row] for row in kept]
-        return [f"{len(kept)} of {len(labels)} rows are {sheet.header[place]} {found[0]}"]
+        return [f"{len(kept)} of {len(labels)} rows are {sheet.header[place]} {matching[0]}"]
     return []
 
 
@@ -109,11 +109,13 @@ def _times(
 def _values(
     sheet: Sheet, chosen: columns.Chosen, cells: Sequence[tuple[str, str, str]], path: object, asked: Asked
 ) -> tuple[Floats, Floats, list[str]]:
-    """t in degC and h in %RH, as far as they can be told."""
-    found = numbers.parse([t for _, t, _ in cells], sheet.lines, "t", path)
+    """t in degC, h in %RH (NaN = no number), and what was assumed. Raises RecordingRefused."""
+    temperatures = numbers.parse([t for _, t, _ in cells], sheet.lines, "t", path)
     name = sheet.header[chosen.t]
     where = f"{path}: t" + ("" if name == "t" else f" ({name})")
-    t, said = units.temperature(found.values, asked.unit.get("t"), names.unit(name) | found.units, where)
+    t, notes = units.temperature(
+        temperatures.values, asked.unit.get("t"), names.unit(name) | temperatures.units, where
+    )
     wet: list[str] = []
     if chosen.h is None:
         h = np.full(len(t), NO_HUMIDITY)
@@ -123,53 +125,57 @@ def _values(
         h, more = units.humidity(
             moist.values, asked.unit.get("h"), f"{path}: h" + ("" if name == "h" else f" ({name})")
         )
-        wet = [*moist.said, *more]
+        wet = [*moist.notes, *more]
         if units.swapped(t, h):
             wet.append(
                 "t looks like a humidity and h like a temperature: are they swapped (--columns t=…,h=…)?"
             )
-    said = [*found.said, *said, *wet]
+    notes = [*temperatures.notes, *notes, *wet]
     for what, values, (low, high) in (("t", t, T_RANGE), ("h", h, H_RANGE)):
         beyond = np.flatnonzero((values < low) | (values > high))
         if 2 * len(beyond) > np.isfinite(values).sum():
             first = beyond[0]
-            raise Refused(
+            raise RecordingRefused(
                 f"{path}:{sheet.lines[first]}: {what} {values[first]:g} is beyond what a sensor measures, "
                 f"as {len(beyond)} of {len(values)} rows are: choose another column (--columns {what}=…) or "
                 "unit (--unit)"
             )
         if len(beyond):
-            said.append(
+            notes.append(
                 f"{len(beyond)} rows have a {what} that no sensor measures (first: line "
                 f"{sheet.lines[beyond[0]]}, {values[beyond[0]]:g}); nothing is learned from them"
             )
-    return t, h, said
+    return t, h, notes
 
 
 def _order(
     ts: Floats, cells: Sequence[tuple[str, str, str]], lines: Sequence[int], asked: Asked
 ) -> tuple[NDArray[np.int64], list[str]]:
     """The places of dated rows, oldest first."""
-    said = []
+    notes = []
     undated = np.flatnonzero(np.isnan(ts))
     if len(undated):
-        said.append(f"{len(undated)} rows without a time are left out (first: line {lines[undated[0]]})")
+        notes.append(f"{len(undated)} rows without a time are left out (first: line {lines[undated[0]]})")
     order = np.flatnonzero(~np.isnan(ts))
     back = np.flatnonzero(np.diff(ts[order]) < 0)
     if len(back):
         by_time = order[np.argsort(ts[order], kind="stable")]
         before, after = ts[order[back[0]]], ts[order[back[0] + 1]]
         hour = len(back) <= 2 and 1800 <= before - after <= 3600 and not asked.zone
-        said.append(
+        notes.append(
             f"the rows are not in the order of time (first: line {lines[order[back[0] + 1]]}): sorted"
             + ("; does summer time end there? Then say --zone Europe/Paris, or yours" if hour else "")
         )
         same = np.zeros(len(by_time), bool)
         for place in range(1, len(by_time)):
-            one, two = int(by_time[place - 1]), int(by_time[place])
-            same[place] = ts[one] == ts[two] and abs(one - two) > 1 and cells[one][1:] == cells[two][1:]
+            earlier, later = int(by_time[place - 1]), int(by_time[place])
+            same[place] = (
+                ts[earlier] == ts[later]
+                and abs(earlier - later) > 1
+                and cells[earlier][1:] == cells[later][1:]
+            )
         if same.any():
-            said.append(f"{int(same.sum())} rows stand twice in the file and count once")
+            notes.append(f"{int(same.sum())} rows stand twice in the file and count once")
         order = by_time[~same]
     repeated = np.flatnonzero(np.diff(ts[order]) == 0)
     if len(repeated):
@@ -178,8 +184,8 @@ def _order(
             if 2 * len(repeated) > len(order)
             else ""
         )
-        said.append(
+        notes.append(
             f"{len(repeated)} rows have the time of the row before (first: line "
             f"{lines[order[repeated[0] + 1]]}){many}"
         )
-    return order, said
+    return order, notes

@@ -1,4 +1,4 @@
-"""What a person says about a recording: its columns, device, units, dates. All of it is optional."""
+"""The options that describe a recording: its columns, device, units, dates. All are optional."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from cloud.recording import units
-from cloud.recording.refused import Refused
+from cloud.recording.refused import RecordingRefused
 
 KINDS = ("ts", "t", "h", "device")
 ORDERS = ("dmy", "mdy", "ymd")
@@ -67,14 +67,14 @@ def add_options(parser: argparse.ArgumentParser, device: str = "--device") -> No
 
 
 def of(options: argparse.Namespace, device: str = "--device") -> Asked:
-    """What was asked by options of `add_options`."""
+    """The options of `add_options` as `Asked`."""
     names = ("columns", "unit", "zone", "dates", "period")
-    said: dict[str, Any] = {name: getattr(options, name) for name in names}
-    return Asked(**said, device=options.recorded_device, device_option=device)
+    values: dict[str, Any] = {name: getattr(options, name) for name in names}
+    return Asked(**values, device=options.recorded_device, device_option=device)
 
 
 def parse(words: Sequence[str]) -> Asked:
-    """From the words of a command line. Raises Refused."""
+    """From the words of a command line. Raises RecordingRefused."""
     parser = _Parser(prog="", add_help=False, allow_abbrev=False)
     add_options(parser)
     return of(parser.parse_args(words))
@@ -82,21 +82,21 @@ def parse(words: Sequence[str]) -> Asked:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise Refused(message)
+        raise RecordingRefused(message)
 
 
 def _columns(text: str) -> dict[str, str]:
-    found = {}
+    columns = {}
     for part in re.split(rf",(?=(?:{'|'.join(KINDS)})=)", text):  # a name may have commas of its own
         kind, equals, name = part.partition("=")
         if kind not in KINDS or not equals or not name:
             raise argparse.ArgumentTypeError(f'"{part}" is not one of {"=…, ".join(KINDS)}=…')
-        found[kind] = name
-    return found
+        columns[kind] = name
+    return columns
 
 
 def _unit(text: str) -> dict[str, str]:
-    found = {}
+    units_of = {}
     for part in text.split(","):
         kind, equals, name = part.partition("=")
         if not equals:
@@ -105,8 +105,8 @@ def _unit(text: str) -> dict[str, str]:
             raise argparse.ArgumentTypeError(
                 f'"{part}": temperature may be in {", ".join(units.T)}, humidity in h={", h=".join(units.H)}'
             )
-        found[kind] = name
-    return found
+        units_of[kind] = name
+    return units_of
 
 
 def _zone(text: str) -> ZoneInfo:

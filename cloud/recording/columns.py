@@ -1,4 +1,4 @@
-"""Which column is what: as asked, else as their names say; what is unclear is refused with the choices."""
+"""Chooses the columns: as asked, else by their names; it refuses an unclear file and lists the choices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cloud.recording import names
 from cloud.recording.asked import Asked
-from cloud.recording.refused import Refused
+from cloud.recording.refused import RecordingRefused
 from cloud.recording.table import Sheet
 
 CLOCK = re.compile(r"\d\d?[:.]\d\d([:.]\d\d)?\s*([ap]\.?m\.?)?", re.IGNORECASE)
@@ -18,19 +18,19 @@ SHOWN = 12  # columns that a refusal lists
 
 @dataclass(frozen=True)
 class Chosen:
-    """Places of the columns. `ts`: two where date and time of day stand apart, none without times."""
+    """Places of the columns. `ts`: two when date and time of day have a column each, none without times."""
 
     ts: tuple[int, ...]
     t: int
     h: int | None
     devices: tuple[int, ...]  # that may tell devices apart
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def choose(sheet: Sheet, path: object, asked: Asked) -> Chosen:
-    """Raises Refused with all that is unclear."""
+    """The columns of `sheet`. Raises RecordingRefused, which lists everything that is unclear."""
     if sheet.bare and "t" not in asked.columns:
-        raise Refused(
+        raise RecordingRefused(
             f"{path}:{sheet.lines[0]}: there is no header: {_values(sheet)}. Say which column is what by "
             "number: --columns ts=1,t=2,h=3"
         )
@@ -40,16 +40,16 @@ def choose(sheet: Sheet, path: object, asked: Asked) -> Chosen:
     if not t:
         unclear.append(f"no column 't', nor another name of a temperature, among {_values(sheet)}")
     unclear += [
-        f"several columns may be {kind}: {', '.join(repr(sheet.header[place]) for place in found[:SHOWN])}"
-        for kind, found in (("t", t), ("h", h))
-        if len(found) > 1
+        f"several columns may be {kind}: {', '.join(repr(sheet.header[place]) for place in places[:SHOWN])}"
+        for kind, places in (("t", t), ("h", h))
+        if len(places) > 1
     ]
     if ts is None:
         unclear.append(
             "no column 'ts', nor another name of a time" + ("" if not t else f", among {_values(sheet)}")
         )
     if unclear:
-        raise Refused(f"{path}: {'; '.join(unclear)}: add {_cure(sheet, asked, ts, t, h)}")
+        raise RecordingRefused(f"{path}: {'; '.join(unclear)}: add {_cure(sheet, asked, ts, t, h)}")
     assert ts is not None  # or it would be unclear
     chosen = Chosen(ts, t[0], h[0] if h else None, _devices(sheet, path, asked, {*t, *h, *ts}))
     taken = {"ts": "+".join(sheet.header[place] for place in ts), "t": sheet.header[t[0]]}
@@ -59,9 +59,9 @@ def choose(sheet: Sheet, path: object, asked: Asked) -> Chosen:
         kind: name for kind, name in taken.items() if name and name != kind and kind not in asked.columns
     }
     if guessed:
-        chosen.said.append("columns: " + ", ".join(f"{kind} is {name!r}" for kind, name in guessed.items()))
+        chosen.notes.append("columns: " + ", ".join(f"{kind} is {name!r}" for kind, name in guessed.items()))
     if not h:
-        chosen.said.append(
+        chosen.notes.append(
             "no humidity: 50 %RH is put in its place, and only temperature is judged; a board that measures "
             "humidity needs another model (is it in another column? --columns h=…)"
         )
@@ -69,7 +69,7 @@ def choose(sheet: Sheet, path: object, asked: Asked) -> Chosen:
 
 
 def _cure(sheet: Sheet, asked: Asked, ts: Sequence[int] | None, t: Sequence[int], h: Sequence[int]) -> str:
-    """Options that read this file: the first of the columns that are unclear."""
+    """Options that read this file: they choose the first of the unclear columns."""
     times = names.times(sheet.header)
     free = [
         place
@@ -78,19 +78,21 @@ def _cure(sheet: Sheet, asked: Asked, ts: Sequence[int] | None, t: Sequence[int]
     ]
     if not t:
         t, h = free[:1], h or free[1:2]
-    columns = {kind: found[0] for kind, found in (("t", t), ("h", h)) if found and kind not in asked.columns}
-    said = ",".join(
+    columns = {
+        kind: places[0] for kind, places in (("t", t), ("h", h)) if places and kind not in asked.columns
+    }
+    named = ",".join(
         [f"{kind}={name}" for kind, name in asked.columns.items()]
         + [f"{kind}={_called(sheet, place)}" for kind, place in columns.items()]
     )
-    option = f"--columns {shlex.quote(said)}" if said else ""
+    option = f"--columns {shlex.quote(named)}" if named else ""
     if ts is not None:
         return option
     return f"{option} --period 60 if rows have no time and are 60 s apart, else name it too: ts=NAME".lstrip()
 
 
 def _called(sheet: Sheet, place: int) -> str:
-    """A column's name, or its number where the name is not the only one."""
+    """A column's name, or its number when several columns have that name."""
     return sheet.header[place] if sheet.header.count(sheet.header[place]) == 1 else str(place + 1)
 
 
@@ -98,15 +100,17 @@ def _candidates(sheet: Sheet, path: object, asked: Asked, kind: str) -> list[int
     if kind in asked.columns:
         return [_place(sheet, path, asked.columns[kind])]
     taken = [_place(sheet, path, name) for other, name in asked.columns.items() if other in ("t", "h")]
-    found = [
+    places = [
         place
         for place in names.best(sheet.header, names.TEMPERATURES if kind == "t" else names.HUMIDITIES)
         if place not in taken
     ]
-    celsius = [place for place in found if names.unit(sheet.header[place]) == {"C"}]
-    if len(celsius) == 1 and all(names.unit(sheet.header[place]) for place in found):  # the same in two units
+    celsius = [place for place in places if names.unit(sheet.header[place]) == {"C"}]
+    if len(celsius) == 1 and all(
+        names.unit(sheet.header[place]) for place in places
+    ):  # the same in two units
         return celsius
-    return found
+    return places
 
 
 def _devices(sheet: Sheet, path: object, asked: Asked, taken: set[int]) -> tuple[int, ...]:
@@ -120,23 +124,23 @@ def _devices(sheet: Sheet, path: object, asked: Asked, taken: set[int]) -> tuple
 
 
 def _time(sheet: Sheet, path: object, asked: Asked) -> tuple[int, ...] | None:
-    """None where there is none."""
+    """Places of the time columns; None when there are none."""
     if "ts" in asked.columns:
         name = asked.columns["ts"]
         parts = [name] if name in sheet.header else name.split("+")
         return tuple(_place(sheet, path, part) for part in parts)
     if asked.period is not None:
         return ()
-    found = names.times(sheet.header)
-    if not found:
+    places = names.times(sheet.header)
+    if not places:
         return None
-    last = {place: names.words(sheet.header[place])[-1] for place in found}
-    day = next((place for place in found if last[place] in names.DAYS), None)
-    clock = next((place for place in found if last[place] in names.CLOCKS and place != day), None)
-    if day is not None and clock is not None and found[0] in (day, clock):
+    last = {place: names.words(sheet.header[place])[-1] for place in places}
+    day = next((place for place in places if last[place] in names.DAYS), None)
+    clock = next((place for place in places if last[place] in names.CLOCKS and place != day), None)
+    if day is not None and clock is not None and places[0] in (day, clock):
         apart = _mostly_clock(sheet, clock) and not _mostly_clock(sheet, day)
-        return (day, clock) if apart else (found[0],)
-    return (found[0],)
+        return (day, clock) if apart else (places[0],)
+    return (places[0],)
 
 
 def _mostly_clock(sheet: Sheet, place: int) -> bool:
@@ -145,7 +149,7 @@ def _mostly_clock(sheet: Sheet, place: int) -> bool:
 
 
 def _place(sheet: Sheet, path: object, name: str) -> int:
-    """Of the column with this name, or this number, counted from 1."""
+    """The place of the column with this name, or this number (counted from 1). Raises RecordingRefused."""
     if sheet.header.count(name) == 1:
         return sheet.header.index(name)
     close = [place for place, each in enumerate(sheet.header) if names.plain(each) == names.plain(name)]
@@ -154,11 +158,13 @@ def _place(sheet: Sheet, path: object, name: str) -> int:
     if name.isdigit() and 1 <= int(name) <= len(sheet.header):
         return int(name) - 1
     which = "several columns" if len(close) > 1 else "no column"
-    raise Refused(f"{path}: {which} {name!r} among {_values(sheet)}: give its number, counted from 1")
+    raise RecordingRefused(
+        f"{path}: {which} {name!r} among {_values(sheet)}: give its number, counted from 1"
+    )
 
 
 def _values(sheet: Sheet) -> str:
-    """Names and first values, as a person finds them in the file."""
+    """Names and first values, as the file shows them."""
     first = sheet.rows[0] if sheet.rows else [""] * len(sheet.header)
     shown = [
         f"{name.strip() or number}={value.strip()[:24]}" if value.strip() else name.strip()

@@ -1,4 +1,4 @@
-"""`python -m cloud recording FILE`: how Vigie reads it; with --out, the plain file that boards play."""
+"""`python -m cloud recording FILE`: says how Vigie reads it; --out writes the plain file that boards play."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cloud.recording import Recording, Refused, asked, read
+from cloud.recording import Recording, RecordingRefused, asked, read
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,13 +17,13 @@ def main(argv: Sequence[str]) -> int:
     options = _options(argv)
     try:
         refuse_to_overwrite(options.file, options.out)
-        found = read(options.file, asked.of(options))
+        recording = read(options.file, asked.of(options))
         if options.out:
-            options.out.write_text("\n".join(found.plain()) + "\n", encoding="utf-8")
-    except (Refused, OSError) as problem:
+            options.out.write_text("\n".join(recording.plain()) + "\n", encoding="utf-8")
+    except (RecordingRefused, OSError) as problem:
         print(f"recording: {problem}", file=sys.stderr)
         return 1
-    print("\n".join(f"{options.file}: {line}" for line in [*found.said, _summary(found)]))
+    print("\n".join(f"{options.file}: {line}" for line in [*recording.notes, _summary(recording)]))
     return 0
 
 
@@ -36,19 +36,19 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def refuse_to_overwrite(file: Path, out: Path | None) -> None:
-    """Raises Refused when both are one file, whatever its names."""
+    """Raises RecordingRefused when both names mean the same file."""
     if out and file.exists() and out.exists() and file.samefile(out):
-        raise Refused(f"--out {out} is the recording itself: choose another file")
+        raise RecordingRefused(f"--out {out} is the recording itself: choose another file")
 
 
-def _summary(found: Recording) -> str:
-    if not len(found.ts):
+def _summary(recording: Recording) -> str:
+    if not len(recording.ts):
         return "no readings"
-    good = np.isfinite(found.t) & np.isfinite(found.h)
-    start, end = (np.datetime64(int(found.ts[place]), "s") for place in (0, -1))
+    good = np.isfinite(recording.t) & np.isfinite(recording.h)
+    start, end = (np.datetime64(int(recording.ts[place]), "s") for place in (0, -1))
     spans = "".join(
         f", {values[good].min():.2f} to {values[good].max():.2f} {unit}"
-        for values, unit in ((found.t, "degC"), (found.h, "%RH"))
+        for values, unit in ((recording.t, "degC"), (recording.h, "%RH"))
         if good.any()
     )
-    return f"{len(found.ts)} readings ({int((~good).sum())} failed) from {start} to {end} UTC{spans}"
+    return f"{len(recording.ts)} readings ({int((~good).sum())} failed) from {start} to {end} UTC{spans}"

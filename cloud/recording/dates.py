@@ -12,7 +12,7 @@ import pandas as pd  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from cloud.recording.asked import ORDERS, Asked
-from cloud.recording.refused import Refused
+from cloud.recording.refused import RecordingRefused
 
 Floats = NDArray[np.float64]
 NONE = {"", "nan", "nat", "na", "n/a", "null", "none", "unavailable", "unknown", "-"}
@@ -58,44 +58,46 @@ CLOCK = re.compile(
 def seconds(
     cells: Sequence[str], lines: Sequence[int], name: str, path: object, asked: Asked
 ) -> tuple[Floats, list[str]]:
-    """Unix seconds, NaN for a row without a date; and what was assumed. Raises Refused.
+    """Unix seconds, NaN for a row without a date, and what was assumed. Raises RecordingRefused.
 
-    `name`: the column's.
+    `lines`: the line of each cell in the file; `name`: the column's.
     """
     text = pd.Series(cells, dtype=object).str.strip().str.strip("=\"'")
     there = (~text.str.casefold().isin(NONE)).to_numpy(bool)
-    found = np.full(len(text), np.nan)
+    result = np.full(len(text), np.nan)
     if not there.any():
-        raise Refused(f"{path}: no row has a time in {name!r}: choose another column with --columns ts=…")
+        raise RecordingRefused(
+            f"{path}: no row has a time in {name!r}: choose another column with --columns ts=…"
+        )
     given, at = text[there], np.asarray(lines)[there]
     plain = given.str.fullmatch(NUMBER)
     if 2 * plain.sum() >= len(given):
         values = pd.to_numeric(given.where(plain).str.replace(",", "."), errors="coerce").to_numpy(float)
         if given.str.fullmatch(r"20\d{12}").mean() > 0.5:
-            values, said = _dates(given, at, name, path, asked)
+            values, notes = _dates(given, at, name, path, asked)
         else:
-            values, said = _numbers(values, given, at, name, path)
+            values, notes = _numbers(values, given, at, name, path)
     else:
-        values, said = _dates(given, at, name, path, asked)
-    _refuse_unreadable(values, given, at, name, path, said=said)
+        values, notes = _dates(given, at, name, path, asked)
+    _refuse_unreadable(values, given, at, name, path, notes=notes)
     outside = (values < EARLIEST) | (values > LATEST)
     if outside.any():
         first = int(np.flatnonzero(outside)[0])
         if 2 * outside.sum() > len(values):
-            raise Refused(
+            raise RecordingRefused(
                 f"{path}:{at[first]}: {name} {given.iloc[first]!r} is not between 2000 and 2100: was the "
                 "logger's clock set? Correct the times, or leave them out and say --period"
             )
-        said.append(
+        notes.append(
             f"{int(outside.sum())} rows are not between 2000 and 2100: undated (first: line {at[first]})"
         )
         values = np.where(outside, np.nan, values)
-    found[there] = values
-    return found, said
+    result[there] = values
+    return result, notes
 
 
 def _refuse_unreadable(
-    values: Floats, given: pd.Series, at: NDArray[np.int64], name: str, path: object, *, said: list[str]
+    values: Floats, given: pd.Series, at: NDArray[np.int64], name: str, path: object, *, notes: list[str]
 ) -> None:
     bad = np.flatnonzero(np.isnan(values))
     if not len(bad):
@@ -104,8 +106,8 @@ def _refuse_unreadable(
         f"{path}:{at[bad[0]]}: {name} {given.iloc[bad[0]][:40]!r} is not a number of Unix seconds, nor a date"
     )
     if len(bad) > FEW * len(values):
-        raise Refused(f"{first} ({len(bad)} such rows): {CURE}")
-    said.append(
+        raise RecordingRefused(f"{first} ({len(bad)} such rows): {CURE}")
+    notes.append(
         f"{len(bad)} times cannot be read, their rows are left out (first: line {at[bad[0]]}, "
         f"{given.iloc[bad[0]][:40]!r})"
     )
@@ -119,7 +121,7 @@ def _numbers(
     steps = np.abs(np.diff(known))
     step = float(np.median(steps[steps > 0])) if steps.any() else 0.0
     if given.str.contains("e", case=False).any() and len(np.unique(known)) < len(known) / 10:
-        raise Refused(
+        raise RecordingRefused(
             f"{path}:{at[0]}: {name} {given.iloc[0]!r} has lost its digits in a spreadsheet: export the file "
             "again, and do not save it there"
         )
@@ -131,7 +133,7 @@ def _numbers(
             f"{name} is no Unix time but a spreadsheet's day number ({given.iloc[0]}): read as such, in UTC"
         ]
     if 6.3e8 <= middle < EARLIEST:
-        raise Refused(
+        raise RecordingRefused(
             f"{path}:{at[0]}: {name} {given.iloc[0]!r} is no Unix time of these years: seconds since 2000, "
             "as MicroPython counts on an ESP32? Add 946684800 to each"
         )
@@ -142,7 +144,7 @@ def _numbers(
             "rows (if they are not, say how many with --period)"
         ]
     kind = "row numbers" if step == 1 else "milliseconds since the start" if millis else "a count"
-    raise Refused(
+    raise RecordingRefused(
         f"{path}:{at[0]}: {name} {given.iloc[0]!r} is no Unix time, it looks like {kind}: {CURE}, or say "
         "how many seconds apart the rows are, such as --period 60"
     )
@@ -158,17 +160,17 @@ def _dates(
     local = parts["local"].where(parts["local"].notna(), text)
     local = local.where(local.str.contains(r"\d", na=False), "")
     if local.str.fullmatch(r"\d\d?:\d\d(?::\d\d)?(?:\.\d+)?(?: [AP]M)?").mean() > 0.5:
-        raise Refused(
+        raise RecordingRefused(
             f"{path}:{at[0]}: {name} {given.iloc[0]!r} is a time of day without a date: join the two columns "
             "with --columns ts=DATE+TIME, or say how many seconds apart the rows are, such as --period 60"
         )
-    moments, said = _ordered(local, given, at, name, path, asked=asked.dates)
+    moments, notes = _ordered(local, given, at, name, path, asked=asked.dates)
     zones = parts["zone"].where(parts["zone"].notna(), "")
     offsets = {zone: _offset(str(zone)) for zone in zones.unique()}
     for zone, offset in offsets.items():
         if zone and offset is None:
             line = at[int(np.flatnonzero((zones == zone).to_numpy())[0])]
-            raise Refused(
+            raise RecordingRefused(
                 f"{path}:{line}: the zone {zone!r} of {name} means several: write an offset such as +05:30"
             )
     in_name = (
@@ -180,26 +182,26 @@ def _dates(
     if bare.any() and asked.zone:
         seconds[bare], more = _from_zone(moments[bare], at[bare], path, asked.zone)
         shift[bare] = 0
-        said += more
+        notes += more
     elif bare.any() and in_name is None:
         shift[bare] = 0
-        said.append(
+        notes.append(
             f"{name} has no zone: taken as UTC (say --zone Europe/Paris, or yours, if it is local time)"
         )
-    return seconds - np.nan_to_num(shift), said
+    return seconds - np.nan_to_num(shift), notes
 
 
 def tidy(given: pd.Series) -> pd.Series:
     """One space, a colon in the clock, a point in the second, AM and PM; no weekday, no comma."""
     text = given.str.replace("\xa0", " ").str.replace("\u202f", " ").str.strip("[]() ")
     for pattern, new in (
-        (r"(?i)\b([ap])\.?\s?m\.?(?=$|\s)", lambda found: found[1].upper() + "M"),
+        (r"(?i)\b([ap])\.?\s?m\.?(?=$|\s)", lambda match: match[1].upper() + "M"),
         (r"(\d)([AP]M)", r"\1 \2"),
         (r"^[A-Za-z]{2,9}\.?,? +(?=\d|[A-Z][a-z]{2,8} \d)", ""),
         (r"(:\d\d),(\d)", r"\1.\2"),
         (r",", " "),
         (r"\s+", " "),
-        (r"(?<= )(\d\d?)\.(\d\d)(?:\.(\d\d))?$", lambda found: ":".join(filter(None, found.groups()))),
+        (r"(?<= )(\d\d?)\.(\d\d)(?:\.(\d\d))?$", lambda match: ":".join(filter(None, match.groups()))),
         (r"(?i)\s*(uhr|h)$", ""),
     ):
         text = text.str.replace(pattern, new, regex=True)
@@ -209,7 +211,7 @@ def tidy(given: pd.Series) -> pd.Series:
 def _ordered(
     local: pd.Series, given: pd.Series, at: NDArray[np.int64], name: str, path: object, *, asked: str | None
 ) -> tuple[NDArray[np.datetime64], list[str]]:
-    """Moments, in the one order of day, month and year that the file proves."""
+    """Moments, read in the one order of day, month and year that the file proves."""
     short = bool(local.str.match(r"\d\d?([-/.])\d\d?\1\d\d(?!\d)").any())
     unclear = short or bool(local.str.match(r"\d\d?([-/])\d\d?\1\d{4}").any())
     if not unclear or asked:
@@ -232,7 +234,7 @@ def _ordered(
     }
     first, second = sorted(left, key=lambda order: spans[order])[:2]
     if spans[second] < 2 * spans[first] or spans[second] < 20:
-        raise Refused(
+        raise RecordingRefused(
             f"{path}:{at[0]}: {name} {given.iloc[0]!r} may be {_spelled(first)} or {_spelled(second)}, and "
             f"no row shows which: say --dates {first} or --dates {second}"
         )
@@ -247,7 +249,7 @@ def _spelled(order: str) -> str:
 
 
 def _parsed(local: pd.Series, order: str) -> NDArray[np.datetime64]:
-    """NaT for what is no date. Each form found in the file is read at once."""
+    """Moments, NaT for a cell that is no date. All cells of one form are read together."""
     out = np.full(len(local), np.datetime64("NaT"), "datetime64[us]")
     left = np.arange(len(local))
     tried: set[str | None] = {None}
@@ -301,18 +303,18 @@ def _form(text: str, order: str) -> str | None:
 
 
 def _offset(zone: str) -> float | None:
-    """Seconds east of Greenwich; None when it cannot be told."""
+    """Seconds east of Greenwich; None when `zone` does not say."""
     if zone in NAMED:
         return NAMED[zone] * 3600.0
-    found = OFFSET.search(zone)
-    if found:
-        east = int(found["hours"]) * 3600.0 + int(found["minutes"] or 0) * 60.0
-        return east if found["sign"] == "+" else -east
+    match = OFFSET.search(zone)
+    if match:
+        east = int(match["hours"]) * 3600.0 + int(match["minutes"] or 0) * 60.0
+        return east if match["sign"] == "+" else -east
     return 0.0 if re.search(r"\b(UTC|GMT)\b", zone, re.IGNORECASE) else None
 
 
 def _unix(moments: Any) -> Floats:
-    """Of an array or series of moments in UTC; NaN for NaT."""
+    """Unix seconds of moments in UTC; NaN for NaT."""
     whole = np.asarray(pd.Series(moments).dt.tz_localize(None), "datetime64[us]")
     return np.where(np.isnat(whole), np.nan, whole.astype(np.int64) / 1e6)
 
@@ -320,18 +322,21 @@ def _unix(moments: Any) -> Floats:
 def _from_zone(
     moments: NDArray[np.datetime64], at: NDArray[np.int64], path: object, zone: ZoneInfo
 ) -> tuple[Floats, list[str]]:
-    """Local time: the hour that comes twice is told apart by the order of the rows."""
+    """Unix seconds of local times; the order of the rows tells apart the hour that comes twice."""
     local = pd.DatetimeIndex(moments)
-    said = []
+    notes = []
     try:
         placed = local.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
     except ValueError:
         placed = local.tz_localize(zone, ambiguous=np.ones(len(local), bool), nonexistent="NaT")
-        said.append(f"times that {zone.key} had twice are taken as summer time: their order does not tell")
+        notes.append(
+            f"{zone.key} had some of these times twice, and their order does not say which: taken as "
+            f"summer time"
+        )
     missing = np.flatnonzero(placed.isna() & ~local.isna())
     if len(missing):
-        raise Refused(
+        raise RecordingRefused(
             f"{path}:{at[missing[0]]}: {local[missing[0]]} never was in {zone.key}: does the logger keep "
             "winter time all year? Say --zone Etc/GMT-1 (one hour east of Greenwich)"
         )
-    return _unix(placed.tz_convert("UTC")), said
+    return _unix(placed.tz_convert("UTC")), notes

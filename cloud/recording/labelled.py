@@ -17,15 +17,15 @@ def parse(text: str) -> tuple[list[str], list[tuple[int, list[str]]], list[int]]
     """The labels, each line's number and values, and the numbers of other lines; None for any other file."""
     lines = text.splitlines()
     beginning = [line for line in lines[:BEGINNING] if line.strip()]
-    first = [found for found in map(_pairs, beginning) if _is_reading(found)]
+    first = [pairs for pairs in map(_pairs, beginning) if _is_reading(pairs)]
     if not first or 2 * len(first) < len(beginning):
         return None
     header = list(first[-1])
     rows, others = [], []
     for number, line in enumerate(lines, 1):
-        found = _pairs(line)
-        if _is_reading(found):
-            rows.append((number, [found.get(name, "") for name in header]))
+        pairs = _pairs(line)
+        if _is_reading(pairs):
+            rows.append((number, [pairs.get(name, "") for name in header]))
         elif line.strip():
             others.append(number)
     return header, rows, others
@@ -34,12 +34,12 @@ def parse(text: str) -> tuple[list[str], list[tuple[int, list[str]]], list[int]]
 def _pairs(line: str) -> dict[str, str]:
     if len(line) > LONGEST:
         return {}
-    found = {label.strip(): value.strip() for label, value in PAIR.findall(line)}
+    pairs = {label.strip(): value.strip() for label, value in PAIR.findall(line)}
     stamp = STAMP.match(line)
-    if found and stamp and not any(names.times([label]) for label in found):
-        found = {"time": stamp[1], **found}
-    return found
+    if pairs and stamp and not any(names.times([label]) for label in pairs):
+        pairs = {"time": stamp[1], **pairs}
+    return pairs
 
 
-def _is_reading(found: dict[str, str]) -> bool:
-    return len(found) > 1 and bool(names.best(list(found), names.TEMPERATURES))
+def _is_reading(pairs: dict[str, str]) -> bool:
+    return len(pairs) > 1 and bool(names.best(list(pairs), names.TEMPERATURES))

@@ -1,4 +1,4 @@
-"""Long tables, one value a row (Home Assistant's history, InfluxDB), to one row for each reading."""
+"""Turns long tables, one value a row (Home Assistant's history, InfluxDB), into one row for each reading."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import isnan
 
 from cloud.recording import dates, names
 from cloud.recording.asked import Asked
-from cloud.recording.refused import Refused
+from cloud.recording.refused import RecordingRefused
 from cloud.recording.table import Sheet
 
 KEYS = (
@@ -31,7 +31,7 @@ SHOWN = 10
 
 
 def widen(sheet: Sheet, path: object, asked: Asked) -> Sheet:
-    """The same sheet when it is not long. Raises Refused."""
+    """The sheet with one row for each reading; the same sheet if it is not long. Raises RecordingRefused."""
     lower = [name.casefold() for name in sheet.header]
     value = next((lower.index(name) for name in VALUES if name in lower), None)
     keys = [lower.index(name) for name in KEYS if name in lower]
@@ -44,27 +44,27 @@ def widen(sheet: Sheet, path: object, asked: Asked) -> Sheet:
     if "ts" in asked.columns and asked.columns["ts"] in sheet.header:
         places = [sheet.header.index(asked.columns["ts"])]
     if not places:
-        raise Refused(f"{path}: no column with a time: say which it is with --columns ts=…")
+        raise RecordingRefused(f"{path}: no column with a time: say which it is with --columns ts=…")
     tags = [place for place, name in enumerate(sheet.header) if names.rank(name, names.DEVICES) in (0, 1)]
     tags = [place for place in tags if place not in (key, value)]
     used = [place for place, row in enumerate(sheet.rows) if row[key].strip() in (t, h)]
     rows = [sheet.rows[place] for place in used]
     lines = [sheet.lines[place] for place in used]
-    seconds, said = dates.seconds(
+    seconds, notes = dates.seconds(
         [row[places[0]] for row in rows], lines, sheet.header[places[0]], path, asked
     )
     events = sorted(
         (tuple(row[tag] for tag in tags), when, line, row[key].strip(), row[value].strip())
         for row, when, line in zip(rows, seconds.tolist(), lines, strict=True)
-        if not isnan(when)  # undated ones cannot be put beside others
+        if not isnan(when)  # an undated value belongs to no reading
     )
     wide = Sheet(["ts", t, *([h] if h else []), *(sheet.header[tag] for tag in tags)], [], [])
-    wide.said = [*sheet.said, f"one value a row: t is {t!r}" + (f", h is {h!r}" if h else ""), *said]
+    wide.notes = [*sheet.notes, f"one value a row: t is {t!r}" + (f", h is {h!r}" if h else ""), *notes]
     held = 0
     for tag, given in groupby(events, lambda event: event[0]):
         held += _join(wide, list(given), t, h, tag)
     if held:
-        wide.said.append(f"t and h come apart in {held} rows: each holds until its next value")
+        wide.notes.append(f"t and h come apart in {held} rows: each holds until its next value")
     return wide
 
 
@@ -75,7 +75,7 @@ def _join(
     h: str | None,
     tag: Sequence[str],
 ) -> int:
-    """Add the readings of one device; how many hold an older value."""
+    """Add the readings of one device to `wide`; returns how many of them repeat an older value."""
     last: dict[str, str] = {}
     now: dict[str, str] = {}
     began, at, held = 0.0, 0, 0
@@ -114,17 +114,17 @@ def _series(sheet: Sheet, path: object, asked: Asked, keys: Sequence[int]) -> tu
             if "h" in asked.columns
             else [there[i] for i in names.best(there, names.HUMIDITIES)]
         )
-        for kind, found in (("t", t), ("h", h)):
-            if len(found) > 1:
-                raise Refused(
-                    f"{path}: several series may be {kind}: {', '.join(found[:SHOWN])}: choose with "
+        for kind, candidates in (("t", t), ("h", h)):
+            if len(candidates) > 1:
+                raise RecordingRefused(
+                    f"{path}: several series may be {kind}: {', '.join(candidates[:SHOWN])}: choose with "
                     f"--columns t={t[0]}" + (f",h={h[0]}" if h else "")
                 )
         if h and h[0] not in there:
-            raise Refused(f"{path}: no series {h[0]!r} among {', '.join(there[:SHOWN])}")
+            raise RecordingRefused(f"{path}: no series {h[0]!r} among {', '.join(there[:SHOWN])}")
         return key, t[0], h[0] if h else None
     there = list(dict.fromkeys(row[keys[0]].strip() for row in sheet.rows))
-    raise Refused(
+    raise RecordingRefused(
         f"{path}: one value a row, and none of {', '.join(there[:SHOWN])} is a temperature by its name: "
         f"choose with --columns t={there[0]},h={there[1] if len(there) > 1 else '…'}"
     )

@@ -1,4 +1,4 @@
-"""What the name of a column says: time, temperature, humidity or device, and in which unit."""
+"""What the name of a column means: time, temperature, humidity or device, and in which unit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DEVICES = _list(
     "device deviceid entity sensor sensorid mote moteid node nodeid station mac location room raum "
     "zone place ort gerat geraet piece host name serial"
 )
-# Words beside the one that counts, which change nothing.
+# Words that may stand beside the decisive one and change nothing.
 PLAIN = _list(
     "relative rel air ambient indoor inside room sensor value reading deg degree degrees calibrated "
     "measured current mean average avg in the of c f k celsius fahrenheit kelvin percent rh pct utc "
@@ -70,46 +70,46 @@ def words(name: str) -> list[str]:
 def unit(name: str) -> set[str]:
     """The units of temperature that a name has: C, F, K."""
     text = plain(name)
-    found = {key for key, pattern in UNITS.items() if pattern.search(text)}
+    units = {key for key, pattern in UNITS.items() if pattern.search(text)}
     for key, ending in (("C", "tempc"), ("F", "tempf"), ("C", "tc"), ("F", "tf")):
         if ending in words(name):
-            found.add(key)
-    return found
+            units.add(key)
+    return units
 
 
 @cache
 def rank(name: str, kind: tuple[str, ...]) -> int | None:
-    """How well a name says `kind`, 0 best; None = not at all."""
+    """How well a name fits `kind`, 0 = best; None = not at all."""
     if plain(name) == kind[0]:
         return 0
     bare = re.sub(r"\([^)]*\)|\[[^]]*\]", " ", name)
-    found = words(bare) or words(name)
-    if not found or set(found) & OTHER:
+    parts = words(bare) or words(name)
+    if not parts or set(parts) & OTHER:
         return None
-    if all(word in kind or word in PLAIN for word in found) and any(word in kind for word in found):
+    if all(word in kind or word in PLAIN for word in parts) and any(word in kind for word in parts):
         return 1
-    if any(word in kind[1:] for word in found):
+    if any(word in kind[1:] for word in parts):
         return 2
     long = [word for word in kind if len(word) >= 4]
-    if any(word.endswith(tuple(long)) for word in found):
+    if any(word.endswith(tuple(long)) for word in parts):
         return 3
-    if len(found) == 2 and found[0] in kind and found[1].isdigit():
+    if len(parts) == 2 and parts[0] in kind and parts[1].isdigit():
         return 4
     return None
 
 
 def best(names: Sequence[str], kind: tuple[str, ...]) -> list[int]:
-    """Places of the names that say `kind` best; several where they say it equally well."""
+    """Places of the names that fit `kind` best; several when they fit equally well."""
     ranks = [rank(name, kind) for name in names]
     known = [each for each in ranks if each is not None]
     return [place for place, each in enumerate(ranks) if each is not None and each == min(known)]
 
 
 def times(names: Sequence[str]) -> list[int]:
-    """Places of the names that say time, the best first."""
-    found = []
+    """Places of the names that mean a time, the best first."""
+    ranked = []
     for place, name in enumerate(names):
         each = words(name)
         if each and each[0] in TIMES and not set(each) & NOT_TIMES:
-            found.append((TIMES.index(each[0]), "utc" not in each and "gmt" not in each, place))
-    return [place for _, _, place in sorted(found)]
+            ranked.append((TIMES.index(each[0]), "utc" not in each and "gmt" not in each, place))
+    return [place for _, _, place in sorted(ranked)]

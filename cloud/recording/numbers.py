@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.recording.refused import Refused
+from cloud.recording.refused import RecordingRefused
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 WITH_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
@@ -21,16 +21,16 @@ NONE = {"", "nan", "na", "n/a", "null", "none", "unavailable", "unknown", "-", "
 
 @dataclass
 class Numbers:
-    """`values`: NaN where there is none. `units`: of temperature, that stand behind a number."""
+    """`values`: NaN for a cell without a number. `units`: the units of temperature behind numbers."""
 
     values: NDArray[np.float64]
     units: set[str] = field(default_factory=set)
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def parse(cells: Sequence[str], lines: Sequence[int], what: str, path: object) -> Numbers:
-    """Raises Refused where it is unclear what a comma means, or most are no numbers."""
-    found = Numbers(np.full(len(cells), np.nan))
+    """The numbers in `cells`. Raises RecordingRefused if a comma is unclear, or most are no numbers."""
+    numbers = Numbers(np.full(len(cells), np.nan))
     odd: list[int] = []
     commas: list[int] = []
     points: list[int] = []
@@ -39,7 +39,7 @@ def parse(cells: Sequence[str], lines: Sequence[int], what: str, path: object) -
         if text.casefold() in NONE:
             continue
         if not text[-1].isdigit() and (suffix := SUFFIX.search(text)):
-            found.units.update(key for key, group in zip("CFK", suffix.groups(), strict=True) if group)
+            numbers.units.update(key for key, group in zip("CFK", suffix.groups(), strict=True) if group)
             text = text[: suffix.start()]
         if WITH_COMMA.fullmatch(text):
             commas.append(place)
@@ -47,22 +47,22 @@ def parse(cells: Sequence[str], lines: Sequence[int], what: str, path: object) -
         elif "." in text:
             points.append(place)
         if NUMBER.fullmatch(text):
-            found.values[place] = float(text)
+            numbers.values[place] = float(text)
         else:
             odd.append(place)
     if commas and points:
-        raise Refused(
+        raise RecordingRefused(
             f"{path}:{lines[commas[0]]}: {what} {cells[commas[0]]!r} has a comma and line {lines[points[0]]} "
             f"{cells[points[0]]!r} a point: write all numbers with a decimal point"
         )
     if commas:
-        found.said.append(f"{what} has decimal commas ({cells[commas[0]]!r})")
+        numbers.notes.append(f"{what} has decimal commas ({cells[commas[0]]!r})")
     if odd:
         first = f"line {lines[odd[0]]}: {cells[odd[0]].strip()[:30]!r}"
         if 2 * len(odd) > len(cells):
-            raise Refused(
+            raise RecordingRefused(
                 f"{path}:{lines[odd[0]]}: {what} {cells[odd[0]].strip()[:30]!r} is no number, as {len(odd)} "
                 f"of {len(cells)} are: choose another column with --columns {what}=…"
             )
-        found.said.append(f"{len(odd)} cells of {what} are no numbers and count as failed reads ({first})")
-    return found
+        numbers.notes.append(f"{len(odd)} cells of {what} are no numbers and count as failed reads ({first})")
+    return numbers

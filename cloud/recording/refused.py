@@ -1,5 +1,5 @@
 """Why a recording cannot be read."""
 
 
-class Refused(ValueError):
-    """The text names the file, the line where there is one, and the cure."""
+class RecordingRefused(ValueError):
+    """`str()` names the file, the line if there is one, and the cure."""

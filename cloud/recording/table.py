@@ -1,4 +1,4 @@
-"""From text to a header and rows: which separator, where the table begins, what is no row of it."""
+"""From text to a header and rows: finds the separator, the begin of the table and the lines to leave out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from cloud.recording import labelled, names
 from cloud.recording.asked import Asked
-from cloud.recording.refused import Refused
+from cloud.recording.refused import RecordingRefused
 
 SEPARATORS = ("\t", ";", "|", ",")  # a comma is also a decimal mark: the others first
-BEGINNING = 200  # lines that are looked at for the separator and the header
-LONG = 2000  # letters of such a line that are enough
-FEW = 0.1  # of the rows may be no rows
+BEGINNING = 200  # lines in which to look for the separator and the header
+LONG = 2000  # letters of such a line that are read
+FEW = 0.1  # of the rows may be unusable
 VALUE = re.compile(r"""\s*["'=]*[+\-−.]?\d""")
 Row = tuple[int, list[str]]  # its line, its cells
 
@@ -29,18 +29,18 @@ class Sheet:
     rows: list[list[str]]
     lines: list[int]
     bare: bool = False
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def parse(text: str, path: object, asked: Asked) -> Sheet:
-    """Raises Refused."""
-    found = labelled.parse(text)
-    if found:
-        header, given, others = found
+    """The table in `text`. Raises RecordingRefused."""
+    labelled_lines = labelled.parse(text)
+    if labelled_lines:
+        header, given, others = labelled_lines
         sheet = Sheet(header, [cells for _, cells in given], [line for line, _ in given])
-        sheet.said.append(f"lines of names and values: {', '.join(header)}")
+        sheet.notes.append(f"lines of names and values: {', '.join(header)}")
         if others:
-            sheet.said.append(f"{len(others)} lines are no readings (first: line {others[0]})")
+            sheet.notes.append(f"{len(others)} lines are no readings (first: line {others[0]})")
         return sheet
     start = 1
     separator: str | None
@@ -51,7 +51,7 @@ def parse(text: str, path: object, asked: Asked) -> Sheet:
         separator = _separator(text, asked)
     if not separator:
         line = text.lstrip().split("\n", 1)[0].strip()[:80]
-        raise Refused(
+        raise RecordingRefused(
             f'{path}:1: "{line}" has no columns: separate them by commas, semicolons or tabs, with a header '
             "such as ts,t,h"
         )
@@ -68,13 +68,13 @@ def parse(text: str, path: object, asked: Asked) -> Sheet:
     sheet = Sheet([cell.strip() for cell in header], [], [])
     before = [each for each, cells in rows[:at] if not _comment(cells)]
     if before:
-        sheet.said.append(f"the table begins at line {began}; {len(before)} lines before it are not of it")
+        sheet.notes.append(f"the table begins at line {began}; {len(before)} lines before it are left out")
     _fill(sheet, rows[at + 1 :], path)
     return sheet
 
 
 def _fill(sheet: Sheet, rows: list[Row], path: object) -> None:
-    """Put `rows` under the header; leave out what is none, and say so. A later header moves the columns."""
+    """Put `rows` under the header, and note which are left out. A later header changes the columns' order."""
     width = len(sheet.header)
     places = list(range(width))
     long: list[int] = []
@@ -97,16 +97,16 @@ def _fill(sheet: Sheet, rows: list[Row], path: object) -> None:
         sheet.rows.append([cells[place] if 0 <= place < len(cells) else "" for place in places])
         sheet.lines.append(line)
     if long and len(long) > FEW * (len(long) + len(sheet.rows)):
-        raise Refused(
+        raise RecordingRefused(
             f"{path}:{long[0]}: more cells than the header's {width} columns ({len(long)} such rows). "
             "Decimal commas? Export with semicolons between the columns, or with decimal points"
         )
     if long:
-        sheet.said.append(f"{len(long)} rows with too many cells are left out (first: line {long[0]})")
+        sheet.notes.append(f"{len(long)} rows with too many cells are left out (first: line {long[0]})")
     if headers:
-        sheet.said.append(f"the header stands {headers} times more")
+        sheet.notes.append(f"the header is repeated {headers} times")
     if comments:
-        sheet.said.append(f"{comments} lines that begin with # are left out")
+        sheet.notes.append(f"{comments} lines that begin with # are left out")
 
 
 def _comment(cells: list[str]) -> bool:
@@ -123,13 +123,13 @@ def _rows(text: str, separator: str, path: object, start: int) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise Refused(
+            raise RecordingRefused(
                 f'{path}:{line}: {error}: is a quote (") missing there? Shorten that cell, or remove the line'
             ) from None
         for cell in cells:
             _, newline, rest = cell.partition("\n")
             if newline and rest.count(separator) >= max(1, len(cells) - 2):
-                raise Refused(
+                raise RecordingRefused(
                     f'{path}:{line}: a quote (") opens and swallows the lines after it: close or remove it'
                 )
         if any(cell.strip() for cell in cells):
@@ -137,7 +137,7 @@ def _rows(text: str, separator: str, path: object, start: int) -> Iterator[Row]:
 
 
 def _separator(text: str, asked: Asked) -> str | None:
-    """The first that makes one of the first lines a header; else the one that makes most lines alike."""
+    """The first separator that makes one of the first lines a header, else the one that fits most lines."""
     beginning = [line[:LONG] for line in text.splitlines()[:BEGINNING] if line.strip()]
     alike = {}
     for separator in SEPARATORS:

@@ -1,10 +1,10 @@
-"""From a file's bytes to its text: by its byte order mark, else UTF-8, else Windows-1252, which is said."""
+"""From a file's bytes to its text: by its byte order mark, else UTF-8, else Windows-1252, which is noted."""
 
 from __future__ import annotations
 
 import codecs
 
-from cloud.recording.refused import Refused
+from cloud.recording.refused import RecordingRefused
 
 MARKS = (  # the longer first: UTF-32 begins as UTF-16 does
     (codecs.BOM_UTF8, "utf-8"),
@@ -31,21 +31,21 @@ OPENINGS = (
 
 
 def decode(data: bytes, path: object) -> tuple[str, list[str]]:
-    """The text, and what had to be assumed. Raises Refused."""
+    """The text, and what had to be assumed. Raises RecordingRefused."""
     for start, what in OTHERS:
         if data.startswith(start):
-            raise Refused(f"{path} is {what.format(path=path)}")
-    text, said = _decoded(data)
+            raise RecordingRefused(f"{path} is {what.format(path=path)}")
+    text, notes = _decoded(data)
     if nuls := text.count("\0"):
         text = text.replace("\0", "")
-        said.append(f"{nuls} zero bytes, as a power cut leaves them, are left out")
+        notes.append(f"{nuls} zero bytes, as a power cut leaves them, are left out")
     begin = text[:1000].lstrip()
     if not begin:
-        raise Refused(f"{path} is empty: export it again")
+        raise RecordingRefused(f"{path} is empty: export it again")
     for opening, what in OPENINGS:
         if begin.startswith(opening):
-            raise Refused(f"{path} is {what.format(path=path)}")
-    return text, said
+            raise RecordingRefused(f"{path} is {what.format(path=path)}")
+    return text, notes
 
 
 def _decoded(data: bytes) -> tuple[str, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.recording.refused import Refused
+from cloud.recording.refused import RecordingRefused
 
 Floats = NDArray[np.float64]
 # Name -> factor and offset to degC; factor to %RH.
@@ -16,7 +16,10 @@ WARM = 45.0  # degC: a median above is seldom the air's, and that of a room in �
 
 
 def temperature(values: Floats, asked: str | None, named: set[str], where: str) -> tuple[Floats, list[str]]:
-    """In degC. `named`: units in the column's name or cells. `where`: file and column. Raises Refused."""
+    """In degC.
+
+    `named`: units in the column's name or cells. `where`: file and column. Raises RecordingRefused.
+    """
     if asked is None:
         _refuse_temperature(values, named, where)
         return values, []
@@ -29,24 +32,26 @@ def temperature(values: Floats, asked: str | None, named: set[str], where: str) 
 def _refuse_temperature(values: Floats, named: set[str], where: str) -> None:
     if len(named) > 1:
         several = " and ".join(LONG[each] for each in sorted(named))
-        raise Refused(f"{where} names {several}: say which with --unit {' or --unit '.join(sorted(named))}")
+        raise RecordingRefused(
+            f"{where} names {several}: say which with --unit {' or --unit '.join(sorted(named))}"
+        )
     for each in named - {"C"}:
-        raise Refused(f"{where} is in {LONG[each]}: add --unit {each}, and it is converted to °C")
+        raise RecordingRefused(f"{where} is in {LONG[each]}: add --unit {each}, and it is converted to °C")
     middle = _middle(values)
     if middle > WARM and not (named and middle < 80):
         unit = "F" if middle < 140 else "0.01C" if middle > 450 else "K" if _fractions(values) else "0.1C"
         also = " (or --unit K from kelvin)" if unit == "0.1C" and 230 < middle < 330 else ""
-        raise Refused(
+        raise RecordingRefused(
             f"{where} is about {middle:.0f}, which looks like {LONG[unit]}: --unit {unit} converts it{also}; "
             "if it really is °C, say --unit C"
         )
 
 
 def humidity(values: Floats, asked: str | None, where: str) -> tuple[Floats, list[str]]:
-    """In %RH. Raises Refused."""
+    """In %RH. Raises RecordingRefused."""
     if asked is not None:
-        said = [] if asked == "%" else [f"h is converted from {asked} to %RH"]
-        return values * H[asked], said
+        notes = [] if asked == "%" else [f"h is converted from {asked} to %RH"]
+        return values * H[asked], notes
     good = values[np.isfinite(values)]
     if not len(good):
         return values, []
@@ -58,7 +63,7 @@ def humidity(values: Floats, asked: str | None, where: str) -> tuple[Floats, lis
         unit = "0.1%"
     else:
         return values, []
-    raise Refused(
+    raise RecordingRefused(
         f"{where} is about {_middle(values):g}, which looks like {unit} rather than %RH: --unit h={unit} "
         "converts it; if it really is %RH, say --unit h=%"
     )

@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
         _progress("")
         print(f"train: {problem.filename}: {problem.strerror}", file=sys.stderr)
         return 1
-    except (UnknownBoard, HistoryError, recording.Refused) as problem:
+    except (UnknownBoard, HistoryError, recording.RecordingRefused) as problem:
         _progress("")
         print(f"train: {problem}", file=sys.stderr)
         return 1
@@ -150,7 +150,7 @@ def _recorded(options: argparse.Namespace) -> Columns:
     files = []
     for path in options.csv:
         found = recording.read(path, wanted)
-        print("".join(f"{path}: {line}\n" for line in found.said), end="")
+        print("".join(f"{path}: {line}\n" for line in found.notes), end="")
         files.append(found)
     ts, t, h = (np.concatenate([getattr(each, name) for each in files]) for name in ("ts", "t", "h"))
     order = np.argsort(ts, kind="stable")

@@ -43,7 +43,7 @@ from cloud.alerts.episodes import (
     decide,
 )
 from cloud.alerts.facts import Span
-from cloud.alerts.policy import Acknowledged, Desk, Happening, Letter
+from cloud.alerts.policy import Acknowledged, Happening, Letter, PolicyState
 from cloud.alerts.writer import episode_of
 from cloud.contract.messages import abnormal_bits, is_abnormal
 from cloud.process.alone import Alone
@@ -222,10 +222,10 @@ class Watch:
 
     def _policy(
         self, happenings: list[Happening], episodes: dict[str, Episode], now: float
-    ) -> tuple[Desk, Desk, list[Document]]:
+    ) -> tuple[PolicyState, PolicyState, list[Document]]:
         """What policy remembered, what it remembers next, and the alerts that follow."""
         stored = self.database["policy"].find_one({"_id": "desk"}) or {}
-        desk = msgspec.convert(stored.get("desk", {}), Desk)
+        desk = msgspec.convert(stored.get("desk", {}), PolicyState)
         lost = {"state": {"$in": ["unknown", "failed"]}, "told": None, "text": {"$ne": ""}}
         unsaid = self.database["alerts"].find_one(lost, {"_id": 1}) is not None
         after, written = self._decide(desk, happenings, now, unsaid)
@@ -239,11 +239,11 @@ class Watch:
         return desk, after, made
 
     def _decide(
-        self, desk: Desk, happenings: list[Happening], now: float, unsaid: bool
-    ) -> tuple[Desk, list[Letter]]:
+        self, desk: PolicyState, happenings: list[Happening], now: float, unsaid: bool
+    ) -> tuple[PolicyState, list[Letter]]:
         """What policy says of all of them; should one be too much for it, then without that one."""
 
-        def asked(about: list[Happening]) -> tuple[Desk, list[Letter]]:
+        def asked(about: list[Happening]) -> tuple[PolicyState, list[Letter]]:
             return policy.decide(desk, about, now, self._alerts, unsaid=unsaid)
 
         if (decision := self.alone("all that happened", partial(asked, happenings))) is not None:
@@ -370,7 +370,7 @@ class Watch:
         session: ClientSession,
         devices: dict[str, Device],
         episodes: dict[str, Episode],
-        told: tuple[Desk, list[Document]],
+        told: tuple[PolicyState, list[Document]],
         taken: list[Document],
     ) -> None:
         self.lease.confirm(session)

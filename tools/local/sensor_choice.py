@@ -63,9 +63,9 @@ class SensorChoice:
         return cls(found)
 
     @property
-    def said(self) -> list[str]:
+    def notes(self) -> list[str]:
         """What was assumed about the recording, a line each."""
-        return self.recording.said if self.recording else []
+        return self.recording.notes if self.recording else []
 
     @property
     def fault(self) -> str:

@@ -121,7 +121,7 @@ class Stack:
         folder.mkdir(parents=True, exist_ok=True)
         self._parts.enter_context(only_one(folder))
         self.ports = ports.choose(plan.ports)
-        for line in plan.sensor.said:
+        for line in plan.sensor.notes:
             say("sensor", line)
         users = [f"{SITE}/{name}" for name in plan.boards]
         self.secrets = secrets_file.load(folder / "secrets.json", users)

@@ -1,15 +1,15 @@
-"""Which sender the settings ask for."""
+"""The channels that mails go out by; `open_sender` chooses the one of the settings."""
 
 from __future__ import annotations
 
-from cloud.alerts.channels.channel import Sender
+from cloud.alerts.channels.channel import MailSender
 from cloud.alerts.channels.sendgrid import SendGrid
 from cloud.alerts.channels.smtp import Folder, Smtp
 from cloud.settings import FolderSettings, MailSettings, SendGridSettings, SmtpSettings
 
 
-def open_sender(settings: MailSettings) -> Sender:
-    """The one sender of a backend; nothing is sent or connected yet."""
+def open_sender(settings: MailSettings) -> MailSender:
+    """The sender that the settings name; it connects only when it sends."""
     match settings.via:
         case SendGridSettings() as via:
             return SendGrid(via, settings.sender)

@@ -1,4 +1,4 @@
-"""What senders have in common: the mail that they take, and what can become of it."""
+"""What all channels have in common: the mail that they take, and the outcomes of sending it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Literal, Protocol
 from cloud.process.printable import printable
 
 ErrorKind = Literal[
-    "key",  # refused: a person has to put right key, user or password
+    "key",  # refused: a person must correct key, user or password
     "sender",  # refused: MAIL_FROM is not allowed to send
-    "quota",  # the plan's mails are used up
-    "budget",  # our own limit of the day is
-    "rate",  # too fast
-    "size",  # too large
-    "server",  # a problem on their side
-    "network",  # nobody there
-    "refused",  # this mail is not taken as it is
-    "no answer",  # handed over, and then silence
-    "unwritten",  # an error of ours
-    "stopped",  # the backend stopped in the middle
+    "quota",  # the mails of the plan are used up
+    "budget",  # the mails of our own daily limit are used up
+    "rate",  # too many mails in a short time
+    "size",  # the mail is too large
+    "server",  # a problem of the mail service
+    "network",  # the mail service cannot be reached
+    "refused",  # the service does not take this mail
+    "no answer",  # the mail was handed over, but no answer came
+    "unwritten",  # an error of ours while writing or sending it
+    "stopped",  # the backend stopped while handing it over
 ]
 NAME = "Vigie"
 
@@ -34,17 +34,17 @@ class Mail:
     html: str
     picture: bytes | None = None  # PNG, shown in `html` as cid:chart
     categories: tuple[str, ...] = ()  # for the sender's statistics
-    tags: dict[str, str] = field(default_factory=dict)  # the same, one by one
-    thread: str = ""  # mails with the same one belong together in a mail program
+    tags: dict[str, str] = field(default_factory=dict)  # names and values for the channel's log
+    thread: str = ""  # mail programs group mails with the same thread
     data: dict[str, object] = field(default_factory=dict)  # for a template of the user's own
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "subject", printable(self.subject))  # it stands in a header
+        object.__setattr__(self, "subject", printable(self.subject))  # it becomes a header
 
 
 @dataclass(frozen=True)
 class Sent:
-    """It was taken, but not for those in `refused`: (address, why)."""
+    """The service took the mail, except for the recipients in `refused`: (address, why)."""
 
     id: str
     refused: tuple[tuple[str, Later | Failed], ...] = ()
@@ -52,7 +52,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Later:
-    """It was not taken; trying again can help. `after`: s, None = the usual back-off."""
+    """The service did not take the mail; trying again can help. `after`: s, None = the usual back-off."""
 
     kind: ErrorKind
     reason: str
@@ -60,13 +60,13 @@ class Later:
 
     @property
     def for_all(self) -> bool:
-        """Whether other mails would fare no better."""
+        """Whether other mails would fail in the same way."""
         return self.kind in ("key", "sender", "quota", "rate", "network")
 
 
 @dataclass(frozen=True)
 class Failed:
-    """It was not taken and never will be as it is."""
+    """The service did not take the mail, and never will in this form."""
 
     kind: ErrorKind
     reason: str
@@ -74,17 +74,17 @@ class Failed:
 
 @dataclass(frozen=True)
 class Unknown:
-    """It was handed over but no answer came: sending again could send it twice."""
+    """The mail was handed over, but no answer came: another try could send it twice."""
 
     kind: ErrorKind
     reason: str
 
 
-Outcome = Sent | Later | Failed | Unknown
+SendOutcome = Sent | Later | Failed | Unknown
 
 
-class Sender(Protocol):
+class MailSender(Protocol):
     """Anything that can hand over a mail."""
 
-    def send(self, mail: Mail) -> Outcome:
-        """One try. Never raises for what a network or the other side can do."""
+    def send(self, mail: Mail) -> SendOutcome:
+        """Try once. Raises nothing for what a network or the service can do."""

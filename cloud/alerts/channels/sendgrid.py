@@ -14,7 +14,7 @@ from typing import Any
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
-from cloud.alerts.channels.channel import NAME, Failed, Later, Mail, Outcome, Sent, Unknown
+from cloud.alerts.channels.channel import NAME, Failed, Later, Mail, SendOutcome, Sent, Unknown
 from cloud.settings import SendGridSettings
 
 TIMEOUT = 10.0  # s
@@ -30,17 +30,17 @@ class SendGrid:
         self._sender = sender
         self._template = settings.template
         self._client = SendGridAPIClient(settings.key, host=settings.host or HOST)
-        self._client.client.timeout = TIMEOUT  # it has none of its own
+        self._client.client.timeout = TIMEOUT  # the client has no default
 
-    def send(self, mail: Mail) -> Outcome:
-        """One try. Never raises for what a network or SendGrid can do."""
+    def send(self, mail: Mail) -> SendOutcome:
+        """Try once. Raises nothing for what a network or SendGrid can do."""
         return self._post(self._body(mail))
 
-    def rehearse(self, mail: Mail) -> Outcome:
+    def rehearse(self, mail: Mail) -> SendOutcome:
         """As `send`, but SendGrid only checks the request and delivers nothing."""
         return self._post({**self._body(mail), "mail_settings": {"sandbox_mode": {"enable": True}}})
 
-    def _post(self, body: dict[str, Any]) -> Outcome:
+    def _post(self, body: dict[str, Any]) -> SendOutcome:
         try:
             response = self._client.client.mail.send.post(request_body=body)
         except HTTPError as refusal:
@@ -59,7 +59,7 @@ class SendGrid:
             "subject": mail.subject,
             "categories": list(mail.categories),
             "headers": {"References": thread_id(mail.thread)} if mail.thread else {},
-            # Links are signed; a click must reach them as they are, and opening a mail is nobody's business.
+            # SendGrid must not rewrite links, which are signed, nor report who opens a mail.
             "tracking_settings": {
                 "click_tracking": {"enable": False, "enable_text": False},
                 "open_tracking": {"enable": False},
@@ -87,34 +87,34 @@ class SendGrid:
 
 
 def thread_id(thread: str) -> str:
-    """A message id that all mails of one thread refer to."""
+    """The message id to which all mails of one thread refer."""
     return f"<{hashlib.sha256(thread.encode()).hexdigest()[:32]}@vigie>"
 
 
-def _refused(refusal: HTTPError) -> Outcome:
+def _refused(refusal: HTTPError) -> SendOutcome:
     status = int(refusal.status_code)
-    said = _said(refusal.body)
-    told = f"{status} {said}".strip()
+    message = _said(refusal.body)
+    answer = f"{status} {message}".strip()
     if status == 429:
         return Later("rate", "SendGrid's rate limit is reached", _reset(refusal.headers))
-    if "credits exceeded" in said:  # comes as a 401
+    if "credits exceeded" in message:  # comes as a 401
         return Later(
             "quota", "SendGrid's quota is used up: no mail goes out until it is renewed", QUOTA_PAUSE
         )
     if status == 401:
-        return Later("key", f"SendGrid refuses us ({told}): check SENDGRID_API_KEY", REFUSED_PAUSE)
+        return Later("key", f"SendGrid refuses us ({answer}): check SENDGRID_API_KEY", REFUSED_PAUSE)
     if status == 403:
         cure = "MAIL_FROM must be a sender that SendGrid has verified, and the key must be allowed to send"
-        return Later("sender", f"SendGrid refuses us ({told}): {cure}", REFUSED_PAUSE)
+        return Later("sender", f"SendGrid refuses us ({answer}): {cure}", REFUSED_PAUSE)
     if status == 413:
-        return Failed("size", f"SendGrid finds this mail too large ({told})")
+        return Failed("size", f"SendGrid finds this mail too large ({answer})")
     if status >= 500:
-        return Later("server", f"SendGrid has a problem of its own ({told})")
-    return Failed("refused", f"SendGrid does not take this mail ({told})")
+        return Later("server", f"SendGrid has a problem of its own ({answer})")
+    return Failed("refused", f"SendGrid does not take this mail ({answer})")
 
 
 def _said(body: bytes | str) -> str:
-    """The message in an error's body, whatever it looks like."""
+    """The message in an error's body; "" when there is none."""
     try:
         return str(json.loads(body)["errors"][0]["message"])[:200]
     except (ValueError, KeyError, IndexError, TypeError):

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, make_msgid
 from pathlib import Path
 
-from cloud.alerts.channels.channel import NAME, Failed, Later, Mail, Outcome, Sent, Unknown
+from cloud.alerts.channels.channel import NAME, Failed, Later, Mail, SendOutcome, Sent, Unknown
 from cloud.alerts.channels.sendgrid import REFUSED_PAUSE, thread_id
 from cloud.settings import SmtpSettings
 
@@ -20,13 +20,13 @@ LOGIN_NEEDED = 530
 
 
 class Smtp:
-    """Sends to one server; `security` "none" is for one on this machine."""
+    """Sends to one server; `security` "none" is for a server on this machine."""
 
     def __init__(self, settings: SmtpSettings, sender: str) -> None:
         self._settings, self._sender = settings, sender
 
-    def send(self, mail: Mail) -> Outcome:
-        """One try. Never raises for what a network or the server can do."""
+    def send(self, mail: Mail) -> SendOutcome:
+        """Try once. Raises nothing for what a network or the server can do."""
         message = message_of(mail, self._sender)
         content = message.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         server = self.connect()
@@ -38,19 +38,21 @@ class Smtp:
             server.close()
 
     def connect(self) -> smtplib.SMTP | Later:
-        """A connection that may send, or why there is none."""
+        """A connection that is logged in, or why there is none."""
         try:
             return self._connect()
         except ssl.SSLCertVerificationError as problem:
-            told = f"{self._name} is not trusted ({problem.verify_message})"
-            return Later("key", f"{told}: check SMTP_HOST and SMTP_CA", REFUSED_PAUSE)
+            trouble = f"{self._name} is not trusted ({problem.verify_message})"
+            return Later("key", f"{trouble}: check SMTP_HOST and SMTP_CA", REFUSED_PAUSE)
         except ssl.SSLError as problem:
-            told = f"{self._name} does not begin with TLS ({problem.reason or problem})"
-            return Later("key", f"{told}: check SMTP_SECURITY and SMTP_PORT", REFUSED_PAUSE)
+            trouble = f"{self._name} does not begin with TLS ({problem.reason or problem})"
+            return Later("key", f"{trouble}: check SMTP_SECURITY and SMTP_PORT", REFUSED_PAUSE)
         except smtplib.SMTPAuthenticationError as problem:
-            told = _told(problem.smtp_code, problem.smtp_error)
+            trouble = _told(problem.smtp_code, problem.smtp_error)
             return Later(
-                "key", f"{self._name} refuses us ({told}): check SMTP_USER and SMTP_PASSWORD", REFUSED_PAUSE
+                "key",
+                f"{self._name} refuses us ({trouble}): check SMTP_USER and SMTP_PASSWORD",
+                REFUSED_PAUSE,
             )
         except smtplib.SMTPNotSupportedError as problem:
             return Later("key", f"{self._name}: {problem}: check SMTP_SECURITY and SMTP_PORT", REFUSED_PAUSE)
@@ -59,8 +61,8 @@ class Smtp:
                 "server", f"{self._name} does not let us in ({_told(problem.smtp_code, problem.smtp_error)})"
             )
         except (OSError, smtplib.SMTPException) as problem:
-            told = f"{self._name} cannot be reached: {problem or type(problem).__name__}"
-            return Later("network", f"{told}: check SMTP_HOST, SMTP_PORT and the network")
+            trouble = f"{self._name} cannot be reached: {problem or type(problem).__name__}"
+            return Later("network", f"{trouble}: check SMTP_HOST, SMTP_PORT and the network")
 
     @property
     def _name(self) -> str:
@@ -85,45 +87,45 @@ class Smtp:
             raise
         return server
 
-    def _hand_over(self, server: smtplib.SMTP, mail: Mail, content: bytes, name: str) -> Outcome:
-        """Step by step, since only silence after the last step leaves open what happened."""
+    def _hand_over(self, server: smtplib.SMTP, mail: Mail, content: bytes, name: str) -> SendOutcome:
+        """Hand over step by step: only after the last step does silence leave the outcome open."""
         try:
-            code, said = server.mail(self._sender, [f"size={len(content)}"] if _knows_size(server) else [])
+            code, message = server.mail(self._sender, [f"size={len(content)}"] if _knows_size(server) else [])
             if code != 250:
-                return _refused(code, said, "sender")
+                return _refused(code, message, "sender")
             refused = []
             for address in mail.to:
-                code, said = server.rcpt(address)
+                code, message = server.rcpt(address)
                 if code not in (250, 251):
-                    refused.append((address, _refused(code, said, "refused")))
+                    refused.append((address, _refused(code, message, "refused")))
             if len(refused) == len(mail.to):
                 later = [why for _, why in refused if isinstance(why, Later)]
                 return later[0] if later else refused[0][1]
         except (OSError, smtplib.SMTPException) as problem:
             return Later("network", f"{self._name} went away: {problem or type(problem).__name__}")
         try:
-            code, said = server.data(content)
-        except smtplib.SMTPDataError as problem:  # it would not hear the mail
+            code, message = server.data(content)
+        except smtplib.SMTPDataError as problem:  # the server refused to take the content
             return _refused(int(problem.smtp_code), problem.smtp_error, "refused")
         except (OSError, smtplib.SMTPException) as problem:
             return Unknown("no answer", f"no answer from {self._name}: {problem or type(problem).__name__}")
         if code != 250:
-            return _refused(code, said, "refused")
+            return _refused(code, message, "refused")
         try:
             server.quit()
         except (OSError, smtplib.SMTPException):
-            pass  # it has the mail
+            pass  # the server has the mail
         return Sent(name, tuple(refused))
 
 
 class Folder:
-    """Each mail becomes a file that mail programs open."""
+    """Writes each mail to a file that mail programs open."""
 
     def __init__(self, folder: Path, sender: str) -> None:
         self._folder, self._sender = folder, sender
 
-    def send(self, mail: Mail) -> Outcome:
-        """One try. Never raises for what a disk can do."""
+    def send(self, mail: Mail) -> SendOutcome:
+        """Try once. Raises nothing for what a disk can do."""
         message = message_of(mail, self._sender)
         words = "".join(letter if letter.isalnum() else "-" for letter in mail.subject)[:60].strip("-")
         file = self._folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 10**9:09d}-{words}.eml"
@@ -138,7 +140,7 @@ class Folder:
 
 
 def message_of(mail: Mail, sender: str) -> EmailMessage:
-    """The mail as every mail program reads it: text, page, and the picture inside the page."""
+    """The mail in the form that every mail program reads: text, page, and the picture inside the page."""
     message = EmailMessage()
     message["From"] = formataddr((NAME, sender))
     message["To"] = ", ".join(mail.to)
@@ -160,24 +162,24 @@ def message_of(mail: Mail, sender: str) -> EmailMessage:
     return message
 
 
-def _refused(code: int, said: bytes | str, kind: str) -> Later | Failed:
-    told = _told(code, said)
+def _refused(code: int, message: bytes | str, kind: str) -> Later | Failed:
+    answer = _told(code, message)
     if code == LOGIN_NEEDED:
         cure = "check SMTP_USER and SMTP_PASSWORD"
-        return Later("key", f"the mail server asks for a login ({told}): {cure}", REFUSED_PAUSE)
+        return Later("key", f"the mail server asks for a login ({answer}): {cure}", REFUSED_PAUSE)
     if code == TOO_LARGE:
-        return Failed("size", f"the mail server finds this mail too large ({told})")
+        return Failed("size", f"the mail server finds this mail too large ({answer})")
     if 400 <= code < 500:
-        return Later("server", f"the mail server takes it later ({told})")
+        return Later("server", f"the mail server takes it later ({answer})")
     if kind == "sender":
-        return Later("sender", f"the mail server refuses MAIL_FROM ({told})", REFUSED_PAUSE)
-    return Failed("refused", f"the mail server does not take this mail ({told})")
+        return Later("sender", f"the mail server refuses MAIL_FROM ({answer})", REFUSED_PAUSE)
+    return Failed("refused", f"the mail server does not take this mail ({answer})")
 
 
 def _knows_size(server: smtplib.SMTP) -> bool:
     return server.has_extn("size")
 
 
-def _told(code: int, said: bytes | str) -> str:
-    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+def _told(code: int, message: bytes | str) -> str:
+    text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
     return f"{code} {text}"[:200]

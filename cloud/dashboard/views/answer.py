@@ -46,7 +46,7 @@ def _page() -> None:
         return
     try:
         allowed = Links(key).read(token)
-    except links.Refused as refusal:
+    except links.LinkRefused as refusal:
         _refuse(text(f"answer {refusal}", days=links.VALID_DAYS))
         return
     try:

@@ -18,10 +18,10 @@ from cloud.alerts.channels.sendgrid import SendGrid
 from cloud.alerts.channels.smtp import Folder, Smtp
 from cloud.alerts.courier import Courier, pending
 from cloud.alerts.episodes import Episode
-from cloud.alerts.letters import Desk
+from cloud.alerts.letters import LetterContext
 from cloud.alerts.links import Links
 from cloud.alerts.policy import Letter
-from cloud.alerts.writer import Writer
+from cloud.alerts.writer import MailWriter
 from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, SendGridSettings, SmtpSettings
 from cloud.store.writer import Store
@@ -80,7 +80,7 @@ def sendgrid(tmp_path):
 @pytest.fixture
 def writer(database):
     links = Links(b"k" * 32, "http://localhost:8501")
-    return Writer(database, Desk(Words("en"), links, AlertSettings()))
+    return MailWriter(database, LetterContext(Words("en"), links, AlertSettings()))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from itsdangerous import TimestampSigner
 
 from cloud.alerts import letters, links, page, trial
 from cloud.alerts.facts import Facts
-from cloud.alerts.letters import Desk, Matter
+from cloud.alerts.letters import LetterContext, Matter
 from cloud.alerts.links import Links, Permission
 from cloud.alerts.policy import Letter, Line
 from cloud.contract.messages import SIBLINGS
@@ -27,7 +27,7 @@ EPISODE, FACTS = trial.example(NOW)
 
 
 def made(kind="opening", language="en", episode=EPISODE, facts=FACTS, base="https://v.example.org", **more):
-    desk = Desk(Words(language, "Europe/Paris"), Links(KEY, base), AlertSettings())
+    desk = LetterContext(Words(language, "Europe/Paris"), Links(KEY, base), AlertSettings())
     letter = Letter(kind, episode.severity, (episode.id,), **more)
     return letters.page(Matter(letter, "17-0-opening", NOW, facts), [episode], desk)
 
@@ -113,7 +113,7 @@ def test_without_an_address_of_the_dashboard_there_are_no_links():
 
 def test_an_episode_that_is_no_longer_stored_is_counted():
     letter = Letter("together", "severe", (EPISODE.id, "demo/gone/9f3a1c07/1"))
-    desk = Desk(Words("en"), Links(KEY), AlertSettings())
+    desk = LetterContext(Words("en"), Links(KEY), AlertSettings())
     one = letters.page(Matter(letter, "x", NOW), [EPISODE], desk)
     assert one.subject == "2 boards need a look" and "and 1 more" in page.text(one)
 
@@ -126,7 +126,9 @@ def test_many_silent_boards_point_at_their_common_cause():
         for k in range(50)
     ]
     letter = Letter("together", "warning", tuple(one.id for one in silent))
-    one = letters.page(Matter(letter, "x", NOW), silent, Desk(Words("en"), Links(KEY), AlertSettings()))
+    one = letters.page(
+        Matter(letter, "x", NOW), silent, LetterContext(Words("en"), Links(KEY), AlertSettings())
+    )
     assert "look at the broker, the network and the backend first" in page.text(one)
     assert "and 10 more" in page.text(one)
 
@@ -138,7 +140,7 @@ def test_the_lines_of_a_digest_are_not_all_of_one_board():
         one, id="demo/C002/9f3a1c07/1", device="C002", severity="warning", opened=one.opened - 3600
     )
     letter = Letter("digest", "warning", (), tuple(Line(each.id, "closed") for each in (*many, other)))
-    desk = Desk(Words("en"), Links(KEY), AlertSettings())
+    desk = LetterContext(Words("en"), Links(KEY), AlertSettings())
     text = page.text(letters.page(Matter(letter, "x", NOW), [*many, other], desk))
     assert "C002" in text and "and 261 more" in text
 
@@ -168,7 +170,7 @@ def test_an_expired_link_allows_nothing(monkeypatch):
     made = token(Links(KEY, "https://v.example.org").link("real", "17-0-opening"))
     later = int(time.time()) + links.VALID_DAYS * 86400 + 2
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: later)
-    with pytest.raises(links.Refused, match="expired"):
+    with pytest.raises(links.LinkRefused, match="expired"):
         Links(KEY).read(made)
 
 
@@ -180,7 +182,7 @@ def test_what_was_changed_or_signed_by_others_allows_nothing():
     noise = base64.b64encode(b"x").decode()
     changed = (made.replace("real", "false"), made[:-1], "", "a.b.c", noise, "\udcff")
     for bad in (others, strange, stranger.sign("real.").decode(), *changed):
-        with pytest.raises(links.Refused, match="forged"):
+        with pytest.raises(links.LinkRefused, match="forged"):
             Links(KEY).read(bad)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.alerts.episodes import Again, Changed, Closed, Episode, Opened, Worse
-from cloud.alerts.policy import BOARD_SHARE, DAY, LINES, WINDOW, Acknowledged, Desk, decide
+from cloud.alerts.policy import BOARD_SHARE, DAY, LINES, WINDOW, Acknowledged, PolicyState, decide
 from cloud.settings import AlertSettings
 
 NOON = 1_799_928_000.0  # 2027-01-14 12:00 UTC
@@ -42,7 +42,7 @@ class World:
     """A desk that lives through time; what it wrote is kept."""
 
     def __init__(self, now=NOON, **rules):
-        self.desk, self.now, self.rules = Desk(), now, dataclasses.replace(RULES, **rules)
+        self.desk, self.now, self.rules = PolicyState(), now, dataclasses.replace(RULES, **rules)
         self.letters = []
         self.see()
 
@@ -153,7 +153,7 @@ def test_in_quiet_hours_a_warning_waits_and_a_severe_one_does_not():
     assert kinds(world.see(Opened(episode("C002", "severe")), after=1)) == ["opening"]
     (letter,) = world.wait(10 * HOUR)
     assert letter.held == "quiet hours"
-    assert datetime.fromtimestamp(world.desk.followed[letter.episodes[0]].told, paris).hour == 7
+    assert datetime.fromtimestamp(world.desk.followed[letter.episodes[0]].mailed, paris).hour == 7
 
 
 def test_reminders_come_after_twice_as_long_each_time_until_somebody_has_seen_it():
@@ -300,7 +300,7 @@ def test_what_is_remembered_survives_as_a_document():
     world = World()
     world.see(Opened(episode()), Opened(episode("C002", "severe")))
     world.see(Closed(episode()), after=1)
-    assert msgspec.convert(msgspec.to_builtins(world.desk), Desk) == world.desk
+    assert msgspec.convert(msgspec.to_builtins(world.desk), PolicyState) == world.desk
 
 
 steps = st.lists(

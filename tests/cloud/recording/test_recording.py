@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloud.recording import Refused, asked, command, read
+from cloud.recording import RecordingRefused, asked, command, read
 
 BEGIN = 1_760_000_000  # 2025-10-09 08:53:20 UTC
 T = [21.68, 21.7, -0.55, 21.64]
@@ -212,7 +212,7 @@ READ = {
     "joined files": (
         2 * "ts,t,h\n" + rows("{ts},{t},{h}", UNIX),
         "",
-        "header stands 1 times more",
+        "header is repeated 1 times",
     ),
     "rows without a time": (
         "ts,t,h\n,1,2\n" + rows("{ts},{t},{h}", UNIX) + ",3,4\n",
@@ -254,12 +254,12 @@ def test_what_people_have_is_read_right_and_what_is_assumed_is_said(name, tmp_pa
     text, options, said = READ[name]
     found = ask(write(tmp_path, text), options)
     check(found)
-    assert said in "\n".join(found.said)
-    assert all("\n" not in line for line in found.said)
+    assert said in "\n".join(found.notes)
+    assert all("\n" not in line for line in found.notes)
 
 
 def test_a_plain_file_is_read_without_a_word(tmp_path) -> None:
-    assert ask(write(tmp_path, READ["plain"][0])).said == []
+    assert ask(write(tmp_path, READ["plain"][0])).notes == []
 
 
 # name: text, what is said, the option that cures it (None: the file has to be mended)
@@ -383,7 +383,7 @@ REFUSED = {
 def test_what_cannot_be_read_is_refused_with_its_place_and_a_cure_that_works(name, tmp_path) -> None:
     text, said, cure = REFUSED[name]
     path = write(tmp_path, text)
-    with pytest.raises(Refused, match=re.escape(said)) as refused:
+    with pytest.raises(RecordingRefused, match=re.escape(said)) as refused:
         ask(path)
     assert str(refused.value).startswith(str(path))
     assert "\n" not in str(refused.value)
@@ -408,13 +408,13 @@ def test_home_assistants_holes_are_failed_reads_and_values_hold_until_the_next(t
     found = ask(write(tmp_path, text))
     np.testing.assert_array_equal(found.t, [21.5, 21.6, 21.6, np.nan, 21.7])
     np.testing.assert_array_equal(found.h, [40, 40, 41, np.nan, 42])
-    assert "come apart in 2 rows" in "\n".join(found.said)
+    assert "come apart in 2 rows" in "\n".join(found.notes)
 
 
 def test_temperature_alone_is_read_and_said(tmp_path) -> None:
     found = ask(write(tmp_path, "ts,Temperature\n" + rows("{ts},{t}", UNIX)))
     assert found.h.tolist() == [50.0] * 4
-    assert any("no humidity: 50 %RH is put in its place" in line for line in found.said)
+    assert any("no humidity: 50 %RH is put in its place" in line for line in found.notes)
 
 
 def test_the_order_of_day_and_month_is_proved_by_the_file(tmp_path) -> None:
@@ -422,11 +422,11 @@ def test_the_order_of_day_and_month_is_proved_by_the_file(tmp_path) -> None:
     thirteenth = [f"{day:02}/10/2025 12:00" for day in (10, 11, 12, 13)]
     found = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", thirteenth)))
     assert found.ts[0] == 1760097600 and found.ts[3] - found.ts[0] == 3 * 86400
-    assert any("day/month/year (line 5: 13/10/2025 12:00)" in line for line in found.said)
+    assert any("day/month/year (line 5: 13/10/2025 12:00)" in line for line in found.notes)
     early = [f"10/{day:02}/2025 12:00" for day in (1, 2, 3, 4)]
     found = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", early)))
     assert found.ts[0] == 1759320000 and found.ts[3] - found.ts[0] == 3 * 86400
-    assert any("month/day/year: so they span 3 days" in line for line in found.said)
+    assert any("month/day/year: so they span 3 days" in line for line in found.notes)
     two_digits = [f"25/10/{day:02} 12:00" for day in (1, 2, 3, 4)]
     found = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", two_digits)))
     assert found.ts[0] == 1759320000 and found.ts[3] - found.ts[0] == 3 * 86400
@@ -439,13 +439,15 @@ def test_the_hour_that_comes_twice_is_told_apart_in_a_zone(tmp_path) -> None:
     back = ["2025-10-26 02:00:00", "2025-10-26 02:30:00", "2025-10-26 02:00:00", "2025-10-26 02:30:00"]
     path = write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", back))
     check(ask(path, "--zone Europe/Paris"), 1761436800, 1800)
-    assert any("does summer time end there? Then say --zone" in line for line in ask(path).said)
+    assert any("does summer time end there? Then say --zone" in line for line in ask(path).notes)
 
 
 def test_an_hour_that_never_was_is_refused(tmp_path) -> None:
     local = [f"2025-03-30 02:{minute}:00" for minute in (10, 20, 30, 40)]
     path = write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", local))
-    with pytest.raises(Refused, match=r":2: 2025-03-30 02:10:00 never was in Europe/Paris.*--zone Etc/GMT-1"):
+    with pytest.raises(
+        RecordingRefused, match=r":2: 2025-03-30 02:10:00 never was in Europe/Paris.*--zone Etc/GMT-1"
+    ):
         ask(path, "--zone Europe/Paris")
     assert len(ask(path, "--zone Etc/GMT-1").ts) == 4
 
@@ -453,7 +455,7 @@ def test_an_hour_that_never_was_is_refused(tmp_path) -> None:
 def test_seconds_since_the_start_are_read_and_said(tmp_path) -> None:
     found = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", ["5.0", "10.0", "15.0", "20.0"])))
     check(found, found.ts[0], 5)
-    assert any("is no Unix time (5.0): taken as seconds since the start, 5 s" in line for line in found.said)
+    assert any("is no Unix time (5.0): taken as seconds since the start, 5 s" in line for line in found.notes)
 
 
 def test_a_few_unreadable_rows_are_left_out_and_counted(tmp_path) -> None:
@@ -463,7 +465,7 @@ def test_a_few_unreadable_rows_are_left_out_and_counted(tmp_path) -> None:
     many[250] = f"{BEGIN + 15000},err,40"
     found = ask(write(tmp_path, "\n".join(["ts,t,h", *many])))
     assert len(found.ts) == 298
-    said = "\n".join(found.said)
+    said = "\n".join(found.notes)
     assert "1 rows with too many cells are left out (first: line 102)" in said
     assert "1 times cannot be read, their rows are left out (first: line 202, 'garbage')" in said
     assert "1 cells of t are no numbers and count as failed reads (line 252: 'err')" in said
@@ -473,7 +475,7 @@ def test_readings_that_no_sensor_gives_are_told(tmp_path) -> None:
     text = "ts,t,h\n" + rows("{ts},{t},{h}", UNIX) + f"{BEGIN + 240},-200,40\n"
     assert any(
         "1 rows have a t that no sensor measures (first: line 6, -200)" in line
-        for line in ask(write(tmp_path, text)).said
+        for line in ask(write(tmp_path, text)).notes
     )
 
 
@@ -504,5 +506,5 @@ def test_the_command_shows_a_reading_and_writes_what_boards_play(tmp_path, capsy
     ],
 )
 def test_options_that_cannot_be_followed_say_what_can(options, said, tmp_path) -> None:
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(RecordingRefused, match=said):
         ask(write(tmp_path, READ["plain"][0]), options)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.recording import Refused, asked, read
+from cloud.recording import RecordingRefused, asked, read
 from cloud.training.command import main as train
 from tools import replay
 from tools.local.sensor_choice import SensorChoice
@@ -69,7 +69,7 @@ def test_a_dht22_below_zero_is_read_both_ways():
 def test_what_can_be_read_is_read_alike_by_all(name, said, tmp_path):
     path = next(CASES.glob(name))
     found = read(path)
-    assert len(found.ts) >= 4000 and said in "\n".join(found.said)
+    assert len(found.ts) >= 4000 and said in "\n".join(found.notes)
     assert (found.t[0], found.h[0], found.ts[1] - found.ts[0]) == pytest.approx((21.68, 43.03, 60), abs=0.1)
     chosen = SensorChoice.parse(f"replay:{path}")
     chosen.put_on(tmp_path, 0, 1)
@@ -91,7 +91,7 @@ def test_what_can_be_read_is_read_alike_by_all(name, said, tmp_path):
 )
 def test_what_cannot_be_read_is_refused_by_all_with_its_line(name, said, cure, tmp_path, capsys):
     path = case(name)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RecordingRefused) as refused:
         read(Path(path))
     assert said in str(refused.value) and path in str(refused.value)
     assert train(["--csv", path, "--out", str(tmp_path)]) == 1

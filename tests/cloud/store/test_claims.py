@@ -86,7 +86,7 @@ def test_a_seq_with_two_values_raises_one_alarm_that_ends_a_day_after_its_last_s
 
 def test_the_alarm_is_in_french_too_and_says_what_to_do(store, database):
     from cloud.alerts import letters, page
-    from cloud.alerts.letters import Desk, Matter
+    from cloud.alerts.letters import LetterContext, Matter
     from cloud.alerts.links import Links
     from cloud.alerts.policy import Letter
     from cloud.alerts.writer import episode_of
@@ -101,7 +101,7 @@ def test_the_alarm_is_in_french_too_and_says_what_to_do(store, database):
         ("en", "two boards claim to be C001", "Switch one of them off"),
         ("fr", "deux cartes disent être C001", "Éteignez l'une d'elles"),
     ):
-        desk = Desk(Words(language), Links(b"k" * 32, None), AlertSettings())
+        desk = LetterContext(Words(language), Links(b"k" * 32, None), AlertSettings())
         made = letters.page(Matter(letter, "1", time.time()), [episode], desk)
         assert made.subject == subject and cure in page.text(made)
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from cloud.read.reader import Reader
-from cloud.recording import Refused
+from cloud.recording import RecordingRefused
 from cloud.store.writer import Store
 from cloud.training.command import _options, _recorded, _stored
 from tests.cloud.conftest import entry
@@ -44,7 +44,7 @@ def test_of_an_export_of_all_boards_one_is_chosen_and_undated_readings_are_count
     )
     path.write_text("site,device,ts,t,h\n" + rows)
     for said, cure in (([], "--device demo/C001"), (["--device", "C009"], "--csv-device demo/C001")):
-        with pytest.raises(Refused, match="has demo/C001, demo/C002.*choose one with " + cure):
+        with pytest.raises(RecordingRefused, match="has demo/C001, demo/C002.*choose one with " + cure):
             _recorded(_options(["--csv", str(path), *said]))
     for said, count, t in (
         (["--device", "C001"], 19, 21),

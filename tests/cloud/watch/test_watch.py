@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pymongo.errors import PyMongoError
 
-from cloud.alerts.letters import Desk, Matter, page
+from cloud.alerts.letters import LetterContext, Matter, page
 from cloud.alerts.links import Links
 from cloud.alerts.page import text as text_of
 from cloud.alerts.writer import episode_of, letter_of
@@ -278,7 +278,7 @@ def test_a_flood_is_told_once_and_ends_an_hour_after_its_last_sign(
     (episode,) = reader.episodes()
     assert (episode.kind, episode.severity, episode.closed) == ("flood", "warning", None)
     letter = letter_of(alert)
-    desk = Desk(Words(language), Links(b"k" * 32, None), AlertSettings())
+    desk = LetterContext(Words(language), Links(b"k" * 32, None), AlertSettings())
     made = page(Matter(letter, "1", clock.now), [episode_of(database["episodes"].find_one())], desk)
     assert text in plain(text_of(made))
     clock.now += 3700

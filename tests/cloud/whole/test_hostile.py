@@ -14,9 +14,9 @@ from cloud.alerts.channels.channel import Mail, Sent
 from cloud.alerts.channels.sendgrid import SendGrid
 from cloud.alerts.channels.smtp import Folder, message_of
 from cloud.alerts.courier import Courier
-from cloud.alerts.letters import Desk
+from cloud.alerts.letters import LetterContext
 from cloud.alerts.links import Links
-from cloud.alerts.writer import Writer
+from cloud.alerts.writer import MailWriter
 from cloud.process.alone import Alone
 from cloud.process.log import start
 from cloud.process.printable import printable
@@ -58,7 +58,9 @@ def hostile(request):
 
 @pytest.fixture
 def writer(database):
-    return Writer(database, Desk(Words("en"), Links(b"k" * 32, "http://localhost:8501"), AlertSettings()))
+    return MailWriter(
+        database, LetterContext(Words("en"), Links(b"k" * 32, "http://localhost:8501"), AlertSettings())
+    )
 
 
 def test_what_could_act_is_written_out_and_the_rest_stays():

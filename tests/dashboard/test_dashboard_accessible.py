@@ -24,7 +24,7 @@ PAGES = {
     "usage": ("[role=meter]", ()),
     "system": (TABLE, ()),
     "login": ("input[type=password]", ()),
-    "answer": ("text=not one of ours", ()),
+    "answer": ("text=did not make this link", ()),
     f"answer?token={Links(LINK_KEY, 'x').link('acknowledge', ALERT).partition('token=')[2]}": (
         "button:has-text('I have seen it')",
         (),

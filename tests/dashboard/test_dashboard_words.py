@@ -79,7 +79,7 @@ def test_a_name_cannot_mark_anything_up():
 def test_a_flag_bit_of_a_newer_board_is_told_by_its_number():
     the_clouds_own = 1 << 12
     assert EN.seen(1 << 14 | the_clouds_own) == "unknown detector (bit 14)"
-    assert Words("fr").seen(codes.STUCK | 1 << 15) == "valeur figée, détecteur inconnu (bit 15)"
+    assert Words("fr").seen(codes.STUCK | 1 << 14) == "valeur figée, détecteur inconnu (bit 14)"
 
 
 def test_every_detector_has_words():

@@ -14,9 +14,10 @@ SENSOR_ERROR = const(256)
 WARMING_UP = const(512)
 CLOCK_UNSET = const(1024)
 EXCURSION = const(2048)  # longer beyond a level than this place ever was
-# 4096 and 8192 are the cloud's own (cloud/contract.py)
+# 4096 and 8192 are the cloud's own (cloud/contract)
+RHYTHM = const(16384)  # outside the band of this half hour of the day
 
-ABNORMAL = const(2559)  # any detector, or a failed read; warming up and an unset clock are not alarms
+ABNORMAL = const(18943)  # any detector, or a failed read; warming up and an unset clock are not alarms
 
 FLAG_NAMES = (
     "range",
@@ -31,6 +32,9 @@ FLAG_NAMES = (
     "warming up",
     "clock unset",
     "excursion",
+    "bit12",
+    "bit13",
+    "rhythm",
 )
 
 # Reasons of a failed read; the index is what flash keeps, the text is what the wire says. Append only.

@@ -29,6 +29,7 @@ BOARD_ALONE = (
     "jitter",
     "drift",
     "excursion",
+    "rhythm",
     "limit",
 )  # they remember more than a reading carries
 

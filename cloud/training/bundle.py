@@ -8,6 +8,7 @@ import io
 import json
 import struct
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,21 +28,21 @@ def build(
     forest: PackedForest,
     threshold: int,
     params: bytes,
-    excr: bytes | None = None,
+    plant: Mapping[bytes, bytes] = MappingProxyType({}),
     x: NDArray[np.int16],
     meta: Mapping[str, Any],
 ) -> bytes:
     """The bundle for the device whose key this is.
 
     `threshold`: a reading is abnormal when its path-length sum is less. `params`: the detectors' parameters
-    (device/judge/params.py). `excr`: what device/judge/excursion.py watches, where it does. `x`: int16[n, 8],
+    (device/judge/params.py). `plant`: the sections EXCR and RHYT, where the place has them. `x`: int16[n, 8],
     readings of the training span: a few become self-test vectors, with the extremes of int16. `meta`: what
     people want to know, as JSON. Raises PackError or ValueError.
     """
     sections = [
         (b"FRST", forest.section(threshold)),
         (b"PARM", params),
-        *([(b"EXCR", excr)] if excr else []),
+        *plant.items(),
         (b"VECT", _vectors(forest, x)),
         (b"META", json.dumps(meta, ensure_ascii=False, sort_keys=True).encode()),
     ]

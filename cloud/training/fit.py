@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import IsolationForest
 
 from cloud.alerts.hindsight import Mail, mails
-from cloud.training import bundle, calibrate, envelope, excursion, levels, params, report
+from cloud.training import bundle, calibrate, envelope, excursion, levels, params, report, rhythm
 from cloud.training.assemble import SCALE, IsolationForestAssembler
 from cloud.training.calibrate import Prior
 from cloud.training.envelope import Envelope
@@ -81,6 +81,7 @@ class Fitted:
     values: dict[str, int]  # device.judge.params.FIELDS
     envelope: Envelope
     excursions: excursion.Excursions | None  # None: the place does not cycle, or the history is too short
+    bands: rhythm.Bands | None  # None: no day is like the other
     board: IsolationForest
     packed: PackedForest
     threshold: int
@@ -95,9 +96,9 @@ class Fitted:
         return params.pack(self.values, self.envelope.means, self.envelope.weights)
 
     @property
-    def excr(self) -> bytes | None:
-        """The body of the EXCR section, where there is one."""
-        return self.excursions.section if self.excursions else None
+    def plant(self) -> dict[bytes, bytes]:
+        """The sections that watch the plant, by their tags, where there are any."""
+        return _plant(self.excursions, self.bands)
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def pack(key: bytes, fitted: Fitted, meta: Mapping[str, Any]) -> bytes:
         forest=fitted.packed,
         threshold=fitted.threshold,
         params=fitted.params,
-        excr=fitted.excr,
+        plant=fitted.plant,
         x=fitted.x,
         meta=meta,
     )
@@ -189,10 +190,11 @@ def fit(
     x = features(past.t, past.h)
     shape = envelope.fit(x[SETTLED if len(x) >= 2 * SETTLED else WINDOW :])
     excursions = excursion.fit(past) if whole else None
-    excr = excursions.section if excursions else None
     progress("the board's judge on the history")
     judged = judge(past, params.pack(values, shape.means, shape.weights))
     ready = (judged.flags & codes.WARMING_UP) == 0
+    bands = rhythm.fit(past, x, ready) if whole and ready.any() else None
+    plant = _plant(excursions, bands)
     if ready.sum() < LEAST_READY:
         raise HistoryError(
             f"only {int(ready.sum())} readings follow {WINDOW} others without a pause of {LONG_GAP} periods: "
@@ -210,7 +212,7 @@ def fit(
         progress(f"thresholds, round {attempt + 1}")
         values |= _thresholds(judged, past, shares, whole)
         threshold = _forest_threshold(sums[ready], past.days, shares["forest"]) if whole else 0
-        again = judge(past, params.pack(values, shape.means, shape.weights), excr)
+        again = judge(past, params.pack(values, shape.means, shape.weights), plant)
         flags = again.flags | np.where(ready & (sums < threshold), codes.FOREST, 0).astype(np.uint16)
         if over_budget(flags, past, budget) is None:
             break
@@ -223,8 +225,24 @@ def fit(
         if whole and values[name] == NEVER
     ]
     return Fitted(
-        values, shape, excursions, board, packed, threshold, x[ready], flags, whole, shares, tuple(given_up)
+        values,
+        shape,
+        excursions,
+        bands,
+        board,
+        packed,
+        threshold,
+        x[ready],
+        flags,
+        whole,
+        shares,
+        tuple(given_up),
     )
+
+
+def _plant(excursions: excursion.Excursions | None, bands: rhythm.Bands | None) -> dict[bytes, bytes]:
+    found = {b"EXCR": excursions, b"RHYT": bands}
+    return {tag: each.section for tag, each in found.items() if each}
 
 
 def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str | None:
@@ -270,7 +288,7 @@ def held_out(past: History, budget: float, seed: int) -> tuple[float, float] | N
         fitted = fit(first, budget=budget, seed=seed)
     except HistoryError:
         return None
-    flags = judge(past, fitted.params, fitted.excr).flags
+    flags = judge(past, fitted.params, fitted.plant).flags
     sums = packed_scores(fitted.packed, features(past.t, past.h))
     ready = (flags & codes.WARMING_UP) == 0
     flags = (flags | np.where(ready & (sums < fitted.threshold), codes.FOREST, 0).astype(np.uint16))[cut:]

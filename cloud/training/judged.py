@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from cloud.training.history import History
 from device.judge.excursion import Stays
 from device.judge.judge import SCORES, Judge
+from device.judge.rhythm import Bands
 
 
 class ParametersOnly:
@@ -18,9 +21,10 @@ class ParametersOnly:
     forest = None
     threshold = 0
 
-    def __init__(self, params: bytes, excr: bytes | None = None) -> None:
+    def __init__(self, params: bytes, plant: Mapping[bytes, bytes]) -> None:
         self.params = params
-        self.stays = Stays(excr) if excr else None
+        self.stays = Stays(plant[b"EXCR"]) if b"EXCR" in plant else None
+        self.bands = Bands(plant[b"RHYT"]) if b"RHYT" in plant else None
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,12 @@ class Judged:
         return found
 
 
-def judge(history: History, params: bytes, excr: bytes | None = None) -> Judged:
+def judge(history: History, params: bytes, plant: Mapping[bytes, bytes] = MappingProxyType({})) -> Judged:
     """Every reading of `history`, in order, through the board's judge with these parameters and no forest.
 
-    `params`, `excr`: bodies of the sections PARM and EXCR.
+    `params`: the body of the PARM section; `plant`: bodies of EXCR and RHYT by their tags, where they are.
     """
-    judge = Judge(ParametersOnly(params, excr))
+    judge = Judge(ParametersOnly(params, plant))
     flags = np.empty(len(history.t), np.uint16)
     scores = np.empty((len(history.t), len(SCORES)), np.int64)
     rows = zip(

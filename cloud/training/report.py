@@ -69,6 +69,7 @@ def describe(  # noqa: PLR0917
         },
         "given_up": list(fitted.given_up),
         "stays": _stays(fitted, past.period),
+        "rhythm": fitted.bands.channels if fitted.bands else [],
         "runs": {name: _repeats(values, f"rate_{name}") for name in ("t", "h", "both")},
         "coupling_percent_per_degree": round(values["coupling"] / (1 << 22) * 100 * 100, 2),
         "typical_step": {"t": values["step_t"] / 12800, "moisture": values["step_m"] / 12800},
@@ -110,6 +111,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
         f"  envelope       {_times(levels['envelope'])} standard deviations from the centre",
         f"  forest         path-length sum below {levels['forest'] or 'nothing'}",
         f"  excursion      {_told(text['stays'])}",
+        f"  rhythm         {_rhythm(text['rhythm'])}",
         f"  false alarms   {text['alarms']} in these {text['days']} days, {text['mails']} of them mails; "
         f"the budget is {text['budget']:g} mails a week",
     ]
@@ -173,6 +175,12 @@ def _stays(fitted: Fitted, period: float) -> list[tuple[float, float]]:
         return []
     above = [i for i in range(SIDE) if found.levels[i] < NOWHERE]
     return [(found.levels[i] / 100, round(found.still[i] * period / 60)) for i in above[::3]]
+
+
+def _rhythm(channels: Sequence[str]) -> str:
+    if not channels:
+        return "does not watch: no day here is like the other, or there are fewer than five"
+    return f"{' and '.join(channels)} outside the band of this half hour of the day for half an hour"
 
 
 def _told(stays: Sequence[tuple[float, float]]) -> str:

@@ -26,6 +26,7 @@ SEEN: dict[int, tuple[str, str]] = {
     codes.LIMIT: ("outside your limits", "hors de vos limites"),
     codes.SENSOR_ERROR: ("no reading from the sensor", "le capteur ne répond pas"),
     codes.EXCURSION: ("does not come back", "ne revient pas à la normale"),
+    codes.RHYTHM: ("not as at this time of the day", "pas comme à cette heure du jour"),
     codes.STUCK: ("frozen value", "valeur figée"),
     codes.ZSCORE: ("sudden change", "changement brusque"),
     codes.JITTER: ("noisy signal", "signal bruité"),
@@ -47,6 +48,7 @@ DETECTORS: dict[int, tuple[str, str]] = {
     SIBLINGS: ("Siblings", "Voisines"),
     codes.LIMIT: ("Your limits", "Vos limites"),
     codes.EXCURSION: ("Excursion", "Excursion"),
+    codes.RHYTHM: ("Rhythm", "Rythme"),
     codes.SENSOR_ERROR: ("Sensor", "Capteur"),
 }
 

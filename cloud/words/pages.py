@@ -579,6 +579,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "plus longtemps que {times}",
     ),
     "learned stay": ("{minutes} min above {level}", "{minutes} min au-dessus de {level}"),
+    "learned rhythm": (
+        "outside the band of this half hour for half an hour: {channels}",
+        "hors de la bande de cette demi-heure pendant une demi-heure{nbsp}: {channels}",
+    ),
+    "learned no rhythm": (
+        "does not watch: no day here is like the other",
+        "ne surveille pas{nbsp}: ici aucun jour ne ressemble à l'autre",
+    ),
     "learned no cycles": (
         "does not watch: the temperature of this place does not cycle",
         "ne surveille pas{nbsp}: la température de ce lieu ne suit pas de cycles",

@@ -11,6 +11,7 @@ from ..codes import (
     FOREST,
     JITTER,
     RANGE,
+    RHYTHM,
     SENSOR_ERROR,
     STUCK,
     WARMING_UP,
@@ -35,7 +36,7 @@ LONG_GAP = const(
 )  # periods without a reading: the windows are of another time: they fill again before they judge
 DAY_MS = const(86400000)
 MOST = const(0x3FFFFFFF)
-SCORES = ("range", "stuck", "zscore", "jump", "forest", "envelope", "jitter", "drift", "excursion")
+SCORES = ("range", "stuck", "zscore", "jump", "forest", "envelope", "jitter", "drift", "excursion", "rhythm")
 
 
 class Judge:
@@ -73,6 +74,11 @@ class Judge:
             from .excursion import Excursion
 
             self._excursion = Excursion(model.stays)
+        self._rhythm = None
+        if model and model.bands:  # only where one day is like the other
+            from .rhythm import Rhythm
+
+            self._rhythm = Rhythm(model.bands)
 
     def reading(self, t, h, periods=0, half=-1):
         """Judge a good reading (int16 hundredths of degC and %RH); returns the flags.
@@ -132,10 +138,14 @@ class Judge:
                 flags |= EXCURSION
 
         self.score = -1
-        scores[4] = scores[5] = 0
+        scores[4] = scores[5] = scores[9] = 0
         if not ready:
             flags |= WARMING_UP
         elif self.model:
+            if self._rhythm:
+                scores[9] = self._rhythm.score(x[0] - x[4], x[1] - x[5], gap, half)
+                if scores[9] > 64:
+                    flags |= RHYTHM
             scores[5] = self._envelope.score(x)
             if scores[5] > params.envelope:
                 flags |= ENVELOPE

@@ -3,9 +3,9 @@
 Imported when a model is loaded, and let go.
 
 header   "VGM1", format u8, features version u8, number of sections u16, length of the whole u32
-section  tag 4 bytes, length u32, body: FRST the forest, PARM the detectors' parameters, EXCR what
-         excursion.py watches (where the place cycles), VECT self-test vectors, META for people; a board skips
-         what it does not know
+section  tag 4 bytes, length u32, body: FRST the forest, PARM the detectors' parameters, EXCR and RHYT
+         what excursion.py and rhythm.py watch (where they do), VECT self-test vectors, META for
+         people; a board skips what it does not know
 tail     HMAC-SHA256 (32 bytes) of all before it, under the device's key; numbers are little-endian
 """
 
@@ -84,18 +84,22 @@ def read(file, length, key):
     if not vectors or len(vectors) % _VECTOR_SIZE:
         raise ValueError("the self-test vectors are cut short")
     params = _body(file, places[b"PARM"])
-    stays = None
+    stays = bands = None
     if b"EXCR" in places:
         from ..judge.excursion import Stays
 
         stays = Stays(_body(file, places[b"EXCR"]))
+    if b"RHYT" in places:
+        from ..judge.rhythm import Bands
+
+        bands = Bands(_body(file, places[b"RHYT"]))
     place, size = places[b"FRST"]
     file.seek(place)
     forest = read_forest(file, size)
     check(forest)
     if not _agrees(forest, vectors):
         raise ValueError("its self-test failed: this board would not judge as the cloud does")
-    return Model(model_id, forest, params, stays)
+    return Model(model_id, forest, params, stays, bands)
 
 
 def _agrees(forest, vectors):

@@ -17,16 +17,18 @@ READING = const(16)  # places at the head of the table for the reading being wal
 
 class Model:
     """What a bundle holds: `id` (4 bytes), `forest`, `threshold` (abnormal when forest.score(x) is less)
-    `params`, the bytes of the PARM section, and `stays`, an excursion.Stays or None."""
+    `params`, the bytes of the PARM section, `stays`, an
+    excursion.Stays, and `bands`, a rhythm.Bands: None where the place has none."""
 
     constant = True  # a snapshot leaves it out
 
-    def __init__(self, model_id, forest, params, stays=None):
+    def __init__(self, model_id, forest, params, stays=None, bands=None):
         self.id = model_id
         self.forest = forest
         self.threshold = forest.threshold
         self.params = params
         self.stays = stays
+        self.bands = bands
 
 
 class Forest:

@@ -76,6 +76,7 @@ def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         (say.detector(codes.FOREST), forest),
         (say.detector(codes.EXCURSION), _stays(say, report.get("stays") or [])),
+        (say.detector(codes.RHYTHM), _rhythm(say, report.get("rhythm") or [])),
     ]
 
 
@@ -87,6 +88,12 @@ def _stays(say: Words, stays: Sequence[tuple[float, float]]) -> str:
         for level, minutes in stays
     ]
     return say("learned excursion", times=", ".join(told))
+
+
+def _rhythm(say: Words, channels: Sequence[str]) -> str:
+    if not channels:
+        return say("learned no rhythm")
+    return say("learned rhythm", channels=", ".join(say(f"feature {name}") for name in channels))
 
 
 def _run(limit: int | None) -> str:

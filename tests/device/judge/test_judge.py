@@ -35,7 +35,7 @@ class Model:
         self.params = bytes(array("i", values + [0] * (MEANS + WEIGHTS)))
         self.forest = FlatForest()
         self.threshold = 500
-        self.stays = None
+        self.stays = self.bands = None
 
 
 def room(count, start=0):

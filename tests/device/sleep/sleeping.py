@@ -10,6 +10,7 @@ from binascii import crc32
 from device.judge.excursion import LEVELS, SIDE, WORDS, Stays
 from device.judge.judge import Judge
 from device.judge.params import DEFAULTS, FIELDS, MEANS, WEIGHTS
+from device.judge.rhythm import HALF_HOURS, Bands
 from device.sleep import snapshot
 
 STAMP = b"settings"
@@ -46,6 +47,8 @@ class Model:
         self.threshold = 5150
         levels = [1900 + 60 * i for i in range(SIDE)] + [2300 - 60 * i for i in range(LEVELS - SIDE)]
         limits = [40] * LEVELS + [25] * LEVELS + [12] * LEVELS
+        edges = [2100] * HALF_HOURS + [2250] * HALF_HOURS + [3500] * HALF_HOURS + [4500] * HALF_HOURS
+        self.bands = Bands(bytes(array("h", [20] + edges)))
         self.stays = Stays(bytes(array("h", [2] + [0x5A5A] * WORDS + levels + limits)))
 
 

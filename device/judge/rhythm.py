@@ -1,0 +1,54 @@
+"""Rhythm: for half an hour the mean of temperature or humidity is outside the band of this time of the day.
+
+Where each day is like the other - a heating that sets back at night, a greenhouse - what is ordinary at noon
+is a failure at midnight. Training (cloud/training/rhythm.py) gives a band for each half hour only where a
+history has such days.
+"""
+
+from array import array
+
+from ..chip.compat import const
+
+HALF_HOURS = const(48)
+NUMBERS = const(193)  # int16 of a section: see Bands
+LONGEST = const(30000)  # periods
+
+
+class Bands:
+    """The RHYT section of a model, little-endian int16: how long outside, then four rows of HALF_HOURS."""
+
+    constant = True  # a snapshot leaves it out
+
+    def __init__(self, body):
+        """`body`: the section's bytes. Raises ValueError when they are not one that this firmware reads."""
+        if len(body) != 2 * NUMBERS:
+            raise ValueError("RHYT has %d bytes: train the model again for this firmware" % len(body))
+        numbers = array("h", body)
+        self.need = numbers[0]  # periods outside that are abnormal
+        self.edges = numbers[1:]  # hundredths: the lowest t, the highest t, the lowest h, the highest h
+        if self.need < 1:
+            raise ValueError("RHYT has a limit below 1: train the model again")
+
+
+class Rhythm:
+    """The score is the time outside in 1/64 of what it may last: 64 or less is normal."""
+
+    def __init__(self, bands):
+        """`bands`: a Bands."""
+        self._bands = bands
+        self._outside = 0  # periods
+
+    def score(self, t, h, periods, half):
+        """Score the means (hundredths) of the readings before this one, `periods` after the last.
+
+        `half`: which half hour of the day it is (UTC), -1 where the clock is not set: then nothing is known.
+        """
+        edges = self._bands.edges
+        if half < 0 or (
+            edges[half] <= t <= edges[HALF_HOURS + half]
+            and edges[2 * HALF_HOURS + half] <= h <= edges[3 * HALF_HOURS + half]
+        ):
+            self._outside = 0
+            return 0
+        self._outside = min(self._outside + periods, LONGEST)
+        return 64 * self._outside // self._bands.need

@@ -1,0 +1,104 @@
+"""Bands for each half hour of the day: only where days are alike, and then a failure of the heating shows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cloud.training import rhythm
+from cloud.training.features import features
+from cloud.training.history import History
+from device.judge.rhythm import HALF_HOURS, Bands, Rhythm
+
+PERIOD = 60.0
+A_DAY = 1440
+
+
+def house(days=7, seed=1, alike=1.0):
+    """An office: 20.5 degC from seven to nineteen, 17 at night; days differ by `alike` times 0.1 degC."""
+    random = np.random.default_rng(seed)
+    at = np.arange(days * A_DAY) * PERIOD
+    hour = at / 3600 % 24
+    goal = np.where((hour >= 7) & (hour < 19), 20.5, 17.0)
+    t = np.empty(len(at))
+    now = 17.0
+    for i, wanted in enumerate(goal):
+        now += (wanted - now) / 60
+        t[i] = now
+    t = t + np.repeat(random.normal(0, 0.1 * alike, days), A_DAY) + random.normal(0, 0.02, len(at))
+    h = 60 - 6 * (t - 18) + random.normal(0, 0.1, len(at))
+    t, h = (np.rint(100 * each).astype(np.int64) for each in (t, h))
+    return History(1.7e9 // 86400 * 86400 + at, t, h, PERIOD, 0)
+
+
+def fitted(past):
+    return rhythm.fit(past, features(past.t, past.h), np.arange(len(past.t)) >= 60)
+
+
+def scores(found, past):
+    judge = Rhythm(Bands(found.section))
+    x = features(past.t, past.h).astype(int)
+    rows = zip((x[:, 0] - x[:, 4]).tolist(), (x[:, 1] - x[:, 5]).tolist(), past.half_hours.tolist())
+    return np.array([judge.score(t, h, 1, half) if i >= 60 else 0 for i, (t, h, half) in enumerate(rows)])
+
+
+def test_days_that_are_alike_stay_within_their_bands():
+    past = house(days=21)
+    found = fitted(past.part(0, 7 * A_DAY))
+    assert found.channels == ["t", "h"]
+    assert scores(found, past).max() <= 64
+
+
+@pytest.mark.parametrize("hour", [6, 9, 15])
+def test_a_heating_that_is_dead_at_noon_is_found_though_it_is_no_colder_than_at_night(hour):
+    past = house(days=9)
+    found = fitted(past.part(0, 7 * A_DAY))
+    row = 8 * A_DAY + hour * 60
+    t = past.t.copy()
+    t[row:] = np.maximum(1650, t[row] - np.arange(len(t) - row) * 2)
+    assert t[row:].min() > past.t[: 7 * A_DAY].min() - 50
+    late = scores(found, replace(past, t=t))[row : row + 6 * 60]
+    assert (late > 64).any()
+
+
+def test_days_that_are_not_alike_have_no_rhythm():
+    assert fitted(house(alike=20.0)) is None
+
+
+def test_a_steady_place_has_no_rhythm():
+    past = house()
+    steady = np.rint(2000 + np.random.default_rng(3).normal(0, 20, len(past.t))).astype(np.int64)
+    assert fitted(replace(past, t=steady, h=steady)) is None
+
+
+def test_four_days_are_too_few():
+    assert fitted(house(days=4)) is None
+
+
+def test_without_a_clock_nothing_is_known_and_a_return_ends_it():
+    found = fitted(house())
+    judge = Rhythm(Bands(found.section))
+    for _ in range(found.need):
+        last = judge.score(0, 5000, 1, 20)
+    assert last == 64
+    assert judge.score(0, 5000, 1, -1) == 0
+    assert judge.score(0, 5000, 1, 20) == 64 // found.need
+    inside = (found.low[:, 20] + found.high[:, 20]) // 2
+    assert judge.score(int(inside[0]), int(inside[1]), 1, 20) == 0
+
+
+def test_a_channel_without_a_rhythm_may_say_anything():
+    found = fitted(house())
+    low, high = found.low.copy(), found.high.copy()
+    low[1], high[1] = -32768, 32767
+    one = replace(found, low=low, high=high)
+    assert one.channels == ["t"]
+    judge = Rhythm(Bands(one.section))
+    inside = int(low[0, 20] + high[0, 20]) // 2
+    assert judge.score(inside, -32768, 1, 20) == judge.score(inside, 32767, 1, 20) == 0
+
+
+@pytest.mark.parametrize("body", [b"", bytes(385), bytes(2 * (1 + 4 * HALF_HOURS))])
+def test_a_section_that_is_none_is_refused_in_words(body):
+    with pytest.raises(ValueError, match="train the model again"):
+        Bands(body)

@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 # Each is a module with main(argv) -> exit code, imported late: most need only a part of the packages.
 COMMANDS = {
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     try:
         return int(importlib.import_module(COMMANDS[argv[0]][0]).main(argv[1:]))
-    except Failed as failed:
+    except ToolFailed as failed:
         print(f"{argv[0]}: {failed}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

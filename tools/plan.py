@@ -33,7 +33,7 @@ from cloud.plans.plans import (
 from cloud.store.packing import SIZE
 from device.judge.window import SIZE as WARM_UP
 from tools.local.sensor_choice import SensorChoice
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 LEAST_UPTIME = 60.0  # s; what a start costs is not what a month costs
 PERIODS = (10, 15, 20, 30, 60, 120, 300, 600)
@@ -41,28 +41,28 @@ PERIODS = (10, 15, 20, 30, 60, 120, 300, 600)
 
 def running(text: str) -> dict[str, float]:
     """What a running backend asks of each limit, by its /metrics. Raises Failed when that says too little."""
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for line in text.splitlines():
         name, _, value = line.rpartition(" ")
         if name.startswith("vigie_") and "{" not in name:
-            found[name.removeprefix("vigie_")] = float(value)
-    uptime = found.get("uptime_seconds", 0.0)
+            metrics[name.removeprefix("vigie_")] = float(value)
+    uptime = metrics.get("uptime_seconds", 0.0)
     if uptime < LEAST_UPTIME:
-        raise Failed(
+        raise ToolFailed(
             f"this backend has run for {uptime:.0f} s: ask again once it has run for {LEAST_UPTIME:.0f} s"
         )
-    wanted = {"compute_usd": found["memory_bytes"] / GB * MEMORY_USD}
-    wanted["compute_usd"] += found["cpu_seconds_total"] / uptime * CPU_USD
-    wanted["operations_a_s"] = found["database_operations_total"] / uptime
-    if "boards" in found:
-        pubacks = MQTT_BYTES * (found["messages_total"] + found["acks_total"])
-        passed = found["received_bytes_total"] + found["sent_bytes_total"] + pubacks
+    wanted = {"compute_usd": metrics["memory_bytes"] / GB * MEMORY_USD}
+    wanted["compute_usd"] += metrics["cpu_seconds_total"] / uptime * CPU_USD
+    wanted["operations_a_s"] = metrics["database_operations_total"] / uptime
+    if "boards" in metrics:
+        pubacks = MQTT_BYTES * (metrics["messages_total"] + metrics["acks_total"])
+        passed = metrics["received_bytes_total"] + metrics["sent_bytes_total"] + pubacks
         wanted["traffic_gb"] = 2 * passed / uptime * MONTH / GB
-        wanted["sessions"] = found["boards"] + 1
-    if "storage_bytes" in found:
-        wanted["storage_gb"] = found["storage_bytes"] / GB
-    if "mails_total" in found:
-        wanted["mails_a_day"] = found["mails_total"] / uptime * DAY
+        wanted["sessions"] = metrics["boards"] + 1
+    if "storage_bytes" in metrics:
+        wanted["storage_gb"] = metrics["storage_bytes"] / GB
+    if "mails_total" in metrics:
+        wanted["mails_a_day"] = metrics["mails_total"] / uptime * DAY
     return wanted
 
 
@@ -72,7 +72,7 @@ def report_running(address: str) -> list[str]:
         with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310  typed by the person who asks
             wanted = running(answer.read().decode())
     except (OSError, ValueError) as problem:
-        raise Failed(f"METRICS={address} cannot be read ({problem}): is HEALTH_PORT set?") from None
+        raise ToolFailed(f"METRICS={address} cannot be read ({problem}): is HEALTH_PORT set?") from None
     lines = [f"as the backend at {address} measures it"]
     for plan in load():
         lines.append(f"{plan['service']}: {plan['name']}")
@@ -96,8 +96,8 @@ def most_devices(plan: Mapping[str, Any], fleet: FleetSize, sizes: Sizes) -> int
     """How many boards of this period the plan carries; None = no limit of it depends on them."""
 
     def fits(devices: int) -> bool:
-        found = first_limit(plan, demand(replace(fleet, devices=devices), sizes))
-        return found is None or found[1] <= 1
+        nearest = first_limit(plan, demand(replace(fleet, devices=devices), sizes))
+        return nearest is None or nearest[1] <= 1
 
     if fits(1_000_000):
         return None
@@ -112,12 +112,12 @@ def advice(plan: Mapping[str, Any], fleet: FleetSize, sizes: Sizes) -> str:
     """Settings with which it would fit, or what to buy."""
     for period in PERIODS:
         slower = replace(fleet, period=period)
-        found = first_limit(plan, demand(slower, sizes))
-        if period > fleet.period and found and found[1] <= 1:
+        nearest = first_limit(plan, demand(slower, sizes))
+        if period > fleet.period and nearest and nearest[1] <= 1:
             return f"period_ms = {period * 1000} fits"
     for days in (21, 14, 7, 3):
-        found = first_limit(plan, demand(replace(fleet, retention=days), sizes))
-        if days < fleet.retention and found and found[1] <= 1:
+        nearest = first_limit(plan, demand(replace(fleet, retention=days), sizes))
+        if days < fleet.retention and nearest and nearest[1] <= 1:
             return f"RETENTION_DAYS={days} fits"
     return f"next: {plan['beyond']}"
 
@@ -139,12 +139,12 @@ def report(fleet: FleetSize) -> list[str]:
     ]
     carried: dict[str, tuple[float, str, str]] = {}  # by service, of its best free plan
     for plan in load():
-        found = first_limit(plan, wanted)
+        nearest = first_limit(plan, wanted)
         most = most_devices(plan, fleet, sizes)
         price = "free" if not plan["price"] else f"{plan['price']} $ a month"
         lines.append(f"{plan['service']}: {plan['name']} ({price})")
-        if found is not None:
-            name, used = found
+        if nearest is not None:
+            name, used = nearest
             verdict = "fits" if used <= 1 else "DOES NOT FIT"
             amount = f"{wanted[name]:.3g} of {plan['limits'][name]:g}"
             lines.append(f"    {verdict}: {used:.0%} of its {_words(name)} ({amount})")
@@ -198,13 +198,13 @@ def _number(environment: Mapping[str, str], name: str, default: float, least: fl
     except ValueError:
         value = float("nan")
     if not least <= value <= most:
-        raise Failed(f'{name} must be a number from {least:g} to {most:g}, not "{text}"')
+        raise ToolFailed(f'{name} must be a number from {least:g} to {most:g}, not "{text}"')
     return value
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except Failed as failed:
+    except ToolFailed as failed:
         print(f"plan: {failed}", file=sys.stderr)
         sys.exit(2)

@@ -28,7 +28,7 @@ from cloud.training import calibrate, fit
 from cloud.training.history import Floats, HistoryError, elapsed, half_hours, history, hundredths
 from device import codes
 from device.judge.judge import SCORES
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 from tools.virtual_board.board import find_micropython
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,8 +48,8 @@ class Verdicts:
 
     @property
     def abnormal(self) -> NDArray[np.bool_]:
-        found: NDArray[np.bool_] = (self.flags & codes.ABNORMAL) > 0
-        return found
+        mask: NDArray[np.bool_] = (self.flags & codes.ABNORMAL) > 0
+        return mask
 
 
 def replay(
@@ -104,16 +104,16 @@ def parted(table: Recording, train_rows: int, siblings: list[Recording]) -> Floa
     """
     rows = fit_rows(table.ts, table.t, table.h)
     own = Air(table.ts[rows], table.t[rows], table.h[rows])
-    others = {str(place): Air.of(one.ts, one.t, one.h) for place, one in enumerate(siblings)}
+    others = {str(place): Air.of(sibling.ts, sibling.t, sibling.h) for place, sibling in enumerate(siblings)}
     first = Air.of(table.ts[:train_rows], table.t[:train_rows], table.h[:train_rows])
     end = float(first.ts[-1]) if len(first) else 0.0
     try:
-        learned = parting.learn(first, {name: one.until(end) for name, one in others.items()})
+        learned = parting.learn(first, {name: sibling.until(end) for name, sibling in others.items()})
     except parting.TooLittle as problem:
         raise HistoryError(f"--siblings: {problem}") from problem
-    found = np.zeros(len(table.ts))
-    found[rows] = parting.spread(learned, own, others)
-    return found
+    scores = np.zeros(len(table.ts))
+    scores[rows] = parting.spread(learned, own, others)
+    return scores
 
 
 def write(path: Path, table: Recording, verdicts: Verdicts, start: int, far: Floats | None = None) -> None:
@@ -123,9 +123,9 @@ def write(path: Path, table: Recording, verdicts: Verdicts, start: int, far: Flo
         out.writerow(COLUMNS if far is None else COLUMNS + WITH_SIBLINGS)
         abnormal = verdicts.abnormal
         for row in range(start, len(table.ts)):
-            said = (int(abnormal[row]), int(verdicts.flags[row]), *verdicts.scores[row].tolist())
+            verdict = (int(abnormal[row]), int(verdicts.flags[row]), *verdicts.scores[row].tolist())
             more = () if far is None else (int(far[row] > 1), round(100 * far[row]))
-            out.writerow((*table.cells[row], *said, *more))
+            out.writerow((*table.cells[row], *verdict, *more))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -161,7 +161,7 @@ def main(argv: list[str] | None = None) -> int:
             far = parted(table, options.train_rows, others)
         verdicts = replay(table, options.train_rows, options.interpreter, bar=bar)
         write(options.out, table, verdicts, options.train_rows, far)
-    except (HistoryError, RecordingRefused, OSError, RuntimeError, Failed) as problem:
+    except (HistoryError, RecordingRefused, OSError, RuntimeError, ToolFailed) as problem:
         print(("\n" if bar else "") + f"replay: {problem}", file=sys.stderr)
         return 1
     rest = verdicts.abnormal[options.train_rows :]
@@ -176,9 +176,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _sibling(path: Path, options: argparse.Namespace) -> Recording:
-    found = read(path, asked.of(options))
-    print("".join(f"{path}: {line}\n" for line in found.notes), end="")
-    return found
+    recording = read(path, asked.of(options))
+    print("".join(f"{path}: {line}\n" for line in recording.notes), end="")
+    return recording
 
 
 def _readings(table: Recording, period: float) -> bytes:

@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cloud.contract.keys import ack_mac, device_key
 from tools.board import settings
 from tools.board.port import Port
-from tools.board.raw_repl import Wire
+from tools.board.raw_repl import RawRepl
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker
 from tools.local.ntp import NtpServer
@@ -33,8 +33,8 @@ def serial_board(tmp_path: Path) -> Iterator[SerialBoard]:
 
 
 @pytest.fixture
-def wire(serial_board: SerialBoard) -> Iterator[Wire]:
-    with Wire(Port(serial_board.device, "virtual")) as opened:
+def wire(serial_board: SerialBoard) -> Iterator[RawRepl]:
+    with RawRepl(Port(serial_board.device, "virtual")) as opened:
         opened.stop()
         yield opened
 

@@ -9,8 +9,8 @@ import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
 from tools.board.port import Port, candidates, driver, explain, find, trouble, without_driver
-from tools.board.raw_repl import BoardError, Wire
-from tools.process.child import Failed
+from tools.board.raw_repl import BoardError, RawRepl
+from tools.process.child import ToolFailed
 
 
 def test_code_runs_and_its_error_comes_back(wire):
@@ -34,7 +34,7 @@ def test_files_arrive_whole_in_every_size(wire):
 
 def test_a_busy_board_is_stopped(serial_board):
     (serial_board.flash / "main.py").write_text("print('busy')\nwhile True:\n    pass\n")
-    with Wire(Port(serial_board.device, "")) as wire:
+    with RawRepl(Port(serial_board.device, "")) as wire:
         wire.stop()
         wire.reset()
         assert wire.read_until(b"busy", 10).endswith(b"busy")
@@ -75,7 +75,7 @@ def test_an_answer_that_the_board_still_owed_is_taken_for_no_prompt(serial_board
 
     thread = threading.Thread(target=relay, daemon=True)
     thread.start()
-    with server, Wire(Port(f"socket://127.0.0.1:{server.getsockname()[1]}", "")) as wire:
+    with server, RawRepl(Port(f"socket://127.0.0.1:{server.getsockname()[1]}", "")) as wire:
         wire.pause()
         assert wire.run("print(1)") == "1"
         assert wire.run("print(2)") == "2"
@@ -84,18 +84,18 @@ def test_an_answer_that_the_board_still_owed_is_taken_for_no_prompt(serial_board
 
 
 def test_a_port_that_is_not_there_is_told_with_a_cure(tmp_path):
-    with pytest.raises(Failed, match=r"there is no /dev/tty-none"):
+    with pytest.raises(ToolFailed, match=r"there is no /dev/tty-none"):
         find("/dev/tty-none")
     assert find("socket://127.0.0.1:9").remote
     assert "is the bridge running" in trouble(Port("socket://127.0.0.1:9", ""))
-    with pytest.raises(Failed, match="is the bridge running"):
-        Wire(Port("socket://127.0.0.1:9", ""))
+    with pytest.raises(ToolFailed, match="is the bridge running"):
+        RawRepl(Port("socket://127.0.0.1:9", ""))
 
 
 def test_what_stands_in_the_way_of_a_port_is_named(serial_board):
     port = Port(serial_board.device, "")
     assert "usermod -aG" in explain(port, PermissionError(13, "Permission denied"))
-    with Wire(port):
+    with RawRepl(port):
         said = trouble(port)
         assert said and "held" in said and "close it" in said
     assert trouble(port) is None
@@ -103,11 +103,11 @@ def test_what_stands_in_the_way_of_a_port_is_named(serial_board):
 
 def test_no_board_or_several_boards_are_told(monkeypatch):
     monkeypatch.setattr("tools.board.port.candidates", list)
-    with pytest.raises(Failed, match="cable that carries data"):
+    with pytest.raises(ToolFailed, match="cable that carries data"):
         find(None)
     two = [Port("/dev/ttyUSB0", "CP210x"), Port("/dev/ttyUSB1", "CH340")]
     monkeypatch.setattr("tools.board.port.candidates", lambda: two)
-    with pytest.raises(Failed, match="PORT=/dev/ttyUSB1"):
+    with pytest.raises(ToolFailed, match="PORT=/dev/ttyUSB1"):
         find(None)
     monkeypatch.setattr("tools.board.port.candidates", lambda: two[:1])
     assert find(None).device == "/dev/ttyUSB0"
@@ -132,7 +132,7 @@ def test_one_socket_under_two_drivers_is_one_board(monkeypatch):
     assert [port.device for port in candidates()] == ["/dev/cu.usbserial-0001", "/dev/cu.wchusbserial1420"]
     own = usb("/dev/ttyACM0", 0x303A, 0x1001, "7C:DF:A1:00:00:01", "1-2")
     monkeypatch.setattr("tools.board.port.list_ports.comports", lambda: [apple, own])
-    with pytest.raises(Failed, match="two USB sockets shows up twice"):
+    with pytest.raises(ToolFailed, match="two USB sockets shows up twice"):
         find(None)
     alike = [usb("/dev/ttyUSB0", *cp2102[:3], None), usb("/dev/ttyUSB1", *cp2102[:3], None)]
     monkeypatch.setattr("tools.board.port.list_ports.comports", lambda: alike)

@@ -10,12 +10,12 @@ from device.link import explain, stages
 from tests.device.model.test_bundle import bundle
 from tools.board import certificate, deploy, doctor, model, pins, provision, settings
 from tools.board.port import Port
-from tools.board.raw_repl import Wire
+from tools.board.raw_repl import RawRepl
 from tools.board.startup import STEPS, Start
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker
 from tools.mpy import build
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 
 def digest(data):
@@ -46,14 +46,14 @@ def test_a_tree_that_does_not_compile_is_told_with_its_place(tmp_path):
     for name in ("boot.py", "main.py"):
         (tmp_path / name).write_text("")
     (tmp_path / "device" / "bad.py").write_text("x = = 1\n")
-    with pytest.raises(Failed, match=r"device/bad.py:1 does not compile"):
+    with pytest.raises(ToolFailed, match=r"device/bad.py:1 does not compile"):
         build.files("xtensawin", tmp_path)
 
 
 def test_the_architecture_comes_from_the_firmware():
     assert build.arch_of(11014) == "xtensawin"  # what stock 1.23 for ESP32 says
     assert build.arch_of(6) == ""
-    with pytest.raises(Failed, match="make flash"):
+    with pytest.raises(ToolFailed, match="make flash"):
         build.arch_of(5)
 
 
@@ -100,7 +100,7 @@ def _model_is_tested_on_the_board_before_it_is_used(wire, serial_board, key):
     slots = serial_board.flash / "model"
     file = serial_board.flash.parent / "model.bin"
     file.write_bytes(bundle(key=bytes(32)))
-    with pytest.raises(Failed, match="another device"):
+    with pytest.raises(ToolFailed, match="another device"):
         model.install(wire, file)
     assert not slots.exists()
     file.write_bytes(bundle(key=key))
@@ -111,7 +111,7 @@ def _model_is_tested_on_the_board_before_it_is_used(wire, serial_board, key):
     (serial_board.flash / "device" / "bundle.mpy").write_bytes(b"damaged")
     wire.reset()
     wire.stop()
-    with pytest.raises(Failed, match="slot b stays in use"):
+    with pytest.raises(ToolFailed, match="slot b stays in use"):
         model.install(wire, file)
     assert (slots / "active").read_text() == "b"
     assert not (slots / "a.bin").exists()
@@ -120,25 +120,25 @@ def _model_is_tested_on_the_board_before_it_is_used(wire, serial_board, key):
 def test_a_board_that_was_stopped_goes_on_however_the_command_ends(serial_board, cloud, capsys):
     port = Port(serial_board.device, "virtual")
     wanted = cloud.wanted()
-    with Wire(port) as wire:
+    with RawRepl(port) as wire:
         wire.stop()
         deploy.deploy(wire)
         provision.write(wire, wanted, provision.authority(wanted))
     garbage = serial_board.flash.parent / "garbage.bin"
     garbage.write_bytes(b"no model")
-    for stop in (Wire.stop, Wire.pause):
-        for problem in (Failed, KeyboardInterrupt):
-            with pytest.raises(problem), Wire(port) as wire:
+    for stop in (RawRepl.stop, RawRepl.pause):
+        for problem in (ToolFailed, KeyboardInterrupt):
+            with pytest.raises(problem), RawRepl(port) as wire:
                 stop(wire)
                 resets = serial_board.resets
                 wire._transport.exec_raw_no_follow("while True: pass")  # it ends in the middle of something
                 raise problem("no")
             assert serial_board.resets == resets + 1
             assert "the board goes on as before" in capsys.readouterr().out
-    with pytest.raises(Failed, match="cut short at 8 bytes"):
+    with pytest.raises(ToolFailed, match="cut short at 8 bytes"):
         model.main([str(garbage), "--device", "C001", "--port", serial_board.device])
     start = Start()
-    with Wire(port) as wire:
+    with RawRepl(port) as wire:
         for line in wire.lines(60):
             assert line, start.missing
             start.feed(line)
@@ -162,10 +162,10 @@ def test_what_a_person_had_as_main_py_is_kept(wire, serial_board, capsys):
 
 def test_a_deployment_that_breaks_off_leaves_no_mixture_at_work(wire, serial_board, capsys):
     def full(*_, **__):
-        raise Failed("the connection to the board broke off")
+        raise ToolFailed("the connection to the board broke off")
 
     wire.put = full
-    with pytest.raises(Failed):
+    with pytest.raises(ToolFailed):
         deploy.deploy(wire)
     assert wire.stays_stopped and "make deploy again" in capsys.readouterr().out
 
@@ -320,7 +320,7 @@ def test_who_names_no_sensor_is_asked_for_one(tmp_path):
     assert made.config["sensor"] == {"kind": "dht22", "pin": 4}
     made = settings.gather("C001", file, env, lambda *asked: asked[2] if "GPIO" in asked[0] else "SHT3x")
     assert made.config["sensor"] == {"kind": "sht3x", "scl": 22, "sda": 21}
-    with pytest.raises(Failed, match="sensor.kind"):
+    with pytest.raises(ToolFailed, match="sensor.kind"):
         settings.gather("C001", file, env, lambda *asked: "dht11")
     assert "sensor" not in settings.gather("C001", file, env, None).config
 
@@ -337,7 +337,7 @@ def test_a_ca_is_looked_for_beside_the_file_that_names_it_or_from_here(tmp_path,
 
 def test_every_problem_is_told_before_anything_is_written(tmp_path):
     text = FILE.replace("pin = 4", 'pin = "four"') + "[limits]\nt_max = 999\n"
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(ToolFailed) as caught:
         settings.gather("C001", write(tmp_path, text), {"VIGIE_KEY": "11" * 32}, None)
     said = str(caught.value)
     assert "nothing was written" in said and "sensor.pin" in said and "limits.t_max" in said
@@ -351,14 +351,14 @@ def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):
         ("site = ", {}, "not TOML"),
         ('device = "C002"', {}, "you asked for C001"),
     ):
-        with pytest.raises(Failed, match=said):
+        with pytest.raises(ToolFailed, match=said):
             settings.gather("C001", write(tmp_path, text), environment, None)
-    with pytest.raises(Failed, match="there is no"):
+    with pytest.raises(ToolFailed, match="there is no"):
         settings.gather("C001", tmp_path / "none.toml", {}, None)
-    with pytest.raises(Failed, match="Is a directory"):
+    with pytest.raises(ToolFailed, match="Is a directory"):
         settings.read(tmp_path)
     (tmp_path / "latin.toml").write_bytes('site = "caf\u00e9"'.encode("latin-1"))
-    with pytest.raises(Failed, match="no text in UTF-8"):
+    with pytest.raises(ToolFailed, match="no text in UTF-8"):
         settings.read(tmp_path / "latin.toml")
     (tmp_path / "notepad.toml").write_bytes(b"\xef\xbb\xbfsite = 'home'")
     assert settings.read(tmp_path / "notepad.toml") == {"site": "home"}
@@ -394,7 +394,7 @@ def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):
     ],
 )
 def test_what_a_board_would_try_in_vain_is_refused(tmp_path, old, new, said):
-    with pytest.raises(Failed, match=said):
+    with pytest.raises(ToolFailed, match=said):
         settings.gather("C001", write(tmp_path, FILE.replace(old, new)), {"VIGIE_KEY": "11" * 32}, None)
 
 
@@ -437,7 +437,7 @@ S3 = "Generic ESP32S3 module with ESP32S3"
     ],
 )
 def test_pins_that_a_chip_cannot_use_are_refused_by_its_name(machine, values, said):
-    with pytest.raises(Failed, match=said):
+    with pytest.raises(ToolFailed, match=said):
         pins.fit(values, machine)
 
 
@@ -479,7 +479,7 @@ def test_what_a_file_holds_is_checked_before_anything_is_asked(tmp_path):
     def nobody(*_):
         raise AssertionError("asked")
 
-    with pytest.raises(Failed, match="colour is unknown"):
+    with pytest.raises(ToolFailed, match="colour is unknown"):
         settings.gather("C001", write(tmp_path, "colour = 1\n" + FILE), {"VIGIE_KEY": "11" * 32}, nobody)
 
 
@@ -495,7 +495,7 @@ def test_the_ca_is_checked_before_it_travels(tmp_path):
     ):
         file = tmp_path / "ca"
         file.write_bytes(data)
-        with pytest.raises(Failed, match=said):
+        with pytest.raises(ToolFailed, match=said):
             certificate.from_file(file)
 
 
@@ -507,10 +507,12 @@ def test_a_broker_that_is_told_by_its_address_is_known_by_the_name_in_its_certif
     assert wanted.config["broker"]["name"] == "localhost"
     assert "its certificate is for localhost" in capsys.readouterr().out
     wanted.config["broker"]["name"] = "other.example"
-    with pytest.raises(Failed, match=r"it carries localhost, 127\.0\.0\.1: put one of these at broker.name"):
+    with pytest.raises(
+        ToolFailed, match=r"it carries localhost, 127\.0\.0\.1: put one of these at broker.name"
+    ):
         provision.authority(wanted)
     wanted.config["broker"] |= {"name": "127.0.0.1", "port": ports.free()}
-    with pytest.raises(Failed, match="out of reach here"):
+    with pytest.raises(ToolFailed, match="out of reach here"):
         provision.authority(wanted)
 
 
@@ -520,10 +522,10 @@ def test_a_certificate_of_addresses_alone_is_refused(tmp_path):
     broker = Broker(tmp_path / "broker", tmp_path / "log", made, {BACKEND_USER: "word"}, port=port)
     broker.start()
     try:
-        with pytest.raises(Failed, match=r"carries 127\.0\.0\.1, and the board knows a broker by a name"):
+        with pytest.raises(ToolFailed, match=r"carries 127\.0\.0\.1, and the board knows a broker by a name"):
             certificate.name_for_board("127.0.0.1", port, made.ca_der.read_bytes())
         other = pki.ensure(tmp_path / "other", ["localhost"]).ca_der.read_bytes()
-        with pytest.raises(Failed, match=r"broker\.ca does not verify its certificate"):
+        with pytest.raises(ToolFailed, match=r"broker\.ca does not verify its certificate"):
             certificate.name_for_board("127.0.0.1", port, other)
     finally:
         broker.stop()
@@ -541,9 +543,9 @@ def test_the_name_comes_before_localhost_and_no_pattern_is_one(monkeypatch):
 def test_a_file_may_name_its_board(tmp_path):
     file = write(tmp_path, 'device = "C007"\n' + FILE)
     assert settings.gather("", file, BOARD, None).config["device"] == "C007"
-    with pytest.raises(Failed, match="you asked for C001"):
+    with pytest.raises(ToolFailed, match="you asked for C001"):
         settings.gather("C001", file, BOARD, None)
-    with pytest.raises(Failed, match="which board"):
+    with pytest.raises(ToolFailed, match="which board"):
         settings.gather("", write(tmp_path, FILE), BOARD, None)
 
 

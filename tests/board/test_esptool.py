@@ -9,9 +9,9 @@ from tests.board.bench import Bench
 from tests.board.loader import RECORDED, Loader, serve
 from tests.board.test_flash import ESP32_S3, firmware_for
 from tools.board import deploy, doctor, flash
-from tools.board.chip import SLOW, Chip, Lost
+from tools.board.chip import SLOW, Chip, ChipLost
 from tools.board.port import Port
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 from tools.virtual_board.serial import SerialBoard
 
 
@@ -100,14 +100,14 @@ def test_over_a_socket_a_person_presses_reset_and_a_flash_with_files_is_kept(kit
 
 
 def test_a_board_that_is_not_in_download_mode_is_told_which_buttons_to_press(serial_board):
-    with pytest.raises(Failed, match="hold BOOT, tap RESET"):
+    with pytest.raises(ToolFailed, match="hold BOOT, tap RESET"):
         Chip(Port(serial_board.device, ""))
 
 
 def test_a_firmware_for_another_chip_is_refused_before_anything_is_erased(kit, tmp_path):
     file = tmp_path / "s3.bin"
     file.write_bytes(firmware_for(ESP32_S3, 0))
-    with pytest.raises(Failed, match="it is for ESP32-S3, the board has an ESP32"):
+    with pytest.raises(ToolFailed, match="it is for ESP32-S3, the board has an ESP32"):
         flash.put_somehow(kit.port, file, True)
     assert kit.loader.erased == 0 and kit.loader.flash[0x1000] == 0xFF
 
@@ -123,18 +123,18 @@ def test_what_is_too_fast_for_the_cable_is_tried_slower(kit, good, capsys):
 def test_a_cable_that_is_pulled_while_writing_is_told(kit, good):
     with Chip(kit.port) as chip:
         kit.loader.blocks = 1
-        with pytest.raises(Lost, match="another cable"):
+        with pytest.raises(ChipLost, match="another cable"):
             chip.write(0x1000, good.read_bytes())
 
 
 def test_flash_that_does_not_keep_what_is_written_is_told(kit, good):
     kit.loader.worn = True
-    with pytest.raises(Failed, match="worn out or badly soldered"):
+    with pytest.raises(ToolFailed, match="worn out or badly soldered"):
         flash.put_somehow(kit.port, good, False)
 
 
 def test_a_port_that_goes_away_is_named(good):
-    with pytest.raises(Failed, match="is the bridge running"):
+    with pytest.raises(ToolFailed, match="is the bridge running"):
         flash.put_somehow(Port("socket://127.0.0.1:9", ""), good, False)
 
 

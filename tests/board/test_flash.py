@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tools.board import firmware, image
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 ESP32, ESP32_S3 = 0, 9
 
@@ -45,7 +45,7 @@ def firmware_for(chip=ESP32, offset=0x1000, application=None, tail=b""):
 
 
 def entry(chip="ESP32", offset=0x1000, source="http://nowhere.invalid/fw.bin", sha256=None):
-    return firmware.Entry(chip, "1.23.0", "fw.bin", offset, source, sha256)
+    return firmware.FirmwareEntry(chip, "1.23.0", "fw.bin", offset, source, sha256)
 
 
 def test_the_manifest_knows_the_chips_and_where_they_start():
@@ -53,7 +53,7 @@ def test_the_manifest_knows_the_chips_and_where_they_start():
     assert offsets == {"ESP32": 0x1000, "ESP32-S2": 0x1000, "ESP32-S3": 0, "ESP32-C3": 0, "ESP32-C6": 0}
     for each in firmware.manifest().values():
         assert each.version in each.file and each.source.startswith("https://")
-    with pytest.raises(Failed, match="no firmware for ESP8266"):
+    with pytest.raises(ToolFailed, match="no firmware for ESP8266"):
         firmware.entry_for("ESP8266", firmware.manifest())
 
 
@@ -82,9 +82,9 @@ def test_whatever_is_wrong_with_a_firmware_refuses_it_in_words(tmp_path):
     ):
         file = tmp_path / "fw.bin"
         file.write_bytes(data)
-        with pytest.raises(Failed, match=said):
+        with pytest.raises(ToolFailed, match=said):
             firmware.local(file, entry())
-    with pytest.raises(Failed, match="No such file"):
+    with pytest.raises(ToolFailed, match="No such file"):
         firmware.local(tmp_path / "none.bin", entry())
 
 
@@ -137,17 +137,17 @@ def test_a_download_that_is_not_the_one_of_before_is_refused(server, tmp_path):
     firmware.fetched(at(server), lambda *_: None, tmp_path)
     (tmp_path / "fw.bin").unlink()
     server.data = firmware_for(tail=b"another")
-    with pytest.raises(Failed, match=r"sha256.json says"):
+    with pytest.raises(ToolFailed, match=r"sha256.json says"):
         firmware.fetched(at(server), lambda *_: None, tmp_path)
     assert not (tmp_path / "fw.bin").exists()
-    with pytest.raises(Failed, match=r"firmware.toml says"):
+    with pytest.raises(ToolFailed, match=r"firmware.toml says"):
         firmware.fetched(at(server, sha256="0" * 64), lambda *_: None, tmp_path / "new")
     assert json.loads((tmp_path / "sha256.json").read_text())["fw.bin"]
 
 
 def test_no_network_leads_to_the_offline_way(server, tmp_path):
-    with pytest.raises(Failed, match="make flash FIRMWARE=file.bin"):
+    with pytest.raises(ToolFailed, match="make flash FIRMWARE=file.bin"):
         firmware.fetched(entry(), lambda *_: None, tmp_path)
     server.length = len(server.data) + 5
-    with pytest.raises(Failed, match=r"broke off|cannot be downloaded"):
+    with pytest.raises(ToolFailed, match=r"broke off|cannot be downloaded"):
         firmware.fetched(at(server), lambda *_: None, tmp_path)

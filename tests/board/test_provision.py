@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tools.board import certificate, provision
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 
 @pytest.fixture
@@ -61,6 +61,6 @@ def test_nothing_is_written_where_no_name_for_an_address_is_known(told, cloud, s
     monkeypatch.setattr(certificate, "TIMEOUT", 1.0)
     text = cloud.toml.read_text().replace('"broker.test"', '"192.0.2.254"')
     cloud.toml.write_text(text)
-    with pytest.raises(Failed, match="give a name of its certificate with broker.name"):
+    with pytest.raises(ToolFailed, match="give a name of its certificate with broker.name"):
         told("C001", "--file", str(cloud.toml))
     assert not (serial_board.flash / "config.json").exists()

@@ -21,7 +21,7 @@ from tests.needed import need
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker
 from tools.local.database import Database
-from tools.local.sendgrid import SendGrid
+from tools.local.sendgrid import SendGridStandIn
 
 MASTER = bytes(range(32))
 DEVICES = ("C001", "C002", "C003")
@@ -101,7 +101,7 @@ brokers_with_rules = pytest.mark.parametrize("broker", ["mosquitto", "hivemq"], 
 
 @pytest.fixture
 def sendgrid(tmp_path):
-    with SendGrid(tmp_path / "outbox", key="SG.test") as standin:
+    with SendGridStandIn(tmp_path / "outbox", key="SG.test") as standin:
         yield standin
 
 

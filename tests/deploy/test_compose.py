@@ -21,7 +21,7 @@ from tests.needed import need
 from tools.local import compose, hivemq, ports
 from tools.local.broker import login
 from tools.local.database import Database
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 SCALE = yaml.safe_load((ROOT / "compose.scale.yaml").read_text())
 WRITTEN = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -101,7 +101,7 @@ def test_only_the_broker_is_open_to_the_network():
 def test_an_old_name_in_composes_env_file_is_told_before_anything_is_made(tmp_path):
     assert SERVICES["files"]["env_file"] == [{"path": ".env", "required": False}]
     assert all("env_file" not in service for name, service in SERVICES.items() if name != "files")
-    with pytest.raises(Failed, match="LANGUAGE is called VIGIE_LANGUAGE now: write VIGIE_LANGUAGE=fr"):
+    with pytest.raises(ToolFailed, match="LANGUAGE is called VIGIE_LANGUAGE now: write VIGIE_LANGUAGE=fr"):
         compose.main(["files"], {"HOUSE": str(tmp_path / "house"), "LANGUAGE": "fr"})
     assert not (tmp_path / "house").exists()
 
@@ -243,10 +243,10 @@ def test_a_set_of_one_grows_to_three_and_its_users_outlive_a_member(tmp_path, ru
 
 
 def test_what_is_wrong_is_told(tmp_path):
-    with pytest.raises(Failed, match='"C001" is no SITE/DEVICE'):
+    with pytest.raises(ToolFailed, match='"C001" is no SITE/DEVICE'):
         compose.main(["files"], {"HOUSE": str(tmp_path), "BOARDS": "C001"})
     compose.main(["files"], {"HOUSE": str(tmp_path)})
-    with pytest.raises(Failed, match="home/C009 is none of BOARDS: there are home/C001"):
+    with pytest.raises(ToolFailed, match="home/C009 is none of BOARDS: there are home/C001"):
         compose.main(["show", "home/C009"], {"HOUSE": str(tmp_path)})
-    with pytest.raises(Failed, match="usage"):
+    with pytest.raises(ToolFailed, match="usage"):
         compose.main([], {})

@@ -8,7 +8,7 @@ from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.watch.watch import Watch
 from tests.cloud.conftest import wait_for
-from tools.local.stack import SITE, Plan, Stack
+from tools.local.stack import SITE, Stack, StackPlan
 from tools.run.account import account
 
 MAIL = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@example.org",))
@@ -44,7 +44,7 @@ class Heard:
 
 def test_a_sleeping_board_tells_what_is_abnormal_at_once_and_the_rest_in_time(tmp_path):
     heard = Heard()
-    plan = Plan(tmp_path, boards=("C001",), period_ms=5000, dashboard=False)
+    plan = StackPlan(tmp_path, boards=("C001",), period_ms=5000, dashboard=False)
     with Sleepers(plan, on_board_event=heard) as stack:
         board, reader = stack.boards["C001"], stack.reader
         heard.sleeps(3)

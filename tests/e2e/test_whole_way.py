@@ -6,14 +6,14 @@ import pytest
 
 from tests.needed import need
 from tools.local.sensor_choice import SensorChoice
-from tools.local.stack import Plan
+from tools.local.stack import StackPlan
 from tools.run import smoke
 
 
 def plan(folder, broker=None, **more):
     """Two boards, four readings a second, models that learned from an hour."""
     fields = {"boards": ("C001", "C002"), "period_ms": 250, "history_s": 3600.0, "dashboard": False}
-    return Plan(folder=folder, broker=broker, **{**fields, **more})
+    return StackPlan(folder=folder, broker=broker, **{**fields, **more})
 
 
 def room(n):

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tools.process import guard
-from tools.process.child import Child, Failed
+from tools.process.child import Child, ToolFailed
 
 ROOT = Path(__file__).parents[2]
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
@@ -57,7 +57,7 @@ def test_output_goes_to_the_log_and_line_by_line_to_the_listener(tmp_path):
 
 def test_a_command_that_does_not_exist_ends_with_its_reason(tmp_path):
     child = Child("c", ["no-such-command-anywhere"], log=tmp_path / "log")
-    with pytest.raises(Failed, match="No such file"):
+    with pytest.raises(ToolFailed, match="No such file"):
         child.wait_until(lambda: False, "it was ready", 10)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from cloud.plans.plans import FleetSize
 from tools import plan
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_the_report_never_claims_more_boards_than_the_first_limit():
 
 @pytest.mark.parametrize("name, value", [("DEVICES", "x"), ("PERIOD", "0"), ("DEVICES", "nan")])
 def test_a_number_that_is_none_is_refused_with_its_name(name, value):
-    with pytest.raises(Failed, match=name):
+    with pytest.raises(ToolFailed, match=name):
         plan.main({name: value})
 
 
@@ -84,10 +84,10 @@ def test_a_running_backend_is_held_against_the_same_limits():
 
 
 def test_a_backend_that_has_just_started_is_not_judged():
-    with pytest.raises(Failed, match="has run for 3 s"):
+    with pytest.raises(ToolFailed, match="has run for 3 s"):
         plan.running("vigie_uptime_seconds 3\n")
 
 
 def test_a_backend_that_is_not_there_is_told_with_its_cure():
-    with pytest.raises(Failed, match="HEALTH_PORT"):
+    with pytest.raises(ToolFailed, match="HEALTH_PORT"):
         plan.main({"METRICS": "http://127.0.0.1:9/metrics"})

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from tools.proofs import Outcome, __main__, forest
+from tools.proofs import ProofResult, __main__, forest
 
 
 def test_the_boards_forest_is_exact():
@@ -18,7 +18,10 @@ def test_the_boards_forest_is_exact():
 
 def test_proofs_become_a_page_and_a_line_of_json(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(__main__, "PAGE", tmp_path / "proofs.md")
-    outcomes = {"good": Outcome("| a table |", {"n": 3}, True), "bad": Outcome("| none |", {"n": 4}, False)}
+    outcomes = {
+        "good": ProofResult("| a table |", {"n": 3}, True),
+        "bad": ProofResult("| none |", {"n": 4}, False),
+    }
     monkeypatch.setattr(
         __main__, "PROOFS", {title: lambda _, o=outcome: o for title, outcome in outcomes.items()}
     )

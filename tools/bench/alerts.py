@@ -33,7 +33,7 @@ from device import codes
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker
 from tools.local.database import Database
-from tools.local.sendgrid import Mail, SendGrid
+from tools.local.sendgrid import ReceivedMail, SendGridStandIn
 from tools.process.child import Child
 from tools.virtual_board.board import REPOSITORY
 
@@ -94,7 +94,7 @@ class Mails:
         self.came: dict[str, float] = {}
         self.all = threading.Event()
 
-    def take(self, mail: Mail) -> None:
+    def take(self, mail: ReceivedMail) -> None:
         tags: dict[str, Any] = mail.body["personalizations"][0].get("custom_args", {})
         self.came.setdefault(str(tags.get("board", "")).rpartition("/")[2], mail.received)
         if len(self.came) >= BOARDS:
@@ -130,7 +130,7 @@ def run(folder: Path, parts: ExitStack, names: list[str], mails: Mails) -> dict[
     database = Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
     parts.callback(database.stop)
     database.start()
-    sendgrid = parts.enter_context(SendGrid(folder / "outbox", key="SG.bench", on_mail=mails.take))
+    sendgrid = parts.enter_context(SendGridStandIn(folder / "outbox", key="SG.bench", on_mail=mails.take))
     remember(database.uri, names)
     environment = {
         **os.environ,

@@ -11,9 +11,9 @@ import typer
 
 from tools.board import command, port, screen
 from tools.board.deploy import Firmware
-from tools.board.raw_repl import Wire
+from tools.board.raw_repl import RawRepl
 from tools.board.startup import STEPS, Start
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 SCRIPT = Path(__file__).parent / "on_board" / "bench_board.py"
 # Bytes of heap free and taken, and the longest block beside it; what the prompt brought goes first.
@@ -34,7 +34,7 @@ START_S = 90.0
 SCRIPT_S = 300.0  # of silence: twenty readings of a slow sensor
 
 
-def await_ack(wire: Wire) -> dict[str, float]:
+def await_ack(wire: RawRepl) -> dict[str, float]:
     """Seconds from the reset to each step of a start, the last is the first ack. Raises Failed."""
     start = Start()
     wire.reset()
@@ -48,11 +48,13 @@ def await_ack(wire: Wire) -> dict[str, float]:
             return steps
         if start.ended or time.monotonic() - began > START_S:
             name, cure = start.missing
-            raise Failed(f"the board does not get as far as its first acknowledged reading ({name}): {cure}")
+            raise ToolFailed(
+                f"the board does not get as far as its first acknowledged reading ({name}): {cure}"
+            )
     raise AssertionError("a wire has lines for ever")
 
 
-def at_work(wire: Wire, seconds: float) -> None:
+def at_work(wire: RawRepl, seconds: float) -> None:
     """Let the board work; its lines are read, so that none fills the bridge."""
     end = time.monotonic() + seconds
     for _ in wire.lines(0.1):
@@ -60,7 +62,7 @@ def at_work(wire: Wire, seconds: float) -> None:
             return
 
 
-def measure(wire: Wire, seconds: float) -> dict[str, Any]:
+def measure(wire: RawRepl, seconds: float) -> dict[str, Any]:
     """Its numbers: sizes in bytes, times in s, ms or us as their names say. Raises Failed."""
     steps = await_ack(wire)
     at_work(wire, seconds)
@@ -81,7 +83,7 @@ def main(
     """
     found = port.find(port_name)
     screen.tick("port", f"{found.device} ({found.about})")
-    with Wire(found) as wire:
+    with RawRepl(found) as wire:
         wire.pause()
         board = Firmware.ask(wire)
         screen.tick("board", f"{board.machine}, MicroPython {board.version}")

@@ -32,7 +32,7 @@ from tools.bench.cloud import store, world
 from tools.local import ports
 from tools.local.dashboard import Dashboard
 from tools.local.database import Database
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 from tools.process.terminal import progress
 
 READINGS = 10_000_000
@@ -71,10 +71,10 @@ PAGES = {
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     readings = environment.get("READINGS", "").strip() or str(READINGS)
     if argv or not readings.isdecimal() or int(readings) < BOARDS * 400:
-        raise Failed(f"usage: [READINGS={BOARDS * 400} or more] python -m tools.bench.dashboard")
+        raise ToolFailed(f"usage: [READINGS={BOARDS * 400} or more] python -m tools.bench.dashboard")
     found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if found is None:
-        raise Failed("needs Chromium: apt-get install chromium")
+        raise ToolFailed("needs Chromium: apt-get install chromium")
     shutil.rmtree(FOLDER, ignore_errors=True)
     with ExitStack() as parts:
         mongod = Database(FOLDER / "database", FOLDER / "database.log", port=ports.free(), outside=False)
@@ -192,6 +192,6 @@ def _open(context: BrowserContext, url: str, whole: str) -> tuple[float, float]:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except Failed as failed:
+    except ToolFailed as failed:
         print(f"bench-dashboard: {failed}", file=sys.stderr)
         sys.exit(2)

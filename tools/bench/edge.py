@@ -61,7 +61,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Measured:
+class EdgeMeasured:
     heap: int
     alloc: float
     us: float
@@ -158,9 +158,9 @@ def run(command: list[str], count: str, folder: Path) -> dict[str, Any] | str:
     return measured
 
 
-def measure(made: list[Form], readings: Path, folder: Path) -> tuple[dict[str, Measured], dict[str, str]]:
+def measure(made: list[Form], readings: Path, folder: Path) -> tuple[dict[str, EdgeMeasured], dict[str, str]]:
     """Best of TURNS processes a form, in turn so that a busy machine meets all alike; and the failures."""
-    results: dict[str, Measured] = {}
+    results: dict[str, EdgeMeasured] = {}
     failures = {form.name: form.failure for form in made if form.failure}
     for _ in range(TURNS):
         for form in made:
@@ -170,7 +170,7 @@ def measure(made: list[Form], readings: Path, folder: Path) -> tuple[dict[str, M
             if isinstance(got, str):
                 failures[form.name] = got
                 continue
-            now = Measured(**got)
+            now = EdgeMeasured(**got)
             before = results.get(form.name, now)
             results[form.name] = min(now, before, key=lambda each: each.us)
     return results, failures
@@ -188,7 +188,7 @@ def loop(x: Int16, packed: PackedForest, folder: Path) -> dict[str, Any]:
     return got
 
 
-def row(form: Form, measured: dict[str, Measured], failures: dict[str, str]) -> str:
+def row(form: Form, measured: dict[str, EdgeMeasured], failures: dict[str, str]) -> str:
     if form.name in failures:
         return f"| {form.size} | {form.name} | {failures[form.name]} |" + " |" * 6
     own, plain = measured[form.name], measured.get(PLAIN)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from device.chip.clock import UNIX_2000
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 TIMEOUT = 10.0
 OTHER_NAME = (62, 64)  # OpenSSL's codes: another host name, another address
@@ -27,16 +27,16 @@ def from_file(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise Failed(f"broker.ca: {path}: {error.strerror}") from None
-    found = _PEM.findall(data)
-    if len(found) > 1:
-        raise Failed(f"broker.ca: {path} holds {len(found)} certificates: give the root alone")
+        raise ToolFailed(f"broker.ca: {path}: {error.strerror}") from None
+    blocks = _PEM.findall(data)
+    if len(blocks) > 1:
+        raise ToolFailed(f"broker.ca: {path} holds {len(blocks)} certificates: give the root alone")
     try:
-        der = ssl.PEM_cert_to_DER_cert(found[0].decode()) if found else data
+        der = ssl.PEM_cert_to_DER_cert(blocks[0].decode()) if blocks else data
     except (ValueError, binascii.Error):
-        raise Failed(f"broker.ca: {path} is damaged") from None
+        raise ToolFailed(f"broker.ca: {path} is damaged") from None
     if der[:1] != b"\x30":
-        raise Failed(f"broker.ca: {path} is no certificate, neither PEM nor DER")
+        raise ToolFailed(f"broker.ca: {path} is no certificate, neither PEM nor DER")
     return der
 
 
@@ -48,14 +48,14 @@ def from_broker(host: str, port: int) -> bytes:
             with context.wrap_socket(plain, server_hostname=host) as secure:
                 return _root(secure)
     except ssl.SSLCertVerificationError as error:
-        raise Failed(
+        raise ToolFailed(
             f"{host}:{port}: this computer does not trust its certificate ({error.verify_message}): "
             "give its CA with broker.ca (or MQTT_CA)"
         ) from None
     except ssl.SSLError as error:
-        raise Failed(f"{host}:{port} does not speak TLS ({error.reason}): is it the TLS port?") from None
+        raise ToolFailed(f"{host}:{port} does not speak TLS ({error.reason}): is it the TLS port?") from None
     except OSError as error:
-        raise Failed(
+        raise ToolFailed(
             f"{host}:{port} cannot be reached from here ({error}): check broker.host and port"
         ) from None
 
@@ -82,11 +82,11 @@ def check(host: str, port: int, name: str, ca: bytes) -> None:
         _carried(host, port, ca, name)
     except ssl.SSLCertVerificationError as error:
         if error.verify_code not in OTHER_NAME:
-            raise Failed(
+            raise ToolFailed(
                 f"{host}:{port}: broker.ca does not verify its certificate ({error.verify_message})"
             ) from None
         carried = ", ".join(names(host, port, ca)) or "no name"
-        raise Failed(
+        raise ToolFailed(
             f"{host}:{port}: its certificate is not for {name!r}; it carries {carried}: "
             "put one of these at broker.name"
         ) from None
@@ -100,7 +100,7 @@ def names(host: str, port: int, ca: bytes) -> list[str]:
     try:
         held = _carried(host, port, ca, None)
     except ssl.SSLCertVerificationError as error:
-        raise Failed(
+        raise ToolFailed(
             f"{host}:{port}: broker.ca does not verify its certificate ({error.verify_message})"
         ) from None
     common = [value for part in held["subject"] for key, value in part if key == "commonName"]
@@ -116,7 +116,7 @@ def name_for_board(host: str, port: int, ca: bytes) -> str:
     fit = [name for name in carried if not is_address(name) and "*" not in name]
     if not fit:
         held = ", ".join(carried) or "nothing"
-        raise Failed(
+        raise ToolFailed(
             f"{host}:{port}: its certificate carries {held}, and the board knows a broker by a name alone, "
             "never by an address: make one that carries a name too; nobody need be able to look that up"
         )
@@ -144,7 +144,9 @@ def _carried(host: str, port: int, ca: bytes, name: str | None) -> dict[str, Any
         except ssl.SSLCertVerificationError:
             raise
         except ssl.SSLError as error:
-            raise Failed(f"{host}:{port} does not speak TLS ({error.reason}): is it the TLS port?") from None
+            raise ToolFailed(
+                f"{host}:{port} does not speak TLS ({error.reason}): is it the TLS port?"
+            ) from None
 
 
 def _root(secure: Any) -> bytes:

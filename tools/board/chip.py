@@ -15,7 +15,7 @@ from esptool.util import FatalError
 from tools.board import image
 from tools.board import port as ports
 from tools.board.port import Port
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 SLOW, FAST = 115200, 460800
 NOT_LOADING = """\
@@ -29,7 +29,7 @@ is worn out or badly soldered: take another board"""
 ERRORS = (FatalError, serial.SerialException, OSError)
 
 
-class Lost(Failed):
+class ChipLost(ToolFailed):
     """The chip answered, then no more: a lower baud may help."""
 
 
@@ -47,7 +47,7 @@ class Chip:
             with contextlib.redirect_stdout(self._said):
                 self._chip: Any = cmds.detect_chip(port.device, SLOW, connect_attempts=3)
         except ERRORS as error:
-            raise Failed(ports.trouble(port) or f"{NOT_LOADING}\n({_first_line(error)})") from None
+            raise ToolFailed(ports.trouble(port) or f"{NOT_LOADING}\n({_first_line(error)})") from None
         self.name = str(self._chip.CHIP_NAME)
         try:
             self.about = str(self._do(lambda chip: chip.get_chip_description()))
@@ -56,7 +56,7 @@ class Chip:
                 self._do(lambda chip: chip.change_baud(baud))
             self._do(cmds.attach_flash)
             self.flash = _bytes(self._do(cmds.detect_flash_size))
-        except Failed:
+        except ToolFailed:
             self.close()
             raise
 
@@ -101,9 +101,9 @@ class Chip:
                 return command(self._chip, *arguments, **options)
         except ERRORS as error:
             if "MD5 of file does not match" in str(error):
-                raise Failed(WORN) from None
+                raise ToolFailed(WORN) from None
             self.close()
-            raise Lost(
+            raise ChipLost(
                 ports.trouble(self.port)
                 or f"{self.port.device}: the chip stopped answering ({_first_line(error)}): "
                 "try another cable or USB socket, then run it again"

@@ -14,8 +14,8 @@ import typer
 
 from device import VERSION
 from tools.board import command, port, screen
-from tools.board.raw_repl import Wire
-from tools.board.startup import Line, Start
+from tools.board.raw_repl import RawRepl
+from tools.board.startup import ConsoleLine, Start
 from tools.mpy import build
 
 RESCUE = (*build.PLAIN, *(f"/{name}.mpy" for name in build.RESCUE))
@@ -80,13 +80,13 @@ class Firmware:
     machine: str
 
     @classmethod
-    def ask(cls, wire: Wire) -> Firmware:
+    def ask(cls, wire: RawRepl) -> Firmware:
         mpy, version, machine = wire.run(IDENTIFY).splitlines()[-3:]
         return cls(int(mpy), version, machine)
 
 
 @dataclass(frozen=True)
-class Plan:
+class DeployPlan:
     """What a deployment changes, paths on the board in order."""
 
     folders: tuple[str, ...]
@@ -99,7 +99,7 @@ class Plan:
         return len(self.folders) + len(self.copy) + len(self.delete)
 
 
-def plan(built: Mapping[str, bytes], present: Mapping[str, str]) -> Plan:
+def plan(built: Mapping[str, bytes], present: Mapping[str, str]) -> DeployPlan:
     """Compare what is built with what lies on the board ({path: SHA-256 hex}, folders end in "/").
 
     boot.py and what safe mode needs come first and main.py last: a board that is cut off in between can be
@@ -115,25 +115,25 @@ def plan(built: Mapping[str, bytes], present: Mapping[str, str]) -> Plan:
     strays = [path for path in present if path not in built and path not in wanted]
     strays.sort(key=lambda path: (path.endswith("/"), -len(path)))  # files first, inner folders first
     same = tuple(path for path in built if path not in changed)
-    return Plan(tuple(folders), tuple(order), tuple(strays), same)
+    return DeployPlan(tuple(folders), tuple(order), tuple(strays), same)
 
 
 def _parent(path: str) -> str:
     return path.rpartition("/")[0] + "/"
 
 
-def survey(wire: Wire) -> dict[str, str]:
+def survey(wire: RawRepl) -> dict[str, str]:
     """{path: SHA-256 hex} of our files on the board; folders end in "/", "?": it cannot be read."""
     return _table(wire.run(SURVEY.format(rescue=RESCUE)))
 
 
 def _table(text: str) -> dict[str, str]:
     """What each line of ours says. Others are what else the board printed."""
-    found = (re.fullmatch(r"(/.*) ([0-9a-f]{64}|[?-])\s*", line) for line in text.splitlines())
-    return {line[1]: line[2] for line in found if line}
+    matches = (re.fullmatch(r"(/.*) ([0-9a-f]{64}|[?-])\s*", line) for line in text.splitlines())
+    return {line[1]: line[2] for line in matches if line}
 
 
-def apply(wire: Wire, todo: Plan, built: Mapping[str, bytes]) -> None:
+def apply(wire: RawRepl, todo: DeployPlan, built: Mapping[str, bytes]) -> None:
     """Carry out the plan. Strays go first: an old .py would win over a new .mpy."""
     if not todo.changes:
         return
@@ -147,21 +147,21 @@ def apply(wire: Wire, todo: Plan, built: Mapping[str, bytes]) -> None:
             wire.put(path, built[path], advance, whole=path in RESCUE)
 
 
-def is_foreign(wire: Wire, path: str) -> bool:
+def is_foreign(wire: RawRepl, path: str) -> bool:
     """Whether the board's boot.py or main.py is somebody's work: not Vigie's, not MicroPython's comments."""
     text = (wire.get(path) or b"").decode(errors="replace")
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
     return bool(lines) and "Vigie" not in text
 
 
-def set_aside(wire: Wire, foreign: Sequence[str]) -> None:
+def set_aside(wire: RawRepl, foreign: Sequence[str]) -> None:
     """Rename what is somebody's, where Vigie's file of that name comes."""
     for path in foreign:
         wire.run(f"import os\nos.rename({path!r}, {path + ASIDE!r})")
         screen.tick("kept", f"your {path} is {path}{ASIDE} now", "warn")
 
 
-def deploy(wire: Wire, *, dry_run: bool = False) -> None:
+def deploy(wire: RawRepl, *, dry_run: bool = False) -> None:
     """Bring the board behind `wire` (paused or stopped) to this tree. Raises Failed."""
     firmware = Firmware.ask(wire)
     arch = build.arch_of(firmware.mpy)
@@ -203,20 +203,20 @@ def deploy(wire: Wire, *, dry_run: bool = False) -> None:
     )
 
 
-def watch(wire: Wire, seconds: float = WATCH_S) -> bool:
+def watch(wire: RawRepl, seconds: float = WATCH_S) -> bool:
     """Restart the board and tell its start, tick by tick. True when all six came."""
     wire.reset()
     start = Start()
     end = time.monotonic() + seconds
-    told = None
+    shown = None
     with screen.waiting("the board starts …"):
         for line in wire.lines(0.5):
             step = start.feed(line) if line else None
             if step and line:
-                screen.tick(step.name, Line.parse(line).text)
-            if start.trouble and start.trouble != told:
-                told = start.trouble
-                screen.tick("", told, "warn")
+                screen.tick(step.name, ConsoleLine.parse(line).text)
+            if start.trouble and start.trouble != shown:
+                shown = start.trouble
+                screen.tick("", shown, "warn")
             if start.complete or start.ended or time.monotonic() > end:
                 break
     if start.complete:
@@ -226,7 +226,7 @@ def watch(wire: Wire, seconds: float = WATCH_S) -> bool:
     return False
 
 
-def is_provisioned(wire: Wire) -> bool:
+def is_provisioned(wire: RawRepl) -> bool:
     return wire.run("import os\nprint('config.json' in os.listdir('/'))") == "True"
 
 
@@ -240,9 +240,9 @@ def main(
 ) -> int:
     """Compile device/, copy what changed, and watch the board start."""
     began = time.monotonic()
-    found = port.find(port_name)
-    screen.tick("port", f"{found.device} ({found.about})")
-    with Wire(found) as wire:
+    device = port.find(port_name)
+    screen.tick("port", f"{device.device} ({device.about})")
+    with RawRepl(device) as wire:
         wire.pause()
         deploy(wire, dry_run=dry_run)
         if dry_run:

@@ -14,9 +14,9 @@ from tools.board import command, pins, port, screen
 from tools.board.chip import Chip
 from tools.board.deploy import Firmware, plan, survey
 from tools.board.port import Port
-from tools.board.raw_repl import Wire
+from tools.board.raw_repl import RawRepl
 from tools.mpy import build
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 LEAST_FLASH = 256 * 1024  # bytes free for the outbox on a 2 MB file system
 OLDEST = (1, 23, 0)
@@ -34,21 +34,21 @@ except ImportError:
 """
 
 
-def examine_repl(found: Port) -> bool | None:
+def examine_repl(device: Port) -> bool | None:
     """Whether all that can be seen through the REPL is well; None when there is none."""
     try:
-        with Wire(found) as wire:
+        with RawRepl(device) as wire:
             wire.stop()
             good = firmware(wire)
             good &= application(wire)
             good &= configuration(wire)
             return good
-    except Failed as failed:
+    except ToolFailed as failed:
         screen.tick("REPL", str(failed), "bad")
         return None
 
 
-def firmware(wire: Wire) -> bool:
+def firmware(wire: RawRepl) -> bool:
     """MicroPython, its age, and the room on flash and heap."""
     there = Firmware.ask(wire)
     free, size, heap, chip = map(int, wire.run(ROOM).split()[-4:])
@@ -68,7 +68,7 @@ def firmware(wire: Wire) -> bool:
     return good and room
 
 
-def application(wire: Wire) -> bool:
+def application(wire: RawRepl) -> bool:
     """Which Vigie is on the board, compared with this tree."""
     present = survey(wire)
     if "/device/" not in present:
@@ -76,7 +76,7 @@ def application(wire: Wire) -> bool:
         return True
     try:
         version = wire.run("from device import VERSION\nprint(VERSION)")
-    except Failed as failed:
+    except ToolFailed as failed:
         screen.tick("Vigie", f"broken ({failed}): make deploy", "bad")
         return False
     there = Firmware.ask(wire)
@@ -90,7 +90,7 @@ def application(wire: Wire) -> bool:
     return True
 
 
-def configuration(wire: Wire) -> bool:
+def configuration(wire: RawRepl) -> bool:
     """config.json as a start would find it."""
     data = wire.get("/config.json")
     if data is None:
@@ -119,35 +119,35 @@ def configuration(wire: Wire) -> bool:
     return True
 
 
-def examine_chip(found: Port) -> bool:
+def examine_chip(device: Port) -> bool:
     """Without a REPL: is there a chip at all?"""
     try:
-        with Chip(found) as chip:
+        with Chip(device) as chip:
             screen.tick("chip", f"{chip.about}, {chip.size}, in download mode")
             files = chip.holds_files()
             text = "a MicroPython with files is on it; press RESET" if files else "no MicroPython: make flash"
             screen.tick("flash", text, "warn")
             chip.restart()
             return True
-    except Failed as failed:
+    except ToolFailed as failed:
         screen.tick("chip", str(failed), "bad")
         return False
 
 
-def examine_port(found: Port) -> bool:
+def examine_port(device: Port) -> bool:
     """Driver, permission, and who else holds it."""
-    if not found.remote:
-        name = port.driver(found)
+    if not device.remote:
+        name = port.driver(device)
         screen.tick(
             "driver",
             name or "this system does not tell which; the port is there",
             "good" if name else "plain",
         )
-        if not os.access(found.device, os.R_OK | os.W_OK) and os.name != "nt":
-            screen.tick("access", f"no permission: {port.permission(found.device)}", "bad")
+        if not os.access(device.device, os.R_OK | os.W_OK) and os.name != "nt":
+            screen.tick("access", f"no permission: {port.permission(device.device)}", "bad")
             return False
         screen.tick("access", "you may use it")
-    why = port.trouble(found)
+    why = port.trouble(device)
     screen.tick("free", why or "nobody else holds it", "bad" if why else "good")
     return not why
 
@@ -155,11 +155,11 @@ def examine_port(found: Port) -> bool:
 @command.run
 def main(port_name: command.PortOption = None) -> int:
     """Check the port, the chip, and what is on it. Changes no file; Vigie starts again afterwards."""
-    found = port.find(port_name)
-    screen.tick("port", f"{found.device} ({found.about})")
-    if not examine_port(found):
+    device = port.find(port_name)
+    screen.tick("port", f"{device.device} ({device.about})")
+    if not examine_port(device):
         return 1
-    good = examine_repl(found)
+    good = examine_repl(device)
     if good is None:
-        examine_chip(found)
+        examine_chip(device)
     return 0 if good else 1

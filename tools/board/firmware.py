@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.board import image
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 MANIFEST = Path(__file__).with_name("firmware.toml")
 CACHE = Path("var/firmware")
@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 = unknown
 
 
 @dataclass(frozen=True)
-class Entry:
+class FirmwareEntry:
     chip: str
     version: str
     file: str
@@ -32,49 +32,49 @@ class Entry:
     sha256: str | None = None
 
 
-def manifest(path: Path = MANIFEST) -> dict[str, Entry]:
+def manifest(path: Path = MANIFEST) -> dict[str, FirmwareEntry]:
     """{chip: entry}. Raises Failed."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         source = values.pop("source")
         return {
-            chip: Entry(
+            chip: FirmwareEntry(
                 chip, item["version"], item["file"], item["offset"], source + item["file"], item.get("sha256")
             )
             for chip, item in values.items()
         }
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise Failed(f"{path}: {error!r}: each chip needs version, file and offset") from None
+        raise ToolFailed(f"{path}: {error!r}: each chip needs version, file and offset") from None
 
 
-def entry_for(chip: str, entries: dict[str, Entry]) -> Entry:
+def entry_for(chip: str, entries: dict[str, FirmwareEntry]) -> FirmwareEntry:
     if chip not in entries:
-        raise Failed(f"no firmware for {chip} in {MANIFEST.name}: it knows {', '.join(sorted(entries))}")
+        raise ToolFailed(f"no firmware for {chip} in {MANIFEST.name}: it knows {', '.join(sorted(entries))}")
     return entries[chip]
 
 
-def local(path: Path, entry: Entry) -> bytes:
+def local(path: Path, entry: FirmwareEntry) -> bytes:
     """The checked firmware in a file. Raises Failed, also when it is for another chip."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise Failed(f"{path}: {error.strerror}") from None
+        raise ToolFailed(f"{path}: {error.strerror}") from None
     return checked(data, entry, str(path))
 
 
-def checked(data: bytes, entry: Entry, name: str) -> bytes:
+def checked(data: bytes, entry: FirmwareEntry, name: str) -> bytes:
     """`data` if it is a sound firmware for the entry's chip. Raises Failed."""
     try:
         chip = image.chip_of(data)
         if chip != entry.chip:
-            raise Failed(f"it is for {chip}, the board has an {entry.chip}")
+            raise ToolFailed(f"it is for {chip}, the board has an {entry.chip}")
         image.check(data, entry.offset)
-    except Failed as failed:
-        raise Failed(f"{name} is refused: {failed}") from None
+    except ToolFailed as failed:
+        raise ToolFailed(f"{name} is refused: {failed}") from None
     return data
 
 
-def fetched(entry: Entry, progress: Progress, cache: Path = CACHE) -> bytes:
+def fetched(entry: FirmwareEntry, progress: Progress, cache: Path = CACHE) -> bytes:
     """The firmware of the manifest, from the cache or downloaded. Raises Failed."""
     target = cache / entry.file
     ledger = cache / "sha256.json"
@@ -88,7 +88,7 @@ def fetched(entry: Entry, progress: Progress, cache: Path = CACHE) -> bytes:
     digest = hashlib.sha256(data).hexdigest()
     for wanted, where in ((entry.sha256, MANIFEST.name), (known.get(entry.file), str(ledger))):
         if wanted and wanted != digest:
-            raise Failed(f"{entry.source} has SHA-256 {digest}, {where} says {wanted}: not used")
+            raise ToolFailed(f"{entry.source} has SHA-256 {digest}, {where} says {wanted}: not used")
     cache.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
     part.write_bytes(data)
@@ -97,7 +97,7 @@ def fetched(entry: Entry, progress: Progress, cache: Path = CACHE) -> bytes:
     return data
 
 
-def download(entry: Entry, progress: Progress) -> bytes:
+def download(entry: FirmwareEntry, progress: Progress) -> bytes:
     """The bytes at the entry's address. Raises Failed."""
     data = bytearray()
     try:
@@ -108,10 +108,10 @@ def download(entry: Entry, progress: Progress) -> bytes:
                 progress(len(data), size)
     except (urllib.error.URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise Failed(
+        raise ToolFailed(
             f"{entry.source} cannot be downloaded ({reason}).\n"
             "Offline? Fetch the file elsewhere and give it: make flash FIRMWARE=file.bin"
         ) from None
     if size and len(data) != size:
-        raise Failed(f"{entry.source} broke off after {len(data)} of {size} bytes: try again")
+        raise ToolFailed(f"{entry.source} broke off after {len(data)} of {size} bytes: try again")
     return bytes(data)

@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 
 from tools.board import command, deploy, firmware, port, screen
-from tools.board.chip import FAST, SLOW, Chip, Lost
+from tools.board.chip import FAST, SLOW, Chip, ChipLost
 from tools.board.port import Port
-from tools.board.raw_repl import Wire
-from tools.process.child import Failed
+from tools.board.raw_repl import RawRepl
+from tools.process.child import ToolFailed
 
 RESET_S = 60.0
 
 
-def choose(chip: str, own: Path | None) -> tuple[firmware.Entry, bytes]:
+def choose(chip: str, own: Path | None) -> tuple[firmware.FirmwareEntry, bytes]:
     """The manifest's entry for `chip`, and its firmware: the file `own`, else downloaded. Raises Failed."""
     entry = firmware.entry_for(chip, firmware.manifest())
     if own:
@@ -37,13 +37,13 @@ def choose(chip: str, own: Path | None) -> tuple[firmware.Entry, bytes]:
     return entry, data
 
 
-def put(found: Port, own: Path | None, erase: bool, baud: int) -> bool:
+def put(device: Port, own: Path | None, erase: bool, baud: int) -> bool:
     """Flash the chip at `baud`; True when it restarts by itself. Raises Failed."""
-    with Chip(found, baud) as chip:
+    with Chip(device, baud) as chip:
         screen.tick("chip", f"{chip.about}, {chip.size}", "good" if chip.flash else "warn")
         entry, data = choose(chip.name, own)
         if chip.flash and entry.offset + len(data) > chip.flash:
-            raise Failed(f"{entry.file} does not fit into {chip.flash >> 20} MB of flash")
+            raise ToolFailed(f"{entry.file} does not fit into {chip.flash >> 20} MB of flash")
         new = not chip.holds_files()
         if erase or new:
             with screen.waiting("erasing …"):
@@ -60,30 +60,30 @@ def put(found: Port, own: Path | None, erase: bool, baud: int) -> bool:
         return chip.restart()
 
 
-def put_somehow(found: Port, own: Path | None, erase: bool) -> bool:
+def put_somehow(device: Port, own: Path | None, erase: bool) -> bool:
     """`put` at the baud that cable and bridge carry. Raises Failed."""
-    if not found.has_reset:
-        return put(found, own, erase, SLOW)  # a bare socket's other end has the baud that it was given
+    if not device.has_reset:
+        return put(device, own, erase, SLOW)  # a bare socket's other end has the baud that it was given
     try:
-        return put(found, own, erase, FAST)
-    except Lost as lost:
-        why = port.trouble(found)
+        return put(device, own, erase, FAST)
+    except ChipLost as lost:
+        why = port.trouble(device)
         if why:
-            raise Failed(why) from None
+            raise ToolFailed(why) from None
         screen.tick("slower", f"{lost}\nnow at {SLOW} baud", "warn")
-        return put(found, own, erase, SLOW)
+        return put(device, own, erase, SLOW)
 
 
-def wake(found: Port) -> Wire:
+def wake(device: Port) -> RawRepl:
     """The board's REPL after its first start. Raises Failed."""
     end = time.monotonic() + RESET_S
     while True:
         wire = None
         try:
-            wire = Wire(found)
+            wire = RawRepl(device)
             wire.stop()
             return wire
-        except Failed:
+        except ToolFailed:
             if wire:
                 wire.close()
             if time.monotonic() > end:
@@ -101,16 +101,16 @@ def main(
     port_name: command.PortOption = None,
 ) -> int:
     """Put MicroPython and Vigie onto a board."""
-    found = port.find(port_name)
-    screen.tick("port", f"{found.device} ({found.about})")
-    why = port.trouble(found)
+    device = port.find(port_name)
+    screen.tick("port", f"{device.device} ({device.about})")
+    why = port.trouble(device)
     if why:
-        raise Failed(why)
-    restarts = put_somehow(found, own, erase)
+        raise ToolFailed(why)
+    restarts = put_somehow(device, own, erase)
     if not restarts:
         screen.tick("RESET", "press the board's RESET now: over a network nothing else can", "warn")
     with screen.waiting("waiting for MicroPython …"):
-        wire = wake(found)
+        wire = wake(device)
     with wire:
         deploy.deploy(wire)
         if deploy.is_provisioned(wire):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from esptool.bin_image import LoadFirmwareImage
 from esptool.util import FatalError
 
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 # Chip ids of the image header (ESP-IDF, esp_chip_id_t).
 CHIPS = {
@@ -40,10 +40,10 @@ class Partition:
 def chip_of(data: bytes) -> str:
     """The chip that an image is for. Raises Failed."""
     if len(data) < 24 or data[0] != MAGIC:
-        raise Failed("it is no ESP32 firmware: give the .bin of micropython.org/download")
+        raise ToolFailed("it is no ESP32 firmware: give the .bin of micropython.org/download")
     number = struct.unpack_from("<H", data, 12)[0]
     if number not in CHIPS:
-        raise Failed(f"it is for an unknown chip (id {number})")
+        raise ToolFailed(f"it is for an unknown chip (id {number})")
     return CHIPS[number]
 
 
@@ -54,19 +54,19 @@ def check(data: bytes, offset: int) -> str:
     table = data[TABLE_AT - offset : TABLE_AT - offset + TABLE_SIZE] if offset <= TABLE_AT else b""
     applications = [part for part in partitions(table) if part.kind == _APP]
     if not applications:
-        raise Failed("it has no partition table: is it an application alone? take the full .bin")
-    found = False
+        raise ToolFailed("it has no partition table: is it an application alone? take the full .bin")
+    checked = False
     for part in applications:
         body = data[part.offset - offset : part.offset - offset + part.size]
         if body and body[0] == MAGIC:
-            found = True
+            checked = True
             if chip_of(body) != chip:
-                raise Failed(
+                raise ToolFailed(
                     f"its bootloader is for {chip}, its application {part.label} for {chip_of(body)}"
                 )
             _check_one(body, chip, part.label)
-    if not found:
-        raise Failed("it is cut short: its application is missing. Download it again")
+    if not checked:
+        raise ToolFailed("it is cut short: its application is missing. Download it again")
     return chip
 
 
@@ -74,22 +74,22 @@ def _check_one(data: bytes, chip: str, name: str) -> None:
     try:
         image = LoadFirmwareImage(chip.lower(), data)
     except (FatalError, struct.error, IndexError) as error:
-        raise Failed(f"its {name} is damaged ({error}): download it again") from None
+        raise ToolFailed(f"its {name} is damaged ({error}): download it again") from None
     if image.checksum != image.calculate_checksum():
-        raise Failed(f"the checksum of its {name} is wrong: download it again")
+        raise ToolFailed(f"the checksum of its {name} is wrong: download it again")
     if image.append_digest and image.stored_digest != image.calc_digest:
-        raise Failed(f"the digest of its {name} is wrong: download it again")
+        raise ToolFailed(f"the digest of its {name} is wrong: download it again")
 
 
 def partitions(table: bytes) -> list[Partition]:
     """The entries of a partition table; [] when it is none (an erased flash)."""
-    found = []
+    partitions = []
     for at in range(0, len(table) - _ENTRY.size + 1, _ENTRY.size):
         magic, kind, _, offset, size, label, _ = _ENTRY.unpack_from(table, at)
         if magic != b"\xaa\x50":
             break
-        found.append(Partition(kind, offset, size, label.rstrip(b"\0").decode(errors="replace")))
-    return found
+        partitions.append(Partition(kind, offset, size, label.rstrip(b"\0").decode(errors="replace")))
+    return partitions
 
 
 def has_files(table: bytes) -> bool:

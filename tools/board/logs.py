@@ -10,9 +10,9 @@ import typer
 from rich.markup import escape
 
 from tools.board import command, port, screen
-from tools.board.raw_repl import Wire
-from tools.board.startup import Line
-from tools.process.child import Failed
+from tools.board.raw_repl import RawRepl
+from tools.board.startup import ConsoleLine
+from tools.process.child import ToolFailed
 
 COLOURS = {" ": "default", "!": "yellow", "E": "bold red", None: "dim"}
 AGAIN_S = 1.0
@@ -22,7 +22,7 @@ QUIET = "nothing yet; a board that is well says one line a minute, and others wh
 
 def show(text: str, now: datetime) -> None:
     """One line of the board's, after this computer's time; the board's own stamp stays."""
-    line = Line.parse(text)
+    line = ConsoleLine.parse(text)
     body = f"{line.area:<7} {line.text}" if line.mark is not None else line.text
     stamp = f"{now:%H:%M:%S}"
     own = f"[dim]{escape(line.stamp):>8}[/] " if line.stamp else " " * 9
@@ -36,16 +36,16 @@ def main(
     seconds: Annotated[float, typer.Option("--seconds", help="End after so long; 0 = with Ctrl-C.")] = 0.0,
 ) -> int:
     """Follow the board's console until Ctrl-C. Sends nothing to it."""
-    found = port.find(port_name)
-    screen.say(f"{found.device} ({found.about}); first this computer's time, then the board's. Ctrl-C ends")
+    device = port.find(port_name)
+    screen.say(f"{device.device} ({device.about}); first this computer's time, then the board's. Ctrl-C ends")
     end = time.monotonic() + seconds if seconds else float("inf")
     speak_by = time.monotonic() + QUIET_S
     away = False
     while time.monotonic() < end:
         try:
-            with Wire(found) as wire:
+            with RawRepl(device) as wire:
                 if away:
-                    screen.tick("back", found.device, "plain")
+                    screen.tick("back", device.device, "plain")
                     away = False
                 for text in wire.lines(0.2):
                     if text:
@@ -56,7 +56,7 @@ def main(
                         speak_by = float("inf")
                     if time.monotonic() > end:
                         break
-        except Failed as error:
+        except ToolFailed as error:
             if not away:
                 screen.tick("away", f"{error}; waiting for it …", "warn")
                 away = True

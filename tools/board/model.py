@@ -11,8 +11,8 @@ from device.model import bundle as on_board
 from tools.board import command, port, screen
 from tools.board.deploy import watch
 from tools.board.provision import read_back, refuse_other
-from tools.board.raw_repl import BoardError, Wire
-from tools.process.child import Failed
+from tools.board.raw_repl import BoardError, RawRepl
+from tools.process.child import ToolFailed
 
 # On the board: read, authenticate and self-test the bundle as a start would. Prints "ok ID" or the reason.
 TEST = """
@@ -28,13 +28,13 @@ TRAIN = '`make train ARGS="--device C001"` makes one and names its file'
 
 def check(bundle: Path, key: str) -> str:
     """The id of the model in the file, checked here with the board's own code and `key`. Raises Failed."""
-    found, problem = on_board.load(str(bundle), bytes.fromhex(key))
-    if found is None:
-        raise Failed(str(problem))
-    return str(found.id.hex())
+    model, problem = on_board.load(str(bundle), bytes.fromhex(key))
+    if model is None:
+        raise ToolFailed(str(problem))
+    return str(model.id.hex())
 
 
-def install(wire: Wire, bundle: Path) -> str:
+def install(wire: RawRepl, bundle: Path) -> str:
     """Copy, test on the board, switch; returns the model's id. On Failed the old model stays in use."""
     values = read_back(wire)
     key = str(values.get("key"))
@@ -48,13 +48,13 @@ def install(wire: Wire, bundle: Path) -> str:
     with screen.progress("copying", len(data)) as advance:
         wire.put(path, data, advance)
     try:
-        said = wire.run(TEST.format(path=path, key=key), timeout=60)
+        answer = wire.run(TEST.format(path=path, key=key), timeout=60)
     except BoardError as error:
-        said = str(error)
-    if said != f"ok {model_id}":
+        answer = str(error)
+    if answer != f"ok {model_id}":
         wire.run(f"import os\nos.remove({path!r})")
         kept = f"slot {active} stays in use" if active else "none is in use, as before"
-        raise Failed(f"the board refuses this model ({said}): {kept}")
+        raise ToolFailed(f"the board refuses this model ({answer}): {kept}")
     screen.tick("tested", f"the board computes what the cloud computed; slot {slot}")
     wire.put(ACTIVE, slot.encode(), whole=True)
     return model_id
@@ -69,10 +69,10 @@ def main(
 ) -> int:
     """Give a board a model over its cable."""
     if bundle is None:
-        raise Failed(f"which model? make model DEVICE=C001 BUNDLE=file; {TRAIN}")
+        raise ToolFailed(f"which model? make model DEVICE=C001 BUNDLE=file; {TRAIN}")
     if not bundle.is_file():
-        raise Failed(f"there is no {bundle}: {TRAIN}")
-    with Wire(port.find(port_name)) as wire:
+        raise ToolFailed(f"there is no {bundle}: {TRAIN}")
+    with RawRepl(port.find(port_name)) as wire:
         wire.stop()
         values = read_back(wire)
         refuse_other(values, device)

@@ -9,13 +9,13 @@ from typing import Any
 
 from device.config import config
 from device.config.schema import SENSORS
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 WIRES = {"pin": "data", "scl": "scl", "sda": "sda"}  # a sensor's options that are GPIOs, and their wires
 
 
 @dataclass(frozen=True)
-class Chip:
+class ChipPins:
     """`taken`: what hangs on a GPIO. `inputs`: GPIOs that can only read. `led`: None, no plain LED is usual.
 
     From the data sheets, chapter "Pin Definitions" (Espressif).
@@ -48,7 +48,7 @@ def _taken(**groups: tuple[int, ...]) -> dict[int, str]:
 
 
 CHIPS = {
-    "": Chip(
+    "": ChipPins(
         "ESP32",
         _set((0, 19), (21, 23), (25, 27), (32, 39)),
         _taken(boot=(0,), console=(1, 3), flash=(6, 7, 8, 9, 10, 11)),
@@ -56,26 +56,26 @@ CHIPS = {
         led=2,
         inputs=_set((34, 39)),
     ),
-    "S2": Chip(
+    "S2": ChipPins(
         "ESP32-S2",
         _set((0, 21), (26, 46)),
         _taken(boot=(0,), usb=(19, 20), flash=(26, 27, 28, 29, 30, 31, 32), console=(43, 44)),
         {"data": 4, "scl": 9, "sda": 8},
         inputs=_set((46, 46)),
     ),
-    "S3": Chip(
+    "S3": ChipPins(
         "ESP32-S3",
         _set((0, 21), (26, 48)),
         _taken(boot=(0,), usb=(19, 20), flash=(26, 27, 28, 29, 30, 31, 32), console=(43, 44)),
         {"data": 4, "scl": 9, "sda": 8},
     ),
-    "C3": Chip(
+    "C3": ChipPins(
         "ESP32-C3",
         _set((0, 21)),
         _taken(boot=(9,), flash=(11, 12, 13, 14, 15, 16, 17), usb=(18, 19), console=(20, 21)),
         {"data": 4, "scl": 7, "sda": 6},
     ),
-    "C6": Chip(
+    "C6": ChipPins(
         "ESP32-C6",
         _set((0, 30)),
         _taken(boot=(9,), usb=(12, 13), console=(16, 17), flash=(24, 25, 26, 27, 28, 29, 30)),
@@ -90,10 +90,10 @@ MODULES = (
 )
 
 
-def chip_of(machine: str) -> Chip | None:
+def chip_of(machine: str) -> ChipPins | None:
     """The chip of `machine`, as its firmware says ("Generic ESP32 module with ESP32"); None when unknown."""
-    found = re.match(r"ESP32-?([SCHP]\d+)?", machine.rpartition(" with ")[2])
-    kind = (found[1] or "") if found else None
+    match = re.match(r"ESP32-?([SCHP]\d+)?", machine.rpartition(" with ")[2])
+    kind = (match[1] or "") if match else None
     if kind is None or kind not in CHIPS:
         return None
     more = [(gpios, what) for of, word, gpios, what in MODULES if of == kind and word in machine.upper()]
@@ -120,16 +120,16 @@ def shared(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def problems(values: Mapping[str, Any], chip: Chip) -> list[str]:
+def problems(values: Mapping[str, Any], chip: ChipPins) -> list[str]:
     """What of a whole configuration `chip` cannot do, each with its cure."""
     refused = [(key, gpio, chip.why_not(gpio)) for key, gpio in used(values).items()]
     free = ", ".join(str(gpio) for gpio in sorted(chip.gpios) if not chip.why_not(gpio))
-    told = [
+    wrong_pins = [
         f"{key} is {gpio}, and this is an {chip.name}: {why}; free are {free}"
         for key, gpio, why in refused
         if why
     ]
-    return told + shared(values)
+    return wrong_pins + shared(values)
 
 
 def fit(values: dict[str, Any], machine: str) -> None:
@@ -150,4 +150,4 @@ def fit(values: dict[str, Any], machine: str) -> None:
                 options.setdefault(key, chip.wires[WIRES[key]])
         wrong = problems(values, chip)
     if wrong:
-        raise Failed("\n".join(["nothing was written:", *wrong]))
+        raise ToolFailed("\n".join(["nothing was written:", *wrong]))

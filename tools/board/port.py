@@ -13,7 +13,7 @@ import serial
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 # USB vendors of boards and of the bridges on them, and Linux's driver for each.
 BRIDGES = {
@@ -57,28 +57,28 @@ def find(wanted: str | None) -> Port:
     if wanted and "://" in wanted:
         kind, _, where = wanted.partition("://")
         if kind not in ("socket", "rfc2217"):
-            raise Failed(f"PORT={wanted}: use /dev/tty…, socket://HOST:PORT or rfc2217://HOST:PORT")
+            raise ToolFailed(f"PORT={wanted}: use /dev/tty…, socket://HOST:PORT or rfc2217://HOST:PORT")
         number = re.match(r"[^/:]+:(\d+)", where)
         if not number:
-            raise Failed(f"PORT={wanted} lacks its host or port: {kind}://HOST:PORT")
+            raise ToolFailed(f"PORT={wanted} lacks its host or port: {kind}://HOST:PORT")
         if not 0 < int(number[1]) < 65536:
-            raise Failed(f"PORT={wanted}: its port must be a number from 1 to 65535")
+            raise ToolFailed(f"PORT={wanted}: its port must be a number from 1 to 65535")
         return Port(wanted, "over the network")
     known = {info.device: info for info in list_ports.comports()}
     if wanted:
         if wanted not in known and not Path(wanted).exists() and os.name != "nt":
             there = ", ".join(candidate.device for candidate in candidates()) or "none"
-            raise Failed(f"there is no {wanted}; ports with a board: {there}. Is the board plugged in?")
+            raise ToolFailed(f"there is no {wanted}; ports with a board: {there}. Is the board plugged in?")
         return Port(wanted, _about(known[wanted]) if wanted in known else "given")
-    found = candidates()
-    if not found:
-        raise Failed(without_driver() or NONE_FOUND)
-    if len(found) > 1:
-        listed = [f"    PORT={port.device}   {port.about}" for port in found]
-        own = [port for port in found if port.about.startswith(BRIDGES[0x303A][0])]
-        more = [BOTH_SOCKETS] if own and len(own) < len(found) else []
-        raise Failed("\n".join([f"{len(found)} boards are plugged in: say which one", *listed, *more]))
-    return found[0]
+    boards = candidates()
+    if not boards:
+        raise ToolFailed(without_driver() or NONE_FOUND)
+    if len(boards) > 1:
+        listed = [f"    PORT={port.device}   {port.about}" for port in boards]
+        own = [port for port in boards if port.about.startswith(BRIDGES[0x303A][0])]
+        more = [BOTH_SOCKETS] if own and len(own) < len(boards) else []
+        raise ToolFailed("\n".join([f"{len(boards)} boards are plugged in: say which one", *listed, *more]))
+    return boards[0]
 
 
 def candidates() -> list[Port]:
@@ -157,7 +157,7 @@ def permission(device: str) -> str:
 
 def holders(device: str) -> list[str]:
     """The programs that have `device` open, as "name (pid)". Linux only; others' programs may stay hidden."""
-    found = []
+    programs = []
     try:
         number = os.stat(device).st_rdev
     except OSError:
@@ -168,10 +168,10 @@ def holders(device: str) -> list[str]:
         try:
             held = any(_device_of(link) == number for link in (process / "fd").iterdir())
             if held:
-                found.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
+                programs.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
         except OSError:
             continue  # it ended, or is not ours to look at
-    return found
+    return programs
 
 
 def _device_of(link: Path) -> int | None:

@@ -17,9 +17,9 @@ from dotenv import dotenv_values
 from device.config import config
 from tools.board import certificate, command, pins, port, screen, settings
 from tools.board.deploy import Firmware, watch
-from tools.board.raw_repl import Wire
+from tools.board.raw_repl import RawRepl
 from tools.board.settings import Provision
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 CONFIG = "/config.json"
 CA = "/ca.der"
@@ -64,7 +64,7 @@ def authority(wanted: Provision) -> bytes:
             screen.tick("CA", f"{wanted.ca} verifies {host}:{number}")
     except OSError as error:
         if certificate.is_address(name):
-            raise Failed(
+            raise ToolFailed(
                 f"{host}:{number} is out of reach here ({error}), and the board knows a broker by a name "
                 "alone: start the broker, or give a name of its certificate with broker.name"
             ) from None
@@ -72,24 +72,24 @@ def authority(wanted: Provision) -> bytes:
     return der
 
 
-def write(wire: Wire, wanted: Provision, ca: bytes) -> None:
+def write(wire: RawRepl, wanted: Provision, ca: bytes) -> None:
     """Onto the board, and read back. Raises Failed."""
     data = json.dumps(wanted.config).encode()
     for path, body in ((CA, ca), (DATE, certificate.date(ca)), (CONFIG, data)):
         wire.put(path, body, whole=True)
         if wire.get(path) != body:
-            raise Failed(f"{path} came back different: is the board's flash worn out, or the line noisy?")
+            raise ToolFailed(f"{path} came back different: is the board's flash worn out, or the line noisy?")
 
 
-def read_back(wire: Wire) -> dict[str, Any]:
+def read_back(wire: RawRepl) -> dict[str, Any]:
     """The configuration on the board. Raises Failed when there is none or it is broken."""
     data = wire.get(CONFIG)
     if data is None:
-        raise Failed("this board has no configuration: make provision DEVICE=C001 gives it one")
+        raise ToolFailed("this board has no configuration: make provision DEVICE=C001 gives it one")
     try:
         values = json.loads(data)
     except ValueError:
-        raise Failed("the board's config.json is not JSON: make provision again") from None
+        raise ToolFailed("the board's config.json is not JSON: make provision again") from None
     return dict(values) if isinstance(values, dict) else {}
 
 
@@ -97,10 +97,10 @@ def refuse_other(values: Mapping[str, Any], device: str) -> None:
     """Raises Failed when a board with the configuration `values` is not the `device` that was asked for."""
     name = values.get("device")
     if device and name != device:
-        raise Failed(f"this board is {name}, not {device}: plug in the other one")
+        raise ToolFailed(f"this board is {name}, not {device}: plug in the other one")
 
 
-def show(wire: Wire, device: str = "") -> int:
+def show(wire: RawRepl, device: str = "") -> int:
     """Print the board's configuration without its secrets, and what is wrong with it. `device`: only this."""
     values = read_back(wire)
     refuse_other(values, device)
@@ -136,7 +136,7 @@ def main(
 ) -> int:
     """Tell a board its name, network, broker and sensor."""
     if shown:
-        with Wire(port.find(port_name)) as wire:
+        with RawRepl(port.find(port_name)) as wire:
             wire.stop()
             return show(wire, device)
     asks = sys.stdin.isatty()
@@ -166,10 +166,10 @@ def main(
         return 0 if no_watch or watch(wire) else 1
 
 
-def connected(port_name: str | None, opened: ExitStack) -> tuple[Wire, str]:
+def connected(port_name: str | None, opened: ExitStack) -> tuple[RawRepl, str]:
     """The stopped board, and what its firmware says of its chip. Raises Failed."""
-    found = port.find(port_name)
-    screen.tick("port", f"{found.device} ({found.about})")
-    wire = opened.enter_context(Wire(found))
+    device = port.find(port_name)
+    screen.tick("port", f"{device.device} ({device.about})")
+    wire = opened.enter_context(RawRepl(device))
     wire.stop()
     return wire, Firmware.ask(wire).machine

@@ -19,7 +19,7 @@ from mpremote.transport_serial import SerialTransport
 from tools.board import port as ports
 from tools.board import screen
 from tools.board.port import Port
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 PROMPT = b"raw REPL; CTRL-B to exit\r\n"
 CHUNK = 1536  # bytes of a file in one command: two copies of it fit any heap
@@ -46,7 +46,7 @@ NO_ANSWER = """\
     is MicroPython on it at all? `make doctor` looks, `make flash` puts it there"""
 
 
-class BoardError(Failed):
+class BoardError(ToolFailed):
     """Code that ran on the board raised; `traceback` is what it printed."""
 
     def __init__(self, traceback: str) -> None:
@@ -56,7 +56,7 @@ class BoardError(Failed):
         self.traceback = traceback
 
 
-class Wire:
+class RawRepl:
     """An open port. `stop()` brings the board to its raw REPL; then `run`, `put`, `get` work.
 
     A board that was stopped is started again when the `with` ends, however that comes about: it has to go on
@@ -77,7 +77,7 @@ class Wire:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._stopped and not self.stays_stopped:
-            with contextlib.suppress(Failed, OSError, TransportError, serial.SerialException):
+            with contextlib.suppress(ToolFailed, OSError, TransportError, serial.SerialException):
                 self.pause(AGAIN_S)  # the way may have ended in the middle of a command
                 self.reset()
                 if kind:
@@ -93,12 +93,12 @@ class Wire:
             self._transport.close()
 
     def _open(self) -> None:
-        said = io.StringIO()
+        printed = io.StringIO()
         try:
-            with contextlib.redirect_stdout(said):
+            with contextlib.redirect_stdout(printed):
                 self._transport = SerialTransport(self.port.device, timeout=5)
         except (TransportError, serial.SerialException, OSError, ValueError):
-            raise Failed(
+            raise ToolFailed(
                 ports.trouble(self.port) or f"{self.port.device} opened only now: try again"
             ) from None
 
@@ -111,7 +111,7 @@ class Wire:
                     self._transport.close()
                 self._open()
                 return
-            except Failed:
+            except ToolFailed:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.2)
@@ -141,7 +141,7 @@ class Wire:
                     return
             except (OSError, serial.SerialException):
                 self._open_again()
-        raise Failed(NO_ANSWER.format(device=self.port.device))
+        raise ToolFailed(NO_ANSWER.format(device=self.port.device))
 
     def _settled(self) -> bool:
         """Whether exactly one prompt is left to be read.
@@ -172,14 +172,14 @@ class Wire:
     def run(self, code: str, timeout: float = FLASH_S) -> str:
         """Run `code`; what it prints. `timeout`: seconds of silence. Raises BoardError, Failed."""
         try:
-            said, raised = self._transport.exec_raw(code, timeout=timeout)
+            output, raised = self._transport.exec_raw(code, timeout=timeout)
         except (TransportError, serial.SerialException, OSError, struct.error) as error:
-            raise Failed(
+            raise ToolFailed(
                 f"{self.port.device}: the connection to the board broke off ({error}): run it again"
             ) from None
         if raised:
             raise BoardError(raised.decode(errors="replace"))
-        return str(said.decode(errors="replace")).strip()
+        return str(output.decode(errors="replace")).strip()
 
     def reset(self) -> None:
         """Restart the chip; its first words can be read from now on."""
@@ -240,10 +240,10 @@ class Wire:
     def get(self, path: str) -> bytes | None:
         """The bytes of a file, or None when it is not there."""
         code = READ.format(path=path)
-        said = self.run(code)
-        if said.startswith("!"):
+        output = self.run(code)
+        if output.startswith("!"):
             return None
         try:
-            return b"".join(a2b_base64(line) for line in said.split())
+            return b"".join(a2b_base64(line) for line in output.split())
         except ValueError:
             raise BoardError(f"{path} came back garbled: is the cable loose? Try again") from None

@@ -12,7 +12,7 @@ import serial
 from serial.tools.miniterm import Miniterm
 
 from tools.board import command, port, screen
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 HELP = """\
 Ctrl-C stops Vigie and gives a prompt; then type: status() last(5) selftest() inject("spike") outbox() wifi()
@@ -24,20 +24,20 @@ BAUD = 115200
 @command.run
 def main(port_name: command.PortOption = None) -> int:
     """Talk to the board."""
-    found = port.find(port_name)
+    device = port.find(port_name)
     if not sys.stdin.isatty():
-        raise Failed("this is a terminal for people: start it in one (make logs needs none)")
+        raise ToolFailed("this is a terminal for people: start it in one (make logs needs none)")
     try:
-        line = serial.serial_for_url(found.device, BAUD, exclusive=True, timeout=0.2)
+        line = serial.serial_for_url(device.device, BAUD, exclusive=True, timeout=0.2)
     except (serial.SerialException, OSError, ValueError) as error:
-        raise Failed(port.explain(found, error)) from None
+        raise ToolFailed(port.explain(device, error)) from None
     screen.say(HELP)
     lost = threading.Event()
 
     def broke_off(end: threading.ExceptHookArgs) -> None:
         if not lost.is_set():
             lost.set()
-            print(f"\r\n{found.device}: the connection broke off ({end.exc_value}): press a key\r")
+            print(f"\r\n{device.device}: the connection broke off ({end.exc_value}): press a key\r")
 
     threading.excepthook = broke_off
     terminal = Miniterm(line, eol="cr")

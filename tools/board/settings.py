@@ -19,7 +19,7 @@ from cloud.contract.keys import device_key
 from device.config import config
 from device.config.schema import SENSORS
 from tools.board import pins
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 # Where a value comes from when the file does not give it. MQTT_… and VIGIE_KEY are the backend's too (.env).
 ENVIRONMENT = {
@@ -88,9 +88,11 @@ def gather(
     _refuse([problem for problem in _problems(values, name) if MISSING not in problem], device, file)
     device = device or str(values.get("device", ""))
     if not device:
-        raise Failed("which board? make provision DEVICE=C001, or device in a FILE")
+        raise ToolFailed("which board? make provision DEVICE=C001, or device in a FILE")
     if values.get("device", device) != device:
-        raise Failed(f"{name}: device is {values['device']!r}, you asked for {device}: change one of them")
+        raise ToolFailed(
+            f"{name}: device is {values['device']!r}, you asked for {device}: change one of them"
+        )
     values["device"] = device
     for variable, place in ENVIRONMENT.items():
         text = environment.get(variable, "")
@@ -119,15 +121,15 @@ def _answer(ask: Ask, values: dict[str, Any], name: str, about: Question) -> Non
     asked = question
     while asked:
         put(values, place, ask(asked, secret, default))
-        told = next((problem for problem in _problems(values, name) if problem.startswith(at)), "")
-        asked = f"{told.removeprefix(f'{name}: ')}\n  {question}" if told else ""
+        problem_text = next((problem for problem in _problems(values, name) if problem.startswith(at)), "")
+        asked = f"{problem_text.removeprefix(f'{name}: ')}\n  {question}" if problem_text else ""
 
 
 def _refuse(problems: Sequence[str], device: str, file: Path | None) -> None:
     if problems:
         without = not file and any(MISSING in problem for problem in problems)
         ways = [WITHOUT_FILE.format(device=device)] if without else []
-        raise Failed("\n".join(["nothing was written:", *problems, *ways]))
+        raise ToolFailed("\n".join(["nothing was written:", *problems, *ways]))
 
 
 def _problems(values: Mapping[str, Any], name: str) -> list[str]:
@@ -224,8 +226,8 @@ def _sensor(ask: Ask, usual: Mapping[str, int]) -> dict[str, Any]:
 
 def _gpio(text: str) -> int | str:
     """4 for "4", "GPIO4" and "D4", as boards print it; else the text, which the check refuses."""
-    found = re.fullmatch(r"(?i)(?:GPIO|IO|D)? ?(\d+)", text)
-    return int(found[1]) if found else text
+    match = re.fullmatch(r"(?i)(?:GPIO|IO|D)? ?(\d+)", text)
+    return int(match[1]) if match else text
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -233,25 +235,25 @@ def read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise Failed(f"there is no {file}; docs/board.md has an example") from None
+        raise ToolFailed(f"there is no {file}; docs/board.md has an example") from None
     except OSError as error:
-        raise Failed(f"{file} cannot be read: {error.strerror}") from None
+        raise ToolFailed(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Failed(f"{file} is no text in UTF-8: save it as that in your editor") from None
+        raise ToolFailed(f"{file} is no text in UTF-8: save it as that in your editor") from None
     except tomllib.TOMLDecodeError as error:
-        raise Failed(f"{file} is not TOML: {error}") from None
+        raise ToolFailed(f"{file} is not TOML: {error}") from None
 
 
 def _key(values: Mapping[str, Any], device: str, environment: Mapping[str, str]) -> str:
     text = environment.get("VIGIE_KEY", "").strip()
     if not text:
-        raise Failed(NO_KEY)
+        raise ToolFailed(NO_KEY)
     try:
         master = bytes.fromhex(text)
     except ValueError:
         master = b""
     if len(master) != 32:
-        raise Failed("VIGIE_KEY is no key: it takes 64 hex digits")
+        raise ToolFailed("VIGIE_KEY is no key: it takes 64 hex digits")
     return device_key(master, str(values.get("site")), device).hex()
 
 
@@ -270,12 +272,12 @@ def masked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def get(values: Mapping[str, Any], place: tuple[str, ...]) -> Any:
-    found: Any = values
+    value: Any = values
     for key in place:
-        if not isinstance(found, Mapping):
+        if not isinstance(value, Mapping):
             return None
-        found = found.get(key)
-    return found
+        value = value.get(key)
+    return value
 
 
 def put(values: dict[str, Any], place: tuple[str, ...], value: Any) -> None:

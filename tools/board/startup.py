@@ -10,7 +10,7 @@ from typing import NamedTuple
 LINE = re.compile(r"^(?P<stamp>.{8}) (?P<mark>[ !E]) (?P<area>\w+) +(?P<text>.*)$")
 
 
-class Step(NamedTuple):
+class StartStep(NamedTuple):
     """A tick: the line that earns it (area, first words), and what to do when it does not come."""
 
     name: str
@@ -20,12 +20,14 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    Step("start", "boot", "Vigie", "nothing heard: `make logs` shows whether anything comes"),
-    Step("Wi-Fi", "link", "Wi-Fi up", "check wifi.ssid and wifi.password; an ESP32 hears 2.4 GHz only"),
-    Step("clock", "clock", "set by NTP", "no NTP server answers: may this network send UDP to port 123?"),
-    Step("TLS", "link", "connected to", "check broker.host, port, user, password and ca"),
-    Step("publish", "node", "first readings sent", "no reading was sent: `make logs` tells more"),
-    Step(
+    StartStep("start", "boot", "Vigie", "nothing heard: `make logs` shows whether anything comes"),
+    StartStep("Wi-Fi", "link", "Wi-Fi up", "check wifi.ssid and wifi.password; an ESP32 hears 2.4 GHz only"),
+    StartStep(
+        "clock", "clock", "set by NTP", "no NTP server answers: may this network send UDP to port 123?"
+    ),
+    StartStep("TLS", "link", "connected to", "check broker.host, port, user, password and ca"),
+    StartStep("publish", "node", "first readings sent", "no reading was sent: `make logs` tells more"),
+    StartStep(
         "ack",
         "node",
         "first readings acknowledged",
@@ -48,7 +50,7 @@ it tries again in ten minutes. Or mend it now: `make provision` where the config
 
 
 @dataclass(frozen=True)
-class Line:
+class ConsoleLine:
     """One line of the console. `mark`: " ", "!" a warning, "E" an error; None for what is not Vigie's."""
 
     text: str
@@ -57,11 +59,11 @@ class Line:
     area: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Line:
-        found = LINE.match(text)
-        if not found:
+    def parse(cls, text: str) -> ConsoleLine:
+        match = LINE.match(text)
+        if not match:
             return cls(text)
-        return cls(found["text"], found["stamp"].strip(), found["mark"], found["area"])
+        return cls(match["text"], match["stamp"].strip(), match["mark"], match["area"])
 
 
 @dataclass
@@ -74,9 +76,9 @@ class Start:
     _said: deque[str] = field(default_factory=lambda: deque(maxlen=20))  # since a traceback began
     _crash: str = ""
 
-    def feed(self, text: str) -> Step | None:
+    def feed(self, text: str) -> StartStep | None:
         """The tick that this line earns."""
-        line = Line.parse(text)
+        line = ConsoleLine.parse(text)
         if text.startswith("Traceback"):
             self._said.clear()
         if text.startswith("Restart in ") and not self.ended:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tools.local import hivemq, ports
 from tools.local.pki import Pki
-from tools.process.child import Child, Failed
+from tools.process.child import Child, ToolFailed
 
 START_TIMEOUT = 20.0
 BACKEND_USER = "backend"
@@ -117,10 +117,10 @@ class Broker:
     ) -> None:
         self.folder, self.log, self.pki, self.users = folder, log, pki, users
         self.port, self.address = port, address
-        found = find_mosquitto()
-        self.kind = kind or ("mosquitto" if found else "iotcore")
+        mosquitto = find_mosquitto()
+        self.kind = kind or ("mosquitto" if mosquitto else "iotcore")
         self.backend_port = (backend_port or ports.free()) if self.kind == "mosquitto" else port
-        self._mosquitto = found
+        self._mosquitto = mosquitto
         self.child: Child | None = None
 
     def start(self) -> None:
@@ -162,7 +162,7 @@ class Broker:
 
     def _configure_mosquitto(self) -> list[str]:
         if not self._mosquitto:
-            raise Failed("mosquitto is not on PATH: install it, or let iotcore be used")
+            raise ToolFailed("mosquitto is not on PATH: install it, or let iotcore be used")
         write_users(self.folder, self.users)
         backend = _passwords({BACKEND_USER: self.users[BACKEND_USER]})
         private_write(self.folder / "passwords-backend", backend)

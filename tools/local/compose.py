@@ -26,7 +26,7 @@ from cloud.contract import keys
 from cloud.settings import old_language
 from tools.local import hivemq, pki, roles, secrets_file
 from tools.local.broker import BACKEND_USER, private_write, write_users
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 USAGE = "usage: python -m tools compose files | users | show SITE/DEVICE"
 BROKER, PORT = "broker", 8883  # the service's name and the broker's port
@@ -42,14 +42,14 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     match list(argv):
         case ["files"]:
             if renamed := old_language(".env", environment):  # compose.yaml gives it from nowhere else
-                raise Failed(renamed[0])
+                raise ToolFailed(renamed[0])
             files(house, _boards(environment), _words(environment.get("NAMES", "")), _broker(environment))
         case ["users"]:
             users(house, _words(environment.get("DATABASE", "database:27017")))
         case ["show", board]:
             print("\n".join(show(house, board)))
         case _:
-            raise Failed(USAGE)
+            raise ToolFailed(USAGE)
     return 0
 
 
@@ -99,7 +99,7 @@ def users(house: Path, hosts: Sequence[str]) -> None:
                 return
             passwords = roles.make(client[DATABASE])
     except PyMongoError as problem:
-        raise Failed(f"the database at {', '.join(hosts)} does not do it: {problem}") from problem
+        raise ToolFailed(f"the database at {', '.join(hosts)} does not do it: {problem}") from problem
     for part in ("backend", "dashboard"):
         user = f"vigie-{part}"
         address = roles.address(uri, user, passwords[user], DATABASE)
@@ -110,14 +110,14 @@ def users(house: Path, hosts: Sequence[str]) -> None:
 def show(house: Path, board: str) -> list[str]:
     """Lines for the .env beside which `make provision` runs. Raises Failed."""
     if not (house / "secrets.json").exists():
-        raise Failed(
+        raise ToolFailed(
             f"there is no {house}/secrets.json: in compose this is\n"
             f"    docker compose run --rm -T files python -m tools compose show {board}"
         )
     known = secrets_file.load(house / "secrets.json", [])
     if board not in known.passwords:
         boards = ", ".join(sorted(set(known.passwords) - {BACKEND_USER}))
-        raise Failed(f"{board} is none of BOARDS: there are {boards}")
+        raise ToolFailed(f"{board} is none of BOARDS: there are {boards}")
     return [
         f"MQTT_PORT={PORT}",
         "MQTT_CA=ca.pem",
@@ -132,7 +132,7 @@ def _boards(environment: Mapping[str, str]) -> list[str]:
     boards = _words(environment.get("BOARDS", "")) or ["home/C001"]
     for board in boards:
         if not BOARD.fullmatch(board):
-            raise Failed(f'BOARDS: "{board}" is no SITE/DEVICE such as home/C001')
+            raise ToolFailed(f'BOARDS: "{board}" is no SITE/DEVICE such as home/C001')
     return boards
 
 
@@ -183,7 +183,7 @@ def _await_primary(client: MongoClient[roles.Document], host: str) -> None:
     deadline = time.monotonic() + TIMEOUT
     while not client.admin.command("hello").get("isWritablePrimary"):
         if time.monotonic() > deadline:
-            raise Failed(f"the replica set at {host} does not begin: see docker compose logs database")
+            raise ToolFailed(f"the replica set at {host} does not begin: see docker compose logs database")
         time.sleep(0.2)
 
 

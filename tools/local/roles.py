@@ -19,7 +19,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 Document = dict[str, Any]
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     name = environment.get("MONGODB_DATABASE", "").strip() or "vigie"
     if argv or not uri:
         why = "it takes no arguments" if argv else "MONGODB_URI is not set"
-        raise Failed(
+        raise ToolFailed(
             f"{why}; as an administrator: MONGODB_URI=mongodb://admin:…@host/admin python -m tools roles"
         )
     try:
@@ -51,10 +51,10 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
             passwords = make(client[name])
     except OperationFailure as problem:
         if problem.code in (13, 18, 8000):
-            raise Failed("the database refuses this: MONGODB_URI must be an administrator's") from problem
-        raise Failed(f"the database did not do it: {problem}") from problem
+            raise ToolFailed("the database refuses this: MONGODB_URI must be an administrator's") from problem
+        raise ToolFailed(f"the database did not do it: {problem}") from problem
     except (PyMongoError, ValueError) as problem:
-        raise Failed(f"the database of MONGODB_URI does not answer: {problem}") from problem
+        raise ToolFailed(f"the database of MONGODB_URI does not answer: {problem}") from problem
     print("Put each line into the .env of its program; the passwords are shown only here.")
     for user, password in passwords.items():
         print(f"{user}:  MONGODB_URI={address(uri, user, password, name)}")

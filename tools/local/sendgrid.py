@@ -42,7 +42,7 @@ OUT_OF_CREDITS = "Maximum credits exceeded"  # comes as a 401
 
 
 @dataclass(frozen=True)
-class Mail:
+class ReceivedMail:
     """What was taken: the request's body and where it can be read."""
 
     id: str
@@ -61,7 +61,7 @@ class Refusal:
     delay: float = 0.0  # s of silence before the answer
 
 
-class SendGrid:
+class SendGridStandIn:
     """Listens from `start` to `stop`. `mails` holds what was taken in this run, oldest first."""
 
     def __init__(
@@ -71,10 +71,10 @@ class SendGrid:
         key: str,
         port: int = 0,
         schema: Path | None = None,
-        on_mail: Callable[[Mail], None] | None = None,
+        on_mail: Callable[[ReceivedMail], None] | None = None,
     ) -> None:
         self.outbox, self.key, self.on_mail = outbox, key, on_mail
-        self.mails: list[Mail] = []
+        self.mails: list[ReceivedMail] = []
         self.scopes: tuple[str, ...] = ("mail.send", "2fa_required", "sender_verification_eligible")
         self.refused = 0
         self._refusals: deque[Refusal] = deque()
@@ -142,12 +142,12 @@ class SendGrid:
 
     def problems(self, body: Any) -> list[tuple[str, str | None]]:
         """(message, field) for each thing that SendGrid would not take, [] when it would take it."""
-        found = list(_basic_problems(body))
-        if not found and self._validator:
-            found = self._validator(body)
-        return found
+        problems = list(_basic_problems(body))
+        if not problems and self._validator:
+            problems = self._validator(body)
+        return problems
 
-    def keep(self, body: dict[str, Any]) -> Mail:
+    def keep(self, body: dict[str, Any]) -> ReceivedMail:
         """Write the mail into the outbox as .json and, for people, .txt and .html."""
         now = time.time()
         message_id = secrets.token_urlsafe(16)
@@ -159,7 +159,7 @@ class SendGrid:
             words = re.sub(r"[^A-Za-z0-9]+", "-", subject).strip("-")[:60]
             stem = f"{stamp}-{len(self.mails) + 1:03d}-{words}"
             file = self.outbox / f"{stem}.json"
-            mail = Mail(message_id, now, subject, to, body, file)
+            mail = ReceivedMail(message_id, now, subject, to, body, file)
             envelope = {"id": message_id, "received": now, "body": body}
             _write(file, json.dumps(envelope, indent=2, ensure_ascii=False))
             for part in body.get("content", []):
@@ -175,7 +175,7 @@ class SendGrid:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    standin: SendGrid
+    standin: SendGridStandIn
     protocol_version = "HTTP/1.1"
     timeout = 30
 
@@ -265,27 +265,27 @@ def _basic_problems(body: Any) -> list[tuple[str, str | None]]:
     """The first checks of the original, with its words where they are documented."""
     if not isinstance(body, dict):
         return [(REASON[400], None)]
-    found: list[tuple[str, str | None]] = []
+    problems: list[tuple[str, str | None]] = []
     groups = body.get("personalizations")
     if not isinstance(groups, list) or not groups:
         text = "The personalizations field is required and must have at least one personalization."
-        found.append((text, "personalizations"))
+        problems.append((text, "personalizations"))
         groups = []
     for index, group in enumerate(groups):
         people = group.get("to") if isinstance(group, dict) else None
         if not isinstance(people, list) or not people:
             text = "The to array is required for all personalization objects."
-            found.append((text, f"personalizations.{index}.to"))
+            problems.append((text, f"personalizations.{index}.to"))
         elif not all(_is_address(person) for person in people):
-            found.append(("Does not contain a valid address.", f"personalizations.{index}.to"))
+            problems.append(("Does not contain a valid address.", f"personalizations.{index}.to"))
     if not _is_address(body.get("from")):
-        found.append(("The from object must be provided for every email send.", "from.email"))
+        problems.append(("The from object must be provided for every email send.", "from.email"))
     subjects = [body.get("subject"), *(group.get("subject") for group in groups if isinstance(group, dict))]
     if not any(isinstance(subject, str) and subject for subject in subjects):
-        found.append(("The subject is required.", "subject"))
+        problems.append(("The subject is required.", "subject"))
     if "content" in body or not body.get("template_id"):
-        found.extend(_content_problems(body.get("content")))
-    return found
+        problems.extend(_content_problems(body.get("content")))
+    return problems
 
 
 def _content_problems(content: Any) -> list[tuple[str, str | None]]:

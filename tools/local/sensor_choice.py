@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from cloud.training.history import HistoryError, history
 from device.sensors.simulated import Simulated
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 if TYPE_CHECKING:
     from cloud.recording import Recording
@@ -38,29 +38,29 @@ class SensorChoice:
         if kind == "simulated" and not rest:
             return cls()
         if kind != "replay" or not rest:
-            raise Failed(f'SENSOR={text}: use "simulated" or "replay:FILE.csv"')
+            raise ToolFailed(f'SENSOR={text}: use "simulated" or "replay:FILE.csv"')
         from cloud import recording as recordings  # noqa: PLC0415  pandas takes its time to load
         from cloud.recording import asked  # noqa: PLC0415
 
         name, option, more = (rest, "", "") if Path(rest).is_file() else rest.partition(" --")
         if not Path(name).is_file():
-            raise Failed(f"SENSOR: there is no file {name}")
+            raise ToolFailed(f"SENSOR: there is no file {name}")
         try:
-            found = recordings.read(Path(name), asked.parse(shlex.split(option + more)))
+            recording = recordings.read(Path(name), asked.parse(shlex.split(option + more)))
         except (ValueError, OSError) as error:
             behind = f'. Options go behind the file: SENSOR="replay:{name} --…"' if "--" in str(error) else ""
-            raise Failed(f"SENSOR: {error}{behind}") from error
-        count = len(found.ts)
+            raise ToolFailed(f"SENSOR: {error}{behind}") from error
+        count = len(recording.ts)
         if count < LEAST:
-            raise Failed(
+            raise ToolFailed(
                 f"SENSOR: {name} has {count} readings: {LEAST} are needed, the first half to learn from"
             )
         half = count // 2
         try:
-            history(found.ts[:half], found.t[:half], found.h[:half])
+            history(recording.ts[:half], recording.t[:half], recording.h[:half])
         except HistoryError as error:
-            raise Failed(f"SENSOR: {name}, the first half: {error}") from error
-        return cls(found)
+            raise ToolFailed(f"SENSOR: {name}, the first half: {error}") from error
+        return cls(recording)
 
     @property
     def notes(self) -> list[str]:

@@ -32,9 +32,9 @@ from tools.local.broker import BACKEND_USER, Broker, private_write
 from tools.local.dashboard import Dashboard
 from tools.local.database import Database
 from tools.local.ntp import NtpServer
-from tools.local.sendgrid import Mail, SendGrid
+from tools.local.sendgrid import ReceivedMail, SendGridStandIn
 from tools.local.sensor_choice import SensorChoice
-from tools.process.child import Child, Failed
+from tools.process.child import Child, ToolFailed
 from tools.process.terminal import say
 from tools.virtual_board.board import REPOSITORY, VirtualBoard
 
@@ -47,7 +47,7 @@ LOOK_S = 0.5
 
 
 @dataclass(frozen=True)
-class Plan:
+class StackPlan:
     """What to start. Ports: 0 means any free one; PORT_… of the environment goes first."""
 
     folder: Path
@@ -68,7 +68,7 @@ class Stack:
     boards: dict[str, VirtualBoard]
     broker: Broker
     database: Database
-    sendgrid: SendGrid
+    sendgrid: SendGridStandIn
     ntp: NtpServer
     backend: Child
     dashboard: Dashboard | None = None
@@ -76,9 +76,9 @@ class Stack:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: StackPlan,
         *,
-        on_mail: Callable[[Mail], None] | None = None,
+        on_mail: Callable[[ReceivedMail], None] | None = None,
         on_board_line: Callable[[str, str], None] | None = None,
         on_board_event: Callable[[str, str], None] | None = None,
         on_death: Callable[[str], None] | None = None,
@@ -160,7 +160,7 @@ class Stack:
                 try:
                     self.broker.admit(users)
                     say("broker", f"lets {', '.join(new)} in")
-                except Failed as problem:
+                except ToolFailed as problem:
                     say("broker", str(problem), "trouble")
 
     def _start_broker(self) -> None:
@@ -196,7 +196,7 @@ class Stack:
         self._parts.callback(self.reader.database.client.close)
 
     def _start_mail_and_time(self) -> None:
-        self.sendgrid = SendGrid(
+        self.sendgrid = SendGridStandIn(
             self.plan.folder / "outbox",
             key=self.secrets.mail_key,
             port=self.ports["mail"],
@@ -298,7 +298,7 @@ class Stack:
         for name, child in running.items():
             child.exited.wait(MODEL_TIMEOUT)
             if child.exit_code != 0:
-                raise Failed(f"{child.name} did not succeed\n{child.last_words()}")
+                raise ToolFailed(f"{child.name} did not succeed\n{child.last_words()}")
             say("training", f"{name} has learned what is ordinary for it ({time.monotonic() - began:.0f} s)")
 
     def _train(self, name: str) -> Child:
@@ -345,8 +345,8 @@ class Stack:
     def bundle(self, name: str) -> bytes | None:
         """The newest model of a board as it goes onto its flash."""
         newest = self.reader.model(SITE, name)
-        found = self.reader.database["models"].find_one({"_id": newest["_id"]}) if newest else None
-        return bytes(found["bundle"]) if found else None
+        document = self.reader.database["models"].find_one({"_id": newest["_id"]}) if newest else None
+        return bytes(document["bundle"]) if document else None
 
     def board_config(self, name: str) -> dict[str, Any]:
         """config.json of a board. Its key is made from the master key, as `provision` would."""
@@ -376,7 +376,7 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise Failed(
+            raise ToolFailed(
                 f"another one runs in {shown(folder)}: end it first (Ctrl-C in its terminal)"
             ) from error
         yield

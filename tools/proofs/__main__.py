@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tools.process.terminal import progress
-from tools.proofs import Outcome, forest, fuzz, mails
+from tools.proofs import ProofResult, forest, fuzz, mails
 
 PROOFS = {
     "The board's forest is exact": forest.prove_all,
@@ -20,7 +20,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "proofs.md"
 
 def main() -> int:
     page = ["# Proofs", "", "Written by `make prove`; `make test` runs the same, scaled down.", ""]
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, ProofResult] = {}
     for title, prove in PROOFS.items():
         start = time.monotonic()
         outcomes[title] = outcome = prove(progress)

@@ -27,7 +27,7 @@ from cloud.training.interpret_packed import PackedInterpreter
 from cloud.training.interpret_python import ReadablePythonInterpreter
 from cloud.training.packed import packed_scores
 from cloud.training.twin import CloudModel, offset
-from tools.proofs import Outcome, Progress
+from tools.proofs import Progress, ProofResult
 from tools.virtual_board.board import find_micropython
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -227,7 +227,7 @@ def table(proof: Proof) -> str:
     return "\n".join(lines + [f"| {what} | {count:,} | {different:,} |" for what, count, different in rows])
 
 
-def prove_all(progress: Progress) -> Outcome:
+def prove_all(progress: Progress) -> ProofResult:
     proof = exactness(1_000_000, 48, 0, lambda done: progress(f"{done} of 48 forests"))
     text = f"{proof.forests} random forests, {proof.readings:,} readings.\n\n{table(proof)}"
-    return Outcome(text, asdict(proof), proof.holds)
+    return ProofResult(text, asdict(proof), proof.holds)

@@ -25,7 +25,7 @@ from cloud.store import database as databases
 from cloud.store.writer import QUARANTINE_KEPT, Store
 from tools.local import ports
 from tools.local.database import Database
-from tools.proofs import Outcome, Progress
+from tools.proofs import Progress, ProofResult
 
 MESSAGES = 1_000_000
 SEED = 7
@@ -122,7 +122,7 @@ def _state(chance: random.Random) -> dict[str, Any]:
     }
 
 
-def prove_all(progress: Progress, count: int = MESSAGES) -> Outcome:
+def prove_all(progress: Progress, count: int = MESSAGES) -> ProofResult:
     """Feed `count` messages to the workers; see that all are accounted for and that memory stays flat."""
     with tempfile.TemporaryDirectory() as folder:
         mongod = Database(Path(folder) / "db", Path(folder) / "log", port=ports.free(), outside=False)
@@ -133,7 +133,7 @@ def prove_all(progress: Progress, count: int = MESSAGES) -> Outcome:
             mongod.stop()
 
 
-def _prove(uri: str, count: int, progress: Progress) -> Outcome:
+def _prove(uri: str, count: int, progress: Progress) -> ProofResult:
     database = databases.connect(uri, "fuzz", timeout=60)
     databases.prepare(database)
     acked: set[tuple[str, str, int]] = set()
@@ -216,4 +216,4 @@ def _prove(uri: str, count: int, progress: Progress) -> Outcome:
         f"{count:,} messages from a fixed seed, each one whole, damaged or noise, to {WORKERS} workers side "
         f"by side.\n\n{table}"
     )
-    return Outcome(text, rows, holds)
+    return ProofResult(text, rows, holds)

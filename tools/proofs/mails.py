@@ -24,9 +24,9 @@ from cloud.store import database as databases
 from cloud.store.database import Document
 from tools.local import ports
 from tools.local.database import Database
-from tools.local.sendgrid import Mail, SendGrid
-from tools.process.child import Child, Failed
-from tools.proofs import Outcome, Progress
+from tools.local.sendgrid import ReceivedMail, SendGridStandIn
+from tools.process.child import Child, ToolFailed
+from tools.proofs import Progress, ProofResult
 from tools.virtual_board.board import REPOSITORY
 
 KILLS = 50
@@ -35,7 +35,7 @@ TIMEOUT = 90.0  # s for one life of the backend
 
 
 @dataclass(frozen=True)
-class Tally:
+class MailTally:
     """What became of all mails."""
 
     kills: int
@@ -45,19 +45,19 @@ class Tally:
     unknown: int  # alerts of which nobody knows whether they went out
 
 
-def prove_all(progress: Progress) -> Outcome:
+def prove_all(progress: Progress) -> ProofResult:
     """At full size."""
-    found = kill_while_sending(KILLS, progress)
+    tally = kill_while_sending(KILLS, progress)
     text = (
-        f"{found.kills} kills (SIGKILL) of the backend, each while a mail was being handed over, some before "
-        f"and some after SendGrid's stand-in had taken it: {found.mails} mails, {found.twice} of them twice, "
-        f"{found.unknown} not known to have gone out, {found.never} neither sent nor told in another mail."
+        f"{tally.kills} kills (SIGKILL) of the backend, each while a mail was being handed over, some before "
+        f"and some after SendGrid's stand-in had taken it: {tally.mails} mails, {tally.twice} of them twice, "
+        f"{tally.unknown} not known to have gone out, {tally.never} neither sent nor told in another mail."
     )
-    numbers = {"kills": found.kills, "mails": found.mails, "twice": found.twice, "never": found.never}
-    return Outcome(text, numbers, found.twice == 0 and found.never == 0 and found.kills > 0)
+    numbers = {"kills": tally.kills, "mails": tally.mails, "twice": tally.twice, "never": tally.never}
+    return ProofResult(text, numbers, tally.twice == 0 and tally.never == 0 and tally.kills > 0)
 
 
-def kill_while_sending(kills: int, progress: Progress) -> Tally:
+def kill_while_sending(kills: int, progress: Progress) -> MailTally:
     """Kill the backend `kills` times during hand-overs; then let it finish."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as parts:
         folder = Path(name)
@@ -67,13 +67,13 @@ def kill_while_sending(kills: int, progress: Progress) -> Tally:
         taken: Counter[str] = Counter()
         hand_over = threading.Event()
 
-        def on_mail(mail: Mail) -> None:
+        def on_mail(mail: ReceivedMail) -> None:
             taken[mail.body["personalizations"][0]["custom_args"]["alert"]] += 1
             hand_over.set()
             gate.wait(TIMEOUT)  # no answer before the kill
 
         gate = threading.Event()
-        sendgrid = parts.enter_context(SendGrid(folder / "outbox", key="SG.proof", on_mail=on_mail))
+        sendgrid = parts.enter_context(SendGridStandIn(folder / "outbox", key="SG.proof", on_mail=on_mail))
         database = databases.connect(mongod.uri, "vigie")
         parts.callback(database.client.close)
         databases.prepare(database)
@@ -97,8 +97,12 @@ def kill_while_sending(kills: int, progress: Progress) -> Tally:
         waiting = {"state": {"$in": ["pending", "sending"]}}
         _await(lambda: database["alerts"].count_documents(waiting) == 0, "all were sent")
         untold = {"state": {"$in": ["unknown", "failed"]}, "told": None}
-        never = [one for one in database["alerts"].find(untold) if not taken[one["_id"]]]
-        return Tally(
+        never = [
+            alert_document
+            for alert_document in database["alerts"].find(untold)
+            if not taken[alert_document["_id"]]
+        ]
+        return MailTally(
             kills=kills,
             mails=sum(taken.values()),
             twice=sum(count > 1 for count in taken.values()),
@@ -169,5 +173,5 @@ def _await(ready: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + TIMEOUT
     while not ready():
         if time.monotonic() > deadline:
-            raise Failed(f"waited {TIMEOUT:.0f} s until {what}")
+            raise ToolFailed(f"waited {TIMEOUT:.0f} s until {what}")
         time.sleep(0.005)

@@ -18,23 +18,23 @@ WORDS = {"Collecting": "found", "Downloading": "loading", "Using": "found", "Ins
 
 def main(argv: Sequence[str]) -> int:
     """pip's exit code."""
-    said: list[str] = []
-    found = 0
+    output: list[str] = []
+    packages = 0
     began = time.monotonic()
     with subprocess.Popen(
         [*PIP, *argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as installing:
         for line in installing.stdout or ():
-            said.append(line)
+            output.append(line)
             word, _, name = line.strip().partition(" ")
-            found += word == "Collecting"
+            packages += word == "Collecting"
             if word in WORDS:
                 short = "them, the longest part" if word == "Installing" else name.split("(")[0].split(";")[0]
                 seconds = time.monotonic() - began
-                progress(f"  {seconds:.0f} s, {found} packages: {WORDS[word]} {short.strip()[:50]}")
+                progress(f"  {seconds:.0f} s, {packages} packages: {WORDS[word]} {short.strip()[:50]}")
     progress("")
     if installing.returncode:
-        print("".join(said), end="", file=sys.stderr)
+        print("".join(output), end="", file=sys.stderr)
     return installing.returncode
 
 

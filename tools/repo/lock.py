@@ -55,28 +55,30 @@ def requirements(extra: str, pins: dict[str, str]) -> str:
     """All that `extra` of pyproject.toml needs on a host, with the versions of `pins`."""
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [Requirement(text) for text in project["optional-dependencies"][extra]]
-    found: set[str] = set()
+    names: set[str] = set()
     while wanted:
-        one = wanted.pop()
-        name = normal(one.name)
-        if one.marker and not any(one.marker.evaluate({**HOST, "extra": each}) for each in ("", *one.extras)):
+        requirement = wanted.pop()
+        name = normal(requirement.name)
+        if requirement.marker and not any(
+            requirement.marker.evaluate({**HOST, "extra": each}) for each in ("", *requirement.extras)
+        ):
             continue
-        if name in found:
+        if name in names:
             continue
-        found.add(name)
+        names.add(name)
         for text in metadata.requires(name) or ():
             needed = Requirement(text)
-            extras = ("", *one.extras)
+            extras = ("", *requirement.extras)
             if not needed.marker or any(needed.marker.evaluate({**HOST, "extra": each}) for each in extras):
                 needed.marker = None
                 wanted.append(needed)
     what = REQUIREMENTS[extra][1]
-    lines = "".join(f"{name}=={pins[name]}\n" for name in sorted(found))
+    lines = "".join(f"{name}=={pins[name]}\n" for name in sorted(names))
     return f"# What runs {what}. `make lock` writes this file.\n{lines}"
 
 
 def main() -> None:
-    installed = {normal(found.metadata["Name"]): found.version for found in metadata.distributions()}
+    installed = {normal(package.metadata["Name"]): package.version for package in metadata.distributions()}
     FILE.write_text(merged(FILE.read_text() if FILE.exists() else "", installed))
     print(f"{FILE}: {len(installed)} packages")
     for extra, (file, _) in REQUIREMENTS.items():

@@ -71,9 +71,9 @@ def make(place: Path) -> None:
 
 def main(argv: list[str]) -> int:
     place = Path(argv[0])
-    if found := list(troubles(place)):
+    if problems := list(troubles(place)):
         print("Vigie cannot be installed here yet:", file=sys.stderr)
-        print("\n".join(f"  ✗ {line}" for line in found), file=sys.stderr)
+        print("\n".join(f"  ✗ {line}" for line in problems), file=sys.stderr)
         return 1
     try:
         if not is_whole(place):

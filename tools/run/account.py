@@ -10,14 +10,14 @@ import numpy as np
 from cloud.contract import messages
 from cloud.read.rows import Readings
 from device import codes
-from tools.virtual_board.board import Taken
+from tools.virtual_board.board import SampleTaken
 
 MISDATED_S = 2.0
 Value = tuple[int, int] | int  # (t, h) in hundredths, or the reason of a failed read
 
 
 @dataclass(frozen=True)
-class Account:
+class BoardAccount:
     """Of one board. `lost`: taken but not stored; `surplus`: stored, though the sensor never gave it then."""
 
     taken: int
@@ -31,25 +31,25 @@ class Account:
     twin_differs: int
 
 
-def account(taken: Sequence[Taken], stored: Readings) -> Account:
+def account(taken: Sequence[SampleTaken], stored: Readings) -> BoardAccount:
     """Hold the log against the store, both in the order in which the readings were taken.
 
     Order and value decide: a reading is stored when it is the next one in the store that has its value.
     """
-    wanted = [value(one) for one in taken]
+    wanted = [value(reading) for reading in taken]
     order = in_order(stored)
     unordered = values(stored)
-    found = [unordered[i] for i in order]
-    pairs = align(wanted, found)
+    stored_values = [unordered[i] for i in order]
+    pairs = align(wanted, stored_values)
     off = [stored.ts[order[j]] - taken[i].host_ts for i, j in pairs]
     # The cloud's verdict on a failed read, and while the windows fill, is just that; it gives no score then.
     plain = (stored.cloud_flags & (codes.SENSOR_ERROR | codes.WARMING_UP)) > 0
     rescored = plain | ~np.isnan(stored.cloud_score)
-    return Account(
+    return BoardAccount(
         taken=len(wanted),
-        stored=len(found),
+        stored=len(stored_values),
         lost=len(wanted) - len(pairs),
-        surplus=len(found) - len(pairs),
+        surplus=len(stored_values) - len(pairs),
         misdated=sum(abs(seconds) > MISDATED_S for seconds in off if not np.isnan(seconds)),
         undated=int(np.isnan(stored.ts).sum()),
         rescored=int(rescored.sum()),
@@ -77,22 +77,22 @@ def values(stored: Readings) -> list[Value]:
     ]
 
 
-def align(wanted: Sequence[Value], found: Sequence[Value]) -> list[tuple[int, int]]:
+def align(wanted: Sequence[Value], stored: Sequence[Value]) -> list[tuple[int, int]]:
     """Index pairs of equal values, in order, as many as there can be: the longest common subsequence.
 
     Myers, "An O(ND) Difference Algorithm and Its Variations" (1986): quick when little is missing.
     """
     reach = {1: 0}
     steps: list[dict[int, int]] = []
-    for edits in range(len(wanted) + len(found) + 1):
+    for edits in range(len(wanted) + len(stored) + 1):
         steps.append(reach.copy())
         for k in range(-edits, edits + 1, 2):
             x = reach[k + 1] if _goes_down(k, edits, reach) else reach[k - 1] + 1
-            while x < len(wanted) and x - k < len(found) and wanted[x] == found[x - k]:
+            while x < len(wanted) and x - k < len(stored) and wanted[x] == stored[x - k]:
                 x += 1
             reach[k] = x
-            if x >= len(wanted) and x - k >= len(found):
-                return _walk_back(steps, len(wanted), len(found))
+            if x >= len(wanted) and x - k >= len(stored):
+                return _walk_back(steps, len(wanted), len(stored))
     raise AssertionError("two sequences always have a difference")
 
 
@@ -114,8 +114,8 @@ def _walk_back(steps: list[dict[int, int]], x: int, y: int) -> list[tuple[int, i
     return pairs[::-1]
 
 
-def value(one: Taken) -> Value:
+def value(reading: SampleTaken) -> Value:
     """What a line of the sensor's log says, as `values` has it."""
-    if one.t is None or one.h is None:
-        return one.why or -1
-    return one.t, one.h
+    if reading.t is None or reading.h is None:
+        return reading.why or -1
+    return reading.t, reading.h

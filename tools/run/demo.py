@@ -12,10 +12,10 @@ from pathlib import Path
 from types import FrameType
 
 from cloud.alerts.episodes import RULES
-from tools.local.sendgrid import Mail
+from tools.local.sendgrid import ReceivedMail
 from tools.local.sensor_choice import SensorChoice
-from tools.local.stack import Plan, Stack, shown
-from tools.process.child import Failed
+from tools.local.stack import Stack, StackPlan, shown
+from tools.process.child import ToolFailed
 from tools.process.terminal import say
 
 PATIENT = "C002"
@@ -27,15 +27,15 @@ PORTS = {"broker": 8883, "dashboard": 8501, "ntp": 8123}  # a real board is told
 LISTEN = ("127.0.0.1", "0.0.0.0")  # noqa: S104  boards on the network are let in where that is asked for
 
 
-def plan(environment: Mapping[str, str] = os.environ) -> Plan:
+def plan(environment: Mapping[str, str] = os.environ) -> StackPlan:
     """From SENSOR, LISTEN and PORT_…. Raises Failed."""
     address = environment.get("LISTEN", "").strip() or LISTEN[0]
     if address not in LISTEN:
-        raise Failed(
+        raise ToolFailed(
             f"LISTEN={address}: the demo listens to this computer alone (say nothing), "
             "or on each of its networks (LISTEN=0.0.0.0)"
         )
-    return Plan(
+    return StackPlan(
         folder=Path("var/demo"),
         sensor=SensorChoice.parse(environment.get("SENSOR") or "simulated"),
         ports=PORTS,
@@ -47,7 +47,7 @@ def plan(environment: Mapping[str, str] = os.environ) -> Plan:
 def main(argv: Sequence[str]) -> int:
     """Runs until Ctrl-C."""
     if argv:
-        raise Failed("demo takes no arguments; SENSOR=replay:FILE.csv and PORT_…= go before `make`")
+        raise ToolFailed("demo takes no arguments; SENSOR=replay:FILE.csv and PORT_…= go before `make`")
     interrupt_on_signals()
     chosen = plan()
     try:
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def show(chosen: Plan) -> None:
+def show(chosen: StackPlan) -> None:
     """Start everything, let C002 fail once, wait for Ctrl-C (KeyboardInterrupt)."""
     with Stack(
         chosen,
@@ -116,10 +116,10 @@ def fail(stack: Stack) -> None:
 def tell_end(stack: Stack, failed_at: float) -> None:
     """Wait until the episode since `failed_at` (Unix s) is over; say so, and why no mail came if none did."""
     about = partial(stack.reader.episodes, stack.site, PATIENT, start=failed_at)
-    if not await_true(lambda: any(one.closed for one in about()), OVER_TIMEOUT):
+    if not await_true(lambda: any(episode.closed for episode in about()), OVER_TIMEOUT):
         say(PATIENT, f"still goes on after {OVER_TIMEOUT:.0f} s: see the page Episodes", "warning")
         return
-    over = next(one for one in about() if one.closed)
+    over = next(episode for episode in about() if episode.closed)
     began = time.strftime("%H:%M:%S", time.localtime(over.opened))
     say(PATIENT, f"its episode is over: {over.abnormal} abnormal readings since {began}", "good")
     if not any(mail.received >= failed_at and PATIENT in mail.subject for mail in stack.sendgrid.mails):
@@ -147,7 +147,7 @@ def interrupt_on_signals() -> None:
         signal.signal(number, on_signal)
 
 
-def tell_mail(mail: Mail) -> None:
+def tell_mail(mail: ReceivedMail) -> None:
     page = mail.file.with_suffix(".html")
     say("mail", f"{mail.subject} -> {shown(page if page.exists() else mail.file)}", "warning")
 

@@ -20,7 +20,7 @@ from tools.board import certificate, command, screen
 from tools.local import pki, secrets_file
 from tools.local.broker import login, private_write
 from tools.local.stack import RUNNING, SITE, shown
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 FOLDER = Path("var/demo")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -64,7 +64,7 @@ def running(folder: Path) -> dict[str, Any]:
             return dict(json.loads((folder / RUNNING).read_text()))
         except (FileNotFoundError, ValueError):
             pass  # it is not ready
-    raise Failed(NOT_RUNNING)
+    raise ToolFailed(NOT_RUNNING)
 
 
 def where(address: str) -> str:
@@ -75,7 +75,7 @@ def where(address: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise Failed(
+        raise ToolFailed(
             f"{address or 'nothing'} is no address by which a board reaches this computer: say which is\n"
             "    make demo-board DEVICE=C004 ADDRESS=192.168.1.20"
         )
@@ -92,7 +92,9 @@ def await_login(port: int, ca: Path, user: str, password: str) -> None:
         except OSError:
             pass  # it starts anew
         if time.monotonic() > end:
-            raise Failed(f"the demo's broker does not let {user} in: what does {FOLDER}/log/broker.log say?")
+            raise ToolFailed(
+                f"the demo's broker does not let {user} in: what does {FOLDER}/log/broker.log say?"
+            )
         time.sleep(0.3)
 
 
@@ -106,11 +108,11 @@ def main(
     """Let a real board join the demo that runs."""
     demo = running(FOLDER)
     if not NAME.fullmatch(device):
-        raise Failed(f"DEVICE={device} is no board's name: letters, digits, - and _, at most 32")
+        raise ToolFailed(f"DEVICE={device} is no board's name: letters, digits, - and _, at most 32")
     if device in demo["boards"]:
-        raise Failed(f"{device} is one of the demo's own boards: take another name, such as DEVICE=C004")
+        raise ToolFailed(f"{device} is one of the demo's own boards: take another name, such as DEVICE=C004")
     if demo["address"] in ("127.0.0.1", "localhost"):
-        raise Failed(NOT_LISTENING)
+        raise ToolFailed(NOT_LISTENING)
     address = where(address)
     user = f"{SITE}/{device}"
     known = secrets_file.load(FOLDER / "secrets.json", [user])  # the demo sees that, and lets it in

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.local.sensor_choice import SensorChoice
-from tools.local.stack import Plan, Stack
-from tools.process.child import Failed
+from tools.local.stack import Stack, StackPlan
+from tools.process.child import ToolFailed
 from tools.process.terminal import say
-from tools.run.account import Account, account
+from tools.run.account import BoardAccount, account
 from tools.run.demo import (
     FAULT_S,
     MARGIN,
@@ -37,15 +37,15 @@ FIRST_SAMPLE_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
-class Result:
-    accounts: dict[str, Account]
+class SmokeResult:
+    accounts: dict[str, BoardAccount]
     episodes: int
     emails: int
     first_email_s: float | None  # from the moment that C002 began to fail to the first mail about it
     died: tuple[str, ...] = ()  # parts that ended by themselves
 
     def total(self, field: str) -> int:
-        return sum(int(getattr(one, field)) for one in self.accounts.values())
+        return sum(int(getattr(account, field)) for account in self.accounts.values())
 
     def summary(self) -> dict[str, float | int | None]:
         """The last line of the run."""
@@ -63,34 +63,34 @@ class Result:
 
     def problems(self) -> list[str]:
         """What keeps this run from being a good one, [] when nothing does."""
-        found = [f"{name} ended by itself" for name in self.died]
-        for name, one in self.accounts.items():
+        problems = [f"{name} ended by itself" for name in self.died]
+        for name, each in self.accounts.items():
             trouble = {
-                "lost": one.lost,
-                "stored twice or changed": one.surplus,
-                "with a wrong date": one.misdated,
-                "without a date": one.undated,
-                "not re-scored": one.stored - one.rescored,
-                "where board and twin disagree": one.twin_differs,
+                "lost": each.lost,
+                "stored twice or changed": each.surplus,
+                "with a wrong date": each.misdated,
+                "without a date": each.undated,
+                "not re-scored": each.stored - each.rescored,
+                "where board and twin disagree": each.twin_differs,
             }
-            found += [f"{name}: {count} readings {text}" for text, count in trouble.items() if count]
-            if not one.taken:
-                found.append(f"{name}: its sensor gave nothing")
-            if not one.twin_ran:
-                found.append(f"{name}: the twin of its forest never ran")
+            problems += [f"{name}: {count} readings {text}" for text, count in trouble.items() if count]
+            if not each.taken:
+                problems.append(f"{name}: its sensor gave nothing")
+            if not each.twin_ran:
+                problems.append(f"{name}: the twin of its forest never ran")
         if self.first_email_s is None:
-            found.append(f"no e-mail came about {PATIENT}")
-        return found
+            problems.append(f"no e-mail came about {PATIENT}")
+        return problems
 
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     if len(argv) > 1 or not all(word.replace(".", "", 1).isdecimal() for word in argv):
-        raise Failed("usage: python -m tools smoke [SECONDS]")
+        raise ToolFailed("usage: python -m tools smoke [SECONDS]")
     seconds = float(argv[0]) if argv else SECONDS
     interrupt_on_signals()
     folder = Path("var/smoke")
     shutil.rmtree(folder, ignore_errors=True)
-    plan = Plan(folder=folder, sensor=SensorChoice.parse(environment.get("SENSOR") or "simulated"))
+    plan = StackPlan(folder=folder, sensor=SensorChoice.parse(environment.get("SENSOR") or "simulated"))
     result = run(plan, seconds)
     for problem in result.problems():
         say("smoke", problem, "trouble")
@@ -105,7 +105,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     return 1 if result.problems() else 0
 
 
-def run(plan: Plan, seconds: float, drain: float = DRAIN_S) -> Result:
+def run(plan: StackPlan, seconds: float, drain: float = DRAIN_S) -> SmokeResult:
     """Start `plan`, let its boards measure for `seconds`, and C002 fail; then drain, at most `drain` s."""
     died: list[str] = []
     with Stack(
@@ -123,7 +123,7 @@ def run(plan: Plan, seconds: float, drain: float = DRAIN_S) -> Result:
         sleep_until(began + seconds)
         for board in stack.boards.values():
             if not board.tell("stop", timeout=10):
-                raise Failed(f"{board.name} does not stop measuring: see {board.log}")
+                raise ToolFailed(f"{board.name} does not stop measuring: see {board.log}")
         say("smoke", "the boards have stopped measuring; waiting until all is stored")
         stored_all = await_true(lambda: drained(stack), drain)
         if not stored_all:
@@ -131,7 +131,7 @@ def run(plan: Plan, seconds: float, drain: float = DRAIN_S) -> Result:
         about = [
             mail for mail in stack.sendgrid.mails if mail.received >= failed_at and PATIENT in mail.subject
         ]
-        return Result(
+        return SmokeResult(
             accounts={name: tally(stack, name) for name in plan.boards},
             episodes=len(stack.reader.episodes(limit=10_000)),
             emails=len(stack.sendgrid.mails),
@@ -151,15 +151,15 @@ def first_sample(stack: Stack) -> float:
 
     def there() -> bool:
         times[:] = [
-            one.host_ts
+            sample.host_ts
             for board in stack.boards.values()
             if board.readings.exists()
-            for one in list(board.taken())[:1]
+            for sample in list(board.taken())[:1]
         ]
         return len(times) == len(stack.boards)
 
     if not await_true(there, FIRST_SAMPLE_TIMEOUT):
-        raise Failed(
+        raise ToolFailed(
             f"no sample from every board within {FIRST_SAMPLE_TIMEOUT:.0f} s: see {stack.plan.folder}/log"
         )
     return min(times)
@@ -173,5 +173,5 @@ def drained(stack: Stack) -> bool:
     )
 
 
-def tally(stack: Stack, name: str) -> Account:
+def tally(stack: Stack, name: str) -> BoardAccount:
     return account(list(stack.boards[name].taken()), stack.reader.readings(stack.site, name))

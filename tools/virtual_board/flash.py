@@ -101,7 +101,7 @@ class Flash:
         file = self._files.open(path, mode, *more)
         if "w" not in mode and "a" not in mode:
             return _Unreadable(self, file, path) if self._bad.get(path) == "read" else file
-        written = _Written(self, file, path)
+        written = _WrittenBytes(self, file, path)
         if "a" in mode:
             written.size = _HEADER  # what this boot adds counts, as in a file of its own
         if path.endswith(".seg"):
@@ -168,7 +168,7 @@ class _Unreadable:
         return getattr(self._file, name)
 
 
-class _Written:
+class _WrittenBytes:
     """A file that is being written."""
 
     def __init__(self, flash, file, path):

@@ -103,21 +103,21 @@ class SerialBoard:
                 self._from_board()
 
     def _reset_asked(self) -> bool:
-        said = os.read(self._events, 4096)
-        slept = re.search(rb"sleep (\d+)", said)
+        output = os.read(self._events, 4096)
+        slept = re.search(rb"sleep (\d+)", output)
         if slept:
             self._end()
             self._stopping.wait(int(slept[1]) / 1000)
             self._spawn("deep sleep")
             return True
-        if b"reset" not in said:
-            if not said:
+        if b"reset" not in output:
+            if not output:
                 time.sleep(TURN_S)  # it ends; _from_board will see
             return False
         self._end()
         self.resets += 1
         self._raw = False
-        self._spawn("hard" if b"reset hard" in said else "soft")
+        self._spawn("hard" if b"reset hard" in output else "soft")
         return True
 
     def _from_host(self, data: bytes) -> None:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 REQUIREMENT = "micropython-umqtt.simple==1.3.4"
 SHA256 = "8555d2f654deb8eb0d724f79b0811a78cc94029d070f3d96bbd74288653d63a5"
@@ -49,13 +49,15 @@ def fetch(target: Path) -> None:
             text=True,
             check=False,  # it cannot build the package and says so; what matters is what it unpacked
         )
-        found = [path for path in Path(scratch).rglob("umqtt/simple.py") if _digest(path) == SHA256]
-        if not found:
+        files = [path for path in Path(scratch).rglob("umqtt/simple.py") if _digest(path) == SHA256]
+        if not files:
             why = run.stderr.strip().splitlines()[-1:] or ["pip said nothing"]
-            raise Failed(f"could not fetch {REQUIREMENT} (check the network, then run make again): {why[0]}")
+            raise ToolFailed(
+                f"could not fetch {REQUIREMENT} (check the network, then run make again): {why[0]}"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(".part")
-        part.write_bytes(found[0].read_bytes())
+        part.write_bytes(files[0].read_bytes())
         part.replace(target)
 
 

@@ -73,7 +73,7 @@ def clock():
 def sendgrid(tmp_path):
     """The stand-in, with the official schema where it is there."""
     schema = SCHEMA if SCHEMA.exists() else None
-    with standins.SendGrid(tmp_path / "outbox", key="SG.test", schema=schema) as standin:
+    with standins.SendGridStandIn(tmp_path / "outbox", key="SG.test", schema=schema) as standin:
         yield standin
 
 

@@ -12,7 +12,7 @@ from cloud.recording import RecordingRefused, asked, read
 from cloud.training.command import main as train
 from tools import replay
 from tools.local.sensor_choice import SensorChoice
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 from tools.virtual_board.board import find_micropython
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_refused_by_all_with_its_line(name, said, cure, t
     assert said in capsys.readouterr().err
     assert replay.main([path, "--train-rows", "2000", "--out", str(tmp_path / "v.csv")]) == 1
     assert said in capsys.readouterr().err
-    with pytest.raises(Failed, match="SENSOR: "):
+    with pytest.raises(ToolFailed, match="SENSOR: "):
         SensorChoice.parse(f"replay:{path}")
     if cure:
         assert cure in str(refused.value)

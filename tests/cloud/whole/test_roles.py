@@ -18,7 +18,7 @@ from tests.cloud.conftest import entry, wait_for
 from tests.cloud.watch.test_watch import MAIL
 from tests.guarded import guarded_mongod, uris
 from tools.local import roles
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 UNAUTHORIZED, FAILED = 13, 18
 
@@ -149,7 +149,7 @@ def test_the_script_says_what_to_put_where_and_only_an_administrator_can_run_it(
         guarded[user] = told.split(f"{user}:  MONGODB_URI=")[1].splitlines()[0]
         with MongoClient(guarded[user]) as client:
             client["vigie"]["latest"].find_one()
-    with pytest.raises(Failed, match="administrator"):
+    with pytest.raises(ToolFailed, match="administrator"):
         roles.main([], {"MONGODB_URI": guarded["vigie-backend"]})
 
 

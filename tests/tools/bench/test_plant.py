@@ -16,7 +16,7 @@ from tools.bench.plant.films import Film, Scene
 from tools.bench.plant.life import STEPS, day
 from tools.bench.plant.rooms import KINDS, LIMITS, TABLE, draw
 from tools.bench.plant.traces import MISSED, Case, Trace
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 PERIOD = 30
 HOUR = 3600 // PERIOD  # readings
@@ -315,12 +315,12 @@ def test_the_table_goes_between_its_marks_and_nowhere_else(tmp_path):
     command.write(page, "newer")
     assert page.read_text() == f"before\n{command.BEGIN}\nnewer\n{command.END}after\n"
     page.write_text("no marks")
-    with pytest.raises(Failed, match="put them back"):
+    with pytest.raises(ToolFailed, match="put them back"):
         command.write(page, "new")
 
 
 def test_a_setting_that_is_no_number_is_refused(tmp_path):
-    with pytest.raises(Failed, match=re.escape('ROOMS must be a whole number from 1 on, not "many"')):
+    with pytest.raises(ToolFailed, match=re.escape('ROOMS must be a whole number from 1 on, not "many"')):
         command.main({"ROOMS": "many"}, tmp_path / "page.md")
 
 

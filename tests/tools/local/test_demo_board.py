@@ -8,8 +8,8 @@ from tests.needed import need
 from tools.board import settings
 from tools.local import pki, ports, secrets_file
 from tools.local.broker import login
-from tools.local.stack import Plan, Stack, only_one
-from tools.process.child import Failed
+from tools.local.stack import Stack, StackPlan, only_one
+from tools.process.child import ToolFailed
 from tools.run import demo, demo_board
 
 
@@ -36,7 +36,7 @@ def here(tmp_path, monkeypatch):
 
 
 def plan(address, kind=None):
-    return Plan(folder=demo_board.FOLDER, address=address, broker=kind)
+    return StackPlan(folder=demo_board.FOLDER, address=address, broker=kind)
 
 
 @pytest.fixture(params=["mosquitto", "iotcore"])
@@ -74,16 +74,16 @@ def test_a_board_is_let_into_the_running_demo_and_its_file_needs_no_editor(here,
             (["my board"], "no board's name"),
             (["C004", "--address", "localhost"], "no address by which a board reaches"),
         ):
-            with pytest.raises(Failed, match=said):
+            with pytest.raises(ToolFailed, match=said):
                 demo_board.main(arguments)
 
 
 def test_without_a_demo_that_listens_the_way_to_one_is_told(here):
-    with pytest.raises(Failed, match=r"LISTEN=0\.0\.0\.0 make demo"):
+    with pytest.raises(ToolFailed, match=r"LISTEN=0\.0\.0\.0 make demo"):
         demo_board.main(["C004"])
-    with Joinable(plan("127.0.0.1")), pytest.raises(Failed, match="listens to this computer alone"):
+    with Joinable(plan("127.0.0.1")), pytest.raises(ToolFailed, match="listens to this computer alone"):
         demo_board.main(["C004"])
-    with pytest.raises(Failed, match="no demo runs here"):
+    with pytest.raises(ToolFailed, match="no demo runs here"):
         demo_board.main(["C004"])
 
 
@@ -92,5 +92,5 @@ def test_the_clock_of_the_demo_is_where_boards_look_for_it_tomorrow():
     assert demo.plan({}).ports["ntp"] == demo.PORTS["ntp"] != 0
     assert demo.plan({}).address == "127.0.0.1"
     assert demo.plan({"LISTEN": "0.0.0.0"}).address == "0.0.0.0"
-    with pytest.raises(Failed, match=r"LISTEN=eth0: .*LISTEN=0\.0\.0\.0"):
+    with pytest.raises(ToolFailed, match=r"LISTEN=eth0: .*LISTEN=0\.0\.0\.0"):
         demo.plan({"LISTEN": "eth0"})

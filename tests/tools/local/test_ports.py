@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from tools.local import ports
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 
 @pytest.fixture
@@ -15,14 +15,14 @@ def taken():
 
 
 def test_a_port_in_use_names_the_variable_that_moves_it_and_a_port_that_is_free(taken):
-    with pytest.raises(Failed, match=rf"port {taken} \(broker\) is in use.*PORT_BROKER=(\d+) ") as caught:
+    with pytest.raises(ToolFailed, match=rf"port {taken} \(broker\) is in use.*PORT_BROKER=(\d+) ") as caught:
         ports.choose({"broker": taken}, {})
     offered = int(str(caught.value).split("PORT_BROKER=")[1].split()[0])
     assert ports.choose({"broker": taken}, {"PORT_BROKER": str(offered)})["broker"] == offered
 
 
 def test_all_ports_in_trouble_are_told_at_once(taken):
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(ToolFailed) as caught:
         ports.choose({"broker": taken}, {"PORT_DASHBOARD": "http", "PORT_MAIL": "70000"})
     assert [line.split()[0] for line in str(caught.value).splitlines()] == [
         "port",
@@ -33,7 +33,7 @@ def test_all_ports_in_trouble_are_told_at_once(taken):
 
 def test_one_port_for_two_parts_is_refused(taken):
     free = ports.free()
-    with pytest.raises(Failed, match="wanted twice"):
+    with pytest.raises(ToolFailed, match="wanted twice"):
         ports.choose({"broker": free, "dashboard": free}, {})
 
 

@@ -21,7 +21,7 @@ from sendgrid.helpers.mail import (
     SandBoxMode,
 )
 
-from tools.local.sendgrid import OUT_OF_CREDITS, SendGrid
+from tools.local.sendgrid import OUT_OF_CREDITS, SendGridStandIn
 
 KEY = "SG.test"
 SCHEMA = Path(__file__).parents[4] / "shared" / "data" / "sendgrid" / "mail_send_schema.json"
@@ -29,7 +29,7 @@ SCHEMA = Path(__file__).parents[4] / "shared" / "data" / "sendgrid" / "mail_send
 
 @pytest.fixture
 def standin(tmp_path):
-    with SendGrid(tmp_path / "outbox", key=KEY) as running:
+    with SendGridStandIn(tmp_path / "outbox", key=KEY) as running:
         yield running
 
 
@@ -145,7 +145,7 @@ def test_an_exhausted_quota_comes_as_401(standin):
 
 @pytest.mark.skipif(not SCHEMA.exists(), reason="data: SendGrid's schema is not in ../shared/data")
 def test_it_holds_mails_against_the_official_schema(tmp_path):
-    with SendGrid(tmp_path, key=KEY, schema=SCHEMA) as standin:
+    with SendGridStandIn(tmp_path, key=KEY, schema=SCHEMA) as standin:
         assert send(standin, mail()).status_code == 202
         wrong = mail()
         wrong.reply_to_list = None

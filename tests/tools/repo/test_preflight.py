@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.local.database import check_mongod, curl_libraries, find_mongod
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 from tools.repo import preflight
 
 ROOT = Path(__file__).parents[3]
@@ -125,11 +125,11 @@ def test_a_mongod_that_cannot_run_is_told_with_its_cure(tmp_path, monkeypatch, s
     if told is None:
         check_mongod()
         return
-    with pytest.raises(Failed, match=told):
+    with pytest.raises(ToolFailed, match=told):
         check_mongod()
 
 
 def test_without_any_libcurl_its_package_is_named(monkeypatch):
     monkeypatch.setattr("importlib.metadata.files", lambda name: [])
-    with pytest.raises(Failed, match="sudo apt install libcurl4"):
+    with pytest.raises(ToolFailed, match="sudo apt install libcurl4"):
         curl_libraries()

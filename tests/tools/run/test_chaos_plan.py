@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tools.run.chaos.faults import FAULTS
 from tools.run.chaos.lanes import Ordeal, planned
-from tools.run.chaos.outcome import Outcome
+from tools.run.chaos.outcome import ChaosOutcome
 from tools.run.chaos.tally import Tally
 
 TARGETS = {
@@ -45,7 +45,7 @@ def test_each_kind_stands_in_the_docs():
 
 
 def test_a_run_is_only_good_when_every_kind_was_seen_and_both_witnesses_agree():
-    good = Outcome(
+    good = ChaosOutcome(
         seed=1,
         broker="mosquitto",
         batch=25,

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from cloud.read.rows import Readings
-from tools.run.chaos.tally import Told, tally
-from tools.virtual_board.board import Life, Taken
+from tools.run.chaos.tally import BoardReports, tally
+from tools.virtual_board.board import Life, SampleTaken
 
 STREAM = "0badcafe"
 BEGAN = 1_800_000_000.0
@@ -14,7 +14,7 @@ BEGAN = 1_800_000_000.0
 
 def life(number, first, count, kept, began=BEGAN):
     """A boot with `count` readings, the first `kept` of them on flash; each value occurs once in a boot."""
-    taken = [Taken(1, 200 * i, began + 0.2 * i, 2000 + i, 4000, None) for i in range(count)]
+    taken = [SampleTaken(1, 200 * i, began + 0.2 * i, 2000 + i, 4000, None) for i in range(count)]
     return Life("power on", began, STREAM, number, first, kept, taken)
 
 
@@ -44,7 +44,7 @@ def rows(*lives, without=(), **changes):
     return Readings("demo", "C001", **columns)
 
 
-def check(lives, stored, told=Told(), frozen=()):
+def check(lives, stored, told=BoardReports(), frozen=()):
     return tally(lives, stored, told, frozen, 0.2)
 
 
@@ -77,7 +77,7 @@ def test_what_was_in_ram_at_a_cut_counts_apart_also_when_the_next_boot_gives_its
 
 def test_what_the_board_dropped_for_a_cause_counts_apart_and_without_one_it_is_unexplained():
     lives = [life(1, 0, 50, 50)]
-    told = Told(dropped={STREAM: {3, 4}}, unexplained={STREAM: {3, 4, 9, 10}})
+    told = BoardReports(dropped={STREAM: {3, 4}}, unexplained={STREAM: {3, 4, 9, 10}})
     result = check(lives, rows(*lives, without={3, 4, 9, 11}), told)
     assert (result.dropped, result.unexplained, result.lost) == (2, 1, 1)
     assert result.problems == ["boot 1, seq 9: without a cause", "boot 1, seq 11: lost"]
@@ -113,7 +113,8 @@ def test_a_reading_that_no_sensor_gave_is_surplus():
 def test_a_pause_counts_unless_the_board_was_stopped_and_what_the_host_took_apart():
     one = life(1, 0, 10, 10)
     one.taken[5:] = [
-        Taken(1, taken.up_ms + 3000, taken.host_ts + 3, taken.t, taken.h, None) for taken in one.taken[5:]
+        SampleTaken(1, taken.up_ms + 3000, taken.host_ts + 3, taken.t, taken.h, None)
+        for taken in one.taken[5:]
     ]
     assert check([one], rows(one)).longest_pause_s == 3
     one.taken[5:] = [replace(taken, starved_ms=2900) for taken in one.taken[5:]]
@@ -129,14 +130,14 @@ def test_what_a_copy_of_the_board_sent_first_is_claimed_and_no_duplicate():
     stored, theirs = rows(mine), rows(copy)
     t = stored.t.copy()
     t[10:20] = theirs.t[10:20]
-    result = tally([mine], replace(stored, t=t), Told(), (), 0.2, [copy])
+    result = tally([mine], replace(stored, t=t), BoardReports(), (), 0.2, [copy])
     assert (result.claimed, result.lost, result.duplicated, result.misdated) == (10, 0, 0, 0)
     t[5] = 99.0  # neither gave that
-    assert tally([mine], replace(stored, t=t), Told(), (), 0.2, [copy]).duplicated == 1
+    assert tally([mine], replace(stored, t=t), BoardReports(), (), 0.2, [copy]).duplicated == 1
 
 
 def test_a_copy_may_have_started_more_often_than_the_board():
     mine, copy = life(2, 50, 30, 30), life(3, 50, 30, 30, BEGAN + 1)
     copy.taken = [replace(taken, t=taken.t + 500) for taken in copy.taken]
-    result = tally([mine], rows(copy), Told(), (), 0.2, [copy])
+    result = tally([mine], rows(copy), BoardReports(), (), 0.2, [copy])
     assert (result.claimed, result.lost, result.duplicated, result.stored) == (30, 0, 0, 0)

@@ -14,7 +14,7 @@ import bson
 
 from tools.bench.cloud import store, world
 from tools.bench.cloud.chain import Bench, Cost
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 from tools.process.terminal import progress
 
 READINGS = 1_000_000
@@ -35,7 +35,7 @@ CHAINS = (  # readings a message, workers, share of repeats, part of READINGS
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     if argv:
-        raise Failed("usage: [READINGS=50000] python -m tools.bench.cloud")
+        raise ToolFailed("usage: [READINGS=50000] python -m tools.bench.cloud")
     readings = _number(environment.get("READINGS", ""), READINGS)
     folder = Path("var/bench-cloud")
     shutil.rmtree(folder, ignore_errors=True)
@@ -139,13 +139,13 @@ def _number(text: str, default: int) -> int:
     if not text.strip():
         return default
     if not text.strip().isdecimal() or int(text) < 10_000:
-        raise Failed(f'READINGS must be a whole number from 10000 on, not "{text}"')
+        raise ToolFailed(f'READINGS must be a whole number from 10000 on, not "{text}"')
     return int(text)
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except Failed as failed:
+    except ToolFailed as failed:
         print(f"bench-cloud: {failed}", file=sys.stderr)
         sys.exit(1)

@@ -30,7 +30,7 @@ from tools.bench.cloud.world import MASTER, SITE, Board, interleaved
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker
 from tools.local.database import Database
-from tools.process.child import Child, Failed
+from tools.process.child import Child, ToolFailed
 
 PASSWORD = "b" * 32
 START_TIMEOUT = 300.0  # s; scikit-learn takes its time to load on a busy machine
@@ -209,7 +209,7 @@ class Bench:
             cost = Cost.of(count, count, (before, after), wall, child)
             found = {document["seq"]: document["temperature"] for document in stored.find()}
             if found != {seq: board.x[seq, 0] / 100 for seq in range(count)}:
-                raise Failed("the naive chain lost or changed readings")
+                raise ToolFailed("the naive chain lost or changed readings")
         return cost
 
     def _spent(self, children: list[Child]) -> Spent:
@@ -229,7 +229,9 @@ def verify(reader: Reader, boards: list[Board]) -> None:
             and not np.isnan(found.cloud_score).any()
         )
         if not same:
-            raise Failed(f"{board.name}: {len(found)} of {len(board)} readings are stored, or not as sent")
+            raise ToolFailed(
+                f"{board.name}: {len(found)} of {len(board)} readings are stored, or not as sent"
+            )
 
 
 class _Sent(msgspec.Struct):
@@ -260,7 +262,7 @@ class _Publisher:
         self._client.subscribe(f"vigie/1/{SITE}/+/ack", 0)
         self._client.loop_start()
         if not ready.wait(60):
-            raise Failed("the broker does not let the boards in")
+            raise ToolFailed("the broker does not let the boards in")
 
     def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
         ack = self._ack.decode(message.payload)
@@ -301,7 +303,7 @@ def _await(
         if now != last:
             last, since, tries = now, time.monotonic(), 0
         elif still > PATIENCE:
-            raise Failed(f"{now} of {wanted} readings are stored, and no more come")
+            raise ToolFailed(f"{now} of {wanted} readings are stored, and no more come")
         elif still > AGAIN * (tries + 1):
             tries += 1
             again()

@@ -24,7 +24,7 @@ from cloud.store.writer import Store
 from cloud.words import Words
 from tools.bench.cloud.chain import verify
 from tools.bench.cloud.world import MASTER, PERIOD, SITE, Board, Model, interleaved
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 M0_BYTES = 500_000_000  # "512 MB", counted as data and indexes, uncompressed
 KEPT_FREE = 0.9  # the tenth left over is for models, episodes, quarantine
@@ -68,7 +68,7 @@ def bytes_a_reading(
     sealer.seal()
     verify(Reader(database), boards)
     if database["buckets"].count_documents({"r": {"$exists": True}}):
-        raise Failed("some buckets are not sealed")
+        raise ToolFailed("some buckets are not sealed")
     taken = database.command("collStats", "buckets")
     each = (taken["size"] + taken["totalIndexSize"]) / total
     return {
@@ -123,7 +123,7 @@ def day_query_ms(database: Database[dict[str, Any]], boards: list[Board], newest
             if warm:
                 times.append((time.perf_counter() - began) * 1000)
             if count < DAY / PERIOD * 0.99:
-                raise Failed(f"{board.name}: a day has {count} readings")
+                raise ToolFailed(f"{board.name}: a day has {count} readings")
     times.sort()
     return {
         "day_query_ms": round(statistics.median(times), 1),

@@ -22,8 +22,8 @@ from tools.bench.fleet.publishers import MASTER, PERIOD, password, user
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker
 from tools.local.database import Database
-from tools.local.sendgrid import SendGrid
-from tools.process.child import Child, Failed
+from tools.local.sendgrid import SendGridStandIn
+from tools.process.child import Child, ToolFailed
 from tools.process.terminal import progress
 from tools.virtual_board.board import REPOSITORY
 
@@ -79,7 +79,7 @@ def _percentiles(waits: list[int]) -> tuple[float, float]:
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     if argv:
-        raise Failed("usage: [BOARDS=100] [SECONDS=60] [WORKERS=1] python -m tools.bench.fleet")
+        raise ToolFailed("usage: [BOARDS=100] [SECONDS=60] [WORKERS=1] python -m tools.bench.fleet")
     fleets = _numbers(environment, "BOARDS", BOARDS)
     teams = _numbers(environment, "WORKERS", WORKERS)
     (seconds,) = _numbers(environment, "SECONDS", SECONDS)
@@ -115,7 +115,7 @@ def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
             parts.callback(part.stop)
             part.start()
         assert broker.child is not None and database.child is not None
-        sendgrid = parts.enter_context(SendGrid(folder / "outbox", key="SG.bench"))
+        sendgrid = parts.enter_context(SendGridStandIn(folder / "outbox", key="SG.bench"))
         children = []
         for k in range(workers):
             command = "run" if k == 0 else "ingest"
@@ -145,7 +145,7 @@ def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
 
 
 def _environment(
-    broker: Broker, database: Database, sendgrid: SendGrid, number: int, workers: int
+    broker: Broker, database: Database, sendgrid: SendGridStandIn, number: int, workers: int
 ) -> dict[str, str]:
     return {
         **os.environ,
@@ -191,7 +191,7 @@ def _publishers(parts: ExitStack, broker: Broker, boards: int, seconds: int) -> 
         made.append(publisher)
     for publisher in made:
         if _line(publisher) != "ready\n":
-            raise Failed(f"not all of {boards} boards could log in: see {broker.log}")
+            raise ToolFailed(f"not all of {boards} boards could log in: see {broker.log}")
     return made
 
 
@@ -209,7 +209,7 @@ def _line(publisher: subprocess.Popen[str]) -> str:
 def _numbers(environment: Mapping[str, str], name: str, default: str) -> list[int]:
     text = environment.get(name, "").strip() or default
     if not all(part.isdecimal() and int(part) > 0 for part in text.split()):
-        raise Failed(f'{name} must be whole numbers, such as "{default}", not "{text}"')
+        raise ToolFailed(f'{name} must be whole numbers, such as "{default}", not "{text}"')
     return [int(part) for part in text.split()]
 
 
@@ -223,6 +223,6 @@ def write(document: Path, table: str) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except Failed as failed:
+    except ToolFailed as failed:
         print(f"bench-fleet: {failed}", file=sys.stderr)
         sys.exit(1)

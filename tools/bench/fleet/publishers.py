@@ -20,7 +20,7 @@ import msgspec
 
 from cloud.contract.keys import device_key
 from cloud.contract.messages import Ack, signed
-from tools.bench.fleet.wire import Wire, connect
+from tools.bench.fleet.wire import MqttConnection, connect
 
 MASTER = bytes.fromhex("ab" * 32)
 SITE = "fleet"
@@ -53,7 +53,7 @@ class Board:
     async def login(self, port: int, context: ssl.SSLContext) -> None:
         login = (self._user.replace("/", "-"), self._user, password(self._number))
         self._will = (f"vigie/1/{self._user}/state", self._state("offline"))
-        self._wire: Wire = await connect(port, context, login, self._on_message, self._will)
+        self._wire: MqttConnection = await connect(port, context, login, self._on_message, self._will)
         await self._wire.subscribe(f"vigie/1/{self._user}/ack")
         self._wire.publish(self._will[0], self._state("online"))
 

@@ -16,11 +16,11 @@ OnMessage = Callable[[bytes], None]
 Will = tuple[str, bytes]  # topic, payload
 
 
-class Refused(Exception):
+class ConnectionRefused(Exception):
     """The broker does not let this one in."""
 
 
-class Wire(asyncio.Protocol):
+class MqttConnection(asyncio.Protocol):
     """Publishes with QoS 1; `unacked` counts what the broker has not acknowledged."""
 
     def __init__(self, login: tuple[str, str, str], on_message: OnMessage, will: Will | None) -> None:
@@ -64,7 +64,7 @@ class Wire(asyncio.Protocol):
         self.gone = True
         self._room.set()
         if not self._answered.done():
-            self._answered.set_exception(Refused("the broker hung up"))
+            self._answered.set_exception(ConnectionRefused("the broker hung up"))
 
     def publish(self, topic: str, payload: bytes) -> None:
         self._next = self._next % 65535 + 1
@@ -88,7 +88,7 @@ class Wire(asyncio.Protocol):
 
     async def accepted(self) -> None:
         if code := await self._answered:
-            raise Refused(f"the broker refuses {self._login[1]}: code {code}")
+            raise ConnectionRefused(f"the broker refuses {self._login[1]}: code {code}")
 
     def _send(self, kind: int, body: bytes) -> None:
         size, length = len(body), bytearray()
@@ -106,11 +106,15 @@ async def connect(
     login: tuple[str, str, str],
     on_message: OnMessage = lambda body: None,
     will: Will | None = None,
-) -> Wire:
+) -> MqttConnection:
     """`login`: client id, user, password. Raises Refused, OSError."""
     loop = asyncio.get_running_loop()
     _, wire = await loop.create_connection(
-        lambda: Wire(login, on_message, will), "localhost", port, ssl=context, ssl_handshake_timeout=HANDSHAKE
+        lambda: MqttConnection(login, on_message, will),
+        "localhost",
+        port,
+        ssl=context,
+        ssl_handshake_timeout=HANDSHAKE,
     )
     await wire.accepted()
     return wire

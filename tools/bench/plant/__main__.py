@@ -17,7 +17,7 @@ from tools.bench.plant import films, results
 from tools.bench.plant.columns import columns
 from tools.bench.plant.results import Result
 from tools.bench.plant.rooms import KINDS
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 from tools.process.terminal import progress
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "detectors.md"
@@ -59,7 +59,7 @@ def write(page: Path, text: str) -> None:
     before, begin, rest = whole.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise Failed(f"{page}: the marks {BEGIN.strip()} and {END.strip()} are missing: put them back")
+        raise ToolFailed(f"{page}: the marks {BEGIN.strip()} and {END.strip()} are missing: put them back")
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
@@ -68,13 +68,13 @@ def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text:
         return default
     if not text.isdecimal() or int(text) < 1:
-        raise Failed(f'{name} must be a whole number from 1 on, not "{text}"')
+        raise ToolFailed(f'{name} must be a whole number from 1 on, not "{text}"')
     return int(text)
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (Failed, ValueError) as failed:
+    except (ToolFailed, ValueError) as failed:
         print(f"bench-plant: {failed}", file=sys.stderr)
         sys.exit(1)

@@ -16,12 +16,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.local.stack import Plan
-from tools.process.child import Failed
+from tools.local.stack import StackPlan
+from tools.process.child import ToolFailed
 from tools.process.terminal import say
 from tools.run.chaos import witness
 from tools.run.chaos.lanes import Lanes, Ordeal
-from tools.run.chaos.outcome import Outcome
+from tools.run.chaos.outcome import ChaosOutcome
 from tools.run.chaos.world import World
 from tools.run.demo import await_true, interrupt_on_signals
 from tools.run.smoke import first_sample
@@ -50,11 +50,11 @@ def main(argv: Sequence[str]) -> int:
     return 1 if outcome.problems() else 0
 
 
-def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> Outcome:
+def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> ChaosOutcome:
     """Start the parts in `folder`, harm them, wait until all is stored, and count."""
     if os.environ.get("MONGODB_URI"):
-        raise Failed("chaos kills its database: unset MONGODB_URI, so that it starts one of its own")
-    plan = Plan(
+        raise ToolFailed("chaos kills its database: unset MONGODB_URI, so that it starts one of its own")
+    plan = StackPlan(
         folder=folder,
         boards=tuple(f"C{number:03d}" for number in range(1, ordeal.boards + 1)),
         period_ms=PERIOD_MS,
@@ -63,11 +63,11 @@ def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> Outcome:
     )
     began = time.monotonic()
     with World(plan) as world:
-        outcome = Outcome(ordeal.seed, world.broker.kind, BATCH)
+        outcome = ChaosOutcome(ordeal.seed, world.broker.kind, BATCH)
         first_sample(world)
         say("chaos", f"{ordeal.boards} boards measure; {ordeal.faults} faults now, seed {ordeal.seed}")
         pace = ordeal.readings * PERIOD_MS / 1000 / ordeal.boards / ordeal.faults
-        trouble = Trouble(world, ordeal.seed)
+        trouble = FaultThread(world, ordeal.seed)
         trouble.start()
         Lanes(world, ordeal, outcome).run(pace)
         deadline = began + ordeal.limit
@@ -78,14 +78,16 @@ def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> Outcome:
             wire.heal(forget=True)  # the last one for all: who reconnects sends at once what is on its way
         outcome.drained = _drained(world, ordeal.drain)
         period = PERIOD_MS / 1000
-        outcome.tallies = world.do(lambda _: {one: witness.count(world, one, period) for one in world.boards})
+        outcome.tallies = world.do(
+            lambda _: {board: witness.count(world, board, period) for board in world.boards}
+        )
         outcome.contradicted = witness.audit(world) + witness.alarms(world)
         outcome.surprises, outcome.revived = list(world.surprises), world.revived
     outcome.seconds = time.monotonic() - began
     return outcome
 
 
-class Trouble(threading.Thread):
+class FaultThread(threading.Thread):
     """Sensors that fail now and then: what is abnormal takes other ways than what is not."""
 
     def __init__(self, world: World, seed: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tools.process.terminal import say
 from tools.run.chaos.faults import FAULTS
 from tools.run.chaos.faults.fault import Fault
-from tools.run.chaos.outcome import Outcome
+from tools.run.chaos.outcome import ChaosOutcome
 from tools.run.chaos.world import World
 
 LONG_TIMES = 4  # as long as others, one in `long_every`
@@ -65,7 +65,7 @@ def planned(ordeal: Ordeal, targets: Mapping[str, Sequence[str]]) -> deque[Plann
 class Lanes:
     """Goes through the plan of `ordeal`."""
 
-    def __init__(self, world: World, ordeal: Ordeal, outcome: Outcome) -> None:
+    def __init__(self, world: World, ordeal: Ordeal, outcome: ChaosOutcome) -> None:
         self._world, self._ordeal, self._outcome = world, ordeal, outcome
         self._plan = planned(ordeal, world.targets())
         self._busy: set[tuple[str, str]] = set()

@@ -16,7 +16,7 @@ COUNTED = (
 
 
 @dataclass
-class Outcome:
+class ChaosOutcome:
     seed: int
     broker: str
     batch: int  # readings that may be in RAM
@@ -30,7 +30,7 @@ class Outcome:
     seconds: float = 0.0
 
     def total(self, name: str) -> int:
-        return sum(int(getattr(one, name)) for one in self.tallies.values())
+        return sum(int(getattr(tally, name)) for tally in self.tallies.values())
 
     def summary(self) -> dict[str, object]:
         """The last line of the run."""
@@ -38,8 +38,8 @@ class Outcome:
         return {
             **{name: self.total(name) for name in COUNTED},
             "faults": dict(sorted(self.faults.items())),
-            "longest_pause_s": round(max(one.longest_pause_s for one in boards), 2),
-            "longest_own_pause_s": round(max(one.longest_own_pause_s for one in boards), 2),
+            "longest_pause_s": round(max(tally.longest_pause_s for tally in boards), 2),
+            "longest_own_pause_s": round(max(tally.longest_own_pause_s for tally in boards), 2),
             "revived": self.revived,
             "seed": self.seed,
             "broker": self.broker,
@@ -49,19 +49,23 @@ class Outcome:
 
     def problems(self) -> list[str]:
         """What keeps this run from being a good one, [] when nothing does."""
-        found = [*self.surprises, *self.contradicted]
-        for name, one in self.tallies.items():
-            found += [f"{name}: {text}" for text in one.problems[:20]]
-            if one.longest_own_pause_s > LONGEST_PAUSE_S:
-                found.append(f"{name}: {one.longest_own_pause_s:.1f} s between two samples, over the period")
-            if one.most_in_ram > self.batch:
-                found.append(f"{name}: a power cut took {one.most_in_ram} readings, a batch is {self.batch}")
-        found += [
+        problems = [*self.surprises, *self.contradicted]
+        for name, tally in self.tallies.items():
+            problems += [f"{name}: {text}" for text in tally.problems[:20]]
+            if tally.longest_own_pause_s > LONGEST_PAUSE_S:
+                problems.append(
+                    f"{name}: {tally.longest_own_pause_s:.1f} s between two samples, over the period"
+                )
+            if tally.most_in_ram > self.batch:
+                problems.append(
+                    f"{name}: a power cut took {tally.most_in_ram} readings, a batch is {self.batch}"
+                )
+        problems += [
             f"{count} readings {name}"
             for name in ("lost", "duplicated", "misdated", "unexplained")
             if (count := self.total(name))
         ]
-        found += [f"no fault of the kind: {one.kind}" for one in FAULTS if not self.faults[one.kind]]
+        problems += [f"no fault of the kind: {tally.kind}" for tally in FAULTS if not self.faults[tally.kind]]
         if not self.drained:
-            found.append("the outboxes were not empty in time")
-        return found
+            problems.append("the outboxes were not empty in time")
+        return problems

@@ -24,16 +24,21 @@ Seqs = Mapping[str, set[int]]  # by stream
 
 
 @dataclass(frozen=True)
-class Told:
+class BoardReports:
     """Of readings that are not stored, what the cloud was told."""
 
     dropped: Seqs = field(default_factory=dict)  # with a cause
     unexplained: Seqs = field(default_factory=dict)  # dropped without one, quarantined
 
     @classmethod
-    def of(cls, accounts: Sequence[StreamAccount]) -> Told:
-        dropped = {one.stream: _seqs(run for runs in one.causes.values() for run in runs) for one in accounts}
-        return cls(dropped, {one.stream: _seqs([*one.dropped, *one.quarantined]) for one in accounts})
+    def of(cls, accounts: Sequence[StreamAccount]) -> BoardReports:
+        dropped = {
+            account.stream: _seqs(run for runs in account.causes.values() for run in runs)
+            for account in accounts
+        }
+        return cls(
+            dropped, {account.stream: _seqs([*account.dropped, *account.quarantined]) for account in accounts}
+        )
 
 
 @dataclass
@@ -59,7 +64,7 @@ class Tally:
 def tally(  # noqa: PLR0917
     lives: Sequence[Life],
     stored: Readings,
-    told: Told,
+    reported: BoardReports,
     frozen: Sequence[Span],
     period: float,
     copies: Sequence[Life] = (),
@@ -71,22 +76,24 @@ def tally(  # noqa: PLR0917
     """
     result = Tally(undated=int(np.isnan(stored.ts).sum()))
     rows = _rows(stored)
-    said = values(stored)
+    stored_values = values(stored)
 
     mine = _identities(lives)
     theirs = _identities(copies) - mine
     streams, seqs = stored.stream.tolist(), stored.seq.tolist()
-    foreign_rows = {row for row in range(len(said)) if (streams[row], seqs[row], said[row]) in theirs}
+    foreign_rows = {
+        row for row in range(len(stored_values)) if (streams[row], seqs[row], stored_values[row]) in theirs
+    }
     foreign = {(streams[row], seqs[row]) for row in foreign_rows}
     for life in reversed(lives):  # of two boots with one number only the later one left anything
         result.taken += len(life.taken)
         for pause, starved in _pauses(life, frozen, period):
             result.longest_pause_s = max(result.longest_pause_s, pause)
             result.longest_own_pause_s = max(result.longest_own_pause_s, pause - starved)
-        found = rows.pop((life.stream, life.number), [])
-        there = [row for row in found if row not in foreign_rows]
+        rows_of_boot = rows.pop((life.stream, life.number), [])
+        there = [row for row in rows_of_boot if row not in foreign_rows]
         result.stored += len(there)
-        pairs = _pairs(life, there, stored, said)
+        pairs = _pairs(life, there, stored, stored_values)
         result.duplicated += len(there) - len(pairs)
         for i, row in pairs.items():
             off = stored.ts[row] - life.taken[i].host_ts
@@ -101,9 +108,9 @@ def tally(  # noqa: PLR0917
                 in_ram += 1
             elif (life.stream, life.first + i) in foreign:
                 result.claimed += 1
-            elif life.first + i in told.dropped.get(life.stream or "", ()):
+            elif life.first + i in reported.dropped.get(life.stream or "", ()):
                 result.dropped += 1
-            elif life.first + i in told.unexplained.get(life.stream or "", ()):
+            elif life.first + i in reported.unexplained.get(life.stream or "", ()):
                 result.unexplained += 1
                 result.problems.append(f"boot {life.number}, seq {life.first + i}: without a cause")
             else:
@@ -139,18 +146,18 @@ def _rows(stored: Readings) -> dict[tuple[str | None, int], list[int]]:
     return dict(rows)
 
 
-def _pairs(life: Life, there: list[int], stored: Readings, said: Sequence[Value]) -> dict[int, int]:
+def _pairs(life: Life, there: list[int], stored: Readings, stored_values: Sequence[Value]) -> dict[int, int]:
     """Index in life.taken -> row: by seq where value and seq agree, the rest by order and value."""
-    wanted = [value(one) for one in life.taken]
+    wanted = [value(reading) for reading in life.taken]
     pairs: dict[int, int] = {}
     for row in there:
         i = int(stored.seq[row]) - life.first
-        if 0 <= i < len(wanted) and wanted[i] == said[row]:
+        if 0 <= i < len(wanted) and wanted[i] == stored_values[row]:
             pairs[i] = row
     left = [i for i in range(len(wanted)) if i not in pairs]
     used = set(pairs.values())
     other = [row for row in there if row not in used]
-    for i, j in align([wanted[i] for i in left], [said[row] for row in other]):
+    for i, j in align([wanted[i] for i in left], [stored_values[row] for row in other]):
         pairs[left[i]] = other[j]
     return pairs
 

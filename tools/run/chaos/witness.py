@@ -7,7 +7,7 @@ import sys
 
 from cloud.commands.audit import audit as accounts
 from tools.process.terminal import say
-from tools.run.chaos.tally import Tally, Told, tally
+from tools.run.chaos.tally import BoardReports, Tally, tally
 from tools.run.chaos.world import World
 from tools.virtual_board.board import REPOSITORY
 
@@ -18,18 +18,18 @@ def count(world: World, name: str, period: float) -> Tally:
     stored = world.reader.readings(world.site, name)
     copies = [life for copy in world.clones[name] for life in copy.lives()]
     lives = world.boards[name].lives()
-    return tally(lives, stored, Told.of(streams), world.frozen[name], period, copies)
+    return tally(lives, stored, BoardReports.of(streams), world.frozen[name], period, copies)
 
 
 def alarms(world: World) -> list[str]:
     """Boards of which somebody was told that there are two, and there is one."""
-    told = world.reader.database["episodes"].distinct("device", {"kind": "claim"})
-    return [f"{name}: two boards were said to claim it" for name in told if not world.clones.get(name)]
+    mailed = world.reader.database["episodes"].distinct("device", {"kind": "claim"})
+    return [f"{name}: two boards were said to claim it" for name in mailed if not world.clones.get(name)]
 
 
 def audit(world: World) -> list[str]:
     """What `python -m cloud audit`, asked as anybody would ask it, says is not as it should be."""
-    said = subprocess.run(
+    audited = subprocess.run(
         [sys.executable, "-m", "cloud", "audit"],
         env=world.environment(),
         cwd=REPOSITORY,
@@ -38,14 +38,14 @@ def audit(world: World) -> list[str]:
         check=False,
         timeout=120,
     )
-    lines = said.stdout.splitlines()
+    lines = audited.stdout.splitlines()
     for line in lines:
         say("audit", line)
-    if said.returncode == 0:
+    if audited.returncode == 0:
         return []
     bad = [line for line in lines if "MISSING" in line or "WITHOUT A CAUSE" in line]
     if not bad:
-        return [f"the audit failed: {said.stderr[-500:]}"]
+        return [f"the audit failed: {audited.stderr[-500:]}"]
     # That two readings with one seq are no accident it cannot know: here a copied flash is the cause.
     copied = [f"{world.site}/{name} " for name, copies in world.clones.items() if copies]
     ours = [line for line in bad if "MISSING" in line or not line.startswith(tuple(copied))]

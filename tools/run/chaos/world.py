@@ -26,8 +26,8 @@ from tools.local import ports
 from tools.local.database import Database
 from tools.local.ntp import NtpServer
 from tools.local.replica_set import ReplicaSet
-from tools.local.stack import BACKEND_TIMEOUT, Plan, Stack
-from tools.process.child import Child, Failed
+from tools.local.stack import BACKEND_TIMEOUT, Stack, StackPlan
+from tools.process.child import Child, ToolFailed
 from tools.process.terminal import say
 from tools.run.chaos.proxy import Proxies, Proxy
 from tools.virtual_board.board import REPOSITORY, VirtualBoard
@@ -58,7 +58,7 @@ class World(Stack):
     when a part was stopped from outside (Unix seconds). `surprises`: what a part did that no fault explains.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: StackPlan) -> None:
         super().__init__(plan, on_board_line=self._said, on_board_event=self._heard)
         self.proxies = Proxies()
         self.times: list[NtpServer] = []
@@ -67,7 +67,7 @@ class World(Stack):
         self.frozen: dict[str, list[tuple[float, float]]] = defaultdict(list)
         self.revived = 0  # times that a worker ended by itself and was started anew
         self.surprises: list[str] = []
-        self._events = Events()
+        self._events = ChaosEvents()
 
     @property
     def wires(self) -> dict[str, Proxy]:
@@ -125,7 +125,7 @@ class World(Stack):
         for tries_left in (3, 2, 1, 0):
             try:
                 start()
-            except Failed:
+            except ToolFailed:
                 stop()
                 if not tries_left:
                     raise
@@ -265,7 +265,7 @@ def _member(number: int) -> str:
 
 
 @dataclass
-class Events:
+class ChaosEvents:
     """What the boards told, to be waited for."""
 
     _all: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))

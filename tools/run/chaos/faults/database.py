@@ -61,17 +61,17 @@ def disk_full(world: World, name: str, random: Random) -> Iterator[Observed]:
 @contextmanager
 def quota_reached(world: World, name: str, random: Random) -> Iterator[Observed]:
     """One board has filled the storage: its own readings become hourly values, and nobody else's."""
-    one = _sealed_bucket(device_id(world.site, HOARDER), random)
+    bucket = _sealed_bucket(device_id(world.site, HOARDER), random)
     stats = world.do(lambda database: database.command("dbStats"))
     room = QUOTA_MB * 1_000_000 - stats["dataSize"] - stats["indexSize"]
     first = random.randrange(10**7)
-    names = [f"{one['d']}/0badf00d/{first + n:08d}" for n in range(max(1, int(room / len(one["p"]))))]
-    fill = [ReplaceOne({"_id": name}, one, upsert=True) for name in names]
+    names = [f"{bucket['d']}/0badf00d/{first + n:08d}" for n in range(max(1, int(room / len(bucket["p"]))))]
+    fill = [ReplaceOne({"_id": name}, bucket, upsert=True) for name in names]
     try:
         world.do(lambda database: database["buckets"].bulk_write(fill, ordered=False))
-        yield lambda: world.reader.database["hourly"].find_one({"d": one["d"]}) is not None
+        yield lambda: world.reader.database["hourly"].find_one({"d": bucket["d"]}) is not None
     finally:
-        mine = {"d": one["d"]}
+        mine = {"d": bucket["d"]}
         world.do(lambda database: [database[kind].delete_many(mine) for kind in ("buckets", "hourly")])
 
 

@@ -34,10 +34,10 @@ def forged(world: World, name: str, random: Random) -> Iterator[Observed]:
     if not _speaks_for_itself(world, name):
         yield fixed(False)
         return
-    said = _forgeries(world, name, random)
-    random.shuffle(said)
+    forgeries = _forgeries(world, name, random)
+    random.shuffle(forgeries)
     with Intruder(world.broker, f"{world.site}/{name}") as intruder:
-        for leaf, payload in said:
+        for leaf, payload in forgeries:
             intruder.publish(_topic(world, name, leaf), payload)
         yield lambda: intruder.acknowledged > 0
 
@@ -74,7 +74,7 @@ def session_claimed(world: World, name: str, random: Random) -> Iterator[Observe
     own_id = world.worker_environment(name)["MQTT_CLIENT_ID"]
     listeners = {world.broker.port, world.broker.backend_port}
     with _all(Intruder(world.broker, board, client_id=own_id, port=port) for port in listeners) as intruders:
-        yield lambda: all(one.answers for one in intruders)
+        yield lambda: all(intruder.answers for intruder in intruders)
 
 
 @contextmanager
@@ -90,13 +90,13 @@ def session_lost(world: World, name: str, random: Random) -> Iterator[Observed]:
 @contextmanager
 def _all(intruders: Iterator[Intruder]) -> Iterator[list[Intruder]]:
     made = list(intruders)
-    for one in made:
-        one.__enter__()
+    for intruder in made:
+        intruder.__enter__()
     try:
         yield made
     finally:
-        for one in made:
-            one.__exit__(None, None, None)
+        for intruder in made:
+            intruder.__exit__(None, None, None)
 
 
 def _speaks_for_itself(world: World, name: str) -> bool:
@@ -116,7 +116,7 @@ def _forgeries(world: World, name: str, random: Random) -> list[tuple[str, bytes
     newest = life.first + len(life.taken)
     coming = list(range(newest, newest + 40))
     nonsense = [b"", b"[" * 100_000, b'{"v":' * 1000, random.randbytes(700), b"\xff\xfe{}", b"null"]
-    said: list[tuple[str, Any]] = [
+    forgeries: list[tuple[str, Any]] = [
         ("up", _up(stream, coming, boot=boot)),
         ("up", {**_up(stream, coming, boot=boot + 1), "v": 2, "mac": "0" * 16}),
         ("up", {**_up(stream, [life.first]), "x": [[32000] * 8]}),
@@ -128,7 +128,7 @@ def _forgeries(world: World, name: str, random: Random) -> list[tuple[str, bytes
     ]
     return [
         *((random.choice(("up", "state")), payload) for payload in nonsense),
-        *((leaf, _json(message)) for leaf, message in said),
+        *((leaf, _json(message)) for leaf, message in forgeries),
     ]
 
 

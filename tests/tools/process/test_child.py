@@ -88,7 +88,7 @@ PARENT = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from tools.child import Child
+from tools.process.child import Child
 for n in range(3):
     child = Child(str(n), [sys.executable, "-c", {code!r}], log=Path(sys.argv[2]) / str(n))
     print(child.pid, flush=True)

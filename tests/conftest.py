@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from tests import needed
+from tests.parts import broker, hivemq, iotcore, mongod, mosquitto  # noqa: F401  fixtures
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -21,6 +21,7 @@ PROGRAMS = {
     "mosquitto": (find_mosquitto, "mosquitto"),
     "hivemq": (hivemq.is_here, "default-jdk-headless maven"),
     "chromium": (find_chromium, "chromium"),
+    "npm": (lambda: shutil.which("npm"), "npm"),
     "systemd-analyze": (lambda: shutil.which("systemd-analyze"), "systemd"),
 }
 SKIPPED = re.compile(r"Skipped: needs ([\w-]+): sudo apt install ")

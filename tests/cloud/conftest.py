@@ -17,18 +17,12 @@ from cloud.contract import keys, messages
 from cloud.contract.messages import Reading, Verdict
 from cloud.store import database as databases
 from cloud.store.entries import JudgedReading
-from tests.needed import need
-from tools.local import pki, ports
-from tools.local.broker import BACKEND_USER, Broker
-from tools.local.database import Database
+from tests.parts import DEVICES, SHORT_TRANSACTIONS, USERS, all_brokers, brokers_with_rules  # noqa: F401
+from tools.local.broker import BACKEND_USER
 from tools.local.sendgrid import SendGridStandIn
 
 MASTER = bytes(range(32))
-DEVICES = ("C001", "C002", "C003")
-USERS = {BACKEND_USER: "b" * 32, **{f"demo/{name}": name * 8 for name in DEVICES}}
 ROOT = Path(__file__).parents[2]
-# A backend killed inside a transaction holds its locks for so long; nothing can be dropped meanwhile.
-SHORT_TRANSACTIONS = ("--setParameter", "transactionLifetimeLimitSeconds=15")
 
 
 def wait_for(ready, what, timeout=20.0):
@@ -40,17 +34,6 @@ def wait_for(ready, what, timeout=20.0):
     return answer
 
 
-@pytest.fixture(scope="session")
-def mongod(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mongod")
-    made = Database(
-        folder / "db", folder / "log", port=ports.free(), outside=False, arguments=SHORT_TRANSACTIONS
-    )
-    made.start()
-    yield made
-    made.stop()
-
-
 @pytest.fixture
 def database(mongod):
     """An empty database of its own for each test."""
@@ -60,43 +43,6 @@ def database(mongod):
     with pymongo.timeout(60):  # files are deleted, which takes its time on a busy machine
         made.client.drop_database(made.name)
     made.client.close()
-
-
-def _broker(tmp_path_factory, kind):
-    folder = tmp_path_factory.mktemp(kind)
-    made = Broker(
-        folder / "broker", folder / "log", pki.ensure(folder / "pki"), USERS, port=ports.free(), kind=kind
-    )
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="session")
-def iotcore(tmp_path_factory):
-    yield from _broker(tmp_path_factory, "iotcore")
-
-
-@pytest.fixture(scope="session")
-def mosquitto(tmp_path_factory):
-    need("mosquitto")
-    yield from _broker(tmp_path_factory, "mosquitto")
-
-
-@pytest.fixture(scope="session")
-def hivemq(tmp_path_factory):
-    need("hivemq")
-    yield from _broker(tmp_path_factory, "hivemq")
-
-
-@pytest.fixture
-def broker(request):
-    """iotcore, which is there on every machine; a test asks for others with the marks below."""
-    return request.getfixturevalue(getattr(request, "param", "iotcore"))
-
-
-all_brokers = pytest.mark.parametrize("broker", ["iotcore", "mosquitto", "hivemq"], indirect=True)
-brokers_with_rules = pytest.mark.parametrize("broker", ["mosquitto", "hivemq"], indirect=True)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from cloud.store import database as databases
 from tests.needed import need
 from tools.local import ports
 from tools.local.dashboard import Dashboard
-from tools.local.database import Database
 
 WEB = "test_web"
 PASSWORD = "a watchful lighthouse"
@@ -24,15 +23,6 @@ QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-
-
-@pytest.fixture(scope="session")
-def mongod(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mongod")
-    made = Database(folder / "db", folder / "log", port=ports.free(), outside=False)
-    made.start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -12,12 +12,8 @@ import pytest
 from tests.cloud.conftest import (  # noqa: F401  fixtures
     backend,
     board,
-    broker,
     database,
     environment,
-    iotcore,
-    mongod,
-    mosquitto,
     sendgrid,
     wait_for,
 )

@@ -7,11 +7,12 @@ sockets, no viper, no littlefs, floats of 64 bits, and collects no garbage while
 import fcntl
 import hashlib
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.needed import need
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -36,8 +37,7 @@ LEFT_OUT = SOCKETS | LITTLEFS | VIPER | GARBAGE | FOLDERS | HOURS
 @pytest.fixture(scope="session")
 def interpreters() -> Path:
     """The folder node_modules with each version, fetched once."""
-    if not shutil.which("npm"):
-        pytest.skip("npm is not installed")
+    need("npm")
     pins = [(HERE / name).read_bytes() for name in PINS]
     folder = ROOT / "var" / "micropython" / hashlib.sha256(b"".join(pins)).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ _HOLD_URGENT_S = const(60)
 _CALM = const(5)  # good readings in a row that end an abnormal time, on the console
 _MINUTE_S = const(60)
 _STATE_S = const(900)
+_BRACE = const(123)  # what JSON begins with
 _LEARN_H = const(24)  # of readings before a first model is worth having
 
 
@@ -43,18 +44,21 @@ class Node:
         self.counts = {}
         self.sleeper = None  # device/sleep/, where the board sleeps between samples
         self.crash = None  # what ended the last start, for `state`
+        self.update = None  # a Pull, while something is fetched (device/update/)
+        self.trial = None  # a Trial, while settings are on trial
+        self.number = config["number"]  # of the settings
         self.key = bytes.fromhex(config["key"])
         self._topic = ("vigie/1/%s/%s/up" % (config["site"], config["device"])).encode()
-        self._kind = config["sensor"]["kind"]
+        self.kind = config["sensor"]["kind"]
         self._writer = Writer(outbox, self.key, self._topic)
         self._out = array("h", (0, 0))
         self.since_good = 0  # periods
         self.bounds = None
-        self._limits = config["limits"]
-        if self._limits:
+        self.limits = config["limits"]
+        if self.limits:
             from .judge.limits import Bounds
 
-            self.bounds = Bounds(self._limits)
+            self.bounds = Bounds(self.limits)
         self._flags = 0  # what the console last called abnormal
         self._calm = 0
         self._blink = False
@@ -183,6 +187,10 @@ class Node:
         self._was_ready = ready
         if ready and self.link.free():
             self._send(up)
+            if self.update and self.link.free():
+                self.update.step(self)
+                if self.update.over:
+                    self._update("fetched")
 
     def _send(self, up):
         hold = False
@@ -208,7 +216,14 @@ class Node:
             self._first("first readings sent")
 
     def on_ack(self, payload):
-        """The link received an `ack`."""
+        """The link received an `ack`, or a `part` of what is fetched."""
+        if payload[0] != _BRACE:
+            if self.update:
+                self.update.part(payload)
+            return
+        if b'"want"' in payload:
+            self._update("meant", payload)
+            return
         try:
             runs, dropped = read_ack(payload, self.outbox.stream, self.key)
         except ValueError as error:
@@ -219,7 +234,21 @@ class Node:
                 self.outbox.journal.settle(first, last)
             elif self.sender.acked(first, last, self.clock.uptime()) < 0:
                 self._count("acks refused: no such readings")
+            elif self.trial and last >= self.outbox.boot_first:
+                self._update("proven")
         self._first("first readings acknowledged")
+
+    @seldom
+    def _update(self, what, *given):
+        """Something about updates: `what` of device/update/hooks.py."""
+        from .update import hooks
+
+        getattr(hooks, what)(self, *given)
+        let_go("hooks")
+
+    def topic(self, leaf):
+        """This board's topic `leaf` (bytes)."""
+        return self._topic[:-2] + leaf
 
     def _first(self, text):
         """A line for the person who watches the board start; once."""
@@ -254,33 +283,10 @@ class Node:
     @seldom
     def state(self, online, more=None):
         """The payload of `state`; the members in `more` go before its own."""
-        from .send.state import payload
+        from .send.report import of_node
 
-        let_go("state")
-        outbox = self.outbox
-        fields = {}
-        if online:
-            counts = self.link.counts()
-            for name in self.counts:
-                counts[name] = counts.get(name, 0) + self.counts[name]
-            counts["dropped"] = outbox.dropped
-            counts["damaged"] = outbox.damaged
-            counts["unkept"] = outbox.unkept
-            counts["flash failures"] = outbox.failures + outbox.journal.failures
-            counts["dates refused"] = self.clock.refused
-            counts["waiting"] = outbox.waiting()
-            if self.judge and self.judge.model:
-                counts["forest unread"] = self.judge.model.forest.failures
-            fields["reset"] = self.board.reset_reason
-            fields["refused"] = sorted(self.sender.refused)
-            fields["learning"] = self.learning()
-            fields["counts"] = counts
-            if self._limits:
-                fields["limits"] = self._limits
-            fields["last_error"] = log.last_error or self.link.last_error() or self.crash
-            fields.update(more or {})
-        topic = self._topic[:-2] + b"state"
-        return payload(online, outbox, fields, key=self.key, topic=topic, kind=self._kind)
+        let_go("report", "state")
+        return of_node(self, online, more)
 
     @seldom
     def learning(self):
@@ -335,6 +341,8 @@ class Node:
         """Once a minute: one quiet line, the last known date, news for `state`."""
         up = self.clock.uptime()
         self.minute_up = up
+        if self.trial:
+            self._update("doubt")
         gc.collect()
         if self.clock.is_set() and not self.clock.wild:
             self.outbox.journal.see(self.clock.now())

@@ -23,22 +23,54 @@ def start():
     for name in _FIRMWARE.split():
         # MicroPython looks on flash for a file of that name with each import, unless it knows the module.
         sys.modules[name] = __import__(name)
-    config = _configuration()
+    trial = _trial()
+    config = _configuration(trial)
     if config is None:
         return None
     board = Board(config["led_pin"])
+    if trial:
+        why = board.reset_reason != "deep sleep" and trial.starts()
+        if why and _back(trial, why):
+            board.reset("settings taken back")
+        trial = None if trial.over else trial
     try:
-        return build(config, board)
+        return build(config, board, trial)
     except KeyboardInterrupt:
         watch_stopped(board)
         raise
 
 
-def _configuration():
+def _trial():
+    """The Trial of new settings that this start is part of, or None."""
+    from .update.trial import begin
+
+    trial = begin()
+    if not trial:
+        let_go("trial", "notes")
+    return trial
+
+
+def _back(trial, why):
+    """Whether the settings from before are in place again."""
+    log.error("update", "new settings taken back: " + why)
+    try:
+        trial.back(why)
+    except OSError:
+        return False  # flash refuses
+    return True
+
+
+def _configuration(trial):
     from .config.config import ConfigError, load
 
     try:
-        return load("/config.json")
+        try:
+            return load("/config.json")
+        except ConfigError as error:
+            if not trial or not _back(trial, "; ".join(error.problems)):
+                raise
+            trial.over = True
+            return load("/config.json")
     except ConfigError as error:
         for problem in error.problems:
             log.error("config", problem)
@@ -47,7 +79,7 @@ def _configuration():
         let_go("config", "schema")
 
 
-def build(config, board):
+def build(config, board, trial=None):
     """The Node for the checked `config` on `board`. The order of imports and of work is what heap allows."""
     sleeper = None
     if config["sleep"]:
@@ -68,6 +100,7 @@ def build(config, board):
     node = Node(config, clock, sensors.open(config["sensor"], clock, board), None, outbox, board)
     node.crash = _read(CRASH)
     node.sleeper = sleeper
+    node.trial = trial
     board.watch()
     if sleeper and sleeper.woke:
         judge(node, config)

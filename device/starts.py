@@ -8,6 +8,13 @@ STARTS = "/boot/starts"  # boot.py counts starts in it
 CRASH = "/last_error.txt"  # main.py writes what ended the last start
 _STOPPED_S = const(3600)  # time for a person, or a deployment, at the REPL
 
+root = ""  # of flash; a test has one of its own
+
+
+def at(path):
+    """`path` on this board's flash."""
+    return root + path
+
 
 def watch_stopped(board):
     """Leave the prompt to a person for an hour."""

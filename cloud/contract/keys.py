@@ -30,8 +30,8 @@ def ack_mac(key: bytes, stream: str, runs: Sequence[tuple[int, int]], kind: str 
 
 
 def want_mac(key: bytes, stream: str, want: Mapping[str, str | int]) -> str:
-    """16 hex digits over what a board should have, in the order of `want`."""
-    text = f"want:{stream}:" + ",".join(f"{name}={value}" for name, value in want.items())
+    """16 hex digits over what a board should have, by the order of the names."""
+    text = f"want:{stream}:" + ",".join(f"{name}={want[name]}" for name in sorted(want))
     return hmac.digest(key, text.encode(), "sha256")[:MAC_BYTES].hex()
 
 

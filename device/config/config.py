@@ -9,6 +9,7 @@ from . import schema
 
 DEFAULTS = {
     "v": 1,
+    "number": 0,  # of these settings; 0: the cable brought them
     "site": None,
     "device": None,
     "key": None,
@@ -93,6 +94,7 @@ def check(values, path="config.json"):
         found.wrong("ntp", "is %r" % (ntp,), 'give a list of servers, such as ["pool.ntp.org"]')
     config["sensor"] = schema.sensor(found, config["sensor"], config["period_ms"])
     config["limits"] = schema.limits(found, config["limits"])
+    found.number(config, "number", 0, 0x3FFFFFFF)
     found.number(config, "period_ms", 50, 3600000)
     found.number(config, "outbox_bytes", 65536, 1 << 28)
     schema.sleep(found, config)

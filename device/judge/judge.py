@@ -80,6 +80,18 @@ class Judge:
 
             self._rhythm = Rhythm(model.bands)
 
+    @seldom
+    def take_over(self, before):
+        """Go on with the windows of the judge `before`, which had another model."""
+        self._features = before._features
+        self.x = before.x
+        self._z_t = before._z_t
+        self._z_h = before._z_h
+        self._fresh = before._fresh
+        self._missed = before._missed
+        self._m = before._m
+        self.good = before.good
+
     def reading(self, t, h, periods=0, half=-1):
         """Judge a good reading (int16 hundredths of degC and %RH); returns the flags.
 

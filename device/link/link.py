@@ -107,6 +107,14 @@ class Link:
         """The newest trouble in plain words, or None: for `state`, once the board is online again."""
         return self._ladder.last_error
 
+    @seldom
+    def listens(self, size):
+        """Hear this board's `part` too, in packets of up to `size` bytes; 0: no more. True once it does."""
+        if self._session.more is None and size and self.free():
+            self._session.listen(self._state_topic[:-5] + b"part")
+        self._wire.resize(size)
+        return self._session.more is not None
+
     def publish_state(self):
         """Publish state(True) as soon as possible; after each connect this happens by itself."""
         self._greet = True

@@ -13,7 +13,7 @@ _FILLS = const(16)  # reads of one receive(): a flood must not hold up the calle
 
 
 class Wire:
-    """Packets of up to 576 bytes; longer ones are skipped and counted in `oversize`."""
+    """Packets of up to 576 bytes, or as resize() says; longer ones are skipped and counted in `oversize`."""
 
     def __init__(self):
         self._rx = memoryview(bytearray(_LONGEST))
@@ -29,6 +29,14 @@ class Wire:
         self._taken = 0  # of them, the packet handed out last
         self._skip = 0  # bytes to throw away: the rest of a packet that is too long
         self.promise(b"")
+
+    def resize(self, size):
+        """Take packets of up to `size` bytes from now on; of 576 if it is 0."""
+        size = max(size, _LONGEST, self._have)
+        if size != len(self._rx):
+            rx = memoryview(bytearray(size))
+            rx[: self._have] = self._rx[: self._have]
+            self._rx = rx
 
     def promise(self, answer):
         """Let umqtt read `answer`, for which it would otherwise wait."""

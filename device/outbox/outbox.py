@@ -181,6 +181,12 @@ class Outbox:
         self._remove(self._path(part[0], part[2]))
         self.journal.catch_up()  # a full flash may have refused what was told of it; now there is room
 
+    @seldom
+    def turn(self, model):
+        """What comes from now on is judged by `model`: it begins a segment. Nothing may wait in RAM."""
+        self._close()
+        self.model = model
+
     # Acknowledging
 
     def ack(self, first, last):

@@ -126,7 +126,7 @@ class Sleeper:
         clock = node.clock
         if clock.until(self._by) <= 0:
             return True
-        if not node.link.ready() or node.outbox.pending() or node.outbox.waiting():
+        if not node.link.ready() or node.outbox.pending() or node.outbox.waiting() or node.update:
             return False
         return (clock.is_set() and not clock.slack) or -clock.until(self._since) >= _NTP_MS
 

@@ -43,8 +43,8 @@ JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
 APART = frozenset({
     "__init__", "log", "compat", "walk_viper", "walk_plain", "config", "schema", "recovery", "console",
     "selftest", "start", "bundle", "load", "ntp", "dns", "failure", "explain", "sleeper", "duty", "snapshot",
-    "ticks", "limits", "state", "excursion", "rhythm", "sensors", "dht22", "sht3x", "bme280", "simulated",
-    "replay",
+    "ticks", "limits", "report", "state", "excursion", "rhythm", "sensors", "dht22", "sht3x", "bme280",
+    "simulated", "replay", "hooks", "notes", "pull", "slots", "settings", "settings_file", "trial",
 })  # fmt: skip
 # Names that main.py, the console, `make` and who holds a module know.
 KEPT = frozenset({

@@ -1,0 +1,60 @@
+"""What a board at work tells of itself in `state`."""
+
+import json
+
+from ..chip import log
+from ..chip.lazy import let_go
+from .state import payload
+
+
+def of_node(node, online, more):
+    """The payload of `state` of a board at work; the members in `more` go before its own."""
+    outbox = node.outbox
+    fields = {}
+    if online:
+        counts = node.link.counts()
+        for name in node.counts:
+            counts[name] = counts.get(name, 0) + node.counts[name]
+        counts["dropped"] = outbox.dropped
+        counts["damaged"] = outbox.damaged
+        counts["unkept"] = outbox.unkept
+        counts["flash failures"] = outbox.failures + outbox.journal.failures
+        counts["dates refused"] = node.clock.refused
+        counts["waiting"] = outbox.waiting()
+        if node.judge and node.judge.model:
+            counts["forest unread"] = node.judge.model.forest.failures
+        fields["reset"] = node.board.reset_reason
+        fields["refused"] = sorted(node.sender.refused)
+        fields["learning"] = node.learning()
+        fields["counts"] = counts
+        if node.limits:
+            fields["limits"] = node.limits
+        fields["last_error"] = log.last_error or node.link.last_error() or node.crash
+        fields.update(more or {})
+        fields["config"] = node.number
+        fields["updates"] = _updates()
+        fields["settings"] = _settings()
+    return payload(online, outbox, fields, key=node.key, topic=node.topic(b"state"), kind=node.kind)
+
+
+def _updates():
+    """What became of what came over the air: [[what, id, text], …]."""
+    from ..update.notes import Notes
+
+    told = Notes().told
+    let_go("notes")
+    return [[what] + told[what] for what in told]
+
+
+def _settings():
+    """config.json without what is secret, and without what the topic says."""
+    try:
+        with open("/config.json") as file:
+            values = json.load(file)
+        for name in ("wifi", "wifi2", "broker"):
+            values.get(name, {}).pop("password", None)
+        for name in ("v", "site", "device", "key", "number"):
+            values.pop(name, None)
+        return values
+    except (OSError, ValueError, AttributeError):
+        return {}

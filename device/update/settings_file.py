@@ -1,0 +1,47 @@
+"""Settings that were fetched are tried: the old ones are kept, the new ones put in place, the board starts.
+
+What follows is trial.py's. Each step is one rename: a power cut leaves the old settings in use, or the new
+ones with the old ones beside them.
+"""
+
+import json
+import os
+
+from ..config.config import ConfigError, check
+from ..starts import at, good_start, remove
+from .settings import merged, opened
+from .trial import CONFIG, OLD, STARTS
+
+NEXT = "/config.next"
+
+
+def take(node, path, name):
+    """Start with the settings sealed in the file `path`, number `name` (hex). ValueError says why not."""
+    with open(path, "rb") as file:
+        number, change = opened(file.read(), node.key)
+    if "%08x" % number != name:
+        raise ValueError("these are settings %d" % number)
+    with open(at(CONFIG)) as file:
+        old = json.load(file)
+    if number <= old.get("number", 0):
+        raise ValueError("older than those in use")
+    new = merged(old, change)
+    new["number"] = number
+    try:
+        check(new, "settings")
+    except ConfigError as error:
+        raise ValueError("; ".join(error.problems)) from None
+    put(old, new)
+    node.close()
+    node.board.reset("settings %d" % number)
+
+
+def put(old, new):
+    """Both onto flash, `new` in place; STARTS goes first, for it counts those of this trial."""
+    remove(at(STARTS))
+    good_start()  # no start from before counts towards safe mode: three of the new settings' may fail
+    for path, values in ((NEXT, new), (OLD + ".new", old)):
+        with open(at(path), "w") as file:
+            file.write(json.dumps(values))
+    os.rename(at(OLD + ".new"), at(OLD))
+    os.rename(at(NEXT), at(CONFIG))

@@ -1,0 +1,92 @@
+"""New settings are on trial while those from before lie beside them.
+
+They stay once the cloud has acknowledged a reading that was taken with them. Without that, the old ones come
+back after half an hour or with the fourth start. A wake from deep sleep is no start.
+"""
+
+import json
+import os
+
+from ..chip.compat import const
+from ..starts import CRASH, at, good_start, remove
+from .notes import Notes
+
+OLD = "/config.old"
+STARTS = "/update/starts"
+CONFIG = "/config.json"
+_MOST_STARTS = const(4)
+_MOST_S = const(1800)
+_PERIODS = const(4)  # of a board that seldom measures
+
+
+def begin():
+    """The Trial that is under way, or None."""
+    try:
+        os.stat(at(OLD))
+    except OSError:
+        return None
+    return Trial()
+
+
+class Trial:
+    """`over`: it came to its end."""
+
+    def __init__(self):
+        self.over = False
+
+    def starts(self):
+        """The board started once more. Why this must be with the old settings, or None."""
+        starts = 1 + _starts()
+        try:
+            with open(at(STARTS), "w") as file:
+                file.write("%d" % starts)
+        except OSError:
+            pass  # flash is full: half an hour is the limit then
+        if starts < _MOST_STARTS:
+            return None
+        try:
+            with open(at(CRASH)) as file:
+                crash = ": " + file.read(120)
+        except (OSError, ValueError):
+            crash = ""
+        return "%d starts without an acknowledgement%s" % (starts - 1, crash)
+
+    def late(self, node):
+        """Why it is over, or None."""
+        if node.clock.uptime() < max(_MOST_S, _PERIODS * node.period_ms // 1000):
+            return None
+        why = "no reading was acknowledged in %d minutes" % (node.clock.uptime() // 60)
+        error = node.link.last_error()
+        return "%s: %s" % (why, error) if error else why
+
+    def keep(self):
+        """The new settings are good. OSError: flash refuses, and the trial goes on."""
+        os.remove(at(OLD))
+        self.over = True
+        remove(at(STARTS))
+        Notes().tell("config", "%08x" % number(), "")
+
+    def back(self, why):
+        """The old settings are in place again from now on; `state` will say why. OSError: flash refuses."""
+        Notes().tell("config", "%08x" % number(), why)
+        os.rename(at(OLD), at(CONFIG))
+        self.over = True
+        remove(at(STARTS))
+        good_start()  # those that failed were the new settings'
+
+
+def number():
+    """Of the settings in use; 0: the cable's, or they cannot be read."""
+    try:
+        with open(at(CONFIG)) as file:
+            return int(json.load(file).get("number", 0))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return 0
+
+
+def _starts():
+    try:
+        with open(at(STARTS)) as file:
+            return int(file.read(8))
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,112 @@
+"""Over the air on a virtual board: the files of a chip, a real broker over TLS, a cloud of a few lines."""
+
+import json
+import threading
+
+import pytest
+
+from cloud.contract import keys, messages
+from cloud.updates import settings
+from tests.board.conftest import MASTER
+from tests.board.watched import Watched
+
+BOARD = ("home", "C001")
+KEY = keys.device_key(MASTER, *BOARD)
+TOPIC = "vigie/1/home/C001/"
+
+
+class Air:
+    """Says what the board should have after each `state`, and answers each `get`."""
+
+    def __init__(self, cloud):
+        self.want, self.wholes, self.states, self.gets = {}, {}, [], []
+        self._more = threading.Condition()
+        self._client = cloud.client(self._heard, "vigie/1/home/C001/+")
+
+    def _heard(self, client, userdata, message):
+        leaf = message.topic.rpartition("/")[2]
+        if leaf not in ("state", "get") or message.retain:
+            return
+        assert messages.version_of(KEY, message.topic, message.payload) == 2
+        with self._more:
+            if leaf == "state":
+                state = messages.decode_state(message.payload)
+                self.states.append(state)
+                if state.state == "online" and self.want:
+                    client.publish(TOPIC + "ack", messages.want_ack(KEY, state.stream, self.want))
+            else:
+                asked = messages.decode_get(message.payload)
+                self.gets.append((asked.what, asked.id, asked.offset))
+                client.publish(TOPIC + "part", messages.part(asked, self.wholes.get((asked.what, asked.id))))
+            self._more.notify_all()
+
+    def wait(self, ready, seconds=60):
+        """The newest `state` for which `ready` is true."""
+
+        def found():
+            return next((each for each in reversed(self.states) if ready(each)), None)
+
+        with self._more:
+            assert self._more.wait_for(found, seconds), (self.states[-1:], self.gets)
+            return found()
+
+    def mean(self, number, change):
+        """Settings that the board hears of with its next state."""
+        self.wholes["config", f"{number:08x}"] = settings.seal(KEY, number, change)
+        self.want = {"n": number, "config": number}
+
+    def close(self):
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def air(cloud):
+    made = Air(cloud)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watched(cloud, tmp_path):
+    (tmp_path / "board").mkdir()
+    watched = Watched(tmp_path / "board", cloud.config(), cloud.ca_der)
+    yield watched
+    watched.board.power_off()
+    print("\n".join(line for line in watched.lines if "pin" not in line))  # shown when the test failed
+
+
+def test_settings_come_over_the_air_are_tried_and_kept(air, watched):
+    air.mean(12, {"limits": {"t_max": 9}, "period_ms": 400})
+    watched.board.power_on()
+    state = air.wait(lambda state: ("config", "0000000c", "") in state.updates)
+    assert state.config == 12 and state.reset == "settings 12" and state.boot == 2
+    told = json.loads(state.settings_text)
+    assert told["limits"] == {"t_max": 9, "for_minutes": 10} and told["period_ms"] == 400
+    assert told["wifi"] == {"ssid": "net"} and "key" not in told and "password" not in told["broker"]
+    assert not watched.flash("config.old").exists() and air.gets == [("config", "0000000c", 0)]
+
+
+def test_settings_that_end_in_a_crash_are_taken_back_and_the_reason_is_told(air, watched, tmp_path):
+    """A replay of a file that is not there: sound by the schema, and no board can start with it."""
+    air.mean(12, {"sensor": {"kind": "replay", "file": "/nothing.csv"}})
+    watched.board.power_on()
+    state = air.wait(lambda state: state.updates and state.updates[0][2], 120)
+    assert state.config == 0 and "3 starts without an acknowledgement" in state.updates[0][2]
+    assert "nothing.csv" in state.updates[0][2] or "ENOENT" in state.updates[0][2]
+    watched.wait_until(lambda _: len(list(watched.board.taken())) > 3, 40)
+    assert not watched.flash("config.old").exists()
+
+
+def test_a_board_that_is_cut_off_in_the_middle_goes_on_where_it_was(air, watched):
+    whole = bytes(range(256)) * 24  # no model, and 6 KB of it
+    air.wholes["model", "0000000a"] = whole
+    air.want = {"n": 3, "model": "0000000a"}
+    watched.board.power_on()
+    air.wait(lambda state: len(air.gets) >= 3)
+    watched.reset()
+    state = air.wait(lambda state: state.updates)
+    assert state.updates[0][:2] == ("model", "0000000a") and "not a Vigie model" in state.updates[0][2]
+    offsets = [offset for _, _, offset in air.gets]
+    assert sorted(offsets) == offsets and offsets[-1] == 5120, "nothing is fetched twice"
+    watched.wait_until(lambda _: len(list(watched.board.taken())) > 10, 40)

@@ -1,0 +1,187 @@
+"""Power is cut at every byte of an update, on LittleFS: a board starts with the old or the new, always."""
+
+import os
+import sys
+
+from device.config import config
+from device.update.notes import Notes
+from device.update.trial import begin
+from tests.device.outbox.test_power import ERASED, Chip, mounted, unmounted
+from tests.device.test_node import KEY
+from tests.device.update.air import House, Reset, model
+from tests.device.update.test_pull import configured, settings
+
+FLASH = "/chip"
+NEW = {"period_ms": 20000, "wifi": {"password": "another"}}
+ONE, OTHER = model(1), model(2)
+
+
+class Story:
+    """An update from its first word to its end, as many starts as that takes. `cut`: power ended it."""
+
+    def __init__(self, chip, acknowledged, **want):
+        self.chip = chip
+        self.acknowledged = acknowledged
+        self.want = want
+
+    def start(self):
+        """One start of the board: its settings must be sound, and its model."""
+        trial = begin()
+        if trial:
+            why = trial.starts()
+            if why:
+                trial.back(why)
+                trial = None
+        self.settings = config.load(FLASH + "/config.json")
+        house = House(FLASH, number=self.settings["number"])
+        found, problem = active()
+        assert not problem, problem
+        if found:
+            found.forest.file.close()
+            house.outbox.model = found.id
+        self.model = found and found.id.hex()
+        house.node.trial = trial
+        house.network.wholes = {"0000000c": settings(12, NEW), ONE[0]: ONE[1], OTHER[0]: OTHER[1]}
+        return house
+
+    def live(self, most):
+        """Until nothing is left to do, in at most `most` starts. False: power was cut."""
+        for _ in range(most):
+            house = self.start()
+            try:
+                if self.is_due(house):
+                    house.mean(**self.want)
+                for _ in range(5):
+                    house.run(20)
+                    if house.node.trial and not self.acknowledged:
+                        house.network.busy_ms = 1800000  # half an hour in one turn
+                    if self.chip.left < 0:
+                        return False
+                    if self.acknowledged:
+                        house.ack((0, house.outbox.newest()))
+                    if not house.node.update and not house.node.trial:
+                        break
+                house.outbox._close()
+                if house.node.update is None and house.node.trial is None:
+                    return True
+            except Reset:
+                house.outbox._close()
+            finally:
+                if house.node.judge.model:
+                    house.node.judge.model.forest.file.close()
+            if self.chip.left < 0:
+                return False
+        raise AssertionError("it does not come to an end")
+
+    def is_due(self, house):
+        """What the cloud goes by: the board's state."""
+        if "config" in self.want:
+            return house.node.number != self.want["config"]
+        return (house.outbox.model or b"").hex() != self.want["model"]
+
+
+def active():
+    """load_active() of this flash."""
+    try:
+        with open(FLASH + "/model/active") as file:
+            slot = file.read(8)
+    except OSError:
+        return None, None
+    assert slot in ("a", "b"), slot
+    from device.model.bundle import load
+
+    return load(FLASH + "/model/%s.bin" % slot, KEY)
+
+
+def cut_everywhere(prepare, acknowledged, step, **want):
+    """Every `step`th byte. (offsets that were tried, bytes and erases of the update.)"""
+    import vfs
+
+    chip = Chip(bytearray(ERASED * 32))
+    vfs.VfsLfs2.mkfs(chip)
+    mounted(chip)
+    try:
+        prepare(chip)
+    finally:
+        unmounted()
+    image = bytes(chip.memory)
+    at = tried = 0
+    whole = None
+    while True:
+        chip = Chip(bytearray(image))
+        mounted(chip)
+        chip.left = at
+        try:
+            story = Story(chip, acknowledged, **want)
+            done = story.live(6)
+        except Exception:
+            if chip.left >= 0:
+                raise
+            done = False  # the power is gone: what follows on a board is nothing
+        cut = chip.left < 0
+        if not cut:
+            assert done
+            whole = at
+        chip.left = -1
+        unmounted()
+        chip = Chip(chip.memory)
+        mounted(chip)
+        try:
+            story = Story(chip, acknowledged, **want)
+            assert story.live(8), "it comes to its end after a cut at %d" % at
+            yield at, story
+        finally:
+            unmounted()
+        if whole is not None:
+            return
+        at += step
+        tried += 1
+
+
+def furnished(chip):
+    configured(FLASH)
+    story = Story(chip, True, n=3, model=ONE[0])
+    assert story.live(3)
+
+
+def steps(quick):
+    return 1 if os.getenv("VIGIE_FULL") else quick
+
+
+def test_settings_are_old_or_new_after_a_cut_anywhere_and_new_in_the_end():
+    if sys.implementation.name != "micropython":
+        return
+    count = 0
+    for at, story in cut_everywhere(furnished, True, steps(53), n=12, config=12):
+        count += 1
+        made = config.load(FLASH + "/config.json")
+        assert made["period_ms"] == 20000 and made["wifi"]["password"] == "another", at
+        assert begin() is None and Notes().told.get("config", ("", ""))[1] == "", at
+    assert count > 20
+    print("settings: power was cut at %d places of %d bytes" % (count, at))
+
+
+def test_settings_that_nobody_acknowledges_are_taken_back_after_a_cut_anywhere():
+    if sys.implementation.name != "micropython":
+        return
+    count = 0
+    for at, story in cut_everywhere(furnished, False, steps(151), n=12, config=12):
+        count += 1
+        made = config.load(FLASH + "/config.json")
+        assert made["period_ms"] == 10000 and made["wifi"]["password"] == "secret", at
+        assert begin() is None and Notes().told["config"][1], (at, Notes().told)
+    assert count > 10
+    print("settings taken back: power was cut at %d places of %d bytes" % (count, at))
+
+
+def test_a_model_is_old_or_new_after_a_cut_anywhere_and_new_in_the_end():
+    if sys.implementation.name != "micropython":
+        return
+    count = 0
+    for at, story in cut_everywhere(furnished, True, steps(53), n=12, model=OTHER[0]):
+        count += 1
+        found, problem = active()
+        assert not problem and found.id.hex() == OTHER[0], (at, problem)
+        found.forest.file.close()
+    assert count > 20
+    print("a model: power was cut at %d places of %d bytes" % (count, at))

@@ -1,0 +1,68 @@
+"""Settings and a model reach a board over the air, on the real broker, database, backend and interpreter."""
+
+import hmac
+import struct
+import time
+from functools import partial
+
+from cloud.contract.keys import device_key
+from cloud.training.bundle import model_id
+from cloud.updates import command
+from tests.cloud.conftest import wait_for
+from tools.local.stack import SITE, Plan, Stack
+from tools.run.account import account
+
+BOARD = (SITE, "C001")
+
+
+def other(bundle, key):
+    """(id, bundle) of a model that differs from `bundle` in what it tells people alone."""
+    told = bundle.index(b"META") + 8  # the last section: JSON, which a blank does not change
+    size = struct.pack("<I", len(bundle) + 1), struct.pack("<I", len(bundle) - 32 - told + 1)
+    body = bundle[:8] + size[0] + bundle[12 : told - 4] + size[1] + bundle[told:-32] + b" "
+    made = body + hmac.digest(key, body, "sha256")
+    return model_id(made), made
+
+
+def test_settings_and_a_model_reach_a_board_and_no_reading_is_lost(tmp_path):
+    plan = Plan(tmp_path, boards=("C001", "C002"), period_ms=500, dashboard=False)
+    lines = []
+    with Stack(plan, on_board_line=lambda name, line: lines.append(f"{name} {line}")) as stack:
+        database, key = stack.reader.database, device_key(stack.secrets.master_key, *BOARD)
+
+        def state():
+            return (database["latest"].find_one({"_id": "/".join(BOARD)}) or {}).get("state") or {}
+
+        wait_for(lambda: state().get("settings"), "its settings", 60)
+        number = command.want_settings(database, BOARD, key, state(), {"limits": {"t_max": 60}})
+        began = time.monotonic()
+        wait_for(lambda: ["config", f"{number:08x}", ""] in state().get("updates", []), "the settings", 90)
+        settings_s = time.monotonic() - began
+        assert state()["config"] == number and state()["limits"] == {"t_max": 6000}
+
+        running = wait_for(lambda: state().get("model"), "its model", 60)
+        document = database["models"].find_one({"_id": running})
+        name, bundle = other(bytes(document["bundle"]), key)
+        database["models"].insert_one({**document, "_id": name, "bundle": bundle, "created": time.time()})
+        boot = state()["boot"]
+        began = time.monotonic()
+        command.want_model(database, BOARD, name, running)
+        wait_for(lambda: state().get("model") == name, "the model", 90)
+        model_s = time.monotonic() - began
+        command.want_model(database, BOARD, running, name)
+        wait_for(lambda: state().get("model") == running, "the model before", 60)
+        assert state()["boot"] == boot, "no start is needed"
+
+        assert not [line for line in lines if line.startswith("C002") and "update" in line]
+        for device, board in stack.boards.items():
+            assert board.tell("stop", 20)
+            taken = list(board.taken())
+            stored = wait_for(partial(whole, stack, device, taken), "all of its readings", 60)
+            told = account(taken, stored)
+            assert (told.lost, told.surplus, told.misdated) == (0, 0, 0), told
+        print(f"settings {settings_s:.1f} s, a model of {len(bundle)} bytes {model_s:.1f} s")
+
+
+def whole(stack, device, taken):
+    stored = stack.reader.readings(SITE, device)
+    return stored if len(stored) >= len(taken) else None

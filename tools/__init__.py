@@ -1,3 +1,1 @@
-"""What stands around Vigie on a laptop: local broker and database, virtual boards, the two commands of the
-README.
-"""
+"""What Vigie needs around it on a laptop: local broker and database, virtual boards, commands."""

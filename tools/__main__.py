@@ -1,4 +1,4 @@
-"""`python -m tools COMMAND`: what the Makefile's targets call."""
+"""`python -m tools COMMAND`: the commands that the Makefile's targets run."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """`make plan DEVICES=10 PERIOD=10`: what each service has to carry, and which of its limits comes first.
 
-Sizes are those of this build: a message is written and a bucket sealed, then both are weighed. The plans and
-their limits stand in cloud/plans/plans.toml, each with its source; the dashboard
-holds what runs against the same. `METRICS=http://…/metrics make plan` asks a
-running backend for the same and holds it against the same limits.
+Sizes are those of this build: it writes a message, seals a bucket and measures both. cloud/plans/plans.toml
+has the plans and their limits, each with its source; the dashboard compares the running system with them.
+`METRICS=http://…/metrics make plan` asks a running backend what it uses and compares that with the same
+limits.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ PERIODS = (10, 15, 20, 30, 60, 120, 300, 600)
 
 
 def running(text: str) -> dict[str, float]:
-    """What a running backend asks of each limit, by its /metrics. Raises Failed when that says too little."""
+    """What a running backend asks of each limit, by its /metrics.
+
+    Raises ToolFailed when that says too little.
+    """
     metrics: dict[str, float] = {}
     for line in text.splitlines():
         name, _, value = line.rpartition(" ")

@@ -1,9 +1,9 @@
-"""`python -m tools.replay FILE.csv --train-rows N --out OUT.csv`: what would Vigie have said of my history?
+"""`python -m tools.replay FILE.csv --train-rows N --out OUT.csv`: what Vigie would have said of a history.
 
-Trains on the first N rows, then feeds all rows, the trained ones too so that windows are full, through the
-board's own code with the bundle that a board would load. Writes one row for each row after the first N.
-With `--siblings`, recordings of other boards of the same place at the same time, two further columns say what
-the cloud adds: `siblings` is 1 where the board has left them, `parted` is how far (100 = the threshold).
+It trains on the first N rows. Then it feeds all rows (also the first, so that the windows are full) through
+the board's own code with the bundle that a board would load. It writes one row for each row after the first
+N. With `--siblings`, recordings of other boards of the same place at the same time, two further columns say
+what the cloud adds: `siblings` is 1 where the board has left them, `parted` is how far (100 = the threshold).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ SCRIPT_S = 300.0  # of silence: twenty readings of a slow sensor
 
 
 def await_ack(wire: RawRepl) -> dict[str, float]:
-    """Seconds from the reset to each step of a start, the last is the first ack. Raises Failed."""
+    """Seconds from the reset to each step of a start, the last is the first ack. Raises ToolFailed."""
     start = Start()
     wire.reset()
     began = time.monotonic()
@@ -63,7 +63,7 @@ def at_work(wire: RawRepl, seconds: float) -> None:
 
 
 def measure(wire: RawRepl, seconds: float) -> dict[str, Any]:
-    """Its numbers: sizes in bytes, times in s, ms or us as their names say. Raises Failed."""
+    """Its numbers: sizes in bytes, times in s, ms or us as their names say. Raises ToolFailed."""
     steps = await_ack(wire)
     at_work(wire, seconds)
     wire.pause()

@@ -23,7 +23,7 @@ _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", r
 
 
 def from_file(path: Path) -> bytes:
-    """One certificate, PEM or DER, as DER. Raises Failed."""
+    """One certificate, PEM or DER, as DER. Raises ToolFailed."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -41,7 +41,7 @@ def from_file(path: Path) -> bytes:
 
 
 def from_broker(host: str, port: int) -> bytes:
-    """The root of the broker's chain as DER, verified by what this computer trusts. Raises Failed."""
+    """The root of the broker's chain as DER, verified by what this computer trusts. Raises ToolFailed."""
     try:
         with socket.create_connection((host, port), TIMEOUT) as plain:
             context = ssl.create_default_context()
@@ -63,7 +63,7 @@ def from_broker(host: str, port: int) -> bytes:
 def date(ca: bytes) -> bytes:
     """/date.txt: seconds since 2000 that a board knows before it asks anybody: now, or the CA's first day.
 
-    By that a board doubts time servers; a computer whose own clock is years behind must not mislead it.
+    A board doubts time servers by this date; a computer whose own clock is years behind must not mislead it.
     """
     text = _FIRST_DAY.search(ca)
     issued = 0.0
@@ -74,7 +74,7 @@ def date(ca: bytes) -> bytes:
 
 
 def check(host: str, port: int, name: str, ca: bytes) -> None:
-    """Make sure that the board will be able to verify the broker with `ca` (DER). Raises Failed.
+    """Make sure that the board will be able to verify the broker with `ca` (DER). Raises ToolFailed.
 
     A broker that cannot be reached from here, which may sit in another network, raises OSError.
     """
@@ -95,7 +95,7 @@ def check(host: str, port: int, name: str, ca: bytes) -> None:
 def names(host: str, port: int, ca: bytes) -> list[str]:
     """The names and addresses that the broker's certificate carries, once `ca` (DER) has verified it.
 
-    Raises Failed, or OSError where the broker cannot be reached.
+    Raises ToolFailed, or OSError where the broker cannot be reached.
     """
     try:
         held = _carried(host, port, ca, None)
@@ -108,9 +108,9 @@ def names(host: str, port: int, ca: bytes) -> list[str]:
 
 
 def name_for_board(host: str, port: int, ca: bytes) -> str:
-    """A name to verify the broker by that is reached by its address. Raises Failed, OSError.
+    """A name to verify the broker by that is reached by its address. Raises ToolFailed, OSError.
 
-    Stock MicroPython compares names alone: it finds no address in a certificate that carries it as such.
+    Stock MicroPython compares names only: it does not find an address in a certificate.
     """
     carried = names(host, port, ca)
     fit = [name for name in carried if not is_address(name) and "*" not in name]

@@ -1,4 +1,4 @@
-"""The chip in its ROM loader: what it is, what is on its flash, writing it. esptool does the talking."""
+"""The chip in its ROM loader: identifies it, reads and writes its flash. esptool speaks the protocol."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ ERRORS = (FatalError, serial.SerialException, OSError)
 
 
 class ChipLost(ToolFailed):
-    """The chip answered, then no more: a lower baud may help."""
+    """The chip stopped answering: a lower baud rate may help."""
 
 
 class Chip:
-    """A connection to the ROM loader of the chip on `port`. Raises Failed with the cure.
+    """A connection to the ROM loader of the chip on `port`. Raises ToolFailed with the cure.
 
     name: "ESP32", "ESP32-S3" …; about: with its revision; flash: bytes, 0 when its chip is unknown.
     """
@@ -89,7 +89,7 @@ class Chip:
         self._do(cmds.write_flash, [(offset, data)])
 
     def restart(self) -> bool:
-        """Leave the loader; False when a person has to press RESET."""
+        """Leave the loader; False when a person must press RESET."""
         if not self.port.has_reset:
             return False
         self._do(cmds.reset_chip, "hard-reset")

@@ -1,4 +1,4 @@
-"""`make deploy`: the artefact onto the board, only what changed; then the board's start is watched."""
+"""`make deploy`: copies the changed files of the artefact to the board, then watches the board start."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tools.mpy import build
 
 RESCUE = (*build.PLAIN, *(f"/{name}.mpy" for name in build.RESCUE))
 ASIDE = ".old"
-# Prints "PATH SHA-256" for each file that is ours; folders end in "/". Each file is read: what was copied may
-# be damaged since. Everything else on the board is somebody's: it stays.
+# Prints "PATH SHA-256" for each of our files; folders end in "/". It reads each file, because a copied file
+# may be damaged since. Everything else on the board belongs to somebody else and stays.
 SURVEY = """
 import os, hashlib
 from binascii import hexlify
@@ -87,7 +87,7 @@ class Firmware:
 
 @dataclass(frozen=True)
 class DeployPlan:
-    """What a deployment changes, paths on the board in order."""
+    """The changes of a deployment, as paths on the board, in order."""
 
     folders: tuple[str, ...]
     copy: tuple[str, ...]
@@ -100,10 +100,10 @@ class DeployPlan:
 
 
 def plan(built: Mapping[str, bytes], present: Mapping[str, str]) -> DeployPlan:
-    """Compare what is built with what lies on the board ({path: SHA-256 hex}, folders end in "/").
+    """Compare the build with the files on the board ({path: SHA-256 hex}, folders end in "/").
 
-    boot.py and what safe mode needs come first and main.py last: a board that is cut off in between can be
-    reached. It finds by the list of hashes what is old or half a file, and so does the next deployment.
+    boot.py and the files of safe mode come first and main.py last, so that a board stays reachable when the
+    copying is cut off. Its list of hashes shows old and half-written files to it and to the next deployment.
     """
     wanted = {_parent(path) for path in built} - {"/"}
     folders = sorted(wanted - set(present))
@@ -128,13 +128,13 @@ def survey(wire: RawRepl) -> dict[str, str]:
 
 
 def _table(text: str) -> dict[str, str]:
-    """What each line of ours says. Others are what else the board printed."""
+    """The table in our lines of `text`; the board printed the other lines."""
     matches = (re.fullmatch(r"(/.*) ([0-9a-f]{64}|[?-])\s*", line) for line in text.splitlines())
     return {line[1]: line[2] for line in matches if line}
 
 
 def apply(wire: RawRepl, todo: DeployPlan, built: Mapping[str, bytes]) -> None:
-    """Carry out the plan. Strays go first: an old .py would win over a new .mpy."""
+    """Carry out the plan. It deletes strays first, because an old .py would win over a new .mpy."""
     if not todo.changes:
         return
     for path in todo.delete:
@@ -148,21 +148,21 @@ def apply(wire: RawRepl, todo: DeployPlan, built: Mapping[str, bytes]) -> None:
 
 
 def is_foreign(wire: RawRepl, path: str) -> bool:
-    """Whether the board's boot.py or main.py is somebody's work: not Vigie's, not MicroPython's comments."""
+    """Whether somebody wrote the board's boot.py or main.py: it is neither Vigie's nor MicroPython's own."""
     text = (wire.get(path) or b"").decode(errors="replace")
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
     return bool(lines) and "Vigie" not in text
 
 
 def set_aside(wire: RawRepl, foreign: Sequence[str]) -> None:
-    """Rename what is somebody's, where Vigie's file of that name comes."""
+    """Rename somebody's boot.py or main.py before Vigie's file takes its name."""
     for path in foreign:
         wire.run(f"import os\nos.rename({path!r}, {path + ASIDE!r})")
         screen.tick("kept", f"your {path} is {path}{ASIDE} now", "warn")
 
 
 def deploy(wire: RawRepl, *, dry_run: bool = False) -> None:
-    """Bring the board behind `wire` (paused or stopped) to this tree. Raises Failed."""
+    """Bring the board behind `wire` (paused or stopped) to this tree. Raises ToolFailed."""
     firmware = Firmware.ask(wire)
     arch = build.arch_of(firmware.mpy)
     with screen.waiting("comparing …"), ThreadPoolExecutor(1) as beside:
@@ -193,7 +193,7 @@ def deploy(wire: RawRepl, *, dry_run: bool = False) -> None:
         except BaseException:
             screen.tick(
                 "stopped",
-                "half of the files are new, so the board measures no more: make deploy again",
+                "only half of the files are new, so the board does not measure: run make deploy again",
                 "warn",
             )
             raise
@@ -204,7 +204,7 @@ def deploy(wire: RawRepl, *, dry_run: bool = False) -> None:
 
 
 def watch(wire: RawRepl, seconds: float = WATCH_S) -> bool:
-    """Restart the board and tell its start, tick by tick. True when all six came."""
+    """Restart the board and print its start, tick by tick. True when all six ticks came."""
     wire.reset()
     start = Start()
     end = time.monotonic() + seconds

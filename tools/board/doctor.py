@@ -1,6 +1,6 @@
-"""`make doctor`: one line for each thing that must be right, a tick or the cure.
+"""`make doctor`: prints one line for each thing that must be right, with a tick or the cure.
 
-No file is changed. Vigie is stopped for some seconds and starts again.
+It changes no file. It stops Vigie for some seconds; then Vigie starts again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ except ImportError:
 
 
 def examine_repl(device: Port) -> bool | None:
-    """Whether all that can be seen through the REPL is well; None when there is none."""
+    """Whether everything that the REPL shows is well; None when there is no REPL."""
     try:
         with RawRepl(device) as wire:
             wire.stop()
@@ -113,14 +113,14 @@ def configuration(wire: RawRepl) -> bool:
         screen.tick(
             "crash",
             f"{crash.decode(errors='replace')}: ended an earlier start; "
-            "this line goes once the cloud has heard of it",
+            "this line disappears once the cloud has heard of it",
             "warn",
         )
     return True
 
 
 def examine_chip(device: Port) -> bool:
-    """Without a REPL: is there a chip at all?"""
+    """Without a REPL: whether there is a chip at all."""
     try:
         with Chip(device) as chip:
             screen.tick("chip", f"{chip.about}, {chip.size}, in download mode")

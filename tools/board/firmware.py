@@ -1,4 +1,4 @@
-"""Which firmware a chip gets: from tools/board/firmware.toml, downloaded once, or a file of one's own."""
+"""Finds the firmware for a chip: from tools/board/firmware.toml, downloaded once, or a file of one's own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FirmwareEntry:
 
 
 def manifest(path: Path = MANIFEST) -> dict[str, FirmwareEntry]:
-    """{chip: entry}. Raises Failed."""
+    """{chip: entry}. Raises ToolFailed."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         source = values.pop("source")
@@ -54,7 +54,7 @@ def entry_for(chip: str, entries: dict[str, FirmwareEntry]) -> FirmwareEntry:
 
 
 def local(path: Path, entry: FirmwareEntry) -> bytes:
-    """The checked firmware in a file. Raises Failed, also when it is for another chip."""
+    """The checked firmware in a file. Raises ToolFailed, also when it is for another chip."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -63,7 +63,7 @@ def local(path: Path, entry: FirmwareEntry) -> bytes:
 
 
 def checked(data: bytes, entry: FirmwareEntry, name: str) -> bytes:
-    """`data` if it is a sound firmware for the entry's chip. Raises Failed."""
+    """`data` if it is a sound firmware for the entry's chip. Raises ToolFailed."""
     try:
         chip = image.chip_of(data)
         if chip != entry.chip:
@@ -75,7 +75,7 @@ def checked(data: bytes, entry: FirmwareEntry, name: str) -> bytes:
 
 
 def fetched(entry: FirmwareEntry, progress: Progress, cache: Path = CACHE) -> bytes:
-    """The firmware of the manifest, from the cache or downloaded. Raises Failed."""
+    """The firmware of the manifest, from the cache or downloaded. Raises ToolFailed."""
     target = cache / entry.file
     ledger = cache / "sha256.json"
     known = json.loads(ledger.read_text()) if ledger.exists() else {}
@@ -98,7 +98,7 @@ def fetched(entry: FirmwareEntry, progress: Progress, cache: Path = CACHE) -> by
 
 
 def download(entry: FirmwareEntry, progress: Progress) -> bytes:
-    """The bytes at the entry's address. Raises Failed."""
+    """The bytes at the entry's address. Raises ToolFailed."""
     data = bytearray()
     try:
         with urllib.request.urlopen(entry.source, timeout=TIMEOUT) as reply:  # noqa: S310  the manifest is ours

@@ -1,4 +1,4 @@
-"""`make flash`: the chip's own MicroPython onto it, checked before and after; then deploy."""
+"""`make flash`: puts MicroPython onto the chip, checked before and after; then it deploys Vigie."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ RESET_S = 60.0
 
 
 def choose(chip: str, own: Path | None) -> tuple[firmware.FirmwareEntry, bytes]:
-    """The manifest's entry for `chip`, and its firmware: the file `own`, else downloaded. Raises Failed."""
+    """The manifest's entry for `chip`, and its firmware: the file `own`, else downloaded.
+
+    Raises ToolFailed.
+    """
     entry = firmware.entry_for(chip, firmware.manifest())
     if own:
         data = firmware.local(own, entry)
@@ -38,7 +41,7 @@ def choose(chip: str, own: Path | None) -> tuple[firmware.FirmwareEntry, bytes]:
 
 
 def put(device: Port, own: Path | None, erase: bool, baud: int) -> bool:
-    """Flash the chip at `baud`; True when it restarts by itself. Raises Failed."""
+    """Flash the chip at `baud`; True when it restarts by itself. Raises ToolFailed."""
     with Chip(device, baud) as chip:
         screen.tick("chip", f"{chip.about}, {chip.size}", "good" if chip.flash else "warn")
         entry, data = choose(chip.name, own)
@@ -61,7 +64,7 @@ def put(device: Port, own: Path | None, erase: bool, baud: int) -> bool:
 
 
 def put_somehow(device: Port, own: Path | None, erase: bool) -> bool:
-    """`put` at the baud that cable and bridge carry. Raises Failed."""
+    """`put` at the baud that cable and bridge carry. Raises ToolFailed."""
     if not device.has_reset:
         return put(device, own, erase, SLOW)  # a bare socket's other end has the baud that it was given
     try:
@@ -75,7 +78,7 @@ def put_somehow(device: Port, own: Path | None, erase: bool) -> bool:
 
 
 def wake(device: Port) -> RawRepl:
-    """The board's REPL after its first start. Raises Failed."""
+    """The board's REPL after its first start. Raises ToolFailed."""
     end = time.monotonic() + RESET_S
     while True:
         wire = None

@@ -38,7 +38,7 @@ class Partition:
 
 
 def chip_of(data: bytes) -> str:
-    """The chip that an image is for. Raises Failed."""
+    """The chip that an image is for. Raises ToolFailed."""
     if len(data) < 24 or data[0] != MAGIC:
         raise ToolFailed("it is no ESP32 firmware: give the .bin of micropython.org/download")
     number = struct.unpack_from("<H", data, 12)[0]

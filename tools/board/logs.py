@@ -1,4 +1,4 @@
-"""`make logs`: what the board says, in colour, for as long as you like; it comes back when the board does."""
+"""`make logs`: shows the board's console in colour until you end it, also after the board was unplugged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUIET = "nothing yet; a board that is well says one line a minute, and others wh
 
 
 def show(text: str, now: datetime) -> None:
-    """One line of the board's, after this computer's time; the board's own stamp stays."""
+    """One line of the board, with this computer's time in front; the board's own time stamp stays."""
     line = ConsoleLine.parse(text)
     body = f"{line.area:<7} {line.text}" if line.mark is not None else line.text
     stamp = f"{now:%H:%M:%S}"

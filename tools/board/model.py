@@ -1,4 +1,4 @@
-"""`make model DEVICE=C001 BUNDLE=…`: a model into the idle slot; the board tests it, then switches."""
+"""`make model DEVICE=C001 BUNDLE=…`: writes a model into the idle slot; the board tests it, then switches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ TRAIN = '`make train ARGS="--device C001"` makes one and names its file'
 
 
 def check(bundle: Path, key: str) -> str:
-    """The id of the model in the file, checked here with the board's own code and `key`. Raises Failed."""
+    """The id of the model in the file, checked here with the board's own code and `key`.
+
+    Raises ToolFailed.
+    """
     model, problem = on_board.load(str(bundle), bytes.fromhex(key))
     if model is None:
         raise ToolFailed(str(problem))

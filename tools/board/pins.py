@@ -1,4 +1,4 @@
-"""Which GPIOs a chip has, what hangs on them already, and where a sensor and the LED go when nobody says."""
+"""The GPIOs of each chip: what already uses them, and the defaults for a sensor and the LED."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ChipPins:
     inputs: frozenset[int] = field(default_factory=frozenset)
 
     def why_not(self, gpio: int) -> str:
-        """Why nothing of yours can hang on `gpio`; "" when it can."""
+        """Why `gpio` cannot be used for a sensor or an LED; "" when it can."""
         if gpio not in self.gpios:
             return f"it has no GPIO {gpio}"
         if gpio in self.taken:
@@ -110,7 +110,7 @@ def used(values: Mapping[str, Any]) -> dict[str, int]:
 
 
 def shared(values: Mapping[str, Any]) -> list[str]:
-    """What is wrong where two of them are one."""
+    """Complaints about two keys that name the same GPIO."""
     problems = []
     users: dict[int, str] = {}
     for key, gpio in used(values).items():
@@ -121,7 +121,7 @@ def shared(values: Mapping[str, Any]) -> list[str]:
 
 
 def problems(values: Mapping[str, Any], chip: ChipPins) -> list[str]:
-    """What of a whole configuration `chip` cannot do, each with its cure."""
+    """What `chip` cannot do of a whole configuration, each with its cure."""
     refused = [(key, gpio, chip.why_not(gpio)) for key, gpio in used(values).items()]
     free = ", ".join(str(gpio) for gpio in sorted(chip.gpios) if not chip.why_not(gpio))
     wrong_pins = [
@@ -133,7 +133,7 @@ def problems(values: Mapping[str, Any], chip: ChipPins) -> list[str]:
 
 
 def fit(values: dict[str, Any], machine: str) -> None:
-    """Write into `values` what nobody said, as the chip of `machine` has it. Raises Failed.
+    """Fill in the GPIOs that nobody named, as they are usual on the chip of `machine`. Raises ToolFailed.
 
     The board's own defaults are an ESP32's. Of a chip that is not in CHIPS nothing is known: they stay.
     """

@@ -1,4 +1,4 @@
-"""Which port the board is on, and why it cannot be used, in words with a cure."""
+"""Finds the port of the board, and says why it cannot be used, with a cure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BRIDGES = {
 }
 USB = Path("/sys/bus/usb/devices")
 TTY = Path("/sys/class/tty")
-# On macOS the bridge's maker and Apple may both have a driver: who installed the maker's wants that.
+# On macOS the bridge's maker and Apple may both have a driver: somebody who installed the maker's wants that.
 MAKERS_DRIVER = re.compile(r"SLAB_USBtoUART|wchusbserial")
 BOTH_SOCKETS = "a board with two USB sockets shows up twice, if both are plugged in: then take either"
 NONE_FOUND = """\
@@ -53,7 +53,7 @@ class Port:
 
 
 def find(wanted: str | None) -> Port:
-    """The port `wanted`, or the only one with a board on it. Raises Failed with the cure."""
+    """The port `wanted`, or the only one with a board on it. Raises ToolFailed with the cure."""
     if wanted and "://" in wanted:
         kind, _, where = wanted.partition("://")
         if kind not in ("socket", "rfc2217"):
@@ -104,7 +104,7 @@ def driver(port: Port, tty: Path = TTY) -> str | None:
 
 
 def without_driver(usb: Path = USB) -> str | None:
-    """A board that is plugged in and got no port, with the cure; None when there is none (Linux only)."""
+    """What is wrong with a board that is plugged in but has no port; None = there is none (Linux only)."""
     for vendor in sorted(usb.glob("*/idVendor")):
         name, module = BRIDGES.get(int(vendor.read_text(), 16), ("", ""))
         if name and not list(vendor.parent.rglob("tty*")):
@@ -145,7 +145,7 @@ def explain(port: Port, error: Exception) -> str:
 
 
 def permission(device: str) -> str:
-    """How to get at `device`."""
+    """How to get the permission to open `device`."""
     if sys.platform != "linux":
         return "run the terminal as a user who may use it"
     try:

@@ -1,4 +1,4 @@
-"""`make provision DEVICE=C001`: Wi-Fi, broker, sensor and key onto the board; read back, checked, started."""
+"""`make provision DEVICE=C001`: writes Wi-Fi, broker, sensor and key to the board, checks them, starts it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def environment() -> dict[str, str]:
 
 
 def ask(question: str, secret: bool, default: str | None) -> str:
-    """At the terminal; what is secret is not shown, and is in no shell history."""
+    """Ask at the terminal; a secret is not shown, and gets into no shell history."""
     if secret:
         return getpass.getpass(f"  {question}: ")
     hint = f" [{default}]" if default else ""
@@ -40,9 +40,9 @@ def ask(question: str, secret: bool, default: str | None) -> str:
 
 
 def authority(wanted: Provision) -> bytes:
-    """The CA's DER for `wanted`; a wrong one is refused here and not by the board at night. Raises Failed.
+    """The CA's DER for `wanted`, tried from here, so that the board does not fail with it. Raises ToolFailed.
 
-    Where the broker is told by its address, the name of its certificate becomes broker.name.
+    When the broker is given by its address, a name of its certificate becomes broker.name.
     """
     broker = config.check(json.loads(json.dumps(wanted.config)))["broker"]
     host, number, name = broker["host"], broker["port"], broker["name"]
@@ -73,7 +73,7 @@ def authority(wanted: Provision) -> bytes:
 
 
 def write(wire: RawRepl, wanted: Provision, ca: bytes) -> None:
-    """Onto the board, and read back. Raises Failed."""
+    """Onto the board, and read back. Raises ToolFailed."""
     data = json.dumps(wanted.config).encode()
     for path, body in ((CA, ca), (DATE, certificate.date(ca)), (CONFIG, data)):
         wire.put(path, body, whole=True)
@@ -82,7 +82,7 @@ def write(wire: RawRepl, wanted: Provision, ca: bytes) -> None:
 
 
 def read_back(wire: RawRepl) -> dict[str, Any]:
-    """The configuration on the board. Raises Failed when there is none or it is broken."""
+    """The configuration on the board. Raises ToolFailed when there is none or it is broken."""
     data = wire.get(CONFIG)
     if data is None:
         raise ToolFailed("this board has no configuration: make provision DEVICE=C001 gives it one")
@@ -94,7 +94,7 @@ def read_back(wire: RawRepl) -> dict[str, Any]:
 
 
 def refuse_other(values: Mapping[str, Any], device: str) -> None:
-    """Raises Failed when a board with the configuration `values` is not the `device` that was asked for."""
+    """Raises ToolFailed when the board with the configuration `values` is not `device`."""
     name = values.get("device")
     if device and name != device:
         raise ToolFailed(f"this board is {name}, not {device}: plug in the other one")
@@ -167,7 +167,7 @@ def main(
 
 
 def connected(port_name: str | None, opened: ExitStack) -> tuple[RawRepl, str]:
-    """The stopped board, and what its firmware says of its chip. Raises Failed."""
+    """The stopped board, and what its firmware says of its chip. Raises ToolFailed."""
     device = port.find(port_name)
     screen.tick("port", f"{device.device} ({device.about})")
     wire = opened.enter_context(RawRepl(device))

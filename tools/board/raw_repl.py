@@ -1,4 +1,4 @@
-"""A board's REPL as a program uses it: stop what runs, run code, move files. mpremote speaks the raw REPL."""
+"""A board's REPL for programs: stops what runs, runs code, moves files. mpremote speaks the raw REPL."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class BoardError(ToolFailed):
 class RawRepl:
     """An open port. `stop()` brings the board to its raw REPL; then `run`, `put`, `get` work.
 
-    A board that was stopped is started again when the `with` ends, however that comes about: it has to go on
-    measuring. `stays_stopped`: not this one, what is on it is half of something.
+    However the `with` ends, it starts a stopped board again, because the board must go on measuring.
+    `stays_stopped`: do not start this one, because its files are incomplete.
     """
 
     def __init__(self, port: Port) -> None:
@@ -119,7 +119,7 @@ class RawRepl:
     # The raw REPL
 
     def stop(self) -> None:
-        """Interrupt what runs, for good: no watchdog of Vigie will end the REPL. Raises Failed."""
+        """Stop what runs for good: no watchdog of Vigie will end the REPL. Raises ToolFailed."""
         self.pause()
         if self.run("import sys\nprint('device.app' in sys.modules)") != "True":
             return
@@ -129,7 +129,10 @@ class RawRepl:
         self.pause()
 
     def pause(self, seconds: float = STOP_S) -> None:
-        """Interrupt what runs, for a few questions: Vigie's watchdog lets go for an hour. Raises Failed."""
+        """Interrupt what runs, for a few questions: Vigie's watchdog lets go for an hour.
+
+        Raises ToolFailed.
+        """
         end = time.monotonic() + seconds
         self._stopped = True
         while time.monotonic() < end:
@@ -144,10 +147,10 @@ class RawRepl:
         raise ToolFailed(NO_ANSWER.format(device=self.port.device))
 
     def _settled(self) -> bool:
-        """Whether exactly one prompt is left to be read.
+        """Whether exactly one prompt is left to read.
 
-        A slow board may still owe the answers to earlier attempts. It answers in order, so all that comes
-        before a word it is made to say now is old.
+        A slow board may still owe answers to earlier attempts. It answers in order, so everything before a
+        word that it is asked to print now is old.
         """
         word = f"{time.monotonic_ns():x}"
         self._transport.serial.write(f"print({word!r}, end='')\x04".encode())
@@ -157,7 +160,7 @@ class RawRepl:
         return settled
 
     def read_until(self, ending: bytes, seconds: float) -> bytes:
-        """What the board says until `ending`, for `seconds` at most."""
+        """What the board sends until `ending`, for at most `seconds`."""
         line = self._transport.serial
         end = time.monotonic() + seconds
         data = b""

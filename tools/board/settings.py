@@ -1,4 +1,4 @@
-"""What a board is told: a TOML file, the environment, questions; checked whole before anything is written.
+"""A board's settings, from a TOML file, the environment and questions; all are checked before one is written.
 
 The file has the keys of config.json (device/config/config.py): one schema for PC and board. `broker.ca`
 names a certificate on this computer, PEM or DER; on the board it is /ca.der.
@@ -33,7 +33,7 @@ ENVIRONMENT = {
     "BOARD_USER": ("broker", "user"),
     "BOARD_PASSWORD": ("broker", "password"),
 }
-# What is asked for when nobody gave it: place, question, secret, default.
+# The questions for missing values: place, question, secret, default.
 Question = tuple[tuple[str, ...], str, bool, str | None]
 QUESTIONS: tuple[Question, ...] = (
     (("site",), "Site", False, "home"),
@@ -81,7 +81,7 @@ def gather(
 ) -> Provision:
     """All values for `device` (""; the file names it); `ask(question, secret, default)` for missing ones.
 
-    `wires`: where a sensor usually hangs on the chip that is plugged in. Raises Failed.
+    `wires`: where a sensor usually hangs on the chip that is plugged in. Raises ToolFailed.
     """
     values = read(file) if file else {}
     name = str(file) if file else "settings"
@@ -115,7 +115,7 @@ def gather(
 
 
 def _answer(ask: Ask, values: dict[str, Any], name: str, about: Question) -> None:
-    """Ask until the answer will do: here, and not after all the other questions."""
+    """Ask until the answer is valid: now, and not after all the other questions."""
     place, question, secret, default = about
     at = f"{name}: {'.'.join(place)} "
     asked = question
@@ -133,7 +133,7 @@ def _refuse(problems: Sequence[str], device: str, file: Path | None) -> None:
 
 
 def _problems(values: Mapping[str, Any], name: str) -> list[str]:
-    """What the board would refuse, and what it would try in vain."""
+    """Complaints about what the board would refuse, and what it would try in vain."""
     try:
         config.check(copy.deepcopy(dict(values)), name)
         problems = []
@@ -213,7 +213,7 @@ def _is_oneself(host: str) -> bool:
 
 
 def _sensor(ask: Ask, usual: Mapping[str, int]) -> dict[str, Any]:
-    """Asked for when none is named: a board with none makes readings up."""
+    """Ask for the sensor when none is named, because a board without one makes readings up."""
     kind = ask("Sensor (dht22, sht3x, bme280 or simulated)", False, "dht22").lower()
     sensors: Mapping[str, Any] = SENSORS
     wires = {
@@ -231,7 +231,7 @@ def _gpio(text: str) -> int | str:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """The TOML file's values. Raises Failed."""
+    """The TOML file's values. Raises ToolFailed."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

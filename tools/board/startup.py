@@ -1,4 +1,4 @@
-"""Watching a board start: six ticks, or what is in the way, from the lines of its console."""
+"""Watches a board start: derives six ticks, or the obstacle, from the lines of its console."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LINE = re.compile(r"^(?P<stamp>.{8}) (?P<mark>[ !E]) (?P<area>\w+) +(?P<text>.*)
 
 
 class StartStep(NamedTuple):
-    """A tick: the line that earns it (area, first words), and what to do when it does not come."""
+    """A tick: the line that earns it (area, first words), and the cure when it does not come."""
 
     name: str
     area: str
@@ -35,7 +35,7 @@ STEPS = (
         "VIGIE_KEY that made this board's key?",
     ),
 )
-# What the board says (device/link/explain.py) when the broker's no is for good: a second try would not help.
+# What the board says (device/link/explain.py) when the broker refuses for good: a second try would not help.
 REFUSED = (
     "refuses user or password",
     "does not authorize this user",

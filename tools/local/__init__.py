@@ -1,1 +1,1 @@
-"""The parts that a real Vigie has elsewhere, on this machine: broker, database, certificates, mail, time."""
+"""Local stand-ins for what a real Vigie has elsewhere: broker, database, certificates, mail, time."""

@@ -1,8 +1,8 @@
 """The local MQTT broker: mosquitto when it is on PATH, else rumqttd from the PyPI package `iotcore`.
 
-TLS only, a password for each device and one for the backend. With mosquitto (and HiveMQ CE, where it is
-asked for) a device may publish its own `up`, `state` and `get` and read its own `ack` and `part`; rumqttd
-has no such rules and keeps nothing over a restart, which is enough for a demo on one's own laptop.
+TLS only, a password for each device and one for the backend. With mosquitto (or HiveMQ CE, if asked for) a
+device may publish its own `up`, `state` and `get` and read its own `ack` and `part`; rumqttd has no such
+rules and keeps nothing over a restart, which is enough for a demo on one's own laptop.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ BACKEND_USER = "backend"
 LOGIN_TIMEOUT = 3.0
 PROBE = "vigie-probe"
 
-# Kept for each client: three hours of a hundred boards, or a day of ten. What finds no room the boards send
-# again. A board's session is called like its user, so nobody can take another's; the backend, which has
-# several workers, has a listener of its own that no board's password opens.
+# The broker keeps for each client three hours of a hundred boards, or a day of ten. Boards send again what
+# found no room. A board's session has the name of its user, so nobody can take another's; the backend, which
+# has several workers, has its own listener, which no board's password opens.
 MOSQUITTO = """\
 per_listener_settings true
 persistence true
@@ -124,7 +124,7 @@ class Broker:
         self.child: Child | None = None
 
     def start(self) -> None:
-        """Raises Failed when a real login does not succeed in good time."""
+        """Start the broker. Raises ToolFailed when a real login does not succeed in time."""
         self.folder.mkdir(parents=True, exist_ok=True)
         configure = {
             "mosquitto": self._configure_mosquitto,
@@ -151,7 +151,7 @@ class Broker:
             self.child.stop()
 
     def admit(self, users: Mapping[str, str]) -> None:
-        """Let `users` in: mosquitto reads its files again, another one starts anew. Raises Failed."""
+        """Let `users` in: mosquitto reads its files again, another one starts anew. Raises ToolFailed."""
         self.users = users
         if self.kind == "mosquitto" and self.child:
             write_users(self.folder, users)
@@ -267,7 +267,7 @@ def _field(data: bytes) -> bytes:
 
 
 def private_write(path: Path, text: str) -> None:
-    """A file that only its owner can read, as it holds passwords. Nobody ever reads half of it."""
+    """Write a file with passwords that only its owner can read. Nobody ever reads half of it."""
     part = path.with_name(path.name + ".part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

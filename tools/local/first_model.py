@@ -1,7 +1,7 @@
 """A model into the database: `python -m tools.local.first_model SITE DEVICE HISTORY.npz [--keep]`.
 
 `--keep` stores the last day of it too, a reading every ten seconds: the page then shows what was learned.
-Nobody judged these readings, and they say so (warming up); they end now, whenever they were taken.
+Nobody judged these readings, so they have the flag `warming up`; their dates end now.
 
 A process of its own for each board, so that the boards of a demo are trained side by side.
 """

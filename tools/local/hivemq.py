@@ -30,11 +30,11 @@ LIBRARIES = Path(__file__).parents[2] / "var" / "hivemq"
 FETCH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 FETCH_TIMEOUT = 300.0  # s; about 100 MB
 START_TIMEOUT = 90.0
-# A broker for minutes and a few boards: what the JVM's second compiler gains it would never pay back.
+# The broker runs for minutes and with few boards, so the JVM's second compiler would cost more than it gains.
 JVM = ("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
-# What any broker of ours takes and keeps. A board is silent until the cloud has stored, so it loses nothing
-# when a queue is full: it sends again.
+# What each of our brokers takes and keeps. A full queue loses nothing: a board sends a reading again until
+# the cloud has stored it.
 MAX_PACKET = MAX_BYTES + 1024  # bytes: the largest message that the cloud reads, and its topic
 SESSION_DAYS = 7  # that the queue of a client which does not come back is kept
 MAX_QUEUED = 1000  # messages for each client, on disk: HiveMQ's own default

@@ -1,4 +1,4 @@
-"""Which port each part listens on, and the way out when it is taken."""
+"""The port of each part, and the cure when it is taken."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def free(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 def choose(defaults: Mapping[str, int], environment: Mapping[str, str] = os.environ) -> dict[str, int]:
     """The port of each part: PORT_… of the environment, else the default given here, else (0) a free one.
 
-    Raises Failed that names every port in trouble at once, with the variable that moves it.
+    Raises ToolFailed that names every port in trouble at once, with the variable that moves it.
     """
     chosen: dict[str, int] = {}
     trouble: list[str] = []

@@ -39,14 +39,14 @@ class ReplicaSet:
         self.uri = f"mongodb://{','.join(hosts)}/?replicaSet={SET_NAME}"
 
     def start(self) -> None:
-        """Returns when there is a primary. Raises Failed."""
+        """Returns when there is a primary. Raises ToolFailed."""
         for member in self.members:
             self.start_member(member)
         self._initiate()
         self._await(lambda: self.primary() is not None, "a primary was elected")
 
     def start_member(self, member: Database) -> None:
-        """Returns when it answers; it finds its place in the set by itself. Raises Failed."""
+        """Returns when it answers; it finds its place in the set by itself. Raises ToolFailed."""
         member.spawn()
         assert member.child is not None
         member.child.wait_until(lambda: _hello(member) is not None, "it answered", START_TIMEOUT)

@@ -2,9 +2,8 @@
 
     MONGODB_URI=mongodb://admin:…@host/admin python -m tools roles
 
-Run by an administrator of a MongoDB of one's own, and again at any time: the roles are brought up to date,
-both passwords made anew. Atlas has no such commands: there the same rights are clicked together, as
-docs/security.md says.
+An administrator of a MongoDB runs it, and may repeat it at any time: it brings the roles up to date and makes
+both passwords anew. Atlas has no such commands: docs/security.md says how to set the same rights there.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     except OperationFailure as problem:
         if problem.code in (13, 18, 8000):
             raise ToolFailed("the database refuses this: MONGODB_URI must be an administrator's") from problem
-        raise ToolFailed(f"the database did not do it: {problem}") from problem
+        raise ToolFailed(f"the database refused this: {problem}") from problem
     except (PyMongoError, ValueError) as problem:
         raise ToolFailed(f"the database of MONGODB_URI does not answer: {problem}") from problem
     print("Put each line into the .env of its program; the passwords are shown only here.")
@@ -62,7 +61,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 
 
 def make(database: Database[Document]) -> dict[str, str]:
-    """Create or renew the roles and users; returns their passwords. Raises PyMongoError."""
+    """Create or renew the roles and users; returns the password by user. Raises PyMongoError."""
     passwords = {}
     roles = {role["role"] for role in database.command("rolesInfo")["roles"]}
     users = {user["user"] for user in database.command("usersInfo")["users"]}

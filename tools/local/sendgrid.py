@@ -4,8 +4,8 @@
         SendGridAPIClient("SG.demo", host=sendgrid.url)
 
 It answers as the original does: 202 with an empty body and X-Message-Id, 200 and no mail in sandbox mode;
-400, 401, 403 and 413 with its error JSON; 429 with X-RateLimit headers. What a healthy account would not do
-(refuse, be out of credits, hang) is asked for with `refuse`.
+400, 401, 403 and 413 with its error JSON; 429 with X-RateLimit headers. `refuse` makes it do what a healthy
+account would not (refuse, be out of credits, hang).
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class SendGridStandIn:
             return self._refusals.popleft() if self._refusals else None
 
     def problems(self, body: Any) -> list[tuple[str, str | None]]:
-        """(message, field) for each thing that SendGrid would not take, [] when it would take it."""
+        """(message, field) for each error for which SendGrid would refuse the mail; [] = it would take it."""
         problems = list(_basic_problems(body))
         if not problems and self._validator:
             problems = self._validator(body)
@@ -320,7 +320,7 @@ def _schema_validator(path: Path) -> Callable[[Any], list[tuple[str, str | None]
 
 
 def _without_references(schema: Any) -> Any:
-    """The schema less its `$ref`s: SendGrid's file points at parts that it does not carry."""
+    """The schema without its `$ref`s: SendGrid's file refers to parts that it does not contain."""
     if isinstance(schema, dict):
         return {name: _without_references(value) for name, value in schema.items() if name != "$ref"}
     return [_without_references(value) for value in schema] if isinstance(schema, list) else schema

@@ -33,7 +33,10 @@ class SensorChoice:
 
     @classmethod
     def parse(cls, text: str) -> SensorChoice:
-        """Of SENSOR: "simulated", "replay:FILE" or "replay:FILE --unit F". Raises Failed with the cure."""
+        """Of SENSOR: "simulated", "replay:FILE" or "replay:FILE --unit F".
+
+        Raises ToolFailed with the cure.
+        """
         kind, _, rest = text.partition(":")
         if kind == "simulated" and not rest:
             return cls()
@@ -64,12 +67,12 @@ class SensorChoice:
 
     @property
     def notes(self) -> list[str]:
-        """What was assumed about the recording, a line each."""
+        """The reader's assumptions about the recording, one line each."""
         return self.recording.notes if self.recording else []
 
     @property
     def fault(self) -> str:
-        """What the demo lets happen to C002: a recording cannot be bent, but its sensor can be unplugged."""
+        """The fault that the demo gives C002: it cannot bend a recording, but it can unplug its sensor."""
         return "inject offset" if self.recording is None else "unplug"
 
     def options(self, number: int) -> dict[str, Any]:
@@ -100,7 +103,7 @@ class SensorChoice:
 
 
 class _Uptime:
-    """As much of a board's clock as a simulated sensor looks at."""
+    """The part of a board's clock that a simulated sensor uses."""
 
     def __init__(self) -> None:
         self.seconds = 0

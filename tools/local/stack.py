@@ -1,4 +1,4 @@
-"""Everything of one local Vigie: started in order, each part awaited, all of it ended whatever happens.
+"""One whole local Vigie: starts each part in order, waits for it, and ends all of them whatever happens.
 
     with Stack(Plan(folder=Path("var/demo"))) as stack:
         stack.boards["C002"].inject("offset", 20)

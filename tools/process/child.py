@@ -1,4 +1,4 @@
-"""Child processes that end with us, whatever happens to us."""
+"""Child processes that end when this process does, however that happens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GUARD = Path(__file__).with_name("guard.py")
 
 
 class ToolFailed(Exception):
-    """A part did not do what it must; the text is for the person at the terminal."""
+    """A tool or a part of the stack failed; `str()` tells the person at the terminal why, with the cure."""
 
 
 class Child:
@@ -127,8 +127,8 @@ class Child:
         self._let_go()  # the guard sees to what the command may have started itself
 
     def wait_until(self, ready: Callable[[], bool], what: str, timeout: float) -> None:
-        """Ask `ready` until it says so. Raises Failed when the child ends before, or when `timeout` (s) is
-        over.
+        """Ask `ready` until it says so. Raises ToolFailed when the child ends before, or when `timeout` (s)
+        is over.
         """
         deadline = time.monotonic() + timeout
         while not ready():

@@ -15,8 +15,8 @@ GRACE_SECONDS = 8.0
 
 
 def group_runs(group: int) -> bool:
-    """Whether anything of the group still runs. A zombie does not; it is for others to bury, and the first
-    process of a container may do so late or never.
+    """Whether a process of the group still runs. A zombie does not count: its parent must collect it, and the
+    first process of a container may do so late or never.
     """
     try:
         os.killpg(group, 0)

@@ -1,4 +1,4 @@
-"""What commands print: one line for each thing that happened, and what goes on now."""
+"""What commands print: one line for each event, and what goes on now."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COLOURS = {"trouble": "31", "warning": "33", "good": "32", "quiet": "2"}
 
 
 def say(part: str, text: str, colour: str | None = None) -> None:
-    """One line; several threads may speak. Local time: who reads it has a clock on the wall."""
+    """Print one line, with the local time; several threads may call it."""
     stamp = time.strftime("%H:%M:%S")
     if colour and sys.stdout.isatty():
         text = f"\033[{_COLOURS[colour]}m{text}\033[0m"
@@ -21,6 +21,6 @@ def say(part: str, text: str, colour: str | None = None) -> None:
 
 
 def progress(text: str) -> None:
-    """What goes on now, in place of what was said before; nothing where nobody watches."""
+    """Print what goes on now over the line before; nothing when the output is no terminal."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

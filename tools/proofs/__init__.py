@@ -12,7 +12,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ProofResult:
-    """`text`: Markdown for people; `numbers`: the same for programs; `holds`: what was to be shown."""
+    """`text`: Markdown for people; `numbers`: the same for programs; `holds`: whether the proof holds."""
 
     text: str
     numbers: dict[str, Any]

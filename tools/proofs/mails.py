@@ -36,7 +36,7 @@ TIMEOUT = 90.0  # s for one life of the backend
 
 @dataclass(frozen=True)
 class MailTally:
-    """What became of all mails."""
+    """How many mails went out, twice, never, or with an unknown outcome."""
 
     kills: int
     mails: int

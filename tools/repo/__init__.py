@@ -1,1 +1,1 @@
-"""The repository itself: its environment, its pins, its rubbish."""
+"""The repository itself: its environment, its pinned versions, its generated files."""

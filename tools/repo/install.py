@@ -1,6 +1,6 @@
 """`python -m tools.repo.install ARGUMENTS`: `pip install ARGUMENTS`, in one line that moves.
 
-It runs before anything is installed, so it needs Python alone. What pip says is shown when pip fails.
+It runs before anything is installed, so it needs only Python. It shows pip's output when pip fails.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`python3 -m tools.repo.preflight .venv`: can this machine run Vigie? Then make the environment.
 
-It takes a second, before anything is downloaded, and needs Python's standard library alone. Each line that it
-prints names one thing that is missing and the cure on this system. An environment that is half made, also one
-of an earlier call, is removed, or it would spoil each later call.
+It takes a second, runs before anything is downloaded, and needs only Python's standard library. Each line
+that it prints names one missing thing and the cure on this system. It removes a half-made environment, also
+that of an earlier call, because it would spoil each later call.
 """
 
 from __future__ import annotations

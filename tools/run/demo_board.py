@@ -53,7 +53,7 @@ password = "{password}"
 
 
 def running(folder: Path) -> dict[str, Any]:
-    """Where the demo in `folder` listens. Raises Failed when none runs there."""
+    """Where the demo in `folder` listens. Raises ToolFailed when none runs there."""
     try:
         with (folder / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,7 +68,7 @@ def running(folder: Path) -> dict[str, Any]:
 
 
 def where(address: str) -> str:
-    """This computer's address on the network: `address`, or what it can find out. Raises Failed."""
+    """This computer's address on the network: `address`, or what it can find out. Raises ToolFailed."""
     address = address or pki.address_of_this_machine() or ""
     try:
         usable = not ipaddress.IPv4Address(address).is_loopback
@@ -83,7 +83,7 @@ def where(address: str) -> str:
 
 
 def await_login(port: int, ca: Path, user: str, password: str) -> None:
-    """Until the demo's broker lets the new user in. Raises Failed."""
+    """Until the demo's broker lets the new user in. Raises ToolFailed."""
     end = time.monotonic() + ADMITTED_S
     while True:
         try:

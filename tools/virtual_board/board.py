@@ -301,7 +301,7 @@ class BoardEvents:
 
 
 def find_micropython() -> str:
-    """The interpreter beside this Python, else on PATH. Raises Failed with the cure."""
+    """The interpreter beside this Python, else on PATH. Raises ToolFailed with the cure."""
     beside = Path(sys.executable).with_name("micropython")
     installed = str(beside) if beside.exists() else shutil.which("micropython")
     if not installed:
@@ -320,7 +320,7 @@ def runner(interpreter: str) -> tuple[list[str], int]:
 
 @cache
 def architecture(interpreter: str) -> str:
-    """What `interpreter` wants machine code for, as build.files() takes it. Raises Failed."""
+    """What `interpreter` wants machine code for, as build.files() takes it. Raises ToolFailed."""
     ask = "import sys; print(sys.implementation._mpy)"
     done = subprocess.run([interpreter, "-c", ask], capture_output=True, text=True, check=False)
     if done.returncode:

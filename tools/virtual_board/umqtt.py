@@ -20,7 +20,7 @@ SHA256 = "8555d2f654deb8eb0d724f79b0811a78cc94029d070f3d96bbd74288653d63a5"
 
 
 def folder() -> Path:
-    """The folder that holds umqtt/simple.py, fetched when it is missing. Raises Failed with the cure."""
+    """The folder that holds umqtt/simple.py, fetched when it is missing. Raises ToolFailed with the cure."""
     place = Path(sys.prefix) / "share" / "vigie"
     file = place / "umqtt" / "simple.py"
     if not file.exists() or _digest(file) != SHA256:
@@ -29,7 +29,7 @@ def folder() -> Path:
 
 
 def fetch(target: Path) -> None:
-    """Download, check and put in place. Raises Failed."""
+    """Download, check and put in place. Raises ToolFailed."""
     with tempfile.TemporaryDirectory() as scratch:
         run = subprocess.run(
             [

@@ -218,7 +218,7 @@ class Bench:
 
 
 def verify(reader: Reader, boards: list[Board]) -> None:
-    """Every reading must be stored once, with its values and both verdicts. Raises Failed."""
+    """Every reading must be stored once, with its values and both verdicts. Raises ToolFailed."""
     for board in boards:
         found = reader.readings(SITE, board.name)
         same = (
@@ -296,7 +296,7 @@ class _Publisher:
 def _await(
     count: Callable[[], int], wanted: int, *, step: float, again: Callable[[], object] = lambda: None
 ) -> None:
-    """Until `count` is `wanted`; `again` is called whenever it stands still for AGAIN. Raises Failed."""
+    """Until `count` is `wanted`; `again` is called whenever it stands still for AGAIN. Raises ToolFailed."""
     last, since, tries = -1, time.monotonic(), 0
     while (now := count()) < wanted:
         still = time.monotonic() - since

@@ -54,7 +54,7 @@ def main(environment: Mapping[str, str] = os.environ, page: Path = PAGE) -> int:
 
 
 def write(page: Path, text: str) -> None:
-    """Put `text` between the two marks of `page`. Raises Failed when they are not there."""
+    """Put `text` between the two marks of `page`. Raises ToolFailed when they are not there."""
     whole = page.read_text(encoding="utf-8")
     before, begin, rest = whole.partition(BEGIN)
     _, end, after = rest.partition(END)

@@ -154,7 +154,16 @@ class Parted(msgspec.Struct, frozen=True):
     over: bool = False
 
 
-Input = Event | Progress | Sign | Claim | Flood | Parted
+class Ahead(msgspec.Struct, frozen=True):
+    """When the air will pass one of the user's limits if it goes on; None: nobody can tell."""
+
+    site: str
+    device: str
+    breach: float | None  # Unix s
+    limit: int = 0  # hundredths of degC
+
+
+Input = Event | Progress | Sign | Claim | Flood | Parted | Ahead
 
 
 class Episode(msgspec.Struct, frozen=True):
@@ -190,6 +199,8 @@ class Episode(msgspec.Struct, frozen=True):
     left: tuple[str, ...] = ()  # names of the boards of its site that it has left
     away_t: int = 0  # how far it is away from them
     away_h: int = 0
+    breach: float | None = None  # Unix s at which it will pass the user's limit, ...
+    limit: int = 0  # ... which is so many hundredths of degC
     before: Before | None = None  # where the values lay before; None = not known, then no reading settles
     fault_seq: int | None = None  # of `stream`: the newest reading of the fault itself (cloud.read.settling)
 
@@ -252,6 +263,8 @@ def decide(state: Device, event: Input, now: float, rules: Rules = RULES) -> Dec
         return _claimed(state, event, now)
     if isinstance(event, Flood):
         return _flooded(state, event, now)
+    if isinstance(event, Ahead):
+        return _ahead(state, event, now)
     if isinstance(event, Parted):
         return _parted(state, event, now)
     return _reading(state, event, now, rules)
@@ -361,6 +374,16 @@ def _flooded(state: Device, flood: Flood, now: float) -> Decision:
     begun = _without_readings(flood, "flood", "warning", since=flood.when, now=now, why=flood.why)
     begun = msgspec.structs.replace(begun, times=flood.times)
     return _with(state, flood=begun), [Opened(begun)]
+
+
+def _ahead(state: Device, ahead: Ahead, now: float) -> Decision:
+    """What will be outside the user's limits soon is as severe as what is."""
+    one = state.episode
+    if one is None or (one.breach, one.limit) == (ahead.breach, ahead.limit):
+        return state, []
+    severity: Severity = one.severity if ahead.breach is None else "severe"
+    told = msgspec.structs.replace(one, breach=ahead.breach, limit=ahead.limit, severity=severity)
+    return _with(state, episode=told), [Worse(told) if severity != one.severity else Changed(told)]
 
 
 def _parted(state: Device, parted: Parted, now: float) -> Decision:

@@ -91,8 +91,16 @@ def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: floa
 def about(episode: Episode, words: Words, now: float, facts: Facts = NO_FACTS) -> str:
     """One episode in a line, its board first."""
     text = what(episode, words, now)
+    if episode.breach is not None and episode.closed is None:
+        text = words("subject breach", subject=text, breach=_breach(episode, words, now, "breach"))
     values = _telling(episode, words, facts)
     return words("subject values", subject=text, values=values) if values else text
+
+
+def _breach(episode: Episode, words: Words, now: float, name: str) -> str:
+    """When it will pass the user's limit, to the next five minutes."""
+    limit = words.value(episode.limit / 100, "°C")
+    return words(name, limit=limit, when=words.moment(300 * round((episode.breach or now) / 300), now))
 
 
 def what(episode: Episode, words: Words, now: float) -> str:
@@ -323,6 +331,8 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
         if episode.edge_flags & codes.SENSOR_ERROR:
             rows.append((words("sensor says"), words.reason(episode.why)))
         rows.append((words("cloud"), _opinion(episode, words)))
+        if episode.breach is not None and episode.closed is None:
+            rows.append((words("ahead"), _breach(episode, words, now, "breach row")))
         if episode.left:
             away = words.away(episode.away_t / 100, episode.away_h / 100)
             said = words("siblings left", others=words.all_of(episode.left), away=away)

@@ -158,6 +158,8 @@ class Episode:
     left: tuple[str, ...] = ()  # boards of its site that it has left (cloud.siblings)
     away_t: float = 0.0  # degC from them
     away_h: float = 0.0  # %RH
+    breach: float | None = None  # Unix seconds at which it will pass the user's limit, as far as one can tell
+    limit: float = 0.0  # degC
     stream: str | None = None  # of its newest abnormal reading
     fault_seq: int | None = None  # of `stream`: the newest reading of the fault itself; None = not known
 
@@ -257,6 +259,8 @@ def episode_row(
         left=tuple(document.get("left", ())),
         away_t=document.get("away_t", 0) / 100,
         away_h=document.get("away_h", 0) / 100,
+        breach=document.get("breach"),
+        limit=document.get("limit", 0) / 100,
         before=document.get("before") and msgspec.convert(document["before"], Before),
         stream=document.get("stream"),
         fault_seq=document.get("fault_seq"),

@@ -26,6 +26,7 @@ from cloud.alerts.episodes import (
     RULES,
     Action,
     Again,
+    Ahead,
     Claim,
     Closed,
     Decision,
@@ -51,8 +52,10 @@ from cloud.process.failure import brief
 from cloud.read import settling
 from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, MailSettings
+from cloud.siblings.air import Air
 from cloud.store.database import Document, device_id
 from cloud.store.lease import Lease, LeaseLost
+from cloud.watch import forecast as forecasts
 from cloud.words import Words, plain
 from device import codes
 
@@ -65,6 +68,7 @@ RENEW = 2.0  # s between two renewals of the lease while nothing happens
 PAUSE = 2.0  # s after the database did not answer
 LISTEN = 2.0  # s between two looks for silent boards and for acknowledgements
 RANGES = 300.0  # s that a board's trained range is trusted
+FORECAST = 300.0  # s between two looks ahead
 LOOK_BACK = 90  # periods before an episode, that say where the values lay
 OVERLAP = 60.0  # s by which clocks of those who acknowledge may differ
 
@@ -89,6 +93,7 @@ class Watch:
         self._listening = clock()  # since when silence would be heard
         self._listened = 0.0
         self._ranges: dict[str, tuple[float, Span | None, Span | None]] = {}
+        self._looked_ahead = 0.0
         self.alone = Alone(log)
 
     def run(self, stop: threading.Event, bell: threading.Event) -> None:
@@ -151,6 +156,7 @@ class Watch:
             *((device_id(one["site"], one["device"]), partial(self._event, one, now)) for one in found),
             *((owner, partial(_same, one)) for owner, one in progress.items()),
             *((owner, partial(_same, one)) for owner, one in signs.items()),
+            *((owner, partial(self._ahead, devices[owner], now)) for owner in self._going_on(devices, now)),
         ]
         actions: list[Action] = []
         for owner, event in steps:
@@ -200,6 +206,34 @@ class Watch:
         for action in actions:
             bson.encode(_row(action.episode))
         return after, actions
+
+    def _going_on(self, devices: dict[str, Device], now: float) -> list[str]:
+        """Those whose readings make an episode, when it is time to look ahead."""
+        if now - self._looked_ahead < FORECAST:
+            return []
+        self._looked_ahead = now
+        return [owner for owner, one in devices.items() if one.episode and one.episode.kind == "anomaly"]
+
+    def _ahead(self, state: Device, now: float) -> Ahead:
+        """When the air will pass the user's limit, as far as anybody can tell."""
+        one = state.episode
+        assert one is not None  # _going_on chose it
+        nothing = Ahead(one.site, one.device, None)
+        latest = self.database["latest"].find_one(
+            {"_id": device_id(one.site, one.device)}, {"state.limits": 1}
+        )
+        limits = ((latest or {}).get("state") or {}).get("limits") or {}
+        sides = [(limits.get("t_max"), 1), (limits.get("t_min"), -1)]
+        if one.edge_flags & codes.LIMIT or all(limit is None for limit, _ in sides):
+            return nothing
+        found = Reader(self.database).readings(one.site, one.device, start=one.opened - forecasts.DAY)
+        air = Air.of(found.ts, found.t, found.h)
+        for limit, side in sides:
+            if limit is not None:
+                at = forecasts.forecast(air.ts, air.t, limit / 100, side, one.opened)
+                if at is not None:
+                    return Ahead(one.site, one.device, at, limit)
+        return nothing
 
     def _looked_back(self, state: Device, actions: list[Action]) -> Decision:
         """An episode of readings that has just opened learns where the values lay before it."""

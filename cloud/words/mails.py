@@ -121,6 +121,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{device} at {site} goes with {others} again after {length}.",
         "{device} ({site}) suit de nouveau {others}, après {length}.",
     ),
+    "ahead": ("Ahead", "À venir"),
+    "breach": ("{limit} at about {when}", "{limit} vers {when}"),
+    "breach row": (
+        "{limit}, your limit, at about {when} if it goes on like this",
+        "{limit}, votre limite, vers {when} si cela continue ainsi",
+    ),
+    "subject breach": ("{subject}; {breach}", "{subject}{nbsp}; {breach}"),
     "siblings": ("Its siblings", "Ses voisines"),
     "siblings left": (
         "It has left {others} ({away}): this sensor, not the room",

@@ -173,11 +173,21 @@ def about(say: Words, episode: Episode) -> str:
     if episode.kind == "siblings":
         return _siblings(say, episode)
     what = say.seen(episode.edge_flags | episode.cloud_flags) or say("unusual readings")
-    return f"{what[:1].upper()}{what[1:]}. {agreement(say, episode)}{_left(say, episode)}"
+    return (
+        f"{what[:1].upper()}{what[1:]}. {agreement(say, episode)}{_left(say, episode)}{_breach(say, episode)}"
+    )
 
 
 def _left(say: Words, episode: Episode) -> str:
     return f" {_siblings(say, episode)}" if episode.left else ""
+
+
+def _breach(say: Words, episode: Episode) -> str:
+    if episode.breach is None or episode.closed is not None:
+        return ""
+    at = 300 * round(episode.breach / 300)
+    said = say("breach row", limit=say.value(episode.limit, "°C"), when=say.moment(at, at))
+    return f" {said}."
 
 
 def _siblings(say: Words, episode: Episode) -> str:

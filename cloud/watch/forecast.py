@@ -1,0 +1,70 @@
+"""When the air will pass the user's limit, should it go on as it does. Pure.
+
+The recent half of the rise is a straight line (Theil and Sen's, through the quieter readings of each five
+minutes, which leaves doors out). It says something only where it holds: the younger half of it must lead to
+about the same moment, that moment must be near, and the way to it no longer than what the air has come.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEAST = 2700.0  # s that the air has been away
+MINUTES = 300.0  # s of readings that are one point of the line
+POINTS = 6
+QUIETER = 0.35  # quantile of them, towards where the air came from
+RECENT = 0.5  # of the time since it left
+LONGEST = 4 * 3600.0  # s of a line
+SHORTEST = 1800.0
+AGREE = 1.2  # times as long, the younger half may say
+NEAR = 7200.0  # s ahead
+USUAL = 0.9  # quantile of the day before: beyond it the air is away
+DAY = 86400.0
+
+Floats = NDArray[np.float64]
+
+
+def forecast(ts: Floats, t: Floats, limit: float, side: int, opened: float) -> float | None:
+    """Unix s at which `t` passes `limit`; None where nobody can tell, or where it has.
+
+    `ts`, `t`: good readings of a day before `opened` (when the episode began) and of all since, oldest first.
+    `side`: 1 for a limit above, -1 for one below.
+    """
+    rise = side * t
+    before = rise[ts < opened]
+    if not len(before) or not len(rise):
+        return None
+    usual = float(np.quantile(before, USUAL))
+    inside = np.flatnonzero(rise <= usual)
+    now = float(ts[-1])
+    begin = float(ts[inside[-1]]) if len(inside) else float(ts[0])
+    if now - begin < LEAST:
+        return None
+    length = max(SHORTEST, min(LONGEST, RECENT * (now - begin)))
+    line = _line(ts, rise, now, length)
+    younger = _line(ts, rise, now, max(POINTS * MINUTES / 1.5, length / 2))
+    if line is None or younger is None:
+        return None
+    gap = side * limit - line[0]
+    ahead, sooner = gap / line[1], (side * limit - younger[0]) / younger[1]
+    if not 0 < ahead <= NEAR or gap > line[0] - usual or not ahead / AGREE <= sooner <= ahead * AGREE:
+        return None
+    return now + ahead
+
+
+def _line(ts: Floats, rise: Floats, now: float, length: float) -> tuple[float, float] | None:
+    """(where it is now, slope a second); None where it does not rise, or too little is known."""
+    age = now - ts
+    which = np.floor(age / MINUTES).astype(np.int64)
+    wanted = age < length
+    points = [(-MINUTES * (k + 0.5), rise[wanted & (which == k)]) for k in range(int(length // MINUTES))]
+    known = [(at, float(np.quantile(values, QUIETER))) for at, values in points if len(values)]
+    if len(known) < POINTS // 2 + 1:
+        return None
+    at, value = np.array(known).T
+    first, last = np.triu_indices(len(at), 1)
+    slope = float(np.median((value[last] - value[first]) / (at[last] - at[first])))
+    if slope <= 0:
+        return None
+    return float(np.median(value - slope * at)), slope

@@ -1,0 +1,146 @@
+"""`python -m tools.bench.plant.forecast SEED=1 ROOMS=2`: how true "8 degC at about 04:40" is.
+
+Every five minutes of every failure in rooms with a limit above: how long before the breach the first estimate
+comes, and how many estimates are within 25 %. A breach begins when the air stays past the limit for a quarter
+of an hour. In healthy weeks every stretch of estimates is a false one, though the product asks only while an
+episode is open: the true number is smaller.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cloud.watch.forecast import DAY, forecast
+from tools.bench.plant import traces
+from tools.bench.plant.failures import FAILURES
+from tools.bench.plant.rooms import LIMITS, Floats, draw
+from tools.bench.plant.traces import MISSED, Case, Hundredths, Trace
+from tools.process.child import Failed
+
+KINDS = ("fridge", "walk-in", "freezer", "pharmacy fridge")
+FAILING = ("dead compressor", "fan dead", "door ajar", "slow leak")
+PERIOD = 60
+BEGINS = (int(1.37 * DAY), int(2.79 * DAY), int(4.06 * DAY))
+HEALTHY = int(8 * DAY)
+EVERY = 5  # readings between two estimates
+EPISODE = 45  # readings after a failure at which its episode is taken to begin
+STAYS = 15  # readings past the limit that are a breach
+LEAD = 20.0  # minutes before it in which an estimate is of use
+WITHIN = 0.25
+APART = 120  # readings without an estimate that end a stretch of false ones
+
+
+@dataclass
+class Found:
+    """`ratio` of each estimate to the truth; minutes of `lead` of each breach, 0 = none told it."""
+
+    ratio: list[float] = field(default_factory=list)
+    lead: list[float] = field(default_factory=list)
+    never: list[bool] = field(default_factory=list)  # of failures without a breach: whether one was told
+    false: int = 0
+    months: float = 0.0
+
+
+def bench(seed: int, each: int, kinds: Sequence[str] = KINDS) -> Found:
+    rooms = draw(seed, each, kinds)
+    failures = [one for one in FAILURES if one.name in FAILING]
+    healthy: Trace | None = None
+    cases: list[Case] = []
+    for part in traces.live(rooms, PERIOD, BEGINS, HEALTHY, failures):
+        if isinstance(part, Trace):
+            healthy = part if healthy is None else healthy + part
+        else:
+            cases.append(part)
+    assert healthy is not None
+    found = Found()
+    for case in cases:
+        begin = (case.begin - healthy.start + PERIOD) // PERIOD
+        for own, room in enumerate(case.which):
+            before = healthy.t[max(0, begin - int(DAY) // PERIOD) : begin, room]
+            _failure(found, LIMITS[rooms.names[room][0]].t_max or 0.0, before, case.trace.t[:, own])
+    for room, (kind, _) in enumerate(rooms.names):
+        _healthy(found, LIMITS[kind].t_max or 0.0, _degrees(healthy.t[:, room]))
+    return found
+
+
+def _failure(found: Found, limit: float, before: Hundredths, after: Hundredths) -> None:
+    t = _degrees(np.concatenate([before, after]))
+    ts = PERIOD * np.arange(len(t), dtype=np.float64)
+    begin = len(before)
+    breach = _breach(t[begin:], limit)
+    lead, told = 0.0, False
+    stop = len(t) if breach is None else begin + breach
+    for row in range(begin + EPISODE, stop, EVERY):
+        at = _asked(ts, t, row, limit, opened=ts[begin + EPISODE])
+        if at is None:
+            continue
+        told = True
+        left = (stop - row) * PERIOD / 60
+        if breach is not None and left >= LEAD:
+            found.ratio.append((at - ts[row]) / 60 / left)
+            lead = lead or left
+    if breach is None:
+        found.never.append(told)
+    elif breach > EPISODE + LEAD:
+        found.lead.append(lead)
+
+
+def _healthy(found: Found, limit: float, t: Floats) -> None:
+    ts = PERIOD * np.arange(len(t), dtype=np.float64)
+    found.months += len(t) * PERIOD / (30 * DAY)
+    last = -APART
+    for row in range(int(DAY) // PERIOD, len(t), EVERY):
+        if _asked(ts, t, row, limit, opened=ts[row] - EPISODE * PERIOD) is not None:
+            found.false += row - last >= APART
+            last = row
+
+
+def _asked(ts: Floats, t: Floats, row: int, limit: float, opened: float) -> float | None:
+    rows = slice(int(np.searchsorted(ts, opened - DAY)), row + 1)
+    good = ~np.isnan(t[rows])
+    return forecast(ts[rows][good], t[rows][good], limit, 1, opened)
+
+
+def _breach(t: Floats, limit: float) -> int | None:
+    past = np.convolve(t > limit, np.ones(STAYS), "valid") >= STAYS - 1
+    rows = np.flatnonzero(past)
+    return int(rows[0]) if len(rows) else None
+
+
+def _degrees(t: Hundredths) -> Floats:
+    return np.where(t == MISSED, np.nan, t / 100)
+
+
+def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
+    asked = dict(one.split("=", 1) for one in argv if "=" in one)
+    try:
+        seed, each = (
+            int(asked.get(name, environment.get(name, default)))
+            for name, default in (("SEED", "1"), ("ROOMS", "2"))
+        )
+    except ValueError as error:
+        raise Failed("SEED and ROOMS are whole numbers") from error
+    found = bench(seed, each)
+    ratio, lead = np.array(found.ratio), np.array(found.lead)
+    near = np.mean(np.abs(ratio - 1) <= WITHIN)
+    print(
+        f"SEED={seed} ROOMS={each}: {len(lead)} breaches, {np.mean(lead > 0):.0%} told before, "
+        f"a median of {np.median(lead):.0f} min\n"
+        f"{len(ratio)} estimates: {near:.2f} within 25 %, median {np.median(ratio):.2f}\n"
+        f"{sum(found.never)} of {len(found.never)} failures that never reached the limit were told to\n"
+        f"healthy: {found.false} false in {found.months:.1f} board-months, asked without an episode"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Failed as failed:
+        print(f"bench-plant: {failed}", file=sys.stderr)
+        sys.exit(1)

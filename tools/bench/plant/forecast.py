@@ -20,7 +20,7 @@ from tools.bench.plant import traces
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.rooms import LIMITS, Floats, draw
 from tools.bench.plant.traces import MISSED, Case, Hundredths, Trace
-from tools.process.child import Failed
+from tools.process.child import ToolFailed
 
 KINDS = ("fridge", "walk-in", "freezer", "pharmacy fridge")
 FAILING = ("dead compressor", "fan dead", "door ajar", "slow leak")
@@ -124,7 +124,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
             for name, default in (("SEED", "1"), ("ROOMS", "2"))
         )
     except ValueError as error:
-        raise Failed("SEED and ROOMS are whole numbers") from error
+        raise ToolFailed("SEED and ROOMS are whole numbers") from error
     found = bench(seed, each)
     ratio, lead = np.array(found.ratio), np.array(found.lead)
     near = np.mean(np.abs(ratio - 1) <= WITHIN)
@@ -141,6 +141,6 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except Failed as failed:
+    except ToolFailed as failed:
         print(f"bench-plant: {failed}", file=sys.stderr)
         sys.exit(1)

@@ -194,7 +194,7 @@ def test_mail_and_dashboard_name_whom_it_has_left(language, said, database):
     letter = letter_of(
         {"letter": {"kind": "opening", "severity": "warning", "episodes": [opened.episode.id]}}
     )
-    desk = letters.Desk(words, Links(bytes(32), None), AlertSettings())
+    desk = letters.LetterContext(words, Links(bytes(32), None), AlertSettings())
     mail = page.text(letters.page(letters.Matter(letter, "1", 9000.0), [opened.episode], desk))
     assert "C001, C003" in mail and said in plain(mail)
     assert episode_of({**msgspec.to_builtins(opened.episode), "_id": opened.episode.id}) == opened.episode

@@ -1,48 +1,89 @@
-"""`python -m tools COMMAND`: the commands that the Makefile's targets run."""
+"""`python -m tools COMMAND`, which the Makefile's targets call; `vigie COMMAND` where the wheel is installed.
+
+Exit codes: 0 = done, 1 = something is wrong, 2 = the command was used wrongly, 130 = Ctrl-C.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
-from tools.process.child import ToolFailed
+from device import VERSION
+from tools.process.child import ToolFailed, WrongUse
 
 # Each is a module with main(argv) -> exit code, imported late: most need only a part of the packages.
-COMMANDS = {
-    "demo": ("tools.run.demo", "all of Vigie on this machine, until Ctrl-C"),
-    "demo-board": (
-        "tools.run.demo_board",
-        "a real board joins the demo: a login and a settings file",
-    ),
-    "smoke": ("tools.run.smoke", "the demo for 90 s, then every reading is accounted for"),
-    "hivemq": ("tools.local.hivemq", "HiveMQ CE on port 8883, until Ctrl-C"),
-    "compose": ("tools.local.compose", "what compose.yaml needs: certificates, passwords, users"),
-    "roles": ("tools.local.roles", "users of a MongoDB of one's own: backend and dashboard"),
-    "chaos": ("tools.run.chaos.command", "faults of every kind, then every reading is accounted for"),
-    "doctor": ("tools.board.doctor", "look at a board, its cable and its port; changes no file"),
+BOARD = {
+    "doctor": ("tools.board.doctor", "look at a board, its cable and its port; change no file"),
     "flash": ("tools.board.flash", "MicroPython onto a board, then deploy"),
     "deploy": ("tools.board.deploy", "Vigie onto a board: what changed; then watch it start"),
     "provision": ("tools.board.provision", "tell a board its name, network, broker and sensor"),
     "model": ("tools.board.model", "a model onto a board, tested there before it is used"),
     "repl": ("tools.board.repl", "talk to a board"),
-    "bench-board": ("tools.bench.board", "what a board takes: heap, start, one reading, one message"),
     "logs": ("tools.board.logs", "follow what a board says"),
+    "bench-board": ("tools.bench.board", "what a board takes: heap, start, one reading, one message"),
 }
+HERE = {
+    "demo": ("tools.run.demo", "all of Vigie on this machine, until Ctrl-C"),
+    "demo-board": ("tools.run.demo_board", "a real board joins the demo: a login and a settings file"),
+    "smoke": ("tools.run.smoke", "the demo for 90 s, then every reading is accounted for"),
+    "chaos": ("tools.run.chaos.command", "faults of every kind, then every reading is accounted for"),
+    "replay": ("tools.replay", "what Vigie would have said about a history of yours"),
+    "plan": ("tools.plan", "what the free plans carry, and which limit comes first"),
+    "hivemq": ("tools.local.hivemq", "HiveMQ CE on port 8883, until Ctrl-C"),
+    "compose": ("tools.local.compose", "what compose.yaml needs: certificates, passwords, users"),
+    "roles": ("tools.local.roles", "users of a MongoDB of one's own: backend and dashboard"),
+}
+COMMANDS = BOARD | HERE
+HELP = {"-h", "--help"}
+# These take their few words without a parser: what they say of themselves is their help.
+PLAIN = ("demo", "smoke", "plan", "hivemq", "compose", "roles")
 
 
 def main(argv: Sequence[str]) -> int:
-    if not argv or argv[0] not in COMMANDS:
-        print("usage: python -m tools COMMAND\n")
-        print("\n".join(f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()))
+    if not argv:
+        print(usage(), file=sys.stderr)
         return 2
+    name, *words = argv
+    if name in HELP:
+        print(usage())
+        return 0
+    if name == "--version":
+        print(f"vigie {VERSION}")
+        return 0
+    if name not in COMMANDS:
+        print(f"{name} is no command\n\n{usage()}", file=sys.stderr)
+        return 2
+    return run(name, words)
+
+
+def run(name: str, words: Sequence[str]) -> int:
+    """The exit code of the command `name`."""
     try:
-        return int(importlib.import_module(COMMANDS[argv[0]][0]).main(argv[1:]))
+        module = importlib.import_module(COMMANDS[name][0])
+        if name in PLAIN and HELP & set(words):
+            print(_help(module))
+            return 0
+        return int(module.main(words))
     except ToolFailed as failed:
-        print(f"{argv[0]}: {failed}", file=sys.stderr)
-        return 1
+        print(f"{name}: {failed}", file=sys.stderr)
+        return 2 if isinstance(failed, WrongUse) else 1
     except KeyboardInterrupt:
         return 130
+
+
+def usage() -> str:
+    return "usage: python -m tools [-h] [--version] COMMAND …\n\n" + table(COMMANDS)
+
+
+def table(commands: dict[str, tuple[str, str]]) -> str:
+    """A line for each of `commands`."""
+    return "\n".join(f"  {name:<12} {text}" for name, (_, text) in commands.items())
+
+
+def _help(module: ModuleType) -> str:
+    return (module.__doc__ or "").strip()
 
 
 if __name__ == "__main__":

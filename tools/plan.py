@@ -12,7 +12,7 @@ import math
 import os
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from cloud.plans.plans import (
 from cloud.store.packing import SIZE
 from device.judge.window import SIZE as WARM_UP
 from tools.local.sensor_choice import SensorChoice
-from tools.process.child import ToolFailed
+from tools.process.child import ToolFailed, WrongUse
 
 LEAST_UPTIME = 60.0  # s; what a start costs is not what a month costs
 PERIODS = (10, 15, 20, 30, 60, 120, 300, 600)
@@ -181,7 +181,9 @@ def _words(limit: str) -> str:
     return limit.replace("_gb", " in GB").replace("_usd", " in dollars").replace("_", " ")
 
 
-def main(environment: Mapping[str, str] = os.environ) -> int:
+def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
+    if argv:
+        raise WrongUse("plan takes no arguments; DEVICES=10 and PERIOD=10 go after `make plan`")
     if address := environment.get("METRICS", "").strip():
         print("\n".join(report_running(address)))
         return 0
@@ -201,13 +203,11 @@ def _number(environment: Mapping[str, str], name: str, default: float, least: fl
     except ValueError:
         value = float("nan")
     if not least <= value <= most:
-        raise ToolFailed(f'{name} must be a number from {least:g} to {most:g}, not "{text}"')
+        raise WrongUse(f'{name} must be a number from {least:g} to {most:g}, not "{text}"')
     return value
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except ToolFailed as failed:
-        print(f"plan: {failed}", file=sys.stderr)
-        sys.exit(2)
+    from tools.__main__ import run
+
+    sys.exit(run("plan", sys.argv[1:]))

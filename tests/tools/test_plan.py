@@ -66,7 +66,7 @@ def test_the_report_never_claims_more_boards_than_the_first_limit():
 @pytest.mark.parametrize("name, value", [("DEVICES", "x"), ("PERIOD", "0"), ("DEVICES", "nan")])
 def test_a_number_that_is_none_is_refused_with_its_name(name, value):
     with pytest.raises(ToolFailed, match=name):
-        plan.main({name: value})
+        plan.main([], {name: value})
 
 
 def test_a_running_backend_is_held_against_the_same_limits():
@@ -90,4 +90,4 @@ def test_a_backend_that_has_just_started_is_not_judged():
 
 def test_a_backend_that_is_not_there_is_told_with_its_cure():
     with pytest.raises(ToolFailed, match="HEALTH_PORT"):
-        plan.main({"METRICS": "http://127.0.0.1:9/metrics"})
+        plan.main([], {"METRICS": "http://127.0.0.1:9/metrics"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,7 +73,7 @@ def measure(wire: RawRepl, seconds: float) -> dict[str, Any]:
     return {"start_s": steps, "free": free, "taken": taken, "block": block, **json.loads(said)}
 
 
-@command.run
+@partial(command.run, name="bench-board")
 def main(
     port_name: command.PortOption = None,
     seconds: Annotated[float, typer.Option("--seconds", help="At work before it is looked at.")] = 60.0,

@@ -19,13 +19,19 @@ PortOption = Annotated[
 ]
 
 
-def run(function: Callable[..., int]) -> Callable[[Sequence[str]], int]:
-    """Make `main(argv) -> exit code` of a function with Typer's annotations."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+def run(function: Callable[..., int], name: str | None = None) -> Callable[[Sequence[str]], int]:
+    """Make `main(argv) -> exit code` of a function with Typer's annotations; `name`: the command's, where
+    its file has another one."""
+    app = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # help looks as that of the commands without Typer
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     app.command()(function)
+    name = name or function.__module__.rpartition(".")[2].replace("_", "-")
 
     def main(argv: Sequence[str]) -> int:
-        name = function.__module__.rpartition(".")[2]
         try:
             result: Any = app(list(argv), standalone_mode=False, prog_name=f"python -m tools {name}")
         except typer.TyperException as error:  # a wrong use of the command

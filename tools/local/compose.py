@@ -26,7 +26,7 @@ from cloud.contract import keys
 from cloud.settings import old_language
 from tools.local import hivemq, pki, roles, secrets_file
 from tools.local.broker import BACKEND_USER, private_write, write_users
-from tools.process.child import ToolFailed
+from tools.process.child import ToolFailed, WrongUse
 
 USAGE = "usage: python -m tools compose files | users | show SITE/DEVICE"
 BROKER, PORT = "broker", 8883  # the service's name and the broker's port
@@ -49,7 +49,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         case ["show", board]:
             print("\n".join(show(house, board)))
         case _:
-            raise ToolFailed(USAGE)
+            raise WrongUse(USAGE)
     return 0
 
 

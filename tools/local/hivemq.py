@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from cloud.contract.messages import MAX_BYTES
 from tools.local.pki import Pki
-from tools.process.child import ToolFailed
+from tools.process.child import ToolFailed, WrongUse
 
 JAVA = Path(__file__).parent / "java"
 LIBRARIES = Path(__file__).parents[2] / "var" / "hivemq"
@@ -136,7 +136,7 @@ def main(argv: Sequence[str]) -> int:
     from tools.process.terminal import say  # noqa: PLC0415
 
     if argv:
-        raise ToolFailed("usage: python -m tools hivemq")
+        raise WrongUse("usage: python -m tools hivemq")
     folder = Path("var/demo")
     known = secrets_file.load(folder / "secrets.json", [f"demo/C00{k}" for k in (1, 2, 3)])
     broker = Broker(

@@ -18,7 +18,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from tools.process.child import ToolFailed
+from tools.process.child import ToolFailed, WrongUse
 
 Document = dict[str, Any]
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     name = environment.get("MONGODB_DATABASE", "").strip() or "vigie"
     if argv or not uri:
         why = "it takes no arguments" if argv else "MONGODB_URI is not set"
-        raise ToolFailed(
+        raise WrongUse(
             f"{why}; as an administrator: MONGODB_URI=mongodb://admin:…@host/admin python -m tools roles"
         )
     try:

@@ -20,6 +20,10 @@ class ToolFailed(Exception):
     """A tool or a part of the stack failed; `str()` tells the person at the terminal why, with the cure."""
 
 
+class WrongUse(ToolFailed):
+    """A command was called with words or settings that it cannot take; the text says what it takes."""
+
+
 class Child:
     """One running command in a process group of its own, its output in `log` and, line by line, in `on_line`.
 

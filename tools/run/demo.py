@@ -15,7 +15,7 @@ from cloud.alerts.episodes import RULES
 from tools.local.sendgrid import ReceivedMail
 from tools.local.sensor_choice import SensorChoice
 from tools.local.stack import Stack, StackPlan, shown
-from tools.process.child import ToolFailed
+from tools.process.child import WrongUse
 from tools.process.terminal import say
 
 PATIENT = "C002"
@@ -31,7 +31,7 @@ def plan(environment: Mapping[str, str] = os.environ) -> StackPlan:
     """From SENSOR, LISTEN and PORT_…. Raises ToolFailed."""
     address = environment.get("LISTEN", "").strip() or LISTEN[0]
     if address not in LISTEN:
-        raise ToolFailed(
+        raise WrongUse(
             f"LISTEN={address}: the demo listens to this computer alone (say nothing), "
             "or on each of its networks (LISTEN=0.0.0.0)"
         )
@@ -47,7 +47,7 @@ def plan(environment: Mapping[str, str] = os.environ) -> StackPlan:
 def main(argv: Sequence[str]) -> int:
     """Runs until Ctrl-C."""
     if argv:
-        raise ToolFailed("demo takes no arguments; SENSOR=replay:FILE.csv and PORT_…= go before `make`")
+        raise WrongUse("demo takes no arguments; SENSOR=replay:FILE.csv and PORT_…= go before `make`")
     interrupt_on_signals()
     chosen = plan()
     try:

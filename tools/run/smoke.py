@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tools.local.sensor_choice import SensorChoice
 from tools.local.stack import Stack, StackPlan
-from tools.process.child import ToolFailed
+from tools.process.child import ToolFailed, WrongUse
 from tools.process.terminal import say
 from tools.run.account import BoardAccount, account
 from tools.run.demo import (
@@ -85,7 +85,7 @@ class SmokeResult:
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     if len(argv) > 1 or not all(word.replace(".", "", 1).isdecimal() for word in argv):
-        raise ToolFailed("usage: python -m tools smoke [SECONDS]")
+        raise WrongUse("usage: python -m tools smoke [SECONDS]")
     seconds = float(argv[0]) if argv else SECONDS
     interrupt_on_signals()
     folder = Path("var/smoke")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from device import VERSION
+from tools.__main__ import COMMANDS, main
 from tools.repo import clean
 
 ROOT = Path(__file__).parents[3]
@@ -55,6 +57,34 @@ def said(folder, *words, **more):
 def test_a_wrong_use_ends_with_its_cure(tmp_path, words, more, cure):
     code, text = said(tmp_path, *words.split(), **more)
     assert code in (1, 2) and cure in text and "Traceback" not in text, text
+
+
+def test_each_command_says_how_it_is_called_in_one_way(capsys):
+    for name in COMMANDS:
+        for word in ("-h", "--help"):
+            try:
+                code = main([name, word])
+            except SystemExit as ended:  # argparse
+                code = ended.code or 0
+            said = capsys.readouterr()
+            assert code == 0 and not said.err and name in said.out, (name, word, said)
+
+
+@pytest.mark.parametrize(
+    "words, code, out, err",
+    [
+        ([], 2, "", "usage: "),
+        (["-h"], 0, "usage: ", ""),
+        (["--version"], 0, f"vigie {VERSION}", ""),
+        (["dmeo"], 2, "", "dmeo is no command"),
+        (["plan", "10"], 2, "", "DEVICES=10"),
+    ],
+)
+def test_help_goes_to_the_output_with_0_and_a_wrong_use_to_the_errors_with_2(capsys, words, code, out, err):
+    assert main(words) == code
+    said = capsys.readouterr()
+    assert said.out.startswith(out) and bool(said.out) == bool(out)
+    assert err in said.err and bool(said.err) == bool(err)
 
 
 def test_clean_deletes_what_was_made_but_not_under_a_running_demo(tmp_path):

@@ -305,6 +305,7 @@ def _watch_loops(
     from cloud.alerts.links import Links  # noqa: PLC0415
     from cloud.alerts.writer import MailWriter  # noqa: PLC0415
     from cloud.siblings.look import Look  # noqa: PLC0415
+    from cloud.updates import rollouts  # noqa: PLC0415
     from cloud.watch.watch import Watch  # noqa: PLC0415
     from cloud.words import Words  # noqa: PLC0415
 
@@ -320,6 +321,12 @@ def _watch_loops(
         "mail": lambda stop: courier.run(stop, bell, lambda: watch.lease.fence is not None),
         "siblings": Look(database, lambda: watch.lease.fence is not None, clock=clock).run,
         "learning": Learning(database, lambda: watch.lease.fence is not None, clock=clock).run,
+        "rollouts": lambda stop: rollouts.run(
+            rollouts.Rollouts(database, settings.key, clock),
+            lambda: watch.lease.fence is not None,
+            rollouts.mail(database, settings.mail.to, words, clock, bell),
+            stop,
+        ),
         "sealing": lambda stop: keep_house(
             Sealer(database, clock, clock.earliest), keeper, settings.retention_days, stop
         ),

@@ -64,6 +64,8 @@ def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: floa
 
     `episodes`: those of the letter that are still stored, then those of its lines.
     """
+    if letter.kind == "rollout":
+        return letter.said
     if letter.kind == "budget":
         return words("subject budget", count=words.count(len(letter.episodes)))
     if letter.kind == "digest":
@@ -197,7 +199,7 @@ def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: L
     letter, alert, now = matter.letter, matter.alert, matter.now
     words = desk.words
     leads = []
-    if letter.kind in ("reminder", "budget"):
+    if letter.kind in ("reminder", "budget", "rollout"):
         leads.append(words(f"lead {letter.kind}"))
     elif letter.kind == "escalation":
         leads.append(words("lead escalation", length=words.duration(desk.rules.escalate)))
@@ -224,11 +226,11 @@ def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: L
         buttons.append(Button(words("do acknowledge all"), url, primary=True))
     if desk.links.base is not None:
         buttons.append(Button(words("do open"), desk.links.base))
-    worst: Tone = letter.severity if going_on else "calm"
+    worst: Tone = letter.severity if going_on or letter.kind == "rollout" else "calm"
     return Page(
         language=words.language,
         tone=worst,
-        badge=words(worst) if going_on else words("section closed"),
+        badge=words(worst) if worst != "calm" else words("section closed"),
         place=words.moment(now, now),
         subject="",
         title="",

@@ -25,7 +25,7 @@ from cloud.alerts.episodes import Action, Again, Changed, Closed, Episode, Opene
 from cloud.settings import AlertSettings
 from device import codes
 
-Kind = Literal["opening", "worse", "together", "reminder", "escalation", "budget", "digest"]
+Kind = Literal["opening", "worse", "together", "reminder", "escalation", "budget", "digest", "rollout"]
 Held = Literal["quiet hours", "cool-down", "many at once", "budget", "share"]
 
 WINDOW = 600.0  # s in which `single` episodes get a mail each; later episodes share one
@@ -101,6 +101,7 @@ class Letter(msgspec.Struct, frozen=True):
     left_out: int = 0
     held: Held | None = None  # why it did not go out earlier
     second: bool = False
+    said: str = ""  # the subject of one that is about no episode
 
 
 def decide(

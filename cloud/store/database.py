@@ -29,6 +29,7 @@ StreamKey = tuple[str, str, str]  # site, device, stream
 # status            storage, the backend's settings that a dashboard may know, client ids
 # episodes alerts models labels acknowledgements lease
 # wanted            what each board should have over the air; cloud.updates.wanted writes it
+# rollouts          what is rolled out to many boards, wave by wave; cloud.updates.rollouts writes it
 # policy            one document: what cloud.alerts.policy remembers
 # mail_days         mails handed over by UTC day
 COLLECTIONS = frozenset(
@@ -45,6 +46,7 @@ COLLECTIONS = frozenset(
             "shares",
             "siblings",
             "wanted",
+            "rollouts",
         ),
     )
 )
@@ -122,6 +124,9 @@ def prepare(database: Database[Document]) -> None:
     for name in ("acknowledgements", "labels"):
         database[name].create_index([("episodes", ASCENDING)])
     database["wanted"].create_index([("at", ASCENDING)])
+    database["rollouts"].create_index(
+        [("running", ASCENDING)], unique=True, partialFilterExpression={"running": True}
+    )
     database["models"].create_index([("site", ASCENDING), ("device", ASCENDING), ("created", DESCENDING)])
 
 

@@ -6,7 +6,7 @@ import argparse
 import getpass
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,30 +15,38 @@ from pymongo.database import Database
 from cloud.contract import keys
 from cloud.process.printable import printable
 from cloud.read.reader import Reader
-from cloud.store.clock import DatabaseClock
 from cloud.store.database import Document, device_id
-from cloud.updates import settings
+from cloud.updates import change, settings
+from cloud.updates.rollout import waves
+from cloud.updates.rollouts import Rollouts
 from cloud.updates.wanted import Board, Wanted, identity
 
-TRIES = 5  # that a change is made anew because another one came between
 TIMES = "%Y-%m-%d %H:%M"
 
 
 def add_options(commands: Any, run: Callable[[argparse.Namespace, Any], int]) -> None:
     """`run(options, act)` opens the database and calls act(options, database, master key)."""
-    change = commands.add_parser("config", help="a board's settings: show them, or change them over the air")
-    change.add_argument("device", help="C001 or site/C001")
-    change.add_argument(
+    config_ = commands.add_parser("config", help="a board's settings: show them, or change them over the air")
+    config_.add_argument("device", help="C001 or site/C001")
+    config_.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
         help="t_max=8, period_ms=20000, wifi.ssid=…, a name alone for a password: it is asked for",
     )  # fmt: skip
-    change.add_argument("--yes", action="store_true", help="do not ask")
-    change.set_defaults(command=lambda options: run(options, config))
+    config_.add_argument("--yes", action="store_true", help="do not ask")
+    config_.set_defaults(command=lambda options: run(options, config))
     models = commands.add_parser("model", help="a board's models: show them, or give it one over the air")
     models.add_argument("device", help="C001 or site/C001")
     models.add_argument("model", nargs="?", help="8 hex digits; `newest` for the newest one")
     models.add_argument("--back", action="store_true", help="the one that it judged with before")
     models.set_defaults(command=lambda options: run(options, model))
+    many = commands.add_parser("rollout", help="models or settings for many boards, a few first")
+    many.add_argument("do", choices=("start", "show", "halt", "back"), metavar="start|show|halt|back")
+    many.add_argument("what", nargs="?", choices=("model", "config"), metavar="model|config")
+    many.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes")
+    many.add_argument("--board", action="append", default=[], help="C001 or site/C001 (default: all)")
+    many.add_argument("--pause", type=float, default=30.0, help="minutes of good behaviour between waves")
+    many.add_argument("--yes", action="store_true", help="do not ask")
+    many.set_defaults(command=lambda options: run(options, rollout))
 
 
 def config(options: argparse.Namespace, database: Database[Document], master: bytes) -> int:
@@ -52,7 +60,7 @@ def config(options: argparse.Namespace, database: Database[Document], master: by
         print(f"{_name(board)} has not told its settings yet: they come with its next state", file=sys.stderr)
         return 1
     key = keys.device_key(master, *board)
-    told = settings.made(told, earlier(database, board, key, state)[0])
+    told = settings.made(told, change.earlier(database, board, key, state)[0])
     try:
         asked = settings.change([_with_secret(text) for text in options.changes])
         after = settings.check(*board, told, asked)
@@ -67,51 +75,13 @@ def config(options: argparse.Namespace, database: Database[Document], master: by
     if not options.yes and not _agreed(f"Send this to {_name(board)}?"):
         print("nothing was changed", file=sys.stderr)
         return 1
-    number = want_settings(database, board, key, state, asked)
+    number = change.want_settings(database, board, key, state, asked)
     print(
         f"settings {number} are meant for {_name(board)}, which {_soon(state)}; it keeps them once "
         "a reading was acknowledged with them, else the old ones come back: "
         f"python -m cloud config {board[1]}"
     )
     return 0
-
-
-def earlier(
-    database: Database[Document], board: Board, key: bytes, state: Document
-) -> tuple[settings.Values, bytes | None]:
-    """(what was changed from here before, what of it the board is known to have used).
-
-    A change that the board took back is none any more: a wrong password must not come again with each change.
-    """
-    last = Wanted(database).settings(board)
-    good = bytes(last["good"]) if last.get("good") else None
-    if not last:
-        return {}, None
-    if state.get("config") == last["number"]:
-        good = bytes(last["sealed"])
-    told = {name: text for what, name, text in state.get("updates") or () if what == "config"}
-    sealed = good if told.get(identity(last["number"])) else bytes(last["sealed"])
-    return settings.unseal(key, sealed) if sealed else {}, good
-
-
-def want_settings(
-    database: Database[Document], board: Board, key: bytes, state: Document, asked: settings.Values
-) -> int:
-    """Let the board have this change besides all earlier ones; the number of its settings."""
-    wanted = Wanted(database)
-    for _ in range(TRIES):
-        number = wanted.next_number(board)
-        before, good = earlier(database, board, key, state)
-        whole = settings.joined(before, asked)
-        kept = {
-            "number": number,
-            "sealed": settings.seal(key, number, whole),
-            "good": good,
-            "shown": json.dumps(settings.masked(whole)),
-        }
-        if wanted.want_settings(board, number, kept, now(database)):
-            return number
-    raise RuntimeError("somebody else changes this board's settings all the time")
 
 
 def model(options: argparse.Namespace, database: Database[Document], master: bytes) -> int:
@@ -140,22 +110,104 @@ def model(options: argparse.Namespace, database: Database[Document], master: byt
     if chosen == runs:
         print(f"{_name(board)} judges with {chosen} already")
         return 0
-    want_model(database, board, chosen, runs)
+    change.want_model(database, board, chosen, runs)
     print(f"model {chosen} is meant for {_name(board)}, which {_soon(state)}")
     return 0
 
 
-def want_model(database: Database[Document], board: Board, chosen: str, runs: str | None) -> int:
-    """Let the board have this model; what it `runs` now is the one to come back to."""
-    more = {"before": runs} if runs else {}
-    return Wanted(database).want(board, "model", chosen, now(database), **more)
+def rollout(options: argparse.Namespace, database: Database[Document], master: bytes) -> int:
+    """Raises PyMongoError, UnknownBoard."""
+    now = change.now(database)
+    rollouts = Rollouts(database, master, lambda: now)
+    if options.do == "show":
+        print("\n".join(_told(rollouts.newest())))
+        return 0
+    if options.do == "halt":
+        halted = rollouts.halt("a person has halted it")
+        print("halted: no other board gets it" if halted else "no roll-out is under way")
+        return 0
+    if options.do == "back":
+        told = rollouts.back()
+        print(f"{', '.join(told)} get what they had before" if told else "there is nothing to take back")
+        return 0
+    if options.what is None:
+        print("say what: rollout start model, or rollout start config --set t_max=8", file=sys.stderr)
+        return 2
+    boards = _fleet(Reader(database), options.board)
+    try:
+        values, before, lines = _plan(options, database, master, boards)
+    except settings.Wrong as wrong:
+        print(f"nothing was changed:\n{wrong}", file=sys.stderr)
+        return 2
+    if not values:
+        print("\n".join([*lines, "every board has it already"]))
+        return 0
+    first, *others = (", ".join(wave) for wave in waves(list(values)))
+    print("\n".join([*lines, f"first {first}", *(f"then {wave}" for wave in others)]))
+    if not options.yes and not _agreed(f"Begin, with {options.pause:g} minutes between?"):
+        print("nothing was changed", file=sys.stderr)
+        return 1
+    if rollouts.start(options.what, values, before, options.pause * 60) is None:
+        print("another roll-out is under way: python -m cloud rollout show", file=sys.stderr)
+        return 1
+    print("begun: the process that watches takes it further, and halts it with a mail if a board is not well")
+    return 0
 
 
-def now(database: Database[Document]) -> float:
-    """Unix s, as the database has them."""
-    clock = DatabaseClock(database)
-    clock.look()
-    return clock()
+def _fleet(reader: Reader, named: Sequence[str]) -> list[Board]:
+    """The boards that are meant, those that are online first: the first wave must answer."""
+    boards = [reader.board(name) for name in named] or reader.devices()
+    online = {(each.site, each.device) for each in reader.latest() if each.online}
+    return sorted(boards, key=lambda board: board not in online)
+
+
+def _plan(
+    options: argparse.Namespace, database: Database[Document], master: bytes, boards: Sequence[Board]
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """(what each board shall have, what it has, lines for a person), without boards that have it. Wrong."""
+    values: dict[str, Any] = {}
+    before: dict[str, Any] = {}
+    lines: list[str] = []
+    asked = settings.change([_with_secret(text) for text in options.changes])
+    if options.what == "config" and not asked:
+        raise settings.Wrong("say what changes: --set t_max=8")
+    for board in boards:
+        name, state = _name(board), _state(database, board)
+        if options.what == "model":
+            which = {"site": board[0], "device": board[1]}
+            found = database["models"].find_one(which, {"_id": 1}, sort=[("created", -1)])
+            if found and found["_id"] != state.get("model"):
+                values[name], before[name] = found["_id"], state.get("model")
+                lines.append(f"{name}: model {before[name] or 'none'} -> {values[name]}")
+            continue
+        told = _settings_text(state)
+        if told is None:
+            lines.append(f"{name} is left out: it has not told its settings yet")
+            continue
+        key = keys.device_key(master, *board)
+        told = settings.made(told, change.earlier(database, board, key, state)[0])
+        after = settings.check(*board, told, asked)
+        if found_lines := list(settings.differences(told, after, asked)):
+            values[name] = settings.seal(key, 0, asked)
+            before[name] = settings.seal(key, 0, settings.inverse(asked, told))
+            lines += [f"{name}: {line}" for line in found_lines]
+    return values, before, lines
+
+
+def _told(rollout: Document | None) -> list[str]:
+    """The newest roll-out, for a person."""
+    if rollout is None:
+        return ["there was no roll-out yet"]
+    begun = datetime.fromtimestamp(rollout["_id"], UTC).strftime(TIMES)
+    lines = [f"{rollout['what']}, begun {begun}: {rollout['state']}"]
+    if rollout["why"]:
+        lines[0] += f": {printable(rollout['why'])}"
+    for number, wave in enumerate(waves(rollout["order"]), 1):
+        for name in wave:
+            one = rollout["begun"].get(name)
+            standing = "waits" if one is None else "has it" if one["settled"] else "was told"
+            lines.append(f"  wave {number}  {name:<20} {standing}")
+    return lines
 
 
 def _before(database: Database[Document], board: Board, runs: str | None) -> str | None:

@@ -84,6 +84,16 @@ def made(values: Mapping[str, Any], asked: Mapping[str, Any]) -> Values:
     return dict(sealing.merged(values, asked))
 
 
+def inverse(asked: Mapping[str, Any], told: Mapping[str, Any]) -> Values:
+    """The change that takes `asked` back on a board that `told` its settings. Raises Wrong for a password."""
+    undone: Values = {}
+    for place in _places(asked):
+        if place in SECRET:
+            raise Wrong(f"{'.'.join(place)}: the old one is not known here; change it board by board")
+        put(undone, place, get(told, place))
+    return undone
+
+
 def check(site: str, device: str, told: Mapping[str, Any], asked: Mapping[str, Any]) -> Values:
     """The settings of the board that `told` its own, after the change. Raises Wrong, with every problem."""
     before: Values = {"v": 1, "site": site, "device": device, "key": "0" * 64, **told}

@@ -154,6 +154,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "You get this mail because the people who were warned first did not answer within {length}.",
         "Vous recevez cet e-mail car les personnes prévenues en premier n'ont pas répondu en {length}.",
     ),
+    "subject rollout": (
+        "The roll-out of {what} has stopped: {why}",
+        "Le déploiement {what} s'est arrêté{nbsp}: {why}",
+    ),
+    "rollout model": ("models", "des modèles"),
+    "rollout config": ("settings", "des réglages"),
+    "lead rollout": (
+        "No other board gets it. The boards that have it keep it, unless you say: "
+        "python -m cloud rollout back",
+        "Aucune autre carte ne le reçoit. Les cartes qui l'ont le gardent, sauf si vous dites{nbsp}: "
+        "python -m cloud rollout back",
+    ),
     "lead many": (
         "One mail tells you of all these episodes, so that you need not read {count} mails.",
         "Un seul e-mail vous signale tous ces épisodes, au lieu de {count}.",

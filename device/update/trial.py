@@ -61,10 +61,10 @@ class Trial:
 
     def keep(self):
         """The new settings are good. OSError: flash refuses, and the trial goes on."""
+        Notes().tell("config", "%08x" % number(), "")
         os.remove(at(OLD))
         self.over = True
         remove(at(STARTS))
-        Notes().tell("config", "%08x" % number(), "")
 
     def back(self, why):
         """The old settings are in place again from now on; `state` will say why. OSError: flash refuses."""

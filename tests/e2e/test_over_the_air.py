@@ -7,7 +7,7 @@ from functools import partial
 
 from cloud.contract.keys import device_key
 from cloud.training.bundle import model_id
-from cloud.updates import command
+from cloud.updates import change
 from tests.cloud.conftest import wait_for
 from tools.local.stack import SITE, Plan, Stack
 from tools.run.account import account
@@ -34,7 +34,7 @@ def test_settings_and_a_model_reach_a_board_and_no_reading_is_lost(tmp_path):
             return (database["latest"].find_one({"_id": "/".join(BOARD)}) or {}).get("state") or {}
 
         wait_for(lambda: state().get("settings"), "its settings", 60)
-        number = command.want_settings(database, BOARD, key, state(), {"limits": {"t_max": 60}})
+        number = change.want_settings(database, BOARD, key, state(), {"limits": {"t_max": 60}})
         began = time.monotonic()
         wait_for(lambda: ["config", f"{number:08x}", ""] in state().get("updates", []), "the settings", 90)
         settings_s = time.monotonic() - began
@@ -46,10 +46,10 @@ def test_settings_and_a_model_reach_a_board_and_no_reading_is_lost(tmp_path):
         database["models"].insert_one({**document, "_id": name, "bundle": bundle, "created": time.time()})
         boot = state()["boot"]
         began = time.monotonic()
-        command.want_model(database, BOARD, name, running)
+        change.want_model(database, BOARD, name, running)
         wait_for(lambda: state().get("model") == name, "the model", 90)
         model_s = time.monotonic() - began
-        command.want_model(database, BOARD, running, name)
+        change.want_model(database, BOARD, running, name)
         wait_for(lambda: state().get("model") == running, "the model before", 60)
         assert state()["boot"] == boot, "no start is needed"
 

@@ -36,7 +36,9 @@ def say(database, mongod, monkeypatch, tmp_path, capsys):
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     state = {"state": "online", "config": 0, "model": "0000000a", "settings": json.dumps(TOLD)}
-    database["latest"].insert_one({"_id": "demo/C001", "site": "demo", "device": "C001", "state": state})
+    database["latest"].insert_one(
+        {"_id": "demo/C001", "site": "demo", "device": "C001", "state": state, "received": 0.0}
+    )
 
     def run(*words, typed=""):
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
@@ -164,3 +166,24 @@ def test_a_board_is_given_a_model_that_was_trained_for_it_and_the_one_before_aga
     assert say("model", "C001", "--back")[0] == 0
     second = database["wanted"].find_one()
     assert second["want"]["model"] == "0000000a" and second["n"] > first["n"]
+
+
+def test_a_rollout_is_shown_agreed_to_and_can_be_halted(say, database):
+    database["latest"].insert_one({
+        "_id": "demo/C002", "site": "demo", "device": "C002", "received": 0.0,
+        "state": {"state": "online", "config": 0, "settings": json.dumps(TOLD)},
+    })  # fmt: skip
+    assert say("rollout", "show") == (0, "there was no roll-out yet\n")
+    assert say("rollout", "start")[0] == 2
+    assert say("rollout", "start", "config", "--set", "t_max=8", typed="no\n")[0] == 1
+    assert database["rollouts"].count_documents({}) == 0
+    code, said = say("rollout", "start", "config", "--set", "t_max=8", "--yes")
+    assert code == 0 and "first demo/C001" in said and "then demo/C002" in said and "none -> 8" in said
+    assert say("rollout", "start", "config", "--set", "t_max=9", "--yes")[0] == 1
+    assert "wave 2  demo/C002" in say("rollout", "show")[1]
+    assert say("rollout", "halt")[1].startswith("halted") and say("rollout", "halt")[1].startswith(
+        "no roll-out"
+    )
+    assert "halted: a person has halted it" in say("rollout", "show")[1]
+    code, said = say("rollout", "start", "config", "--set", "wifi.password", "--yes", typed="word\n")
+    assert code == 2 and "board by board" in said

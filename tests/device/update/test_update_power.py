@@ -156,7 +156,7 @@ def test_settings_are_old_or_new_after_a_cut_anywhere_and_new_in_the_end():
         count += 1
         made = config.load(FLASH + "/config.json")
         assert made["period_ms"] == 20000 and made["wifi"]["password"] == "another", at
-        assert begin() is None and Notes().told.get("config", ("", ""))[1] == "", at
+        assert begin() is None and Notes().told["config"] == ["0000000c", ""], at
     assert count > 20
     print("settings: power was cut at %d places of %d bytes" % (count, at))
 

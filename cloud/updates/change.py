@@ -1,0 +1,65 @@
+"""What a board should have from now on: settings besides all earlier ones, or a model."""
+
+from __future__ import annotations
+
+import json
+
+from pymongo.database import Database
+
+from cloud.store.clock import DatabaseClock
+from cloud.store.database import Document
+from cloud.updates import settings
+from cloud.updates.wanted import Board, Wanted, identity
+
+TRIES = 5  # that a change is made anew because another one came between
+
+
+def earlier(
+    database: Database[Document], board: Board, key: bytes, state: Document
+) -> tuple[settings.Values, bytes | None]:
+    """(what was changed from here before, what of it the board is known to have used).
+
+    A change that the board took back is none any more: a wrong password must not come again with each change.
+    """
+    last = Wanted(database).settings(board)
+    good = bytes(last["good"]) if last.get("good") else None
+    if not last:
+        return {}, None
+    if state.get("config") == last["number"]:
+        good = bytes(last["sealed"])
+    told = {name: text for what, name, text in state.get("updates") or () if what == "config"}
+    sealed = good if told.get(identity(last["number"])) else bytes(last["sealed"])
+    return settings.unseal(key, sealed) if sealed else {}, good
+
+
+def want_settings(
+    database: Database[Document], board: Board, key: bytes, state: Document, asked: settings.Values
+) -> int:
+    """Let the board have this change besides all earlier ones; the number of its settings."""
+    wanted = Wanted(database)
+    for _ in range(TRIES):
+        number = wanted.next_number(board)
+        before, good = earlier(database, board, key, state)
+        whole = settings.joined(before, asked)
+        kept = {
+            "number": number,
+            "sealed": settings.seal(key, number, whole),
+            "good": good,
+            "shown": json.dumps(settings.masked(whole)),
+        }
+        if wanted.want_settings(board, number, kept, now(database)):
+            return number
+    raise RuntimeError("somebody else changes this board's settings all the time")
+
+
+def want_model(database: Database[Document], board: Board, chosen: str, runs: str | None) -> int:
+    """Let the board have this model; what it `runs` now is the one to come back to."""
+    more = {"before": runs} if runs else {}
+    return Wanted(database).want(board, "model", chosen, now(database), **more)
+
+
+def now(database: Database[Document]) -> float:
+    """Unix s, as the database has them."""
+    clock = DatabaseClock(database)
+    clock.look()
+    return clock()

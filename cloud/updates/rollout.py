@@ -1,0 +1,94 @@
+"""When a roll-out goes on, and when it stops: pure decisions.
+
+One board first, then a tenth of all, then the others; between two of these waves all must have it and behave
+well for the whole pause. One that does not stops the roll-out for everybody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+SILENT = 900.0  # s, and four periods: a board that was online before and is not heard for so long
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """One board as the database has it."""
+
+    has: bool  # what is rolled out runs on it
+    refused: str = ""  # why it does not take it, in its own words
+    boots: int = 0  # its boot's number
+    episodes: int = 0  # begun since it has it
+    episodes_before: int = 0  # begun in as long a time before
+    twin_differs: int = 0  # readings since it has it that its twin judged otherwise
+    silent: float = 0.0  # s since it was heard
+    period: float = 10.0
+    sleeps: bool = False
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a roll-out remembers of a board it has begun with."""
+
+    told: float  # Unix s
+    settled: float | None = None  # since when it has it
+    boots: int = 0  # its boot's number then
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do: boards to begin with, boards that have it now, that it is over, or why it stops."""
+
+    begin: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+    done: bool = False
+    halt: str = ""
+
+
+def waves(boards: Sequence[str]) -> list[list[str]]:
+    """One, a tenth of all (but one at least), the others; none of them is empty."""
+    tenth = 1 + max(1, round(len(boards) / 10))
+    cut = [list(boards[:1]), list(boards[1:tenth]), list(boards[tenth:])]
+    return [wave for wave in cut if wave]
+
+
+def decide(
+    order: Sequence[str], begun: Mapping[str, Board], found: Mapping[str, Behaviour], pause: float, now: float
+) -> Step:
+    """The next step. `order`: all boards, the first one first; `begun`: those that were told so far."""
+    for name, board in begun.items():
+        if (name in found) and (why := _trouble(board, found[name], now)):
+            return Step(halt=f"{name}: {why}")
+    new = tuple(
+        name for name, board in begun.items() if board.settled is None and name in found and found[name].has
+    )
+    if new:
+        return Step(settled=new)
+    for wave in waves(order):
+        if not all(name in begun for name in wave):
+            return Step(begin=tuple(name for name in wave if name not in begun))
+        since = [begun[name].settled for name in wave]
+        if any(at is None or now - at < pause for at in since):
+            return Step()
+    return Step(done=True)
+
+
+def _trouble(board: Board, found: Behaviour, now: float) -> str:
+    """Why it is not well, or ""."""
+    if found.refused:
+        return found.refused
+    longest = max(SILENT, 4 * found.period)
+    if not found.sleeps and found.silent > longest and now - board.told > longest:
+        return f"it is silent for {found.silent / 60:.0f} minutes"
+    if board.settled is None:
+        return ""
+    if not found.has:
+        return "it went back to what it had before"
+    if found.boots > board.boots:
+        return f"it has started {found.boots - board.boots} times since"
+    if found.twin_differs:
+        return f"its twin judges {found.twin_differs} readings otherwise"
+    if found.episodes > found.episodes_before + 1:
+        return f"{found.episodes} episodes since, {found.episodes_before} in as long a time before"
+    return ""

@@ -1,0 +1,223 @@
+"""Roll-outs as the database keeps them: begun by a command, taken further by the process that watches.
+
+    _id when it was begun · what "model" or "config" · order the boards · values {board: what it shall have}
+    before {board: what it had} · begun {board: {told, settled, boots}} · pause s · why
+    state running, halted, done or back. Settings are sealed changes until their turn comes, then a number.
+
+A step may be made twice, by two processes: it changes nothing then.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from cloud.alerts.courier import pending
+from cloud.alerts.policy import Letter
+from cloud.contract import keys
+from cloud.process.alone import Alone
+from cloud.process.failure import brief
+from cloud.read.reader import Reader
+from cloud.store.database import Document
+from cloud.updates import change, settings
+from cloud.updates.rollout import Behaviour, Board, Step, decide
+from cloud.updates.wanted import Wanted, identity
+from cloud.words import Words
+
+log = logging.getLogger("rollout")
+
+EVERY = 10.0  # s between two steps
+PAUSE = 1800.0  # s of good behaviour between two waves
+RUNNING = "running"
+
+
+class Rollouts:
+    """All methods raise PyMongoError. `clock`: Unix s."""
+
+    def __init__(
+        self, database: Database[Document], master: bytes, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database, self._master, self._clock = database, master, clock
+        self._all = database["rollouts"]
+        self._reader = Reader(database)
+
+    def start(
+        self, what: str, values: Mapping[str, Any], before: Mapping[str, Any], pause: float, **more: Any
+    ) -> Document | None:
+        """A new one; None while another one runs. `values`, in the order of the waves."""
+        document = {
+            "_id": self._clock(),
+            "what": what,
+            "order": list(values),
+            "values": dict(values),
+            "before": dict(before),
+            "begun": {},
+            "pause": pause,
+            "state": RUNNING,
+            "why": "",
+            "running": True,  # unique: only one runs at a time
+            **more,
+        }
+        try:
+            self._all.insert_one(document)
+        except DuplicateKeyError:
+            return None
+        return document
+
+    def newest(self) -> Document | None:
+        return self._all.find_one({}, sort=[("_id", -1)])
+
+    def step(self) -> Step | None:
+        """Take the running one further. None when none runs."""
+        rollout = self._all.find_one({"state": RUNNING})
+        if rollout is None:
+            return None
+        now = self._clock()
+        begun = {name: Board(**each) for name, each in rollout["begun"].items()}
+        found = {name: self._behaviour(rollout, name, each, now) for name, each in begun.items()}
+        step = decide(rollout["order"], begun, found, rollout["pause"], now)
+        which = {"_id": rollout["_id"], "state": RUNNING}
+        if step.halt:
+            if self._end(which, "halted", step.halt):
+                log.warning("the roll-out of %s is halted: %s", rollout["what"], step.halt)
+        elif step.done:
+            self._end(which, "done", "")
+            log.info("the roll-out of %s is done: %d boards", rollout["what"], len(rollout["order"]))
+        for name in step.settled:
+            mark = {f"begun.{name}.settled": now, f"begun.{name}.boots": found[name].boots}
+            self._all.update_one({**which, f"begun.{name}.settled": None}, {"$set": mark})
+        for name in step.begin:
+            self._tell(rollout, name, which, now)
+        return step
+
+    def halt(self, why: str) -> bool:
+        """Stop the running one; False when there is none."""
+        return self._end({"state": RUNNING}, "halted", why)
+
+    def back(self) -> list[str]:
+        """Let each board of the newest one that was told have what it had before; which these are."""
+        rollout = self.newest()
+        if rollout is None:
+            return []
+        self._end({"_id": rollout["_id"]}, "back", rollout["why"])
+        told = [name for name in rollout["order"] if name in rollout["begun"]]
+        for name in told:
+            self._want(name, rollout["what"], rollout["before"].get(name))
+        return told
+
+    def _end(self, which: Mapping[str, Any], state: str, why: str) -> bool:
+        change = {"$set": {"state": state, "why": why}, "$unset": {"running": ""}}
+        return self._all.update_one(which, change).modified_count == 1
+
+    def _tell(self, rollout: Document, name: str, which: Mapping[str, Any], now: float) -> None:
+        """Begin with a board. It is marked first: a crash between the two shows as a board that waits."""
+        mark = {f"begun.{name}": {"told": now, "settled": None, "boots": 0}}
+        new = self._all.update_one({**which, f"begun.{name}": {"$exists": False}}, {"$set": mark})
+        if new.modified_count:
+            value = self._want(name, rollout["what"], rollout["values"][name])
+            self._all.update_one(which, {"$set": {f"values.{name}": value}})
+            log.info("%s shall have %s %s", name, rollout["what"], value)
+
+    def _want(self, name: str, what: str, value: Any) -> Any:
+        """Let a board have a model (its id), or settings (the change as JSON, sealed with its key)."""
+        board = _board(name)
+        if value is None:
+            return None
+        if what == "model":
+            state = self._state(name)
+            change.want_model(self._database, board, value, state.get("model"))
+            return value
+        key = keys.device_key(self._master, *board)
+        asked = settings.unseal(key, bytes(value))
+        return change.want_settings(self._database, board, key, self._state(name), asked)
+
+    def _state(self, name: str) -> Document:
+        found = self._database["latest"].find_one({"_id": name}, {"state": 1}) or {}
+        return dict(found.get("state") or {})
+
+    def _behaviour(self, rollout: Document, name: str, begun: Board, now: float) -> Behaviour:
+        what, value = rollout["what"], rollout["values"][name]
+        latest = self._database["latest"].find_one({"_id": name}) or {}
+        state = latest.get("state") or {}
+        tried = {(each[0], each[1]): each[2] for each in state.get("updates") or ()}
+        if isinstance(value, bytes) or (begun.settled is None and not self._is_wanted(name, what, value)):
+            value = self._want(name, what, value)  # a crash came between the mark and this
+            self._all.update_one({"_id": rollout["_id"]}, {"$set": {f"values.{name}": value}})
+        kept = what != "config" or tried.get((what, identity(value))) == ""
+        since = begun.settled if begun.settled is not None else now
+        span = max(now - since, 1.0)
+        return Behaviour(
+            has=state.get(what) == value and kept,
+            refused=tried.get((what, identity(value)), ""),
+            boots=int(state.get("boot") or 0),
+            episodes=self._episodes(name, since, now),
+            episodes_before=self._episodes(name, begun.told - span, begun.told),
+            twin_differs=self._twin(name, value) if what == "model" and begun.settled is not None else 0,
+            silent=now - float(latest.get("received") or state.get("at") or now),
+            period=float(latest.get("period") or 10.0),
+            sleeps=state.get("state") == "sleeping",
+        )
+
+    def _is_wanted(self, name: str, what: str, value: Any) -> bool:
+        found = Wanted(self._database).of([_board(name)]).get(_board(name)) or {}
+        return bool((found.get("want") or {}).get(what) == value)
+
+    def _episodes(self, name: str, start: float, end: float) -> int:
+        which = {"d": name, "opened": {"$gte": start, "$lt": end}}
+        return self._database["episodes"].count_documents(which)
+
+    def _twin(self, name: str, model: str) -> int:
+        found = self._reader.agreement(*_board(name))
+        return sum(each.twin_differs for each in found if each.model == model)
+
+
+def _board(name: str) -> tuple[str, str]:
+    site, _, device = name.partition("/")
+    return site, device
+
+
+def run(
+    rollouts: Rollouts,
+    holds_lease: Callable[[], bool],
+    tell: Callable[[Document], None],
+    stop: threading.Event,
+) -> None:
+    """Take roll-outs further until `stop`; `tell` hears of one that has halted itself."""
+    alone = Alone(log)
+    while not stop.wait(EVERY):
+        if not holds_lease():
+            continue
+        try:
+            step = alone("the roll-out", rollouts.step)
+            if step and step.halt and (halted := rollouts.newest()):
+                tell(halted)
+        except PyMongoError as problem:
+            log.warning("the roll-out waits for the database (%s)", brief(problem))
+
+
+def mail(
+    database: Database[Document],
+    to: Sequence[str],
+    words: Words,
+    clock: Callable[[], float],
+    bell: threading.Event,
+) -> Callable[[Document], None]:
+    """Tells people by one mail that a roll-out has halted itself; rings `bell` for who sends mails."""
+
+    def tell(halted: Document) -> None:
+        subject = words("subject rollout", what=words(f"rollout {halted['what']}"), why=halted["why"])
+        letter = Letter("rollout", "severe", (), said=subject)
+        document = pending(f"rollout-{halted['_id']:.0f}", letter, to, subject, clock())
+        try:
+            database["alerts"].insert_one({**document, "plain": True})
+        except DuplicateKeyError:
+            pass  # another process was quicker
+        bell.set()
+
+    return tell

@@ -8,10 +8,37 @@ where their folder is there.
 import os
 from pathlib import Path
 
+import pytest
+
 from tests import needed
 from tests.parts import broker, hivemq, iotcore, mongod, mosquitto  # noqa: F401  fixtures
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items):
+    """Where several processes share the run, the tests of a file stay together, and so do all that need the
+    JVM of HiveMQ or the browser: each is then started once. What takes longest begins first.
+    """
+    order = {"e2e": 0, "hivemq": 1, "browser": 2}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_place(item)))
+    items.sort(key=lambda item: order.get(_kind(item), 3))
+
+
+def _place(item):
+    kind = _kind(item)
+    return item.nodeid if kind == "e2e" else kind or item.path.as_posix()
+
+
+def _kind(item):
+    """ "e2e" (a world of its own), "hivemq", "browser", or "" """
+    if "e2e" in item.path.parts:
+        return "e2e"
+    chosen = getattr(item, "callspec", None)
+    if "hivemq" in item.fixturenames or (chosen and chosen.params.get("broker") == "hivemq"):
+        return "hivemq"
+    return "browser" if {"web", "chromium"} & set(item.fixturenames) else ""
 
 
 def pytest_terminal_summary(terminalreporter):

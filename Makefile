@@ -14,7 +14,7 @@ INSTALL = $(PY) -m tools.repo.install -c constraints.txt
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/local ## all of Vigie on this machine: three boards, one fails, an e-mail, a dashboard; SENSOR=replay:FILE.csv
+demo: $(VENV)/local ## all of Vigie on this machine: three boards, one fails, an e-mail, a dashboard; SENSOR=coldroom or SENSOR=replay:FILE.csv
 	@$(PY) -m tools demo
 
 demo-board: $(VENV)/local ## a real board joins the demo that runs with LISTEN=0.0.0.0: DEVICE=C004

@@ -40,8 +40,12 @@ class SensorChoice:
         kind, _, rest = text.partition(":")
         if kind == "simulated" and not rest:
             return cls()
+        if kind == "coldroom" and not rest:
+            from tools.local.coldroom import ColdRooms  # noqa: PLC0415  it builds on this class
+
+            return ColdRooms()
         if kind != "replay" or not rest:
-            raise ToolFailed(f'SENSOR={text}: use "simulated" or "replay:FILE.csv"')
+            raise ToolFailed(f'SENSOR={text}: use "simulated", "coldroom" or "replay:FILE.csv"')
         from cloud import recording as recordings  # noqa: PLC0415  pandas takes its time to load
         from cloud.recording import asked  # noqa: PLC0415
 
@@ -69,6 +73,11 @@ class SensorChoice:
     def notes(self) -> list[str]:
         """The reader's assumptions about the recording, one line each."""
         return self.recording.notes if self.recording else []
+
+    @property
+    def fails_at(self) -> int | None:
+        """The reading at which what C002 plays fails by itself; None: the demo lets it fail."""
+        return None
 
     @property
     def fault(self) -> str:

@@ -35,9 +35,12 @@ def plan(environment: Mapping[str, str] = os.environ) -> StackPlan:
             f"LISTEN={address}: the demo listens to this computer alone (say nothing), "
             "or on each of its networks (LISTEN=0.0.0.0)"
         )
+    sensor = SensorChoice.parse(environment.get("SENSOR") or "simulated")
     return StackPlan(
-        folder=Path("var/demo"),
-        sensor=SensorChoice.parse(environment.get("SENSOR") or "simulated"),
+        folder=Path(
+            "var/demo" if sensor.fails_at is None else "var/coldroom"
+        ),  # its models are of cold rooms
+        sensor=sensor,
         ports=PORTS,
         address=address,
         keep_history=True,
@@ -47,7 +50,9 @@ def plan(environment: Mapping[str, str] = os.environ) -> StackPlan:
 def main(argv: Sequence[str]) -> int:
     """Runs until Ctrl-C."""
     if argv:
-        raise WrongUse("demo takes no arguments; SENSOR=replay:FILE.csv and PORT_…= go before `make`")
+        raise WrongUse(
+            "demo takes no arguments; SENSOR=coldroom, SENSOR=replay:FILE.csv and PORT_…= go before `make`"
+        )
     interrupt_on_signals()
     chosen = plan()
     try:
@@ -64,7 +69,7 @@ def show(chosen: StackPlan) -> None:
         on_mail=tell_mail,
         on_board_line=tell_board,
         on_board_event=tell_chip,
-        on_death=lambda name: say(name, "ended by itself: see its log in var/demo/log", "trouble"),
+        on_death=lambda name: say(name, f"ended by itself: see its log in {chosen.folder}/log", "trouble"),
     ) as stack:
         say(
             "demo",
@@ -85,12 +90,47 @@ def show(chosen: StackPlan) -> None:
             )
         period = chosen.period_ms / 1000
         wait = (WARM_UP + MARGIN) * period
-        say("demo", f"{PATIENT} warms up; it will fail in {wait:.0f} s, for {FAULT_S} s")
-        time.sleep(wait)
-        failed_at = time.time()
-        fail(stack)
-        tell_end(stack, failed_at)
+        if chosen.sensor.fails_at is not None:
+            tell_cold_room(stack, chosen.sensor.fails_at * period)
+        else:
+            say("demo", f"{PATIENT} warms up; it will fail in {wait:.0f} s, for {FAULT_S} s")
+            time.sleep(wait)
+            failed_at = time.time()
+            fail(stack)
+            tell_end(stack, failed_at)
         threading.Event().wait()
+
+
+def tell_cold_room(stack: Stack, plays_s: float) -> None:
+    """C002 plays a failure, `plays_s` after its first reading: say so, and how soon the mail came."""
+    from tools.local.coldroom import PERIOD  # noqa: PLC0415  the simulator takes its time to load
+
+    fast = round(1000 * PERIOD / stack.plan.period_ms)
+    begun = time.time()
+    board = partial(stack.reader.readings, stack.site, PATIENT)
+    await_true(lambda: len(board(start=begun)) > 0, OVER_TIMEOUT)
+    now = board(start=begun)
+    left = max(0.0, plays_s - float(now.up[-1])) if len(now) else plays_s
+    say(
+        "demo",
+        f"a second is {fast} s of a cold room. {PATIENT} defrosts; its compressor dies in {left:.0f} s",
+    )
+    time.sleep(left)
+    failed_at = time.time()
+    say(
+        PATIENT, "FAILS now: its compressor is dead. The air warms as in a defrost, and stays warm", "warning"
+    )
+
+    def told() -> list[float]:
+        return [m.received for m in stack.sendgrid.mails if m.received >= failed_at and PATIENT in m.subject]
+
+    if await_true(lambda: bool(told()), OVER_TIMEOUT):
+        minutes = (told()[0] - failed_at) * fast / 60
+        say(
+            PATIENT, f"the mail came {minutes:.0f} minutes of the cold room after its compressor died", "good"
+        )
+    else:
+        say(PATIENT, f"no mail in {OVER_TIMEOUT:.0f} s: did one go out half an hour ago? (docs/alerts.md)")
 
 
 def fail(stack: Stack) -> None:

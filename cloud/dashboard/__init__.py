@@ -1,1 +1,1 @@
-"""What people open every day: which board needs them, what it measured, what was decided about it."""
+"""The dashboard: shows which board needs a person, what it measured, and how board and cloud judged it."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-# Streamlit puts the folder of this file on the path, and would find `words` before `cloud`.
+# Streamlit puts the folder of this file on the path, so that Python would find modules there before `cloud`.
 sys.path[:] = [
     str(Path(__file__).resolve().parents[2]),
     *(place for place in sys.path if place != str(Path(__file__).parent)),
@@ -25,6 +25,6 @@ st.logo(SIGN, size="large")
 st.html(frame.STYLE)
 pages = (fleet, board, episodes, model, usage, system, access, answer)
 position: Literal["hidden", "top"] = "hidden" if st.context.is_embedded else "top"
-st.navigation([one.page() for one in pages], position=position).run()
+st.navigation([page.page() for page in pages], position=position).run()
 if not st.context.is_embedded:
     language.choice()

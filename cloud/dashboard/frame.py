@@ -1,4 +1,4 @@
-"""What every page stands in: its refresh, its language, and what it says when there is nothing to show."""
+"""The frame of every page: its refresh, its language, and its text when there is nothing to show."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import streamlit as st
 from cloud import settings
 from cloud.dashboard import language, source
 from cloud.dashboard.draw import charts
-from cloud.dashboard.source import Answer, Fleet, Unavailable
+from cloud.dashboard.source import Answer, FleetState, Unavailable
 from cloud.words import Words
 
 log = logging.getLogger("dashboard")
 
-Body = Callable[[Answer[Fleet]], None]
+Body = Callable[[Answer[FleetState]], None]
 
 EMPTY_EVERY = 3.0  # s between two looks for a first board, or for a database that was not there
 HEAD_START = 0.05  # s
@@ -44,7 +44,7 @@ STYLE = """<i class='vigie-style'></i><style>
 
 
 def say() -> Words:
-    """The words of who looks, in their time zone."""
+    """The words in the viewer's language and time zone."""
     return Words(language.spoken(), st.context.timezone or "UTC")
 
 
@@ -109,7 +109,7 @@ def _wait_for_first() -> None:
 
 
 def guarded(part: Callable[[], None]) -> None:
-    """Run a part of a page, or say in its place why there is nothing to show and what to do about it."""
+    """Run a part of a page, or show in its place why there is nothing to show, and the cure."""
     try:
         language.ordinary()
         part()
@@ -125,10 +125,10 @@ def guarded(part: Callable[[], None]) -> None:
 
 
 def headline(text: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
-    """The page's first words, on the screen of who opens it before the rest is drawn.
+    """The page's headline, which appears before the rest is drawn.
 
-    A browser draws in one piece all that has come by then: among sixty other parts a headline would wait
-    for each of them.
+    A browser draws everything that has arrived in one piece: among sixty other parts a headline would wait
+    for all of them.
     """
     st.title(text, anchor=False, width=width)
     if not st.session_state.get("greeted"):
@@ -136,7 +136,7 @@ def headline(text: str, *, width: Literal["stretch", "content"] = "stretch") -> 
         time.sleep(HEAD_START)
 
 
-def told(answer: Answer[Any], every: float | None, *beside: str) -> None:
+def freshness(answer: Answer[Any], every: float | None, *beside: str) -> None:
     """One line on how old this page is, after other small things; a warning when it should be newer."""
     words = say()
     if answer.trouble:
@@ -170,7 +170,7 @@ def now_in(words: Words) -> str:
 
 
 def _misconfigured(error: settings.SettingsError) -> None:
-    """Names of settings only: a value that stands in the wrong place may be a secret."""
+    """Show only names of settings: a value in the wrong place may be a secret."""
     words = say()
     wrong = [key for key in settings.DASHBOARD_KEYS if any(key in problem for problem in error.problems)]
     names = ", ".join(f"`{key}`" for key in wrong) or words("the settings")

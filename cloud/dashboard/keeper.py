@@ -1,7 +1,7 @@
-"""The login by password: a signed cookie that outlives a reload, and how often who may try a password.
+"""The login by password: a signed cookie that survives a reload, and a limit on wrong passwords.
 
-The cookie holds no secret: it says when somebody gave the right password in this browser, signed under a key
-that is made from the password's hash, so a new password ends every login.
+The cookie holds no secret: it says when somebody gave the right password in this browser. It is signed under
+a key derived from the password's hash, so a new password ends every login.
 
 Wrong passwords are counted for each address, so that a stranger locks out only their own. A browser that has
 logged in before is counted by itself (OWASP calls its cookie a device cookie), so a stranger behind the same
@@ -55,11 +55,11 @@ def _is_signed(cookie: str, kept: str, lasts: int) -> bool:
 
 
 def address_of(connection: str | None, forwarded: str | None) -> str:
-    """Whom a try counts for. `connection`: the address at the other end, None on this machine; `forwarded`:
-    the header X-Forwarded-For.
+    """The address for which a try counts.
 
-    Behind a proxy the other end is always the proxy. Then the last name that it wrote counts, since those
-    before it are the visitor's own words. An IPv6 network of one household (/64) counts as one address.
+    `connection`: the address at the other end, None on this machine; `forwarded`: the header X-Forwarded-For.
+    Behind a proxy the other end is always the proxy. Then the last address in the header counts, because the
+    visitor may have written those before it. An IPv6 network of one household (/64) counts as one address.
     """
     near = _ip(connection or "127.0.0.1")
     if near is None or not near.is_global:
@@ -76,20 +76,20 @@ def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-class _Line:
-    """Passwords are looked at one after another, since each takes 32 MB and a tenth of a second."""
+class _AttemptQueue:
+    """Checks passwords one after another, because each takes 32 MB and a tenth of a second."""
 
     def __init__(self) -> None:
         self._looking = threading.Lock()
         self._wrong: dict[str, deque[float]] = {}
 
-    def attempt(self, said: str, kept: str, who: str) -> str | None:
+    def attempt(self, typed: str, kept: str, who: str) -> str | None:
         with self._looking:
             now = time.monotonic()
             wrong = self._wrong.setdefault(who, deque(maxlen=TRIES))
             if len(wrong) == TRIES and wrong[0] > now - WITHIN:
                 return "wait"
-            if password.matches(said, kept):
+            if password.matches(typed, kept):
                 del self._wrong[who]
                 return None
             wrong.append(now)
@@ -99,14 +99,14 @@ class _Line:
 
 
 class Gate:
-    """Looks at passwords and counts the wrong ones of late; known browsers stand in a line of their own."""
+    """Checks passwords and counts recent wrong ones; known browsers have their own queue."""
 
     def __init__(self) -> None:
-        self._strangers, self._known = _Line(), _Line()
+        self._strangers, self._known = _AttemptQueue(), _AttemptQueue()
 
-    def attempt(self, said: str, kept: str, address: str, cookie: str = "") -> str | None:
-        """None when `said` is right, else "wrong"; "wait" when this address or known browser gave too many
-        wrong ones of late, and `said` was not looked at."""
+    def attempt(self, typed: str, kept: str, address: str, cookie: str = "") -> str | None:
+        """None when `typed` is right, else "wrong"; "wait" when this address or known browser gave too many
+        wrong passwords recently, so that `typed` was not checked."""
         if _is_signed(cookie, kept, KNOWN):
-            return self._known.attempt(said, kept, cookie)
-        return self._strangers.attempt(said, kept, address)
+            return self._known.attempt(typed, kept, cookie)
+        return self._strangers.attempt(typed, kept, address)

@@ -1,6 +1,6 @@
-"""The language of who looks: what they chose on the page, else VIGIE_LANGUAGE.
+"""The viewer's language: the one chosen on the page, else VIGIE_LANGUAGE.
 
-A choice lasts for the session and stands in the address (`?lang=fr`), so a bookmark keeps it.
+A choice lasts for the session and is part of the address (`?lang=fr`), so a bookmark keeps it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SAY_SO = """<script>document.documentElement.lang = "%s"</script>"""
 
 
 def ordinary() -> str:
-    """Where nobody has chosen. Raises settings.SettingsError."""
+    """The language when the viewer has chosen none. Raises settings.SettingsError."""
     secrets = st.secrets if st.secrets.load_if_toml_exists() else {}
     if renamed := settings.old_language("secrets.toml", secrets):
         raise settings.SettingsError(renamed)

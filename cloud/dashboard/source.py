@@ -1,7 +1,7 @@
-"""Asking the database for a page: shared between viewers, bounded in time, never a crash.
+"""Asks the database for a page: shared between viewers, bounded in time, never with a crash.
 
-Answers are frozen and are shared as they are (`cache_resource`), not copied for each viewer. What was
-known when the database was last reached stays on the page; `Answer.trouble` says why it is not newer.
+Answers are frozen and shared (`cache_resource`), not copied for each viewer. When the database does not
+answer, the page keeps its last answer; `Answer.trouble` says why there is no newer one.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ HOUSE = language.HOUSE
 T = TypeVar("T")
 
 
-class Trouble(Enum):
-    """Why the database could not be asked."""
+class DatabaseTrouble(Enum):
+    """Why the database gave no answer."""
 
     LOST = "lost"  # nobody there
     SLOW = "slow"  # there, but no answer in time
@@ -69,21 +69,21 @@ class Trouble(Enum):
 
 
 class Unavailable(Exception):
-    """The database could not be asked, and nothing is known from before."""
+    """The database gave no answer, and there is none from before."""
 
-    def __init__(self, trouble: Trouble) -> None:
+    def __init__(self, trouble: DatabaseTrouble) -> None:
         super().__init__(trouble.value)
         self.trouble = trouble
 
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What is known. `at`: when the database said so (Unix s); `took`: how long it thought (s)."""
+    """The last answer. `at`: when the database gave it (Unix s); `took`: how long it took (s)."""
 
     value: T
     at: float
     took: float
-    trouble: Trouble | None = None
+    trouble: DatabaseTrouble | None = None
 
     @property
     def slow(self) -> bool:
@@ -91,7 +91,7 @@ class Answer(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Fleet:
+class FleetState:
     latest: list[Latest]
     open_episodes: list[Episode]
     backend_seen: float | None  # Unix s; None = never
@@ -100,17 +100,17 @@ class Fleet:
     @property
     def boards(self) -> dict[str, tuple[str, str]]:
         """Name for a person -> (site, device), sorted. The site is named where there is more than one."""
-        one_site = len({one.site for one in self.latest}) == 1
+        one_site = len({board.site for board in self.latest}) == 1
         names = (
-            (one.device if one_site else f"{one.site}/{one.device}", (one.site, one.device))
-            for one in self.latest
+            (board.device if one_site else f"{board.site}/{board.device}", (board.site, board.device))
+            for board in self.latest
         )
         return dict(sorted(names))
 
     def addressed(self, asked: str | None) -> dict[str, tuple[str, str]]:
-        """`boards`; the one that an address means bears the name that it has there.
+        """`boards`, in which the board of an address has the name that it has there.
 
-        Mails say SITE/DEVICE, however many sites there are; an address of old may lack the site.
+        Mails write SITE/DEVICE, however many sites there are; an old address may lack the site.
         """
         boards = self.boards
         if asked is None or asked in boards:
@@ -121,7 +121,7 @@ class Fleet:
         return {asked if name == meant[0] else name: whose for name, whose in boards.items()}
 
     def of(self, site: str, device: str) -> Latest | None:
-        return next((one for one in self.latest if (one.site, one.device) == (site, device)), None)
+        return next((board for board in self.latest if (board.site, board.device) == (site, device)), None)
 
 
 @st.cache_resource(show_spinner=False)
@@ -132,24 +132,25 @@ def reader() -> Reader:
 
 
 def begin() -> None:
-    """A part of a page is about to be drawn: the database is asked again, even if it just did not answer."""
+    """Call before drawing a part of a page: it then asks the database again, even after a failure."""
     st.session_state["trouble"] = None
 
 
 def ask(about: str, question: Callable[[], T]) -> Answer[T]:
-    """`question()`, or what it last said in this session and why. Raises Unavailable, SettingsError.
+    """The answer of `question()`, or its last one in this session and why. Raises Unavailable, SettingsError.
 
-    Where one question waits in vain, the others of the same part do not: a fleet of cards would take minutes.
+    After one question has waited in vain, the others of the same part do not wait: a fleet of cards would
+    take minutes.
     """
     known: dict[str, Answer[T]] = st.session_state.setdefault("known", {})
-    trouble: Trouble | None = st.session_state.get("trouble")
+    trouble: DatabaseTrouble | None = st.session_state.get("trouble")
     if trouble is None:
         try:
             answer = _asked(question)
         except PyMongoError as error:
             trouble = _why(error)
             log.warning("%s: the database is %s (%s)", about, trouble.value, type(error).__name__)
-            if trouble is not Trouble.REFUSED:  # that one comes at once, and concerns one question
+            if trouble is not DatabaseTrouble.REFUSED:  # that one comes at once, and concerns one question
                 st.session_state["trouble"] = trouble
         else:
             if len(known) > KNOWN:
@@ -174,24 +175,24 @@ def _asked(question: Callable[[], T]) -> Answer[T]:
     return Answer(value, time.time(), time.monotonic() - began)
 
 
-def _why(error: PyMongoError) -> Trouble:
+def _why(error: PyMongoError) -> DatabaseTrouble:
     if isinstance(error, ServerSelectionTimeoutError):
-        return Trouble.LOST
+        return DatabaseTrouble.LOST
     if isinstance(error, NetworkTimeout) or error.timeout:
-        return Trouble.SLOW
+        return DatabaseTrouble.SLOW
     if isinstance(error, ConnectionFailure):
-        return Trouble.LOST
-    return Trouble.REFUSED if isinstance(error, OperationFailure) else Trouble.LOST
+        return DatabaseTrouble.LOST
+    return DatabaseTrouble.REFUSED if isinstance(error, OperationFailure) else DatabaseTrouble.LOST
 
 
 @st.cache_resource(ttl=SHARED, max_entries=4, show_spinner=False)
-def fleet() -> Fleet:
+def fleet() -> FleetState:
     ask_reader = reader()
     latest, going_on = ask_reader.latest(), ask_reader.episodes(open_only=True)
     over = []
-    if any(one.abnormal for one in latest):
+    if any(board.abnormal for board in latest):
         over = ask_reader.episodes(start=time.time() - DAY)
-    return Fleet(latest, going_on, ask_reader.backend_seen(), over)
+    return FleetState(latest, going_on, ask_reader.backend_seen(), over)
 
 
 def sites() -> tuple[Site, ...]:
@@ -200,11 +201,11 @@ def sites() -> tuple[Site, ...]:
 
 
 def spark(language: str, site: str, device: str) -> Curve:
-    """The last hour, for a card. That of a board which has just begun is not kept: each new reading shows."""
-    found = _spark(language, site, device)
-    if found.readings < SPARK_SLICES:
+    """The last hour, for a card. The curve of a new board is not kept, so that each new reading shows."""
+    curve = _spark(language, site, device)
+    if curve.readings < SPARK_SLICES:
         _spark.clear(language, site, device)
-    return found
+    return curve
 
 
 @st.cache_resource(ttl=SPARK_SHARED, max_entries=500, show_spinner=False)
@@ -218,7 +219,7 @@ def _spark(language: str, site: str, device: str) -> Curve:
 
 
 @dataclass(frozen=True)
-class History:
+class BoardHistory:
     curve: Curve
     normal: Normal
     episodes: list[Episode]
@@ -235,7 +236,7 @@ def history(  # noqa: PLR0917  these are the answer's name
     end: float | None,
     span: float,
     period: float | None,
-) -> History:
+) -> BoardHistory:
     """Readings and episodes of [start, end); with None for both: of the last `span` seconds.
 
     `period`: seconds between the board's readings, by which a range too long for single readings is told.
@@ -254,13 +255,17 @@ def history(  # noqa: PLR0917  these are the answer's name
         units = _units(asked, {model for model in readings.model if model})
         drawn = curve.shape(say, readings, episodes, start=begin, end=finish, hours=hours, units=units)
     usual = normal(site, device)
-    return History(replace(drawn, normal=usual.table), usual, episodes, begin, finish)
+    return BoardHistory(replace(drawn, normal=usual.table), usual, episodes, begin, finish)
 
 
 def _units(asked: Reader, models: set[str]) -> dict[str, float]:
-    """Of the forests of these models, as far as they are known."""
-    found = asked.database["models"].find({"_id": {"$in": sorted(models)}}, {"report.unit": 1})
-    return {one["_id"]: one["report"]["unit"] for one in found if one.get("report", {}).get("unit")}
+    """The units of the forests of these models, as far as they are known."""
+    documents = asked.database["models"].find({"_id": {"$in": sorted(models)}}, {"report.unit": 1})
+    return {
+        document["_id"]: document["report"]["unit"]
+        for document in documents
+        if document.get("report", {}).get("unit")
+    }
 
 
 @dataclass(frozen=True)
@@ -281,7 +286,7 @@ class Normal:
 
 @st.cache_resource(ttl=NORMAL_SHARED, max_entries=500, show_spinner=False)
 def normal(site: str, device: str) -> Normal:
-    """As mails say it: 98 % of the readings of its last day that nobody called abnormal."""
+    """The normal ranges, as in mails: 98 % of the readings of its last day that nobody called abnormal."""
     now = time.time()
     readings = reader().readings(site, device, start=now - facts.LEARNED, end=now + 1)
     return Normal(*facts.normal(readings, lambda: reader().model(site, device)))
@@ -302,17 +307,19 @@ class TrainedModel:
 @st.cache_resource(ttl=COUNTED, max_entries=32, show_spinner=False)
 def model(site: str, device: str, in_use: str | None) -> TrainedModel | None:
     """A board's model `in_use`, where that is known, else its newest; None = none yet."""
-    found = (in_use and reader().model(site, device, in_use)) or reader().model(site, device)
-    if not found:
+    document = (in_use and reader().model(site, device, in_use)) or reader().model(site, device)
+    if not document:
         return None
-    return TrainedModel(found["_id"], found["report"], reader().model_picture(found["_id"]))
+    return TrainedModel(document["_id"], document["report"], reader().model_picture(document["_id"]))
 
 
 @st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)
 def models() -> dict[tuple[str, str], Mapping[str, Any]]:
     """The newest model of each board, without its binaries and its report."""
-    found = reader().database["models"].find({}, {"site": 1, "device": 1, "created": 1}).sort("created", 1)
-    return {(one["site"], one["device"]): one for one in found}
+    documents = (
+        reader().database["models"].find({}, {"site": 1, "device": 1, "created": 1}).sort("created", 1)
+    )
+    return {(document["site"], document["device"]): document for document in documents}
 
 
 @st.cache_resource(ttl=COUNTED, max_entries=64, show_spinner=False)

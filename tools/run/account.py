@@ -32,9 +32,9 @@ class BoardAccount:
 
 
 def account(taken: Sequence[SampleTaken], stored: Readings) -> BoardAccount:
-    """Hold the log against the store, both in the order in which the readings were taken.
+    """Compare the log with the store, both in the order in which the readings were taken.
 
-    Order and value decide: a reading is stored when it is the next one in the store that has its value.
+    Order and value decide: a reading counts as stored when the next stored one with its value matches it.
     """
     wanted = [value(reading) for reading in taken]
     order = in_order(stored)
@@ -115,7 +115,7 @@ def _walk_back(steps: list[dict[int, int]], x: int, y: int) -> list[tuple[int, i
 
 
 def value(reading: SampleTaken) -> Value:
-    """What a line of the sensor's log says, as `values` has it."""
+    """The value of one line of the sensor's log, in the form of `values`."""
     if reading.t is None or reading.h is None:
         return reading.why or -1
     return reading.t, reading.h

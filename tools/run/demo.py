@@ -193,7 +193,7 @@ def tell_mail(mail: ReceivedMail) -> None:
 
 
 def tell_board(name: str, line: str) -> None:
-    """Of a board's console what a person wants to see go by: warnings, errors, comings and goings."""
+    """The lines of a console that a person wants to see: warnings, errors, connecting, disconnecting."""
     mark, text = line[9:10], line[11:].strip()
     if mark in ("!", "E"):
         say(name, text, "trouble" if mark == "E" else "warning")

@@ -1,7 +1,7 @@
 """One visual language, in Altair: calm lines; colour and shape are kept for verdicts.
 
 Orange triangles: the board says abnormal. Blue rings: the cloud does. Both at once are a triangle in a ring.
-Small grey dots: normal again, and only windows that hold the fault say otherwise (cloud.read.settling).
+Small grey dots: normal again; only windows that still hold the fault disagree (cloud.read.settling).
 Yellow ground: an episode. Stripes: no readings. Green ground: what is normal for this board. Dashed: the
 user's own limits. The colours are Okabe and Ito's (distinct for colour-blind eyes), and shape or place says
 the same again.
@@ -63,8 +63,8 @@ _TIME = (
 def history(say: Words, curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
     """Temperature, humidity and score on one time axis; below, the detectors' lanes.
 
-    What one draws across any of them is the selection ZOOM, which the page answers with that stretch of time.
-    Of a long time the third panel tells how much was abnormal, and the lanes tell who said so.
+    Dragging across any of them makes the selection ZOOM; the page then shows that stretch of time. For a long
+    time the third panel shows how much was abnormal, and the lanes show who called it so.
     """
     tables = {
         "line": curve.line,
@@ -101,15 +101,15 @@ def _history(language: str, palette: Palette, summed: bool) -> str:
 
 
 def _each_in_its_layer(spec: Spec) -> None:
-    """Altair gives every selection to every layer that has one; a browser draws nothing then."""
+    """Keep each selection in its own layer: Altair puts it into every layer, and browsers then fail."""
     layers = [layer for panel in spec["vconcat"] for layer in panel["layer"] if "name" in layer]
     ends = {layer["name"] for layer in layers if layer["data"]["name"] == "window"}
-    for one in spec["params"]:
-        one["views"] = [name for name in one["views"] if (name in ends) == (one["name"] == ZOOM)]
+    for param in spec["params"]:
+        param["views"] = [name for name in param["views"] if (name in ends) == (param["name"] == ZOOM)]
 
 
 def frames(tables: Tables) -> dict[str, pd.DataFrame]:
-    """What Streamlit sends as Arrow; NaN becomes null, at which a line breaks."""
+    """The table as Streamlit sends it (Arrow); NaN becomes null, at which a line breaks."""
     return {name: pd.DataFrame(table) for name, table in tables.items()}
 
 
@@ -160,7 +160,7 @@ def _normal(quantity: str, palette: Palette) -> Drawn:
 
 
 def _limits(quantity: str, palette: Palette) -> list[Drawn]:
-    """The user's own, behind all readings; their values stand beside the time that is drawn."""
+    """The user's own limits, behind all readings, with their values at the edge of the panel."""
     chosen = _base("limits").transform_filter(alt.datum.quantity == quantity)
     y = _value("value", palette)
     labels = [
@@ -173,7 +173,7 @@ def _limits(quantity: str, palette: Palette) -> list[Drawn]:
 
 
 def _band(quantity: str, palette: Palette, x: X) -> Drawn:
-    """Least to greatest, where a line of single readings would be a blot."""
+    """A band from minimum to maximum, when a line of single readings would be a blot."""
     return (
         _base("band")
         .mark_area(color=palette.line, opacity=0.25, clip=True)
@@ -264,7 +264,7 @@ def _marks(say: Words, y: alt.Y, x: X, palette: Palette) -> list[Drawn]:
 
 
 def _pointer(say: Words, y: alt.Y, x: X, quantity: str, palette: Palette) -> Drawn:
-    """The reading nearest to the pointer, so that one need not hit a line."""
+    """Shows the reading nearest to the pointer, so that nobody needs to hit a line."""
     nearest = alt.selection_point(
         name=f"near_{quantity}",
         nearest=True,
@@ -332,12 +332,12 @@ def _lanes(say: Words, names: dict[str, str], palette: Palette, brush: alt.Param
 
 
 def _least(quantity: str, palette: Palette) -> Drawn:
-    """Nothing to see: it keeps the axis from growing a tenth of a degree into a storm."""
+    """An invisible layer that keeps the axis wide, so that a tenth of a degree does not look like a storm."""
     return _base("least").mark_point(opacity=0).encode(y=_value(quantity, palette))
 
 
 def _gaps(say: Words, palette: Palette, x: X, height: int) -> Drawn:
-    """No readings: stripes, which no eye takes for one of the grounds, whatever colours it sees."""
+    """Stripes where there are no readings; also a colour-blind person can tell them from the grounds."""
     count = height // STRIPE
     edges = [(k // 2 + k % 2) / count for k in range(2 * count)]
     stops = [
@@ -368,12 +368,12 @@ def _ground(say: Words, name: str, color: Any, x: X, opacity: float = 0.2) -> Dr
 
 
 def _axis_ends(x: X) -> Drawn:
-    """Nothing to see: it stretches the time axis over the whole range, also where there are no readings."""
+    """An invisible layer that stretches the time axis over the whole range, also without readings."""
     return _base("window").mark_point(opacity=0).encode(x=x("at"))
 
 
 def _time(axis: alt.Axis) -> X:
-    """Every layer of a panel must say the same of the time axis."""
+    """The time axis; every layer of a panel must define it in the same way."""
     return lambda field: alt.X(
         f"{field}:T", title=None, axis=axis, scale=alt.Scale(nice=False, padding=BESIDE)
     )
@@ -429,7 +429,7 @@ def _value_axis(palette: Palette, count: int) -> alt.Axis:
 
 
 def _axis(palette: Palette) -> dict[str, Any]:
-    """Labels stand inside the panel, which so has the full width, and beside the time that is drawn."""
+    """The value axis, with its labels inside the panel, so that the panel has the full width."""
     return {
         "domain": False,
         "ticks": False,

@@ -36,7 +36,7 @@ GAP_PERIODS = 3.0  # a pause this many times longer than usual is a gap
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn of one board over one range, and what a person should know beside it."""
+    """The tables of one board over one range for the chart, and the remarks beside it."""
 
     line: Table  # at, t, h, score and edge (cloud's and board's, 0..1), segment, undated
     marks: Table  # at, t, h, who, saw: abnormal good readings, one row for each side that says so
@@ -79,14 +79,14 @@ def shape(
 ) -> Curve:
     """`readings` of [start, end) (Unix seconds) as tables; at most about `8 * slices` rows of line.
 
-    `hours`: what is left of readings that are gone. `units`: of the boards' forests by model, by which their
-    sums of path lengths become scores (cloud.store.agreement).
+    `hours`: the hourly values of deleted readings. `units`: of the boards' forests by model; they turn sums
+    of path lengths into scores (cloud.store.agreement).
     """
     at = placed(readings.ts)
     good = ~np.isnan(readings.t)
     begin = _first_moment(readings, at, start)
     sides = _sides(readings, episodes)
-    board, cloud, settles = (said & good for _, said, _ in sides)
+    board, cloud, settles = (calls & good for _, calls, _ in sides)
     width = (end - begin) / slices if len(readings) > 8 * slices else 0.0
     usual = _usual(readings, at)
     breaks, pauses = _breaks(readings, at, usual, least=width)
@@ -112,8 +112,8 @@ def shape(
         cloud_abnormal=int(cloud.sum()),
         failed=int((~good).sum()),
         undated=int(np.isnan(readings.ts).sum()),
-        said=float(readings.said[told[-1]])
-        if len(told := np.flatnonzero(~np.isnan(readings.said)))
+        said=float(readings.said[impossible[-1]])
+        if len(impossible := np.flatnonzero(~np.isnan(readings.said)))
         else None,
         missing=int(readings.missing_before[1:].sum()),
         settling=int(settles.sum()),
@@ -168,7 +168,7 @@ def shape_spans(
 
 
 def _least(t: Floats, h: Floats) -> Table:
-    """Both ends of what each axis must hold: a tenth of a degree is no storm."""
+    """The least range of each axis, so that a tenth of a degree does not look like a storm."""
     ends = {}
     for name, values, unit in (("t", t, "°C"), ("h", h, "%RH")):
         known = values[~np.isnan(values)]
@@ -223,7 +223,7 @@ def _band(spans: Spans | None, holes: list[tuple[float, float]]) -> Table:
 
 
 def _holes(spans: Spans | None, start: float, end: float) -> list[tuple[float, float]]:
-    """Where nothing is stored, longer than is usual (s); nothing is missing before the first reading."""
+    """Gaps without readings that are longer than usual (s); there is none before the first reading."""
     if spans is None or len(spans) == 0:
         return []
     usual = float(np.median(spans.end - spans.begin))
@@ -328,20 +328,22 @@ def _edges(slot: Index, ordered: Index) -> Index:
 def _marks(say: Words, readings: Readings, at: Floats, sides: list[Side], width: float) -> Table:
     good = ~np.isnan(readings.t)
     drawn = []
-    for who, said, flags in sides:
-        index = np.flatnonzero(said & good)
+    for who, calls, flags in sides:
+        index = np.flatnonzero(calls & good)
         if width and len(index):
             slot = (at[index] // width).astype(np.int64)
             index = index[np.unique(slot, return_index=True)[1]]
         drawn.append((who, index, flags))
-    index = np.concatenate([found for _, found, _ in drawn])
+    index = np.concatenate([places for _, places, _ in drawn])
     return {
         "at": at[index] * 1000,
         "t": readings.t[index],
         "h": readings.h[index],
         "score": readings.cloud_score[index],
-        "who": _texts([who for who, found, _ in drawn for _ in found]),
-        "saw": _texts([_saw(say, who, int(flags[one])) for who, found, flags in drawn for one in found]),
+        "who": _texts([who for who, places, _ in drawn for _ in places]),
+        "saw": _texts(
+            [_saw(say, who, int(flags[place])) for who, places, flags in drawn for place in places]
+        ),
     }
 
 
@@ -354,27 +356,29 @@ def _runs(
 ) -> Table:
     """Stretches in which one detector spoke; those nearer than `near` s to each other are drawn as one."""
     rows: list[tuple[float, float, str, str, str]] = []
-    for who, said, flags in sides:
+    for who, calls, flags in sides:
         for bit in DETECTORS:
-            index = np.flatnonzero(said & ((flags & bit) > 0))
+            index = np.flatnonzero(calls & ((flags & bit) > 0))
             if len(index) == 0:
                 continue
             apart = (np.diff(index) > 1) & (np.diff(at[index]) > near) | breaks[index[1:]]
             for run in np.split(index, np.flatnonzero(apart) + 1):
                 saw = [_saw(say, who, bit), say.many(len(run), "reading")]
                 if bit == codes.SENSOR_ERROR:
-                    saw[0] = ", ".join(sorted({say.reason(readings.why[one]) for one in run}))
+                    saw[0] = ", ".join(sorted({say.reason(readings.why[row]) for row in run}))
                 lane = say.detector(bit)
                 rows.append((at[run[0]] * 1000, at[run[-1]] * 1000, lane, who, " · ".join(saw)))
     return _table(rows, ("begin", "finish", "lane", "who", "saw"))
 
 
 def _sides(readings: Readings, episodes: list[Episode]) -> list[Side]:
-    """Who says abnormal, of which readings, with which flags; what only settles stands apart."""
+    """(who, which readings they call abnormal, their flags); settling readings are separate."""
     edge, cloud = np.zeros(len(readings), np.bool_), np.zeros(len(readings), np.bool_)
-    for one in sorted((one for one in episodes if one.before), key=lambda one: one.opened):
-        found = settling(readings, one.before, one.opened)
-        edge, cloud = edge | found[0], cloud | found[1]
+    for episode in sorted(
+        (episode for episode in episodes if episode.before), key=lambda episode: episode.opened
+    ):
+        masks = settling(readings, episode.before, episode.opened)
+        edge, cloud = edge | masks[0], cloud | masks[1]
     settles = (edge | cloud) & ~(readings.edge_abnormal & ~edge) & ~(readings.cloud_abnormal & ~cloud)
     either = readings.edge_flags | readings.cloud_flags & codes.ABNORMAL
     return [
@@ -414,16 +418,16 @@ def _gaps(
 
 def _episodes(say: Words, episodes: list[Episode], begin: float, end: float) -> Table:
     rows = []
-    for one in episodes:
-        until = one.closed if one.closed is not None else end
-        if until < begin or one.opened > end or not one.of_readings:
+    for episode in episodes:
+        until = episode.closed if episode.closed is not None else end
+        if until < begin or episode.opened > end or not episode.of_readings:
             continue
-        saw = say.seen(one.edge_flags | one.cloud_flags) or say("unusual readings")
+        saw = say.seen(episode.edge_flags | episode.cloud_flags) or say("unusual readings")
         state = say(
-            "over after" if one.closed is not None else "going on for",
-            length=say.duration(until - one.opened),
+            "over after" if episode.closed is not None else "going on for",
+            length=say.duration(until - episode.opened),
         )
-        rows.append((max(one.opened, begin) * 1000, min(until, end) * 1000, f"{saw} · {state}"))
+        rows.append((max(episode.opened, begin) * 1000, min(until, end) * 1000, f"{saw} · {state}"))
     return _table(rows, ("begin", "finish", "saw"))
 
 

@@ -33,16 +33,16 @@ def lines(say: Words, limits: Limits, curve: Curve) -> Table:
 
 def sentence(say: Words, limits: Limits, drawn: Table) -> str:
     """Which limits there are, after how long beyond them the board says so, and which are not drawn."""
-    told = []
+    parts = []
     for quantity, unit in UNITS.items():
         match _of(limits, quantity):
             case {"min": low, "max": high}:
-                told.append(say.span(low, high, unit))
+                parts.append(say.span(low, high, unit))
             case {"min": low}:
-                told.append(say("limits at least", value=say.value(low, unit)))
+                parts.append(say("limits at least", value=say.value(low, unit)))
             case {"max": high}:
-                told.append(say("limits at most", value=say.value(high, unit)))
-    text = say("limits", limits=", ".join(told))
+                parts.append(say("limits at most", value=say.value(high, unit)))
+    text = say("limits", limits=", ".join(parts))
     if limits.get("for_s"):
         text += say("limits after", length=say.duration(limits["for_s"]))
     shown = set(zip(drawn["quantity"], drawn["value"], strict=True))
@@ -57,8 +57,8 @@ def sentence(say: Words, limits: Limits, drawn: Table) -> str:
 
 def _of(limits: Limits, quantity: str) -> dict[str, float]:
     """ "min" and "max", as far as they are set."""
-    found = {end: limits.get(f"{quantity}_{end}") for end in ("min", "max")}
-    return {end: value / 100 for end, value in found.items() if value is not None}
+    ends = {end: limits.get(f"{quantity}_{end}") for end in ("min", "max")}
+    return {end: value / 100 for end, value in ends.items() if value is not None}
 
 
 def _is_near(curve: Curve, quantity: str, value: float) -> bool:

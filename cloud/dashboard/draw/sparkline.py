@@ -24,7 +24,7 @@ _TRIANGLE = "M0 -4L4.5 3.5H-4.5Z"
 def draw(curve: Curve, palette: Palette) -> str:
     """SVG without any text: nothing a board sent but numbers gets into it."""
     at, t = curve.line["at"], curve.line["t"]
-    begin, end = (float(one) for one in curve.window["at"])
+    begin, end = (float(bound) for bound in curve.window["at"])
     low, high = _around(t)
 
     def across(moment: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Board and cloud side by side: a square of four numbers, and how far their scores are apart."""
+"""Board and cloud side by side: a square of four numbers, and how much their scores differ."""
 
 from __future__ import annotations
 
@@ -18,56 +18,61 @@ from cloud.words import Words
 SQUARE, BARS = 190, 190  # px
 
 
-def show(say: Words, one: Agreement) -> None:
-    counted = sum(square(one))
-    agreed = (one.both_abnormal + one.both_normal) / max(counted, 1)
-    said = [
+def show(say: Words, agreement: Agreement) -> None:
+    counted = sum(square(agreement))
+    agreed = (agreement.both_abnormal + agreement.both_normal) / max(counted, 1)
+    parts = [
         say("agreement of", share=say.percent(agreed), readings=say.many(counted, "reading")),
-        say("with model", model=plain(one.model)) if one.model else say("without model"),
+        say("with model", model=plain(agreement.model)) if agreement.model else say("without model"),
     ]
-    st.markdown(" · ".join(said))
-    _twin(say, one)
+    st.markdown(" · ".join(parts))
+    _twin(say, agreement)
     left, right = st.columns(2, gap="large")
     with left:
-        common.chart(of_square(say, one, frame.palette()), say("agreement title"))
+        common.chart(of_square(say, agreement, frame.palette()), say("agreement title"))
     with right:
-        if one.scores is None:
+        if agreement.scores is None:
             st.caption(say("scores none"))
         else:
-            common.chart(of_scores(say, one.scores, frame.palette()), say("scores title"))
+            common.chart(of_scores(say, agreement.scores, frame.palette()), say("scores title"))
             st.caption(
                 say(
                     "scores how",
-                    mean=say.number(one.scores.mean, 3),
-                    least=say.number(one.scores.least, 3),
-                    greatest=say.number(one.scores.greatest, 3),
+                    mean=say.number(agreement.scores.mean, 3),
+                    least=say.number(agreement.scores.least, 3),
+                    greatest=say.number(agreement.scores.greatest, 3),
                 )
             )
 
 
-def square(one: Agreement) -> tuple[int, int, int, int]:
-    return one.both_abnormal, one.edge_only, one.cloud_only, one.both_normal
+def square(agreement: Agreement) -> tuple[int, int, int, int]:
+    return agreement.both_abnormal, agreement.edge_only, agreement.cloud_only, agreement.both_normal
 
 
-def _twin(say: Words, one: Agreement) -> None:
-    """The twin is the same forest by another road: the least difference is a fault."""
-    if not one.twin_ran:
+def _twin(say: Words, agreement: Agreement) -> None:
+    """Whether the twin, the same forest computed in another way, agrees: any difference is a fault."""
+    if not agreement.twin_ran:
         st.caption(say("twin none"))
-    elif one.twin_differs:
+    elif agreement.twin_differs:
         st.error(
             say(
-                "twin differs", count=say.count(one.twin_differs), readings=say.many(one.twin_ran, "reading")
+                "twin differs",
+                count=say.count(agreement.twin_differs),
+                readings=say.many(agreement.twin_ran, "reading"),
             ),
             icon=":material/difference:",
         )
     else:
-        st.caption(f":material/check: {say('twin equal', readings=say.many(one.twin_ran, 'reading'))}")
+        st.caption(f":material/check: {say('twin equal', readings=say.many(agreement.twin_ran, 'reading'))}")
 
 
-def of_square(say: Words, one: Agreement, palette: charts.Palette) -> tuple[charts.Spec, charts.Tables]:
+def of_square(say: Words, agreement: Agreement, palette: charts.Palette) -> tuple[charts.Spec, charts.Tables]:
     """Board across, cloud down; the darker, the more."""
     normal, abnormal = say("normal"), say("abnormal")
-    counts = np.array([one.both_normal, one.edge_only, one.cloud_only, one.both_abnormal], np.float64)
+    counts = np.array(
+        [agreement.both_normal, agreement.edge_only, agreement.cloud_only, agreement.both_abnormal],
+        np.float64,
+    )
     tables: charts.Tables = {
         "square": {
             "board": np.array([normal, abnormal, normal, abnormal], object),

@@ -12,14 +12,14 @@ from pathlib import Path
 import streamlit as st
 
 from cloud.dashboard import source
-from cloud.dashboard.source import History
+from cloud.dashboard.source import BoardHistory
 from cloud.read import export
 from cloud.words import Words
 
 MOST = 500_000  # readings in one file; a browser and a small host carry no more
 
 
-def show(say: Words, site: str, device: str, history: History) -> None:
+def show(say: Words, site: str, device: str, history: BoardHistory) -> None:
     """Two buttons, or the command to use for more."""
     if history.curve.readings > MOST:
         st.caption(say("download too much", most=say.count(MOST)))

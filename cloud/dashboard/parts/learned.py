@@ -21,7 +21,7 @@ MULTIPLES = {
 
 def table(say: Words, report: Mapping[str, Any]) -> str:
     """Markdown. `report`: of cloud.training.report.describe, as the database has it."""
-    body = "\n".join(f"| {what} | {told} |" for what, told in rows(say, report))
+    body = "\n".join(f"| {what} | {text} |" for what, text in rows(say, report))
     return f"| {say('learned what')} | {say('learned how')} |\n|---|---|\n{body}"
 
 
@@ -37,7 +37,7 @@ def rows(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
         days=days,
         budget=say.number(report["budget"]),
     )
-    found = [
+    lines = [
         (say("learned model"), plain(str(report.get("model", "")))),
         (
             say("learned from"),
@@ -50,16 +50,16 @@ def rows(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
     ]
     if report["unfit"]:
-        found.append((say("learned unfit"), say.many(report["unfit"], "reading")))
-    found += [*_detectors(say, report), (say("learned false"), alarms)]
+        lines.append((say("learned unfit"), say.many(report["unfit"], "reading")))
+    lines += [*_detectors(say, report), (say("learned false"), alarms)]
     if held_out is not None:
         rate = say("learned rate", alarms=say.number(held_out, 2))
         if (mails := report.get("held_out_mails_per_week")) is not None:
             rate += say("learned rate mails", mails=say.number(mails, 2))
-        found.append((say("learned held out"), rate))
+        lines.append((say("learned held out"), rate))
     if not report["whole"]:
-        found.append(("", say("learned less")))
-    return found
+        lines.append(("", say("learned less")))
+    return lines
 
 
 def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -83,11 +83,11 @@ def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _stays(say: Words, stays: Sequence[tuple[float, float]]) -> str:
     if not stays:
         return say("learned no cycles")
-    told = [
+    parts = [
         say("learned stay", minutes=say.number(minutes, 0), level=say.value(level, "°C"))
         for level, minutes in stays
     ]
-    return say("learned excursion", times=", ".join(told))
+    return say("learned excursion", times=", ".join(parts))
 
 
 def _rhythm(say: Words, channels: Sequence[str]) -> str:

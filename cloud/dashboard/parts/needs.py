@@ -1,4 +1,4 @@
-"""Who needs a person: one card for each board, the most urgent first. Pure."""
+"""Which board needs a person: one card for each board, the most urgent first. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SILENT_AFTER = 180.0  # s, or five periods where that is longer
 
 
 class Need(IntEnum):
-    """How much a board needs somebody, the most first."""
+    """How urgently a board needs a person, the most urgent first."""
 
     SEVERE = 0
     WARNING = 1
@@ -82,13 +82,13 @@ def cards(
             held.opened,
         ):
             going_on[episode.site, episode.device] = episode
-    ended = {(one.site, one.device): one for one in reversed(list(over)) if one.of_readings}
+    ended = {(each.site, each.device): each for each in reversed(list(over)) if each.of_readings}
     made = [
         card(say, board, going_on.get(here), now, ended.get(here))
         for board in latest
         for here in [(board.site, board.device)]
     ]
-    return sorted(made, key=lambda one: (one.need, one.acknowledged, one.site, one.device))
+    return sorted(made, key=lambda each: (each.need, each.acknowledged, each.site, each.device))
 
 
 def card(
@@ -102,7 +102,7 @@ def card(
 
 
 def freshness(age: float, period: float | None) -> int:
-    """4 (just heard of) to 0 (silent), measured by how often that board should be heard of."""
+    """4 (just heard) to 0 (silent), relative to how often that board should be heard."""
     every = period or UNKNOWN_PERIOD
     limits = (every + 10, 2 * every + BATCHING / 2, 3 * every + BATCHING, max(5 * every, SILENT_AFTER))
     return 4 - sum(age > limit for limit in limits)
@@ -110,7 +110,7 @@ def freshness(age: float, period: float | None) -> int:
 
 def headline(say: Words, made: list[Card]) -> str:
     """The state of the fleet in one line."""
-    calling = [one for one in made if one.need.calls]
+    calling = [card for card in made if card.need.calls]
     if not calling:
         return say("fleet fine") if len(made) == 1 else say("fleet all fine", count=say.count(len(made)))
     if len(calling) == 1:
@@ -119,7 +119,7 @@ def headline(say: Words, made: list[Card]) -> str:
 
 
 def _settles(latest: Latest, over: Episode | None) -> bool:
-    """Whether its newest reading is as before `over`, and only windows that still hold the fault object."""
+    """Whether its newest reading is as before `over`, and only windows that still hold the fault disagree."""
     if over is None or over.fault_seq is None or over.stream != latest.stream:
         return False
     if latest.seq is None or latest.t is None or latest.h is None:
@@ -197,7 +197,7 @@ def _siblings(say: Words, episode: Episode) -> str:
 
 
 def agreement(say: Words, episode: Episode) -> str:
-    """Whether board and cloud see it alike, in words."""
+    """Whether board and cloud agree about it, in words."""
     if episode.edge_flags & codes.ABNORMAL and not episode.cloud_flags & codes.ABNORMAL:
         return say("only board")
     if episode.cloud_flags & codes.ABNORMAL and not episode.edge_flags & codes.ABNORMAL:

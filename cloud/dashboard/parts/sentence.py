@@ -1,4 +1,4 @@
-"""One plain sentence on what was unusual, for the owner of a fridge, not for who builds detectors. Pure."""
+"""One plain sentence on what was unusual, for the owner of a fridge, not for a builder of detectors. Pure."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _before(readings: Readings, row: int) -> Rows:
 
 
 def _farthest(readings: Readings, row: int, before: Rows) -> int:
-    """Of the first abnormal readings from `row` on the one that differs most: a fault may grow."""
+    """The reading that differs most among the first abnormal ones from `row` on, because a fault may grow."""
     after = np.arange(row, min(len(readings), row + LEAST))
     after = after[(readings.edge_abnormal | readings.cloud_abnormal)[after] & ~np.isnan(readings.t[after])]
     apart = sum(

@@ -1,6 +1,6 @@
-"""A map of the sites, drawn of their coordinates alone: it asks nobody on the internet for tiles.
+"""A map of the sites, drawn from their coordinates alone: it needs no map tiles from the internet.
 
-Where a site is stands in the setting SITES. A degree of longitude is as wide as it is at the sites' latitude
+The setting SITES says where each site is. A degree of longitude is as wide as it is at the sites' latitude
 (equirectangular): shapes and distances are right within a region.
 """
 
@@ -27,13 +27,13 @@ STEPS = [m * 10**e for e in range(-1, 5) for m in (1, 2, 5)]  # km of a scale ba
 
 
 def show(say: Words, made: list[Card]) -> None:
-    """Nothing where fewer than two sites have a place."""
-    known = {one.name: one for one in source.sites()}
-    placed = [known[name] for name in sorted({one.site for one in made}) if name in known]
+    """Draw the map; nothing when fewer than two sites have coordinates."""
+    known = {each.name: each for each in source.sites()}
+    placed = [known[name] for name in sorted({each.site for each in made}) if name in known]
     if len(placed) < 2:
         return
-    worst = {site.name: min(one.need for one in made if one.site == site.name) for site in placed}
-    counts = {site.name: sum(one.site == site.name for one in made) for site in placed}
+    worst = {site.name: min(each.need for each in made if each.site == site.name) for site in placed}
+    counts = {site.name: sum(each.site == site.name for each in made) for site in placed}
     common.chart(drawn(say, placed, worst, counts, frame.palette()), say("chart of sites"))
 
 
@@ -45,23 +45,23 @@ def drawn(
     palette: charts.Palette,
 ) -> tuple[charts.Spec, charts.Tables]:
     """Kilometres east and north of the middle, a ring for each site, a bar for the scale."""
-    latitude = np.array([one.latitude for one in placed])
-    longitude = np.array([one.longitude for one in placed])
+    latitude = np.array([each.latitude for each in placed])
+    longitude = np.array([each.longitude for each in placed])
     shrink = max(0.05, math.cos(math.radians(float(latitude.mean()))))
     east = longitude * KM_A_DEGREE * shrink
     north = latitude * KM_A_DEGREE
     east, north = (axis - (axis.max() + axis.min()) / 2 for axis in (east, north))
     tall = max(LEAST_KM, float(np.ptp(north)) * 1.5, float(np.ptp(east)) * 1.5 / RATIO)
-    step = max(one for one in STEPS if one <= tall * RATIO / 4 or one == STEPS[0])
+    step = max(each for each in STEPS if each <= tall * RATIO / 4 or each == STEPS[0])
     left, low = -tall * RATIO / 2, -tall / 2
     tables: charts.Tables = {
         "sites": {
             "east": east,
             "north": north,
-            "name": np.array([cell(one.name) for one in placed], object),
-            "state": np.array([say(f"need {worst[one.name].name.lower()}") for one in placed], object),
-            "boards": np.array([say.many(counts[one.name], "board") for one in placed], object),
-            "calls": np.array([worst[one.name].calls for one in placed]),
+            "name": np.array([cell(each.name) for each in placed], object),
+            "state": np.array([say(f"need {worst[each.name].name.lower()}") for each in placed], object),
+            "boards": np.array([say.many(counts[each.name], "board") for each in placed], object),
+            "calls": np.array([worst[each.name].calls for each in placed]),
         },
         "scale": {
             "east": np.array([left + tall * 0.08]),

@@ -25,19 +25,19 @@ def _found() -> list[Alert]:
 
 def show(*, expanded: bool = False) -> bool:
     """Part of a page; whether there were any. Shows mail addresses only after a login. Raises Unavailable."""
-    say, found = frame.say(), source.ask("undelivered", _found).value
-    if not found:
+    say, mails = frame.say(), source.ask("undelivered", _found).value
+    if not mails:
         return False
-    title = say("not delivered", mails=say.many(len(found), "mail"))
+    title = say("not delivered", mails=say.many(len(mails), "mail"))
     with st.expander(title, icon=":material/unsubscribe:", expanded=expanded):
         whole = access.person() is not None
-        for alert in found:
+        for alert in mails:
             st.markdown(line(say, alert, time.time(), whole=whole))
     return True
 
 
 def line(say: Words, alert: Alert, now: float, *, whole: bool) -> str:
-    """One mail as Markdown: when, what, what became of it, and the cure that the error names.
+    """One mail as Markdown: when, what, its outcome, and the cure that the error names.
 
     Unless `whole`, addresses are left out, also those that a mail server's answer repeats.
     """

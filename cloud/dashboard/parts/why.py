@@ -26,14 +26,14 @@ PERIODS = 70  # readings before, where the period is longer
 def show(say: Words, episode: Episode) -> None:
     """One plain sentence below the episode; what the detectors said under *details*."""
     try:
-        found = _found(episode.id, episode.site, episode.device, episode.opened)
+        first = _found(episode.id, episode.site, episode.device, episode.opened)
     except PyMongoError:
         st.caption(say("why not now"))
         return
-    if found is None:
+    if first is None:
         st.caption(say("why gone"))
         return
-    readings, row, report = found
+    readings, row, report = first
     st.markdown(f"**{sentence(say, readings, row)}**")
     with st.expander(say("why details")):
         _details(say, readings, row, report)
@@ -45,8 +45,8 @@ def _details(say: Words, readings: Readings, row: int, report: Mapping[str, Any]
         rows(say, readings, row, report),
         columns=[say("column detector"), say("who board"), say("who cloud"), say("column what")],
     )
-    told = table.columns[[0, 3, 1, 2]]  # a phone shows the first two
-    st.dataframe(table[told], hide_index=True, width="stretch")
+    order = table.columns[[0, 3, 1, 2]]  # a phone shows the first two
+    st.dataframe(table[order], hide_index=True, width="stretch")
     for line in window(say, readings, row):
         st.caption(line)
 
@@ -57,7 +57,7 @@ def _found(
 ) -> tuple[Readings, int, Mapping[str, Any]] | None:
     """The readings up to the first abnormal one, its row among them, and what its model learned."""
     reader: Reader = source.reader()
-    latest = next((one for one in reader.latest() if (one.site, one.device) == (site, device)), None)
+    latest = next((board for board in reader.latest() if (board.site, board.device) == (site, device)), None)
     period = (latest and latest.period) or 10.0
     before, after = max(BEFORE, PERIODS * period), max(60.0, 3 * period)
     readings = reader.readings(site, device, start=opened - before, end=opened + after)
@@ -95,13 +95,13 @@ def rows(
 
 
 def _values(say: Words, readings: Readings, row: int, report: Mapping[str, Any]) -> dict[int, str]:
-    """What can be said in numbers, by detector."""
-    found: dict[int, str] = {}
+    """The values and limits of detectors in words, by detector."""
+    texts: dict[int, str] = {}
     thresholds, limits = report.get("thresholds") or {}, report.get("limits") or {}
     if limits:
         (t_low, t_high), (h_low, h_high) = limits["t"], limits["h"]
         spans = f"{say.span(t_low, t_high, '°C')}, {say.span(h_low, h_high, '%RH')}"
-        found[codes.RANGE] = say("why range", spans=spans)
+        texts[codes.RANGE] = say("why range", spans=spans)
     before = _before(readings, row)
     if len(before) and not np.isnan(readings.t[row]):
         times = [
@@ -109,20 +109,20 @@ def _values(say: Words, readings: Readings, row: int, report: Mapping[str, Any])
             for column, floor in ((readings.t, 0.05), (readings.h, 0.2))
         ]
         limit = thresholds.get("zscore") or 3.0
-        found[codes.ZSCORE] = say(
+        texts[codes.ZSCORE] = say(
             "why zscore", t=say.number(times[0]), h=say.number(times[1]), limit=say.number(limit)
         )
     if thresholds.get("forest") and not np.isnan(readings.edge_score[row]):
-        found[codes.FOREST] = say(
+        texts[codes.FOREST] = say(
             "why forest",
             value=say.count(int(readings.edge_score[row])),
             limit=say.count(int(thresholds["forest"])),
         )
-    return found
+    return texts
 
 
 def window(say: Words, readings: Readings, row: int) -> list[str]:
-    """The readings before it, in words: what the verdict was measured by."""
+    """The readings before it, in words, because the verdict compares with them."""
     before = _before(readings, row)
     if len(before) == 0:
         return []

@@ -1,4 +1,4 @@
-"""The two things that a person can say of an episode. Each is one new document; nothing is ever changed."""
+"""The two answers that a person can give about an episode. Each is one new document; none is ever changed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ log = logging.getLogger("dashboard")
 
 
 def acknowledge(episode: Episode) -> None:
-    """Somebody has seen it: no more mails about it. Told as a toast."""
+    """Record that somebody has seen it, which stops mails about it; a toast says so."""
     _write("acknowledgements", episode, {}, frame.say()("answer acknowledge"))
 
 
 def label(episode: Episode, cause: Cause, note: str) -> None:
-    """What it was, and a line of text; what was said last counts. Told as a toast."""
+    """Record what it was, and a line of text; the last answer counts. A toast says so."""
     _write("labels", episode, answer(cause, note), teaches(frame.say(), cause, episode.edge_flags))
 
 
@@ -35,7 +35,7 @@ def teaches(say: Words, cause: Cause, flags: int) -> str:
     return say("teach thanks", cause=say(f"cause {cause}"), what=say(what, detectors=say.seen(flags)))
 
 
-def _write(book: str, episode: Episode, more: Document, told: str) -> None:
+def _write(book: str, episode: Episode, more: Document, thanks: str) -> None:
     say, who = frame.say(), access.person()
     if who is None:  # the login ended while the buttons stood there
         st.toast(say("login first"), icon=":material/lock:")
@@ -50,4 +50,4 @@ def _write(book: str, episode: Episode, more: Document, told: str) -> None:
     source.episodes.clear()
     source.fleet.clear()
     source.history.clear()
-    st.toast(told, icon=":material/check:")
+    st.toast(thanks, icon=":material/check:")

@@ -1,8 +1,8 @@
-"""Who may write: nobody, until somebody has logged in. Reading needs no login.
+"""The login. Reading needs none; writing does.
 
-Two ways, either or both: an OIDC provider (Streamlit's own [auth] section, and DASHBOARD_PEOPLE says whose
-addresses count), or one password (DASHBOARD_PASSWORD_HASH). A view embedded elsewhere (`?embed=true`) never
-writes, whoever looks.
+There are two ways, either or both: an OIDC provider (Streamlit's own [auth] section; DASHBOARD_PEOPLE lists
+the addresses that may write), or one password (DASHBOARD_PASSWORD_HASH). A view embedded elsewhere
+(`?embed=true`) never writes, whoever looks.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def provider() -> bool:
 
 
 def person() -> str | None:
-    """Who looks, if they may write. Raises settings.SettingsError."""
+    """The viewer's name if they may write, else None. Raises settings.SettingsError."""
     if st.context.is_embedded:
         return None
     if provider() and st.user.is_logged_in:
         mail = str(st.user.get("email") or "").lower()
-        # A provider that does not say is one of a company's own; one that says no has not looked.
+        # A company's own provider may not say whether it verified the address; one that says no has not.
         if mail in allowed().people and st.user.get("email_verified", True) is True:
             return mail
     return KEEPER if _is_keeper() else None
@@ -138,12 +138,12 @@ def _by_provider() -> None:
 def _by_password(kept: str) -> None:
     words = frame.say()
     with st.form("login", border=False, width=360):
-        said = st.text_input(words("login password"), type="password", autocomplete="current-password")
+        typed = st.text_input(words("login password"), type="password", autocomplete="current-password")
         pressed = st.form_submit_button(words("page login"), type="primary", icon=":material/login:")
     if not pressed:
         return
     address = keeper.address_of(st.context.ip_address, st.context.headers.get("X-Forwarded-For"))
-    outcome = _gate().attempt(said, kept, address, _cookie())
+    outcome = _gate().attempt(typed, kept, address, _cookie())
     if outcome is None:
         st.session_state["keeper until"] = time.time() + keeper.LASTS
         st.session_state["keeper token"] = keeper.token(kept)

@@ -15,7 +15,7 @@ from cloud.dashboard.draw.curve import Curve
 from cloud.dashboard.parts import common, download, episode_card, needs
 from cloud.dashboard.parts.markdown import plain
 from cloud.dashboard.parts.needs import Card
-from cloud.dashboard.source import Answer, Fleet, History, Normal
+from cloud.dashboard.source import Answer, BoardHistory, FleetState, Normal
 from cloud.words import Words
 
 # Name -> (seconds shown, seconds between refreshes): nobody reads a month anew every three seconds.
@@ -37,7 +37,7 @@ def page() -> st.Page:
     return frame.page(_page, path="board", icon="show_chart")
 
 
-def _page(fleet: Answer[Fleet]) -> None:
+def _page(fleet: Answer[FleetState]) -> None:
     say = frame.say()
     asked = st.query_params.get("board")
     boards = fleet.value.addressed(asked)
@@ -52,7 +52,7 @@ def _page(fleet: Answer[Fleet]) -> None:
                 required=True,
                 key="range",
                 bind="query-params",
-                format_func=lambda one: say(f"range {one}"),
+                format_func=lambda choice: say(f"range {choice}"),
             )
             seconds, every = RANGES[span or "1h"]
         else:
@@ -76,14 +76,14 @@ def _address(begin: float, end: float) -> dict[str, str]:
 
 
 def _free_range(say: Words, window: tuple[float, float]) -> None:
-    """Any beginning and end, in the time zone of who looks."""
+    """Lets the viewer choose any beginning and end, in their time zone."""
     with st.popover(say("range free"), icon=":material/date_range:"), st.form("free range", border=False):
         moments = [
             st.datetime_input(say(f"range {name}"), datetime.fromtimestamp(at, say.zone).replace(tzinfo=None))
             for name, at in zip(("from", "to"), window, strict=True)
         ]
         if st.form_submit_button(say("range show")):
-            begin, end = (one.replace(tzinfo=say.zone).timestamp() for one in moments)
+            begin, end = (moment.replace(tzinfo=say.zone).timestamp() for moment in moments)
             _zoom(begin, end)
             st.rerun()
 
@@ -105,7 +105,7 @@ def _window(begin: str | None, end: str | None) -> tuple[float, float] | None:
 
 
 def _body(  # noqa: PLR0917
-    fleet: Answer[Fleet],
+    fleet: Answer[FleetState],
     site: str,
     device: str,
     window: tuple[float, float] | None,
@@ -119,15 +119,15 @@ def _body(  # noqa: PLR0917
     known = fleet.value.of(site, device)
     period = known.period if known else None
     beside: list[str] = []
-    for one in needs.cards(say, fleet.value.latest, fleet.value.open_episodes, now, fleet.value.over):
-        if (one.site, one.device) == (site, device):
-            beside = _head(say, one)
+    for card in needs.cards(say, fleet.value.latest, fleet.value.open_episodes, now, fleet.value.over):
+        if (card.site, card.device) == (site, device):
+            beside = _head(say, card)
     answer = source.ask(
         f"history {site}/{device} {start} {end} {seconds}",
         lambda: source.history(say.language, site, device, start, end, seconds, period),
     )
     history = answer.value
-    frame.told(answer, every, *beside)
+    frame.freshness(answer, every, *beside)
     if history.curve.empty:
         st.info(say("range empty fixed" if window else "range empty"), icon=":material/search_off:")
         return
@@ -150,22 +150,22 @@ def _body(  # noqa: PLR0917
     _episodes(say, history, now)
 
 
-def _head(say: Words, one: Card) -> list[str]:
-    """Its state and last values; returns the small things that are told beside."""
+def _head(say: Words, card: Card) -> list[str]:
+    """Draw its state and last values; returns the small remarks for the line beside."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-        frame.headline(plain(one.device), width="content")
-        common.need(one.need)
-        common.age(one)
-    common.values(one)
-    st.markdown(one.sentence)
-    state = one.latest.state
-    model = one.latest.model
-    told = [say("at site", site=plain(one.site))]
-    told.append(say("with model", model=plain(model)) if model else say("without model"))
+        frame.headline(plain(card.device), width="content")
+        common.need(card.need)
+        common.age(card)
+    common.values(card)
+    st.markdown(card.sentence)
+    state = card.latest.state
+    model = card.latest.model
+    parts = [say("at site", site=plain(card.site))]
+    parts.append(say("with model", model=plain(model)) if model else say("without model"))
     for name, text in (("version", "with version"), ("learning", "is learning"), ("last_error", "had error")):
         if state.get(name):
-            told.append(say(text, what=plain(str(state[name]))))
-    return told
+            parts.append(say(text, what=plain(str(state[name]))))
+    return parts
 
 
 def _basis(say: Words, normal: Normal) -> str:
@@ -179,7 +179,7 @@ def _basis(say: Words, normal: Normal) -> str:
 
 
 def remarks(say: Words, curve: Curve) -> list[str]:
-    """What a careful reader of the curves should know, a line each."""
+    """Remarks that a careful reader of the curves needs, a line each."""
     counted = [
         say.many(curve.readings, "reading"),
         say("counted board", count=say.count(curve.board_abnormal)),
@@ -204,10 +204,10 @@ def remarks(say: Words, curve: Curve) -> list[str]:
     return lines
 
 
-def _episodes(say: Words, history: History, now: float) -> None:
-    found = [one for one in history.episodes if one.kind != "silence"][:LISTED]
-    if not found:
+def _episodes(say: Words, history: BoardHistory, now: float) -> None:
+    episodes = [episode for episode in history.episodes if episode.kind != "silence"][:LISTED]
+    if not episodes:
         return
     st.header(say("episodes here"), anchor=False)
-    for one in found:
-        episode_card.row(one, now)
+    for episode in episodes:
+        episode_card.row(episode, now)

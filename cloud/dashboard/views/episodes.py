@@ -8,7 +8,7 @@ import streamlit as st
 
 from cloud.dashboard import frame, source
 from cloud.dashboard.parts import episode_card
-from cloud.dashboard.source import Answer, Fleet
+from cloud.dashboard.source import Answer, FleetState
 from cloud.dashboard.views import access
 from cloud.read.rows import Episode
 
@@ -22,7 +22,7 @@ def page() -> st.Page:
     return frame.page(_body, path="episodes", icon="history", every=EVERY)
 
 
-def _body(fleet: Answer[Fleet]) -> None:
+def _body(fleet: Answer[FleetState]) -> None:
     say, boards = frame.say(), fleet.value.boards
     # What stands in the two fields below is known before they are drawn.
     name, which = st.session_state.get("of"), st.session_state.get("show") or "all"
@@ -31,8 +31,8 @@ def _body(fleet: Answer[Fleet]) -> None:
         f"episodes {name} {which}", lambda: source.episodes(site, device, which == "going on", READ)
     )
     now = time.time()
-    going_on = sum(one.closed is None for one in answer.value)
-    found = [one for one in answer.value if wanted(one, which)]
+    going_on = sum(each.closed is None for each in answer.value)
+    episodes = [each for each in answer.value if wanted(each, which)]
     frame.headline(
         say("episodes going on", episodes=say.many(going_on, "episode")) if going_on else say("episodes none")
     )
@@ -42,7 +42,7 @@ def _body(fleet: Answer[Fleet]) -> None:
             [None, *boards],
             key="of",
             width=240,
-            format_func=lambda one: say("all boards") if one is None else str(one),
+            format_func=lambda each: say("all boards") if each is None else str(each),
         )
         st.pills(
             say("show"),
@@ -51,10 +51,10 @@ def _body(fleet: Answer[Fleet]) -> None:
             required=True,
             wrap=True,
             key="show",
-            format_func=lambda one: say(f"show {one}"),
+            format_func=lambda each: say(f"show {each}"),
         )
-    frame.told(answer, EVERY)
-    if not found:
+    frame.freshness(answer, EVERY)
+    if not episodes:
         st.info(
             say("episodes empty" if which == "all" else "episodes none like this"),
             icon=":material/check_circle:",
@@ -62,20 +62,20 @@ def _body(fleet: Answer[Fleet]) -> None:
         return
     if access.person() is None and access.possible():
         st.page_link(access.page(), label=say("login to write"), icon=":material/lock:")
-    pages = -(-len(found) // ON_A_PAGE)
+    pages = -(-len(episodes) // ON_A_PAGE)
     number = st.pagination(pages, key="page") if pages > 1 else 1
-    for one in found[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]:
-        episode_card.row(one, now)
+    for each in episodes[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]:
+        episode_card.row(each, now)
     if len(answer.value) == READ:
         st.caption(say("episodes older", count=say.count(READ)))
 
 
-def wanted(one: Episode, which: str) -> bool:
+def wanted(episode: Episode, which: str) -> bool:
     """Whether one of SHOWN names it."""
     if which == "going on":
-        return one.closed is None
+        return episode.closed is None
     if which == "not seen":
-        return one.acknowledged is None
+        return episode.acknowledged is None
     if which == "not labelled":
-        return one.label is None and one.of_readings
-    return which != "severe" or one.severity == "severe"
+        return episode.label is None and episode.of_readings
+    return which != "severe" or episode.severity == "severe"

@@ -1,4 +1,4 @@
-"""Models: which each board judges with, what it learned, whether board and cloud agree, what drifted."""
+"""Models: what each board judges with, what it learned, whether board and cloud agree, what drifted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import streamlit as st
 from cloud.dashboard import frame, source
 from cloud.dashboard.parts import agreement, learned
 from cloud.dashboard.parts.markdown import plain
-from cloud.dashboard.source import Answer, Fleet
+from cloud.dashboard.source import Answer, FleetState
 from cloud.process.printable import cell
 from cloud.read.rows import Latest
 from cloud.store.agreement import Agreement
@@ -28,12 +28,12 @@ def page() -> st.Page:
     return frame.page(_body, path="model", icon="model_training", every=EVERY)
 
 
-def _body(fleet: Answer[Fleet]) -> None:
+def _body(fleet: Answer[FleetState]) -> None:
     say, now = frame.say(), time.time()
     frame.headline(say("page model"))
     known = source.ask("models", source.models)
     boards = fleet.value.boards
-    frame.told(known, EVERY)
+    frame.freshness(known, EVERY)
     st.dataframe(versions(say, fleet.value.latest, known.value, now), hide_index=True, width="stretch")
     st.caption(say("model versions how"))
     name = st.selectbox(say("column board"), list(boards), key="model-of", bind="query-params", width=240)
@@ -51,9 +51,9 @@ def versions(
 ) -> pd.DataFrame:
     """A row for each board: firmware, the model it judges with, the newest that was trained for it."""
     rows = []
-    for one in latest:
-        trained = newest.get((one.site, one.device))
-        model = one.model
+    for board in latest:
+        trained = newest.get((board.site, board.device))
+        model = board.model
         if trained is None:
             state = say("model none trained")
         elif model == trained["_id"]:
@@ -62,8 +62,8 @@ def versions(
             state = say("model waits")
         rows.append(
             (
-                cell(f"{one.site}/{one.device}"),
-                cell(str(one.state.get("version") or "\N{EN DASH}")),
+                cell(f"{board.site}/{board.device}"),
+                cell(str(board.state.get("version") or "\N{EN DASH}")),
                 cell(model or "\N{EN DASH}"),
                 cell(trained["_id"]) if trained else "\N{EN DASH}",
                 say.clock(trained["created"], now) if trained else "\N{EN DASH}",
@@ -77,14 +77,18 @@ def versions(
 def _agreement(say: Words, site: str, device: str) -> None:
     st.header(say("agreement title"), anchor=False)
     answer = source.ask(f"agreement {site}/{device}", lambda: source.agreement(site, device))
-    found: list[Agreement] = answer.value
-    if not found:
+    agreements: list[Agreement] = answer.value
+    if not agreements:
         st.caption(say("agreement none"))
         return
-    newest = found[-1] if len(found) == 1 else max(found, key=lambda one: sum(agreement.square(one)))
+    newest = (
+        agreements[-1]
+        if len(agreements) == 1
+        else max(agreements, key=lambda each: sum(agreement.square(each)))
+    )
     agreement.show(say, newest)
-    if len(found) > 1:
-        st.caption(say("agreement others", count=say.count(len(found) - 1)))
+    if len(agreements) > 1:
+        st.caption(say("agreement others", count=say.count(len(agreements) - 1)))
 
 
 def _drift(say: Words, in_use: str | None, site: str, device: str) -> None:
@@ -146,6 +150,6 @@ def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> N
         return
     st.caption(say("with model", model=plain(trained.id)))
     if trained.picture:
-        told = say("calibration picture")
-        st.image(trained.picture, caption=told, alt=told)
+        caption = say("calibration picture")
+        st.image(trained.picture, caption=caption, alt=caption)
     st.markdown(learned.table(say, trained.report))

@@ -1,4 +1,4 @@
-"""The system itself: is the backend there, how late do readings come, what was refused, what was not sent."""
+"""The system: whether the backend runs, how late readings arrive, what was refused and not sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from cloud.dashboard import frame, source
 from cloud.dashboard.parts import undelivered
-from cloud.dashboard.source import Answer, Fleet
+from cloud.dashboard.source import Answer, FleetState
 from cloud.dashboard.views import fleet as fleet_page
 from cloud.process.printable import cell
 from cloud.read.rows import FleetSummary, Latest
@@ -25,7 +25,7 @@ def page() -> st.Page:
     return frame.page(_body, path="system", icon="monitor_heart", every=EVERY)
 
 
-def _body(fleet: Answer[Fleet]) -> None:
+def _body(fleet: Answer[FleetState]) -> None:
     say, now = frame.say(), time.time()
     seen, latest = fleet.value.backend_seen, fleet.value.latest
     alive = seen is not None and now - seen <= fleet_page.BACKEND_SILENT
@@ -47,39 +47,39 @@ def _body(fleet: Answer[Fleet]) -> None:
         st.caption(f":material/check: {say('undelivered none')}")
     with numbers:  # last: counting what is stored looks at every bucket
         answer = source.ask("summary", source.summary)
-        frame.told(answer, EVERY)
+        frame.freshness(answer, EVERY)
         _numbers(say, answer.value, seen, latest, now)
 
 
 def _numbers(
     say: Words, summary: FleetSummary, seen: float | None, latest: Sequence[Latest], now: float
 ) -> None:
-    lag = [one.received - one.ts for one in latest if one.ts is not None and one.seq is not None]
-    told = (
+    lag = [board.received - board.ts for board in latest if board.ts is not None and board.seq is not None]
+    numbers = (
         ("backend", say("ago", age=say.duration(now - seen)) if seen else "\N{EN DASH}"),
         ("lag", say.duration(sorted(lag)[len(lag) // 2]) if lag else "\N{EN DASH}"),
         ("stored", say.count(summary.readings)),
         ("sent", say.count(summary.alerts.get("sent", 0))),
         ("quarantined", say.count(summary.quarantined)),
     )
-    with st.grid(len(told), min_column_width=150, border=True):
-        for name, value in told:
+    with st.grid(len(numbers), min_column_width=150, border=True):
+        for name, value in numbers:
             st.metric(say(f"number {name}"), value)
 
 
 def lags(say: Words, latest: Sequence[Latest], now: float) -> pd.DataFrame:
     """A row for each board, the latest first: from the measurement of its newest reading to the database."""
     rows = []
-    for one in latest:
-        lag = None if one.ts is None else max(0.0, one.received - one.ts)
-        dropped = one.state.get("dropped") or []
+    for board in latest:
+        lag = None if board.ts is None else max(0.0, board.received - board.ts)
+        dropped = board.state.get("dropped") or []
         rows.append(
             (
                 -1.0 if lag is None else lag,
-                cell(f"{one.site}/{one.device}"),
+                cell(f"{board.site}/{board.device}"),
                 say("lag undated") if lag is None else say.duration(lag),
                 say("lag late") if lag is not None and lag > LATE else say("lag fine"),
-                say("ago", age=say.duration(now - one.received)),
+                say("ago", age=say.duration(now - board.received)),
                 say.count(sum(int(last) - int(first) + 1 for first, last in dropped)),
             )
         )
@@ -92,12 +92,12 @@ def table(say: Words, refused: Sequence[Document], now: float) -> pd.DataFrame:
     """What was refused: when, why, from whom. Its content stays in the database."""
     rows = [
         (
-            say.clock(one["at"].timestamp(), now),
-            cell(str(one.get("reason") or "")),
-            cell(f"{one.get('site') or '?'}/{one.get('device') or '?'}"),
-            say("whole message") if one.get("seq") is None else say.count(int(one["seq"])),
+            say.clock(entry["at"].timestamp(), now),
+            cell(str(entry.get("reason") or "")),
+            cell(f"{entry.get('site') or '?'}/{entry.get('device') or '?'}"),
+            say("whole message") if entry.get("seq") is None else say.count(int(entry["seq"])),
         )
-        for one in refused
+        for entry in refused
     ]
     titles = ("time", "reason", "board", "seq")  # a phone shows the first two
     return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])

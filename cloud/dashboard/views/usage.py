@@ -1,4 +1,4 @@
-"""Usage: how much of each plan that is in use is used, or of the own limits, and how long it lasts."""
+"""Usage: how much of each plan, or of the user's own limits, is used, and how long it lasts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 from cloud.dashboard import frame, source
 from cloud.dashboard.draw.charts import Palette
 from cloud.dashboard.parts.markdown import plain
-from cloud.dashboard.source import Answer, Fleet
+from cloud.dashboard.source import Answer, FleetState
 from cloud.plans.usage import RENEWED, Gauge
 from cloud.words import Words
 
@@ -23,20 +23,20 @@ def page() -> st.Page:
     return frame.page(_body, path="usage", icon="speed", every=EVERY)
 
 
-def _body(fleet: Answer[Fleet]) -> None:
+def _body(fleet: Answer[FleetState]) -> None:
     say = frame.say()
     answer = source.ask("gauges", source.gauges)
-    found = answer.value
-    fullest = next((one for one in found if one.service not in HOSTS), None)
+    gauges = answer.value
+    fullest = next((gauge for gauge in gauges if gauge.service not in HOSTS), None)
     frame.headline(headline(say, fullest))
-    frame.told(answer, EVERY)
+    frame.freshness(answer, EVERY)
     palette = frame.palette()
-    for service in sorted({one.service for one in found}, key=SERVICES.index):
+    for service in sorted({gauge.service for gauge in gauges}, key=SERVICES.index):
         st.header(say(f"service {service}"), anchor=False)
         with st.grid(min_column_width=300, border=True):
-            for one in (one for one in found if one.service == service):
+            for gauge in (gauge for gauge in gauges if gauge.service == service):
                 with st.container(gap="xsmall"):
-                    _gauge(say, one, palette)
+                    _gauge(say, gauge, palette)
     st.caption(say("usage how"))
 
 
@@ -49,13 +49,13 @@ def headline(say: Words, fullest: Gauge | None) -> str:
     return say("usage full", limit=limit)
 
 
-def _gauge(say: Words, one: Gauge, palette: Palette) -> None:
-    st.markdown(f"**{say(f'limit {one.limit}')}**  \n{one.plan}")
-    st.html(bar(one.share, palette, say(f"limit {one.limit}")))
-    st.markdown(amount(say, one))
-    st.caption(remark(say, one))
-    if one.share >= NEAR and one.beyond:
-        st.caption(say("usage beyond", what=plain(one.beyond)))
+def _gauge(say: Words, gauge: Gauge, palette: Palette) -> None:
+    st.markdown(f"**{say(f'limit {gauge.limit}')}**  \n{gauge.plan}")
+    st.html(bar(gauge.share, palette, say(f"limit {gauge.limit}")))
+    st.markdown(amount(say, gauge))
+    st.caption(remark(say, gauge))
+    if gauge.share >= NEAR and gauge.beyond:
+        st.caption(say("usage beyond", what=plain(gauge.beyond)))
 
 
 def bar(share: float, palette: Palette, name: str) -> str:
@@ -70,9 +70,9 @@ def bar(share: float, palette: Palette, name: str) -> str:
     )
 
 
-def amount(say: Words, one: Gauge) -> str:
-    """As 2.9 of 100 boards and backend, 3 %."""
-    used, most, unit = one.used, one.most, one.limit
+def amount(say: Words, gauge: Gauge) -> str:
+    """The amount in words: 2.9 of 100 boards and backend, 3 %."""
+    used, most, unit = gauge.used, gauge.most, gauge.limit
     if unit == "storage_gb" and most < 1:
         used, most, unit = 1000 * used, 1000 * most, "storage_mb"
     digits = 0 if used == round(used) else 1 if most >= 100 else 2
@@ -81,16 +81,16 @@ def amount(say: Words, one: Gauge) -> str:
         used=say.number(used, digits),
         most=f"{most:g}",
         unit=say(f"unit {unit}"),
-        share=say.percent(one.share),
+        share=say.percent(gauge.share),
     )
 
 
-def remark(say: Words, one: Gauge) -> str:
+def remark(say: Words, gauge: Gauge) -> str:
     """Whether it was measured, and when it is full."""
-    told = say("usage measured" if one.measured else "usage reckoned")
-    if one.days_left is not None:
-        days, whole = say.many(int(one.days_left), "day"), RENEWED.get(one.limit)
-        told += " · " + (say("days of", days=days, whole=whole) if whole else say("days left", days=days))
-    elif one.limit == "storage_gb" or one.limit in RENEWED:
-        told += " · " + say("days forever")
-    return told
+    text = say("usage measured" if gauge.measured else "usage reckoned")
+    if gauge.days_left is not None:
+        days, whole = say.many(int(gauge.days_left), "day"), RENEWED.get(gauge.limit)
+        text += " · " + (say("days of", days=days, whole=whole) if whole else say("days left", days=days))
+    elif gauge.limit == "storage_gb" or gauge.limit in RENEWED:
+        text += " · " + say("days forever")
+    return text

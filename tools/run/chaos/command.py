@@ -1,7 +1,7 @@
-"""`make chaos`: real parts, harmed at random, then held to the promise. The last line is one JSON object.
+"""`make chaos`: harms real parts at random, then checks the promise. The last line is one JSON object.
 
-The same SEED plans the same faults in the same order; how they fall together with what the parts do is up to
-the machine.
+The same SEED plans the same faults in the same order; what the parts are doing at that moment depends on the
+machine.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> ChaosOutc
 
 
 class FaultThread(threading.Thread):
-    """Sensors that fail now and then: what is abnormal takes other ways than what is not."""
+    """Lets sensors fail now and then, because abnormal readings take other ways than normal ones."""
 
     def __init__(self, world: World, seed: int) -> None:
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""What a chaos run came to: its last line, and whether it was a good one."""
+"""The outcome of a chaos run: its last line, and whether the run was good."""
 
 from __future__ import annotations
 

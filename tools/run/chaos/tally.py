@@ -1,8 +1,8 @@
 """Every reading accounted for, boot by boot: the sensors' own logs against what is stored.
 
 A reading may be missing for two reasons only: it was still in RAM when power went (its flush had not
-returned), or the board had to give it up and told why. What is in quarantine, or was dropped without a cause,
-is `unexplained`; all else is `lost`.
+returned), or the board had to drop it and said why. A reading in quarantine, or dropped without a cause, is
+`unexplained`; every other missing one is `lost`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Seqs = Mapping[str, set[int]]  # by stream
 
 @dataclass(frozen=True)
 class BoardReports:
-    """Of readings that are not stored, what the cloud was told."""
+    """What the boards reported to the cloud about readings that are not stored."""
 
     dropped: Seqs = field(default_factory=dict)  # with a cause
     unexplained: Seqs = field(default_factory=dict)  # dropped without one, quarantined
@@ -69,7 +69,7 @@ def tally(  # noqa: PLR0917
     period: float,
     copies: Sequence[Life] = (),
 ) -> Tally:
-    """Hold the log of one board against the store.
+    """Compare the log of one board with the store.
 
     frozen: when the board was stopped from outside, which is no pause of its own. period: s. copies: boots
     of boards with a copy of its flash, whose readings may stand where its own would.

@@ -22,13 +22,13 @@ def count(world: World, name: str, period: float) -> Tally:
 
 
 def alarms(world: World) -> list[str]:
-    """Boards of which somebody was told that there are two, and there is one."""
+    """Boards that a mail called two, although there is only one."""
     mailed = world.reader.database["episodes"].distinct("device", {"kind": "claim"})
     return [f"{name}: two boards were said to claim it" for name in mailed if not world.clones.get(name)]
 
 
 def audit(world: World) -> list[str]:
-    """What `python -m cloud audit`, asked as anybody would ask it, says is not as it should be."""
+    """What `python -m cloud audit` finds wrong, run as a user would run it."""
     audited = subprocess.run(
         [sys.executable, "-m", "cloud", "audit"],
         env=world.environment(),

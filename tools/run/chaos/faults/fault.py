@@ -1,4 +1,4 @@
-"""What a fault is: a harm that is done, seen to take effect, and mended."""
+"""A fault: a harm that is done, observed to take effect, and mended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody does who has stolen the broker password of a board, and has nothing else of it."""
+"""The attacks of somebody who has stolen a board's broker password, and nothing else."""
 
 from __future__ import annotations
 

@@ -59,5 +59,5 @@ def test_board_and_cloud_have_their_own_marks_where_they_spoke():
     edge, cloud = np.zeros(360, np.uint16), np.zeros(360, np.uint16)
     edge[90], cloud[[90, 180]] = codes.ZSCORE, codes.FOREST
     picture = drawn(readings(ts, edge_flags=edge, cloud_flags=cloud), end=3590)
-    assert placed(picture, charts.LIGHT.board) == pytest.approx([25], abs=0.2)
-    assert placed(picture, charts.LIGHT.cloud) == pytest.approx([25, 50], abs=0.2)
+    assert placed(picture, charts.LIGHT.board) == pytest.approx([26], abs=0.2)
+    assert placed(picture, charts.LIGHT.cloud) == pytest.approx([26, 50], abs=0.2)

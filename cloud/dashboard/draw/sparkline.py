@@ -16,6 +16,7 @@ from cloud.dashboard.draw.curve import BOARD, CLOUD, Curve, Floats, Table
 
 HEIGHT = 72  # px
 MARGIN = 8.0  # px above and below the line, for marks
+BESIDE = 2.0  # per cent of the width at each end
 CALM = 0.5  # K to both sides of the middle at least: so a calm room looks calm
 
 _TRIANGLE = "M0 -4L4.5 3.5H-4.5Z"
@@ -28,8 +29,8 @@ def draw(curve: Curve, palette: Palette) -> str:
     low, high = _around(t)
 
     def across(moment: Floats) -> Floats:
-        """Per cent of the width."""
-        return np.clip((moment - begin) / (end - begin or 1.0) * 100, 0, 100)
+        """Per cent of the width, with room for a whole mark at each end."""
+        return BESIDE + np.clip((moment - begin) / (end - begin or 1.0), 0, 1) * (100 - 2 * BESIDE)
 
     def down(value: Floats) -> Floats:
         """px from the top."""

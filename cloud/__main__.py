@@ -33,6 +33,10 @@ def main(argv: list[str]) -> int:
         from cloud.training import command  # noqa: PLC0415  scikit-learn takes its time to load
 
         return int(command.main(argv[1:]))
+    if argv[:1] == ["learn"]:
+        from cloud.learning import command as learning  # noqa: PLC0415  as above
+
+        return learning.main(argv[1:])
     if argv[:1] == ["recording"]:
         from cloud.recording import command as recording  # noqa: PLC0415  pandas takes its time to load
 
@@ -70,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         command.set_defaults(command=_run, ingest=ingest, needs=needs)
     commands.add_parser("train", help="train a model on a board's own history")
+    commands.add_parser("learn", help="what answers change in a board's model, or its next model; tried")
     commands.add_parser("recording", help="how a file of readings is read; write it as boards play it")
     export = commands.add_parser("export", help="stored readings as CSV or Parquet")
     export.add_argument("device", nargs="?", help="C001 or site/C001 (default: all)")

@@ -25,6 +25,7 @@ from cloud.contract import keys
 from cloud.ingest.network import Network
 from cloud.ingest.rescore import Models, Rescorer
 from cloud.ingest.worker import Inbox, Ingest
+from cloud.learning.loop import Learning
 from cloud.plans import plans
 from cloud.process import memory
 from cloud.process.alone import Alone
@@ -38,7 +39,6 @@ from cloud.store.quota import Keeper
 from cloud.store.sealing import Sealer
 from cloud.store.trim import delete_taken_events, trim_episodes, trim_events, trim_streams
 from cloud.store.writer import Store
-from cloud.watch.learning import Learning
 
 log = logging.getLogger("vigie")
 
@@ -304,6 +304,7 @@ def _watch_loops(
     from cloud.alerts.letters import LetterContext  # noqa: PLC0415
     from cloud.alerts.links import Links  # noqa: PLC0415
     from cloud.alerts.writer import MailWriter  # noqa: PLC0415
+    from cloud.learning.asking import Asking  # noqa: PLC0415
     from cloud.siblings.look import Look  # noqa: PLC0415
     from cloud.updates import rollouts  # noqa: PLC0415
     from cloud.watch.watch import Watch  # noqa: PLC0415
@@ -320,7 +321,14 @@ def _watch_loops(
         "watch": lambda stop: watch.run(stop, bell),
         "mail": lambda stop: courier.run(stop, bell, lambda: watch.lease.fence is not None),
         "siblings": Look(database, lambda: watch.lease.fence is not None, clock=clock).run,
-        "learning": Learning(database, lambda: watch.lease.fence is not None, clock=clock).run,
+        "learning": Learning(
+            database,
+            settings.key,
+            settings.auto_model,
+            lambda: watch.lease.fence is not None,
+            ask=Asking(database, settings.mail.to, words, bell, clock),
+            clock=clock,
+        ).run,
         "rollouts": lambda stop: rollouts.run(
             rollouts.Rollouts(database, settings.key, clock),
             lambda: watch.lease.fence is not None,

@@ -16,7 +16,7 @@ from cloud.alerts.episodes import Episode
 from cloud.alerts.facts import Facts, Span, beyond
 from cloud.alerts.links import Links
 from cloud.alerts.page import Button, Figure, ListEntry, Page, Section, Tone
-from cloud.alerts.policy import Letter
+from cloud.alerts.policy import Letter, NextModel
 from cloud.contract.messages import UNKNOWN
 from cloud.process.alone import Alone
 from cloud.process.printable import printable
@@ -66,6 +66,8 @@ def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: floa
     """
     if letter.kind == "rollout":
         return letter.said
+    if letter.next is not None:
+        return words("subject model", device=letter.next.device)
     if letter.kind == "budget":
         return words("subject budget", count=words.count(len(letter.episodes)))
     if letter.kind == "digest":
@@ -132,7 +134,9 @@ def page(matter: Matter, episodes: Sequence[Episode], desk: LetterContext) -> Pa
     own = [named[name] for name in letter.episodes if name in named]
     words = desk.words
     line = subject(letter, own, words, now, facts)
-    if len(letter.episodes) == 1 and own and letter.kind not in ("digest", "budget"):
+    if letter.next is not None:
+        made = _next(matter, letter.next, desk)
+    elif len(letter.episodes) == 1 and own and letter.kind not in ("digest", "budget"):
         made = _one(matter, own[0], desk)
     else:
         made = _many(matter, own, named, desk)
@@ -192,6 +196,36 @@ def _one(matter: Matter, episode: Episode, desk: LetterContext) -> Page:
         ask=words("ask label"),
         answers=tuple(answers),
         foot=_foot(desk, bool(buttons) and desk.links.base is not None),
+    )
+
+
+def _next(matter: Matter, model: NextModel, desk: LetterContext) -> Page:
+    """May the board have this model?"""
+    words = desk.words
+    days, device = words.number(model.days, 0), model.device
+    if model.first:
+        lead = words("lead model first", device=device, days=days)
+    else:
+        before, after = (words.count(many) for many in (model.mails_before, model.mails))
+        lead = words("lead model", device=device, days=days, before=before, after=after)
+    buttons = []
+    if (url := desk.links.link("model", matter.alert)) is not None:
+        buttons.append(Button(words("do model", device=device), url, primary=True))
+    rows = [(words("next model"), model.model)]
+    if model.raised:
+        rows.append((words("model raised"), words.detectors(model.raised)))
+    return Page(
+        language=words.language,
+        tone="calm",
+        badge=words("next model"),
+        place=f"{device} · {model.site} · {words.moment(matter.now, matter.now)}",
+        subject="",
+        title="",
+        preview=lead,
+        leads=(lead,),
+        rows=tuple(rows),
+        buttons=tuple(buttons),
+        foot=(words("foot links", days=links.VALID_DAYS),) if buttons else (words("foot model"),),
     )
 
 

@@ -17,7 +17,7 @@ from cloud.read.causes import Cause
 VALID_DAYS = 14
 
 OldAnswer = Literal["real", "false"]  # what mails of older versions ask
-Act = Literal["acknowledge", OldAnswer, Cause]
+Act = Literal["acknowledge", "model", OldAnswer, Cause]  # `model`: the board may have it
 
 
 class LinkRefused(Exception):

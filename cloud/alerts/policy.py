@@ -25,7 +25,9 @@ from cloud.alerts.episodes import Action, Again, Changed, Closed, Episode, Opene
 from cloud.settings import AlertSettings
 from device import codes
 
-Kind = Literal["opening", "worse", "together", "reminder", "escalation", "budget", "digest", "rollout"]
+Kind = Literal[
+    "opening", "worse", "together", "reminder", "escalation", "budget", "digest", "rollout", "model"
+]
 Held = Literal["quiet hours", "cool-down", "many at once", "budget", "share"]
 
 WINDOW = 600.0  # s in which `single` episodes get a mail each; later episodes share one
@@ -91,8 +93,21 @@ class PolicyState(msgspec.Struct, frozen=True, rename={"mailed": "told"}):
     digested: float = 0.0  # Unix s of the last digest
 
 
+class NextModel(msgspec.Struct, frozen=True):
+    """A model that waits for a word to become the board's: what it did with the last days."""
+
+    site: str
+    device: str
+    model: str
+    first: bool  # the board has none yet
+    days: float
+    mails_before: int
+    mails: int
+    raised: tuple[str, ...] = ()  # detectors whose thresholds answers raised
+
+
 class Letter(msgspec.Struct, frozen=True):
-    """A mail to be written. `second`: it goes to the second address."""
+    """A mail to be written. `second`: to the second address. `next`: what a mail about a model asks."""
 
     kind: Kind
     severity: Severity
@@ -102,6 +117,7 @@ class Letter(msgspec.Struct, frozen=True):
     held: Held | None = None  # why it did not go out earlier
     second: bool = False
     said: str = ""  # the subject of one that is about no episode
+    next: NextModel | None = None
 
 
 def decide(

@@ -42,7 +42,8 @@ def board(database: Database[Document], site: str, device: str) -> list[Deletion
     """What is stored about one board. Raises PyMongoError."""
     key = device_id(site, device)
     own: Document = {"$regex": f"^{re.escape(key)}/"}
-    steps = [_deleting(database[name], {"_id": key}) for name in ("latest", "watched", "wanted", "siblings")]
+    names = ("latest", "watched", "wanted", "siblings", "learning")
+    steps = [_deleting(database[name], {"_id": key}) for name in names]
     steps.append(_deleting(database["shares"], {"$or": [{"_id": key}, {"_id": own}]}))
     desk = (database["policy"].find_one({"_id": "desk"}) or {}).get("desk") or {}
     known = [

@@ -102,6 +102,9 @@ class AlertSettings:
     zone: str = "UTC"
 
 
+AUTO_MODELS = ("yes", "ask", "now")
+
+
 @dataclass(frozen=True)
 class WorkerSettings:
     """All that ingest needs: a process that writes no mail has no mail key."""
@@ -122,6 +125,7 @@ class Settings(WorkerSettings):
     alerts: AlertSettings
     retention_days: int
     quota: int  # bytes of data and indexes that the database may hold; 0 = no limit
+    auto_model: str  # "yes", "ask", "now": when a board gets its next model
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,7 @@ def _backend(source: Source) -> Settings:
         alerts=_alerts(source, mail),
         retention_days=source.number("RETENTION_DAYS", 30, 1, 3650),
         quota=_quota(source),
+        auto_model=source.choice("AUTO_MODEL", AUTO_MODELS[0], AUTO_MODELS),
     )
 
 

@@ -28,6 +28,7 @@ StreamKey = tuple[str, str, str]  # site, device, stream
 #   d device key · h the hour (Unix s) · n good readings · t_min t_sum t_max h_min h_sum h_max · e abnormal
 # status            storage, the backend's settings that a dashboard may know, client ids
 # episodes alerts models labels acknowledgements lease
+# learning          what is known of each board's next model; cloud.learning.book writes it
 # wanted            what each board should have over the air; cloud.updates.wanted writes it
 # rollouts          what is rolled out to many boards, wave by wave; cloud.updates.rollouts writes it
 # policy            one document: what cloud.alerts.policy remembers
@@ -47,6 +48,7 @@ COLLECTIONS = frozenset(
             "siblings",
             "wanted",
             "rollouts",
+            "learning",
         ),
     )
 )

@@ -39,14 +39,23 @@ def build(
     readings of the training span: a few become self-test vectors, with the extremes of int16. `meta`: what
     people want to know, as JSON. Raises PackError or ValueError.
     """
-    sections = [
-        (b"FRST", forest.section(threshold)),
-        (b"PARM", params),
-        *plant.items(),
-        (b"VECT", _vectors(forest, x)),
-        (b"META", json.dumps(meta, ensure_ascii=False, sort_keys=True).encode()),
-    ]
-    body = b"".join(struct.pack("<4sI", tag, len(part)) + part for tag, part in sections)
+    parts = {
+        b"FRST": forest.section(threshold),
+        b"PARM": params,
+        **plant,
+        b"VECT": _vectors(forest, x),
+        b"META": meta_section(meta),
+    }
+    return join(key, parts)
+
+
+def meta_section(meta: Mapping[str, Any]) -> bytes:
+    return json.dumps(meta, ensure_ascii=False, sort_keys=True).encode()
+
+
+def join(key: bytes, sections: Mapping[bytes, bytes]) -> bytes:
+    """The bundle of these sections, by tag, for the device whose key this is. Raises ValueError."""
+    body = b"".join(struct.pack("<4sI", tag, len(part)) + part for tag, part in sections.items())
     total = 12 + len(body) + 32
     header = struct.pack("<4sBBHI", model.MAGIC, model.FORMAT, features.VERSION, len(sections), total)
     bundle = header + body + hmac.digest(key, header + body, "sha256")
@@ -65,16 +74,21 @@ def model_id(bundle: bytes) -> str:
     return hashlib.sha256(bundle[12:-32]).hexdigest()[:8]
 
 
-def meta(bundle: bytes) -> dict[str, Any]:
-    """The META section of a sound bundle."""
+def sections(bundle: bytes) -> dict[bytes, bytes]:
+    """The sections of a sound bundle, by tag."""
+    found = {}
     place = 12
     while place < len(bundle) - 32:
         tag, length = struct.unpack_from("<4sI", bundle, place)
-        if tag == b"META":
-            found: dict[str, Any] = json.loads(bundle[place + 8 : place + 8 + length])
-            return found
+        found[tag] = bundle[place + 8 : place + 8 + length]
         place += 8 + length
-    return {}
+    return found
+
+
+def meta(bundle: bytes) -> dict[str, Any]:
+    """The META section of a sound bundle."""
+    found: dict[str, Any] = json.loads(sections(bundle).get(b"META", b"{}"))
+    return found
 
 
 def _vectors(forest: PackedForest, x: NDArray[np.int16]) -> bytes:

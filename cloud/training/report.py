@@ -6,7 +6,7 @@ import io
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,15 @@ DATES = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S.%f"]
 OFFSETS = ["%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m-%d %H:%M"]
 # Each stands out from a white page and from a black one: the picture has no ground of its own.
 INK, WARM, COOL, ALARM = "#7f8894", "#d9651b", "#3a8fd4", "#e5484d"
+
+
+class Levels(Protocol):
+    """What device/excursion.py watches, as training or a board has it."""
+
+    @property
+    def levels(self) -> Sequence[int]: ...
+    @property
+    def still(self) -> Sequence[int]: ...
 
 
 def describe(  # noqa: PLR0917
@@ -59,27 +68,34 @@ def describe(  # noqa: PLR0917
         "mails": len(hindsight.mails(flags.astype(np.int32), *_int16(past), past.period)),
         "held_out_alarms_per_day": None if held_out is None else round(held_out[0], 2),
         "held_out_mails_per_week": None if held_out is None else round(held_out[1], 2),
-        "limits": {
-            "t": [values["t_low"] / 100, values["t_high"] / 100],
-            "h": [values["h_low"] / 100, values["h_high"] / 100],
-        },
         "features": {
             "mean": fitted.x.mean(axis=0).round(1).tolist(),
             "std": fitted.x.std(axis=0).round(1).tolist(),
         },
         "given_up": list(fitted.given_up),
-        "stays": _stays(fitted, past.period),
-        "rhythm": fitted.bands.channels if fitted.bands else [],
-        "runs": {name: _repeats(values, f"rate_{name}") for name in ("t", "h", "both")},
         "coupling_percent_per_degree": round(values["coupling"] / (1 << 22) * 100 * 100, 2),
         "typical_step": {"t": values["step_t"] / 12800, "moisture": values["step_m"] / 12800},
+        **numbers(values, fitted.threshold, fitted.excursions, past.period),
+        "rhythm": fitted.bands.channels if fitted.bands else [],
+    }
+
+
+def numbers(values: Mapping[str, int], threshold: int, stays: Levels | None, period: float) -> dict[str, Any]:
+    """What the detectors are set to. `period`: seconds between readings."""
+    return {
+        "limits": {
+            "t": [values["t_low"] / 100, values["t_high"] / 100],
+            "h": [values["h_low"] / 100, values["h_high"] / 100],
+        },
+        "runs": {name: _repeats(values, f"rate_{name}") for name in ("t", "h", "both")},
+        "stays": _stays(stays, period),
         "thresholds": {
             "zscore": _root(values["zscore"], 1),
             "jump": _root(values["jump"], 64),
             "jitter": _ratio(values["jitter"], 64),
             "drift": _ratio(values["drift"], 512),
             "envelope": _root(values["envelope"], 64),
-            "forest": fitted.threshold or None,
+            "forest": threshold or None,
         },
     }
 
@@ -168,9 +184,8 @@ def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
     return out.getvalue()
 
 
-def _stays(fitted: Fitted, period: float) -> list[tuple[float, float]]:
+def _stays(found: Levels | None, period: float) -> list[tuple[float, float]]:
     """(degC, minutes): how long it may stay above some of the levels without coming back."""
-    found = fitted.excursions
     if not found:
         return []
     above = [i for i in range(SIDE) if found.levels[i] < NOWHERE]

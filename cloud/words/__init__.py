@@ -6,7 +6,7 @@ words("since", when=words.moment(ts, now))
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -173,6 +173,11 @@ class Words:
 
     def detector(self, bit: int) -> str:
         return DETECTORS[bit][self._column]
+
+    def detectors(self, names: Iterable[str]) -> str:
+        """Detectors by the names that a model gives them."""
+        bits = {name: 1 << bit for bit, name in enumerate(codes.FLAG_NAMES)} | {"jump": codes.ZSCORE}
+        return ", ".join(dict.fromkeys(self.detector(bits[name]) for name in names))
 
     def reason(self, why: str | None) -> str:
         if why is None:

@@ -16,6 +16,29 @@ TEXTS: dict[str, tuple[str, str]] = {
     "answer other": ("Change the answer", "Changer la réponse"),
     "answer note": ("A line about it, if you like", "Une ligne à ce sujet, si vous voulez"),
     "answer is": ("It was: {cause}", "C'était{nbsp}: {cause}"),
+    "subject model": ("{device}: may it have its next model?", "{device}{nbsp}: son prochain modèle{nbsp}?"),
+    "lead model first": (
+        "The first model of {device} is ready: it was trained on {days} days of its own readings.",
+        "Le premier modèle de {device} est prêt{nbsp}: il a appris de {days} jours de ses propres mesures.",
+    ),
+    "lead model": (
+        "The next model of {device} has judged its last {days} days again: {after} mails where the "
+        "present one has {before}. It finds as many faults as the present one.",
+        "Le prochain modèle de {device} a rejugé ses {days} derniers jours{nbsp}: {after} e-mails là où le "
+        "modèle actuel en compte {before}. Il trouve autant de pannes que l'actuel.",
+    ),
+    "next model": ("Next model", "Prochain modèle"),
+    "model raised": ("Thresholds raised", "Seuils relevés"),
+    "do model": ("Give it to {device}", "Le donner à {device}"),
+    "foot model": (
+        "Set DASHBOARD_URL, so that this mail has a button, or let Vigie do it: AUTO_MODEL=yes.",
+        "Définissez DASHBOARD_URL pour que cet e-mail ait un bouton, ou laissez faire Vigie{nbsp}: "
+        "AUTO_MODEL=yes.",
+    ),
+    "answer model": (
+        "Thank you: the board gets it over the air.",
+        "Merci{nbsp}: la carte le reçoit par le réseau.",
+    ),
     "teach thanks": ("Thank you: {cause}. {what}", "Merci{nbsp}: {cause}. {what}"),
     "teach harmless": (
         "Vigie now tries to raise the thresholds of what alarmed ({detectors}), as far as no fault is missed "

@@ -11,6 +11,7 @@ import yaml
 
 from cloud import __main__ as cloud
 from cloud import settings
+from cloud.learning import command as learning
 from cloud.recording import command as recording
 from cloud.training import command as training
 from device.config import config, schema
@@ -169,6 +170,9 @@ def understood(words, where):
         if words[0] == "train":
             if len(words) > 1:
                 training._options(words[1:])
+        elif words[0] == "learn":
+            if len(words) > 1:
+                learning._options(words[1:])
         elif words[0] == "recording":
             if len(words) > 1:
                 recording._options(words[1:])

@@ -24,11 +24,11 @@ from sklearn.ensemble import IsolationForest
 
 from cloud.recording import Recording, read
 from cloud.training import calibrate, fit
+from cloud.training.faults import KINDS, SIZES, Injected, inject
 from cloud.training.features import features
 from cloud.training.history import DAY, HOUR, history, hundredths
 from cloud.training.packed import packed_scores
 from tools import replay
-from tools.bench.faults import KINDS, SIZES, Injected, inject
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "intel"
 TUNED, REPORTED = ("01", "19"), ("23",)

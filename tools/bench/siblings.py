@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from cloud.recording import Recording
 from cloud.training import calibrate, fit
+from cloud.training.faults import SIZES, Fault, alone, inject
 from cloud.training.history import history
 from tools import replay
 from tools.bench.detect import TRAIN, Stream, load
-from tools.bench.faults import SIZES, Fault, alone, inject
 
 MOTES = ("01", "19", "23")
 LEAST = 60  # readings of a board that a sibling's drift covers

@@ -25,6 +25,8 @@ from cloud.read.causes import CAUSES, NOTE, answer
 from cloud.store.database import Document
 from cloud.words import Words
 
+ACKNOWLEDGED = ("acknowledge", "model")
+
 
 def page() -> st.Page:
     return st.Page(show, title="Answer", url_path="answer", visibility="hidden")
@@ -63,7 +65,8 @@ def _refuse(why: str) -> None:
 
 def _answer(allowed: Permission, text: Words) -> None:
     database = source.reader().database
-    alert = database["alerts"].find_one({"_id": allowed.alert}, {"subject": 1, "episodes": 1, "created": 1})
+    wanted = {"subject": 1, "episodes": 1, "created": 1, "letter.next": 1}
+    alert = database["alerts"].find_one({"_id": allowed.alert}, wanted)
     if alert is None:
         _refuse(text("answer gone"))
         return
@@ -91,6 +94,8 @@ def _answer(allowed: Permission, text: Words) -> None:
 def _button(allowed: Permission, alert: Document, text: Words) -> str:
     if allowed.act in CAUSES:
         return text("answer is", cause=text(f"cause {allowed.act}"))
+    if allowed.act == "model":
+        return text("do model", device=plain(alert["letter"]["next"]["device"]))
     every = allowed.act == "acknowledge" and len(alert["episodes"]) > 1
     return text("do acknowledge all" if every else f"do {allowed.act}")
 
@@ -106,10 +111,10 @@ def record(allowed: Permission, episodes: list[str], now: float, note: str = "")
     }
     if allowed.act in CAUSES:
         document |= answer(allowed.act, note)
-    elif allowed.act != "acknowledge":
+    elif allowed.act not in ACKNOWLEDGED:
         document["label"] = allowed.act
     return document
 
 
 def _book(allowed: Permission) -> str:
-    return "acknowledgements" if allowed.act == "acknowledge" else "labels"
+    return "acknowledgements" if allowed.act in ACKNOWLEDGED else "labels"

@@ -14,7 +14,7 @@ from cloud.alerts import letters, links, page, trial
 from cloud.alerts.facts import Facts
 from cloud.alerts.letters import LetterContext, Matter
 from cloud.alerts.links import Links, Permission
-from cloud.alerts.policy import Letter, Line
+from cloud.alerts.policy import Letter, Line, NextModel
 from cloud.contract.messages import SIBLINGS
 from cloud.read.causes import CAUSES
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
@@ -95,6 +95,19 @@ def test_a_mail_of_a_board_without_a_model_says_how_far_it_has_learned():
     one = made(facts=Facts(learning=learning))
     assert ("Still learning", learning) in one.rows
     assert learning in page.text(one) and learning in page.html(one)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_mail_about_a_next_model_says_what_it_did_and_has_one_button(language, first):
+    asked = NextModel("demo", "C001", "8b7da160", first, 30.0, 9, 2, ("jump", "excursion"))
+    letter = Letter("model", "warning", (), next=asked)
+    for base in ("https://v.example.org", None):
+        context = LetterContext(Words(language), Links(KEY, base), AlertSettings())
+        one = letters.page(Matter(letter, "demo-C001-8b7da160", NOW), [], context)
+        assert [Links(KEY).read(token(button.url)).act for button in one.buttons] == ["model"] * bool(base)
+        text = plain(page.text(one))
+        assert "8b7da160" in text and ("9" in one.leads[0]) != first and "{" not in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -17,6 +17,7 @@ from cloud.alerts.courier import Courier
 from cloud.alerts.letters import LetterContext
 from cloud.alerts.links import Links
 from cloud.alerts.writer import MailWriter
+from cloud.learning.loop import Learning
 from cloud.process.alone import Alone
 from cloud.process.log import start
 from cloud.process.printable import printable
@@ -27,7 +28,6 @@ from cloud.store.quota import Keeper
 from cloud.store.sealing import Sealer
 from cloud.store.writer import Store
 from cloud.training.history import read_csv
-from cloud.watch.learning import Learning
 from cloud.words import Words
 from device import codes
 from tests.cloud.alerts.test_courier import EPISODE, alert, put, states
@@ -212,7 +212,7 @@ def test_a_number_that_the_database_cannot_keep_stops_the_watch_of_no_other(stor
 
 
 def test_a_board_whose_history_cannot_be_read_stops_the_training_of_no_other(store, database, monkeypatch):
-    learning = Learning(database, lambda: True)
+    learning = Learning(database, bytes(32), "yes", lambda: True)
     store.write([entry(1, device="C001"), entry(1, device="C002")])
     spans = {"C001": ValueError("torn"), "C002": 1e6}
 

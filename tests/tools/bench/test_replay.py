@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cloud.training.faults import KINDS, inject
 from tests.cloud.training.test_training_fit import room
 from tools import replay
-from tools.bench.faults import KINDS, inject
 
 TRAIN = 5000
 

@@ -1,0 +1,125 @@
+"""What a harmless episode changes: the thresholds of what alarmed in it are raised a step past it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud.alerts import hindsight
+from cloud.alerts.episodes import RULES
+from cloud.learning.known import THRESHOLDS, Known
+from cloud.training.excursion import watch
+from cloud.training.history import SENSOR_H, SENSOR_T, History
+from cloud.training.judged import Judged
+from device import codes
+from device.judge.excursion import LEVELS, SIDE, Stays
+from device.judge.excursion import LONGEST as LONGEST_STAY
+from device.judge.params import NEVER
+from device.judge.rhythm import LONGEST as LONGEST_OUTSIDE
+
+STEP = 1.2  # times the score of the harmless reading
+SMALL_STEPS = {"drift": 1.05, "forest": 1.02}  # raised further they would find half of what they find
+DETECTORS = ("range", *THRESHOLDS, "excursion", "rhythm", "forest")
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Span:
+    """An episode that a person has spoken of: Unix s of its first and its last abnormal reading."""
+
+    id: str
+    first: float
+    last: float
+
+    def rows(self, past: History) -> slice:
+        start, stop = np.searchsorted(past.ts, [self.first, self.last + 1])
+        return slice(int(start), int(stop))
+
+
+def opens(flags: NDArray[np.uint16]) -> bool:
+    """Whether so many of these consecutive readings are abnormal that an episode begins."""
+    abnormal = ((flags & codes.ABNORMAL) > 0).astype(np.int64)
+    return bool(np.convolve(abnormal, np.ones(RULES.among, np.int64)).max(initial=0) >= RULES.abnormal)
+
+
+def mails(flags: NDArray[np.uint16], past: History) -> int:
+    """How many mails these verdicts on `past` bring, by the product's own episodes and policy."""
+    t, h = past.t.astype(np.int16), past.h.astype(np.int16)
+    return len(hindsight.mails(flags.astype(np.int32), t, h, past.period))
+
+
+def alarmed(known: Known, judged: Judged, rows: slice) -> list[str]:
+    """The detectors that called a reading of `rows` abnormal."""
+    scores = {name: judged.column(name)[rows] for name in DETECTORS}
+    values, sums = known.values, scores["forest"]
+    found = [name for name in THRESHOLDS if (scores[name] > values[name]).any()]
+    found += [name for name in ("excursion", "rhythm") if (scores[name] > 64).any()]
+    if (scores["range"] > 0).any():
+        found.append("range")
+    if ((sums > 0) & (sums < known.threshold)).any():
+        found.append("forest")
+    return [name for name in DETECTORS if name in found]
+
+
+def raised(
+    known: Known, past: History, judged: Judged, spans: Iterable[Span], names: Sequence[str] = DETECTORS
+) -> Known:
+    """The model of whose detectors `names` none alarms in `spans`, each a step past what it scored there."""
+    values, threshold, plant = known.values, known.threshold, known.plant
+    for span in spans:
+        rows = span.rows(past)
+        for name in alarmed(known, judged, rows):
+            step = SMALL_STEPS.get(name, STEP)
+            if name not in names:
+                continue
+            if name in THRESHOLDS:
+                highest = int(judged.column(name)[rows].max())
+                values[name] = max(values[name], min(math.ceil(step * highest), NEVER - 1))
+            elif name == "range":
+                values |= _wider(values, past, rows)
+            elif name == "forest":
+                sums = judged.column("forest")[rows]
+                threshold = min(threshold, math.floor(int(sums[sums > 0].min()) / step))
+            elif name == "rhythm":
+                numbers = np.frombuffer(plant[b"RHYT"], "<i2").copy()
+                outside = int(judged.column("rhythm")[rows].max()) * int(numbers[0]) / 64
+                numbers[0] = min(math.ceil(step * outside), LONGEST_OUTSIDE)
+                plant[b"RHYT"] = numbers.tobytes()
+            else:
+                plant[b"EXCR"] = _longer_stays(plant[b"EXCR"], past, rows)
+    return known.having(values, threshold, plant)
+
+
+def _wider(values: dict[str, int], past: History, rows: slice) -> dict[str, int]:
+    """Limits as far out again by a fifth as the readings lay outside."""
+    found = {}
+    for channel, sensor in (("t", SENSOR_T), ("h", SENSOR_H)):
+        numbers = getattr(past, channel)[rows]
+        low, high = values[f"{channel}_low"], values[f"{channel}_high"]
+        below, above = low - int(numbers.min()), int(numbers.max()) - high
+        if below > 0:
+            found[f"{channel}_low"] = max(min(sensor[0], low), low - math.ceil(STEP * below))
+        if above > 0:
+            found[f"{channel}_high"] = min(max(sensor[1], high), high + math.ceil(STEP * above))
+    return found
+
+
+def _longer_stays(excr: bytes, past: History, rows: slice) -> bytes:
+    """Stays as the board has them, where these readings were longer beyond a level than they may."""
+    stays = Stays(excr)
+    numbers = np.frombuffer(excr, "<i2").astype(np.int64)
+    place = len(numbers) - 3 * LEVELS  # longest, still, quiet
+    seen = watch(past, stays.step)
+    for level in range(LEVELS):
+        sign = 1 if level < SIDE else -1
+        for still, limits in ((False, (0,)), (True, (1, 2))):
+            longest = int(seen.stays(stays.levels[level], sign, still)[rows].max())
+            for each in limits:
+                at = place + each * LEVELS + level
+                if longest > numbers[at]:
+                    numbers[at] = min(math.ceil(STEP * longest), LONGEST_STAY)
+    return numbers.astype("<i2").tobytes()

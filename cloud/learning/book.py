@@ -1,0 +1,60 @@
+"""What is known of each board's next model: one document a board, in `learning`.
+
+_id "site/device" · at Unix s of the last try · tried ... of the last training anew · said how many answers
+there were · state: KEPT nothing was changed, REFUSED it is not newer, READY it passed, MEANT for the board
+since `meant` · why it was refused or not trained · base, model ids · result: cloud.learning.trial.Result
+raised · alert: the mail that asks · candidate: what `models` will hold of it · shadow: how it does beside the
+running one · lesson: how many answers taught the board, since when, and the mails of how many days before
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from pymongo.database import Database
+
+from cloud.store.database import Document, device_id
+
+Board = tuple[str, str]
+KEPT, REFUSED, READY, MEANT = "kept", "refused", "ready", "meant"
+HARMLESS = "false"  # the label
+LIGHT = {"candidate": 0}
+
+
+class Book:
+    """All methods raise PyMongoError."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._boards = database["learning"]
+        self._labels = database["labels"]
+
+    def of(self, board: Board, *, whole: bool = False) -> Document:
+        """{} where nothing is known; `candidate` only when `whole`."""
+        return self._boards.find_one({"_id": device_id(*board)}, None if whole else LIGHT) or {}
+
+    def ready(self) -> list[Document]:
+        """Those whose next model has passed and is not meant for the board yet."""
+        return list(self._boards.find({"state": READY}, LIGHT))
+
+    def said(self) -> dict[Board, int]:
+        """How often somebody called an episode harmless, by board."""
+        count = Counter[Board]()
+        for one in self._labels.find({"label": HARMLESS}, {"episodes": 1}):
+            for name in one["episodes"]:
+                site, _, rest = str(name).partition("/")
+                count[site, rest.partition("/")[0]] += 1
+        return count
+
+    def note(self, board: Board, **known: Any) -> None:
+        self._boards.update_one({"_id": device_id(*board)}, {"$set": known}, upsert=True)
+
+    def put(self, board: Board, known: Document) -> None:
+        """What one try gave. What was meant before, and since when, stays."""
+        unset = {"shadow": "", "alert": "", **({} if "candidate" in known else {"candidate": ""})}
+        self._boards.update_one({"_id": device_id(*board)}, {"$set": known, "$unset": unset}, upsert=True)
+
+
+def board_of(document: Document) -> Board:
+    site, _, device = document["_id"].partition("/")
+    return site, device

@@ -1,0 +1,203 @@
+"""`python -m cloud learn C001`: what answers change in a board's model, or with `--anew` a new model.
+
+It is tried beside the running one and kept as the board's next model if it may be called newer. The backend
+runs this by itself, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from cloud import settings
+from cloud.contract.keys import device_key
+from cloud.learning.answers import Span
+from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Board, Book
+from cloud.learning.known import Known
+from cloud.learning.trial import Result, Said, Trial, changed
+from cloud.process import failure
+from cloud.read.reader import Reader, UnknownBoard
+from cloud.read.rows import Episode
+from cloud.store import database
+from cloud.store.database import Document
+from cloud.training import report
+from cloud.training.command import ENV_FILE, MOST, outside
+from cloud.training.fit import train
+from cloud.training.history import DAY, History, HistoryError, history
+from cloud.training.twin import CloudModel, ModelRefused
+from cloud.updates.wanted import Wanted
+from device.judge.excursion import Stays
+
+DAYS = 30.0
+
+
+def main(argv: Sequence[str]) -> int:
+    """0 = looked at, 1 = it cannot be, 2 = the command or the settings are wrong."""
+    options = _options(argv)
+    try:
+        known = settings.load_database(os.environ, ENV_FILE)
+        master = settings.load_master_key(os.environ, ENV_FILE)
+        connected = database.connect(known.uri, known.name, timeout=60)
+        board = Reader(connected).board(options.device)
+        learned = learn(connected, master, board, anew=options.anew, now=time.time())
+    except settings.SettingsError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except PyMongoError as problem:
+        print(f"the database: {failure.of_database(problem)}", file=sys.stderr)
+        return 1
+    except (UnknownBoard, HistoryError) as problem:
+        print(f"learn: {problem}", file=sys.stderr)
+        return 1
+    print(told(board, learned))
+    return 0
+
+
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m cloud learn", description=__doc__)
+    parser.add_argument("device", help="C001 or site/C001")
+    parser.add_argument("--anew", action="store_true", help="train on the history, not only raise thresholds")
+    return parser.parse_args(argv)
+
+
+def learn(connected: Database[Document], master: bytes, board: Board, *, anew: bool, now: float) -> Document:
+    """Try for a next model and note what came of it. Raises HistoryError, PyMongoError."""
+    book, reader = Book(connected), Reader(connected)
+    noted: Document = {"at": now, "said": book.said().get(board, 0)}
+    running = _running(connected, master, board)
+    anew = anew or running is None
+    if anew:
+        noted["tried"] = now
+    try:
+        noted |= _learned(reader, master, board, running, anew=anew, now=now)
+    except HistoryError as problem:
+        book.put(board, {**noted, "state": KEPT, "why": str(problem), "model": None})
+        raise
+    book.put(board, noted)
+    return noted
+
+
+@dataclass(frozen=True)
+class Running:
+    """The model that the board has, or should have."""
+
+    id: str
+    known: Known
+    document: Document
+    trained: Known  # the model that answers began to change: what it finds is what a taught one must find
+
+
+def _running(connected: Database[Document], master: bytes, board: Board) -> Running | None:
+    wanted = Wanted(connected).of([board]).get(board, {}).get("want", {}).get("model")
+    key = {"_id": "/".join(board)}
+    latest = connected["latest"].find_one(key, {"state.model": 1, "reading.model": 1}) or {}
+    runs = latest.get("reading", {}).get("model") or latest.get("state", {}).get("model")
+    for name in (wanted, runs):
+        found = name and connected["models"].find_one({"_id": name})
+        if found:
+            known = _known(found, master)
+            origin = connected["models"].find_one({"_id": found.get("report", {}).get("origin")})
+            if known is not None:
+                return Running(name, known, found, (origin and _known(origin, master)) or known)
+    return None
+
+
+def _known(document: Document, master: bytes) -> Known | None:
+    try:
+        model = CloudModel.loads(bytes(document["cloud"]), master)
+    except ModelRefused:
+        return None
+    return Known.of(bytes(document["bundle"]), model)
+
+
+def _learned(
+    reader: Reader, master: bytes, board: Board, running: Running | None, *, anew: bool, now: float
+) -> Document:
+    start = now - DAYS * DAY
+    readings = reader.readings(*board, start=start)
+    if not len(readings):
+        raise HistoryError(f"no readings of {'/'.join(board)} in the last {DAYS:g} days are stored")
+    dated = ~np.isnan(readings.ts)
+    ts, t, h = (column[dated] for column in (readings.ts, readings.t, readings.h))
+    spoken = [
+        one
+        for one in reader.episodes(*board, start=start, limit=MOST)
+        if one.kind == "anomaly" and one.label in (HARMLESS, "real")
+    ]
+    real = [one for one in spoken if one.label == "real"]
+    past = history(ts, t, h)
+    trial = Trial(past, _spans(spoken, HARMLESS), _spans(spoken, "real"))
+    key = device_key(master, *board)
+    if not anew and running is not None:
+        before = trial.said(running.known)
+        least = Said(before.judged, trial.recall(running.trained))
+        new, after = trial.taught(running.known, least, before)
+        result = trial.result(running.known, least, new, after)
+        if new.sections == running.known.sections:
+            return {"state": KEPT, "base": running.id, "model": None, "result": result.document()}
+        origin = {"origin": running.document["report"].get("origin", running.id)}
+        text = _report({**running.document["report"], **origin}, new, past, result)
+        return _candidate(result, running.id, new, key, master, text, running.document.get("png"))
+    normal = outside(ts, real)
+    trained = train(*board, key, ts[normal], t[normal], h[normal])
+    fresh = Known.of(trained.bundle, trained.model)
+    new, after = trial.taught(fresh, trial.said(fresh))
+    old = running.known if running else fresh
+    before = trial.said(old)
+    result = trial.result(old, before, new, after, anew=True)
+    text = _report(trained.report, new, past, result) | {"raised": changed(fresh, new)}
+    return _candidate(result, running.id if running else None, new, key, master, text, trained.png)
+
+
+def _spans(spoken: Sequence[Episode], label: str) -> list[Span]:
+    return [Span(one.id, one.opened, one.last) for one in spoken if one.label == label]
+
+
+def _report(text: Document, new: Known, past: History, result: Result) -> Document:
+    stays = Stays(new.plant[b"EXCR"]) if b"EXCR" in new.plant else None
+    numbers = report.numbers(new.values, new.threshold, stays, past.period)
+    return {**text, **numbers, "raised": list(result.raised), "created": time.time()}
+
+
+def _candidate(  # noqa: PLR0917
+    result: Result, base: str | None, new: Known, key: bytes, master: bytes, text: Document, png: Any
+) -> Document:
+    blob, model = new.packed(key, {**report.meta(text), "answers": result.silent})
+    kept: Document = {
+        "state": READY if result.passed else REFUSED,
+        "base": base,
+        "model": model.model_id,
+        "raised": list(text["raised"]),
+        "result": result.document(),
+    }
+    if result.passed:
+        text = {**text, "model": model.model_id, "bytes": len(blob)}
+        kept["candidate"] = {"bundle": blob, "cloud": model.dumps(master), "report": text, "png": png}
+    return kept
+
+
+def told(board: Board, noted: Document) -> str:
+    """What came of it, in a line for a log."""
+    name, result = "/".join(board), noted.get("result") or {}
+    if noted["state"] == KEPT:
+        return f"{name} keeps its model: no threshold can be raised without missing a fault, or none need be"
+    detail = (
+        f"{result['mails_before']} -> {result['mails']} mails in {result['days']} days, "
+        f"{result['recall_before']} -> {result['recall']} of {result['faults']} faults found, "
+        f"{result['silent']} of {result['harmless']} harmless ones silent, "
+        f"{result['found']} of {result['real']} real ones found"
+    )
+    if noted["state"] == REFUSED:
+        reasons = ", ".join(result["reasons"])
+        return f"{name} keeps its model: {noted['model']} is not newer ({reasons}): {detail}"
+    raised = f"; raised: {', '.join(noted['raised'])}" if noted["raised"] else ""
+    return f"{name} has a next model, {noted['model']}: {detail}{raised}"

@@ -1,0 +1,225 @@
+"""Before a model may be called newer: it judges what was, beside the running one, in the board's own code.
+
+Three histories: the last days as they were; the same days with faults put in; and (once it has passed) what
+the board measures from then on. No detector may stop to watch; faults found may not grow fewer (but a few of
+those that are no larger than an open door); what a person called a real fault is found; what a person called
+harmless is silent where it can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud.learning.answers import DETECTORS, Span, alarmed, mails, opens, raised
+from cloud.learning.known import PLANT, THRESHOLDS, Known
+from cloud.training import calibrate
+from cloud.training.faults import QUIET, SIZES, Fault, inject
+from cloud.training.history import History, hundredths
+from cloud.training.judged import Judged
+from device import codes
+
+FAULTY = 40_000  # readings with faults put in: about a hundred faults
+MOST_SEEDS = 6
+WARM = 400  # readings before an episode, that fill the windows
+ROUNDS = 4  # a detector that is quiet now may let another one speak
+LOST = 0.03  # of all faults: so many of the low ones, which a door is not smaller than, may be missed
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a model did. Mails are those of `days` days; `reasons` it is not newer, in words for a log."""
+
+    days: float
+    mails_before: int
+    mails: int
+    harmless: int  # answers that call an episode harmless, of these days
+    silent_before: int
+    silent: int  # of them
+    real: int
+    found_before: int
+    found: int
+    faults: int  # put in
+    recall_before: int
+    recall: int
+    raised: tuple[str, ...]  # detectors
+    reasons: tuple[str, ...] = ()  # "detectors", "recall", "real", "harmless", "alarms"
+
+    @property
+    def passed(self) -> bool:
+        return not self.reasons
+
+    def document(self) -> dict[str, Any]:
+        return {**asdict(self), "raised": list(self.raised), "reasons": list(self.reasons)}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one model says of everything."""
+
+    judged: Judged
+    faults: NDArray[np.bool_]  # found or not
+
+
+class Trial:
+    """`past`: the last days. `harmless`, `real`: what people said of episodes in them."""
+
+    def __init__(
+        self, past: History, harmless: Sequence[Span], real: Sequence[Span], faulty: int = FAULTY
+    ) -> None:
+        self.past, self._faulty = past, faulty
+        self.harmless = [each for each in harmless if _some(each, past)]
+        self.real = [each for each in real if _some(each, past)]
+        self._sums: dict[int, list[NDArray[np.int32]]] = {}
+
+    @cached_property
+    def faulty(self) -> list[tuple[History, list[Fault]]]:
+        """The newest days with faults, each time others; none where a person has spoken of an episode."""
+        past = self.past.part(max(0, len(self.past.t) - self._faulty), len(self.past.t))
+        spoken = [each.rows(past) for each in (*self.harmless, *self.real)]
+        found = []
+        for seed in range(min(MOST_SEEDS, max(1, self._faulty // len(past.t)))):
+            made = inject(past.t / 100, past.h / 100, min(QUIET, len(past.t) // 2), seed)
+            (t, good_t), (h, good_h) = hundredths(made.t), hundredths(made.h)
+            kept = [
+                each
+                for each in made.faults
+                if all(each.stop + QUIET < rows.start or rows.stop + QUIET < each.start for rows in spoken)
+            ]
+            whole = good_t & good_h
+            found.append((replace(past, t=np.where(whole, t, -32768), h=np.where(whole, h, -32768)), kept))
+        return found
+
+    def judged(self, known: Known) -> Judged:
+        return known.replay(self.past, self._forest(known)[0])
+
+    def recall(self, known: Known) -> NDArray[np.bool_]:
+        """Which of the faults it finds."""
+        sums = self._forest(known)[1:]
+        found = []
+        for (past, faults), own in zip(self.faulty, sums, strict=True):
+            abnormal = (known.replay(past, own).flags & codes.ABNORMAL) > 0
+            found += [bool(abnormal[each.start : each.stop].any()) for each in faults]
+        return np.array(found, np.bool_)
+
+    def said(self, known: Known) -> Said:
+        return Said(self.judged(known), self.recall(known))
+
+    def taught(self, known: Known, least: Said, said: Said | None = None) -> tuple[Known, Said]:
+        """The model with every detector raised past harmless episodes that can be without missing a fault.
+
+        `least`: what must be found; `said`: what `known` says, where that is something else.
+        """
+        best, said = known, said or least
+        for _ in range(ROUNDS):
+            loud = [each for each in self.harmless if self._opens(said, each)]
+            spoke = {name for each in loud for name in alarmed(best, said.judged, each.rows(self.past))}
+            names = [name for name in DETECTORS if name in spoke]
+            step = self._farthest(best, said.judged, loud, names, least)
+            if step is None:
+                break
+            best, said = step, self.said(step)
+        return best, said
+
+    def _farthest(
+        self, known: Known, judged: Judged, loud: Sequence[Span], names: Sequence[str], least: Said
+    ) -> Known | None:
+        """All of `names` raised for all of `loud`, or as many as may be; None where none may."""
+        if not names:
+            return None
+        every = raised(known, self.past, judged, loud, names)
+        if self._finds(every, least):
+            return every
+        best = known
+        for span in loud:
+            for name in names:
+                step = raised(best, self.past, judged, [span], [name])
+                if step.sections != best.sections and self._finds(step, least):
+                    best = step
+        return best if best.sections != known.sections else None
+
+    def _finds(self, known: Known, before: Said) -> bool:
+        """Whether it finds as many faults as were found before, and each real one that was."""
+        if self._misses(self.recall(known), before.faults):
+            return False
+        for span in self.real:
+            rows = span.rows(self.past)
+            near = self.past.part(max(0, rows.start - WARM), rows.stop)
+            if self._opens(before, span) and not opens(known.replay(near).flags[rows.start - rows.stop :]):
+                return False
+        return True
+
+    def _misses(self, found: NDArray[np.bool_], before: NDArray[np.bool_]) -> bool:
+        """Whether fewer faults are found: of medium and high ones any, of low ones more than a few."""
+        low = np.array([each.size == SIZES[0] for _, faults in self.faulty for each in faults], np.bool_)
+        lost = int(before.sum()) - int(found.sum())
+        return int(found[~low].sum()) < int(before[~low].sum()) or lost > LOST * len(before)
+
+    def result(self, old: Known, before: Said, new: Known, after: Said, *, anew: bool = False) -> Result:
+        """Whether `new` may be called newer than `old`. `anew`: it was trained anew."""
+        both = (before, after)
+        quiet = [[not self._opens(said, each) for each in self.harmless] for said in both]
+        found = [[self._opens(said, each) for each in self.real] for said in both]
+        many = [mails(said.judged.flags, self.past) for said in both]
+        faults = [int(said.faults.sum()) for said in both]
+        alarms = [calibrate.alarms((said.judged.flags & codes.ABNORMAL) > 0) for said in both]
+        reasons = []
+        if not old.detectors <= new.detectors:
+            reasons.append("detectors")
+        if self._misses(after.faults, before.faults):
+            reasons.append("recall")
+        if any(was and not now for was, now in zip(*found, strict=True)):
+            reasons.append("real")
+        if sum(quiet[1]) < sum(quiet[0]):
+            reasons.append("harmless")
+        if alarms[1] > max(alarms[0], self.past.days):
+            reasons.append("alarms")
+        return Result(
+            days=round(self.past.days, 1),
+            mails_before=many[0],
+            mails=many[1],
+            harmless=len(self.harmless),
+            silent_before=sum(quiet[0]),
+            silent=sum(quiet[1]),
+            real=len(self.real),
+            found_before=sum(found[0]),
+            found=sum(found[1]),
+            faults=len(before.faults),
+            recall_before=faults[0],
+            recall=faults[1],
+            raised=tuple(changed(old, new)) if not anew else (),
+            reasons=tuple(reasons),
+        )
+
+    def _opens(self, said: Said, span: Span) -> bool:
+        return opens(said.judged.flags[span.rows(self.past)])
+
+    def _forest(self, known: Known) -> list[NDArray[np.int32]]:
+        """Sums of its trees, which raising leaves as they are, on each of the histories."""
+        trees = id(known.model.twin)
+        if trees not in self._sums:
+            histories = [self.past, *(past for past, _ in self.faulty)]
+            self._sums[trees] = [known.sums(each) for each in histories]
+        return self._sums[trees]
+
+
+def changed(old: Known, new: Known) -> list[str]:
+    """The detectors that are set otherwise."""
+    was, now = old.values, new.values
+    found = {name for name in THRESHOLDS if was[name] != now[name]}
+    if any(was[name] != now[name] for name in ("t_low", "t_high", "h_low", "h_high")):
+        found.add("range")
+    found |= {PLANT[tag] for tag in PLANT if old.plant.get(tag) != new.plant.get(tag)}
+    if old.threshold != new.threshold:
+        found.add("forest")
+    return [name for name in DETECTORS if name in found]
+
+
+def _some(span: Span, past: History) -> bool:
+    rows = span.rows(past)
+    return bool(rows.stop > rows.start)

@@ -378,12 +378,14 @@ def _flooded(state: Device, flood: Flood, now: float) -> Decision:
 
 def _ahead(state: Device, ahead: Ahead, now: float) -> Decision:
     """What will be outside the user's limits soon is as severe as what is."""
-    one = state.episode
-    if one is None or (one.breach, one.limit) == (ahead.breach, ahead.limit):
+    episode = state.episode
+    if episode is None or (episode.breach, episode.limit) == (ahead.breach, ahead.limit):
         return state, []
-    severity: Severity = one.severity if ahead.breach is None else "severe"
-    told = msgspec.structs.replace(one, breach=ahead.breach, limit=ahead.limit, severity=severity)
-    return _with(state, episode=told), [Worse(told) if severity != one.severity else Changed(told)]
+    severity: Severity = episode.severity if ahead.breach is None else "severe"
+    updated = msgspec.structs.replace(episode, breach=ahead.breach, limit=ahead.limit, severity=severity)
+    return _with(state, episode=updated), [
+        Worse(updated) if severity != episode.severity else Changed(updated)
+    ]
 
 
 def _parted(state: Device, parted: Parted, now: float) -> Decision:
@@ -401,8 +403,8 @@ def _parted(state: Device, parted: Parted, now: float) -> Decision:
         return state, []
     if state.episode is not None:
         flags = state.episode.cloud_flags | SIBLINGS
-        told = msgspec.structs.replace(state.episode, cloud_flags=flags, heard=now, **away)
-        return _with(state, episode=told), [Changed(told)]
+        updated = msgspec.structs.replace(state.episode, cloud_flags=flags, heard=now, **away)
+        return _with(state, episode=updated), [Changed(updated)]
     begun = _without_readings(parted, "siblings", "warning", since=parted.since, now=now, why="siblings")
     begun = msgspec.structs.replace(begun, cloud_flags=SIBLINGS, last=parted.when, **away)
     return _with(state, siblings=begun), [Opened(begun)]

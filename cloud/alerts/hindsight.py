@@ -46,7 +46,7 @@ def mails(
     """
     abnormal = (flags & codes.ABNORMAL) > 0
     rows = np.flatnonzero(abnormal)
-    device, desk, found = Device(), PolicyState(digested=float(START)), []
+    device, desk, sent = Device(), PolicyState(digested=float(START)), []
     row = 0
     while row < len(flags):
         if device.episode is None and not abnormal[row] and not (row and abnormal[row - 1]):
@@ -63,13 +63,13 @@ def mails(
             at = Progress(STREAM, row, now, bool(abnormal[row]))
             device, more = episodes.decide(device, at, now)
             actions = actions + more
-        waits = any(math.isinf(one.release) for one in desk.followed.values())
+        waits = any(math.isinf(followed.release) for followed in desk.followed.values())
         news = [action for action in actions if waits or not isinstance(action, Changed)]
-        if news or any(_due(one, now) for one in desk.followed.values()):
+        if news or any(_due(followed, now) for followed in desk.followed.values()):
             desk, letters = policy.decide(desk, news, now, RULES)
-            found += [Mail(row, each.kind, each.severity) for each in letters if each.kind != "digest"]
+            sent += [Mail(row, each.kind, each.severity) for each in letters if each.kind != "digest"]
         row += 1
-    return found
+    return sent
 
 
 def _event(  # noqa: PLR0917
@@ -91,6 +91,6 @@ def _event(  # noqa: PLR0917
     )
 
 
-def _due(one: Followed, now: float) -> bool:
-    waits = (one.mailed is None or one.worse) and one.release <= now
-    return waits or one.remind <= now
+def _due(followed: Followed, now: float) -> bool:
+    waits = (followed.mailed is None or followed.worse) and followed.release <= now
+    return waits or followed.remind <= now

@@ -371,8 +371,8 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
             rows.append((words("ahead"), _breach(episode, words, now, "breach row")))
         if episode.left:
             away = words.away(episode.away_t / 100, episode.away_h / 100)
-            said = words("siblings left", others=words.all_of(episode.left), away=away)
-            rows.append((words("siblings"), said))
+            text = words("siblings left", others=words.all_of(episode.left), away=away)
+            rows.append((words("siblings"), text))
         usual = [words.span(*span, unit) for span, unit in ((facts.t, "°C"), (facts.h, "%RH")) if span]
         if usual:
             basis = (

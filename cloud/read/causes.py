@@ -22,7 +22,7 @@ def label_of(cause: Cause) -> str:
 
 def answer(cause: Cause, note: str) -> Document:
     """What a document in `labels` says; `note` is a line of the person's own."""
-    said: Document = {"label": label_of(cause), "cause": cause}
+    document: Document = {"label": label_of(cause), "cause": cause}
     if note := printable(note.strip())[:NOTE]:
-        said["note"] = note
-    return said
+        document["note"] = note
+    return document

@@ -231,7 +231,7 @@ def episode_row(
     acknowledged: Mapping[str, float],
     labels: Mapping[str, Document],
 ) -> Episode:
-    said = labels.get(document["_id"], {})
+    answer = labels.get(document["_id"], {})
     return Episode(
         id=document["_id"],
         site=document["site"],
@@ -253,9 +253,9 @@ def episode_row(
         kind=document.get("kind", "anomaly"),
         alert=alerts.get(document["_id"]),
         acknowledged=acknowledged.get(document["_id"]),
-        label=said.get("label"),
-        cause=said.get("cause"),
-        note=said.get("note"),
+        label=answer.get("label"),
+        cause=answer.get("cause"),
+        note=answer.get("note"),
         left=tuple(document.get("left", ())),
         away_t=document.get("away_t", 0) / 100,
         away_h=document.get("away_h", 0) / 100,

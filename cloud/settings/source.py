@@ -29,8 +29,8 @@ class SettingsError(Exception):
 def old_language(place: str, values: Mapping[str, object]) -> list[str]:
     """What to say where a file of ours, `place`, still has LANGUAGE: that name belongs to gettext."""
     value = str(values.get("LANGUAGE", "")).strip().lower()
-    told = f"{place}: LANGUAGE is called VIGIE_LANGUAGE now: write VIGIE_LANGUAGE={value}"
-    return [told] if value in LANGUAGES else []
+    problem = f"{place}: LANGUAGE is called VIGIE_LANGUAGE now: write VIGIE_LANGUAGE={value}"
+    return [problem] if value in LANGUAGES else []
 
 
 class Source:

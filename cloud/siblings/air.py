@@ -82,5 +82,5 @@ def windows(values: Floats) -> Floats:
     means = np.where(known.sum(axis=2) >= BLOCK // 2, means, np.nan)
     if count <= BLOCKS:
         return np.empty((2, 0, BLOCKS + 1))
-    found: Floats = sliding_window_view(means, BLOCKS + 1, axis=1)
-    return found
+    all_windows: Floats = sliding_window_view(means, BLOCKS + 1, axis=1)
+    return all_windows

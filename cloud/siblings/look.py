@@ -94,8 +94,8 @@ class Look:
             {"received": {"$gt": now - HEARD}}, {"site": 1, "device": 1, "period": 1}
         )
         sites: dict[str, dict[str, float]] = defaultdict(dict)
-        for one in heard:
-            sites[one["site"]][one["device"]] = one.get("period") or UNKNOWN_PERIOD
+        for board in heard:
+            sites[board["site"]][board["device"]] = board.get("period") or UNKNOWN_PERIOD
         for site, periods in sorted(sites.items()):
             if len(periods) > parting.LEAST and not (stop and stop.is_set()):
                 self._alone(f"the siblings at {site}", partial(self._site, site, periods, now, stop))
@@ -105,15 +105,17 @@ class Look:
     ) -> None:
         owners = {device: device_id(site, device) for device in periods}
         stored = {
-            one["_id"]: one
-            for one in self._database["siblings"].find({"_id": {"$in": list(owners.values())}})
+            standing["_id"]: standing
+            for standing in self._database["siblings"].find({"_id": {"$in": list(owners.values())}})
         }
         known = {
             device: self._alone(f"what is remembered of {owner}", partial(_standing, stored.get(owner, {})))
             or Standing()
             for device, owner in owners.items()
         }
-        due = [device for device, one in known.items() if one.away is None and now >= _again(one)]
+        due = [
+            device for device, standing in known.items() if standing.away is None and now >= _again(standing)
+        ]
         if due:
             history = {device: self._air(site, device, now - HISTORY, calm=True) for device in periods}
             for device in due:
@@ -122,18 +124,18 @@ class Look:
                 known[device] = self._learn(site, device, known[device], history, now)
         longest = 2 * TAIL * max(periods.values())
         recent = {device: self._air(site, device, now - max(longest, HEARD)) for device in periods}
-        for device, one in known.items():
-            judge = partial(self._judge, site, device, one, recent, now)
-            if one.learned is not None:
+        for device, standing in known.items():
+            judge = partial(self._judge, site, device, standing, recent, now)
+            if standing.learned is not None:
                 self._alone(f"the siblings of {owners[device]}", judge)
 
     def _air(self, site: str, device: str, start: float, *, calm: bool = False) -> Air:
-        found = self._reader.readings(site, device, start=start)
-        rows = ~found.edge_abnormal if calm else np.ones(len(found), bool)
-        return Air.of(found.ts[rows], found.t[rows], found.h[rows])
+        readings = self._reader.readings(site, device, start=start)
+        rows = ~readings.edge_abnormal if calm else np.ones(len(readings), bool)
+        return Air.of(readings.ts[rows], readings.t[rows], readings.h[rows])
 
     def _learn(
-        self, site: str, device: str, one: Standing, history: Mapping[str, Air], now: float
+        self, site: str, device: str, standing: Standing, history: Mapping[str, Air], now: float
     ) -> Standing:
         own, note, learned = history[device], None, None
         if not len(own) or own.ts[-1] - own.ts[0] < LEAST:
@@ -143,22 +145,26 @@ class Look:
                 learned = parting.learn(own, {name: air for name, air in history.items() if name != device})
             except TooLittle as problem:
                 note = str(problem)
-        after = msgspec.structs.replace(one, learned=learned or one.learned, learned_at=now, note=note)
+        after = msgspec.structs.replace(
+            standing, learned=learned or standing.learned, learned_at=now, note=note
+        )
         self._keep(site, device, after)
         return after
 
-    def _judge(self, site: str, device: str, one: Standing, recent: Mapping[str, Air], now: float) -> None:
+    def _judge(
+        self, site: str, device: str, standing: Standing, recent: Mapping[str, Air], now: float
+    ) -> None:
         """One board's newest window."""
-        own, learned = recent[device].last(TAIL), one.learned
-        away = one.away
-        if learned is None or len(own) < TAIL or (own.ts > one.looked).sum() < BLOCK:
+        own, learned = recent[device].last(TAIL), standing.learned
+        away = standing.away
+        if learned is None or len(own) < TAIL or (own.ts > standing.looked).sum() < BLOCK:
             if away is not None and now - away.since > LONGEST:
-                self._keep(site, device, self._over(site, device, one, now))
+                self._keep(site, device, self._over(site, device, standing, now))
             return
         both = parting.sides(own, {name: recent[name] for name in learned.pairs if name in recent})
         score = float(parting.scores(learned, both)[-1])
         begin, end = parting.apart(learned, both)
-        one = msgspec.structs.replace(one, looked=float(own.ts[-1]), score=round(score, 3))
+        standing = msgspec.structs.replace(standing, looked=float(own.ts[-1]), score=round(score, 3))
         if away is None and score > 1:
             away = Parting(float(own.ts[0]), tuple(learned.pairs), begin)
         if away is not None:
@@ -167,18 +173,18 @@ class Look:
             away = msgspec.structs.replace(
                 away, farthest=max(far, away.farthest), t=gone.t, h=parting.humidity(own, gone)
             )
-            one = msgspec.structs.replace(one, away=away)
+            standing = msgspec.structs.replace(standing, away=away)
             if now - away.since > LONGEST or (score <= 1 and far <= BACK * away.farthest):
-                one = self._over(site, device, one, now)
+                standing = self._over(site, device, standing, now)
             else:
                 self._tell(site, device, away, now, far=f"{far:.0f}")
-        self._keep(site, device, one)
+        self._keep(site, device, standing)
 
-    def _over(self, site: str, device: str, one: Standing, now: float) -> Standing:
-        assert one.away is not None
-        self._tell(site, device, one.away, now, far="over")
-        stretches = (*one.stretches, (one.away.since, now))[-KEPT:]
-        return msgspec.structs.replace(one, away=None, stretches=stretches, learned_at=now)
+    def _over(self, site: str, device: str, standing: Standing, now: float) -> Standing:
+        assert standing.away is not None
+        self._tell(site, device, standing.away, now, far="over")
+        stretches = (*standing.stretches, (standing.away.since, now))[-KEPT:]
+        return msgspec.structs.replace(standing, away=None, stretches=stretches, learned_at=now)
 
     def _tell(self, site: str, device: str, away: Parting, now: float, *, far: str) -> None:
         """The watch, each time it is as far as it was not before, and when it is over."""
@@ -197,14 +203,14 @@ class Look:
         key = f"{device_id(site, device)}/siblings/{int(away.since)}/{far}"
         self._database["events"].update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
 
-    def _keep(self, site: str, device: str, one: Standing) -> None:
+    def _keep(self, site: str, device: str, standing: Standing) -> None:
         owner = device_id(site, device)
-        self._database["siblings"].replace_one({"_id": owner}, msgspec.to_builtins(one), upsert=True)
+        self._database["siblings"].replace_one({"_id": owner}, msgspec.to_builtins(standing), upsert=True)
 
 
 def _standing(document: Document) -> Standing:
     return msgspec.convert(document, Standing)
 
 
-def _again(one: Standing) -> float:
-    return one.learned_at + (AGAIN if one.note is None else SOONER)
+def _again(standing: Standing) -> float:
+    return standing.learned_at + (AGAIN if standing.note is None else SOONER)

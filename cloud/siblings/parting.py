@@ -77,10 +77,10 @@ class Sides:
 
 def sides(own: Air, siblings: Mapping[str, Air]) -> Sides:
     """On the blocks of `own`."""
-    others = {name: windows(one.at(own.ts)) for name, one in siblings.items()}
-    found = windows(own.values)
-    end = own.ts[BLOCK - 1 :: BLOCK][BLOCKS : BLOCKS + found.shape[1]]
-    return Sides(found, others, end)
+    others = {name: windows(sibling.at(own.ts)) for name, sibling in siblings.items()}
+    own_windows = windows(own.values)
+    end = own.ts[BLOCK - 1 :: BLOCK][BLOCKS : BLOCKS + own_windows.shape[1]]
+    return Sides(own_windows, others, end)
 
 
 def learn(own: Air, siblings: Mapping[str, Air]) -> Learned:
@@ -96,11 +96,11 @@ def learn(own: Air, siblings: Mapping[str, Air]) -> Learned:
         middle = _fit(both.own, _median([both.others[name] for name in pairs]))
     first = Learned(pairs, middle, (1.0,) * 24, 1.0)
     raw = _raw(first, both)
-    said = raw > 0
-    if said.sum() * BLOCKS < len(raw):
+    positive = raw > 0
+    if positive.sum() * BLOCKS < len(raw):
         raise TooLittle("its siblings hardly ever measured at the same time as each other")
-    hours = _hours(raw[said], both.end[said])
-    ordinary = np.log(raw[said] / hours[_hour(both.end[said])])
+    hours = _hours(raw[positive], both.end[positive])
+    ordinary = np.log(raw[positive] / hours[_hour(both.end[positive])])
     highest = calibrate.peaks(ordinary, calibrate.REARM // BLOCK)
     threshold = math.exp(calibrate.tail(highest, days(both.end), PER_DAY, TAIL))
     return Learned(pairs, middle, tuple(hours.tolist()), threshold)
@@ -109,8 +109,8 @@ def learn(own: Air, siblings: Mapping[str, Air]) -> Learned:
 def scores(learned: Learned, both: Sides) -> Floats:
     """float[windows]: above 1 the board has parted; 0 where too few siblings measured."""
     hours = np.asarray(learned.hours)[_hour(both.end)]
-    found: Floats = _raw(learned, both) / hours / learned.threshold
-    return found
+    result: Floats = _raw(learned, both) / hours / learned.threshold
+    return result
 
 
 def apart(learned: Learned, both: Sides) -> tuple[Apart, Apart]:
@@ -143,8 +143,8 @@ def _saturation(t: float) -> float:
 
 def spread(learned: Learned, own: Air, siblings: Mapping[str, Air]) -> Floats:
     """float[len(own)]: the score that was known when each reading came."""
-    found = scores(learned, sides(own, siblings))
-    by_block = np.concatenate((np.zeros(BLOCKS), found))[: len(own) // BLOCK]
+    by_window = scores(learned, sides(own, siblings))
+    by_block = np.concatenate((np.zeros(BLOCKS), by_window))[: len(own) // BLOCK]
     late = np.concatenate((np.zeros(BLOCK - 1), np.repeat(by_block, BLOCK)))[: len(own)]
     return np.pad(late, (0, len(own) - len(late)))
 
@@ -156,13 +156,13 @@ def _raw(learned: Learned, both: Sides) -> Floats:
         return np.zeros(count)
     each = np.stack([_steady(both.own, both.others[name], learned.pairs[name]) for name in names])
     known = (~np.isnan(each)).sum(axis=0)
-    found = np.where(known >= LEAST, np.min(np.where(np.isnan(each), np.inf, each), axis=0), 0.0)
+    least = np.where(known >= LEAST, np.min(np.where(np.isnan(each), np.inf, each), axis=0), 0.0)
     if learned.middle is not None:
         middle = _steady(both.own, _median([both.others[name] for name in names]), learned.middle)
         most = np.sort(np.where(np.isnan(each), np.inf, each), axis=0)
         most = np.take_along_axis(most, np.maximum(known - 1, 0)[None] // 2, axis=0)[0]
-        found = np.where((known >= MEDIAN) & ~np.isnan(middle), np.minimum(middle, most), found)
-    return found
+        least = np.where((known >= MEDIAN) & ~np.isnan(middle), np.minimum(middle, most), least)
+    return least
 
 
 def _steady(own: Floats, other: Floats, pair: Pair) -> Floats:
@@ -173,8 +173,8 @@ def _steady(own: Floats, other: Floats, pair: Pair) -> Floats:
     unsteady = np.abs(steps - change[:, :, None] / BLOCKS).sum(axis=2)
     together = np.abs(change - (own[:, :, -1] - own[:, :, 0]))
     parted = np.abs(change) / (unsteady + np.array(pair.floor)[:, None] + SHARED * together)
-    found: Floats = (WEIGHT[:, None] * parted).max(axis=0)
-    return found
+    steadiness: Floats = (WEIGHT[:, None] * parted).max(axis=0)
+    return steadiness
 
 
 def _fit(own: Floats, other: Floats) -> Pair | None:
@@ -197,8 +197,8 @@ def _fit(own: Floats, other: Floats) -> Pair | None:
 def _change(window: Floats, blocks: int) -> Floats:
     """float[2, windows]: between the means of two blocks, `blocks` apart."""
     smooth = (window[:, :, 1:] + window[:, :, :-1]) / 2
-    found: Floats = smooth[:, :, -1] - smooth[:, :, -1 - blocks]
-    return found
+    change: Floats = smooth[:, :, -1] - smooth[:, :, -1 - blocks]
+    return change
 
 
 def _median(others: Sequence[Floats]) -> Floats:
@@ -208,8 +208,8 @@ def _median(others: Sequence[Floats]) -> Floats:
     whole = ~np.isnan(each).any(axis=(1, 3), keepdims=True)
     each = np.where(whole, each, np.nan)
     nobody = ~whole.any(axis=0)
-    found: Floats = np.nanmedian(np.where(nobody, 0.0, each), axis=0)
-    return np.where(nobody, np.nan, found)
+    medians: Floats = np.nanmedian(np.where(nobody, 0.0, each), axis=0)
+    return np.where(nobody, np.nan, medians)
 
 
 def _nearest(fitted: Mapping[str, Pair]) -> dict[str, Pair]:
@@ -226,13 +226,13 @@ def _hours(raw: Floats, end: Floats) -> Floats:
     """float[24]: the square root of how much livelier an hour of the day is than all of them."""
     hour = _hour(end)
     usual = max(float(np.quantile(raw, HOURLY)), 1e-9)
-    found = np.ones(24)
+    factors = np.ones(24)
     for k in range(24):
         near = raw[np.isin(hour, ((k - 1) % 24, k, (k + 1) % 24))]
         own = float(np.quantile(near, HOURLY)) if len(near) else usual
         share = len(near) / (len(near) + LEAST_OF_HOUR)
-        found[k] = math.sqrt(max(share * own / usual + 1 - share, 0.25))
-    return found
+        factors[k] = math.sqrt(max(share * own / usual + 1 - share, 0.25))
+    return factors
 
 
 def _hour(ts: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

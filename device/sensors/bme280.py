@@ -34,6 +34,10 @@ class Bme280:
         self._calibration = ()
 
     def read(self, out):
+        """Put hundredths of degC and %RH into `out`; returns 0, NO_ANSWER or NOT_A_NUMBER (nothing measured).
+
+        ValueError for another chip at this address.
+        """
         try:
             if not self._calibration:
                 self._calibration = self._begin()

@@ -17,6 +17,8 @@ class Dht22:
         self._fresh = False
 
     def read(self, out):
+        """Put hundredths of degC and %RH into `out`; returns 0, or why it failed: NO_ANSWER, BAD_CHECKSUM,
+        OUT_OF_RANGE, or STARTING_UP for the first read and within two seconds of the start."""
         starting = self._clock.uptime() < self._good_s
         try:
             self._dht.measure()

@@ -25,6 +25,8 @@ class Replay:
             raise ValueError("%s line 1 is not %s: %s" % (path, _HEADER, _CURE))
 
     def read(self, out):
+        """Put hundredths of degC and %RH of the next line into `out`; returns 0, NOT_A_NUMBER, OUT_OF_RANGE,
+        or END_OF_DATA behind the last line. ValueError for a line that is not plain."""
         line = "\n"
         while line and not line.strip():
             line = self._file.readline()

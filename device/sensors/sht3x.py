@@ -17,6 +17,7 @@ class Sht3x:
         self._buf = bytearray(6)
 
     def read(self, out):
+        """Put hundredths of degC and %RH into `out`, after 16 ms; returns 0, NO_ANSWER or BAD_CHECKSUM."""
         buf = self._buf
         try:
             self._i2c.writeto(self._address, _MEASURE)

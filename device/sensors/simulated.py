@@ -46,6 +46,7 @@ class Simulated:
         self._fault = FAULTS.index(kind)
 
     def read(self, out):
+        """Put hundredths of degC and %RH into `out`; returns 0, or NO_ANSWER during a dropout."""
         up = self._clock.uptime()
         fault = self._fault
         if fault != _NONE and up >= self._until_s and fault != _SPIKE:

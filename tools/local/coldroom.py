@@ -82,7 +82,7 @@ def rooms(count: int, patient: int) -> tuple[Played, ...]:
         t, h = np.concatenate([t, part.t]), np.concatenate([h, part.h])
     dead = replace(next(one for one in FAILURES if one.name == "dead compressor"), hours=AFTER / HOUR)
     dies = traces.failed(drawn.take([patient]), states[fails // HOUR].take([patient]), dead, PERIOD)
-    found = []
+    played = []
     for room in range(count):
         shown = [each[fails - BEFORE : fails + AFTER, room] for each in (t, h)]
         if room == patient:
@@ -90,8 +90,8 @@ def rooms(count: int, patient: int) -> tuple[Played, ...]:
                 np.concatenate([each[fails - BEFORE : fails, room], after[:, 0]])
                 for each, after in ((t, dies.t), (h, dies.h))
             ]
-        found.append(Played((t[:LEARNED, room], h[:LEARNED, room]), (shown[0], shown[1])))
-    return tuple(found)
+        played.append(Played((t[:LEARNED, room], h[:LEARNED, room]), (shown[0], shown[1])))
+    return tuple(played)
 
 
 def _moment(t: Hundredths) -> int:

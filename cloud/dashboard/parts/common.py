@@ -87,8 +87,8 @@ def zoomable(
     """A chart with the selection charts.ZOOM. `zoomed`: told what a person drew across it (Unix s)."""
 
     def drawn_across() -> None:
-        found = st.session_state[key]["selection"].get(charts.ZOOM) or {}
-        for begin, end in found.values():
+        selection = st.session_state[key]["selection"].get(charts.ZOOM) or {}
+        for begin, end in selection.values():
             zoomed(begin / 1000, end / 1000)
 
     st.vega_lite_chart(

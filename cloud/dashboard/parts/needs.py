@@ -186,8 +186,8 @@ def _breach(say: Words, episode: Episode) -> str:
     if episode.breach is None or episode.closed is not None:
         return ""
     at = 300 * round(episode.breach / 300)
-    said = say("breach row", limit=say.value(episode.limit, "°C"), when=say.moment(at, at))
-    return f" {said}."
+    text = say("breach row", limit=say.value(episode.limit, "°C"), when=say.moment(at, at))
+    return f" {text}."
 
 
 def _siblings(say: Words, episode: Episode) -> str:

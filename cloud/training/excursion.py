@@ -27,7 +27,8 @@ LONGEST_CYCLE = 0.25  # days on one side of the middle: longer is no cycle
 SHARE_LONG, SHARE_STILL = 0.03, 0.2  # stays a day, at each level, that the history lets expect to be longer
 MOST = 2.0  # times the longest stay of the history, at most
 SLACK, SLACK_PART = 300.0, 0.08  # s more, whatever the history says, and a part of what it says
-LEAST_SECONDS = 900.0  # people at the door and warm goods need so long: no plant fails faster
+LEAST_SECONDS = 1200.0  # people at the door and warm goods need so long: no plant fails faster
+COLD_LONGER = 1.5  # times the longest stay of the history, below a level
 STEP = 60.0  # s between two remembered temperatures
 QUIET_PART = 0.75  # of the half hours of the day
 QUIET_LEVEL = 0.7  # quantile: half hours are ranked by their longest stay above it
@@ -177,7 +178,9 @@ def _side(seen: Watch, sign: int, loud: Mask) -> list[tuple[int, int, int, int]]
         begins = _begins(t > level, seen.fresh)
         plain, still = (seen.stays(sign * level, sign, each) for each in (False, True))
         most = _limit(longest(plain, every, begins), past.days, SHARE_LONG, period)
-        if sign < 0:
+        if sign < 0:  # what is too cold for long is no emergency: the season may do it
+            ever = longest(plain, every, begins)[:1].sum()
+            most = max(most, min(LONGEST, math.ceil(COLD_LONGER * float(ever) + SLACK / period)))
             found.append((level, most, LONGEST, LONGEST))
             continue
         calm = _limit(longest(still, every, begins), past.days, SHARE_STILL, period)

@@ -12,7 +12,7 @@ from device.judge.jitter import SIZE as STEPS
 from device.judge.judge import LONG_GAP
 from device.judge.jump import FARTHEST, per_period
 from device.judge.moisture import moisture
-from device.judge.stuck import ALWAYS
+from device.judge.stuck import ALWAYS, SATURATED
 
 MARGIN = (600, 1500)  # hundredths beyond the trained span that weather may bring: 6 degC, 15 %RH
 LAG = 100  # readings over which humidity has followed temperature
@@ -110,7 +110,8 @@ def _repeats(history: History, given_up: list[str]) -> tuple[int, int, int]:
 
     A channel that rests for a day and more is not watched: nobody can tell its rest from a frozen sensor.
     """
-    same_t, same_h = np.diff(history.t) == 0, np.diff(history.h) == 0
+    same_t = np.diff(history.t) == 0
+    same_h = (np.diff(history.h) == 0) & (history.h[1:] < SATURATED)
     rates = []
     for name, same in (("t", same_t), ("h", same_h), ("t and h together", same_t & same_h)):
         ends = np.flatnonzero(np.concatenate(([True], ~same, [True])))

@@ -14,6 +14,7 @@ CHANNELS = const(3)  # t, h and both
 LONGEST = const(30000)  # readings
 ALWAYS = const(65536)  # a rate: each reading repeats the one before
 MOST = const(63570)  # a rate that is taken for certain: .97
+SATURATED = const(10000)  # hundredths: fog says so again and again, and no sensor is frozen by it
 MEMORY = const(6)  # 2^6 readings
 UNIT = const(16)  # of the score: parts of a bit
 
@@ -32,7 +33,7 @@ class Stuck:
     def score(self, t, h):
         """Score a reading (int16 hundredths) and learn it."""
         same_t = t == self._t
-        same_h = h == self._h
+        same_h = h == self._h and h < SATURATED
         self._t = t
         self._h = h
         params = self._params

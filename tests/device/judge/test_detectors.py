@@ -86,6 +86,13 @@ def test_a_channel_that_may_rest_for_ever_is_not_watched():
     assert repeats(stuck, 1000) == 0
 
 
+def test_saturated_air_is_no_frozen_sensor():
+    stuck = Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 4, rate_both=ALWAYS // 16))
+    for i in range(100):
+        assert stuck.score(2000 + i % 2, 10000) == 0
+    assert stuck.score(2000, 9999) == 0 < stuck.score(2001, 9999)
+
+
 def test_moisture_stays_when_warm_air_only_got_warmer():
     # 0.045 per degree: the humidity that falls with it
     for step in range(-800, 801, 50):

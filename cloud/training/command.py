@@ -43,19 +43,21 @@ def main(argv: Sequence[str]) -> int:
         if options.csv:
             site, device = _named(options.device or "csv")
             columns = _recorded(options)
-            models = None
+            models = limits = None
         else:
             connected = database.connect(known.uri, known.name)
             reader = Reader(connected)
             site, device = reader.board(options.device)
             columns = _stored(reader, site, device, options.days)
             models = connected["models"]
+            limits = _limits(reader, site, device)
         trained = train(
             site,
             device,
             device_key(master, site, device),
             *columns,
             budget=options.budget,
+            limits=limits,
             progress=_progress,
         )
         _progress("")
@@ -115,6 +117,12 @@ def _named(name: str) -> tuple[str, str]:
     """(site, device) of "site/device"; the site is "demo" where it is not said."""
     site, _, device = name.rpartition("/")
     return site or "demo", device
+
+
+def _limits(reader: Reader, site: str, device: str) -> dict[str, int] | None:
+    """The user's own, as the board last told them."""
+    told = (each.state for each in reader.latest() if (each.site, each.device) == (site, device))
+    return next(told, {}).get("limits")
 
 
 def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:

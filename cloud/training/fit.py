@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import IsolationForest
 
 from cloud.alerts.hindsight import Mail, mails
-from cloud.training import bundle, calibrate, envelope, excursion, levels, params, report, rhythm
+from cloud.training import bundle, calibrate, envelope, excursion, levels, own_limits, params, report, rhythm
 from cloud.training.assemble import SCALE, IsolationForestAssembler
 from cloud.training.calibrate import Prior
 from cloud.training.envelope import Envelope
@@ -120,13 +120,15 @@ def train(  # noqa: PLR0917
     h: ArrayLike,
     *,
     budget: float = 1.0,
+    limits: Mapping[str, int] | None = None,
     seed: int = 0,
     progress: Progress = lambda text: None,
 ) -> Trained:
     """Train on `ts` (Unix s), `t` (degC), `h` (%RH), oldest first, for `budget` false mails a week in all.
 
-    `key`: the device's 32 bytes, under which the bundle is authentic. Raises HistoryError for a history that
-    cannot be used; one shorter than a day gives a model that judges relative changes only.
+    `limits`: the user's own, as `state` has them: what they would have said is told. `key`: the device's 32
+    bytes, under which the bundle is authentic. Raises HistoryError for a history that cannot be used; one
+    shorter than a day gives a model that judges relative changes only.
     """
     past = history(ts, t, h)
     fitted = fit(past, budget=budget, seed=seed, progress=progress)
@@ -143,6 +145,8 @@ def train(  # noqa: PLR0917
     )
     progress("checking on days that were held out")
     text = report.describe(site, device, past, fitted, budget, held_out(past, budget, seed))
+    if limits:
+        text["own_limits"] = asdict(own_limits.advise(past, limits))
     blob = pack(key, fitted, report.meta(text))
     name = bundle.model_id(blob)
     model = CloudModel.of(

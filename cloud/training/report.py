@@ -136,6 +136,8 @@ def lines(text: Mapping[str, Any]) -> list[str]:
             f"  held out       {text['held_out_alarms_per_day']:g} alarms a day, "
             f"{text['held_out_mails_per_week']:g} mails a week on the last third, learned from the rest"
         )
+    if own := text.get("own_limits"):
+        out.append(f"  your limits    {_own(own['alarms'], own['minutes'])}")
     out += [f"  given up       {each}" for each in text["given_up"]]
     if not text["whole"]:
         out.append(
@@ -190,6 +192,13 @@ def _stays(found: Levels | None, period: float) -> list[tuple[float, float]]:
         return []
     above = [i for i in range(SIDE) if found.levels[i] < NOWHERE]
     return [(found.levels[i] / 100, round(found.still[i] * period / 60)) for i in above[::3]]
+
+
+def _own(alarms: int, minutes: int | None) -> str:
+    if not alarms:
+        return "would not have alarmed in these days"
+    cure = "set a wider one" if minutes is None else f"for_minutes = {minutes} would not have"
+    return f"would have alarmed {alarms} times in these days: {cure}"
 
 
 def _rhythm(channels: Sequence[str]) -> str:

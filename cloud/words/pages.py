@@ -579,6 +579,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "plus longtemps que {times}",
     ),
     "learned stay": ("{minutes} min above {level}", "{minutes} min au-dessus de {level}"),
+    "learned limits quiet": (
+        "would not have alarmed in these days",
+        "n'auraient pas alerté pendant ces jours",
+    ),
+    "learned limits wider": (
+        "would have alarmed {alarms} times in these days: set a wider one",
+        "auraient alerté {alarms} fois pendant ces jours{nbsp}: élargissez-les",
+    ),
+    "learned limits longer": (
+        "would have alarmed {alarms} times in these days: after {minutes} minutes they would not have",
+        "auraient alerté {alarms} fois pendant ces jours{nbsp}: après {minutes} minutes, jamais",
+    ),
     "learned rhythm": (
         "outside the band of this half hour for half an hour: {channels}",
         "hors de la bande de cette demi-heure pendant une demi-heure{nbsp}: {channels}",

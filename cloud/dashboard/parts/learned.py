@@ -66,7 +66,9 @@ def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
     runs, levels = report["runs"], report["thresholds"]
     (t_low, t_high), (h_low, h_high) = report["limits"]["t"], report["limits"]["h"]
     forest = say("learned forest", sum=levels["forest"]) if levels["forest"] else say("learned never")
+    own = report.get("own_limits")
     return [
+        *([(say.detector(codes.LIMIT), _own(say, own))] if own else []),
         (say.detector(codes.RANGE), f"{say.span(t_low, t_high, '°C')}, {say.span(h_low, h_high, '%RH')}"),
         (say.detector(codes.STUCK), say("learned stuck", **{name: _run(runs[name]) for name in runs})),
         (say("learned jumps"), _times(say, "jump", levels["jump"], 1)),
@@ -88,6 +90,15 @@ def _stays(say: Words, stays: Sequence[tuple[float, float]]) -> str:
         for level, minutes in stays
     ]
     return say("learned excursion", times=", ".join(parts))
+
+
+def _own(say: Words, own: Mapping[str, Any]) -> str:
+    """What the user's limits would have said of the history, and what would have been quiet."""
+    if not own["alarms"]:
+        return say("learned limits quiet")
+    if own["minutes"] is None:
+        return say("learned limits wider", alarms=own["alarms"])
+    return say("learned limits longer", alarms=own["alarms"], minutes=own["minutes"])
 
 
 def _rhythm(say: Words, channels: Sequence[str]) -> str:

@@ -203,7 +203,7 @@ def _own(alarms: int, minutes: int | None) -> str:
 
 def _rhythm(channels: Sequence[str]) -> str:
     if not channels:
-        return "does not watch: no day here is like the other, or there are fewer than five"
+        return "does not watch: no day here is like the other, or there is less than a week"
     return f"{' and '.join(channels)} outside the band of this half hour of the day for half an hour"
 
 

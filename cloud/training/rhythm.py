@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from cloud.training.history import DAY, History, Ints
 from device.judge.rhythm import HALF_HOURS
 
-LEAST_DAYS = 5  # in each half hour
+WEEK = 6.9  # days: a shorter history does not know a working day from a weekend
+LEAST_DAYS = 6  # in each half hour
+FIRST = 3  # days that say something about the next
 LEAST_READINGS = 10  # ... of one day
 NEIGHBOURS, WIDER = 1, 3  # half hours on either side that share a band; ... a surprise
-LONGER = 1.3  # times what a day lay outside the others
+LONGER = 2.0  # times what a day lay outside the others
 EXTRA = 0.15  # of the band, and at least
 FLOOR = (30.0, 150.0)  # hundredths of degC and %RH
 NARROW, NARROWEST = 0.5, 16  # of all that the means did; so many half hours must be narrower on average
@@ -53,6 +55,8 @@ def fit(past: History, x: NDArray[np.int16], ready: NDArray[np.bool_]) -> Bands 
     """None for a place without a rhythm. `x`: the history's features; `ready`: where windows are full."""
     day = (past.ts // DAY).astype(np.int64)[ready]
     half = past.half_hours[ready]
+    if past.days < WEEK:
+        return None
     low = np.full((2, HALF_HOURS), -ANY - 1, np.int64)
     high = np.full((2, HALF_HOURS), ANY, np.int64)
     for channel, floor in enumerate(FLOOR):
@@ -79,6 +83,9 @@ def _channel(mean: Floats, day: Ints, half: Ints, floor: float) -> tuple[Floats,
     apart = np.zeros(HALF_HOURS)
     for one in range(len(days)):
         least, most = _joined(np.delete(low, one, 0), np.delete(high, one, 0))
+        apart = np.fmax(apart, np.fmax(least - middle[one], middle[one] - most))
+    for one in range(FIRST, len(days)):  # and no day may lie far from those before it: then the season moves
+        least, most = _joined(low[:one], high[:one])
         apart = np.fmax(apart, np.fmax(least - middle[one], middle[one] - most))
     least, most = _joined(low, high)
     surprise = _around(apart, WIDER).max(axis=0)

@@ -156,7 +156,7 @@ class Judge:
         elif self.model:
             if self._rhythm:
                 scores[9] = self._rhythm.score(x[0] - x[4], x[1] - x[5], gap, half)
-                if scores[9] > 64:
+                if 64 < scores[9] <= 128:  # it is said once: a new season is no failure
                     flags |= RHYTHM
             scores[5] = self._envelope.score(x)
             if scores[5] > params.envelope:

@@ -31,7 +31,7 @@ class Bands:
 
 
 class Rhythm:
-    """The score is the time outside in 1/64 of what it may last: 64 or less is normal."""
+    """The score is the time outside in 1/64 of what it may last: 64 or less is normal, 128 was told."""
 
     def __init__(self, bands):
         """`bands`: a Bands."""

@@ -71,8 +71,8 @@ def test_a_steady_place_has_no_rhythm():
     assert fitted(replace(past, t=steady, h=steady)) is None
 
 
-def test_four_days_are_too_few():
-    assert fitted(house(days=4)) is None
+def test_less_than_a_week_is_too_little():
+    assert fitted(house(days=6)) is None
 
 
 def test_without_a_clock_nothing_is_known_and_a_return_ends_it():

@@ -102,6 +102,12 @@ def test_a_language_that_there_is_not_is_said_on_every_page(app, house, now, add
     assert "`VIGIE_LANGUAGE`" in app.run().error[0].value
 
 
+def test_the_old_name_of_the_language_in_streamlits_secrets_is_said(app, house, now):
+    house.furnish(now)
+    app.secrets["LANGUAGE"] = "fr"
+    assert "`VIGIE_LANGUAGE`" in app.run().error[0].value
+
+
 # usage
 
 

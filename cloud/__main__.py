@@ -341,7 +341,10 @@ def _rekey(options: argparse.Namespace) -> int:
     from cloud.commands import rekey  # noqa: PLC0415
 
     old, new = settings.load_old_and_new_key(os.environ, ENV_FILE)
-    return rekey.run(_database()["models"], old, new, options.out)
+    handle = _database()
+    if resealed := rekey.reseal(handle["wanted"], old, new):
+        print(f"settings of {resealed} boards are sealed under the new VIGIE_KEY")
+    return rekey.run(handle["models"], old, new, options.out)
 
 
 def _update(options: argparse.Namespace, act: Callable[..., int]) -> int:

@@ -16,6 +16,8 @@ from pymongo.collection import Collection
 
 from cloud.contract import keys
 from cloud.store.database import Document
+from cloud.updates import settings
+from cloud.updates.wanted import named
 
 MAC = 32  # bytes at the end of a bundle (device/model/bundle.py)
 
@@ -52,6 +54,41 @@ def run(models: Collection[Document], old: bytes, new: bytes, folder: Path) -> i
         file.write_bytes(bundle)
         print(f"  next: make provision DEVICE={device}; make model DEVICE={device} BUNDLE={file}")
     return 1 if refused else 0
+
+
+def reseal(wanted: Collection[Document], old: bytes, new: bytes) -> int:
+    """Seal the settings anew that boards were given over the air; safe to repeat. How many boards' they were.
+
+    Those that neither key opens go: nobody can read them any more. Raises PyMongoError.
+    """
+    resealed = 0
+    for document in wanted.find({"settings": {"$exists": True}}):
+        board, kept = named(document), document["settings"]
+        its_old, its_new = keys.device_key(old, *board), keys.device_key(new, *board)
+        if _opens(its_new, kept["sealed"]):
+            continue
+        change = {
+            f"settings.{name}": settings.seal(its_new, kept["number"], settings.unseal(its_old, bytes(blob)))
+            for name in ("sealed", "good")
+            if (blob := kept.get(name)) and _opens(its_old, blob)
+        }
+        if "settings.sealed" in change:
+            wanted.update_one({"_id": document["_id"]}, {"$set": change})
+            resealed += 1
+        else:
+            wanted.update_one({"_id": document["_id"]}, {"$unset": {"settings": "", "want.config": ""}})
+            print(
+                f"settings of {document['_id']} were sealed under neither key: they are gone", file=sys.stderr
+            )
+    return resealed
+
+
+def _opens(key: bytes, blob: bytes) -> bool:
+    try:
+        settings.unseal(key, bytes(blob))
+    except ValueError:
+        return False
+    return True
 
 
 def resigned(bundle: bytes, old: bytes, new: bytes) -> bytes | None:

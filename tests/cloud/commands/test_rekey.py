@@ -8,6 +8,7 @@ import pytest
 from cloud.contract import keys
 from cloud.ingest.rescore import Models
 from cloud.training.command import keep
+from cloud.updates import change, settings
 from device.model import bundle as model
 from tests.cloud.training.test_training_fit import MASTER, trained
 
@@ -53,6 +54,23 @@ def test_a_second_time_it_has_nothing_to_do(rekey, stored):
     code, done = rekey()
     done.wait_for_line("0 models are signed")
     assert code == 0 and stored["models"].find_one() == before
+
+
+def test_settings_that_were_given_over_the_air_are_sealed_anew(rekey, stored):
+    for device, master in (("C001", MASTER), ("C002", b"\x07" * 32)):
+        board = ("demo", device)
+        number = change.want_settings(
+            stored, board, keys.device_key(master, *board), {}, {"limits": {"t_max": 8}}
+        )
+    code, done = rekey()
+    done.wait_for_line("settings of 1 boards are sealed under the new VIGIE_KEY")
+    done.wait_for_line("settings of demo/C002 were sealed under neither key")
+    kept = stored["wanted"].find_one({"_id": "demo/C001"})["settings"]
+    assert settings.unseal(keys.device_key(NEW, "demo", "C001"), bytes(kept["sealed"])) == {
+        "limits": {"t_max": 8}
+    }
+    assert code == 0 and number == kept["number"]
+    assert rekey()[0] == 0 and stored["wanted"].find_one({"_id": "demo/C001"})["settings"] == kept
 
 
 def test_what_was_signed_under_neither_key_stays_and_is_told(rekey, stored):

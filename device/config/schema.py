@@ -11,6 +11,7 @@ SENSORS = {
 }
 SLOWEST = {"dht22": 2000, "sht3x": 50, "bme280": 50}  # milliseconds between two reads, at least
 SLEEP_MS = 5000  # a board that sleeps takes a second or two to wake; from here on each reading is flushed
+OFFSETS = {"offset_t": (-20, 20), "offset_h": (-50, 50)}  # added to what it says: degC and %RH
 LIMITS = {"t_min": (-40, 125), "t_max": (-40, 125), "h_min": (0, 100), "h_max": (0, 100)}
 _EXAMPLE = 'write {"t_max": 8.0, "for_minutes": 10}'
 
@@ -24,8 +25,8 @@ def sensor(found, options, period_ms):
     known = SENSORS[kind]
     filled = {"kind": kind}
     for key in options:
-        if key not in known and key != "kind" and (kind, key) != ("replay", "file"):
-            names = ", ".join(sorted(known) + (["file"] if kind == "replay" else []))
+        if key not in known and key not in OFFSETS and key != "kind" and (kind, key) != ("replay", "file"):
+            names = ", ".join(sorted(known) + sorted(OFFSETS) + (["file"] if kind == "replay" else []))
             found.wrong("sensor." + key, "is unknown", "a %s takes %s" % (kind, names))
     if kind == "replay":
         filled["file"] = options.get("file")
@@ -36,6 +37,12 @@ def sensor(found, options, period_ms):
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             cure = "a whole number from %d to %d" % (least, most)
             found.wrong("sensor." + key, "is missing" if value is None else "is %r" % (value,), cure)
+    for key, (least, most) in OFFSETS.items():
+        value = options.get(key, 0)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
+            found.wrong("sensor." + key, "is %r" % (value,), "a number from %d to %d" % (least, most))
+        elif value:
+            filled[key] = round(value * 100)
     if isinstance(period_ms, int) and period_ms < SLOWEST.get(kind, 0):
         found.wrong("period_ms", "is %d" % period_ms, "a %s needs at least %d" % (kind, SLOWEST[kind]))
     return filled

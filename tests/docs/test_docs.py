@@ -106,7 +106,7 @@ def test_every_target_of_make_is_in_the_reference():
 
 def test_every_key_of_a_boards_configuration_is_in_the_reference():
     wanted = {*config.DEFAULTS, *config._WIFI, *config._BROKER, *schema.SENSORS, *schema.LIMITS}
-    wanted |= {"kind", "file", "for_minutes"} | {
+    wanted |= {"kind", "file", "for_minutes", *schema.OFFSETS} | {
         key for options in schema.SENSORS.values() for key in options
     }
     lacking("key of a board's configuration", wanted, section("Configuration of a board"))

@@ -94,3 +94,12 @@ def test_sleep_is_off_unless_it_is_wanted_and_needs_time_to_wake():
     assert "with sleep at least 5000" in problems(sleep=True, period_ms=2000)[0]
     told = problems(sleep=True, sensor={"kind": "replay", "file": "/r.csv"})
     assert len(told) == 1 and "begin anew" in told[0]
+
+
+def test_offsets_of_a_sensor_are_numbers_and_become_hundredths():
+    assert (
+        check(dict(GOOD, sensor={"kind": "dht22", "pin": 4, "offset_t": -0.4}))["sensor"]["offset_t"] == -40
+    )
+    assert "offset_t" not in check(dict(GOOD, sensor={"kind": "dht22", "pin": 4}))["sensor"]
+    assert "offset_h" in problems(sensor={"kind": "dht22", "pin": 4, "offset_h": "3"})[0]
+    assert "offset_t" in problems(sensor={"kind": "dht22", "pin": 4, "offset_t": 21})[0]

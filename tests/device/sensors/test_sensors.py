@@ -179,3 +179,10 @@ def test_a_line_that_is_not_plain_is_refused_and_never_guessed():
             assert sensor.read(out) == 0
         options = {"kind": "replay", "file": folder + "/none.csv"}
         assert "no such file" in refusal(sensors.open, options, Time())
+
+
+def test_an_offset_is_added_to_what_the_sensor_says_and_humidity_stays_within_bounds():
+    plain, clock = simulated(seed=5)
+    shifted, other = simulated(seed=5, offset_t=-40, offset_h=9000)
+    wanted = [(t - 40, min(10000, h + 9000)) for t, h in take(plain, clock, 20)]
+    assert take(shifted, other, 20) == wanted

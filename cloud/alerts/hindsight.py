@@ -25,7 +25,7 @@ SEEN_BY_CLOUD = codes.FOREST | codes.ENVELOPE  # to the bit; its other opinions 
 
 
 @dataclass(frozen=True)
-class Mail:
+class PastMail:
     """A mail that interrupts: the digest of each morning is not one. `row` of the reading that brought it."""
 
     row: int
@@ -39,7 +39,7 @@ def mails(
     h: Hundredths,
     period: float,
     spans: tuple[Span | None, Span | None] = (None, None),
-) -> list[Mail]:
+) -> list[PastMail]:
     """The mails about consecutive readings with these edge flags, each stored as soon as it is taken.
 
     `spans`: the ranges of t (degC) and h (%RH) that the board's model was trained to.
@@ -67,7 +67,7 @@ def mails(
         news = [action for action in actions if waits or not isinstance(action, Changed)]
         if news or any(_due(followed, now) for followed in desk.followed.values()):
             desk, letters = policy.decide(desk, news, now, RULES)
-            sent += [Mail(row, each.kind, each.severity) for each in letters if each.kind != "digest"]
+            sent += [PastMail(row, each.kind, each.severity) for each in letters if each.kind != "digest"]
         row += 1
     return sent
 

@@ -56,13 +56,13 @@ def alarmed(known: Known, judged: Judged, rows: slice) -> list[str]:
     """The detectors that called a reading of `rows` abnormal."""
     scores = {name: judged.column(name)[rows] for name in DETECTORS}
     values, sums = known.values, scores["forest"]
-    found = [name for name in THRESHOLDS if (scores[name] > values[name]).any()]
-    found += [name for name in ("excursion", "rhythm") if (scores[name] > 64).any()]
+    spoke = [name for name in THRESHOLDS if (scores[name] > values[name]).any()]
+    spoke += [name for name in ("excursion", "rhythm") if (scores[name] > 64).any()]
     if (scores["range"] > 0).any():
-        found.append("range")
+        spoke.append("range")
     if ((sums > 0) & (sums < known.threshold)).any():
-        found.append("forest")
-    return [name for name in DETECTORS if name in found]
+        spoke.append("forest")
+    return [name for name in DETECTORS if name in spoke]
 
 
 def raised(
@@ -96,16 +96,16 @@ def raised(
 
 def _wider(values: dict[str, int], past: History, rows: slice) -> dict[str, int]:
     """Limits as far out again by a fifth as the readings lay outside."""
-    found = {}
+    wider = {}
     for channel, sensor in (("t", SENSOR_T), ("h", SENSOR_H)):
         numbers = getattr(past, channel)[rows]
         low, high = values[f"{channel}_low"], values[f"{channel}_high"]
         below, above = low - int(numbers.min()), int(numbers.max()) - high
         if below > 0:
-            found[f"{channel}_low"] = max(min(sensor[0], low), low - math.ceil(STEP * below))
+            wider[f"{channel}_low"] = max(min(sensor[0], low), low - math.ceil(STEP * below))
         if above > 0:
-            found[f"{channel}_high"] = min(max(sensor[1], high), high + math.ceil(STEP * above))
-    return found
+            wider[f"{channel}_high"] = min(max(sensor[1], high), high + math.ceil(STEP * above))
+    return wider
 
 
 def _longer_stays(excr: bytes, past: History, rows: slice) -> bytes:

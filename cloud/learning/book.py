@@ -40,8 +40,8 @@ class Book:
     def said(self) -> dict[Board, int]:
         """How often somebody called an episode harmless, by board."""
         count = Counter[Board]()
-        for one in self._labels.find({"label": HARMLESS}, {"episodes": 1}):
-            for name in one["episodes"]:
+        for label in self._labels.find({"label": HARMLESS}, {"episodes": 1}):
+            for name in label["episodes"]:
                 site, _, rest = str(name).partition("/")
                 count[site, rest.partition("/")[0]] += 1
         return count

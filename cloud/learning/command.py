@@ -23,7 +23,7 @@ from cloud.contract.keys import device_key
 from cloud.learning.answers import Span
 from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Board, Book
 from cloud.learning.known import Known
-from cloud.learning.trial import Result, Said, Trial, changed
+from cloud.learning.trial import Result, Trial, TrialOutcome, changed
 from cloud.process import failure
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.read.rows import Episode
@@ -102,12 +102,12 @@ def _running(connected: Database[Document], master: bytes, board: Board) -> Runn
     latest = connected["latest"].find_one(key, {"state.model": 1, "reading.model": 1}) or {}
     runs = latest.get("reading", {}).get("model") or latest.get("state", {}).get("model")
     for name in (wanted, runs):
-        found = name and connected["models"].find_one({"_id": name})
-        if found:
-            known = _known(found, master)
-            origin = connected["models"].find_one({"_id": found.get("report", {}).get("origin")})
+        document = name and connected["models"].find_one({"_id": name})
+        if document:
+            known = _known(document, master)
+            origin = connected["models"].find_one({"_id": document.get("report", {}).get("origin")})
             if known is not None:
-                return Running(name, known, found, (origin and _known(origin, master)) or known)
+                return Running(name, known, document, (origin and _known(origin, master)) or known)
     return None
 
 
@@ -129,17 +129,17 @@ def _learned(
     dated = ~np.isnan(readings.ts)
     ts, t, h = (column[dated] for column in (readings.ts, readings.t, readings.h))
     spoken = [
-        one
-        for one in reader.episodes(*board, start=start, limit=MOST)
-        if one.kind == "anomaly" and one.label in (HARMLESS, "real")
+        episode
+        for episode in reader.episodes(*board, start=start, limit=MOST)
+        if episode.kind == "anomaly" and episode.label in (HARMLESS, "real")
     ]
-    real = [one for one in spoken if one.label == "real"]
+    real = [episode for episode in spoken if episode.label == "real"]
     past = history(ts, t, h)
     trial = Trial(past, _spans(spoken, HARMLESS), _spans(spoken, "real"))
     key = device_key(master, *board)
     if not anew and running is not None:
         before = trial.said(running.known)
-        least = Said(before.judged, trial.recall(running.trained))
+        least = TrialOutcome(before.judged, trial.recall(running.trained))
         new, after = trial.taught(running.known, least, before)
         result = trial.result(running.known, least, new, after)
         if new.sections == running.known.sections:
@@ -159,7 +159,7 @@ def _learned(
 
 
 def _spans(spoken: Sequence[Episode], label: str) -> list[Span]:
-    return [Span(one.id, one.opened, one.last) for one in spoken if one.label == label]
+    return [Span(episode.id, episode.opened, episode.last) for episode in spoken if episode.label == label]
 
 
 def _report(text: Document, new: Known, past: History, result: Result) -> Document:

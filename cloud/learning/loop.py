@@ -97,9 +97,9 @@ class Learning:
         known = set(self._reader.devices())
         return [
             board
-            for board, said in sorted(self._book.said().items())
+            for board, answers in sorted(self._book.said().items())
             if board in known
-            and said != self._book.of(board).get("said", 0)
+            and answers != self._book.of(board).get("said", 0)
             and now - self._failed.get(board, 0.0) >= AGAIN
             and self._reader.model(*board) is not None
         ]
@@ -107,14 +107,14 @@ class Learning:
     def due(self) -> list[Board]:
         """Boards with a day of readings and no model, or whose history has moved on since theirs was made."""
         now = self._clock()
-        found = []
+        boards = []
         for board in self._reader.devices():
             tried = max(self._failed.get(board, 0.0), self._book.of(board).get("tried", 0.0))
             if now - tried >= AGAIN and self._alone(
                 f"the history of {_name(board)}", partial(self._is_due, board, now)
             ):
-                found.append(board)
-        return found
+                boards.append(board)
+        return boards
 
     def _is_due(self, board: Board, now: float) -> bool:
         """A history has moved on when it is twice as long as what the model saw, and after a week."""
@@ -146,8 +146,8 @@ class Learning:
             pass
         if child.poll() is None:
             child.kill()
-        said = (child.communicate()[0] or "").strip().splitlines()
-        last = said[-1] if said else "no reason given"
+        lines = (child.communicate()[0] or "").strip().splitlines()
+        last = lines[-1] if lines else "no reason given"
         if child.returncode == 0:
             self._failed.pop(board, None)
             log.info("%s", last)
@@ -210,9 +210,9 @@ class Learning:
             "over": over,
         }
         self._book.note(board, shadow=shadow)
-        ran, said = (calibrate.alarms((each & codes.ABNORMAL) > 0) for each in (own, flags))
-        if over and said > max(ran, 1):
-            self._refuse(board, f"{said} alarms beside {ran} of the running model in a day")
+        ran, alarms = (calibrate.alarms((each & codes.ABNORMAL) > 0) for each in (own, flags))
+        if over and alarms > max(ran, 1):
+            self._refuse(board, f"{alarms} alarms beside {ran} of the running model in a day")
             return False
         return over
 

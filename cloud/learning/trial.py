@@ -59,7 +59,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Said:
+class TrialOutcome:
     """What one model says of everything."""
 
     judged: Judged
@@ -82,7 +82,7 @@ class Trial:
         """The newest days with faults, each time others; none where a person has spoken of an episode."""
         past = self.past.part(max(0, len(self.past.t) - self._faulty), len(self.past.t))
         spoken = [each.rows(past) for each in (*self.harmless, *self.real)]
-        found = []
+        histories = []
         for seed in range(min(MOST_SEEDS, max(1, self._faulty // len(past.t)))):
             made = inject(past.t / 100, past.h / 100, min(QUIET, len(past.t) // 2), seed)
             (t, good_t), (h, good_h) = hundredths(made.t), hundredths(made.h)
@@ -92,8 +92,10 @@ class Trial:
                 if all(each.stop + QUIET < rows.start or rows.stop + QUIET < each.start for rows in spoken)
             ]
             whole = good_t & good_h
-            found.append((replace(past, t=np.where(whole, t, -32768), h=np.where(whole, h, -32768)), kept))
-        return found
+            histories.append(
+                (replace(past, t=np.where(whole, t, -32768), h=np.where(whole, h, -32768)), kept)
+            )
+        return histories
 
     def judged(self, known: Known) -> Judged:
         return known.replay(self.past, self._forest(known)[0])
@@ -101,33 +103,35 @@ class Trial:
     def recall(self, known: Known) -> NDArray[np.bool_]:
         """Which of the faults it finds."""
         sums = self._forest(known)[1:]
-        found = []
+        caught = []
         for (past, faults), own in zip(self.faulty, sums, strict=True):
             abnormal = (known.replay(past, own).flags & codes.ABNORMAL) > 0
-            found += [bool(abnormal[each.start : each.stop].any()) for each in faults]
-        return np.array(found, np.bool_)
+            caught += [bool(abnormal[each.start : each.stop].any()) for each in faults]
+        return np.array(caught, np.bool_)
 
-    def said(self, known: Known) -> Said:
-        return Said(self.judged(known), self.recall(known))
+    def said(self, known: Known) -> TrialOutcome:
+        return TrialOutcome(self.judged(known), self.recall(known))
 
-    def taught(self, known: Known, least: Said, said: Said | None = None) -> tuple[Known, Said]:
+    def taught(
+        self, known: Known, least: TrialOutcome, outcome: TrialOutcome | None = None
+    ) -> tuple[Known, TrialOutcome]:
         """The model with every detector raised past harmless episodes that can be without missing a fault.
 
         `least`: what must be found; `said`: what `known` says, where that is something else.
         """
-        best, said = known, said or least
+        best, outcome = known, outcome or least
         for _ in range(ROUNDS):
-            loud = [each for each in self.harmless if self._opens(said, each)]
-            spoke = {name for each in loud for name in alarmed(best, said.judged, each.rows(self.past))}
+            loud = [each for each in self.harmless if self._opens(outcome, each)]
+            spoke = {name for each in loud for name in alarmed(best, outcome.judged, each.rows(self.past))}
             names = [name for name in DETECTORS if name in spoke]
-            step = self._farthest(best, said.judged, loud, names, least)
+            step = self._farthest(best, outcome.judged, loud, names, least)
             if step is None:
                 break
-            best, said = step, self.said(step)
-        return best, said
+            best, outcome = step, self.said(step)
+        return best, outcome
 
     def _farthest(
-        self, known: Known, judged: Judged, loud: Sequence[Span], names: Sequence[str], least: Said
+        self, known: Known, judged: Judged, loud: Sequence[Span], names: Sequence[str], least: TrialOutcome
     ) -> Known | None:
         """All of `names` raised for all of `loud`, or as many as may be; None where none may."""
         if not names:
@@ -143,7 +147,7 @@ class Trial:
                     best = step
         return best if best.sections != known.sections else None
 
-    def _finds(self, known: Known, before: Said) -> bool:
+    def _finds(self, known: Known, before: TrialOutcome) -> bool:
         """Whether it finds as many faults as were found before, and each real one that was."""
         if self._misses(self.recall(known), before.faults):
             return False
@@ -154,26 +158,28 @@ class Trial:
                 return False
         return True
 
-    def _misses(self, found: NDArray[np.bool_], before: NDArray[np.bool_]) -> bool:
+    def _misses(self, caught: NDArray[np.bool_], before: NDArray[np.bool_]) -> bool:
         """Whether fewer faults are found: of medium and high ones any, of low ones more than a few."""
         low = np.array([each.size == SIZES[0] for _, faults in self.faulty for each in faults], np.bool_)
-        lost = int(before.sum()) - int(found.sum())
-        return int(found[~low].sum()) < int(before[~low].sum()) or lost > LOST * len(before)
+        lost = int(before.sum()) - int(caught.sum())
+        return int(caught[~low].sum()) < int(before[~low].sum()) or lost > LOST * len(before)
 
-    def result(self, old: Known, before: Said, new: Known, after: Said, *, anew: bool = False) -> Result:
+    def result(
+        self, old: Known, before: TrialOutcome, new: Known, after: TrialOutcome, *, anew: bool = False
+    ) -> Result:
         """Whether `new` may be called newer than `old`. `anew`: it was trained anew."""
         both = (before, after)
-        quiet = [[not self._opens(said, each) for each in self.harmless] for said in both]
-        found = [[self._opens(said, each) for each in self.real] for said in both]
-        many = [mails(said.judged.flags, self.past) for said in both]
-        faults = [int(said.faults.sum()) for said in both]
-        alarms = [calibrate.alarms((said.judged.flags & codes.ABNORMAL) > 0) for said in both]
+        quiet = [[not self._opens(outcome, each) for each in self.harmless] for outcome in both]
+        real_found = [[self._opens(outcome, each) for each in self.real] for outcome in both]
+        many = [mails(outcome.judged.flags, self.past) for outcome in both]
+        faults = [int(outcome.faults.sum()) for outcome in both]
+        alarms = [calibrate.alarms((outcome.judged.flags & codes.ABNORMAL) > 0) for outcome in both]
         reasons = []
         if not old.detectors <= new.detectors:
             reasons.append("detectors")
         if self._misses(after.faults, before.faults):
             reasons.append("recall")
-        if any(was and not now for was, now in zip(*found, strict=True)):
+        if any(was and not now for was, now in zip(*real_found, strict=True)):
             reasons.append("real")
         if sum(quiet[1]) < sum(quiet[0]):
             reasons.append("harmless")
@@ -187,8 +193,8 @@ class Trial:
             silent_before=sum(quiet[0]),
             silent=sum(quiet[1]),
             real=len(self.real),
-            found_before=sum(found[0]),
-            found=sum(found[1]),
+            found_before=sum(real_found[0]),
+            found=sum(real_found[1]),
             faults=len(before.faults),
             recall_before=faults[0],
             recall=faults[1],
@@ -196,8 +202,8 @@ class Trial:
             reasons=tuple(reasons),
         )
 
-    def _opens(self, said: Said, span: Span) -> bool:
-        return opens(said.judged.flags[span.rows(self.past)])
+    def _opens(self, outcome: TrialOutcome, span: Span) -> bool:
+        return opens(outcome.judged.flags[span.rows(self.past)])
 
     def _forest(self, known: Known) -> list[NDArray[np.int32]]:
         """Sums of its trees, which raising leaves as they are, on each of the histories."""
@@ -211,13 +217,13 @@ class Trial:
 def changed(old: Known, new: Known) -> list[str]:
     """The detectors that are set otherwise."""
     was, now = old.values, new.values
-    found = {name for name in THRESHOLDS if was[name] != now[name]}
+    names = {name for name in THRESHOLDS if was[name] != now[name]}
     if any(was[name] != now[name] for name in ("t_low", "t_high", "h_low", "h_high")):
-        found.add("range")
-    found |= {PLANT[tag] for tag in PLANT if old.plant.get(tag) != new.plant.get(tag)}
+        names.add("range")
+    names |= {PLANT[tag] for tag in PLANT if old.plant.get(tag) != new.plant.get(tag)}
     if old.threshold != new.threshold:
-        found.add("forest")
-    return [name for name in DETECTORS if name in found]
+        names.add("forest")
+    return [name for name in DETECTORS if name in names]
 
 
 def _some(span: Span, past: History) -> bool:

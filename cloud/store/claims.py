@@ -30,7 +30,7 @@ class _Stream:
 
 
 @dataclass
-class _BoardHistory:
+class _SeenBoard:
     current: str = ""
     streams: dict[str, _Stream] = field(default_factory=dict)
     returns: list[float] = field(default_factory=list)  # when it went back to a stream that it had left
@@ -40,7 +40,7 @@ class Claims:
     """What one worker saw of each board lately. It may forget: two boards go on contradicting each other."""
 
     def __init__(self) -> None:
-        self._boards: dict[str, _BoardHistory] = {}
+        self._boards: dict[str, _SeenBoard] = {}
 
     def contradicts(self, board: str, stream: str, boot: int, seq: int, now: float) -> Sign | None:
         """Take note of a newly stored reading. Returns the sign that another board sent it; None = no sign.
@@ -49,7 +49,7 @@ class Claims:
         """
         if len(self._boards) > BOARDS:
             self._boards.clear()
-        known = self._boards.setdefault(board, _BoardHistory())
+        known = self._boards.setdefault(board, _SeenBoard())
         place = known.streams.get(stream)
         goes_on = place is not None and seq > place.high
         sign: Sign | None = None

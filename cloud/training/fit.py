@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import IsolationForest
 
-from cloud.alerts.hindsight import Mail, mails
+from cloud.alerts.hindsight import PastMail, mails
 from cloud.training import bundle, calibrate, envelope, excursion, levels, own_limits, params, report, rhythm
 from cloud.training.assemble import SCALE, IsolationForestAssembler
 from cloud.training.calibrate import Prior
@@ -273,7 +273,7 @@ def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str 
     )
 
 
-def past_mails(flags: NDArray[np.uint16], past: History) -> list[Mail]:
+def past_mails(flags: NDArray[np.uint16], past: History) -> list[PastMail]:
     """The mails that these verdicts on a history would have brought."""
     t, h = (each.astype(np.int16) for each in (past.t, past.h))
     return mails(flags.astype(np.int32), t, h, past.period)

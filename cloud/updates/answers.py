@@ -44,7 +44,9 @@ class Answers:
         self._publish = publish
         self._newest: float | None = None  # when the newest change was made that this worker knows
         self._look_at = time.monotonic() + LOOK_EVERY
-        self._told: dict[Board, int] = {}  # the newest change that this worker has told without being asked
+        self._announced: dict[
+            Board, int
+        ] = {}  # the newest change that this worker has told without being asked
         self._wholes: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
         self.parts = 0
 
@@ -75,16 +77,16 @@ class Answers:
         if self._newest is None:  # boards heard of what was there before in the answers to their states
             self._newest = self._wanted.newest()
         changed = self._wanted.since(self._newest - OVERLAP)
-        new = {board: each for board, each in changed.items() if self._told.get(board, 0) < each["n"]}
-        self._told = {board: each["n"] for board, each in changed.items()}
+        new = {board: each for board, each in changed.items() if self._announced.get(board, 0) < each["n"]}
+        self._announced = {board: each["n"] for board, each in changed.items()}
         self._newest = max([self._newest, *(each["at"] for each in changed.values())])
         if new:
-            found = self._database["latest"].find({"_id": {"$in": [device_id(*board) for board in new]}})
+            documents = self._database["latest"].find({"_id": {"$in": [device_id(*board) for board in new]}})
             self._tell(
                 new,
                 {
                     board: each["state"]
-                    for each in found
+                    for each in documents
                     for board in new
                     if each["_id"] == device_id(*board) and (each.get("state") or {}).get("state") == "online"
                 },
@@ -109,18 +111,18 @@ class Answers:
         if name in self._wholes:
             self._wholes.move_to_end(name)
             return self._wholes[name]
-        found = self._stored(site, device, get)
-        if found is not None:
-            self._wholes[name] = found
+        whole = self._stored(site, device, get)
+        if whole is not None:
+            self._wholes[name] = whole
             while sum(map(len, self._wholes.values())) > ROOM:
                 self._wholes.popitem(last=False)
-        return found
+        return whole
 
     def _stored(self, site: str, device: str, get: Get) -> bytes | None:
         if get.what == "model":
             which = {"_id": get.id, "site": site, "device": device}
-            found = self._database["models"].find_one(which, {"bundle": 1})
-            return bytes(found["bundle"]) if found else None
+            document = self._database["models"].find_one(which, {"bundle": 1})
+            return bytes(document["bundle"]) if document else None
         if get.what == "config":
             settings = self._wanted.settings((site, device))
             return bytes(settings["sealed"]) if settings.get("number") == int(get.id, 16) else None

@@ -27,8 +27,8 @@ def earlier(
         return {}, None
     if state.get("config") == last["number"]:
         good = bytes(last["sealed"])
-    told = {name: text for what, name, text in state.get("updates") or () if what == "config"}
-    sealed = good if told.get(identity(last["number"])) else bytes(last["sealed"])
+    outcomes = {name: text for what, name, text in state.get("updates") or () if what == "config"}
+    sealed = good if outcomes.get(identity(last["number"])) else bytes(last["sealed"])
     return settings.unseal(key, sealed) if sealed else {}, good
 
 

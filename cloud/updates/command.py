@@ -53,21 +53,21 @@ def config(options: argparse.Namespace, database: Database[Document], master: by
     """Raises PyMongoError, UnknownBoard."""
     board = Reader(database).board(options.device)
     state = _state(database, board)
-    told = _settings_text(state)
+    current = _settings_text(state)
     if not options.changes:
-        return _show(database, board, state, told)
-    if told is None:
+        return _show(database, board, state, current)
+    if current is None:
         print(f"{_name(board)} has not told its settings yet: they come with its next state", file=sys.stderr)
         return 1
     key = keys.device_key(master, *board)
-    told = settings.made(told, change.earlier(database, board, key, state)[0])
+    current = settings.made(current, change.earlier(database, board, key, state)[0])
     try:
         asked = settings.change([_with_secret(text) for text in options.changes])
-        after = settings.check(*board, told, asked)
+        after = settings.check(*board, current, asked)
     except settings.Wrong as wrong:
         print(f"nothing was changed:\n{wrong}", file=sys.stderr)
         return 2
-    lines = list(settings.differences(told, after, asked))
+    lines = list(settings.differences(current, after, asked))
     if not lines:
         print(f"{_name(board)} has these settings already")
         return 0
@@ -127,8 +127,10 @@ def rollout(options: argparse.Namespace, database: Database[Document], master: b
         print("halted: no other board gets it" if halted else "no roll-out is under way")
         return 0
     if options.do == "back":
-        told = rollouts.back()
-        print(f"{', '.join(told)} get what they had before" if told else "there is nothing to take back")
+        restored = rollouts.back()
+        print(
+            f"{', '.join(restored)} get what they had before" if restored else "there is nothing to take back"
+        )
         return 0
     if options.what is None:
         print("say what: rollout start model, or rollout start config --set t_max=8", file=sys.stderr)
@@ -175,21 +177,21 @@ def _plan(
         name, state = _name(board), _state(database, board)
         if options.what == "model":
             which = {"site": board[0], "device": board[1]}
-            found = database["models"].find_one(which, {"_id": 1}, sort=[("created", -1)])
-            if found and found["_id"] != state.get("model"):
-                values[name], before[name] = found["_id"], state.get("model")
+            document = database["models"].find_one(which, {"_id": 1}, sort=[("created", -1)])
+            if document and document["_id"] != state.get("model"):
+                values[name], before[name] = document["_id"], state.get("model")
                 lines.append(f"{name}: model {before[name] or 'none'} -> {values[name]}")
             continue
-        told = _settings_text(state)
-        if told is None:
+        current = _settings_text(state)
+        if current is None:
             lines.append(f"{name} is left out: it has not told its settings yet")
             continue
         key = keys.device_key(master, *board)
-        told = settings.made(told, change.earlier(database, board, key, state)[0])
-        after = settings.check(*board, told, asked)
-        if found_lines := list(settings.differences(told, after, asked)):
+        current = settings.made(current, change.earlier(database, board, key, state)[0])
+        after = settings.check(*board, current, asked)
+        if found_lines := list(settings.differences(current, after, asked)):
             values[name] = settings.seal(key, 0, asked)
-            before[name] = settings.seal(key, 0, settings.inverse(asked, told))
+            before[name] = settings.seal(key, 0, settings.inverse(asked, current))
             lines += [f"{name}: {line}" for line in found_lines]
     return values, before, lines
 
@@ -204,8 +206,8 @@ def _told(rollout: Document | None) -> list[str]:
         lines[0] += f": {printable(rollout['why'])}"
     for number, wave in enumerate(waves(rollout["order"]), 1):
         for name in wave:
-            one = rollout["begun"].get(name)
-            standing = "waits" if one is None else "has it" if one["settled"] else "was told"
+            board_state = rollout["begun"].get(name)
+            standing = "waits" if board_state is None else "has it" if board_state["settled"] else "was told"
             lines.append(f"  wave {number}  {name:<20} {standing}")
     return lines
 
@@ -216,30 +218,32 @@ def _before(database: Database[Document], board: Board, runs: str | None) -> str
     if kept and kept != runs:
         return str(kept)
     which = {"site": board[0], "device": board[1], "_id": {"$ne": runs}}
-    found = database["models"].find_one(which, {"_id": 1}, sort=[("created", -1)])
-    return found["_id"] if found else None
+    document = database["models"].find_one(which, {"_id": 1}, sort=[("created", -1)])
+    return document["_id"] if document else None
 
 
 def _state(database: Database[Document], board: Board) -> Document:
-    found = database["latest"].find_one({"_id": device_id(*board)}, {"state": 1}) or {}
-    return dict(found.get("state") or {})
+    document = database["latest"].find_one({"_id": device_id(*board)}, {"state": 1}) or {}
+    return dict(document.get("state") or {})
 
 
 def _settings_text(state: Document) -> settings.Values | None:
     try:
-        told = json.loads(state.get("settings") or "")
+        values = json.loads(state.get("settings") or "")
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return values if isinstance(values, dict) else None
 
 
-def _show(database: Database[Document], board: Board, state: Document, told: settings.Values | None) -> int:
+def _show(
+    database: Database[Document], board: Board, state: Document, current: settings.Values | None
+) -> int:
     number = state.get("config")
     origin = f"number {number}, from the cloud" if number else "from its cable"
-    if told is None:
+    if current is None:
         print(f"{_name(board)} has not told its settings yet")
     else:
-        print(f"{_name(board)}, {origin}:\n{json.dumps(told, indent=2, ensure_ascii=False)}")
+        print(f"{_name(board)}, {origin}:\n{json.dumps(current, indent=2, ensure_ascii=False)}")
     if standing := _standing(database, board, state, "config"):
         print(standing)
     return 0
@@ -268,8 +272,8 @@ def _with_secret(text: str) -> str:
         return text
     if "=" in text:
         raise settings.Wrong(f"{name}: write --set {name} alone; it is asked for, and is in no history then")
-    said = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    return f"{name}={said}"
+    typed = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    return f"{name}={typed}"
 
 
 def _agreed(question: str) -> bool:

@@ -28,7 +28,7 @@ class Behaviour:
 
 
 @dataclass(frozen=True)
-class Board:
+class RolloutBoard:
     """What a roll-out remembers of a board it has begun with."""
 
     told: float  # Unix s
@@ -54,14 +54,20 @@ def waves(boards: Sequence[str]) -> list[list[str]]:
 
 
 def decide(
-    order: Sequence[str], begun: Mapping[str, Board], found: Mapping[str, Behaviour], pause: float, now: float
+    order: Sequence[str],
+    begun: Mapping[str, RolloutBoard],
+    behaviours: Mapping[str, Behaviour],
+    pause: float,
+    now: float,
 ) -> Step:
     """The next step. `order`: all boards, the first one first; `begun`: those that were told so far."""
     for name, board in begun.items():
-        if (name in found) and (why := _trouble(board, found[name], now)):
+        if (name in behaviours) and (why := _trouble(board, behaviours[name], now)):
             return Step(halt=f"{name}: {why}")
     new = tuple(
-        name for name, board in begun.items() if board.settled is None and name in found and found[name].has
+        name
+        for name, board in begun.items()
+        if board.settled is None and name in behaviours and behaviours[name].has
     )
     if new:
         return Step(settled=new)
@@ -74,21 +80,21 @@ def decide(
     return Step(done=True)
 
 
-def _trouble(board: Board, found: Behaviour, now: float) -> str:
+def _trouble(board: RolloutBoard, behaviour: Behaviour, now: float) -> str:
     """Why it is not well, or ""."""
-    if found.refused:
-        return found.refused
-    longest = max(SILENT, 4 * found.period)
-    if not found.sleeps and found.silent > longest and now - board.told > longest:
-        return f"it is silent for {found.silent / 60:.0f} minutes"
+    if behaviour.refused:
+        return behaviour.refused
+    longest = max(SILENT, 4 * behaviour.period)
+    if not behaviour.sleeps and behaviour.silent > longest and now - board.told > longest:
+        return f"it is silent for {behaviour.silent / 60:.0f} minutes"
     if board.settled is None:
         return ""
-    if not found.has:
+    if not behaviour.has:
         return "it went back to what it had before"
-    if found.boots > board.boots:
-        return f"it has started {found.boots - board.boots} times since"
-    if found.twin_differs:
-        return f"its twin judges {found.twin_differs} readings otherwise"
-    if found.episodes > found.episodes_before + 1:
-        return f"{found.episodes} episodes since, {found.episodes_before} in as long a time before"
+    if behaviour.boots > board.boots:
+        return f"it has started {behaviour.boots - board.boots} times since"
+    if behaviour.twin_differs:
+        return f"its twin judges {behaviour.twin_differs} readings otherwise"
+    if behaviour.episodes > behaviour.episodes_before + 1:
+        return f"{behaviour.episodes} episodes since, {behaviour.episodes_before} in as long a time before"
     return ""

@@ -26,7 +26,7 @@ from cloud.process.failure import brief
 from cloud.read.reader import Reader
 from cloud.store.database import Document
 from cloud.updates import change, settings
-from cloud.updates.rollout import Behaviour, Board, Step, decide
+from cloud.updates.rollout import Behaviour, RolloutBoard, Step, decide
 from cloud.updates.wanted import Wanted, identity
 from cloud.words import Words
 
@@ -79,9 +79,9 @@ class Rollouts:
         if rollout is None:
             return None
         now = self._clock()
-        begun = {name: Board(**each) for name, each in rollout["begun"].items()}
-        found = {name: self._behaviour(rollout, name, each, now) for name, each in begun.items()}
-        step = decide(rollout["order"], begun, found, rollout["pause"], now)
+        begun = {name: RolloutBoard(**each) for name, each in rollout["begun"].items()}
+        behaviours = {name: self._behaviour(rollout, name, each, now) for name, each in begun.items()}
+        step = decide(rollout["order"], begun, behaviours, rollout["pause"], now)
         which = {"_id": rollout["_id"], "state": RUNNING}
         if step.halt:
             if self._end(which, "halted", step.halt):
@@ -90,7 +90,7 @@ class Rollouts:
             self._end(which, "done", "")
             log.info("the roll-out of %s is done: %d boards", rollout["what"], len(rollout["order"]))
         for name in step.settled:
-            mark = {f"begun.{name}.settled": now, f"begun.{name}.boots": found[name].boots}
+            mark = {f"begun.{name}.settled": now, f"begun.{name}.boots": behaviours[name].boots}
             self._all.update_one({**which, f"begun.{name}.settled": None}, {"$set": mark})
         for name in step.begin:
             self._tell(rollout, name, which, now)
@@ -106,10 +106,10 @@ class Rollouts:
         if rollout is None:
             return []
         self._end({"_id": rollout["_id"]}, "back", rollout["why"])
-        told = [name for name in rollout["order"] if name in rollout["begun"]]
-        for name in told:
+        boards = [name for name in rollout["order"] if name in rollout["begun"]]
+        for name in boards:
             self._want(name, rollout["what"], rollout["before"].get(name))
-        return told
+        return boards
 
     def _end(self, which: Mapping[str, Any], state: str, why: str) -> bool:
         change = {"$set": {"state": state, "why": why}, "$unset": {"running": ""}}
@@ -138,10 +138,10 @@ class Rollouts:
         return change.want_settings(self._database, board, key, self._state(name), asked)
 
     def _state(self, name: str) -> Document:
-        found = self._database["latest"].find_one({"_id": name}, {"state": 1}) or {}
-        return dict(found.get("state") or {})
+        document = self._database["latest"].find_one({"_id": name}, {"state": 1}) or {}
+        return dict(document.get("state") or {})
 
-    def _behaviour(self, rollout: Document, name: str, begun: Board, now: float) -> Behaviour:
+    def _behaviour(self, rollout: Document, name: str, begun: RolloutBoard, now: float) -> Behaviour:
         what, value = rollout["what"], rollout["values"][name]
         latest = self._database["latest"].find_one({"_id": name}) or {}
         state = latest.get("state") or {}
@@ -165,16 +165,16 @@ class Rollouts:
         )
 
     def _is_wanted(self, name: str, what: str, value: Any) -> bool:
-        found = Wanted(self._database).of([_board(name)]).get(_board(name)) or {}
-        return bool((found.get("want") or {}).get(what) == value)
+        wanted = Wanted(self._database).of([_board(name)]).get(_board(name)) or {}
+        return bool((wanted.get("want") or {}).get(what) == value)
 
     def _episodes(self, name: str, start: float, end: float) -> int:
         which = {"d": name, "opened": {"$gte": start, "$lt": end}}
         return self._database["episodes"].count_documents(which)
 
     def _twin(self, name: str, model: str) -> int:
-        found = self._reader.agreement(*_board(name))
-        return sum(each.twin_differs for each in found if each.model == model)
+        agreements = self._reader.agreement(*_board(name))
+        return sum(each.twin_differs for each in agreements if each.model == model)
 
 
 def _board(name: str) -> tuple[str, str]:

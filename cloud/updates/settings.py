@@ -60,10 +60,10 @@ def put(values: Values, place: Sequence[str], value: Any) -> None:
 
 
 def get(values: Mapping[str, Any], place: Sequence[str]) -> Any:
-    found: Any = values
+    value: Any = values
     for key in place:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> Values:
@@ -84,19 +84,19 @@ def made(values: Mapping[str, Any], asked: Mapping[str, Any]) -> Values:
     return dict(sealing.merged(values, asked))
 
 
-def inverse(asked: Mapping[str, Any], told: Mapping[str, Any]) -> Values:
+def inverse(asked: Mapping[str, Any], current: Mapping[str, Any]) -> Values:
     """The change that takes `asked` back on a board that `told` its settings. Raises Wrong for a password."""
     undone: Values = {}
     for place in _places(asked):
         if place in SECRET:
             raise Wrong(f"{'.'.join(place)}: the old one is not known here; change it board by board")
-        put(undone, place, get(told, place))
+        put(undone, place, get(current, place))
     return undone
 
 
-def check(site: str, device: str, told: Mapping[str, Any], asked: Mapping[str, Any]) -> Values:
+def check(site: str, device: str, current: Mapping[str, Any], asked: Mapping[str, Any]) -> Values:
     """The settings of the board that `told` its own, after the change. Raises Wrong, with every problem."""
-    before: Values = {"v": 1, "site": site, "device": device, "key": "0" * 64, **told}
+    before: Values = {"v": 1, "site": site, "device": device, "key": "0" * 64, **current}
     for place in SECRET:
         if isinstance(get(before, place[:1]), dict):
             put(before, place, STANDS_FOR)
@@ -108,14 +108,16 @@ def check(site: str, device: str, told: Mapping[str, Any], asked: Mapping[str, A
     return {key: value for key, value in after.items() if key not in sealing.CABLE}
 
 
-def differences(told: Mapping[str, Any], after: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+def differences(
+    current: Mapping[str, Any], after: Mapping[str, Any], asked: Mapping[str, Any]
+) -> Iterator[str]:
     """A line for each setting that changes, passwords hidden."""
-    for place in sorted({*_places(told), *_places(after)}):
+    for place in sorted({*_places(current), *_places(after)}):
         if place in SECRET:
             if get(asked, place) is not None:
                 yield f"{'.'.join(place)}: a new one ({HIDDEN})"
             continue
-        old, new = get(told, place), get(after, place)
+        old, new = get(current, place), get(after, place)
         if old != new:
             yield f"{'.'.join(place)}: {_shown(old)} -> {_shown(new)}"
 
@@ -148,5 +150,5 @@ def seal(key: bytes, number: int, asked: Mapping[str, Any]) -> bytes:
 
 def unseal(key: bytes, blob: bytes) -> Values:
     """The change in `blob`. ValueError when it is not under this key."""
-    found: Values = sealing.opened(blob, key)[1]
-    return found
+    values: Values = sealing.opened(blob, key)[1]
+    return values

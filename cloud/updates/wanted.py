@@ -35,30 +35,30 @@ class Wanted:
 
     def newest(self) -> float:
         """When the newest change was made; 0 = there was none."""
-        found = self._boards.find_one({"at": {"$exists": True}}, {"at": 1}, sort=[("at", -1)])
-        return float(found["at"]) if found else 0.0
+        document = self._boards.find_one({"at": {"$exists": True}}, {"at": 1}, sort=[("at", -1)])
+        return float(document["at"]) if document else 0.0
 
     def settings(self, board: Board) -> Document:
         """The settings that the board should have, as `want_settings` took them; {} when there are none."""
-        found = self._boards.find_one({"_id": device_id(*board)}, {"settings": 1}) or {}
-        return dict(found.get("settings") or {})
+        document = self._boards.find_one({"_id": device_id(*board)}, {"settings": 1}) or {}
+        return dict(document.get("settings") or {})
 
     def next_number(self, board: Board) -> int:
         """A number for settings that are to be sealed under it: higher than all before."""
-        found = self._boards.find_one_and_update(
+        document = self._boards.find_one_and_update(
             {"_id": device_id(*board)}, {"$inc": {"n": 1}}, upsert=True, return_document=ReturnDocument.AFTER
         )
-        return _number(found)
+        return _number(document)
 
     def want(self, board: Board, what: str, value: str | int, at: float, **more: Any) -> int:
         """From now on the board should have `value`; the number of this change."""
-        found = self._boards.find_one_and_update(
+        document = self._boards.find_one_and_update(
             {"_id": device_id(*board)},
             {"$inc": {"n": 1}, "$set": {"at": at, f"want.{what}": value, **more}},
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
-        return _number(found)
+        return _number(document)
 
     def want_settings(self, board: Board, number: int, settings: Mapping[str, Any], at: float) -> bool:
         """The same for settings that were sealed under `number`; False when there was a change meanwhile."""
@@ -73,9 +73,9 @@ class Wanted:
         )
 
 
-def _number(found: Document | None) -> int:
-    assert found is not None  # it was made if it was not there
-    return int(found["n"])
+def _number(document: Document | None) -> int:
+    assert document is not None  # it was made if it was not there
+    return int(document["n"])
 
 
 def named(document: Mapping[str, Any]) -> Board:

@@ -134,12 +134,12 @@ class Watch:
         open_ones = [
             {name: {"$ne": None}} for name in ("episode", "late", "silence", "claim", "flood", "siblings")
         ]
-        devices = {one["_id"]: self._device(one) for one in watched.find({"$or": open_ones})}
+        devices = {each["_id"]: self._device(each) for each in watched.find({"$or": open_ones})}
         # Asked for before the events: what is abnormal up to there is then among the events found or taken.
         progress = self._progress(
             [owner for owner, s in devices.items() if s.episode or s.late or s.claim or s.flood]
         )
-        found, more = self._new_events()
+        new_events, more = self._new_events()
         now = self._clock()
         signs: dict[str, Sign] = {}
         acknowledged: list[Acknowledged] = []
@@ -147,15 +147,18 @@ class Watch:
             self._listened = now
             signs = self._signs(now, [owner for owner, state in devices.items() if state.silence])
             acknowledged = self._acknowledged(now)
-        others = {device_id(event["site"], event["device"]) for event in found} | set(signs)
+        others = {device_id(event["site"], event["device"]) for event in new_events} | set(signs)
         for document in watched.find({"_id": {"$in": sorted(others - set(devices))}}):
             devices[document["_id"]] = self._device(document)
         before = dict(devices)
 
         steps: list[tuple[str, Callable[[], Input]]] = [
-            *((device_id(one["site"], one["device"]), partial(self._event, one, now)) for one in found),
-            *((owner, partial(_same, one)) for owner, one in progress.items()),
-            *((owner, partial(_same, one)) for owner, one in signs.items()),
+            *(
+                (device_id(each["site"], each["device"]), partial(self._event, each, now))
+                for each in new_events
+            ),
+            *((owner, partial(_same, each)) for owner, each in progress.items()),
+            *((owner, partial(_same, each)) for owner, each in signs.items()),
             *((owner, partial(self._ahead, devices[owner], now)) for owner in self._going_on(devices, now)),
         ]
         actions: list[Action] = []
@@ -167,10 +170,10 @@ class Watch:
         changed = {owner: state for owner, state in devices.items() if before.get(owner) != state}
         episodes = {action.episode.id: action.episode for action in actions}
         desk, next_desk, alerts = self._policy([*actions, *acknowledged], episodes, now)
-        if found or changed or alerts or next_desk != desk:
+        if new_events or changed or alerts or next_desk != desk:
             with self.database.client.start_session() as session:
                 session.with_transaction(
-                    lambda s: self._commit(s, changed, episodes, (next_desk, alerts), found),
+                    lambda s: self._commit(s, changed, episodes, (next_desk, alerts), new_events),
                     write_concern=WriteConcern(w="majority", j=True),
                 )
         for action in actions:
@@ -180,17 +183,19 @@ class Watch:
     def _new_events(self) -> tuple[list[Document], bool]:
         """The oldest ones, and whether more wait. When too many do, each board has its part of the turn."""
         events, new = self.database["events"], {"taken": False}
-        found = list(events.find(new).sort("at", 1).limit(AT_ONCE))
-        if len(found) < AT_ONCE:
-            return found, False
+        batch = list(events.find(new).sort("at", 1).limit(AT_ONCE))
+        if len(batch) < AT_ONCE:
+            return batch, False
         whose = {"_id": {"site": "$site", "device": "$device"}, "at": {"$min": "$at"}, "n": {"$sum": 1}}
         boards = list(events.aggregate([{"$match": new}, {"$group": whose}, {"$sort": {"at": 1}}]))
         part = max(AT_ONCE // len(boards), LEAST_AT_ONCE)
         many = [board["_id"] for board in boards if board["n"] > part][: AT_ONCE // part]
         if many:
-            found = [one for board in many for one in events.find({**new, **board}).sort("at", 1).limit(part)]
-            found += events.find({**new, "$nor": many}).sort("at", 1).limit(AT_ONCE)
-        return found, True
+            batch = [
+                event for board in many for event in events.find({**new, **board}).sort("at", 1).limit(part)
+            ]
+            batch += events.find({**new, "$nor": many}).sort("at", 1).limit(AT_ONCE)
+        return batch, True
 
     def _device(self, document: Document) -> Device:
         owner = document["_id"]
@@ -212,27 +217,31 @@ class Watch:
         if now - self._looked_ahead < FORECAST:
             return []
         self._looked_ahead = now
-        return [owner for owner, one in devices.items() if one.episode and one.episode.kind == "anomaly"]
+        return [
+            owner for owner, state in devices.items() if state.episode and state.episode.kind == "anomaly"
+        ]
 
     def _ahead(self, state: Device, now: float) -> Ahead:
         """When the air will pass the user's limit, as far as anybody can tell."""
-        one = state.episode
-        assert one is not None  # _going_on chose it
-        nothing = Ahead(one.site, one.device, None)
+        episode = state.episode
+        assert episode is not None  # _going_on chose it
+        nothing = Ahead(episode.site, episode.device, None)
         latest = self.database["latest"].find_one(
-            {"_id": device_id(one.site, one.device)}, {"state.limits": 1}
+            {"_id": device_id(episode.site, episode.device)}, {"state.limits": 1}
         )
         limits = ((latest or {}).get("state") or {}).get("limits") or {}
         sides = [(limits.get("t_max"), 1), (limits.get("t_min"), -1)]
-        if one.edge_flags & codes.LIMIT or all(limit is None for limit, _ in sides):
+        if episode.edge_flags & codes.LIMIT or all(limit is None for limit, _ in sides):
             return nothing
-        found = Reader(self.database).readings(one.site, one.device, start=one.opened - forecasts.DAY)
-        air = Air.of(found.ts, found.t, found.h)
+        readings = Reader(self.database).readings(
+            episode.site, episode.device, start=episode.opened - forecasts.DAY
+        )
+        air = Air.of(readings.ts, readings.t, readings.h)
         for limit, side in sides:
             if limit is not None:
-                at = forecasts.forecast(air.ts, air.t, limit / 100, side, one.opened)
+                at = forecasts.forecast(air.ts, air.t, limit / 100, side, episode.opened)
                 if at is not None:
-                    return Ahead(one.site, one.device, at, limit)
+                    return Ahead(episode.site, episode.device, at, limit)
         return nothing
 
     def _looked_back(self, state: Device, actions: list[Action]) -> Decision:
@@ -243,16 +252,16 @@ class Watch:
         owner = device_id(opened.site, opened.device)
         period = (self.database["latest"].find_one({"_id": owner}, {"period": 1}) or {}).get("period")
         first = opened.opened - LOOK_BACK * (period or facts.UNKNOWN_PERIOD)
-        found = Reader(self.database).readings(
+        readings = Reader(self.database).readings(
             opened.site, opened.device, start=first, end=opened.last + 1, stream=opened.stream
         )
-        span = settling.before(found, opened.opened)
+        span = settling.before(readings, opened.opened)
         newest = None
         if span is not None:
-            newest = settling.newest_of_fault(found, span, opened.opened, opened.stream, opened.last_seq)
+            newest = settling.newest_of_fault(readings, span, opened.opened, opened.stream, opened.last_seq)
         opened = msgspec.structs.replace(opened, before=span, fault_seq=newest)
-        told = [Opened(opened) if isinstance(each, Opened) else each for each in actions]
-        return msgspec.structs.replace(state, episode=opened), told
+        updated = [Opened(opened) if isinstance(each, Opened) else each for each in actions]
+        return msgspec.structs.replace(state, episode=opened), updated
 
     def _policy(
         self, happenings: list[Happening], episodes: dict[str, Episode], now: float
@@ -267,8 +276,10 @@ class Watch:
             return desk, after, []
         wanted = {name for letter in written for name in letter.episodes} - set(episodes)
         rows = self.database["episodes"].find({"_id": {"$in": sorted(wanted)}})
-        found = {row["_id"]: self.alone(f"episode {row['_id']}", partial(episode_of, row)) for row in rows}
-        known = {**episodes, **{name: episode for name, episode in found.items() if episode is not None}}
+        read_back = {
+            row["_id"]: self.alone(f"episode {row['_id']}", partial(episode_of, row)) for row in rows
+        }
+        known = {**episodes, **{name: episode for name, episode in read_back.items() if episode is not None}}
         made = [self._alert(letter, known, now, number) for number, letter in enumerate(written)]
         return desk, after, made
 
@@ -282,7 +293,11 @@ class Watch:
 
         if (decision := self.alone("all that happened", partial(asked, happenings))) is not None:
             return decision
-        good = [one for one in happenings if self.alone(f"the mail about {one}", partial(asked, [one]))]
+        good = [
+            happening
+            for happening in happenings
+            if self.alone(f"the mail about {happening}", partial(asked, [happening]))
+        ]
         return self.alone("the mails that are due", partial(asked, good)) or (desk, [])
 
     def _alert(self, letter: Letter, known: dict[str, Episode], now: float, number: int) -> Document:
@@ -294,7 +309,7 @@ class Watch:
 
     def _acknowledged(self, now: float) -> list[Acknowledged]:
         newest = self.database["acknowledgements"].find({"at": {"$gte": now - LISTEN - OVERLAP}})
-        return [Acknowledged(tuple(one["episodes"])) for one in newest]
+        return [Acknowledged(tuple(document["episodes"])) for document in newest]
 
     def _signs(self, now: float, silent: list[str]) -> dict[str, Sign]:
         """The last sign of life of all that could be silent, by the database's own reckoning, and are."""
@@ -371,12 +386,14 @@ class Watch:
     def _progress(self, owners: list[str]) -> dict[str, Progress]:
         asked = {"reading": 1, "received": 1, "state.abnormal": 1}
         latest = self.database["latest"].find({"_id": {"$in": owners}}, asked)
-        found = {
-            one["_id"]: self.alone(f"the newest reading of {one['_id']}", partial(_progress_of, one))
-            for one in latest
-            if "reading" in one
+        by_board = {
+            document["_id"]: self.alone(
+                f"the newest reading of {document['_id']}", partial(_progress_of, document)
+            )
+            for document in latest
+            if "reading" in document
         }
-        return {owner: progress for owner, progress in found.items() if progress is not None}
+        return {owner: progress for owner, progress in by_board.items() if progress is not None}
 
     def _tell(self, action: Action) -> None:
         episode = action.episode
@@ -404,12 +421,12 @@ class Watch:
         session: ClientSession,
         devices: dict[str, Device],
         episodes: dict[str, Episode],
-        told: tuple[PolicyState, list[Document]],
+        policy: tuple[PolicyState, list[Document]],
         taken: list[Document],
     ) -> None:
         self.lease.confirm(session)
         database = self.database
-        desk, alerts = told
+        desk, alerts = policy
         database["policy"].replace_one(
             {"_id": "desk"}, {"desk": msgspec.to_builtins(desk)}, upsert=True, session=session
         )

@@ -12,7 +12,7 @@ from cloud.alerts.writer import MailWriter
 from cloud.contract import keys
 from cloud.settings import AlertSettings
 from cloud.updates import rollouts, settings
-from cloud.updates.rollout import Behaviour, Board, decide, waves
+from cloud.updates.rollout import Behaviour, RolloutBoard, decide, waves
 from cloud.updates.rollouts import Rollouts
 from cloud.updates.wanted import Wanted
 from cloud.words import Words
@@ -34,13 +34,13 @@ def test_first_one_then_a_tenth_then_all():
 def test_the_next_wave_begins_once_the_one_before_has_behaved_well_for_the_whole_pause():
     order = NAMES[:4]
     assert decide(order, {}, {}, PAUSE, 0.0).begin == (NAMES[0],)
-    told = {NAMES[0]: Board(0.0)}
+    told = {NAMES[0]: RolloutBoard(0.0)}
     assert decide(order, told, {NAMES[0]: Behaviour(has=False)}, PAUSE, 99.0).begin == ()
     assert decide(order, told, {NAMES[0]: WELL}, PAUSE, 99.0).settled == (NAMES[0],)
-    settled = {NAMES[0]: Board(0.0, 100.0, 3)}
+    settled = {NAMES[0]: RolloutBoard(0.0, 100.0, 3)}
     assert decide(order, settled, {NAMES[0]: WELL}, PAUSE, 699.0).begin == ()
     assert decide(order, settled, {NAMES[0]: WELL}, PAUSE, 700.0).begin == (NAMES[1],)
-    all_ = {name: Board(0.0, 100.0, 3) for name in order}
+    all_ = {name: RolloutBoard(0.0, 100.0, 3) for name in order}
     assert decide(order, all_, dict.fromkeys(order, WELL), PAUSE, 700.0).done
 
 
@@ -56,7 +56,7 @@ def test_the_next_wave_begins_once_the_one_before_has_behaved_well_for_the_whole
     ],
 )
 def test_a_board_that_is_not_well_halts_it(found, why):
-    step = decide(NAMES, {NAMES[0]: Board(0.0, 100.0, 3)}, {NAMES[0]: found}, PAUSE, 2000.0)
+    step = decide(NAMES, {NAMES[0]: RolloutBoard(0.0, 100.0, 3)}, {NAMES[0]: found}, PAUSE, 2000.0)
     assert NAMES[0] in step.halt and why in step.halt and not step.begin
 
 
@@ -69,7 +69,7 @@ def test_a_board_that_is_not_well_halts_it(found, why):
     ],
 )
 def test_what_is_ordinary_does_not(found):
-    assert not decide(NAMES, {NAMES[0]: Board(0.0, 100.0, 3)}, {NAMES[0]: found}, PAUSE, 9000.0).halt
+    assert not decide(NAMES, {NAMES[0]: RolloutBoard(0.0, 100.0, 3)}, {NAMES[0]: found}, PAUSE, 9000.0).halt
 
 
 class Fleet:

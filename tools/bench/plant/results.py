@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cloud.alerts.hindsight import Mail, mails
+from cloud.alerts.hindsight import PastMail, mails
 from tools.bench.plant.columns import Said
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.films import Film
@@ -117,7 +117,7 @@ def _time(minutes: float) -> str:
     return f"{minutes:.0f} min" if minutes < 180 else f"{minutes / 60:.0f} h"
 
 
-def _mails(film: Film, said: Said, rows: slice) -> list[Mail]:
+def _mails(film: Film, said: Said, rows: slice) -> list[PastMail]:
     return mails(said.flags[rows], film.t[rows], film.h[rows], film.period, said.spans)
 
 

@@ -29,7 +29,7 @@ class Air:
 
     @staticmethod
     def of(ts: Floats, t: Floats, h: Floats) -> Air:
-        """Of readings in any order, failed or undated ones (NaN) among them."""
+        """The air of readings in any order; failed and undated ones (NaN) are left out."""
         rows = fit_rows(ts, t, h)
         return Air(ts[rows], t[rows], h[rows])
 

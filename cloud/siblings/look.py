@@ -1,7 +1,8 @@
 """Looks again and again whether a board has left its siblings, and tells the watch.
 
-What was learned and how it stands is one document a board in `siblings`; whoever holds the lease goes on from
-there. What the watch is told are events with a key of their own, so that a second look tells nothing twice.
+One document a board in `siblings` keeps what was learned and how the board stands; the process that holds the
+lease goes on from there. The watch hears of it by events with their own keys, so that a second look tells
+nothing twice.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ class Look:
         return msgspec.structs.replace(standing, away=None, stretches=stretches, learned_at=now)
 
     def _tell(self, site: str, device: str, away: Parting, now: float, *, far: str) -> None:
-        """The watch, each time it is as far as it was not before, and when it is over."""
+        """Tell the watch each time the board is farther away than before, and when it is back."""
         document = {
             "kind": "siblings",
             "at": datetime.fromtimestamp(now, UTC),

@@ -37,7 +37,7 @@ LEAST_OF_HOUR = 30  # scores that weigh as much as all hours together
 
 
 class TooLittle(ValueError):
-    """There is not enough common history yet; the text says what is missing."""
+    """There is not enough common history yet; `str()` says what is missing."""
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class Learned(msgspec.Struct, frozen=True):
-    """What the common history taught: all that stands in the database."""
+    """What was learned from the common history, as the database keeps it."""
 
     pairs: dict[str, Pair]  # by sibling
     middle: Pair | None  # against the median of them
@@ -84,7 +84,7 @@ def sides(own: Air, siblings: Mapping[str, Air]) -> Sides:
 
 
 def learn(own: Air, siblings: Mapping[str, Air]) -> Learned:
-    """From a history without faults. Raises TooLittle."""
+    """Learn from a history without faults. Raises TooLittle."""
     both = sides(own, siblings)
     fitted = {name: _fit(both.own, other) for name, other in both.others.items()}
     pairs = _nearest({name: pair for name, pair in fitted.items() if pair is not None})
@@ -116,7 +116,8 @@ def scores(learned: Learned, both: Sides) -> Floats:
 def apart(learned: Learned, both: Sides) -> tuple[Apart, Apart]:
     """How a board stands to its siblings in the first and in the last block of the last window.
 
-    Only the difference of two of these says something: each board has its own place and its own error.
+    Only the difference of two of these means something, because each board has its own place and its own
+    error.
     """
     names = [name for name in learned.pairs if name in both.others]
     slopes = np.array([learned.pairs[name].slope for name in names])
@@ -213,7 +214,7 @@ def _median(others: Sequence[Floats]) -> Floats:
 
 
 def _nearest(fitted: Mapping[str, Pair]) -> dict[str, Pair]:
-    """The siblings that are near enough: another room tells nothing, and would only blunt the smallest."""
+    """The siblings that are near enough: a board of another room would only weaken the smallest score."""
     order = sorted(fitted, key=lambda name: fitted[name].floor[0] * fitted[name].floor[1])
     if len(order) <= LEAST:
         return {name: fitted[name] for name in order}

@@ -1,1 +1,1 @@
-"""What boards are brought up to date with, over the air (docs/over-the-air.md)."""
+"""Updates over the air: brings settings and models to boards (docs/over-the-air.md)."""

@@ -1,7 +1,7 @@
-"""Any worker's answers to boards that are brought up to date: what is meant for them, and its parts.
+"""A worker's answers to boards: what each board should have, and the parts that it asks for.
 
-Nothing here is promised: what is lost on the way the board asks for again. So a fault here is told and
-counted, and delays no reading and no acknowledgement.
+Nothing here needs a guarantee: a board asks again for what was lost. So a fault here is logged and counted,
+and delays no reading and no acknowledgement.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Send = Callable[[str, bytes], None]
 
 
 class Answers:
-    """One worker's. `key`: site, device -> that board's."""
+    """The answers of one worker. `key`: (site, device) -> that board's key."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Answers:
             self._try(lambda: self._tell(self._wanted.of(awake), _plain(awake)))
 
     def changes(self) -> None:
-        """Now and then: tell the boards that are online what was changed for them."""
+        """Tell the boards that are online what has changed, at most once in LOOK_EVERY seconds."""
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY
             self._try(self._look)

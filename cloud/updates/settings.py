@@ -25,7 +25,7 @@ Values = dict[str, Any]
 
 
 class Wrong(Exception):
-    """Nothing is changed; `str()` says what is wrong, a line for each thing."""
+    """The change is refused; `str()` says what is wrong, a line for each thing."""
 
 
 def change(assignments: Sequence[str]) -> Values:
@@ -135,7 +135,7 @@ def _shown(value: Any) -> str:
 
 
 def masked(values: Mapping[str, Any]) -> Values:
-    """A copy that may be kept and shown."""
+    """A copy without secrets, which may be kept and shown."""
     made: Values = json.loads(json.dumps(values))
     for place in SECRET:
         if get(made, place) is not None:
@@ -144,7 +144,7 @@ def masked(values: Mapping[str, Any]) -> Values:
 
 
 def seal(key: bytes, number: int, asked: Mapping[str, Any]) -> bytes:
-    """For the board with this `key`, and nobody else to read."""
+    """The change, encrypted for the board with this `key` alone."""
     return bytes(sealing.sealed(number, json.dumps(asked).encode(), key, secrets.token_bytes(16)))
 
 

@@ -19,18 +19,18 @@ KINDS = ("config", "model", "app")  # in this order they stand in a message
 
 
 class Wanted:
-    """All methods raise PyMongoError."""
+    """The collection `wanted`. All methods raise PyMongoError."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._boards = database["wanted"]
 
     def of(self, boards: Iterable[Board]) -> dict[Board, Document]:
-        """What is wanted of those of `boards` of which anything is."""
+        """The documents of those of `boards` for which something is wanted."""
         ids = [device_id(*board) for board in boards]
         return {named(each): each for each in self._boards.find({"_id": {"$in": ids}}, {"settings": 0})}
 
     def since(self, at: float) -> dict[Board, Document]:
-        """What was changed from `at` (Unix s) on."""
+        """The documents that changed from `at` (Unix s) on."""
         return {named(each): each for each in self._boards.find({"at": {"$gte": at}}, {"settings": 0})}
 
     def newest(self) -> float:
@@ -84,7 +84,7 @@ def named(document: Mapping[str, Any]) -> Board:
 
 
 def to_tell(document: Mapping[str, Any], state: Mapping[str, Any]) -> Document:
-    """What the board is to be told: {} when its `state` says that it has all of it, or that it has tried.
+    """What to tell the board: {} when its `state` says that it has all of it, or that it has tried.
 
     In the form of the contract: `n` and what is wanted.
     """

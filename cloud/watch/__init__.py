@@ -1,1 +1,1 @@
-"""What looks at the events of all boards: silence, episodes, what a board has learned."""
+"""The watch: finds silence and episodes in the events of all boards."""

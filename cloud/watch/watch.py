@@ -1,8 +1,8 @@
 """The watch: turns events and silence into episodes, and episodes into alerts, exactly once each.
 
-Every half second it takes the new events in order of arrival, looks by the clock who is silent, and commits
-what follows (states of devices, episodes, what policy remembers, alerts, that the events are taken) in one
-transaction. So it can be killed at any moment.
+Every half second it takes the new events in order of arrival and checks which boards are silent. Then it
+commits what follows (states of devices, episodes, the state of the policy, alerts, that the events are taken)
+in one transaction. So it may be killed at any moment.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Watch:
         self.alone = Alone(log)
 
     def run(self, stop: threading.Event, bell: threading.Event) -> None:
-        """Watch until `stop`; rings `bell` when an alert was made."""
+        """Watch until `stop`; sets `bell` when there is a new alert."""
         standing_by = False
         renewed = 0.0
         while not stop.is_set():
@@ -181,7 +181,7 @@ class Watch:
         return more, len(alerts)
 
     def _new_events(self) -> tuple[list[Document], bool]:
-        """The oldest ones, and whether more wait. When too many do, each board has its part of the turn."""
+        """The oldest new events, and whether more wait. When there are too many, each board gets its part."""
         events, new = self.database["events"], {"taken": False}
         batch = list(events.find(new).sort("at", 1).limit(AT_ONCE))
         if len(batch) < AT_ONCE:
@@ -245,7 +245,7 @@ class Watch:
         return nothing
 
     def _looked_back(self, state: Device, actions: list[Action]) -> Decision:
-        """An episode of readings that has just opened learns where the values lay before it."""
+        """Add to an episode of readings that has just opened where the values lay before it."""
         opened = state.episode
         if opened is None or opened.late:
             return state, actions
@@ -266,7 +266,7 @@ class Watch:
     def _policy(
         self, happenings: list[Happening], episodes: dict[str, Episode], now: float
     ) -> tuple[PolicyState, PolicyState, list[Document]]:
-        """What policy remembered, what it remembers next, and the alerts that follow."""
+        """(the policy's state before, its state after, the alerts that follow)."""
         stored = self.database["policy"].find_one({"_id": "desk"}) or {}
         desk = msgspec.convert(stored.get("desk", {}), PolicyState)
         lost = {"state": {"$in": ["unknown", "failed"]}, "told": None, "text": {"$ne": ""}}
@@ -286,7 +286,7 @@ class Watch:
     def _decide(
         self, desk: PolicyState, happenings: list[Happening], now: float, unsaid: bool
     ) -> tuple[PolicyState, list[Letter]]:
-        """What policy says of all of them; should one be too much for it, then without that one."""
+        """The policy's decision on all happenings; on an error, without the one that causes it."""
 
         def asked(about: list[Happening]) -> tuple[PolicyState, list[Letter]]:
             return policy.decide(desk, about, now, self._alerts, unsaid=unsaid)
@@ -312,7 +312,7 @@ class Watch:
         return [Acknowledged(tuple(document["episodes"])) for document in newest]
 
     def _signs(self, now: float, silent: list[str]) -> dict[str, Sign]:
-        """The last sign of life of all that could be silent, by the database's own reckoning, and are."""
+        """The last sign of life of each board that the database finds silent, or nearly so."""
         rules = self._rules
         periods = {"$multiply": [rules.silent_periods, {"$ifNull": ["$period", 0]}]}
         patience = {"$max": [rules.silent_seconds, periods]}
@@ -476,5 +476,5 @@ def _row(episode: Episode) -> Document:
 
 
 def _said(episode: Episode, now: float) -> str:
-    """The episode in a line of the log, which speaks English."""
+    """The episode in one line for the log, which is in English."""
     return plain(letters.about(episode, Words("en"), now))

@@ -14,6 +14,7 @@ DEFAULTS = {
     "device": None,
     "key": None,
     "wifi": None,
+    "wifi2": None,  # a second network, tried in turn with the first
     "broker": None,
     "ntp": ["pool.ntp.org", "time.google.com"],
     "sensor": {"kind": "simulated", "seed": 1},
@@ -32,6 +33,7 @@ _CURES = {
     "wifi": "it takes ssid and password",
     "broker": "it takes host, user and password",
     "wifi.ssid": "the network's name",
+    "wifi2.ssid": "the network's name",
     "broker.host": "the broker's name",
 }
 _IN_NAMES = b"09azAZ--__"  # first and last of each range
@@ -85,6 +87,7 @@ def check(values, path="config.json"):
     if config["key"] is not None and not _is_key(config["key"]):
         found.wrong("key", "is not a key", "it takes 64 hex digits")
     config["wifi"] = found.section(config["wifi"], _WIFI, "wifi")
+    config["wifi2"] = found.section(config["wifi2"], _WIFI, "wifi2")
     broker = config["broker"] = found.section(config["broker"], _BROKER, "broker")
     if broker:
         broker["name"] = broker["name"] or broker["host"]
@@ -128,7 +131,7 @@ class _Check:
         if values is None:
             return None  # reported as missing
         if not isinstance(values, dict):
-            self.wrong(name, "is no object", _CURES[name])
+            self.wrong(name, "is no object", _CURES[name.rstrip("2")])
             return None
         filled = self.filled(values, defaults, name + ".")
         for key, default in defaults.items():

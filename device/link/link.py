@@ -31,8 +31,8 @@ _ROUNDS = const(8)  # of one step
 class Link:
     """Keeps one MQTT session up and tells when it cannot.
 
-    config: the board's; of it site, device, wifi (ssid, password) and broker (host, port, user, password, ca:
-    path of a DER file, name: of the broker's certificate).
+    config: the board's; of it site, device, wifi and wifi2 (ssid, password), tried in turn, and broker (host,
+    port, user, password, ca: path of a DER file, name: of the broker's certificate).
     board: wifi_on(ssid, password), wifi_off(), wifi_up(), wifi_dns(), wifi_problem(), reset(reason).
     clock: a Clock.  log: info(area, text), warn(area, text).
     state(online) -> bytes: the retained payload of <topic>/state; state(False) is also the last will.
@@ -43,6 +43,7 @@ class Link:
     @seldom
     def __init__(self, config, board, clock, log, *, state, on_ack, keepalive_s=30, patience_s=3600):
         self._wifi = config["wifi"]
+        self._wifi2 = config.get("wifi2")
         self._broker = broker = config["broker"]
         self._where = "%s:%d" % (broker["host"], broker["port"])
         self._board = board
@@ -325,6 +326,9 @@ class Link:
             self._without_wifi = True
         detail = self._board.wifi_problem() if stage == stages.WIFI else self._date()
         self._rest_ms, radio_off = self._ladder.failed(stage, error, self._where, detail)
+        if stage == stages.WIFI and self._wifi2:
+            self._wifi, self._wifi2 = self._wifi2, self._wifi  # it is that one's turn
+            self._board.wifi_off()  # or the chip goes on trying this one
         self._stage = _RADIO_OFF if radio_off else _RESTING
         pause = _RADIO_OFF_MS if radio_off else self._rest_ms
         self._deadline = self._clock.after(self._clock.ms(), pause)

@@ -52,7 +52,7 @@ def _settings():
         with open("/config.json") as file:
             values = json.load(file)
         for name in ("wifi", "wifi2", "broker"):
-            values.get(name, {}).pop("password", None)
+            (values.get(name) or {}).pop("password", None)
         for name in ("v", "site", "device", "key", "number"):
             values.pop(name, None)
         return values

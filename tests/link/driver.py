@@ -26,6 +26,7 @@ def tell(**event):
 with open(sys.argv[1]) as file:
     config = json.load(file)
 options = config.pop("test")
+config["wifi2"] = options.get("wifi2")
 UP = "vigie/1/%s/%s/up" % (config["site"], config["device"])
 
 

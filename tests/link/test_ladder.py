@@ -41,6 +41,21 @@ def test_without_wifi_the_cause_is_told_and_its_return_noticed_at_once(server: S
     assert server.connections == 1
 
 
+def test_two_networks_are_tried_in_turn(server: Server, board: Start) -> None:
+    second = {"ssid": "cellar", "password": "another"}
+    with board(server.port, wifi=False, speed=300, wifi2=second) as one:
+        for _ in range(2):
+            one.expect("wifi on", ssid="home", password="wifi-secret")
+            one.expect("wifi off")
+            one.expect("wifi on", **second)
+            one.expect("wifi off")
+        one.expect("wifi on", ssid="home", password="wifi-secret")
+        one.do("speed 10")
+        one.do("wifi up")
+        one.expect("ready")
+        one.end()
+
+
 def test_silence_switches_the_radio_and_in_the_end_resets_the_board(board: Start) -> None:
     with board(1, wifi=False, speed=200, patience_s=600) as one:
         one.expect("wifi on")

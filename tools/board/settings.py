@@ -50,7 +50,7 @@ WITH_SPACES = (
 )  # a space at an end may belong to them
 MOST_SSID = 32  # bytes
 LEAST_WORD, MOST_WORD = 8, 63  # bytes of a WPA password
-SECRETS = (("key",), ("wifi", "password"), ("broker", "password"))
+SECRETS = (("key",), ("wifi", "password"), ("wifi2", "password"), ("broker", "password"))
 NO_KEY = """\
 VIGIE_KEY is missing: the board's key, for models and acknowledgements, is made from it
     first time: python -c "import secrets; print('VIGIE_KEY=' + secrets.token_hex(32))" >> .env

@@ -103,3 +103,10 @@ def test_offsets_of_a_sensor_are_numbers_and_become_hundredths():
     assert "offset_t" not in check(dict(GOOD, sensor={"kind": "dht22", "pin": 4}))["sensor"]
     assert "offset_h" in problems(sensor={"kind": "dht22", "pin": 4, "offset_h": "3"})[0]
     assert "offset_t" in problems(sensor={"kind": "dht22", "pin": 4, "offset_t": 21})[0]
+
+
+def test_a_second_network_may_be_left_out_and_is_checked_like_the_first():
+    assert check(GOOD)["wifi2"] is None
+    assert check(dict(GOOD, wifi2={"ssid": "cellar"}))["wifi2"] == {"ssid": "cellar", "password": ""}
+    assert "wifi2.ssid is missing" in problems(wifi2={"password": "x"})[0]
+    assert "wifi2 is no object" in problems(wifi2="cellar")[0]

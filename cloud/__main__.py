@@ -21,13 +21,14 @@ from cloud.read.reader import Reader, UnknownBoard
 from cloud.store import database
 from cloud.store.packing import SIZE
 from cloud.updates import command as updates
+from device import VERSION
 
 ENV_FILE = Path(".env")
 SECRETS_FILE = Path(".streamlit") / "secrets.toml"
 MODELS = Path("var") / "models"
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], prog: str = "python -m cloud") -> int:
     """Returns the exit code: 0 = well, 1 = something is wrong, 2 = the command or the settings are."""
     if argv[:1] == ["train"]:  # its own options
         from cloud.training import command  # noqa: PLC0415  scikit-learn takes its time to load
@@ -41,7 +42,7 @@ def main(argv: list[str]) -> int:
         from cloud.recording import command as recording  # noqa: PLC0415  pandas takes its time to load
 
         return recording.main(argv[1:])
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
     try:
         return int(options.command(options))
     except settings.SettingsError as problem:
@@ -60,8 +61,9 @@ def main(argv: list[str]) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m cloud", description="Vigie's cloud companion.")
+def _parser(prog: str = "python -m cloud") -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description="Vigie's cloud companion.")
+    parser.add_argument("--version", action="version", version=f"vigie {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, ingest, needs, text in (
         ("run", True, settings.load, "the whole backend: ingest, watch, alerts, sealing"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from device import VERSION
@@ -41,19 +41,25 @@ HELP = {"-h", "--help"}
 PLAIN = ("demo", "smoke", "plan", "hivemq", "compose", "roles")
 
 
-def main(argv: Sequence[str]) -> int:
+def main(
+    argv: Sequence[str], prog: str = "python -m tools", commands: Mapping[str, tuple[str, str]] = COMMANDS
+) -> int:
+    """Run one of `commands`, which the user calls as `prog` COMMAND."""
+    usage = f"usage: {prog} [-h] [--version] COMMAND …\n\n" + "\n".join(
+        f"  {name:<12} {text}" for name, (_, text) in commands.items()
+    )
     if not argv:
-        print(usage(), file=sys.stderr)
+        print(usage, file=sys.stderr)
         return 2
     name, *words = argv
     if name in HELP:
-        print(usage())
+        print(usage)
         return 0
     if name == "--version":
         print(f"vigie {VERSION}")
         return 0
-    if name not in COMMANDS:
-        print(f"{name} is no command\n\n{usage()}", file=sys.stderr)
+    if name not in commands:
+        print(f"{name} is no command\n\n{usage}", file=sys.stderr)
         return 2
     return run(name, words)
 
@@ -71,15 +77,6 @@ def run(name: str, words: Sequence[str]) -> int:
         return 2 if isinstance(failed, WrongUse) else 1
     except KeyboardInterrupt:
         return 130
-
-
-def usage() -> str:
-    return "usage: python -m tools [-h] [--version] COMMAND …\n\n" + table(COMMANDS)
-
-
-def table(commands: dict[str, tuple[str, str]]) -> str:
-    """A line for each of `commands`."""
-    return "\n".join(f"  {name:<12} {text}" for name, (_, text) in commands.items())
 
 
 def _help(module: ModuleType) -> str:

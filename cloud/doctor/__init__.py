@@ -10,6 +10,7 @@ from pathlib import Path
 from cloud import settings
 from cloud.doctor import lines
 from cloud.doctor.lines import Finding
+from device import VERSION
 
 PARTS = ("settings", "broker", "database", "mail")
 
@@ -52,6 +53,7 @@ def _part(findings: Callable[[], Iterator[Finding]], reported: set[str]) -> Iter
 def _findings(part: str, known: Mapping[str, str], file: Path | None, send: bool) -> Iterator[Finding]:
     # Each part brings its own libraries, and no part needs those of another.
     if part == "settings":
+        yield Finding("vigie", f"version {VERSION}")
         settings.load(known, file)
         settings.load_sites(known, file)
         settings.load_access(known, file)

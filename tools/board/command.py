@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,10 +33,11 @@ def run(function: Callable[..., int], name: str | None = None) -> Callable[[Sequ
     name = name or function.__module__.rpartition(".")[2].replace("_", "-")
 
     def main(argv: Sequence[str]) -> int:
+        called = f"{_caller()} {name}"
         try:
-            result: Any = app(list(argv), standalone_mode=False, prog_name=f"python -m tools {name}")
+            result: Any = app(list(argv), standalone_mode=False, prog_name=called)
         except typer.TyperException as error:  # a wrong use of the command
-            print(f"{name}: {error} (python -m tools {name} --help)", file=sys.stderr)
+            print(f"{name}: {error} ({called} --help)", file=sys.stderr)
             return 2
         except typer.Abort:
             return 130
@@ -43,3 +45,10 @@ def run(function: Callable[..., int], name: str | None = None) -> Callable[[Sequ
 
     main.__doc__ = function.__doc__
     return main
+
+
+def _caller() -> str:
+    """What the user types before the command's name."""
+    if Path(sys.argv[0]).name != "vigie":
+        return "python -m tools"
+    return "vigie board" if sys.argv[1:2] == ["board"] else "vigie"

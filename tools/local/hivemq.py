@@ -24,9 +24,10 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cloud.contract.messages import MAX_BYTES
 from tools.local.pki import Pki
 from tools.process.child import ToolFailed, WrongUse
+from tools.process.places import VAR
 
 JAVA = Path(__file__).parent / "java"
-LIBRARIES = Path(__file__).parents[2] / "var" / "hivemq"
+LIBRARIES = VAR / "hivemq"
 FETCH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 FETCH_TIMEOUT = 300.0  # s; about 100 MB
 START_TIMEOUT = 90.0

@@ -22,9 +22,9 @@ from pathlib import Path
 from tools.mpy.join import INTO, PACKAGE, join, needed
 from tools.mpy.seldom import REST, part
 from tools.process.child import ToolFailed
+from tools.process.places import ROOT, VAR
 
-ROOT = Path(__file__).parents[2]
-CACHE = ROOT / "var" / "artefact"
+CACHE = VAR / "artefact"
 # Bits 10.. of sys.implementation._mpy, as MicroPython's py/persistentcode.h numbers them.
 ARCHES = (
     "", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",

@@ -4,6 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from device import VERSION
 from tests import tree
 from tools.repo import lock
 
@@ -26,6 +27,19 @@ def test_every_package_that_an_extra_names_is_pinned_and_explained():
     assert extras
     assert {lock.normal(name) for name in extras} <= pinned
     assert [name for name in extras if f"`{name}`" not in told] == []
+
+
+def test_the_places_that_contributing_names_are_there():
+    named = re.findall(
+        r"`((?:cloud|device|tools|tests|docs|\.github|\.ci)/[\w./-]+)`",
+        (ROOT / "CONTRIBUTING.md").read_text(),
+    )
+    assert len(named) > 30
+    assert [name for name in named if "NAME" not in name and not (ROOT / name).exists()] == []
+
+
+def test_the_changelog_has_the_version_that_is_shown():
+    assert f"## [{VERSION}] - 20" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_lock_files_name_no_host():

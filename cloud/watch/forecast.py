@@ -2,7 +2,8 @@
 
 The recent half of the rise is a straight line (Theil and Sen's, through the quieter readings of each five
 minutes, which leaves doors out). It says something only where it holds: the younger half of it must lead to
-about the same moment, that moment must be near, and the way to it no longer than what the air has come.
+about the same moment, that moment must be near, the way to it no longer than what the air has come, and the
+readings close to the line: a plant that still cycles is on no straight way.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ RECENT = 0.5  # of the time since it left
 LONGEST = 4 * 3600.0  # s of a line
 SHORTEST = 1800.0
 AGREE = 1.2  # times as long, the younger half may say
+SCATTER = 0.5  # of the way to the limit: nine points of ten are so near to the line
 NEAR = 7200.0  # s ahead
+MOST = 0.9  # quantile of those distances
 USUAL = 0.9  # quantile of the day before: beyond it the air is away
 DAY = 86400.0
 
@@ -48,13 +51,15 @@ def forecast(ts: Floats, t: Floats, limit: float, side: int, opened: float) -> f
         return None
     gap = side * limit - line[0]
     ahead, sooner = gap / line[1], (side * limit - younger[0]) / younger[1]
+    if line[2] > SCATTER * gap:
+        return None
     if not 0 < ahead <= NEAR or gap > line[0] - usual or not ahead / AGREE <= sooner <= ahead * AGREE:
         return None
     return now + ahead
 
 
-def _line(ts: Floats, rise: Floats, now: float, length: float) -> tuple[float, float] | None:
-    """(where it is now, slope a second); None where it does not rise, or too little is known."""
+def _line(ts: Floats, rise: Floats, now: float, length: float) -> tuple[float, float, float] | None:
+    """(where it is now, slope a second, how far most points are from it); None: it does not rise."""
     age = now - ts
     which = np.floor(age / MINUTES).astype(np.int64)
     wanted = age < length
@@ -67,4 +72,5 @@ def _line(ts: Floats, rise: Floats, now: float, length: float) -> tuple[float, f
     slope = float(np.median((value[last] - value[first]) / (at[last] - at[first])))
     if slope <= 0:
         return None
-    return float(np.median(value - slope * at)), slope
+    level = float(np.median(value - slope * at))
+    return level, slope, float(np.quantile(np.abs(value - slope * at - level), MOST))

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from cloud.alerts.episodes import Action, Again, Changed, Closed, Episode, Opened, Severity, Worse
+from cloud.contract.messages import SIBLINGS
 from cloud.settings import AlertSettings
 from device import codes
 
@@ -481,5 +482,5 @@ def _followed(episode: Episode, now: float) -> Followed:
 
 def _can_wait(episode: Episode) -> bool:
     """A slow drift that nothing else confirms: one line of the next digest, and no mail of its own."""
-    flags = (episode.edge_flags | episode.cloud_flags) & codes.ABNORMAL
+    flags = (episode.edge_flags | episode.cloud_flags) & (codes.ABNORMAL | SIBLINGS)
     return episode.kind == "anomaly" and episode.severity == "warning" and flags == codes.DRIFT

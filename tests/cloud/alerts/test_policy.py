@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from cloud.alerts.episodes import Again, Changed, Closed, Episode, Opened, Worse
 from cloud.alerts.policy import BOARD_SHARE, DAY, LINES, WINDOW, Acknowledged, PolicyState, decide
+from cloud.contract.messages import SIBLINGS
 from cloud.settings import AlertSettings
+from device import codes
 
 NOON = 1_799_928_000.0  # 2027-01-14 12:00 UTC
 RULES = AlertSettings()
@@ -69,6 +71,29 @@ def test_an_episode_is_told_once_however_it_grows():
     assert kinds(world.see(Opened(one))) == ["opening"]
     assert kinds(world.see(*[Changed(one)] * 10_000, after=1)) == []
     assert kinds(world.wait(3 * HOUR)) == []
+
+
+def test_a_slow_drift_alone_waits_for_the_digest():
+    world = World(repeat=0)
+    one = episode(edge_flags=codes.DRIFT, cloud_flags=0)
+    assert kinds(world.see(Opened(one))) == []
+    assert kinds(world.see(Changed(one), after=HOUR)) == []
+    assert kinds(world.see(Closed(msgspec.structs.replace(one, closed=world.now)), after=HOUR)) == []
+    (digest,) = world.wait(DAY)
+    assert digest.kind == "digest" and [(line.id, line.untold) for line in digest.lines] == [(one.id, True)]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"edge_flags": codes.DRIFT | codes.EXCURSION}, {"cloud_flags": SIBLINGS}, {"cloud_flags": codes.FOREST}],
+)
+def test_a_drift_that_something_confirms_is_told_at_once(more):
+    world = World(repeat=0)
+    one = episode(edge_flags=codes.DRIFT, cloud_flags=0)
+    assert kinds(world.see(Opened(one))) == []
+    assert kinds(world.see(Changed(msgspec.structs.replace(one, **more)), after=MINUTE)) == ["opening"]
+    assert kinds(World().see(Opened(msgspec.structs.replace(one, **more)))) == ["opening"]
+    assert kinds(World().see(Opened(msgspec.structs.replace(one, severity="severe")))) == ["opening"]
 
 
 def test_its_end_is_a_line_of_the_digest():

@@ -23,7 +23,7 @@ from cloud.contract.keys import device_key
 from cloud.learning.answers import Span
 from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Board, Book
 from cloud.learning.known import Known
-from cloud.learning.trial import Result, Trial, TrialOutcome, changed
+from cloud.learning.trial import Trial, TrialOutcome, TrialResult, changed
 from cloud.process import failure
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.read.rows import Episode
@@ -162,14 +162,14 @@ def _spans(spoken: Sequence[Episode], label: str) -> list[Span]:
     return [Span(episode.id, episode.opened, episode.last) for episode in spoken if episode.label == label]
 
 
-def _report(text: Document, new: Known, past: History, result: Result) -> Document:
+def _report(text: Document, new: Known, past: History, result: TrialResult) -> Document:
     stays = Stays(new.plant[b"EXCR"]) if b"EXCR" in new.plant else None
     numbers = report.numbers(new.values, new.threshold, stays, past.period)
     return {**text, **numbers, "raised": list(result.raised), "created": time.time()}
 
 
 def _candidate(  # noqa: PLR0917
-    result: Result, base: str | None, new: Known, key: bytes, master: bytes, text: Document, png: Any
+    result: TrialResult, base: str | None, new: Known, key: bytes, master: bytes, text: Document, png: Any
 ) -> Document:
     blob, model = new.packed(key, {**report.meta(text), "answers": result.silent})
     kept: Document = {

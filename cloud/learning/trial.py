@@ -32,7 +32,7 @@ LOST = 0.03  # of all faults: so many of the low ones, which a door is not small
 
 
 @dataclass(frozen=True)
-class Result:
+class TrialResult:
     """How a model did. Mails are those of `days` days; `reasons` it is not newer, in words for a log."""
 
     days: float
@@ -166,7 +166,7 @@ class Trial:
 
     def result(
         self, old: Known, before: TrialOutcome, new: Known, after: TrialOutcome, *, anew: bool = False
-    ) -> Result:
+    ) -> TrialResult:
         """Whether `new` may be called newer than `old`. `anew`: it was trained anew."""
         both = (before, after)
         quiet = [[not self._opens(outcome, each) for each in self.harmless] for outcome in both]
@@ -185,7 +185,7 @@ class Trial:
             reasons.append("harmless")
         if alarms[1] > max(alarms[0], self.past.days):
             reasons.append("alarms")
-        return Result(
+        return TrialResult(
             days=round(self.past.days, 1),
             mails_before=many[0],
             mails=many[1],

@@ -76,19 +76,19 @@ def model_id(bundle: bytes) -> str:
 
 def sections(bundle: bytes) -> dict[bytes, bytes]:
     """The sections of a sound bundle, by tag."""
-    found = {}
+    bodies = {}
     place = 12
     while place < len(bundle) - 32:
         tag, length = struct.unpack_from("<4sI", bundle, place)
-        found[tag] = bundle[place + 8 : place + 8 + length]
+        bodies[tag] = bundle[place + 8 : place + 8 + length]
         place += 8 + length
-    return found
+    return bodies
 
 
 def meta(bundle: bytes) -> dict[str, Any]:
     """The META section of a sound bundle."""
-    found: dict[str, Any] = json.loads(sections(bundle).get(b"META", b"{}"))
-    return found
+    values: dict[str, Any] = json.loads(sections(bundle).get(b"META", b"{}"))
+    return values
 
 
 def _vectors(forest: PackedForest, x: NDArray[np.int16]) -> bytes:

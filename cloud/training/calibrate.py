@@ -34,8 +34,8 @@ def peaks(scores: NDArray[np.float64], rearm: int = REARM) -> NDArray[np.float64
     whole = len(scores) // rearm
     if not whole:
         return np.sort(scores)[::-1][:1]
-    found: NDArray[np.float64] = np.sort(scores[: whole * rearm].reshape(whole, rearm).max(axis=1))[::-1]
-    return found
+    heights: NDArray[np.float64] = np.sort(scores[: whole * rearm].reshape(whole, rearm).max(axis=1))[::-1]
+    return heights
 
 
 @dataclass(frozen=True)

@@ -144,10 +144,10 @@ def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:
 
 def outside(ts: Floats, episodes: Iterable[Episode]) -> NDArray[np.bool_]:
     """bool[n]: which of `ts` (Unix s) lie in none of `episodes`, from first to last abnormal reading."""
-    found = np.ones(len(ts), np.bool_)
+    mask = np.ones(len(ts), np.bool_)
     for each in episodes:
-        found &= (ts < each.opened) | (ts > each.last)
-    return found
+        mask &= (ts < each.opened) | (ts > each.last)
+    return mask
 
 
 def _recorded(options: argparse.Namespace) -> Columns:
@@ -157,9 +157,9 @@ def _recorded(options: argparse.Namespace) -> Columns:
         wanted = replace(wanted, device=options.device)
     files = []
     for path in options.csv:
-        found = recording.read(path, wanted)
-        print("".join(f"{path}: {line}\n" for line in found.notes), end="")
-        files.append(found)
+        recorded = recording.read(path, wanted)
+        print("".join(f"{path}: {line}\n" for line in recorded.notes), end="")
+        files.append(recorded)
     ts, t, h = (np.concatenate([getattr(each, name) for each in files]) for name in ("ts", "t", "h"))
     order = np.argsort(ts, kind="stable")
     return ts[order], t[order], h[order]

@@ -64,16 +64,16 @@ def fit(past: History) -> Excursions | None:
     busy, loud = _busy(seen)
     rows: list[tuple[int, int, int, int]] = []
     for sign in (1, -1):
-        found = _side(seen, sign, loud)
-        rows += [(sign * level, most, still, quiet) for level, most, still, quiet in found]
-        rows += [(sign * NOWHERE, LONGEST, LONGEST, LONGEST)] * (SIDE - len(found))
+        steps = _side(seen, sign, loud)
+        rows += [(sign * level, most, still, quiet) for level, most, still, quiet in steps]
+        rows += [(sign * NOWHERE, LONGEST, LONGEST, LONGEST)] * (SIDE - len(steps))
     if all(abs(level) == NOWHERE for level, *_ in rows):
         return None
     return Excursions(step, busy, *zip(*rows, strict=True))
 
 
 @dataclass(frozen=True)
-class Watch:
+class StayWatch:
     """A history as the board's detector sees it. `moved`: hundredths since PAST steps ago."""
 
     past: History
@@ -90,12 +90,12 @@ class Watch:
         )
 
 
-def watch(past: History, step: int) -> Watch:
+def watch(past: History, step: int) -> StayWatch:
     """`step`: periods, as Excursions has it."""
     fresh = past.periods >= LONG_GAP
     fresh[0] = True
     moved = past.t - _before(past.t, past.periods, step)
-    return Watch(past, np.where(fresh, 1, past.periods), fresh, moved)
+    return StayWatch(past, np.where(fresh, 1, past.periods), fresh, moved)
 
 
 def _before(t: Ints, periods: Ints, step: int) -> Ints:
@@ -120,8 +120,8 @@ def runs(beyond: Mask, counted: Ints, fresh: Mask) -> Ints:
     total = np.cumsum(np.where(beyond, counted, 0))
     begins = _begins(beyond, fresh)
     base = np.maximum.accumulate(np.where(begins, total - counted, 0))
-    found: Ints = np.minimum(np.where(beyond, total - base, 0), LONGEST)
-    return found
+    lengths: Ints = np.minimum(np.where(beyond, total - base, 0), LONGEST)
+    return lengths
 
 
 def longest(stays: Ints, where: Mask, begins: Mask) -> NDArray[np.float64]:
@@ -129,15 +129,15 @@ def longest(stays: Ints, where: Mask, begins: Mask) -> NDArray[np.float64]:
     starts = np.flatnonzero(begins)
     if not len(starts):
         return np.zeros(0)
-    found = np.maximum.reduceat(np.where(where, stays, 0), starts)
-    return np.sort(found[found > 0])[::-1].astype(np.float64)
+    most = np.maximum.reduceat(np.where(where, stays, 0), starts)
+    return np.sort(most[most > 0])[::-1].astype(np.float64)
 
 
 def _begins(beyond: Mask, fresh: Mask) -> Mask:
     return beyond & (fresh | np.concatenate(([True], ~beyond[:-1])))
 
 
-def _busy(seen: Watch) -> tuple[Mask, Mask]:
+def _busy(seen: StayWatch) -> tuple[Mask, Mask]:
     """Which half hours of the day are not quiet; and which readings are in one, by the other days."""
     past = seen.past
     half = past.half_hours
@@ -148,18 +148,18 @@ def _busy(seen: Watch) -> tuple[Mask, Mask]:
     if past.days < QUIET_DAYS or len(each) < QUIET_DAYS:
         return np.ones(HALF_HOURS, np.bool_), np.ones(len(day), np.bool_)
     loud = np.empty(len(day), np.bool_)
-    for one in range(len(each)):
-        loud[day == one] = _upper(np.delete(each, one, 0).max(axis=0))[half[day == one]]
+    for left_out in range(len(each)):
+        loud[day == left_out] = _upper(np.delete(each, left_out, 0).max(axis=0))[half[day == left_out]]
     return _upper(each.max(axis=0)), loud
 
 
 def _upper(longest_stays: Ints) -> Mask:
     """The half hours with the longest stays: what is left of QUIET_PART of them."""
-    found: Mask = longest_stays > np.sort(longest_stays)[int(QUIET_PART * HALF_HOURS) - 1]
-    return found
+    busy: Mask = longest_stays > np.sort(longest_stays)[int(QUIET_PART * HALF_HOURS) - 1]
+    return busy
 
 
-def _side(seen: Watch, sign: int, loud: Mask) -> list[tuple[int, int, int, int]]:
+def _side(seen: StayWatch, sign: int, loud: Mask) -> list[tuple[int, int, int, int]]:
     """(level, longest, still, quiet) to be above of in `sign` times the history."""
     past, period = seen.past, seen.past.period
     every = np.ones(len(loud), np.bool_)
@@ -170,10 +170,10 @@ def _side(seen: Watch, sign: int, loud: Mask) -> list[tuple[int, int, int, int]]
     )
     if len(cycles) < LEAST_CYCLES * past.days or cycles[0] > LONGEST_CYCLE * DAY / period:
         return []
-    found: list[tuple[int, int, int, int]] = []
+    steps: list[tuple[int, int, int, int]] = []
     t = sign * past.t
     for level in np.quantile(t, QUANTILES).astype(int).tolist():
-        if found and level <= found[-1][0]:
+        if steps and level <= steps[-1][0]:
             continue
         begins = _begins(t > level, seen.fresh)
         plain, still = (seen.stays(sign * level, sign, each) for each in (False, True))
@@ -181,16 +181,16 @@ def _side(seen: Watch, sign: int, loud: Mask) -> list[tuple[int, int, int, int]]
         if sign < 0:  # what is too cold for long is no emergency: the season may do it
             ever = longest(plain, every, begins)[:1].sum()
             most = max(most, min(LONGEST, math.ceil(COLD_LONGER * float(ever) + SLACK / period)))
-            found.append((level, most, LONGEST, LONGEST))
+            steps.append((level, most, LONGEST, LONGEST))
             continue
         calm = _limit(longest(still, every, begins), past.days, SHARE_STILL, period)
         quiet = calm
         if not loud.all():
             quiet = min(calm, _limit(longest(still, ~loud, begins), quiet_days, SHARE_STILL, period))
-        found.append((level, most, calm, quiet))
+        steps.append((level, most, calm, quiet))
     least = math.ceil(LEAST_SECONDS / period)
     highest = int(t.max()) + max(10, round(BEYOND * (int(t.max()) - int(t.min()))))
-    return [*found, (min(highest, NOWHERE), least, least, least)]
+    return [*steps, (min(highest, NOWHERE), least, least, least)]
 
 
 def _limit(stays: NDArray[np.float64], days: float, share: float, period: float) -> int:

@@ -245,8 +245,8 @@ def fit(
 
 
 def _plant(excursions: excursion.Excursions | None, bands: rhythm.Bands | None) -> dict[bytes, bytes]:
-    found = {b"EXCR": excursions, b"RHYT": bands}
-    return {tag: each.section for tag, each in found.items() if each}
+    fitted = {b"EXCR": excursions, b"RHYT": bands}
+    return {tag: each.section for tag, each in fitted.items() if each}
 
 
 def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str | None:
@@ -255,9 +255,9 @@ def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str 
     `budget`: mails a week. Of alarms seven times as many are allowed: most are no mails.
     """
     abnormal = (flags & codes.ABNORMAL) > 0
-    alarms, told, part = calibrate.alarms(abnormal), len(past_mails(flags, past)), float(abnormal.mean())
+    alarms, sent, part = calibrate.alarms(abnormal), len(past_mails(flags, past)), float(abnormal.mean())
     weeks = past.days / 7
-    if alarms <= max(1.0, budget * past.days) and told <= max(1.0, budget * weeks) and part <= MOST_ABNORMAL:
+    if alarms <= max(1.0, budget * past.days) and sent <= max(1.0, budget * weeks) and part <= MOST_ABNORMAL:
         return None
     each = {
         name: calibrate.alarms((flags & 1 << bit) > 0)
@@ -266,7 +266,7 @@ def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str 
     }
     worst = ", ".join(f"{name} {count}" for name, count in each.items() if count > budget * past.days / 4)
     return (
-        f"no model of this history keeps its own budget: {told} mails and {alarms} alarms in "
+        f"no model of this history keeps its own budget: {sent} mails and {alarms} alarms in "
         f"{past.days:.1f} days, {part:.0%} of the readings abnormal ({worst or 'all together'}); {budget:g} "
         "mails a week are allowed, and seven times as many alarms. If the sensor failed in these days, leave "
         "them out; if not, allow more with --budget."
@@ -305,7 +305,7 @@ def held_out(past: History, budget: float, seed: int) -> tuple[float, float] | N
 def _thresholds(judged: Judged, past: History, shares: dict[str, float], whole: bool) -> dict[str, int]:
     """Of each detector but the forest. In the first day none is tighter than a board's without a model."""
     days = past.days
-    found = {}
+    thresholds = {}
     for name in ("stuck", "jump", "drift", "jitter", "envelope", "zscore"):
         if whole or name in RELATIVE:
             logs = np.log1p(judged.column(name))
@@ -313,13 +313,13 @@ def _thresholds(judged: Judged, past: History, shares: dict[str, float], whole: 
             cap = float(highest[0]) + math.log(CAPS.get(name, math.inf))
             level = min(calibrate.tail(highest, days, shares[name], PRIORS[name]), cap)
             least = LEAST.get(name, 1) if whole else params.DEFAULT[name]
-            found[name] = max(least, min(math.ceil(math.expm1(level)), NEVER))
+            thresholds[name] = max(least, min(math.ceil(math.expm1(level)), NEVER))
     repeats = judged.column("stuck")
-    if calibrate.alarms(repeats > found["stuck"]) > max(1.0, SELDOM * days):
-        found["stuck"] = min(math.ceil(LONGER * int(repeats.max())), NEVER)
+    if calibrate.alarms(repeats > thresholds["stuck"]) > max(1.0, SELDOM * days):
+        thresholds["stuck"] = min(math.ceil(LONGER * int(repeats.max())), NEVER)
     if not judged.column("drift").any():  # no stretch without a pause was long enough for one slope
-        found["drift"] = NEVER
-    return found
+        thresholds["drift"] = NEVER
+    return thresholds
 
 
 def _forest_threshold(sums: NDArray[np.int32], days: float, share: float) -> int:

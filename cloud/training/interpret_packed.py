@@ -181,11 +181,11 @@ def _arrange(wanted: Iterable[Pair]) -> list[int]:
     """
     beside: dict[int, set[int]] = defaultdict(set)
     singles: set[int] = set()
-    for one, other in wanted:
-        if one is not None and other is not None:
-            beside[one].add(other)
-            beside[other].add(one)
-        singles.update(leaf for leaf in (one, other) if leaf is not None)
+    for left, other in wanted:
+        if left is not None and other is not None:
+            beside[left].add(other)
+            beside[other].add(left)
+        singles.update(leaf for leaf in (left, other) if leaf is not None)
     values: list[int] = []
     # A walk from a value with an odd number of neighbours ends at another such; what is left are rounds.
     odd = [value for value in sorted(beside) if len(beside[value] - {value}) % 2]

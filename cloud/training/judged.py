@@ -35,8 +35,8 @@ class Judged:
     scores: NDArray[np.int64]
 
     def column(self, name: str) -> NDArray[np.int64]:
-        found: NDArray[np.int64] = self.scores[:, SCORES.index(name)]
-        return found
+        scores: NDArray[np.int64] = self.scores[:, SCORES.index(name)]
+        return scores
 
 
 def judge(history: History, params: bytes, plant: Mapping[bytes, bytes] = MappingProxyType({})) -> Judged:

@@ -46,7 +46,7 @@ def describe(  # noqa: PLR0917
 ) -> dict[str, Any]:
     """Plain numbers (JSON), from which `lines` writes and the dashboard draws."""
     flags = fitted.flags
-    found = {
+    alarms = {
         name: calibrate.alarms((flags & 1 << bit) > 0)
         for bit, name in enumerate(codes.FLAG_NAMES)
         if 1 << bit & codes.ABNORMAL and name not in ("limit", "sensor error")
@@ -64,7 +64,7 @@ def describe(  # noqa: PLR0917
         "budget": budget,
         "whole": fitted.whole,
         "alarms": calibrate.alarms((flags & codes.ABNORMAL) > 0),
-        "alarms_by_detector": found,
+        "alarms_by_detector": alarms,
         "mails": len(hindsight.mails(flags.astype(np.int32), *_int16(past), past.period)),
         "held_out_alarms_per_day": None if held_out is None else round(held_out[0], 2),
         "held_out_mails_per_week": None if held_out is None else round(held_out[1], 2),
@@ -186,12 +186,12 @@ def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
     return out.getvalue()
 
 
-def _stays(found: Levels | None, period: float) -> list[tuple[float, float]]:
+def _stays(levels: Levels | None, period: float) -> list[tuple[float, float]]:
     """(degC, minutes): how long it may stay above some of the levels without coming back."""
-    if not found:
+    if not levels:
         return []
-    above = [i for i in range(SIDE) if found.levels[i] < NOWHERE]
-    return [(found.levels[i] / 100, round(found.still[i] * period / 60)) for i in above[::3]]
+    above = [i for i in range(SIDE) if levels.levels[i] < NOWHERE]
+    return [(levels.levels[i] / 100, round(levels.still[i] * period / 60)) for i in above[::3]]
 
 
 def _own(alarms: int, minutes: int | None) -> str:

@@ -61,10 +61,10 @@ def fit(past: History, x: NDArray[np.int16], ready: NDArray[np.bool_]) -> Bands 
     high = np.full((2, HALF_HOURS), ANY, np.int64)
     for channel, floor in enumerate(FLOOR):
         mean = (x[ready, channel].astype(np.int64) - x[ready, 4 + channel]).astype(np.float64)
-        found = _channel(mean, day, half, floor)
-        if found:
-            low[channel] = np.floor(np.maximum(found[0], -ANY))
-            high[channel] = np.ceil(np.minimum(found[1], ANY - 1))
+        pair = _channel(mean, day, half, floor)
+        if pair:
+            low[channel] = np.floor(np.maximum(pair[0], -ANY))
+            high[channel] = np.ceil(np.minimum(pair[1], ANY - 1))
     bands = Bands(math.ceil(SECONDS / past.period), low, high)
     return bands if bands.channels else None
 
@@ -81,12 +81,14 @@ def _channel(mean: Floats, day: Ints, half: Ints, floor: float) -> tuple[Floats,
     if (np.isfinite(low).sum(axis=0) < LEAST_DAYS).any():
         return None
     apart = np.zeros(HALF_HOURS)
-    for one in range(len(days)):
-        least, most = _joined(np.delete(low, one, 0), np.delete(high, one, 0))
-        apart = np.fmax(apart, np.fmax(least - middle[one], middle[one] - most))
-    for one in range(FIRST, len(days)):  # and no day may lie far from those before it: then the season moves
-        least, most = _joined(low[:one], high[:one])
-        apart = np.fmax(apart, np.fmax(least - middle[one], middle[one] - most))
+    for left_out in range(len(days)):
+        least, most = _joined(np.delete(low, left_out, 0), np.delete(high, left_out, 0))
+        apart = np.fmax(apart, np.fmax(least - middle[left_out], middle[left_out] - most))
+    for left_out in range(
+        FIRST, len(days)
+    ):  # and no day may lie far from those before it: then the season moves
+        least, most = _joined(low[:left_out], high[:left_out])
+        apart = np.fmax(apart, np.fmax(least - middle[left_out], middle[left_out] - most))
     least, most = _joined(low, high)
     surprise = _around(apart, WIDER).max(axis=0)
     wide = LONGER * surprise + np.maximum(floor, EXTRA * (most - least))

@@ -48,7 +48,7 @@ MASTER = bytes(range(32))
 GOALS = {"median_s": 2.0, "p95_s": 5.0}
 
 
-class Board:
+class AlertBoard:
     """The outside of a board: one login, one topic, readings one by one."""
 
     def __init__(self, name: str, password: str, port: int, ca: Path) -> None:
@@ -162,7 +162,7 @@ def run(folder: Path, parts: ExitStack, names: list[str], mails: Mails) -> dict[
     )
     parts.callback(backend.stop)
     backend.wait_until(lambda: any("listening to the boards" in line for line in lines), "it listened", 60)
-    boards = [Board(name, passwords[f"demo/{name}"], broker.port, keys.ca_pem) for name in names]
+    boards = [AlertBoard(name, passwords[f"demo/{name}"], broker.port, keys.ca_pem) for name in names]
     for board in boards:
         parts.callback(board.close)
     print(f"{BOARDS} boards, {RATE:.0f} readings/s; one goes wrong every {EVERY:.0f} s", flush=True)
@@ -189,13 +189,13 @@ def _calm(seq: int, ts: int) -> Reading:
     )
 
 
-def live(boards: list[Board], mails: Mails) -> dict[str, float]:
+def live(boards: list[AlertBoard], mails: Mails) -> dict[str, float]:
     """Each board sends in turn; after a calm round the first goes wrong, then the next, …"""
     opened: dict[str, float] = {}
     bad: dict[str, int] = {}
     begin = time.monotonic() + 1.0
     calm = BOARDS / RATE + 2.0
-    told = 0
+    shown = 0
     number = -1
     end = begin + calm + EVERY * len(boards) + PATIENCE
     while not mails.all.is_set() and time.monotonic() < end:
@@ -208,8 +208,8 @@ def live(boards: list[Board], mails: Mails) -> dict[str, float]:
             bad[board.name] = bad.get(board.name, 0) + 1
             if bad[board.name] == ABNORMAL:
                 opened[board.name] = at
-        if len(mails.came) // 10 > told:
-            told = len(mails.came) // 10
+        if len(mails.came) // 10 > shown:
+            shown = len(mails.came) // 10
             print(f"{len(mails.came)} mails", flush=True)
     return opened
 

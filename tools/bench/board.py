@@ -69,8 +69,8 @@ def measure(wire: RawRepl, seconds: float) -> dict[str, Any]:
     at_work(wire, seconds)
     wire.pause()
     free, taken, block = map(int, wire.run(FREE).split()[-3:])
-    said = wire.run(SCRIPT.read_text(), timeout=SCRIPT_S).splitlines()[-1]
-    return {"start_s": steps, "free": free, "taken": taken, "block": block, **json.loads(said)}
+    printed = wire.run(SCRIPT.read_text(), timeout=SCRIPT_S).splitlines()[-1]
+    return {"start_s": steps, "free": free, "taken": taken, "block": block, **json.loads(printed)}
 
 
 @partial(command.run, name="bench-board")
@@ -82,9 +82,9 @@ def main(
 
     Restarts the board twice, and takes twenty readings beside its grid.
     """
-    found = port.find(port_name)
-    screen.tick("port", f"{found.device} ({found.about})")
-    with RawRepl(found) as wire:
+    device = port.find(port_name)
+    screen.tick("port", f"{device.device} ({device.about})")
+    with RawRepl(device) as wire:
         wire.pause()
         board = Firmware.ask(wire)
         screen.tick("board", f"{board.machine}, MicroPython {board.version}")

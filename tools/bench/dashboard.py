@@ -72,8 +72,8 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     readings = environment.get("READINGS", "").strip() or str(READINGS)
     if argv or not readings.isdecimal() or int(readings) < BOARDS * 400:
         raise ToolFailed(f"usage: [READINGS={BOARDS * 400} or more] python -m tools.bench.dashboard")
-    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
-    if found is None:
+    chromium = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if chromium is None:
         raise ToolFailed("needs Chromium: apt-get install chromium")
     shutil.rmtree(FOLDER, ignore_errors=True)
     with ExitStack() as parts:
@@ -94,13 +94,13 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         parts.callback(empty.stop)
         empty.wait()
         player = parts.enter_context(sync_playwright())
-        browser = player.chromium.launch(executable_path=found, args=list(QUIET))
+        browser = player.chromium.launch(executable_path=chromium, args=list(QUIET))
         parts.callback(browser.close)
-        told, nothing = _measure(browser, dashboard.address, empty.address)
-    worst = max(one["median_s"] for one in told.values())
+        paints, nothing = _measure(browser, dashboard.address, empty.address)
+    worst = max(page["median_s"] for page in paints.values())
     print(
         json.dumps(
-            {"readings": int(readings), "first_paint_s": worst, "empty_page_s": nothing, "pages": told}
+            {"readings": int(readings), "first_paint_s": worst, "empty_page_s": nothing, "pages": paints}
         )
     )
     return 0 if worst <= LIMIT else 1
@@ -152,7 +152,7 @@ def _measure(browser: Browser, address: str, empty: str) -> tuple[dict[str, dict
     print(f"the very first visit, with Streamlit's scripts to load: {first:.2f} s\n")
     print("| page | first paint, median s | worst | whole, median s |")
     print("|---|---:|---:|---:|")
-    told = {}
+    by_page = {}
     baseline = []
     for page, whole in PAGES.items():
         times = []
@@ -162,20 +162,20 @@ def _measure(browser: Browser, address: str, empty: str) -> tuple[dict[str, dict
             baseline.append(_open(context, empty, "h1")[0])
         progress("")
         paints = [paint for paint, _ in times]
-        one = {
+        row = {
             "median_s": round(statistics.median(paints), 2),
             "worst_s": round(max(paints), 2),
             "whole_s": round(statistics.median(whole for _, whole in times), 2),
         }
-        told[page or "fleet"] = one
+        by_page[page or "fleet"] = row
         print(
-            f"| {page or 'fleet'} | {one['median_s']:.2f} | {one['worst_s']:.2f} | {one['whole_s']:.2f} |",
+            f"| {page or 'fleet'} | {row['median_s']:.2f} | {row['worst_s']:.2f} | {row['whole_s']:.2f} |",
             flush=True,
         )
     nothing = round(statistics.median(baseline), 2)
     print(f"| *an empty page of Streamlit's* | {nothing:.2f} | {max(baseline):.2f} | {nothing:.2f} |")
     context.close()
-    return told, nothing
+    return by_page, nothing
 
 
 def _open(context: BrowserContext, url: str, whole: str) -> tuple[float, float]:

@@ -44,7 +44,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Stream:
+class DetectStream:
     """A fault-free trace: rows before TRAIN are learned from, the others judged."""
 
     mote: str
@@ -59,7 +59,7 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DetectOutcome:
     """One fault: how many readings passed before the first alarm, None when there was none."""
 
     kind: str
@@ -72,27 +72,27 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Result:
+class DetectResult:
     """What one pipeline found in one stream."""
 
     mote: str
     false_alarms_per_day: float
-    outcomes: list[Outcome]
+    outcomes: list[DetectOutcome]
     false_mails_per_week: float | None = None  # of Vigie: through the real episodes and policy
 
 
 Scorer = Callable[[Floats, Floats], Floats]
 
 
-def load(folder: Path, mote: str, most: int | None = MOST) -> Stream:
+def load(folder: Path, mote: str, most: int | None = MOST) -> DetectStream:
     """The mote's readings while its battery was good; after that real faults begin."""
     rows = np.genfromtxt(folder / f"mote{mote}.csv", delimiter=",", skip_header=1)
     ts, t, h, volts = rows.T
     good = (volts > 2.4) & (t >= 5) & (t <= 50) & (h >= 1) & (h <= 99)
-    return Stream(mote, ts[good][:most], t[good][:most], h[good][:most])
+    return DetectStream(mote, ts[good][:most], t[good][:most], h[good][:most])
 
 
-def vigie(stream: Stream, faulty: list[Injected], interpreter: str) -> Result:
+def vigie(stream: DetectStream, faulty: list[Injected], interpreter: str) -> DetectResult:
     """The whole verdict of the board, thresholds from the training rows."""
     past = history(stream.ts[:TRAIN], stream.t[:TRAIN], stream.h[:TRAIN])
     bundle = fit.pack(replay.KEY, fit.fit(past), {})
@@ -106,24 +106,24 @@ def vigie(stream: Stream, faulty: list[Injected], interpreter: str) -> Result:
         )
     outcomes = [
         outcome
-        for each, said in zip(faulty, dirty, strict=True)
-        for outcome in _outcomes(each, said.abnormal)
+        for each, verdict in zip(faulty, dirty, strict=True)
+        for outcome in _outcomes(each, verdict.abnormal)
     ]
     t, h = (hundredths(each[TRAIN:])[0].astype(np.int16) for each in (stream.t, stream.h))
-    told = len(mails(clean.flags[TRAIN:], t, h, past.period))
+    mailed = len(mails(clean.flags[TRAIN:], t, h, past.period))
     alarms = calibrate.alarms(clean.abnormal[TRAIN:])
-    return Result(stream.mote, alarms / stream.days, outcomes, 7 * told / stream.days)
+    return DetectResult(stream.mote, alarms / stream.days, outcomes, 7 * mailed / stream.days)
 
 
-def at_best(stream: Stream, faulty: list[Injected], score: Scorer) -> Result:
+def at_best(stream: DetectStream, faulty: list[Injected], score: Scorer) -> DetectResult:
     """A score with the lowest threshold that keeps one false alarm a day on this stream itself."""
     clean = score(stream.t, stream.h)[TRAIN:]
     threshold = _lowest(clean, int(stream.days))
     outcomes = [o for each in faulty for o in _outcomes(each, score(each.t, each.h) > threshold)]
-    return Result(stream.mote, calibrate.alarms(clean > threshold) / stream.days, outcomes)
+    return DetectResult(stream.mote, calibrate.alarms(clean > threshold) / stream.days, outcomes)
 
 
-def rivals(stream: Stream) -> dict[str, Scorer]:
+def rivals(stream: DetectStream) -> dict[str, Scorer]:
     """What the board's verdict is compared with, each trained on the same rows; higher = more abnormal."""
     learned = _x(stream.t[:TRAIN], stream.h[:TRAIN])[100:].astype(np.float32)
     past = history(stream.ts[:TRAIN], stream.t[:TRAIN], stream.h[:TRAIN])
@@ -145,9 +145,9 @@ def rivals(stream: Stream) -> dict[str, Scorer]:
     }
 
 
-def bench(folder: Path, seeds: int, interpreter: str) -> dict[str, dict[str, Result]]:
+def bench(folder: Path, seeds: int, interpreter: str) -> dict[str, dict[str, DetectResult]]:
     """{mote: {pipeline: Result}}."""
-    found: dict[str, dict[str, Result]] = {}
+    results_of: dict[str, dict[str, DetectResult]] = {}
     for mote in (*TUNED, *REPORTED):
         stream = load(folder, mote)
         faulty = [inject(stream.t, stream.h, TRAIN, seed) for seed in range(seeds)]
@@ -156,9 +156,9 @@ def bench(folder: Path, seeds: int, interpreter: str) -> dict[str, dict[str, Res
             file=sys.stderr,
             flush=True,
         )
-        found[mote] = {"Vigie": vigie(stream, faulty, interpreter)}
-        found[mote] |= {name: at_best(stream, faulty, score) for name, score in rivals(stream).items()}
-    return found
+        results_of[mote] = {"Vigie": vigie(stream, faulty, interpreter)}
+        results_of[mote] |= {name: at_best(stream, faulty, score) for name, score in rivals(stream).items()}
+    return results_of
 
 
 def battery_death(folder: Path, mote: str, interpreter: str) -> tuple[int, float]:
@@ -168,18 +168,18 @@ def battery_death(folder: Path, mote: str, interpreter: str) -> tuple[int, float
     return int(hot.sum()), float(replay.replay(table, TRAIN, interpreter).abnormal[hot].mean())
 
 
-def recall(results: list[Result], kind: str, size: str | None = None) -> float:
-    found = [o.found for r in results for o in r.outcomes if o.kind == kind and size in {None, o.size}]
-    return float(np.mean(found)) if found else float("nan")
+def recall(results: list[DetectResult], kind: str, size: str | None = None) -> float:
+    caught = [o.found for r in results for o in r.outcomes if o.kind == kind and size in {None, o.size}]
+    return float(np.mean(caught)) if caught else float("nan")
 
 
-def delay(results: list[Result], kind: str) -> float | None:
+def delay(results: list[DetectResult], kind: str) -> float | None:
     """Median readings from the beginning of a fault to its first alarm."""
     delays = [o.delay for r in results for o in r.outcomes if o.kind == kind and o.delay is not None]
     return float(np.median(delays)) if delays else None
 
 
-def table(found: dict[str, dict[str, Result]], motes: tuple[str, ...]) -> str:
+def table(results_of: dict[str, dict[str, DetectResult]], motes: tuple[str, ...]) -> str:
     """Rows for people: one pipeline a line, then Vigie by size."""
     head = (
         f"{'motes ' + ', '.join(motes):<32}"
@@ -187,8 +187,8 @@ def table(found: dict[str, dict[str, Result]], motes: tuple[str, ...]) -> str:
         + f"{'alarms/day':>12}{'mails/week':>12}"
     )
     lines = [head]
-    for name in found[motes[0]]:
-        results = [found[mote][name] for mote in motes]
+    for name in results_of[motes[0]]:
+        results = [results_of[mote][name] for mote in motes]
         alarms = float(np.mean([r.false_alarms_per_day for r in results]))
         told = [r.false_mails_per_week for r in results if r.false_mails_per_week is not None]
         lines.append(
@@ -197,7 +197,7 @@ def table(found: dict[str, dict[str, Result]], motes: tuple[str, ...]) -> str:
             + f"{alarms:>12.2f}"
             + (f"{np.mean(told):>12.2f}" if told else "")
         )
-    ours = [found[mote]["Vigie"] for mote in motes]
+    ours = [results_of[mote]["Vigie"] for mote in motes]
     for size in SIZES:
         lines.append(
             f"{'  Vigie, ' + size:<32}" + "".join(f"{recall(ours, kind, size):>9.2f}" for kind in KINDS)
@@ -222,9 +222,9 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     from tools.bench import siblings  # noqa: PLC0415  it builds on this module
 
-    found = bench(asked.data, asked.seeds, asked.interpreter)
+    results_of = bench(asked.data, asked.seeds, asked.interpreter)
     beside = siblings.bench(asked.data, asked.seeds, asked.interpreter)
-    ours = [found[mote]["Vigie"] for mote in REPORTED]
+    ours = [results_of[mote]["Vigie"] for mote in REPORTED]
     hot, flagged = battery_death(asked.data, "19", asked.interpreter)
     print(
         f"Recall at one false alarm a day, {asked.seeds} injections a stream; "
@@ -232,7 +232,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     print(f"Levels of motes {', '.join(TUNED)}; reported on mote {', '.join(REPORTED)}: {HONESTLY}")
     print("Vigie's thresholds come from its training rows; the others have the best one there is.\n")
-    print(table(found, REPORTED), table(found, TUNED), sep="\n\n")
+    print(table(results_of, REPORTED), table(results_of, TUNED), sep="\n\n")
     print(f"\nBattery death of mote 19: {hot} readings above 50 degC, {flagged:.1%} flagged.")
     print(f"\n{siblings.table(beside)}")
     numbers = {
@@ -240,14 +240,14 @@ def main(argv: list[str] | None = None) -> int:
         "recall": {kind: round(recall(ours, kind), 3) for kind in KINDS},
         "false_alarms_per_day": round(float(np.mean([r.false_alarms_per_day for r in ours])), 2),
         "false_mails_per_week": [
-            round(found[m]["Vigie"].false_mails_per_week or 0.0, 2) for m in (*TUNED, *REPORTED)
+            round(results_of[m]["Vigie"].false_mails_per_week or 0.0, 2) for m in (*TUNED, *REPORTED)
         ],
         "delay": {kind: delay(ours, kind) for kind in KINDS},
-        "tuned": {kind: round(recall([found[m]["Vigie"] for m in TUNED], kind), 3) for kind in KINDS},
-        "tuned_false_alarms_per_day": [round(found[m]["Vigie"].false_alarms_per_day, 2) for m in TUNED],
+        "tuned": {kind: round(recall([results_of[m]["Vigie"] for m in TUNED], kind), 3) for kind in KINDS},
+        "tuned_false_alarms_per_day": [round(results_of[m]["Vigie"].false_alarms_per_day, 2) for m in TUNED],
         "rivals": {
-            name: {kind: round(recall([found[m][name] for m in REPORTED], kind), 3) for kind in KINDS}
-            for name in found[REPORTED[0]]
+            name: {kind: round(recall([results_of[m][name] for m in REPORTED], kind), 3) for kind in KINDS}
+            for name in results_of[REPORTED[0]]
             if name != "Vigie"
         },
         "above_50_degrees": {"readings": hot, "flagged": round(flagged, 4)},
@@ -259,11 +259,11 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _outcomes(injected: Injected, abnormal: NDArray[np.bool_]) -> list[Outcome]:
+def _outcomes(injected: Injected, abnormal: NDArray[np.bool_]) -> list[DetectOutcome]:
     outcomes = []
     for fault in injected.faults:
         hits = np.flatnonzero(abnormal[fault.start : fault.stop])
-        outcomes.append(Outcome(fault.kind, fault.size, int(hits[0]) if len(hits) else None))
+        outcomes.append(DetectOutcome(fault.kind, fault.size, int(hits[0]) if len(hits) else None))
     return outcomes
 
 

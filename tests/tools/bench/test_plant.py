@@ -10,7 +10,7 @@ from cloud.alerts.hindsight import mails
 from device import codes
 from tools.bench.plant import __main__ as command
 from tools.bench.plant import films, physics, results, traces
-from tools.bench.plant.columns import Said, at_best, limit
+from tools.bench.plant.columns import ColumnVerdicts, at_best, limit
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.films import Film, Scene
 from tools.bench.plant.life import STEPS, day
@@ -292,7 +292,7 @@ def test_a_mail_that_the_healthy_room_brings_too_is_no_find_but_a_false_one():
     flags = np.zeros(len(t), np.int32)
     flags[week + 600 : week + 610] = codes.DRIFT  # 100 readings after the moment at which the scene fails
     flags[2 * week + 1000 : 2 * week + 1010] = codes.DRIFT
-    found = results.result(one, Said(flags))
+    found = results.result(one, ColumnVerdicts(flags))
     assert found.false_mails == 1
     assert found.outcomes[0].minutes is None
 

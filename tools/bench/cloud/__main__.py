@@ -41,37 +41,37 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     shutil.rmtree(folder, ignore_errors=True)
     progress("training a model")
     model = world.trained(world.MASTER)
-    told: dict[str, float] = {"readings": readings}
+    numbers: dict[str, float] = {"readings": readings}
     with Bench(folder) as bench:
         print(f"broker: {bench.broker.kind}; {readings:,} readings of {BOARDS} boards\n")
-        told |= _size(bench, model, readings)
-        told |= _chains(bench, model, readings)
-        told |= _query(bench, model, max(readings * QUERIED, BOARDS * LEAST_QUERIED))
+        numbers |= _size(bench, model, readings)
+        numbers |= _chains(bench, model, readings)
+        numbers |= _query(bench, model, max(readings * QUERIED, BOARDS * LEAST_QUERIED))
     progress("")
-    print(json.dumps(told))
+    print(json.dumps(numbers))
     return 0
 
 
-def _size(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
+def _size(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, float]:
     boards = world.boards(BOARDS, -(-readings // BOARDS), model, int(time.time()) - 20 * 86400)
     with bench.database() as database:
-        found = store.bytes_a_reading(database, boards, model, progress)
+        measured = store.bytes_a_reading(database, boards, model, progress)
     progress("")
     print(
-        f"sealed: {found['bytes_per_reading']} bytes a reading by M0's rule "
-        f"(data {found['data_bytes_per_reading']}, indexes {found['index_bytes_per_reading']}): "
-        f"{found['boards_m0']:.0f} boards at 10 s for 30 days\n"
+        f"sealed: {measured['bytes_per_reading']} bytes a reading by M0's rule "
+        f"(data {measured['data_bytes_per_reading']}, indexes {measured['index_bytes_per_reading']}): "
+        f"{measured['boards_m0']:.0f} boards at 10 s for 30 days\n"
     )
-    return found
+    return measured
 
 
-def _chains(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
+def _chains(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, float]:
     print(
         "| chain | readings | messages / core-s: ingest | all in | readings / core-s: ingest | all in "
         "| CPU s: ingest | broker | mongod | wall s | MB |"
     )
     print("|---|" + "---:|" * 10)
-    told: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for a_message, workers, repeats, part in CHAINS:
         each = -(-int(readings * part) // BOARDS)
         each += -each % a_message
@@ -83,21 +83,21 @@ def _chains(bench: Bench, model: world.Model, readings: int) -> dict[str, float]
         cost = bench.vigie(boards, [model.document], a_message=a_message, workers=workers, repeats=repeats)
         _row(title, cost)
         if not repeats:
-            told[f"readings_per_core_s_{a_message}x{workers}"] = round(cost.readings_a_core_second)
-            told[f"readings_per_core_s_all_in_{a_message}x{workers}"] = round(cost.readings / cost.all_in)
-    told |= _own_models(bench, model, readings)
-    one = world.boards(1, world.TRAINED_ON, model, int(time.time()) - 90_000)[0]
+            numbers[f"readings_per_core_s_{a_message}x{workers}"] = round(cost.readings_a_core_second)
+            numbers[f"readings_per_core_s_all_in_{a_message}x{workers}"] = round(cost.readings / cost.all_in)
+    numbers |= _own_models(bench, model, readings)
+    first = world.boards(1, world.TRAINED_ON, model, int(time.time()) - 90_000)[0]
     progress("the naive chain")
-    naive = bench.naive(one, NAIVE, one.x)
+    naive = bench.naive(first, NAIVE, first.x)
     _row("naive: predict and insert_one for each", naive)
-    told["readings_per_core_s"] = told["readings_per_core_s_10x1"]
-    told["naive_readings_per_core_s"] = round(naive.readings_a_core_second, 1)
-    told["ratio"] = round(told["readings_per_core_s"] / naive.readings_a_core_second)
-    print(f"\n{told['ratio']:.0f} times the naive chain; every reading was then found in the database\n")
-    return told
+    numbers["readings_per_core_s"] = numbers["readings_per_core_s_10x1"]
+    numbers["naive_readings_per_core_s"] = round(naive.readings_a_core_second, 1)
+    numbers["ratio"] = round(numbers["readings_per_core_s"] / naive.readings_a_core_second)
+    print(f"\n{numbers['ratio']:.0f} times the naive chain; every reading was then found in the database\n")
+    return numbers
 
 
-def _own_models(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
+def _own_models(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, float]:
     """One worker and a model for each board, as it is once all boards are trained."""
     each = -(-int(readings * 0.2) // BOARDS // 10) * 10
     boards = world.boards(BOARDS, each, model, int(time.time()) - each * world.PERIOD - 60)
@@ -112,15 +112,15 @@ def _own_models(bench: Bench, model: world.Model, readings: int) -> dict[str, fl
     }
 
 
-def _query(bench: Bench, model: world.Model, readings: int) -> dict[str, float]:
+def _query(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, float]:
     each = readings // BOARDS
     boards = world.boards(BOARDS, min(each, 5000), model, int(time.time()) - each * world.PERIOD)
     with bench.database() as database:
         newest = store.fill(database, boards, readings, progress)
-        found = store.day_query_ms(database, boards, newest)
+        measured = store.day_query_ms(database, boards, newest)
     progress("")
-    print(f"a day of one board at one minute, {readings:,} readings stored: {found['day_query_ms']} ms\n")
-    return {"queried_readings": readings, **found}
+    print(f"a day of one board at one minute, {readings:,} readings stored: {measured['day_query_ms']} ms\n")
+    return {"queried_readings": readings, **measured}
 
 
 def _row(title: str, cost: Cost) -> None:

@@ -26,7 +26,7 @@ from cloud.read.reader import Reader
 from cloud.store import database as databases
 from tools.bench.cloud.naive import SAMPLES, TREES
 from tools.bench.cloud.parts import cpu_seconds, memory_mb
-from tools.bench.cloud.world import MASTER, SITE, Board, interleaved
+from tools.bench.cloud.world import MASTER, SITE, BenchBoard, interleaved
 from tools.local import pki, ports
 from tools.local.broker import BACKEND_USER, Broker
 from tools.local.database import Database
@@ -144,7 +144,7 @@ class Bench:
 
     def vigie(
         self,
-        boards: list[Board],
+        boards: list[BenchBoard],
         models: list[dict[str, Any]],
         *,
         a_message: int,
@@ -188,7 +188,7 @@ class Bench:
             verify(Reader(database), boards)
         return cost
 
-    def naive(self, board: Board, count: int, history: np.ndarray[Any, Any]) -> Cost:
+    def naive(self, board: BenchBoard, count: int, history: np.ndarray[Any, Any]) -> Cost:
         """`count` messages of one reading each through the naive chain."""
         forest = IsolationForest(n_estimators=TREES, max_samples=SAMPLES, random_state=0).fit(history)
         file = self.folder / "forest.joblib"
@@ -207,8 +207,8 @@ class Bench:
             _await(lambda: stored.count_documents({}), count, step=0.2)
             after, wall = self._spent([child]), time.monotonic() - began
             cost = Cost.of(count, count, (before, after), wall, child)
-            found = {document["seq"]: document["temperature"] for document in stored.find()}
-            if found != {seq: board.x[seq, 0] / 100 for seq in range(count)}:
+            temperatures = {document["seq"]: document["temperature"] for document in stored.find()}
+            if temperatures != {seq: board.x[seq, 0] / 100 for seq in range(count)}:
                 raise ToolFailed("the naive chain lost or changed readings")
         return cost
 
@@ -217,24 +217,24 @@ class Bench:
         return cpu_seconds(children), cpu_seconds([self.broker.child]), cpu_seconds([self.mongod.child])
 
 
-def verify(reader: Reader, boards: list[Board]) -> None:
+def verify(reader: Reader, boards: list[BenchBoard]) -> None:
     """Every reading must be stored once, with its values and both verdicts. Raises ToolFailed."""
     for board in boards:
-        found = reader.readings(SITE, board.name)
+        readings = reader.readings(SITE, board.name)
         same = (
-            np.array_equal(found.seq, np.arange(len(board)))
-            and np.array_equal(found.t, board.x[:, 0] / 100)
-            and np.array_equal(found.h, board.x[:, 1] / 100)
-            and np.array_equal(found.edge_flags, board.flags)
-            and not np.isnan(found.cloud_score).any()
+            np.array_equal(readings.seq, np.arange(len(board)))
+            and np.array_equal(readings.t, board.x[:, 0] / 100)
+            and np.array_equal(readings.h, board.x[:, 1] / 100)
+            and np.array_equal(readings.edge_flags, board.flags)
+            and not np.isnan(readings.cloud_score).any()
         )
         if not same:
             raise ToolFailed(
-                f"{board.name}: {len(found)} of {len(board)} readings are stored, or not as sent"
+                f"{board.name}: {len(readings)} of {len(board)} readings are stored, or not as sent"
             )
 
 
-class _Sent(msgspec.Struct):
+class _SentMessage(msgspec.Struct):
     """What an `up` message says of the readings in it."""
 
     stream: str
@@ -249,7 +249,7 @@ class _Publisher:
         self._acked: dict[str, set[int]] = {stream: set() for stream in streams.values()}
         self._count = 0
         self._ack = msgspec.json.Decoder(Ack)
-        self._sent = msgspec.json.Decoder(_Sent)
+        self._sent = msgspec.json.Decoder(_SentMessage)
         ready = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="boards", protocol=mqtt.MQTTv311)
         self._client.max_queued_messages_set(0)

@@ -12,7 +12,7 @@ from tools.process.child import Child
 def cpu_seconds(children: Sequence[Child]) -> float:
     """User and system time of these processes so far, all threads, without their start-up's children."""
     times = [psutil.Process(child.pid).cpu_times() for child in children]
-    return float(sum(one.user + one.system for one in times))
+    return float(sum(spent.user + spent.system for spent in times))
 
 
 def memory_mb(child: Child) -> float:

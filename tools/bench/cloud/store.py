@@ -23,7 +23,7 @@ from cloud.store.sealing import REST, Sealer, sealing
 from cloud.store.writer import Store
 from cloud.words import Words
 from tools.bench.cloud.chain import verify
-from tools.bench.cloud.world import MASTER, PERIOD, SITE, Board, Model, interleaved
+from tools.bench.cloud.world import MASTER, PERIOD, SITE, BenchBoard, BenchModel, interleaved
 from tools.process.child import ToolFailed
 
 M0_BYTES = 500_000_000  # "512 MB", counted as data and indexes, uncompressed
@@ -35,7 +35,7 @@ Progress = Callable[[str], None]
 
 
 def bytes_a_reading(
-    database: Database[dict[str, Any]], boards: list[Board], model: Model, progress: Progress
+    database: Database[dict[str, Any]], boards: list[BenchBoard], model: BenchModel, progress: Progress
 ) -> dict[str, float]:
     """Store all readings as a worker would, sealing as time goes by, and ask mongod what they take."""
     database["models"].insert_one(model.document)
@@ -79,7 +79,9 @@ def bytes_a_reading(
     }
 
 
-def fill(database: Database[dict[str, Any]], boards: list[Board], readings: int, progress: Progress) -> float:
+def fill(
+    database: Database[dict[str, Any]], boards: list[BenchBoard], readings: int, progress: Progress
+) -> float:
     """Sealed buckets of `readings` in all, as the sealer writes them; returns when the newest was taken."""
     each = readings // len(boards)
     newest = 0.0
@@ -105,11 +107,13 @@ def fill(database: Database[dict[str, Any]], boards: list[Board], readings: int,
     return newest
 
 
-def day_query_ms(database: Database[dict[str, Any]], boards: list[Board], newest: float) -> dict[str, float]:
+def day_query_ms(
+    database: Database[dict[str, Any]], boards: list[BenchBoard], newest: float
+) -> dict[str, float]:
     """Milliseconds for 24 h of one board, from the database to one point a minute: median of warm queries."""
     reader = Reader(database)
 
-    def ask(board: Board) -> int:
+    def ask(board: BenchBoard) -> int:
         readings = reader.readings(SITE, board.name, start=newest - DAY, end=newest + 1)
         drawn = curve.shape(Words("en"), readings, [], start=newest - DAY, end=newest, slices=1440)
         return drawn.readings
@@ -131,7 +135,7 @@ def day_query_ms(database: Database[dict[str, Any]], boards: list[Board], newest
     }
 
 
-def _packed(board: Board, first: int, count: int) -> Packed:
+def _packed(board: BenchBoard, first: int, count: int) -> Packed:
     """Readings first..first + count - 1 of a board that goes on for longer than it was simulated."""
     seq = np.arange(first, first + count)
     row = seq % len(board)

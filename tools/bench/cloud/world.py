@@ -26,7 +26,7 @@ TRAINED_ON = 8640  # readings: a day
 
 
 @dataclass(frozen=True)
-class Board:
+class BenchBoard:
     """Readings of one board: seq 0.., `x` int16[n, 8], flags, score (-1 = its forest did not run)."""
 
     name: str
@@ -61,14 +61,14 @@ class Board:
 
 
 @dataclass(frozen=True)
-class Model:
+class BenchModel:
     """One trained model: what the cloud judges with, and its document for the database."""
 
     twin: CloudModel
     document: dict[str, Any]
 
 
-def trained(master: bytes) -> Model:
+def trained(master: bytes) -> BenchModel:
     """A model of the real size (300 x 256 in the cloud), trained on a day of the first room."""
     ts, t, h = SensorChoice().history(0, PERIOD, TRAINED_ON * PERIOD)
     made = train(SITE, "B000", device_key(master, SITE, "B000"), ts, t, h)
@@ -82,10 +82,10 @@ def trained(master: bytes) -> Model:
         "report": made.report,
         "png": made.png,
     }
-    return Model(made.model, document)
+    return BenchModel(made.model, document)
 
 
-def boards(count: int, readings: int, model: Model, began: int) -> list[Board]:
+def boards(count: int, readings: int, model: BenchModel, began: int) -> list[BenchBoard]:
     """`count` boards with `readings` each, from `began` (Unix s) on."""
     rooms = [_room(number, readings, model.twin) for number in range(min(count, ROOMS))]
     made = []
@@ -95,14 +95,16 @@ def boards(count: int, readings: int, model: Model, began: int) -> list[Board]:
         x, flags, score = (np.roll(column, -shift, axis=0) for column in (x, flags, score))
         stream = f"{0x9F3A0000 + number:08x}"
         made.append(
-            Board(f"B{number:03d}", stream, model.twin.model_id, began + number % PERIOD, x, flags, score)
+            BenchBoard(
+                f"B{number:03d}", stream, model.twin.model_id, began + number % PERIOD, x, flags, score
+            )
         )
     return made
 
 
 def with_own_models(
-    boards: list[Board], model: Model, master: bytes
-) -> tuple[list[Board], list[dict[str, Any]]]:
+    boards: list[BenchBoard], model: BenchModel, master: bytes
+) -> tuple[list[BenchBoard], list[dict[str, Any]]]:
     """The same boards, each with a model of its own, and the models' documents.
 
     The trees are the same, their copies in the worker's memory are not.
@@ -116,7 +118,7 @@ def with_own_models(
     return own, documents
 
 
-def interleaved(boards: list[Board], a_message: int) -> Iterator[tuple[str, bytes]]:
+def interleaved(boards: list[BenchBoard], a_message: int) -> Iterator[tuple[str, bytes]]:
     """(topic, payload) of all their readings in the order of time, `a_message` in each message."""
     for first in range(0, max(map(len, boards)), a_message):
         for board in boards:

@@ -86,22 +86,22 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     folder = Path("var/bench-fleet")
     shutil.rmtree(folder, ignore_errors=True)
     print(f"each board sends a reading every {PERIOD:.0f} s, for {seconds} s\n\n{HEAD}", flush=True)
-    rows, told = [], {}
+    rows, numbers = [], {}
     for boards in fleets:
         for workers in teams:
-            found = run(folder / f"{boards}-{workers}", boards, workers, seconds)
+            fleet = run(folder / f"{boards}-{workers}", boards, workers, seconds)
             progress("")
-            rows.append(found.row())
+            rows.append(fleet.row())
             print(rows[-1], flush=True)
-            median, p99 = _percentiles(found.waits)
-            told[f"{boards}x{workers}"] = {
-                "sent": found.sent, "acknowledged": len(found.waits), "median_ms": median, "p99_ms": p99,
-                "mails": found.mails,
+            median, p99 = _percentiles(fleet.waits)
+            numbers[f"{boards}x{workers}"] = {
+                "sent": fleet.sent, "acknowledged": len(fleet.waits), "median_ms": median, "p99_ms": p99,
+                "mails": fleet.mails,
             }  # fmt: skip
     if (environment.get("BOARDS") or BOARDS) == BOARDS and (environment.get("WORKERS") or WORKERS) == WORKERS:
         write(DOCUMENT, "\n".join([HEAD, *rows]))
-    print(json.dumps(told))
-    return 0 if all(one["acknowledged"] >= CARRIED * one["sent"] for one in told.values()) else 1
+    print(json.dumps(numbers))
+    return 0 if all(row["acknowledged"] >= CARRIED * row["sent"] for row in numbers.values()) else 1
 
 
 def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
@@ -127,7 +127,7 @@ def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
         began = time.monotonic()
         for publisher in publishers:
             _say(publisher)
-        told = [json.loads(_line(publisher)) for publisher in publishers]
+        reports = [json.loads(_line(publisher)) for publisher in publishers]
         lasted = time.monotonic() - began
         after = [cpu_seconds(children), cpu_seconds([broker.child]), cpu_seconds([database.child])]
         ingest, broking, storing = (b - a for a, b in zip(spent, after, strict=True))
@@ -138,9 +138,10 @@ def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
         progress(f"{boards} boards have lost their power")
         time.sleep(SILENCE)
         return Run(
-            boards, workers, lasted, sum(one["sent"] for one in told),
-            [wait for one in told for wait in one["waits"]],
-            ingest, broking, storing, sum(one["cpu"] for one in told), memory, len(sendgrid.mails) - before,
+            boards, workers, lasted, sum(report["sent"] for report in reports),
+            [wait for report in reports for wait in report["waits"]],
+            ingest, broking, storing, sum(report["cpu"] for report in reports), memory,
+            len(sendgrid.mails) - before,
         )  # fmt: skip
 
 

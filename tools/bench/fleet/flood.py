@@ -67,15 +67,15 @@ async def flood(mode: str, port: int, ca: str, user: str, password: str) -> None
     wire = await connect(
         port, ssl.create_default_context(cafile=ca), (user.replace("/", "-"), user, password)
     )
-    sent, said = 0, time.monotonic()
+    sent, printed = 0, time.monotonic()
     while not wire.gone:
         wire.publish(f"vigie/1/{user}/{leaf}", message())
         sent += 1
         await wire.room(IN_FLIGHT)
         if sent % 50 == 0:
             await asyncio.sleep(0)  # let what comes in be read
-        if time.monotonic() - said > 1:
-            said = time.monotonic()
+        if time.monotonic() - printed > 1:
+            printed = time.monotonic()
             print(sent, flush=True)
 
 

@@ -38,7 +38,7 @@ def password(number: int) -> str:
     return f"{number:032x}"
 
 
-class Board:
+class FleetBoard:
     """One of them. `waits`: ms from publish to ack."""
 
     def __init__(self, number: int) -> None:
@@ -88,16 +88,16 @@ class Board:
         return signed(self._key, f"vigie/1/{self._user}/up", {**head, **columns})
 
     def _state(self, state: str) -> bytes:
-        said = {"v": 2, "stream": self._stream, "boot": 1, "state": state}
-        return signed(self._key, f"vigie/1/{self._user}/state", said)
+        message = {"v": 2, "stream": self._stream, "boot": 1, "state": state}
+        return signed(self._key, f"vigie/1/{self._user}/state", message)
 
 
 async def main(first: int, many: int, port: int, ca: str, seconds: float) -> None:
     context = ssl.create_default_context(cafile=ca)
-    boards = [Board(number) for number in range(first, first + many)]
+    boards = [FleetBoard(number) for number in range(first, first + many)]
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def login(board: Board) -> None:
+    async def login(board: FleetBoard) -> None:
         async with gate:
             await board.login(port, context)
 
@@ -110,8 +110,8 @@ async def main(first: int, many: int, port: int, ca: str, seconds: float) -> Non
     while any(board.waiting for board in boards) and time.monotonic() < last:
         await asyncio.sleep(0.2)
     waits = [wait for board in boards for wait in board.waits]
-    told = {"sent": sum(board.sent for board in boards), "waits": waits, "cpu": time.process_time()}
-    print(json.dumps(told), flush=True)
+    report = {"sent": sum(board.sent for board in boards), "waits": waits, "cpu": time.process_time()}
+    print(json.dumps(report), flush=True)
     await asyncio.to_thread(sys.stdin.readline)  # until it is killed, as in a power cut
 
 

@@ -46,8 +46,8 @@ class MqttConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        while (found := _packet(self._buffer)) is not None:
-            kind, body, end = found
+        while (packet := _packet(self._buffer)) is not None:
+            kind, body, end = packet
             del self._buffer[:end]
             if kind & 0xF0 == 0x40:
                 self.unacked -= 1

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tools.bench.plant import films, results
 from tools.bench.plant.columns import columns
-from tools.bench.plant.results import Result
+from tools.bench.plant.results import RoomResult
 from tools.bench.plant.rooms import KINDS
 from tools.process.child import ToolFailed
 from tools.process.terminal import progress
@@ -30,26 +30,26 @@ def main(environment: Mapping[str, str] = os.environ, page: Path = PAGE) -> int:
     )
     began = time.monotonic()
     all_films = films.shoot(seed, each, period, progress)
-    found: dict[str, list[Result]] = {name: [] for name in columns()}
+    results_of: dict[str, list[RoomResult]] = {name: [] for name in columns()}
     for film in all_films:
         for name, column in columns().items():
             progress(f"{film.kind} {film.number}: {name}")
-            one = results.result(film, column(film))
-            found[name].append(one)
-            if one.note:
+            outcome = results.result(film, column(film))
+            results_of[name].append(outcome)
+            if outcome.note:
                 progress("")
-                print(f"{film.kind} {film.number}: {name} said nothing: {one.note}")
+                print(f"{film.kind} {film.number}: {name} said nothing: {outcome.note}")
     progress("")
     weeks = sum(film.weeks for film in all_films)
     text = (
         f"SEED={seed}, ROOMS={each}: {len(all_films)} rooms, {each} of a kind, each failing at "
         f"{len(films.BEGINS)} moments; {weeks:.0f} healthy board-weeks; a reading each {period} s.\n\n"
-        f"{results.table(found, KINDS)}\n"
+        f"{results.table(results_of, KINDS)}\n"
     )
     print(text)
     write(page, text)
     print(f"written into {page.name} after {time.monotonic() - began:.0f} s")
-    print(json.dumps({"seed": seed, "rooms": each, "period": period, **results.numbers(found)}))
+    print(json.dumps({"seed": seed, "rooms": each, "period": period, **results.numbers(results_of)}))
     return 0
 
 

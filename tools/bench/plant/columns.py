@@ -34,7 +34,7 @@ Flags = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Said:
+class ColumnVerdicts:
     """The flags of a film's rows; `spans` as cloud.alerts.facts has them; `note`: why it said nothing."""
 
     flags: Flags
@@ -42,12 +42,12 @@ class Said:
     note: str | None = None
 
 
-Column = Callable[[Film], Said]
+Column = Callable[[Film], ColumnVerdicts]
 
 
 def columns(interpreter: str = "cpython") -> dict[str, Column]:
     """Name -> column, in the order of the table; river's and PyOD's only where they are installed."""
-    found: dict[str, Column] = {
+    made: dict[str, Column] = {
         "Vigie": lambda film: vigie(film, interpreter),
         "limit, 30 min": lambda film: limit(film, 30),
         "limit, 45 min": lambda film: limit(film, 45),
@@ -55,13 +55,13 @@ def columns(interpreter: str = "cpython") -> dict[str, Column]:
         "isolation forest": lambda film: at_best(film, forest(film)),
     }
     if importlib.util.find_spec("river"):
-        found["river HalfSpaceTrees"] = lambda film: at_best(film, half_space(film))
+        made["river HalfSpaceTrees"] = lambda film: at_best(film, half_space(film))
     if importlib.util.find_spec("pyod"):
-        found["PyOD KNN"] = lambda film: at_best(film, neighbours(film))
-    return found
+        made["PyOD KNN"] = lambda film: at_best(film, neighbours(film))
+    return made
 
 
-def vigie(film: Film, interpreter: str = "cpython") -> Said:
+def vigie(film: Film, interpreter: str = "cpython") -> ColumnVerdicts:
     """The board's own verdicts with the model that training makes of the healthy week."""
     table = film.recording()
     week = slice(0, film.train)
@@ -69,14 +69,14 @@ def vigie(film: Film, interpreter: str = "cpython") -> Said:
         past = history(table.ts[week], table.t[week], table.h[week])
         fitted = fit.fit(past)
     except HistoryError as problem:
-        return Said(np.zeros(len(film.t), np.int32), note=str(problem))
+        return ColumnVerdicts(np.zeros(len(film.t), np.int32), note=str(problem))
     verdicts = replay.judge(fit.pack(replay.KEY, fitted, {}), table, past.period, interpreter)
     values = fitted.values
     spans = tuple((values[f"{name}_low"] / 100, values[f"{name}_high"] / 100) for name in ("t", "h"))
-    return Said(verdicts.flags, (spans[0], spans[1]))
+    return ColumnVerdicts(verdicts.flags, (spans[0], spans[1]))
 
 
-def limit(film: Film, minutes: float) -> Said:
+def limit(film: Film, minutes: float) -> ColumnVerdicts:
     """The room's usual limit, `for_minutes`, by the board's own code."""
     own = LIMITS[film.kind]
     asked = {"t_min": own.t_min, "t_max": own.t_max, "h_min": own.h_min}
@@ -89,10 +89,10 @@ def limit(film: Film, minutes: float) -> Said:
             codes.SENSOR_ERROR if t == MISSED else bounds.flags(t, h, row * film.period)
             for row, (t, h) in enumerate(rows)
         ]
-    return Said(flags)
+    return ColumnVerdicts(flags)
 
 
-def at_best(film: Film, score: Floats) -> Said:
+def at_best(film: Film, score: Floats) -> ColumnVerdicts:
     """Abnormal above the lowest threshold with at most one false mail a week, or where a read failed."""
     missed = film.t == MISSED
     score = np.where(missed, -np.inf, score)
@@ -104,7 +104,7 @@ def at_best(film: Film, score: Floats) -> Said:
             break
         threshold = float(level)
     flags = np.where(missed, codes.SENSOR_ERROR, np.where(score > threshold, codes.ZSCORE, 0))
-    return Said(flags.astype(np.int32))
+    return ColumnVerdicts(flags.astype(np.int32))
 
 
 def rolling(film: Film) -> Floats:
@@ -128,12 +128,12 @@ def half_space(film: Film) -> Floats:
     low, high = np.quantile(x[FULL : film.train], [0.001, 0.999], axis=0)
     scaled = np.clip((x - low) / np.maximum(high - low, 1e-9), 0, 1)
     trees = HalfSpaceTrees(n_trees=10, height=8, window_size=250, seed=0)
-    found = np.empty(len(x))
+    scores = np.empty(len(x))
     for i, row in enumerate(scaled.tolist()):
         named = dict(enumerate(row))
-        found[i] = trees.score_one(named)
+        scores[i] = trees.score_one(named)
         trees.learn_one(named)
-    return found
+    return scores
 
 
 def neighbours(film: Film) -> Floats:

@@ -16,7 +16,7 @@ DOORS = ("fridge", "walk-in", "freezer", "pharmacy fridge", "wine cellar")
 
 
 @dataclass(frozen=True)
-class Health:
+class PlantHealth:
     """How well each part works; all is well by default."""
 
     cold: float = 1.0  # of the refrigerant
@@ -29,7 +29,7 @@ class Health:
     sag: float = 0.0  # of its battery: 0 new, 1 dead
 
 
-WELL = Health()
+WELL = PlantHealth()
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,22 @@ class Failure:
     name: str
     kinds: tuple[str, ...]
     hours: float
-    health: Callable[[float], Health]
+    health: Callable[[float], PlantHealth]
 
 
-def _for(minutes: float, health: Health) -> Callable[[float], Health]:
+def _for(minutes: float, health: PlantHealth) -> Callable[[float], PlantHealth]:
     return lambda age: health if age < 60 * minutes else WELL
 
 
 FAILURES = (
-    Failure("dead compressor", COMPRESSOR, 12, lambda age: Health(cold=0)),
-    Failure("slow leak", COMPRESSOR, 168, lambda age: Health(cold=max(0.0, 1 - age / LEAKED))),
-    Failure("fan dead", COMPRESSOR, 12, lambda age: Health(fan=0)),
-    Failure("door ajar", DOORS, 2.5, _for(150, Health(door=AJAR))),
-    Failure("door open", DOORS, 1, _for(60, Health(door=1))),
-    Failure("missed defrost", ("walk-in", "freezer"), 96, lambda age: Health(defrost=False)),
-    Failure("heating dead", ("greenhouse",), 24, lambda age: Health(heater=0)),
-    Failure("humidifier dead", ("wine cellar",), 24, lambda age: Health(humidifier=0)),
-    Failure("sensor fallen off", KINDS, 24, lambda age: Health(fallen=0.85)),
-    Failure("battery dies", KINDS, 84, lambda age: Health(sag=min(1.0, age / BATTERY))),
+    Failure("dead compressor", COMPRESSOR, 12, lambda age: PlantHealth(cold=0)),
+    Failure("slow leak", COMPRESSOR, 168, lambda age: PlantHealth(cold=max(0.0, 1 - age / LEAKED))),
+    Failure("fan dead", COMPRESSOR, 12, lambda age: PlantHealth(fan=0)),
+    Failure("door ajar", DOORS, 2.5, _for(150, PlantHealth(door=AJAR))),
+    Failure("door open", DOORS, 1, _for(60, PlantHealth(door=1))),
+    Failure("missed defrost", ("walk-in", "freezer"), 96, lambda age: PlantHealth(defrost=False)),
+    Failure("heating dead", ("greenhouse",), 24, lambda age: PlantHealth(heater=0)),
+    Failure("humidifier dead", ("wine cellar",), 24, lambda age: PlantHealth(humidifier=0)),
+    Failure("sensor fallen off", KINDS, 24, lambda age: PlantHealth(fallen=0.85)),
+    Failure("battery dies", KINDS, 84, lambda age: PlantHealth(sag=min(1.0, age / BATTERY))),
 )

@@ -36,7 +36,7 @@ APART = 120  # readings without an estimate that end a stretch of false ones
 
 
 @dataclass
-class Found:
+class ForecastTally:
     """`ratio` of each estimate to the truth; minutes of `lead` of each breach, 0 = none told it."""
 
     ratio: list[float] = field(default_factory=list)
@@ -46,9 +46,9 @@ class Found:
     months: float = 0.0
 
 
-def bench(seed: int, each: int, kinds: Sequence[str] = KINDS) -> Found:
+def bench(seed: int, each: int, kinds: Sequence[str] = KINDS) -> ForecastTally:
     rooms = draw(seed, each, kinds)
-    failures = [one for one in FAILURES if one.name in FAILING]
+    failures = [failure for failure in FAILURES if failure.name in FAILING]
     healthy: Trace | None = None
     cases: list[Case] = []
     for part in traces.live(rooms, PERIOD, BEGINS, HEALTHY, failures):
@@ -57,46 +57,46 @@ def bench(seed: int, each: int, kinds: Sequence[str] = KINDS) -> Found:
         else:
             cases.append(part)
     assert healthy is not None
-    found = Found()
+    tally = ForecastTally()
     for case in cases:
         begin = (case.begin - healthy.start + PERIOD) // PERIOD
         for own, room in enumerate(case.which):
             before = healthy.t[max(0, begin - int(DAY) // PERIOD) : begin, room]
-            _failure(found, LIMITS[rooms.names[room][0]].t_max or 0.0, before, case.trace.t[:, own])
+            _failure(tally, LIMITS[rooms.names[room][0]].t_max or 0.0, before, case.trace.t[:, own])
     for room, (kind, _) in enumerate(rooms.names):
-        _healthy(found, LIMITS[kind].t_max or 0.0, _degrees(healthy.t[:, room]))
-    return found
+        _healthy(tally, LIMITS[kind].t_max or 0.0, _degrees(healthy.t[:, room]))
+    return tally
 
 
-def _failure(found: Found, limit: float, before: Hundredths, after: Hundredths) -> None:
+def _failure(tally: ForecastTally, limit: float, before: Hundredths, after: Hundredths) -> None:
     t = _degrees(np.concatenate([before, after]))
     ts = PERIOD * np.arange(len(t), dtype=np.float64)
     begin = len(before)
     breach = _breach(t[begin:], limit)
-    lead, told = 0.0, False
+    lead, warned = 0.0, False
     stop = len(t) if breach is None else begin + breach
     for row in range(begin + EPISODE, stop, EVERY):
         at = _asked(ts, t, row, limit, opened=ts[begin + EPISODE])
         if at is None:
             continue
-        told = True
+        warned = True
         left = (stop - row) * PERIOD / 60
         if breach is not None and left >= LEAD:
-            found.ratio.append((at - ts[row]) / 60 / left)
+            tally.ratio.append((at - ts[row]) / 60 / left)
             lead = lead or left
     if breach is None:
-        found.never.append(told)
+        tally.never.append(warned)
     elif breach > EPISODE + LEAD:
-        found.lead.append(lead)
+        tally.lead.append(lead)
 
 
-def _healthy(found: Found, limit: float, t: Floats) -> None:
+def _healthy(tally: ForecastTally, limit: float, t: Floats) -> None:
     ts = PERIOD * np.arange(len(t), dtype=np.float64)
-    found.months += len(t) * PERIOD / (30 * DAY)
+    tally.months += len(t) * PERIOD / (30 * DAY)
     last = -APART
     for row in range(int(DAY) // PERIOD, len(t), EVERY):
         if _asked(ts, t, row, limit, opened=ts[row] - EPISODE * PERIOD) is not None:
-            found.false += row - last >= APART
+            tally.false += row - last >= APART
             last = row
 
 
@@ -117,7 +117,7 @@ def _degrees(t: Hundredths) -> Floats:
 
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
-    asked = dict(one.split("=", 1) for one in argv if "=" in one)
+    asked = dict(argument.split("=", 1) for argument in argv if "=" in argument)
     try:
         seed, each = (
             int(asked.get(name, environment.get(name, default)))
@@ -125,15 +125,15 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         )
     except ValueError as error:
         raise ToolFailed("SEED and ROOMS are whole numbers") from error
-    found = bench(seed, each)
-    ratio, lead = np.array(found.ratio), np.array(found.lead)
+    tally = bench(seed, each)
+    ratio, lead = np.array(tally.ratio), np.array(tally.lead)
     near = np.mean(np.abs(ratio - 1) <= WITHIN)
     print(
         f"SEED={seed} ROOMS={each}: {len(lead)} breaches, {np.mean(lead > 0):.0%} told before, "
         f"a median of {np.median(lead):.0f} min\n"
         f"{len(ratio)} estimates: {near:.2f} within 25 %, median {np.median(ratio):.2f}\n"
-        f"{sum(found.never)} of {len(found.never)} failures that never reached the limit were told to\n"
-        f"healthy: {found.false} false in {found.months:.1f} board-months, asked without an episode"
+        f"{sum(tally.never)} of {len(tally.never)} failures that never reached the limit were told to\n"
+        f"healthy: {tally.false} false in {tally.months:.1f} board-months, asked without an episode"
     )
     return 0
 

@@ -29,7 +29,7 @@ FALLEN_LAG = 4.0  # times slower: no air moves there
 
 
 @dataclass(frozen=True)
-class State:
+class RoomState:
     """Rooms at one moment; arrays [rooms], `t` [4, rooms]."""
 
     step: int  # since the beginning
@@ -47,7 +47,7 @@ class State:
     heat: Floats  # J that came in from outside so far, less what the compressor took
     water: Floats  # g that came in so far, less what drained
 
-    def take(self, which: Sequence[int]) -> State:
+    def take(self, which: Sequence[int]) -> RoomState:
         """The state of these rooms alone."""
         at = np.asarray(which, np.int64)
         columns = {f.name: getattr(self, f.name)[..., at] for f in fields(self) if f.name != "step"}
@@ -65,34 +65,34 @@ class Felt:
     sag: Floats  # [steps]
 
 
-def begin(rooms: Rooms) -> State:
+def begin(rooms: Rooms) -> RoomState:
     """Rooms at rest near their thermostat's setting."""
     p = rooms.p
     t0 = np.where(p["cold"] > 0, p["set"], p["heat_set"] + 2)
     t = np.stack([t0, t0, t0 + 0.25 * (p["out_t"] - t0), t0])
     vapour = 0.75 * saturation(t0)
     none, zero = np.zeros(len(rooms), np.bool_), np.zeros(len(rooms))
-    return State(
+    return RoomState(
         0, t, vapour, zero, none, none, none, zero + REST, rooms.phase * 3600, zero, t0, vapour, zero, zero
     )
 
 
-def energy(rooms: Rooms, state: State) -> Floats:
+def energy(rooms: Rooms, state: RoomState) -> Floats:
     """J in each room, against dry parts at 0 degC and liquid water."""
     held = np.stack([rooms.p[name] for name in ("air", "goods", "shell", "coil")])
-    found: Floats = (
+    joules: Floats = (
         (held * state.t).sum(axis=0) + EVAPORATION * state.vapour * rooms.p["volume"] - MELTING * state.ice
     )
-    return found
+    return joules
 
 
-def moisture(rooms: Rooms, state: State) -> Floats:
+def moisture(rooms: Rooms, state: RoomState) -> Floats:
     """g of vapour and ice in each room."""
-    found: Floats = state.vapour * rooms.p["volume"] + state.ice
-    return found
+    water: Floats = state.vapour * rooms.p["volume"] + state.ice
+    return water
 
 
-def run(rooms: Rooms, state: State, steps: int, failure: Failure | None = None) -> tuple[State, Felt]:
+def run(rooms: Rooms, state: RoomState, steps: int, failure: Failure | None = None) -> tuple[RoomState, Felt]:
     """The next `steps` of STEP seconds. With a failure, it begins now."""
     first, felt = state.step, []
     while state.step < first + steps:
@@ -104,8 +104,8 @@ def run(rooms: Rooms, state: State, steps: int, failure: Failure | None = None) 
 
 
 def _within(  # noqa: PLR0917
-    rooms: Rooms, state: State, today: Day, at: int, until: int, first: int, failure: Failure | None
-) -> tuple[State, Felt]:
+    rooms: Rooms, state: RoomState, today: Day, at: int, until: int, first: int, failure: Failure | None
+) -> tuple[RoomState, Felt]:
     """From step `at` to `until` of one day."""
     p, dt = rooms.p, float(STEP)
     held = np.stack([p[name] for name in ("air", "goods", "shell", "coil")])
@@ -189,7 +189,7 @@ def _within(  # noqa: PLR0917
         probe_t = probe_t + (fallen_t if fallen else lag_t) * (around - probe_t)
         probe_water = probe_water + lag_h * (vapour - probe_water)
         felt_t[i - at], felt_water[i - at], sag[i - at] = probe_t, probe_water, health.sag
-    after = State(
+    after = RoomState(
         state.step + count, t, vapour, ice, cooling, heating, moistening, rest, clock, defrost,
         probe_t, probe_water, heat, water,
     )  # fmt: skip

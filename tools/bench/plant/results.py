@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cloud.alerts.hindsight import PastMail, mails
-from tools.bench.plant.columns import Said
+from tools.bench.plant.columns import ColumnVerdicts
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.films import Film
 
@@ -16,7 +16,7 @@ CHANCE = 60.0  # s: a mail that the healthy room brings at the same moment does 
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FailureOutcome:
     """`minutes` from a failure's beginning to its first mail; None = not found."""
 
     kind: str
@@ -25,33 +25,33 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Result:
+class RoomResult:
     """Of one film under one column."""
 
     kind: str
     false_mails: int
     weeks: float
-    outcomes: list[Outcome]
+    outcomes: list[FailureOutcome]
     note: str | None
 
 
-def result(film: Film, said: Said) -> Result:
+def result(film: Film, verdicts: ColumnVerdicts) -> RoomResult:
     """What a person would have got of this film."""
-    healthy = _mails(film, said, slice(0, film.judged))
+    healthy = _mails(film, verdicts, slice(0, film.judged))
     false = [mail for mail in healthy if mail.row >= film.train]
     outcomes = []
     for scene in film.scenes:
         warm = scene.fails - scene.start
         anyway = {mail.row - scene.begin for mail in healthy}
-        seen = _mails(film, said, slice(scene.start, scene.stop))
+        seen = _mails(film, verdicts, slice(scene.start, scene.stop))
         delays = [mail.row - warm for mail in seen if mail.row >= warm and mail.kind != "reminder"]
         delays = [delay for delay in delays if not _chance(delay, anyway, film.period)]
         minutes = (delays[0] + 1) * film.period / 60 if delays else None
-        outcomes.append(Outcome(film.kind, scene.failure, minutes))
-    return Result(film.kind, len(false), film.weeks, outcomes, said.note)
+        outcomes.append(FailureOutcome(film.kind, scene.failure, minutes))
+    return RoomResult(film.kind, len(false), film.weeks, outcomes, verdicts.note)
 
 
-def table(results: Mapping[str, Sequence[Result]], kinds: Sequence[str]) -> str:
+def table(results: Mapping[str, Sequence[RoomResult]], kinds: Sequence[str]) -> str:
     """Markdown: a row for each failure of each kind of room, and for its false mails."""
     lines = [
         "| room | failure | " + " | ".join(results) + " |",
@@ -72,9 +72,9 @@ def table(results: Mapping[str, Sequence[Result]], kinds: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def numbers(results: Mapping[str, Sequence[Result]]) -> dict[str, dict[str, object]]:
+def numbers(results: Mapping[str, Sequence[RoomResult]]) -> dict[str, dict[str, object]]:
     """The rows of all rooms together, for programs."""
-    found: dict[str, dict[str, object]] = {}
+    rows_of: dict[str, dict[str, object]] = {}
     for name, each in results.items():
         rows: dict[str, object] = {"false_mails_a_week": round(false_mails(each, None), 2)}
         for failure in FAILURES:
@@ -86,11 +86,11 @@ def numbers(results: Mapping[str, Sequence[Result]]) -> dict[str, dict[str, obje
                 "median": float(np.median(minutes)) if minutes else None,
                 "most": max(minutes, default=None),
             }
-        found[name] = rows
-    return found
+        rows_of[name] = rows
+    return rows_of
 
 
-def outcomes(results: Sequence[Result], kind: str | None, failure: str) -> list[Outcome]:
+def outcomes(results: Sequence[RoomResult], kind: str | None, failure: str) -> list[FailureOutcome]:
     return [
         outcome
         for each in results
@@ -99,26 +99,26 @@ def outcomes(results: Sequence[Result], kind: str | None, failure: str) -> list[
     ]
 
 
-def false_mails(results: Sequence[Result], kind: str | None) -> float:
+def false_mails(results: Sequence[RoomResult], kind: str | None) -> float:
     """A board-week."""
     own = [each for each in results if kind in {None, each.kind}]
     return sum(each.false_mails for each in own) / max(sum(each.weeks for each in own), 1e-9)
 
 
-def cell(found: Sequence[Outcome]) -> str:
+def cell(outcomes: Sequence[FailureOutcome]) -> str:
     """Median time to the mail, and how many were found: "47 min, 5 of 6"."""
-    minutes = [each.minutes for each in found if each.minutes is not None]
+    minutes = [each.minutes for each in outcomes if each.minutes is not None]
     if not minutes:
-        return f"0 of {len(found)}"
-    return f"{_time(float(np.median(minutes)))}, {len(minutes)} of {len(found)}"
+        return f"0 of {len(outcomes)}"
+    return f"{_time(float(np.median(minutes)))}, {len(minutes)} of {len(outcomes)}"
 
 
 def _time(minutes: float) -> str:
     return f"{minutes:.0f} min" if minutes < 180 else f"{minutes / 60:.0f} h"
 
 
-def _mails(film: Film, said: Said, rows: slice) -> list[PastMail]:
-    return mails(said.flags[rows], film.t[rows], film.h[rows], film.period, said.spans)
+def _mails(film: Film, verdicts: ColumnVerdicts, rows: slice) -> list[PastMail]:
+    return mails(verdicts.flags[rows], film.t[rows], film.h[rows], film.period, verdicts.spans)
 
 
 def _chance(row: int, healthy: set[int], period: int) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tools.bench.plant.air import over_water
 from tools.bench.plant.failures import FAILURES, Failure
 from tools.bench.plant.life import STEP
-from tools.bench.plant.physics import Felt, State, begin, run
+from tools.bench.plant.physics import Felt, RoomState, begin, run
 from tools.bench.plant.rooms import Rooms
 
 NOISE_T, NOISE_H = 0.02, 0.06  # degC and %RH, one deviation: repeatability of an SHT3x, and its housing
@@ -68,19 +68,19 @@ def read(felt: Felt, start: int, period: int) -> Trace:
     return Trace(start, period, whole[0], whole[1])
 
 
-def healthy(rooms: Rooms, state: State, seconds: int, period: int) -> tuple[State, Trace]:
+def healthy(rooms: Rooms, state: RoomState, seconds: int, period: int) -> tuple[RoomState, Trace]:
     """The next `seconds` of rooms in which nothing fails."""
     after, felt = run(rooms, state, seconds // STEP)
     return after, read(felt, (state.step * STEP) + period, period)
 
 
-def failed(rooms: Rooms, state: State, failure: Failure, period: int) -> Trace:
+def failed(rooms: Rooms, state: RoomState, failure: Failure, period: int) -> Trace:
     """The hours after `failure` begins in these rooms, whose `state` is theirs alone."""
     _, felt = run(rooms, state, round(failure.hours * 3600) // STEP, failure)
     return read(felt, state.step * STEP + period, period)
 
 
-def settled(rooms: Rooms) -> State:
+def settled(rooms: Rooms) -> RoomState:
     """Rooms that have found their rhythm."""
     return run(rooms, begin(rooms), SETTLE * DAY // STEP)[0]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tools.process.terminal import say
 from tools.run.chaos.faults import FAULTS
-from tools.run.chaos.faults.fault import Fault
+from tools.run.chaos.faults.fault import ChaosFault
 from tools.run.chaos.outcome import ChaosOutcome
 from tools.run.chaos.world import World
 
@@ -35,7 +35,7 @@ class Ordeal:
 
 @dataclass(frozen=True)
 class Planned:
-    fault: Fault
+    fault: ChaosFault
     name: str  # of what it is for
     hold: float
     random: randoms.Random

@@ -22,8 +22,8 @@ Harm = Callable[[World, str, Random], AbstractContextManager[Observed]]
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One row of the table (cloud.chaos.faults).
+class ChaosFault:
+    """One row of the table (tools.run.chaos.faults).
 
     `of`: which of these it harms one of; the house is there once. `part`: what of it nobody else may harm
     meanwhile. `often`: how many times it comes while most come once.

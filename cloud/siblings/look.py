@@ -30,7 +30,8 @@ from cloud.store.database import Document, device_id
 
 log = logging.getLogger("siblings")
 
-EVERY = 30.0  # s between two looks
+EVERY = 300.0  # s between two looks: each reads two hours of every board, and Atlas M0 counts bytes
+NEARBY = 8  # boards that a board is compared with, those whose names come next: all of a site need memory
 DAY = 86400.0
 HISTORY, LEAST = 7 * DAY, DAY  # s that are learned from
 AGAIN, SOONER = DAY, 3600.0  # s until it is learned anew, and until a history that did not do is tried again
@@ -80,7 +81,7 @@ class Look:
         self._alone = Alone(log)
 
     def run(self, stop: threading.Event) -> None:
-        """Look every half minute, until `stop`."""
+        """Look every five minutes, until `stop`."""
         while not stop.wait(EVERY):
             try:
                 if self._holds_lease():
@@ -117,12 +118,15 @@ class Look:
         due = [
             device for device, standing in known.items() if standing.away is None and now >= _again(standing)
         ]
-        if due:
-            history = {device: self._air(site, device, now - HISTORY, calm=True) for device in periods}
-            for device in due:
-                if stop and stop.is_set():
-                    return
-                known[device] = self._learn(site, device, known[device], history, now)
+        history: dict[str, Air] = {}
+        for device in due:
+            if stop and stop.is_set():
+                return
+            wanted = (device, *_nearby(device, sorted(periods)))
+            history = {
+                name: history.get(name) or self._air(site, name, now - HISTORY, calm=True) for name in wanted
+            }
+            known[device] = self._learn(site, device, known[device], history, now)
         longest = 2 * TAIL * max(periods.values())
         recent = {device: self._air(site, device, now - max(longest, HEARD)) for device in periods}
         for device, standing in known.items():
@@ -163,7 +167,7 @@ class Look:
                 self._keep(site, device, self._over(site, device, standing, now))
             return
         both = parting.sides(own, {name: recent[name] for name in learned.pairs if name in recent})
-        score = float(parting.scores(learned, both)[-1])
+        score = float(parting.scores(learned, both).max())
         begin, end = parting.apart(learned, both)
         standing = msgspec.structs.replace(standing, looked=float(own.ts[-1]), score=round(score, 3))
         if away is None and score > 1:
@@ -211,6 +215,12 @@ class Look:
 
 def _standing(document: Document) -> Standing:
     return msgspec.convert(document, Standing)
+
+
+def _nearby(device: str, names: list[str]) -> list[str]:
+    """Up to NEARBY others, half of them before it in the order of their names and half after it."""
+    place, most = names.index(device), min(NEARBY, len(names) - 1)
+    return [names[(place + step) % len(names)] for step in range(-(most // 2), most - most // 2 + 1) if step]
 
 
 def _again(standing: Standing) -> float:

@@ -15,7 +15,7 @@ from cloud.dashboard.parts import needs
 from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.siblings.air import BLOCK
-from cloud.siblings.look import Look, Standing
+from cloud.siblings.look import NEARBY, Look, Standing, _nearby
 from cloud.store.writer import Store
 from cloud.watch.watch import Watch
 from cloud.words import Words, plain
@@ -204,3 +204,11 @@ def test_mail_and_dashboard_name_whom_it_has_left(language, said, database):
     )
     (stored,) = row.episodes()
     assert words.all_of(AWAY.names[1:]) in needs.about(words, stored)
+
+
+@pytest.mark.parametrize("count", [3, 4, 9, 10, 40])
+def test_a_board_is_compared_with_its_neighbours_by_name(count):
+    names = [f"C{number:03}" for number in range(count)]
+    for name in names:
+        near = _nearby(name, names)
+        assert len(near) == len(set(near)) == min(NEARBY, count - 1) and name not in near

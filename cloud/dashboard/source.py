@@ -347,6 +347,12 @@ def quarantine() -> list[Document]:
     return reader().quarantine()
 
 
+@st.cache_resource(ttl=SHARED, max_entries=2, show_spinner=False)
+def wanted() -> dict[str, Document]:
+    """What boards should have over the air, by "site/device"."""
+    return {each["_id"]: each for each in reader().database["wanted"].find({}, {"want": 1})}
+
+
 @st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)
 def gauges() -> list[Gauge]:
     now = time.time()

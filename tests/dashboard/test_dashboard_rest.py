@@ -213,6 +213,26 @@ def test_the_system_page_says_what_was_refused_and_why(app, house, now):
     assert {"Backend seen", "Readings stored", "In quarantine"} <= {one.label for one in app.metric}
 
 
+def test_the_system_page_says_who_runs_what_and_what_is_under_way(app, house, now):
+    house.furnish(now)
+    told = [["model", "0000000b", f"its self-test failed {EVIL}"]]
+    state = {"state.version": "0.1.0", "state.config": 12, "state.model": "0000000a", "state.updates": told}
+    house.database["latest"].update_one({"device": "C001"}, {"$set": state})
+    want = {"config": 13, "model": "0000000b"}
+    house.database["wanted"].insert_one({"_id": "demo/C001", "n": 13, "at": now, "want": want})
+    source.fleet.clear()
+    source.wanted.clear()
+    go(app.run(), "system")
+    assert not app.exception
+    (table,) = [one.value for one in app.dataframe if "Over the air" in one.value.columns]
+    row = table[table["Board"] == "demo/C001"].iloc[0]
+    assert (row["Software"], row["Model"], row["Settings"]) == ("0.1.0", "0000000a", "12")
+    assert "settings 13: under way" in row["Over the air"]
+    assert "model 0000000b: not in use, its self-test failed" in row["Over the air"]
+    other = table[table["Board"] != "demo/C001"].iloc[0]
+    assert other["Over the air"] == "nothing is under way" and other["Settings"] == "as the cable set them"
+
+
 def test_readings_that_come_late_are_told(app, house, now):
     house.furnish(now)
     house.database["latest"].update_one({"device": "C001"}, {"$inc": {"received": 4000.0}})

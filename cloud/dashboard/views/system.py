@@ -9,7 +9,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
 from cloud.dashboard import frame, source
-from cloud.dashboard.parts import undelivered
+from cloud.dashboard.parts import undelivered, updates
 from cloud.dashboard.source import Answer, FleetState
 from cloud.dashboard.views import fleet as fleet_page
 from cloud.process.printable import cell
@@ -35,6 +35,9 @@ def _body(fleet: Answer[FleetState]) -> None:
     st.header(say("lag title"), anchor=False)
     st.dataframe(lags(say, latest, now), hide_index=True, width="stretch")
     st.caption(say("lag how"))
+    st.header(say("updates title"), anchor=False)
+    wanted = source.ask("wanted", source.wanted).value
+    st.dataframe(updates.table(say, latest, wanted), hide_index=True, width="stretch")
     st.header(say("quarantine title"), anchor=False)
     refused = source.ask("quarantine", source.quarantine).value
     if refused:

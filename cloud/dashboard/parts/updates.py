@@ -1,0 +1,48 @@
+"""Who runs what, and what is under way over the air."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd  # type: ignore[import-untyped]
+
+from cloud.process.printable import cell
+from cloud.read.rows import Latest
+from cloud.store.database import Document, device_id
+from cloud.updates.wanted import KINDS, identity
+from cloud.words import Words
+
+
+def table(say: Words, latest: Sequence[Latest], wanted: Mapping[str, Document]) -> pd.DataFrame:
+    """A row for each board. `wanted`: by "site/device", what it should have."""
+    rows = [
+        (
+            cell(f"{board.site}/{board.device}"),
+            standing(
+                say, board.state, (wanted.get(device_id(board.site, board.device)) or {}).get("want") or {}
+            ),
+            cell(str(board.state.get("version") or "?")),
+            cell(str(board.state.get("model") or say("updates none"))),
+            say("updates cable") if not board.state.get("config") else say.count(board.state["config"]),
+        )
+        for board in latest
+    ]
+    titles = ("board", "over the air", "version", "model", "settings")  # a phone shows the first two
+    return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])
+
+
+def standing(say: Words, state: Mapping[str, object], want: Mapping[str, str | int]) -> str:
+    """What of `want` the board does not have, and why."""
+    found: object = state.get("updates") or ()
+    updates = found if isinstance(found, list) else []
+    tried = {(each[0], each[1]): str(each[2]) for each in updates}
+    open_ = []
+    for what in KINDS:
+        if what in want and state.get(what) != want[what]:
+            why = tried.get((what, identity(want[what])))
+            name = say(f"updates {what}", value=want[what])
+            if why is None:
+                open_.append(say("updates under way", what=name))
+            elif why:
+                open_.append(say("updates refused", what=name, why=cell(why)))
+    return "; ".join(open_) or say("updates done")

@@ -42,11 +42,16 @@ def _kind(item):
 
 
 def pytest_terminal_summary(terminalreporter):
-    skipped = terminalreporter.stats.get("skipped", [])
-    if line := needed.told([report.longrepr[2] for report in skipped]):
-        terminalreporter.write_line(line)
     for reason in forbidden(terminalreporter):
         terminalreporter.write_line(f"skipped, and must not be here: {reason}", red=True)
+
+
+def pytest_unconfigure(config):
+    """The very last line."""
+    if reporter := config.pluginmanager.get_plugin("terminalreporter"):
+        skipped = reporter.stats.get("skipped", [])
+        if line := needed.told([report.longrepr[2] for report in skipped]):
+            reporter.write_line(line)
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -95,9 +95,9 @@ def test_nothing_is_left_when_it_is_killed_in_the_middle_of_its_start(demo, line
 
 STACK = """
 from pathlib import Path
-from tools.local.stack import Plan, Stack
+from tools.local.stack import Stack, StackPlan
 import threading
-with Stack(Plan(folder=Path("var/demo"), boards=("C001",), history_s=900.0)):
+with Stack(StackPlan(folder=Path("var/demo"), boards=("C001",), history_s=900.0)):
     print("all is up", flush=True)
     threading.Event().wait()
 """

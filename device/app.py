@@ -1,6 +1,6 @@
 """Runs a board: what start.py put together, until something breaks."""
 
-from .chip.lazy import let_go
+from .chip.lazy import borrow
 from .chip.compat import const
 from .starts import STARTS, forget_crash, good_start, remove, watch_stopped
 
@@ -10,10 +10,7 @@ stopped = None
 
 def main():
     """Run until something breaks; a wrong configuration is told, and leads to the REPL."""
-    from .start import start
-
-    node = start()
-    let_go("start", "bundle", "load", "sensors")
+    node = borrow("start").start()
     if node is None:
         remove(STARTS)  # another start would not help
         return

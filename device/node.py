@@ -1,26 +1,20 @@
 """The loop: sample on the grid, judge, keep, send. Everything it works with is handed in."""
 
 import gc
-from array import array
 
 from .chip import log
-from .chip.lazy import let_go, seldom
-from .codes import ABNORMAL, CLOCK_UNSET, DRIVER_ERROR, WHY, names
+from .chip.lazy import begun, lent
+from .codes import ABNORMAL, CLOCK_UNSET, DRIVER_ERROR
 from .chip.compat import const
 from .send.ack import read_ack
-from .send.up import Writer
-from .outbox.outbox import NO_MODEL
-from .send.queue import Sender
 
-_TURN_MS = const(100)  # the network gets the time between two samples in such pieces
+TURN_MS = const(100)  # the network gets the time between two samples in such pieces
 _EACH_MS = const(5000)  # at this period and above each record is flushed; below, batches this long
 _HOLD_S = const(600)  # how long readings wait, once the broker is there, for the clock to be set
 _HOLD_URGENT_S = const(60)
 _CALM = const(5)  # good readings in a row that end an abnormal time, on the console
 _MINUTE_S = const(60)
-_STATE_S = const(900)
 _BRACE = const(123)  # what JSON begins with
-_LEARN_H = const(24)  # of readings before a first model is worth having
 
 
 class Node:
@@ -31,47 +25,9 @@ class Node:
     ntp: a Dates; step() gives seconds since 2000 or None, soon() asks again.
     """
 
-    @seldom
-    def __init__(self, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 - the parts of a board
-        self.period_ms = config["period_ms"]
-        self.clock = clock
-        self.sensor = sensor
-        self.judge = judge
-        self.outbox = outbox
-        self.board = board
-        self.link = self.ntp = None
-        self.sender = Sender(outbox, min(60, max(5, 6 * self.period_ms // 1000)))
-        self.counts = {}
-        self.sleeper = None  # device/sleep/, where the board sleeps between samples
-        self.crash = None  # what ended the last start, for `state`
-        self.update = None  # a Pull, while something is fetched (device/update/)
-        self.trial = None  # a Trial, while settings are on trial
-        self.number = config["number"]  # of the settings
-        self.key = bytes.fromhex(config["key"])
-        self._topic = ("vigie/1/%s/%s/up" % (config["site"], config["device"])).encode()
-        self.kind = config["sensor"]["kind"]
-        self._writer = Writer(outbox, self.key, self._topic)
-        self._out = array("h", (0, 0))
-        self.since_good = 0  # periods
-        self.bounds = None
-        self.limits = config["limits"]
-        if self.limits:
-            from .judge.limits import Bounds
-
-            self.bounds = Bounds(self.limits)
-        self._flags = 0  # what the console last called abnormal
-        self._calm = 0
-        self._blink = False
-        self._abnormal_up = 0
-        self._sensor_error = None
-        now = clock.ms()
-        self.next = now
-        self._flush_by = now
-        self.minute_up = self._state_up = 0
-        self.online_up = None  # when the broker was first there
-        self._was_ready = False
-        self._told = None
-        self._firsts = []  # the lines that are told once
+    lender = "tell"  # connect, _update, _dated, state, learning, _begins, _ends, _minute
+    __init__ = begun  # (config, clock, sensor, judge, outbox, board)
+    __getattr__ = lent
 
     def step(self):
         """One turn: sample if it is time, else let the network work until the next sample is due."""
@@ -83,22 +39,12 @@ class Node:
                 self._schedule()
                 self.sample()
             self._keep()
-            self._talk(max(0, min(self.clock.until(self.next), _TURN_MS)))
+            self._talk(max(0, min(self.clock.until(self.next), TURN_MS)))
             if clock.uptime() - self.minute_up >= _MINUTE_S:
                 self._minute()
         except MemoryError:
             gc.collect()
             self._count("out of memory")
-
-    @seldom
-    def connect(self, seconds):
-        """Let the network begin, for `seconds` at most, before there is anything to sample."""
-        end = self.clock.after(self.clock.ms(), seconds * 1000)
-        while self.clock.until(end) > 0 and not self._was_ready:
-            self.clock.tick()
-            self.board.feed()
-            self._talk(_TURN_MS)
-        self.next = self.clock.ms()
 
     def close(self):
         """Put what is in RAM onto flash."""
@@ -238,14 +184,6 @@ class Node:
                 self._update("proven")
         self._first("first readings acknowledged")
 
-    @seldom
-    def _update(self, what, *given):
-        """Something about updates: `what` of device/update/hooks.py."""
-        from .update import hooks
-
-        getattr(hooks, what)(self, *given)
-        let_go("hooks")
-
     def topic(self, leaf):
         """This board's topic `leaf` (bytes)."""
         return self._topic[:-2] + leaf
@@ -256,46 +194,7 @@ class Node:
             self._firsts.append(text)
             log.info("node", text)
 
-    @seldom
-    def _dated(self, sec):
-        """NTP answered."""
-        clock = self.clock
-        first = not clock.is_set()
-        if not clock.set(sec):
-            self.ntp.soon()
-            told = clock.doubted(sec)
-            if told:
-                log.error("clock", told)
-            return
-        journal = self.outbox.journal
-        date = journal.date(self.outbox.boot, clock.uptime())
-        if date is None or abs(date - sec) > 1:
-            sure = journal.seen
-            journal.anchor(self.outbox.boot, clock.uptime(), sec)
-            if clock.wild:
-                journal.see(sure)  # the next boot shall not know better than this one
-            self.board.set_rtc(sec)
-        if first:
-            log.info("clock", "set by NTP")
-
     # What people see
-
-    @seldom
-    def state(self, online, more=None):
-        """The payload of `state`; the members in `more` go before its own."""
-        from .send.report import of_node
-
-        let_go("report", "state")
-        return of_node(self, online, more)
-
-    @seldom
-    def learning(self):
-        """How far a board without a model is, in words; None once it has one."""
-        outbox = self.outbox
-        if outbox.model != NO_MODEL:
-            return None
-        hours = min((outbox.newest() + 1) * self.period_ms // 3600000, _LEARN_H)
-        return "%d h of %d; watching range, stuck, jumps" % (hours, _LEARN_H)
 
     def _show(self, flags, why):
         """The LED (on: abnormal, blinking: no broker), and a line when an abnormal time begins or ends."""
@@ -310,52 +209,6 @@ class Node:
                 self._ends(why)
         self._blink = not self._blink
         self.board.led(self._flags or (self._blink and not self._was_ready))
-
-    @seldom
-    def _begins(self, bad, why):
-        self._flags = bad
-        self._abnormal_up = self.clock.uptime()
-        log.warn("node", "ABNORMAL %s: %s" % (", ".join(names(bad)), self._values(why)))
-
-    @seldom
-    def _ends(self, why):
-        self._flags = 0
-        lasted = self.clock.uptime() - self._abnormal_up
-        log.info("node", "normal again after %d s: %s" % (lasted, self._values(why)))
-
-    @seldom
-    def _values(self, why):
-        if why:
-            return WHY[why]
-        t, h = self._out
-        return "%s%d.%02d degC %d.%02d %%RH" % (
-            "-" if t < 0 else "",
-            abs(t) // 100,
-            abs(t) % 100,
-            h // 100,
-            h % 100,
-        )
-
-    @seldom
-    def _minute(self):
-        """Once a minute: one quiet line, the last known date, news for `state`."""
-        up = self.clock.uptime()
-        self.minute_up = up
-        if self.trial:
-            self._update("doubt")
-        gc.collect()
-        if self.clock.is_set() and not self.clock.wild:
-            self.outbox.journal.see(self.clock.now())
-        free = " | %d KB free" % (gc.mem_free() // 1024) if hasattr(gc, "mem_free") else ""
-        learning = self.learning()
-        more = " | learning, " + learning if learning else ""
-        text = "%s | %d of %d not acknowledged%s%s"
-        log.info("node", text % (self._values(0), self.outbox.waiting(), self.outbox.kept(), free, more))
-        news = (self.outbox.journal.dropped, sorted(self.sender.refused), log.last_error)
-        if news != self._told or up - self._state_up >= _STATE_S:
-            self._told = news
-            self._state_up = up
-            self.link.publish_state()
 
     def _count(self, name, by=1):
         self.counts[name] = self.counts.get(name, 0) + by

@@ -6,10 +6,10 @@ import sys
 from . import VERSION
 from .chip import log
 from .chip.board import Board
-from .chip.lazy import let_go
+from .chip.lazy import borrow
 from .chip.clock import Clock
 from .chip.compat import const
-from .starts import CRASH, forget_crash, good_start, watch_stopped  # noqa: F401 - Sleeper takes two from here
+from .starts import CRASH, forget_crash, good_start, watch_stopped
 
 _CONNECT_S = const(15)
 _2100 = const(3155760000)
@@ -42,12 +42,7 @@ def start():
 
 def _trial():
     """The Trial of new settings that this start is part of, or None."""
-    from .update.trial import begin
-
-    trial = begin()
-    if not trial:
-        let_go("trial", "notes")
-    return trial
+    return borrow("update.trial").begin()
 
 
 def _back(trial, why):
@@ -61,31 +56,27 @@ def _back(trial, why):
 
 
 def _configuration(trial):
-    from .config.config import ConfigError, load
-
+    config = borrow("config.config")
     try:
         try:
-            return load("/config.json")
-        except ConfigError as error:
+            return config.load("/config.json")
+        except config.ConfigError as error:
             if not trial or not _back(trial, "; ".join(error.problems)):
                 raise
             trial.over = True
-            return load("/config.json")
-    except ConfigError as error:
+            return config.load("/config.json")
+    except config.ConfigError as error:
         for problem in error.problems:
             log.error("config", problem)
         return None
-    finally:
-        let_go("config", "schema")
 
 
 def build(config, board, trial=None):
     """The Node for the checked `config` on `board`. The order of imports and of work is what heap allows."""
     sleeper = None
     if config["sleep"]:
-        from .sleep.sleeper import Sleeper
-
-        sleeper = Sleeper(config, board, sys.modules[__name__])
+        told = {"network": network, "good_start": good_start, "forget_crash": forget_crash}
+        sleeper = borrow("sleep.sleeper").Sleeper(config, board, **told)
     clock = log.clock = Clock(sleeper and sleeper.ticks)
     text = "Vigie %s on %s/%s, after %s, %d KB of heap free"
     name = (VERSION, config["site"], config["device"], board.reset_reason, gc.mem_free() // 1024)
@@ -93,11 +84,10 @@ def build(config, board, trial=None):
     from .outbox.outbox import Outbox
 
     outbox = Outbox("/outbox", config["outbox_bytes"])
-    let_go("recovery")
-    from . import sensors
     from .node import Node
 
-    node = Node(config, clock, sensors.open(config["sensor"], clock, board), None, outbox, board)
+    sensor = borrow("sensors").open(config["sensor"], clock, board)
+    node = Node(config, clock, sensor, None, outbox, board)
     node.crash = _read(CRASH)
     node.sleeper = sleeper
     node.trial = trial
@@ -155,9 +145,7 @@ def judge(node, config):
 
 def _model(key):
     """The active model, or None: rules and Z-score work without one."""
-    from .model.bundle import load_active
-
-    model, problem = load_active(key)
+    model, problem = borrow("model.bundle").load_active(key)
     if problem:
         log.error("model", problem)
     elif model:

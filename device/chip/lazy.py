@@ -1,36 +1,34 @@
-"""What is needed for a moment gives its heap back: modules, and methods under `@seldom`."""
+"""Modules that are needed for a moment: read from flash, used, and forgotten."""
 
 import sys
 
-
-def let_go(*names):
-    """Forget the modules `names` of this package; the next import reads them from flash again."""
-    package = __name__.partition(".")[0] + "."
-    for key in list(sys.modules):
-        room, _, name = key.rpartition(".")
-        if name in names and key.startswith(package):
-            del sys.modules[key]
-            if room in sys.modules:
-                delattr(sys.modules[room], name)
+_PACKAGE = __name__.partition(".")[0] + "."
 
 
-def seldom(method):
-    """Marks a method that stays on flash and is read when it is called: tools/mpy/seldom.py parts the file.
+def borrow(name):
+    """The module `name` ("link.explain"), which is not kept: the next borrow() reads it from flash again.
 
-    It may take tens of milliseconds and needs room: not for sampling, nor for what cures a lack of room.
+    That takes tens of milliseconds and needs room: not for sampling, nor for what cures a lack of room.
     """
-    return method
+    name = _PACKAGE + name
+    if name not in sys.modules:
+        room, _, own = name.rpartition(".")
+        try:
+            __import__(name)
+            return sys.modules[name]
+        finally:  # half a module is none
+            sys.modules.pop(name, None)
+            if hasattr(sys.modules.get(room), own):
+                delattr(sys.modules[room], own)
+    return sys.modules[name]
 
 
-def missing(self, name):
-    """`__getattr__` of a class with seldom methods: the method `name`, whose file is forgotten at once."""
-    file = self.__file__
-    rest = __import__(__name__.partition(".")[0] + "." + file, None, None, (file,)).Rest
-    let_go(file)
-    method = getattr(rest, name)
-    return lambda *given, **named: method(self, *given, **named)
+def lent(self, name):
+    """`__getattr__` of a class: the methods that it needs seldom are functions of the module `lender`."""
+    function = getattr(borrow(self.lender), name)
+    return lambda *given, **named: function(self, *given, **named)
 
 
-def begin(self, *given, **named):
-    """`__init__` of such a class, where that is seldom too."""
-    missing(self, "__init__")(*given, **named)
+def begun(self, *given, **named):
+    """`__init__` of a class: it is `begin` of the module `lender`."""
+    borrow(self.lender).begin(self, *given, **named)

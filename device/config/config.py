@@ -5,7 +5,9 @@
 
 import json
 
-from . import schema
+from ..chip.lazy import borrow
+
+schema = borrow("config.schema")
 
 DEFAULTS = {
     "v": 1,

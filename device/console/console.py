@@ -8,6 +8,7 @@ import os
 import struct
 
 from .. import VERSION, codes
+from ..chip.lazy import borrow
 from ..outbox import segment
 from ..outbox.segment import SIZE
 
@@ -65,9 +66,7 @@ class Console:
 
     def selftest(self):
         """Sensor, flash, model, clock and network, each told apart; in selftest.py."""
-        from .selftest import run
-
-        run(self._node)
+        borrow("console.selftest").run(self._node)
 
     def inject(self, kind="spike", seconds=60):
         """Let the simulated sensor fail once Vigie runs on."""

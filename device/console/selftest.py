@@ -4,6 +4,7 @@ import gc
 import os
 from array import array
 
+from ..chip.lazy import borrow
 from ..codes import WHY
 
 _PATH = "/selftest.tmp"
@@ -50,9 +51,7 @@ def _flash(node):
 def _model(node):
     if node.judge.model is None:
         return None
-    from ..model.bundle import load_active
-
-    return load_active(node.key)[1]
+    return borrow("model.bundle").load_active(node.key)[1]
 
 
 def _forest(node):

@@ -1,9 +1,7 @@
 """The judge: one reading in, one verdict out. Works without a model, with safe thresholds."""
 
-from array import array
-
 from ..chip.compat import const
-from ..chip.lazy import seldom
+from ..chip.lazy import begun, lent
 from ..codes import (
     DRIFT,
     ENVELOPE,
@@ -17,80 +15,28 @@ from ..codes import (
     WARMING_UP,
     ZSCORE,
 )
-from .drift import Drift
-from .envelope import Envelope
-from .features import Features
-from .jitter import SIZE as STEPS, Steps, jitter
+from .jitter import SIZE as STEPS, jitter
 from .jump import FARTHEST, jump, per_period
-from .range import Limits
 from .moisture import moisture
-from .params import Params
-from .stuck import Stuck
 from .window import SIZE as WINDOW
-from .zscore import ZScore
 
 FLOOR_T = const(5)  # hundredths: a quieter window counts as this noisy
 FLOOR_H = const(20)
-LONG_GAP = const(
-    60
-)  # periods without a reading: the windows are of another time: they fill again before they judge
+LONG_GAP = const(60)  # periods without a reading: the windows are of another time and fill again
 DAY_MS = const(86400000)
 MOST = const(0x3FFFFFFF)
-SCORES = ("range", "stuck", "zscore", "jump", "forest", "envelope", "jitter", "drift", "excursion", "rhythm")
 
 
 class Judge:
     """Feeds each good reading to every detector and joins their flags; an ordinary one allocates nothing.
 
     `x`: the eight features of the last good reading. `flags`: its verdict. `score`: the forest's path-length
-    sum, -1 when no forest ran. `scores`: each detector's own number, in the order of `SCORES`.
+    sum, -1 when no forest ran. `scores`: each detector's own number, in the order of assembly.SCORES.
     """
 
-    @seldom
-    def __init__(self, model=None, period_ms=10000):
-        """`model`: a device.model Model, or None; `period_ms`: between readings."""
-        self.params = params = Params(model.params if model else None)
-        self.flags = WARMING_UP
-        self.score = -1
-        self.scores = array("i", bytes(4 * len(SCORES)))
-        self.good = 0  # readings judged since the start
-        self._features = Features()
-        self.x = self._features.x
-        self._period_ms = period_ms
-        self.model = model
-        self._missed = 0
-        self._fresh = 0  # good readings since the start or the last long gap
-        self._m = 0
-        self._limits = Limits(params)
-        self._stuck = Stuck(params)
-        self._z_t = ZScore(FLOOR_T)
-        self._z_h = ZScore(FLOOR_H)
-        self._steps_t = Steps(params.step_t)
-        self._steps_m = Steps(params.step_m)
-        self._drift = Drift(params)
-        self._envelope = Envelope(params.means, params.weights) if model else None
-        self._excursion = None
-        if model and model.stays:  # only where the plant cycles
-            from .excursion import Excursion
-
-            self._excursion = Excursion(model.stays)
-        self._rhythm = None
-        if model and model.bands:  # only where one day is like the other
-            from .rhythm import Rhythm
-
-            self._rhythm = Rhythm(model.bands)
-
-    @seldom
-    def take_over(self, before):
-        """Go on with the windows of the judge `before`, which had another model."""
-        self._features = before._features
-        self.x = before.x
-        self._z_t = before._z_t
-        self._z_h = before._z_h
-        self._fresh = before._fresh
-        self._missed = before._missed
-        self._m = before._m
-        self.good = before.good
+    lender = "judge.assembly"  # take_over
+    __init__ = begun  # (model=None, period_ms=10000)
+    __getattr__ = lent
 
     def reading(self, t, h, periods=0, half=-1):
         """Judge a good reading (int16 hundredths of degC and %RH); returns the flags.

@@ -8,7 +8,6 @@ The cloud writes it (cloud/training/params.py); temperatures and humidities are 
 
 from array import array
 
-from ..chip.lazy import seldom
 from ..chip.compat import const
 from .stuck import ALWAYS, LONGEST
 
@@ -45,7 +44,6 @@ class Params:
 
     constant = True  # a snapshot leaves it out
 
-    @seldom
     def __init__(self, body=None):
         """`body`: the bytes of a PARM section. Raises ValueError when it is not one this firmware reads."""
         self.means = self.weights = None

@@ -4,8 +4,10 @@ import errno
 import os
 
 from ..chip.compat import const
-from .explain import explain, number_of, out_of_memory
+from ..chip.lazy import borrow
 from .stages import DNS, TCP, WIFI
+
+explain = borrow("link.explain")
 
 _NAMES = ("wifi", "date", "ca", "dns", "tcp", "tls", "login", "session")  # by stage
 _ANSWERS = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOENT)  # ENOENT: DNS knows no such name
@@ -23,7 +25,7 @@ _RADIO_EVERY = const(4)  # silent failures in a row, and at the first: the radio
 def answer(ladder, stage, error, broker, detail):
     """(milliseconds to rest, whether the radio was switched off); may reset the board."""
     ladder.count(name(stage, error))
-    ladder.tell(explain(stage, error, broker, detail))
+    ladder.tell(explain.explain(stage, error, broker, detail))
     if silent(stage, error):
         ladder.silent += 1
     else:
@@ -40,12 +42,14 @@ def answer(ladder, stage, error, broker, detail):
 
 def silent(stage, error):
     """True when nothing was heard from the network, or memory ran out: radio or board may be stuck."""
-    return out_of_memory(error) or (stage in (WIFI, DNS, TCP) and number_of(error) not in _ANSWERS)
+    if explain.out_of_memory(error):
+        return True
+    return stage in (WIFI, DNS, TCP) and explain.number_of(error) not in _ANSWERS
 
 
 def name(stage, error):
     """What to count it as."""
-    return _NAMES[stage] + (" timeouts" if number_of(error) == errno.ETIMEDOUT else " errors")
+    return _NAMES[stage] + (" timeouts" if explain.number_of(error) == errno.ETIMEDOUT else " errors")
 
 
 def delay_ms(failures, random):

@@ -1,6 +1,6 @@
 """What follows a failure of the link: it is counted, told, and answered by a rest, the radio or a reset."""
 
-from ..chip.lazy import let_go
+from ..chip.lazy import borrow
 from ..chip.compat import const
 
 _TELL_AGAIN_S = const(600)
@@ -34,9 +34,7 @@ class Ladder:
         """(milliseconds to rest, whether the radio was switched off), as failure.py says."""
         self.failures += 1
         try:
-            from .failure import answer
-
-            return answer(self, stage, error, broker, detail)
+            return borrow("link.failure").answer(self, stage, error, broker, detail)
         except MemoryError:
             self.count("out of memory")
             self.tell("out of memory")
@@ -44,8 +42,6 @@ class Ladder:
                 self.heard()
                 self.board.reset("link: out of memory")
             return _NO_ROOM_MS, False
-        finally:
-            let_go("failure", "explain")
 
     def count(self, name):
         self.counts[name] = self.counts.get(name, 0) + 1

@@ -5,26 +5,20 @@ about a second in all).
 """
 
 import errno
-import gc
 
 from . import stages
-from ..chip.lazy import let_go, seldom
+from ..chip.lazy import begun, lent
 from ..chip.compat import const
-from .ladder import Ladder
-from .session import Session
-from .transport import Transport, trust
-from .umqtt_socket import Wire
 
 # Stages before and beside those of `stages`.
-_CLOSED = const(-3)
-_RESTING = const(-2)
-_RADIO_OFF = const(-1)
+CLOSED = const(-3)
+RESTING = const(-2)
+RADIO_OFF = const(-1)
 
 # Milliseconds that each stage may take: Wi-Fi, the date (8 s let NTP ask twice), CA, DNS, TCP, TLS, CONNACK
 # with SUBACK. Last, a session: when it has lasted this long, the back-off is over.
-_LIMITS = (30000, 8000, 0, 0, 10000, 15000, 10000, 5000)
+LIMITS = (30000, 8000, 0, 0, 10000, 15000, 10000, 5000)
 _PUBACK_MS = const(20000)
-_RADIO_OFF_MS = const(2000)
 _ROUNDS = const(8)  # of one step
 
 
@@ -40,40 +34,9 @@ class Link:
     patience_s: seconds of complete silence before the board is reset.
     """
 
-    @seldom
-    def __init__(self, config, board, clock, log, *, state, on_ack, keepalive_s=30, patience_s=3600):
-        self._wifi = config["wifi"]
-        self._wifi2 = config.get("wifi2")
-        self._broker = broker = config["broker"]
-        self._where = "%s:%d" % (broker["host"], broker["port"])
-        self._board = board
-        self._clock = clock
-        self._log = log
-        self._state = state
-        self._on_ack = on_ack
-        self._ping_ms = keepalive_s * 500
-        topic = "vigie/1/%s/%s/" % (config["site"], config["device"])
-        self._state_topic = (topic + "state").encode()
-        self._wire = Wire()
-        self._session = Session(
-            self._wire,
-            ("vigie-%s-%s" % (config["site"], config["device"])).encode(),
-            broker["user"].encode(),
-            broker["password"].encode(),
-            keepalive_s=keepalive_s,
-            inbox=(topic + "ack").encode(),
-            outbox=self._state_topic,
-            will=state(False),
-        )
-        self._lookup = None
-        self._transport = None
-        self._context = None
-        self._address = None
-        self._ladder = Ladder(board, clock, log, patience_s)
-        self._without_wifi = False
-        self._greet = False
-        board.wifi_on(self._wifi["ssid"], self._wifi["password"])
-        self._begin(stages.WIFI)
+    lender = "link.connecting"  # counts, listens, close, _open, _find, _dial, _up, _failed
+    __init__ = begun  # (config, board, clock, log, *, state, on_ack, keepalive_s=30, patience_s=3600)
+    __getattr__ = lent
 
     # -- for the node
 
@@ -96,25 +59,9 @@ class Link:
             topic if isinstance(topic, bytes) else topic.encode(), payload, qos, retain
         )
 
-    @seldom
-    def counts(self):
-        """What happened in this boot: name -> how often, for `state`."""
-        counts = dict(self._ladder.counts)
-        counts["oversize packets"] = self._wire.oversize
-        counts["strange packets"] = self._session.strange
-        return counts
-
     def last_error(self):
         """The newest trouble in plain words, or None: for `state`, once the board is online again."""
         return self._ladder.last_error
-
-    @seldom
-    def listens(self, size):
-        """Hear this board's `part` too, in packets of up to `size` bytes; 0: no more. True once it does."""
-        if self._session.more is None and size and self.free():
-            self._session.listen(self._state_topic[:-5] + b"part")
-        self._wire.resize(size)
-        return self._session.more is not None
 
     def publish_state(self):
         """Publish state(True) as soon as possible; after each connect this happens by itself."""
@@ -144,35 +91,6 @@ class Link:
             self._on_ack(payload)
         return self._session.ready
 
-    @seldom
-    def close(self, wait_ms=1000, said=None):
-        """Say goodbye: `said` or state(False), DISCONNECT; at most `wait_ms`. The link stays closed.
-
-        True when the broker has it, and has hung up: then no last will follows.
-        """
-        told = False
-        end = self._clock.after(self._clock.ms(), wait_ms)
-        try:
-            while self.ready() and not self.free() and self._clock.until(end) > 0:
-                self._rest(20)
-                self._advance()
-            if self.publish(self._state_topic, said or self._state(False), 1, True):
-                while self._session.unacknowledged and self._clock.until(end) > 0:
-                    self._rest(20)
-                    self._advance()
-                told = not self._session.unacknowledged
-                self._session.disconnect()
-                while self._clock.until(end) > 0:  # until reading fails: it has hung up
-                    self._transport.flush()
-                    self._session.receive()
-                    self._rest(20)
-                told = False
-        except Exception:
-            pass  # else the last will says that it is gone
-        self._drop()
-        self._stage = _CLOSED
-        return told
-
     # -- the steps: each returns None when there is nothing to do, b"" when it moved, or an ack's payload
 
     def _advance(self):
@@ -201,45 +119,16 @@ class Link:
 
     def _wake(self, late):
         """The end of a rest: in time, or when the Wi-Fi that was missing is back."""
-        if self._stage == _CLOSED:
+        if self._stage == CLOSED:
             return None
-        if not late and (self._stage == _RADIO_OFF or not self._without_wifi or not self._board.wifi_up()):
+        if not late and (self._stage == RADIO_OFF or not self._without_wifi or not self._board.wifi_up()):
             return None
         self._board.wifi_on(self._wifi["ssid"], self._wifi["password"])  # does nothing where it is up
-        if self._stage == _RADIO_OFF:
-            self._stage = _RESTING
+        if self._stage == RADIO_OFF:
+            self._stage = RESTING
             self._deadline = self._clock.after(self._deadline, self._rest_ms)
             return None
         self._begin(stages.WIFI)
-        return b""
-
-    @seldom
-    def _open(self):
-        """Wi-Fi is up. The date comes first: asked for during a handshake, both need their memory at once."""
-        if self._without_wifi:
-            self._without_wifi = False
-            self._log.info("link", "Wi-Fi up")
-        self._begin(stages.DATE)
-        return self._find() if self._clock.is_set() else b""
-
-    @seldom
-    def _find(self):
-        """Go to the broker; the date of an earlier boot will do where NTP is silent, none at all will not."""
-        if not self._date():
-            self._begin(stages.WIFI)
-            self._ladder.tell("no date yet, so no certificate can be verified: waiting for NTP")
-            return None
-        if self._context is None:
-            self._begin(stages.CA)
-            with open(self._broker["ca"], "rb") as file:
-                self._context = trust(file.read())
-        broker = self._broker
-        if self._address and self._ladder.failures % 3 != 2:  # a broker may move, but not at every hiccup
-            return self._dial()
-        self._begin(stages.DNS)
-        from ..net.dns import Lookup
-
-        self._lookup = Lookup(broker["host"], broker["port"], self._board.wifi_dns(), self._clock)
         return b""
 
     def _look_up(self):
@@ -248,16 +137,7 @@ class Link:
             return None
         self._address = address
         self._lookup = None
-        let_go("dns")
         return self._dial()
-
-    @seldom
-    def _dial(self):
-        self._begin(stages.TCP)
-        name = self._broker["name"] or self._broker["host"]
-        gc.collect()  # TLS takes 30 KB of the memory that the heap lives in
-        self._transport = Transport(self._address, name, self._context)
-        return b""
 
     def _talk(self):
         moved = self._transport.flush()
@@ -271,15 +151,6 @@ class Link:
         elif self._clock.until(self._deadline) <= 0:
             raise OSError(errno.ETIMEDOUT)
         return b"" if payload is None and moved else payload
-
-    @seldom
-    def _up(self):
-        self._ladder.count("connects")
-        self._greet = True
-        self._ping_at = self._clock.after(self._clock.ms(), self._ping_ms)
-        self._oldest = 0
-        self._begin(stages.UP)
-        self._log.info("link", "connected to " + self._where)
 
     def _watch(self):
         """Deadlines of a session: the oldest PUBACK, and PINGRESP, which half a packet swallows too."""
@@ -308,30 +179,11 @@ class Link:
 
     def _begin(self, stage):
         self._stage = stage
-        self._deadline = self._clock.after(self._clock.ms(), _LIMITS[stage])
+        self._deadline = self._clock.after(self._clock.ms(), LIMITS[stage])
         if stage > stages.TCP:
             self._ladder.heard()
 
     # -- failure
-
-    @seldom
-    def _failed(self, error):
-        """Let go of the connection and rest, as the ladder says."""
-        stage = self._stage
-        self._stage = _RESTING  # even should what follows fail
-        self._deadline = self._clock.after(self._clock.ms(), _LIMITS[stages.WIFI])
-        self._drop()
-        if stage < stages.WIFI or not self._board.wifi_up():
-            stage = stages.WIFI  # so the broker is not to blame
-            self._without_wifi = True
-        detail = self._board.wifi_problem() if stage == stages.WIFI else self._date()
-        self._rest_ms, radio_off = self._ladder.failed(stage, error, self._where, detail)
-        if stage == stages.WIFI and self._wifi2:
-            self._wifi, self._wifi2 = self._wifi2, self._wifi  # it is that one's turn
-            self._board.wifi_off()  # or the chip goes on trying this one
-        self._stage = _RADIO_OFF if radio_off else _RESTING
-        pause = _RADIO_OFF_MS if radio_off else self._rest_ms
-        self._deadline = self._clock.after(self._clock.ms(), pause)
 
     def _date(self):
         """Seconds since 2000 that TLS goes by; 0 while there is no date, not even of an earlier boot."""

@@ -5,9 +5,8 @@ publish never waits for its PUBACK, and every version of umqtt.simple from 1.3.4
 """
 
 import errno
-import umqtt.simple
 
-from ..chip.lazy import seldom
+from ..chip.lazy import begun, lent
 from ..chip.compat import const
 
 WINDOW = const(8)  # publishes without PUBACK; HiveMQ takes 10
@@ -28,17 +27,9 @@ class Refused(Exception):
 class Session:
     """The client `client_id`, reading the topic `inbox`, with the last will `will` on `outbox`. All bytes."""
 
-    @seldom
-    def __init__(self, wire, client_id, user, password, *, keepalive_s, inbox, outbox, will):
-        self._wire = wire
-        self._client = umqtt.simple.MQTTClient(
-            client_id, "", user=user or None, password=password, keepalive=keepalive_s
-        )
-        self._client.set_callback(self._received)
-        self._client.set_last_will(outbox, will, True, 1)
-        self._inbox = inbox
-        self.strange = 0  # packets that nobody asked for
-        self.restart()
+    lender = "link.login"  # listen, connect, disconnect, _accepted, _subscribed
+    __init__ = begun  # (wire, client_id, user, password, *, keepalive_s, inbox, outbox, will)
+    __getattr__ = lent
 
     def restart(self):
         self.ready = False
@@ -47,22 +38,6 @@ class Session:
         self._message = None
         self._subscription = 0
         self.more = None  # a second topic that is listened to
-
-    @seldom
-    def listen(self, topic):
-        """Also hear `topic` (bytes) in this session. A broker that refuses stays silent."""
-        packet = self._next_id()
-        self._wire.promise(b"\x90\x03" + packet.to_bytes(2, "big") + b"\0")
-        self._client.subscribe(topic, 0)
-        self.more = topic
-
-    @seldom
-    def connect(self):
-        """Say CONNECT on the wire's new connection."""
-        self.restart()
-        umqtt.simple.socket = self._wire  # umqtt asks its module `socket` for a connection: it gets ours
-        self._wire.promise(b"\x20\x02\0\0")
-        self._client.connect(True)
 
     def free(self):
         return self.ready and len(self.unacknowledged) < WINDOW
@@ -83,10 +58,6 @@ class Session:
     def ping(self):
         self._client.ping()
         self.pinging = True
-
-    @seldom
-    def disconnect(self):
-        self._client.disconnect()
 
     def receive(self):
         """Take one packet: None when there was none, else the payload of a message or b""."""
@@ -122,24 +93,6 @@ class Session:
         packet = self._client.pid % _LAST_ID + 1
         self._client.pid = packet - 1
         return packet
-
-    @seldom
-    def _accepted(self, body):
-        if body[2]:
-            raise Refused("connect", body[2])
-        packet = self._next_id()
-        self._subscription = packet
-        self._wire.promise(b"\x90\x03" + packet.to_bytes(2, "big") + b"\0")
-        self._client.subscribe(self._inbox, 0)
-
-    @seldom
-    def _subscribed(self, body):
-        if body[1] << 8 | body[2] != self._subscription:
-            self.strange += self.more is None or body[3] == 0x80
-        elif body[3] == 0x80:
-            raise Refused("subscribe", 0x80)
-        else:
-            self.ready = True
 
     def _acknowledged(self, body):
         packet = body[1] << 8 | body[2]

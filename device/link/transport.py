@@ -5,13 +5,12 @@ Waiting happens in `wait()` alone and for as long as the caller says. Whoever us
 
 import errno
 import select
-import socket
 import ssl
 
-from ..chip.lazy import seldom
+from ..chip.lazy import begun, lent
 from ..chip.compat import const
 
-_CHUNK = const(1024)  # bytes handed to TLS at once: one record
+CHUNK = const(1024)  # bytes handed to TLS at once: one record
 _FAILED = select.POLLERR | select.POLLHUP
 
 
@@ -29,28 +28,9 @@ class Transport:
     Methods raise OSError, or ValueError when the certificate is not acceptable; then close() and forget it.
     """
 
-    @seldom
-    def __init__(self, address, name, context):
-        self._name = name
-        self._context = context
-        self._tx = memoryview(bytearray(_CHUNK))
-        self._have = 0  # bytes in _tx
-        self._sent = 0  # of them, what the socket has taken
-        self._chunk = 0  # bytes of an unfinished write: TLS wants the same length again
-        self._lent = b""  # what did not fit into _tx, and how much of it has gone there since
-        self._taken = 0
-        self.secure = False  # the handshake is done: the peer's certificate was accepted
-        self._tls = None
-        self._sock = socket.socket()
-        self._sock.setblocking(False)
-        self._poll = select.poll()
-        self._poll.register(self._sock, select.POLLOUT)
-        try:
-            self._sock.connect(address)
-        except OSError as error:
-            if error.errno != errno.EINPROGRESS:
-                self.close()
-                raise
+    lender = "link.handshake"  # _secure
+    __init__ = begun  # (address, name, context)
+    __getattr__ = lent
 
     def connected(self):
         """True once TCP has connected."""
@@ -63,16 +43,6 @@ class Transport:
             self._secure()
             return True
         return False
-
-    @seldom
-    def _secure(self):
-        """Let TLS begin; its handshake goes on whenever something is read or written."""
-        self._poll.unregister(self._sock)
-        self._tls = self._context.wrap_socket(
-            self._sock, server_hostname=self._name, do_handshake_on_connect=False
-        )
-        self._tls.setblocking(False)
-        self._poll.register(self._tls, select.POLLIN)
 
     def wait(self, ms):
         """Wait until something can go on, at most `ms`."""
@@ -95,7 +65,7 @@ class Transport:
         if self._taken < len(self._lent):
             raise OSError(errno.ENOBUFS)
         end = self._have + len(data)
-        if end > _CHUNK:
+        if end > CHUNK:
             self._lent = memoryview(data)
             self._taken = 0
         else:
@@ -106,7 +76,7 @@ class Transport:
         """Send what the socket takes. True when nothing is left and when something went."""
         moved = False
         while self.unsent():
-            count = min(_CHUNK - self._have, len(self._lent) - self._taken)
+            count = min(CHUNK - self._have, len(self._lent) - self._taken)
             if count:
                 self._tx[self._have : self._have + count] = self._lent[self._taken : self._taken + count]
                 self._have += count

@@ -19,8 +19,7 @@ from ..judge import features
 from ..auth import hmac_sha256, same
 from ..chip.compat import const
 from .forest import Model
-from .load import check
-from .load import read as read_forest
+from ..chip.lazy import borrow
 
 MAGIC = b"VGM1"
 FORMAT = const(1)
@@ -86,17 +85,14 @@ def read(file, length, key):
     params = _body(file, places[b"PARM"])
     stays = bands = None
     if b"EXCR" in places:
-        from ..judge.excursion import Stays
-
-        stays = Stays(_body(file, places[b"EXCR"]))
+        stays = borrow("judge.excursion").Stays(_body(file, places[b"EXCR"]))
     if b"RHYT" in places:
-        from ..judge.rhythm import Bands
-
-        bands = Bands(_body(file, places[b"RHYT"]))
+        bands = borrow("judge.rhythm").Bands(_body(file, places[b"RHYT"]))
     place, size = places[b"FRST"]
     file.seek(place)
-    forest = read_forest(file, size)
-    check(forest)
+    load = borrow("model.load")
+    forest = load.read(file, size)
+    load.check(forest)
     if not _agrees(forest, vectors):
         raise ValueError("its self-test failed: this board would not judge as the cloud does")
     return Model(model_id, forest, params, stays, bands)

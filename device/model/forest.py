@@ -6,11 +6,12 @@ read once and stays. The format is in docs/forest.md; cloud/training/interpret_p
 """
 
 from ..chip.compat import const
+from ..chip.lazy import borrow
 
 try:
-    from .walk_viper import walk
+    walk = borrow("model.walk_viper").walk
 except (ImportError, SyntaxError, ValueError):  # CPython; no native emitter; an .mpy of another architecture
-    from .walk_plain import walk
+    walk = borrow("model.walk_plain").walk
 
 READING = const(16)  # places at the head of the table for the reading being walked
 

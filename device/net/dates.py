@@ -1,6 +1,6 @@
 """Asks for the date now and then; who asks (ntp.py) stays in RAM only as long as that takes."""
 
-from ..chip.lazy import let_go
+from ..chip.lazy import borrow
 from ..chip.compat import const
 
 _FRESH_MS = const(3600000)  # an answer serves for so long: a crystal that is 100 ppm off loses 0.4 s
@@ -27,12 +27,9 @@ class Dates:
             if self._clock.until(self._ask_at) > 0 or not self._board.wifi_up():
                 return None
             self.soon()  # where there is no room for it now
-            from .ntp import Ntp
-
-            self._ntp = Ntp(self._servers, self._clock, self._board.wifi_dns)
+            self._ntp = borrow("net.ntp").Ntp(self._servers, self._clock, self._board.wifi_dns)
         sec = self._ntp.step()
         if sec is not None:
             self._ntp = None
-            let_go("ntp", "dns")
             self.soon(_FRESH_MS)
         return sec

@@ -3,7 +3,9 @@
 import os
 
 from ..chip.compat import const
-from .dns import Lookup, Question, split
+from ..chip.lazy import borrow
+
+dns = borrow("net.dns")
 
 _ANSWER_MS = const(2000)
 _AGAIN_MS = const(1000)  # before the same server
@@ -24,7 +26,7 @@ class Ntp:
     def __init__(self, servers, clock, dns):
         self._servers = servers
         self._clock = clock
-        self._dns = dns
+        self._name_server = dns
         self._next = 0  # index of the server
         self._lookup = None
         self._question = None
@@ -49,16 +51,16 @@ class Ntp:
     def _advance(self):
         clock = self._clock
         if self._question is None:
-            host, port = split(self._servers[self._next], 123)
+            host, port = dns.split(self._servers[self._next], 123)
             if self._lookup is None:
-                self._lookup = Lookup(host, port, self._dns(), clock)
+                self._lookup = dns.Lookup(host, port, self._name_server(), clock)
             address = self._lookup.step()
             if address is None:
                 return None
             self._lookup = None
             self._nonce = os.urandom(8)  # stands where our own time would: the server returns it
             self._sent = clock.ms()
-            self._question = Question(address, b"\x23" + bytes(39) + self._nonce)  # version 4, client
+            self._question = dns.Question(address, b"\x23" + bytes(39) + self._nonce)  # version 4, client
             self._in(_ANSWER_MS)
             return None
         answer = self._question.answer()

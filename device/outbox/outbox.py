@@ -8,15 +8,13 @@ never be given again. After a reboot what is kept is sent again.
 import os
 
 from . import segment
-from .acks import Acks
-from ..chip.lazy import seldom
+from ..chip.lazy import begun, lent
 from ..chip.compat import const
-from .journal import DAMAGED, FULL, Journal
 from .segment import BLOCK, RECORDS, SIZE
 
 NO_MODEL = b"\0\0\0\0"
-_PENDING = const(32)  # records that may wait in RAM
-_ENOSPC = const(28)  # MicroPython's errno has no name for it
+PENDING = const(32)  # records that may wait in RAM
+ENOSPC = const(28)  # MicroPython's errno has no name for it
 
 
 class Outbox:
@@ -27,49 +25,9 @@ class Outbox:
     be read), `unkept` (readings that neither flash nor RAM had room for), `failures` (of flash).
     """
 
-    @seldom
-    def __init__(self, folder, capacity, random=os.urandom):
-        self._folder = folder
-        self._blocks = capacity // BLOCK
-        self.model = NO_MODEL
-        self.dropped = self.damaged = self.unkept = self.failures = 0
-        from .recovery import prepare, recover  # the application lets it go
-
-        prepare(folder)
-        self.journal = Journal(folder + "/journal")
-        self._acks = Acks()
-        found = recover(folder, self.journal)
-        self._closed = found.segments  # (first, count, boot, model), oldest first
-        self._useless = found.useless  # files to delete once a newer header is on flash
-        self.damaged = found.damaged
-        self.boot = found.boot
-        self.stream = found.stream
-        if self.stream is None:
-            self.stream = random(4)
-            self.journal.clear()  # its dropped runs are of another stream
-        self.journal.forget_before(self._closed[0][2] if self._closed else self.boot)
-        self.boot_first = self._first = found.following
-        self._count = 0  # records of the open segment that are on flash
-        self._file = None
-        self._pending = 0
-        self._buffer = bytearray(_PENDING * SIZE)
-        self._view = memoryview(self._buffer)
-
-    @seldom
-    def resume(self, boot, first, count):
-        """Go on as `boot`, which left its segment open at `first` with `count` records; False if not so."""
-        part = self._closed[-1] if self._closed else (0, 0, 0)
-        try:
-            if part[:3] != (first, count, boot) or os.stat(self._path(first, boot))[6] != (1 + count) * SIZE:
-                return False
-            self._file = open(self._path(first, boot), "ab")
-        except OSError:
-            return False
-        self._closed.pop()
-        self.boot = boot
-        self._first = first
-        self._count = count
-        return True
+    lender = "outbox.rotation"  # resume, _open, _drop_oldest, turn, give_up, salvage
+    __init__ = begun  # (folder, capacity, random=os.urandom)
+    __getattr__ = lent
 
     # Writing
 
@@ -78,7 +36,7 @@ class Outbox:
 
         `up` s, `x` the eight int16 or None for a failed read, `why` the reason's code, `score` < 0 for none.
         """
-        if self._pending == _PENDING and not self.flush() and self._pending == _PENDING:
+        if self._pending == PENDING and not self.flush() and self._pending == PENDING:
             self.unkept += 1
             return -1
         segment.pack(self._buffer, self._pending * SIZE, up, x, flags, why, score)
@@ -92,7 +50,7 @@ class Outbox:
                 self._write()
             except OSError as error:
                 self._close()
-                if error.args[0] != _ENOSPC or not self._drop_oldest():
+                if error.args[0] != ENOSPC or not self._drop_oldest():
                     self.failures += 1
                     return False
         return True
@@ -105,34 +63,13 @@ class Outbox:
         for i in range(count):
             segment.seal(self._view, i * SIZE)
         if self._file.write(self._view[: count * SIZE]) != count * SIZE:
-            raise OSError(_ENOSPC)
+            raise OSError(ENOSPC)
         self._file.flush()
         self._count += count
         self._pending -= count
         if self._pending:
             left = bytes(self._view[count * SIZE : (count + self._pending) * SIZE])
             self._view[: len(left)] = left
-
-    @seldom
-    def _open(self):
-        """Begin a segment. Older files go only after this header, which holds the next seq, is on flash."""
-        while self._used() + _blocks(RECORDS) > self._blocks and self._drop_oldest():
-            pass
-        file = open(self._path(self._first, self.boot), "wb")
-        try:
-            if file.write(segment.header(self.stream, self.boot, self.model, self._first)) != SIZE:
-                raise OSError(_ENOSPC)
-            file.flush()
-        except OSError:
-            file.close()
-            raise
-        self._file = file
-        self.journal.open(self.stream, self._first)
-        for text in self._useless:
-            self._remove(self._folder + "/" + text)
-        self._useless = []
-        for part in list(self._closed):
-            self._free(part)
 
     def _close(self):
         """End the open segment; what of it is not known to be on flash is written again into the next."""
@@ -147,24 +84,8 @@ class Outbox:
                 self._first += self._count
                 self._count = 0
 
-    @seldom
-    def _drop_oldest(self):
-        """Give up the oldest segment; False when there is none."""
-        if not self._closed:
-            return False
-        part = self._closed[0]
-        first, end = part[0], part[0] + part[1]
-        self.dropped += part[1] - self._acks.count(first)
-        a = self._acks.next_clear(first, first, end)
-        if a < end:
-            while self._acks.has(first, end - 1):
-                end -= 1
-            self.journal.drop(a, end - 1, FULL)  # told before it is gone
-        self._forget(part)
-        return True
-
     def _used(self):
-        return sum(_blocks(part[1]) for part in self._closed)
+        return sum(blocks(part[1]) for part in self._closed)
 
     def _path(self, first, boot):
         return self._folder + "/" + segment.name(first, boot)
@@ -181,12 +102,6 @@ class Outbox:
         self._remove(self._path(part[0], part[2]))
         self.journal.catch_up()  # a full flash may have refused what was told of it; now there is room
 
-    @seldom
-    def turn(self, model):
-        """What comes from now on is judged by `model`: it begins a segment. Nothing may wait in RAM."""
-        self._close()
-        self.model = model
-
     # Acknowledging
 
     def ack(self, first, last):
@@ -201,14 +116,6 @@ class Outbox:
                 news += self._acks.set(part[0], begin, end)
                 self._free(part)
         return news
-
-    @seldom
-    def give_up(self, seq, why=DAMAGED):
-        """Record `seq` will not be sent any more: report it as dropped."""
-        self.journal.drop(seq, seq, why)
-        part = self.find(seq)
-        self._acks.set(part[0], seq, seq)
-        self._free(part)
 
     def _free(self, part):
         """Delete a closed segment that is acknowledged as a whole, once a newer header is on flash."""
@@ -261,20 +168,10 @@ class Outbox:
             count = min(len(view) // SIZE, part[0] + part[1] - seq)
             return file.readinto(view[: count * SIZE]) // SIZE
 
-    @seldom
-    def salvage(self, part, seq, view):
-        """As read(), but one by one; what flash cannot read is filled with noughts, which are no record."""
-        for at in range(0, len(view), SIZE):
-            record = view[at : at + SIZE]
-            try:
-                self.read(part, seq + at // SIZE, record)
-            except OSError:
-                record[:] = bytes(SIZE)
-
     def _segments(self):
         open_one = (self._first, self._count, self.boot, self.model)
         return self._closed + [open_one] if self._count else list(self._closed)
 
 
-def _blocks(count):
+def blocks(count):
     return ((1 + count) * SIZE + BLOCK - 1) // BLOCK

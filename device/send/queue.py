@@ -4,19 +4,15 @@ Pure decisions about seqs; times are seconds of uptime. Messages on their way ar
 records; when it is full, the oldest goes back to the backlog.
 """
 
-from ..chip.lazy import seldom
+from ..chip.lazy import begun, lent
 from ..chip.compat import const
-from ..outbox.journal import REFUSED
 from .up import MOST
 
 _FLIGHTS = const(12)  # messages on their way
 _BACKLOG = const(4)  # of them, those of the backlog: what leaves room for live ones
-_REFUSED = const(32)
-_RETRY_S = const(30)
-_LONGEST_S = const(600)
+RETRY_S = const(30)
 _SENDS = const(5)  # a message that the living cloud did not acknowledge so often is halved
-_READS = const(2)  # refused, half a minute and a minute apart: it may have been a want of memory
-_HOUR_S = const(3600)
+HOUR_S = const(3600)
 _SILENCE_S = const(120)  # an ack after so long: the cloud is back
 
 
@@ -27,8 +23,8 @@ class Flight:
         self.first = first
         self.last = last
         self.live = live
-        self.wait = _RETRY_S
-        self.due = now + _RETRY_S
+        self.wait = RETRY_S
+        self.due = now + RETRY_S
         self.sends = 1
         self.reads = 0  # that flash refused
         self.acks = acks  # how many acks had come when it was last sent
@@ -37,18 +33,9 @@ class Flight:
 class Sender:
     """Decides over the records of `outbox`; a quiet one waits up to `share_s` to share a message."""
 
-    @seldom
-    def __init__(self, outbox, share_s):
-        self._outbox = outbox
-        self._share_s = share_s
-        self._live = outbox.boot_first  # everything from here on has never been sent
-        self._back = 0  # everything before this was sent or is acknowledged
-        self._flights = []
-        self.refused = {}  # seq the cloud does not take: when it is due again
-        self._urgent = -1
-        self._shared_at = -share_s  # the first message goes at once
-        self._acks = 0
-        self._acked_at = 0
+    lender = "send.resend"  # _sent_again, unread, _halve
+    __init__ = begun  # (outbox, share_s)
+    __getattr__ = lent
 
     def urgent(self, seq):
         """Reading `seq` must go at once."""
@@ -120,7 +107,7 @@ class Sender:
     def sent(self, first, last, now):
         """The records first..last that still wait have left the board."""
         if first in self.refused:
-            self.refused[first] = now + _HOUR_S
+            self.refused[first] = now + HOUR_S
             return
         for flight in self._flights:
             if flight.first == first:
@@ -133,27 +120,6 @@ class Sender:
         if len(self._flights) >= _FLIGHTS:
             self._back = min(self._back, self._flights.pop(0).first)
         self._flights.append(Flight(first, last, live, now, self._acks))
-
-    @seldom
-    def _sent_again(self, flight, last, now):
-        if last < flight.last:
-            self._flights.append(Flight(last + 1, flight.last, flight.live, now - _RETRY_S, self._acks))
-            flight.last = last
-        if flight.acks != self._acks:
-            flight.sends += 1  # only a cloud that acknowledges others can have refused this
-        flight.acks = self._acks
-        flight.wait = min(2 * flight.wait, _LONGEST_S)
-        flight.due = now + flight.wait
-
-    @seldom
-    def unread(self, first, last, now):
-        """Flash did not give first..last: tried again later. True when it has been patient enough."""
-        self.sent(first, last, now)
-        for flight in self._flights:
-            if flight.first == first:
-                flight.reads += 1
-                return flight.reads > _READS
-        return True  # alone already, and refused by the cloud too
 
     def skip(self, first, last):
         """Nothing of first..last waits any more, or it is on its way."""
@@ -185,21 +151,5 @@ class Sender:
     def again(self, now):
         """The link or the cloud is back: what is on its way may be lost, so all of it is due."""
         for flight in self._flights:
-            flight.wait = _RETRY_S // 2
+            flight.wait = RETRY_S // 2
             flight.due = now
-
-    @seldom
-    def _halve(self, flight, now):
-        """Find the reading that the cloud refuses: half by half, then once an hour alone."""
-        self._flights.remove(flight)
-        if flight.first == flight.last:
-            if len(self.refused) >= _REFUSED:
-                self._outbox.give_up(min(self.refused), REFUSED)
-                self.sweep()
-            self.refused[flight.first] = now + _HOUR_S
-            return
-        middle = (flight.first + flight.last) // 2
-        for first, last in ((flight.first, middle), (middle + 1, flight.last)):
-            half = Flight(first, last, flight.live, now - _RETRY_S, self._acks)
-            half.sends = 0
-            self._flights.append(half)

@@ -3,8 +3,7 @@
 import json
 
 from ..chip import log
-from ..chip.lazy import let_go
-from .state import payload
+from ..chip.lazy import borrow
 
 
 def of_node(node, online, more):
@@ -34,15 +33,14 @@ def of_node(node, online, more):
         fields["config"] = node.number
         fields["updates"] = _updates()
         fields["settings"] = _settings()
-    return payload(online, outbox, fields, key=node.key, topic=node.topic(b"state"), kind=node.kind)
+    return borrow("send.state").payload(
+        online, outbox, fields, key=node.key, topic=node.topic(b"state"), kind=node.kind
+    )
 
 
 def _updates():
     """What became of what came over the air: [[what, id, text], …]."""
-    from ..update.notes import Notes
-
-    told = Notes().told
-    let_go("notes")
+    told = borrow("update.notes").Notes().told
     return [[what] + told[what] for what in told]
 
 

@@ -3,6 +3,8 @@
 It returns 0 or the reason of a failed read (codes.WHY) and does not raise for ordinary failures.
 """
 
+from ..chip.lazy import borrow
+
 
 def open(options, clock, board=None):
     """The sensor that `options` (the configuration's "sensor") names; ValueError says what is wrong.
@@ -32,24 +34,17 @@ def _shifted(read, t, h):
 def _open(options, clock, board):
     kind = options.get("kind")
     if kind == "simulated":
-        from .simulated import Simulated
-
-        return Simulated(clock, options.get("seed", 1), options.get("day_s", 86400))
+        simulated = borrow("sensors.simulated").Simulated
+        return simulated(clock, options.get("seed", 1), options.get("day_s", 86400))
     if kind == "replay":
         if "file" not in options:
             raise ValueError('sensor.file is missing: add "file": "/readings.csv"')
-        from .replay import Replay
-
-        return Replay(options["file"])
+        return borrow("sensors.replay").Replay(options["file"])
     if kind == "dht22":
-        from .dht22 import Dht22
-
-        return Dht22(board.dht22(options["pin"]), clock)
+        return borrow("sensors.dht22").Dht22(board.dht22(options["pin"]), clock)
     if kind in ("sht3x", "bme280"):
         i2c = board.i2c(options["scl"], options["sda"])
         if kind == "sht3x":
-            from .sht3x import Sht3x as OnI2c
-        else:
-            from .bme280 import Bme280 as OnI2c
-        return OnI2c(i2c, options["address"], clock)
+            return borrow("sensors.sht3x").Sht3x(i2c, options["address"], clock)
+        return borrow("sensors.bme280").Bme280(i2c, options["address"], clock)
     raise ValueError("sensor.kind is %r: use simulated, replay, dht22, sht3x or bme280" % (kind,))

@@ -11,10 +11,10 @@ from binascii import crc32
 
 from .. import VERSION
 from ..chip import log
-from . import snapshot
 from ..chip.compat import const
-from .duty import Duty
-from ..chip.ticks import Ticks
+from ..chip.lazy import borrow
+
+snapshot = borrow("sleep.snapshot")
 
 _ONLINE_MS = const(45000)  # for Wi-Fi, TLS, sending and acknowledgements
 _NTP_MS = const(8000)  # of them, for NTP to answer
@@ -54,15 +54,17 @@ class Radio:
 class Sleeper:
     """Of one start. `woke`: it was a deep sleep that ended. `ticks`: the clock's source.
 
-    app: network(node, config) gives a node its link and NTP; good_start(); forget_crash(node).
+    network(node, config) gives a node its link and NTP; good_start(), forget_crash(node): starts.py.
     """
 
-    def __init__(self, config, board, app, source=None):
-        self.ticks = Ticks(source)
-        self._app = app
+    def __init__(self, config, board, *, network, good_start, forget_crash, source=None):
+        self.ticks = borrow("chip.ticks").Ticks(source)
+        self._network = network
+        self._good_start = good_start
+        self._forget_crash = forget_crash
         self._config = config
         self._board = board
-        self._duty = Duty(config["period_ms"])
+        self._duty = borrow("sleep.duty").Duty(config["period_ms"])
         self._facts = self._data = self._slot = self._by = self._since = None
         self._refused = None
         self.woke = board.reset_reason == "deep sleep"
@@ -105,7 +107,7 @@ class Sleeper:
         clock = node.clock
         if self._by is None:
             if self._duty.wants(clock.uptime(), node.sender.is_urgent()):
-                self._app.network(node, self._config)
+                self._network(node, self._config)
                 self._online(node)
                 return
         elif not self._over(node):
@@ -151,7 +153,7 @@ class Sleeper:
         if done and not told:
             duty.connected(tick, False)  # the broker will call it offline: come back soon
         if told and node.crash:
-            self._app.forget_crash(node)
+            self._forget_crash(node)
         counts = node.link.counts()
         for name in counts:
             node.counts[name] = node.counts.get(name, 0) + counts[name]
@@ -168,7 +170,7 @@ class Sleeper:
         if part is None:
             return  # nothing was ever measured
         if clock.uptime() >= _GOOD_S:
-            self._app.good_start()
+            self._good_start()
         clock.tick()
         self._board.led(False)
         first, count, boot, _ = part

@@ -1,26 +1,21 @@
 """What a node does when something about updates happens: each is read for the moment it takes."""
 
 from ..chip import log
-from ..chip.lazy import let_go
+from ..chip.lazy import borrow
 
 
 def meant(node, payload):
     """The cloud says what this board should have."""
-    from .pull import begin
-
     try:
-        node.update = begin(node, payload) or node.update
+        node.update = borrow("update.pull").begin(node, payload) or node.update
     except (ValueError, OSError) as error:
         name = "wants refused: %s" % error
         node.counts[name] = node.counts.get(name, 0) + 1
-    if not node.update:
-        let_go("pull", "notes")
 
 
 def fetched(node):
     """There is nothing left to fetch."""
     node.update = None
-    let_go("pull", "notes", "slots", "settings", "settings_file", "bundle", "load")
     node.link.listens(0)
 
 
@@ -31,7 +26,6 @@ def proven(node):
     except OSError:
         return  # at the next acknowledgement
     node.trial = None
-    let_go("trial", "notes")
     log.info("update", "settings %d are kept" % node.number)
     node.link.publish_state()
 

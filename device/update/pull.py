@@ -11,8 +11,10 @@ from binascii import hexlify
 from ..auth import mac, same
 from ..chip import log
 from ..chip.compat import const
+from ..chip.lazy import borrow
 from ..starts import at, remove
-from .notes import Notes
+
+Notes = borrow("update.notes").Notes
 
 KINDS = ("config", "model")  # what this board knows to use, in this order
 _WHATS = ("", "model", "config", "app")  # by their number in a part
@@ -93,11 +95,8 @@ class Pull:
         except OSError:
             self._have = 0
             _tidy(self.what)
-        if self.what == "model":
-            from .slots import find
-
-            if find(self.name):
-                self._total = self._have  # it is in the idle slot
+        if self.what == "model" and borrow("update.slots").find(self.name):
+            self._total = self._have  # it is in the idle slot
 
     def part(self, payload):
         """A part came. It waits until there is time to write it."""
@@ -168,10 +167,9 @@ class Pull:
     def _finish(self, node):
         """All of it is on flash: check it, and use it."""
         if self.what == "model":
-            from .slots import take
+            borrow("update.slots").take(node, self._path, self.name)
         else:
-            from .settings_file import take
-        take(node, self._path, self.name)
+            borrow("update.settings_file").take(node, self._path, self.name)
         self._told(node, "")
 
     def _fail(self, node, why):

@@ -7,10 +7,12 @@ ones with the old ones beside them.
 import json
 import os
 
-from ..config.config import ConfigError, check
+from ..chip.lazy import borrow
 from ..starts import at, good_start, remove
-from .settings import merged, opened
-from .trial import CONFIG, OLD, STARTS
+
+config = borrow("config.config")
+settings = borrow("update.settings")
+trial = borrow("update.trial")
 
 NEXT = "/config.next"
 
@@ -18,18 +20,18 @@ NEXT = "/config.next"
 def take(node, path, name):
     """Start with the settings sealed in the file `path`, number `name` (hex). ValueError says why not."""
     with open(path, "rb") as file:
-        number, change = opened(file.read(), node.key)
+        number, change = settings.opened(file.read(), node.key)
     if "%08x" % number != name:
         raise ValueError("these are settings %d" % number)
-    with open(at(CONFIG)) as file:
+    with open(at(trial.CONFIG)) as file:
         old = json.load(file)
     if number <= old.get("number", 0):
         raise ValueError("older than those in use")
-    new = merged(old, change)
+    new = settings.merged(old, change)
     new["number"] = number
     try:
-        check(new, "settings")
-    except ConfigError as error:
+        config.check(new, "settings")
+    except config.ConfigError as error:
         raise ValueError("; ".join(error.problems)) from None
     put(old, new)
     node.close()
@@ -38,10 +40,10 @@ def take(node, path, name):
 
 def put(old, new):
     """Both onto flash, `new` in place; STARTS goes first, for it counts those of this trial."""
-    remove(at(STARTS))
+    remove(at(trial.STARTS))
     good_start()  # no start from before counts towards safe mode: three of the new settings' may fail
-    for path, values in ((NEXT, new), (OLD + ".new", old)):
+    for path, values in ((NEXT, new), (trial.OLD + ".new", old)):
         with open(at(path), "w") as file:
             file.write(json.dumps(values))
-    os.rename(at(OLD + ".new"), at(OLD))
-    os.rename(at(NEXT), at(CONFIG))
+    os.rename(at(trial.OLD + ".new"), at(trial.OLD))
+    os.rename(at(NEXT), at(trial.CONFIG))

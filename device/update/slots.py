@@ -7,6 +7,7 @@ import os
 from binascii import hexlify
 from hashlib import sha256
 
+from ..chip.lazy import borrow
 from ..starts import at, remove
 
 _FOLDER = "/model"
@@ -54,7 +55,6 @@ def take(node, path, name):
     ValueError says why not; then the old one goes on.
     """
     from ..judge.judge import Judge
-    from ..model.bundle import load
 
     try:
         os.mkdir(at(_FOLDER))
@@ -65,7 +65,7 @@ def take(node, path, name):
         os.rename(path, slot)
     except OSError:
         pass  # it is in the slot already; if it is nowhere, load() says so
-    model, problem = load(slot, node.key)
+    model, problem = borrow("model.bundle").load(slot, node.key)
     if model and hexlify(model.id).decode() != name:
         model.forest.file.close()
         model, problem = None, "it is another model"

@@ -8,8 +8,10 @@ import json
 import os
 
 from ..chip.compat import const
+from ..chip.lazy import borrow
 from ..starts import CRASH, at, good_start, remove
-from .notes import Notes
+
+Notes = borrow("update.notes").Notes
 
 OLD = "/config.old"
 STARTS = "/update/starts"

@@ -217,7 +217,9 @@ class Driver:
 
 def interrupt(module, name, function):
     """Ctrl-C at the first call of a function, or of a class's method."""
-    owner = sys.modules["device." + module.replace("/", ".")]
+    module = "device." + module.replace("/", ".")
+    __import__(module)  # or what is borrowed would be read anew
+    owner = sys.modules[module]
     if name:
         owner = getattr(owner, name)
     real = getattr(owner, function)
@@ -230,7 +232,5 @@ def interrupt(module, name, function):
 
 
 if "interrupt" in options:
-    import device.net.dns  # noqa: F401
-
     interrupt(*options["interrupt"])
 Driver().run()

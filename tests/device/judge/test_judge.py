@@ -14,7 +14,8 @@ from device.codes import (
     WARMING_UP,
     ZSCORE,
 )
-from device.judge.judge import LONG_GAP, SCORES, Judge
+from device.judge.assembly import SCORES
+from device.judge.judge import LONG_GAP, Judge
 from device.judge.params import DEFAULTS, FIELDS, MEANS, WEIGHTS
 
 random.seed(11)

@@ -49,4 +49,4 @@ def test_no_room_is_counted_told_once_and_leads_to_a_reset_after_patience():
     assert parts.resets == ["link: out of memory"]
     assert ladder.counts == {"out of memory": 3}
     assert ladder.last_error == "out of memory"
-    assert "device.link.failure" not in sys.modules
+    del sys.modules["device.link.failure"]

@@ -4,9 +4,8 @@ import json
 import os
 import sys
 
-from device.outbox import journal as journal_module
+from device.outbox import journal_file, recovery, rotation, segment
 from device.outbox import outbox as outbox_module
-from device.outbox import recovery, segment
 from device.outbox.outbox import Outbox
 from device.send.queue import Sender
 from device.send.up import Writer
@@ -18,6 +17,8 @@ STRAY = (
     "x-y.seg -1-2.seg 1e3-1.seg +5-1.seg 0000000001--1.seg a.seg .seg journal.bad notes.txt 05-1.seg "
     "99999999999999999999-1.seg 4294967290-1.seg 0000000001-4294967295.seg"
 ).split()
+
+FILES = (journal_file, outbox_module, rotation, recovery)  # modules that open files
 
 
 class Fails:
@@ -31,13 +32,13 @@ class Fails:
         self._os = outbox_module.os
 
     def __enter__(self):
-        for module in (journal_module, outbox_module, recovery):
+        for module in FILES:
             module.open = self.open
             module.os = self
         return self
 
     def __exit__(self, *_):
-        for module in (journal_module, outbox_module, recovery):
+        for module in FILES:
             del module.open
             module.os = self._os
 

@@ -4,9 +4,8 @@ import struct
 import sys
 from array import array
 
-from device.outbox import journal as journal_module
+from device.outbox import journal_file, rotation, segment
 from device.outbox import outbox as module
-from device.outbox import segment
 from device.outbox.outbox import Outbox
 from tests.device import scratch
 
@@ -43,10 +42,10 @@ class Small:
 
     def __enter__(self):
         self.was = module.RECORDS
-        module.RECORDS = 4
+        module.RECORDS = rotation.RECORDS = 4
 
     def __exit__(self, *_):
-        module.RECORDS = self.was
+        module.RECORDS = rotation.RECORDS = self.was
 
 
 def test_what_was_flushed_is_there_after_a_reboot_and_seq_goes_on():
@@ -217,7 +216,7 @@ class TightFlash:
         self._folder = folder
         self.room = room
         self._journal = journal
-        self._modules = (module, journal_module) if journal else (module,)
+        self._modules = (module, rotation, journal_file) if journal else (module, rotation)
 
     def __enter__(self):
         for each in self._modules:

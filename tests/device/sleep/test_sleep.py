@@ -67,7 +67,8 @@ class World:
         self.source.real_ms += self.wake_ms
         log.print = self.lines.append
         log.last_error = None
-        sleeper = Sleeper(self.settings, self, self, self.source)
+        parts = {"network": self.network, "good_start": self.good_start, "forget_crash": self.forget_crash}
+        sleeper = Sleeper(self.settings, self, source=self.source, **parts)
         clock = log.clock = Clock(sleeper.ticks)
         self.outbox = Outbox(self.folder, self.settings["outbox_bytes"])
         sensor = sensors.open(self.settings["sensor"], clock) if self.readings is None else Given(self)

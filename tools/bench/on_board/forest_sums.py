@@ -20,7 +20,7 @@ if sys.argv[6:] == ["plain"]:
 else:
     from device.model.walk_viper import walk
 
-    if forest.walk is not walk:
+    if type(forest.walk) is not type(walk):
         raise SystemExit("the board would not use its native walker")
 forest.walk = walk
 

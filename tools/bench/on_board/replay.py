@@ -12,7 +12,8 @@ from binascii import unhexlify
 
 sys.path.insert(0, sys.argv[1])
 from device.model import bundle as model
-from device.judge.judge import SCORES, Judge
+from device.judge.assembly import SCORES
+from device.judge.judge import Judge
 
 BATCH = 512
 loaded, why = model.load(sys.argv[2], unhexlify(sys.argv[3]))

@@ -1,0 +1,114 @@
+"""Segments begin, and make room. Functions of an Outbox."""
+
+import os
+
+from . import segment
+from ..chip.lazy import borrow
+from .acks import Acks
+from .journal import DAMAGED, FULL, Journal
+from .segment import BLOCK, RECORDS, SIZE
+from .outbox import NO_MODEL, PENDING, ENOSPC, blocks
+
+
+def begin(outbox, folder, capacity, random=os.urandom):
+    outbox._folder = folder
+    outbox._blocks = capacity // BLOCK
+    outbox.model = NO_MODEL
+    outbox.dropped = outbox.damaged = outbox.unkept = outbox.failures = 0
+    recovery = borrow("outbox.recovery")
+    recovery.prepare(folder)
+    outbox.journal = Journal(folder + "/journal")
+    outbox._acks = Acks()
+    found = recovery.recover(folder, outbox.journal)
+    outbox._closed = found.segments  # (first, count, boot, model), oldest first
+    outbox._useless = found.useless  # files to delete once a newer header is on flash
+    outbox.damaged = found.damaged
+    outbox.boot = found.boot
+    outbox.stream = found.stream
+    if outbox.stream is None:
+        outbox.stream = random(4)
+        outbox.journal.clear()  # its dropped runs are of another stream
+    outbox.journal.forget_before(outbox._closed[0][2] if outbox._closed else outbox.boot)
+    outbox.boot_first = outbox._first = found.following
+    outbox._count = 0  # records of the open segment that are on flash
+    outbox._file = None
+    outbox._pending = 0
+    outbox._buffer = bytearray(PENDING * SIZE)
+    outbox._view = memoryview(outbox._buffer)
+
+
+def resume(outbox, boot, first, count):
+    """Go on as `boot`, which left its segment open at `first` with `count` records; False if not so."""
+    part = outbox._closed[-1] if outbox._closed else (0, 0, 0)
+    try:
+        if part[:3] != (first, count, boot) or os.stat(outbox._path(first, boot))[6] != (1 + count) * SIZE:
+            return False
+        outbox._file = open(outbox._path(first, boot), "ab")
+    except OSError:
+        return False
+    outbox._closed.pop()
+    outbox.boot = boot
+    outbox._first = first
+    outbox._count = count
+    return True
+
+
+def _open(outbox):
+    """Begin a segment. Older files go only after this header, which holds the next seq, is on flash."""
+    while outbox._used() + blocks(RECORDS) > outbox._blocks and _drop_oldest(outbox):
+        pass
+    file = open(outbox._path(outbox._first, outbox.boot), "wb")
+    try:
+        if file.write(segment.header(outbox.stream, outbox.boot, outbox.model, outbox._first)) != SIZE:
+            raise OSError(ENOSPC)
+        file.flush()
+    except OSError:
+        file.close()
+        raise
+    outbox._file = file
+    outbox.journal.opens(outbox.stream, outbox._first)
+    for text in outbox._useless:
+        outbox._remove(outbox._folder + "/" + text)
+    outbox._useless = []
+    for part in list(outbox._closed):
+        outbox._free(part)
+
+
+def _drop_oldest(outbox):
+    """Give up the oldest segment; False when there is none."""
+    if not outbox._closed:
+        return False
+    part = outbox._closed[0]
+    first, end = part[0], part[0] + part[1]
+    outbox.dropped += part[1] - outbox._acks.count(first)
+    a = outbox._acks.next_clear(first, first, end)
+    if a < end:
+        while outbox._acks.has(first, end - 1):
+            end -= 1
+        outbox.journal.drop(a, end - 1, FULL)  # told before it is gone
+    outbox._forget(part)
+    return True
+
+
+def turn(outbox, model):
+    """What comes from now on is judged by `model`: it begins a segment. Nothing may wait in RAM."""
+    outbox._close()
+    outbox.model = model
+
+
+def give_up(outbox, seq, why=DAMAGED):
+    """Record `seq` will not be sent any more: report it as dropped."""
+    outbox.journal.drop(seq, seq, why)
+    part = outbox.find(seq)
+    outbox._acks.set(part[0], seq, seq)
+    outbox._free(part)
+
+
+def salvage(outbox, part, seq, view):
+    """As read(), but one by one; what flash cannot read is filled with noughts, which are no record."""
+    for at in range(0, len(view), SIZE):
+        record = view[at : at + SIZE]
+        try:
+            outbox.read(part, seq + at // SIZE, record)
+        except OSError:
+            record[:] = bytes(SIZE)

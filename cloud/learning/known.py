@@ -16,7 +16,7 @@ from cloud.training.interpret_packed import HEADER
 from cloud.training.judged import Judged, judge
 from cloud.training.twin import CloudModel
 from device import codes
-from device.judge.judge import SCORES
+from device.judge.assembly import SCORES
 from device.judge.params import FIELDS, NEVER, Params
 from device.judge.stuck import ALWAYS
 

@@ -4,8 +4,9 @@ import pytest
 
 from tests.needed import need
 from tools.local import pki, ports
-from tools.local.broker import BACKEND_USER, Broker
+from tools.local.broker import Broker
 from tools.local.database import Database
+from tools.local.users import BACKEND_USER
 
 DEVICES = ("C001", "C002", "C003")
 USERS = {BACKEND_USER: "b" * 32, **{f"demo/{name}": name * 8 for name in DEVICES}}

@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 from pymongo.errors import PyMongoError
 
 from cloud.contract import messages
-from cloud.contract.authentication import Authenticator, Origin, Whose
 from cloud.contract.messages import Forged, Get, Message, Reading, Refused, State
+from cloud.ingest.authentication import Authenticator, Origin, Whose
 from cloud.ingest.rescore import Rescorer
 from cloud.ingest.seen import Seen
 from cloud.ingest.share import Allowances, FloodReport

@@ -18,8 +18,9 @@ from tools.board import settings
 from tools.board.port import Port
 from tools.board.raw_repl import RawRepl
 from tools.local import pki, ports
-from tools.local.broker import BACKEND_USER, Broker
+from tools.local.broker import Broker
 from tools.local.ntp import NtpServer
+from tools.local.users import BACKEND_USER
 from tools.virtual_board.serial import SerialBoard
 
 MASTER = bytes(range(32))

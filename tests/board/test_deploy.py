@@ -13,7 +13,8 @@ from tools.board.port import Port
 from tools.board.raw_repl import RawRepl
 from tools.board.startup import STEPS, Start
 from tools.local import pki, ports
-from tools.local.broker import BACKEND_USER, Broker
+from tools.local.broker import Broker
+from tools.local.users import BACKEND_USER
 from tools.mpy import build
 from tools.process.child import ToolFailed
 

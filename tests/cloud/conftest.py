@@ -18,8 +18,8 @@ from cloud.contract.messages import Reading, Verdict
 from cloud.store import database as databases
 from cloud.store.entries import JudgedReading
 from tests.parts import DEVICES, SHORT_TRANSACTIONS, USERS, all_brokers, brokers_with_rules  # noqa: F401
-from tools.local.broker import BACKEND_USER
 from tools.local.sendgrid import SendGridStandIn
+from tools.local.users import BACKEND_USER
 
 MASTER = bytes(range(32))
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, entry, wait_for
 from tests.cloud.whole.test_roles import guarded  # noqa: F401  a fixture
 from tools.local import pki, ports, roles
-from tools.local.broker import BACKEND_USER
+from tools.local.users import BACKEND_USER
 
 
 def ask(environment, *parts, **more):

@@ -7,10 +7,7 @@ rules and keeps nothing over a restart, which is enough for a demo on one's own 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -21,10 +18,10 @@ from pathlib import Path
 
 from tools.local import hivemq, ports
 from tools.local.pki import Pki
+from tools.local.users import BACKEND_USER, passwords, private_write, write_users
 from tools.process.child import Child, ToolFailed
 
 START_TIMEOUT = 20.0
-BACKEND_USER = "backend"
 LOGIN_TIMEOUT = 3.0
 PROBE = "vigie-probe"
 
@@ -164,7 +161,7 @@ class Broker:
         if not self._mosquitto:
             raise ToolFailed("mosquitto is not on PATH: install it, or let iotcore be used")
         write_users(self.folder, self.users)
-        backend = _passwords({BACKEND_USER: self.users[BACKEND_USER]})
+        backend = passwords({BACKEND_USER: self.users[BACKEND_USER]})
         private_write(self.folder / "passwords-backend", backend)
         config = MOSQUITTO.format(
             port=self.port,
@@ -205,36 +202,6 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=beside)
 
 
-def write_users(folder: Path, users: Mapping[str, str]) -> None:
-    """Passwords and rules in mosquitto's formats, which HiveMq.java reads too."""
-    private_write(folder / "passwords", _passwords(users))
-    private_write(folder / "acl", acl(users))
-
-
-def _passwords(users: Mapping[str, str]) -> str:
-    return "".join(f"{user}:{mosquitto_hash(word)}\n" for user, word in users.items())
-
-
-def acl(users: Mapping[str, str]) -> str:
-    """mosquitto's rules: the backend works below vigie/1, a device "site/name" only on its own topics."""
-    rules: list[str] = []
-    for user in users:
-        rules.append(f"user {user}")
-        if user == BACKEND_USER:
-            rules.append("topic readwrite vigie/1/#")
-            continue
-        rules += [f"topic write vigie/1/{user}/{leaf}" for leaf in ("up", "state", "get")]
-        rules += [f"topic read vigie/1/{user}/{leaf}" for leaf in ("ack", "part")]
-    return "\n".join(rules) + "\n"
-
-
-def mosquitto_hash(password: str, iterations: int = 101) -> str:
-    """`$7$` of mosquitto_passwd: PBKDF2 with SHA-512. The passwords are random, so few iterations do."""
-    salt = secrets.token_bytes(12)
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, iterations)
-    return f"$7${iterations}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
-
-
 def login(host: str, port: int, ca: Path, *, user: str, password: str) -> int:
     """A whole MQTT 3.1.1 login over verified TLS and a clean goodbye; returns the broker's code (0: yes).
 
@@ -264,12 +231,3 @@ def login(host: str, port: int, ca: Path, *, user: str, password: str) -> int:
 
 def _field(data: bytes) -> bytes:
     return len(data).to_bytes(2, "big") + data
-
-
-def private_write(path: Path, text: str) -> None:
-    """Write a file with passwords that only its owner can read. Nobody ever reads half of it."""
-    part = path.with_name(path.name + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    part.replace(path)

@@ -25,7 +25,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from cloud.contract import keys
 from cloud.settings import old_language
 from tools.local import hivemq, pki, roles, secrets_file
-from tools.local.broker import BACKEND_USER, private_write, write_users
+from tools.local.users import BACKEND_USER, private_write, write_users
 from tools.process.child import ToolFailed, WrongUse
 
 USAGE = "usage: python -m tools compose files | users | show SITE/DEVICE"

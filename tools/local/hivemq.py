@@ -13,7 +13,6 @@ import hashlib
 import secrets
 import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -23,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from cloud.contract.messages import MAX_BYTES
 from tools.local.pki import Pki
-from tools.process.child import ToolFailed, WrongUse
+from tools.process.child import ToolFailed
 from tools.process.places import VAR
 
 JAVA = Path(__file__).parent / "java"
@@ -128,28 +127,3 @@ def libraries() -> Path:
                 raise ToolFailed(f"Maven cannot fetch HiveMQ (is the network there?)\n{lines}")
             fresh.rename(folder)
     return folder
-
-
-def main(argv: Sequence[str]) -> int:
-    """HiveMQ on port 8883 until Ctrl-C, with the passwords of `make demo`."""
-    from tools.local import pki, secrets_file  # noqa: PLC0415  what only this command needs
-    from tools.local.broker import Broker  # noqa: PLC0415  it imports us
-    from tools.process.terminal import say  # noqa: PLC0415
-
-    if argv:
-        raise WrongUse("usage: python -m tools hivemq")
-    folder = Path("var/demo")
-    known = secrets_file.load(folder / "secrets.json", [f"demo/C00{k}" for k in (1, 2, 3)])
-    broker = Broker(
-        folder / "hivemq", folder / "log" / "hivemq.log", pki.ensure(folder / "pki"), known.passwords,
-        port=8883, kind="hivemq",
-    )  # fmt: skip
-    say("broker", "HiveMQ CE starts …")
-    try:
-        broker.start()
-        say("broker", f"on 127.0.0.1:8883, TLS; users and passwords in {folder}/secrets.json; Ctrl-C ends it")
-        assert broker.child is not None
-        broker.child.exited.wait()
-        raise ToolFailed(f"HiveMQ ended by itself\n{broker.child.last_words()}")
-    finally:
-        broker.stop()

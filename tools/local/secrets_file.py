@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.local.broker import BACKEND_USER, private_write
+from tools.local.users import BACKEND_USER, private_write
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,13 @@ from cloud.contract import keys
 from cloud.read.reader import Reader
 from cloud.store import database as databases
 from tools.local import pki, ports, secrets_file
-from tools.local.broker import BACKEND_USER, Broker, private_write
+from tools.local.broker import Broker
 from tools.local.dashboard import Dashboard
 from tools.local.database import Database
 from tools.local.ntp import NtpServer
 from tools.local.sendgrid import ReceivedMail, SendGridStandIn
 from tools.local.sensor_choice import SensorChoice
+from tools.local.users import BACKEND_USER, private_write
 from tools.process.child import Child, ToolFailed
 from tools.process.terminal import say
 from tools.virtual_board.board import REPOSITORY, VirtualBoard

@@ -18,8 +18,9 @@ import typer
 from cloud.contract import keys
 from tools.board import certificate, command, screen
 from tools.local import pki, secrets_file
-from tools.local.broker import login, private_write
+from tools.local.broker import login
 from tools.local.stack import RUNNING, SITE, shown
+from tools.local.users import private_write
 from tools.process.child import ToolFailed
 
 FOLDER = Path("var/demo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -22,6 +23,7 @@ ErrorKind = Literal[
     "stopped",  # the backend stopped while handing it over
 ]
 NAME = "Vigie"
+REFUSED_PAUSE = 300.0  # s until a refused key or address is tried again: a person has to act
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,8 @@ class MailSender(Protocol):
 
     def send(self, mail: Mail) -> SendOutcome:
         """Try once. Raises nothing for what a network or the service can do."""
+
+
+def thread_id(thread: str) -> str:
+    """The message id to which all mails of one thread refer."""
+    return f"<{hashlib.sha256(thread.encode()).hexdigest()[:32]}@vigie>"

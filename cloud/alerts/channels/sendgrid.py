@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import http.client
 import json
 import time
@@ -14,12 +13,21 @@ from typing import Any
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
-from cloud.alerts.channels.channel import NAME, Failed, Later, Mail, SendOutcome, Sent, Unknown
+from cloud.alerts.channels.channel import (
+    NAME,
+    REFUSED_PAUSE,
+    Failed,
+    Later,
+    Mail,
+    SendOutcome,
+    Sent,
+    Unknown,
+    thread_id,
+)
 from cloud.settings import SendGridSettings
 
 TIMEOUT = 10.0  # s
 HOST = "https://api.sendgrid.com"
-REFUSED_PAUSE = 300.0  # s until a refused key is tried again: a person has to act
 QUOTA_PAUSE = 3600.0
 
 
@@ -84,11 +92,6 @@ class SendGrid:
                 }
             ]
         return body
-
-
-def thread_id(thread: str) -> str:
-    """The message id to which all mails of one thread refer."""
-    return f"<{hashlib.sha256(thread.encode()).hexdigest()[:32]}@vigie>"
 
 
 def _refused(refusal: HTTPError) -> SendOutcome:

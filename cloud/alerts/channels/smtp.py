@@ -10,8 +10,17 @@ from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, make_msgid
 from pathlib import Path
 
-from cloud.alerts.channels.channel import NAME, Failed, Later, Mail, SendOutcome, Sent, Unknown
-from cloud.alerts.channels.sendgrid import REFUSED_PAUSE, thread_id
+from cloud.alerts.channels.channel import (
+    NAME,
+    REFUSED_PAUSE,
+    Failed,
+    Later,
+    Mail,
+    SendOutcome,
+    Sent,
+    Unknown,
+    thread_id,
+)
 from cloud.settings import SmtpSettings
 
 TIMEOUT = 10.0  # s for each answer

@@ -11,9 +11,10 @@ from cloud.read.reader import Reader
 from cloud.store.database import client_id as own_id
 from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
 from tests.needed import need
-from tools.local import broker as brokers
 from tools.local import pki, ports
-from tools.local.broker import BACKEND_USER, Broker
+from tools.local import users as rights
+from tools.local.broker import Broker
+from tools.local.users import BACKEND_USER
 
 OTHERS = "vigie/1/+/+/up"
 
@@ -142,9 +143,9 @@ def test_several_workers_of_the_backend_keep_their_sessions(client):
 def test_a_right_that_was_taken_away_ends_what_an_earlier_session_subscribed(kind, tmp_path, monkeypatch):
     need(kind)
     made = pki.ensure(tmp_path / "pki")
-    rules = brokers.acl
+    rules = rights.acl
     monkeypatch.setattr(
-        brokers, "acl", lambda users: rules(users) + "user demo/C001\ntopic read vigie/1/demo/C002/up\n"
+        rights, "acl", lambda users: rules(users) + "user demo/C001\ntopic read vigie/1/demo/C002/up\n"
     )
     broker = Broker(tmp_path / "broker", tmp_path / "log", made, USERS, port=ports.free(), kind=kind)
     broker.start()
@@ -157,7 +158,7 @@ def test_a_right_that_was_taken_away_ends_what_an_earlier_session_subscribed(kin
         sender.publish("vigie/1/demo/C002/up", b"waiting")
         sender.close()
         broker.stop()
-        monkeypatch.setattr(brokers, "acl", rules)
+        monkeypatch.setattr(rights, "acl", rules)
         broker.start()
         after = Client(broker, "demo/C001", "any")
         sender = Client(broker, "demo/C002", "any")

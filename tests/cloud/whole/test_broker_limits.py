@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from tests.cloud.conftest import USERS, all_brokers, wait_for
-from tools.local.broker import BACKEND_USER
 from tools.local.hivemq import MAX_PACKET
+from tools.local.users import BACKEND_USER
 
 TOPIC = "vigie/1/demo/C003/up"
 SIZE, KEPT = 256_000, 67_108_864 + 16_777_216  # bytes: max_queued_bytes and max_inflight_bytes of mosquitto

@@ -8,7 +8,8 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
-from tools.local.broker import BACKEND_USER, login
+from tools.local.broker import login
+from tools.local.users import BACKEND_USER
 
 OWN, OTHER = "vigie/1/demo/C001", "vigie/1/demo/C002"
 

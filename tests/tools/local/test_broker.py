@@ -8,7 +8,8 @@ import pytest
 
 from tests.needed import need
 from tools.local import pki, ports
-from tools.local.broker import BACKEND_USER, Broker, login
+from tools.local.broker import Broker, login
+from tools.local.users import BACKEND_USER
 
 USERS = {BACKEND_USER: "b" * 32, "demo/C001": "1" * 32, "demo/C002": "2" * 32}
 

@@ -20,9 +20,10 @@ from pathlib import Path
 from tools.bench.cloud.parts import cpu_seconds, memory_mb
 from tools.bench.fleet.publishers import MASTER, PERIOD, password, user
 from tools.local import pki, ports
-from tools.local.broker import BACKEND_USER, Broker
+from tools.local.broker import Broker
 from tools.local.database import Database
 from tools.local.sendgrid import SendGridStandIn
+from tools.local.users import BACKEND_USER
 from tools.process.child import Child, ToolFailed
 from tools.process.terminal import progress
 from tools.virtual_board.board import REPOSITORY

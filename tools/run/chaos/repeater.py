@@ -9,7 +9,8 @@ import time
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tools.local.broker import BACKEND_USER, Broker
+from tools.local.broker import Broker
+from tools.local.users import BACKEND_USER
 
 LATEST_S = 4.0
 

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from cloud.store.database import device_id
-from tools.local.broker import BACKEND_USER
+from tools.local.users import BACKEND_USER
 from tools.run.chaos.faults.fault import Observed, fixed
 from tools.run.chaos.intruder import MANY, Intruder
 from tools.run.chaos.world import World

@@ -6,8 +6,8 @@ import pytest
 from bson import encode as bson
 
 from cloud.contract import keys, messages
-from cloud.contract.authentication import REMEMBERED, Authenticator
 from cloud.contract.messages import Forged
+from cloud.ingest.authentication import REMEMBERED, Authenticator
 from cloud.read.reader import Reader
 from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, said_by, up

@@ -1,0 +1,32 @@
+"""`python -m tools hivemq`: HiveMQ CE on port 8883 until Ctrl-C, with the passwords of `make demo`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.local import pki, secrets_file
+from tools.local.broker import Broker
+from tools.process.child import ToolFailed, WrongUse
+from tools.process.terminal import say
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs until Ctrl-C."""
+    if argv:
+        raise WrongUse("usage: python -m tools hivemq")
+    folder = Path("var/demo")
+    known = secrets_file.load(folder / "secrets.json", [f"demo/C00{k}" for k in (1, 2, 3)])
+    broker = Broker(
+        folder / "hivemq", folder / "log" / "hivemq.log", pki.ensure(folder / "pki"), known.passwords,
+        port=8883, kind="hivemq",
+    )  # fmt: skip
+    say("broker", "HiveMQ CE starts …")
+    try:
+        broker.start()
+        say("broker", f"on 127.0.0.1:8883, TLS; users and passwords in {folder}/secrets.json; Ctrl-C ends it")
+        assert broker.child is not None
+        broker.child.exited.wait()
+        raise ToolFailed(f"HiveMQ ended by itself\n{broker.child.last_words()}")
+    finally:
+        broker.stop()

@@ -30,6 +30,7 @@ from cloud.alerts import facts
 from cloud.dashboard import language
 from cloud.dashboard.draw import curve
 from cloud.dashboard.draw.curve import Curve
+from cloud.learning.book import Book
 from cloud.plans import usage
 from cloud.plans.usage import Gauge
 from cloud.read.reader import Reader, is_called
@@ -320,6 +321,14 @@ def models() -> dict[tuple[str, str], Mapping[str, Any]]:
         reader().database["models"].find({}, {"site": 1, "device": 1, "created": 1}).sort("created", 1)
     )
     return {(document["site"], document["device"]): document for document in documents}
+
+
+@st.cache_resource(ttl=SHARED, max_entries=64, show_spinner=False)
+def lesson(site: str, device: str) -> tuple[Document, int]:
+    """(what is known of a board's next model, mails about it since its first lesson)."""
+    known = Book(reader().database).of((site, device))
+    since = known.get("lesson", {}).get("since")
+    return known, 0 if since is None else reader().mails(site, device, since, time.time())
 
 
 @st.cache_resource(ttl=COUNTED, max_entries=64, show_spinner=False)

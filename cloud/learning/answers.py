@@ -65,10 +65,18 @@ def alarmed(known: Known, judged: Judged, rows: slice) -> list[str]:
     return [name for name in DETECTORS if name in spoke]
 
 
-def raised(
-    known: Known, past: History, judged: Judged, spans: Iterable[Span], names: Sequence[str] = DETECTORS
+def raised(  # noqa: PLR0917
+    known: Known,
+    past: History,
+    judged: Judged,
+    spans: Iterable[Span],
+    names: Sequence[str] = DETECTORS,
+    part: float = 1.0,
 ) -> Known:
-    """The model of whose detectors `names` none alarms in `spans`, each a step past what it scored there."""
+    """The model of whose detectors `names` none alarms in `spans`, each a step past what it scored there.
+
+    `part` of the way there, for those that can go a part of it.
+    """
     values, threshold, plant = known.values, known.threshold, known.plant
     for span in spans:
         rows = span.rows(past)
@@ -77,13 +85,15 @@ def raised(
             if name not in names:
                 continue
             if name in THRESHOLDS:
-                highest = int(judged.column(name)[rows].max())
-                values[name] = max(values[name], min(math.ceil(step * highest), NEVER - 1))
-            elif name == "range":
-                values |= _wider(values, past, rows)
+                target = min(step * int(judged.column(name)[rows].max()), NEVER - 1)
+                values[name] += max(0, math.ceil(part * (target - values[name])))
             elif name == "forest":
                 sums = judged.column("forest")[rows]
-                threshold = min(threshold, math.floor(int(sums[sums > 0].min()) / step))
+                threshold -= max(0, math.ceil(part * (threshold - int(sums[sums > 0].min()) / step)))
+            elif part < 1:
+                continue
+            elif name == "range":
+                values |= _wider(values, past, rows)
             elif name == "rhythm":
                 numbers = np.frombuffer(plant[b"RHYT"], "<i2").copy()
                 outside = int(judged.column("rhythm")[rows].max()) * int(numbers[0]) / 64

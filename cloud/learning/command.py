@@ -32,12 +32,13 @@ from cloud.store.database import Document
 from cloud.training import report
 from cloud.training.command import ENV_FILE, MOST, outside
 from cloud.training.fit import train
-from cloud.training.history import DAY, History, HistoryError, history
+from cloud.training.history import DAY, Floats, History, HistoryError, history
 from cloud.training.twin import CloudModel, ModelRefused
 from cloud.updates.wanted import Wanted
 from device.judge.excursion import Stays
 
 DAYS = 30.0
+PACE = 60  # readings whose mean step, pauses aside, is their period
 
 
 def main(argv: Sequence[str]) -> int:
@@ -128,6 +129,8 @@ def _learned(
         raise HistoryError(f"no readings of {'/'.join(board)} in the last {DAYS:g} days are stored")
     dated = ~np.isnan(readings.ts)
     ts, t, h = (column[dated] for column in (readings.ts, readings.t, readings.h))
+    lately = slice(same_pace(ts), None)
+    ts, t, h = ts[lately], t[lately], h[lately]
     spoken = [
         episode
         for episode in reader.episodes(*board, start=start, limit=MOST)
@@ -156,6 +159,22 @@ def _learned(
     result = trial.result(old, before, new, after, anew=True)
     text = _report(trained.report, new, past, result) | {"raised": changed(fresh, new)}
     return _candidate(result, running.id if running else None, new, key, master, text, trained.png)
+
+
+def same_pace(ts: Floats) -> int:
+    """The first of the newest readings that were taken at one period: another one is another judge.
+
+    `ts`: Unix s, in order.
+    """
+    steps = np.diff(ts)
+    whole = len(steps) // PACE * PACE
+    if not whole:
+        return 0
+    blocks = np.maximum(steps[len(steps) - whole :].reshape(-1, PACE), 1e-3)
+    pauses = 4 * np.median(np.maximum(blocks, 0.5), axis=1, keepdims=True)  # dates are whole seconds
+    periods = np.minimum(blocks, pauses).mean(axis=1)
+    other = np.flatnonzero((periods > 2 * periods[-1]) | (periods < periods[-1] / 2))
+    return len(steps) - whole + (int(other[-1]) + 1) * PACE if len(other) else 0
 
 
 def _spans(spoken: Sequence[Episode], label: str) -> list[Span]:

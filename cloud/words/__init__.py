@@ -60,6 +60,7 @@ COUNTED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("mesure anormale", "mesures anormales"),
     ),
     "board": (("board", "boards"), ("carte", "cartes")),
+    "answer": (("answer", "answers"), ("réponse", "réponses")),
     "mail": (("mail", "mails"), ("e-mail", "e-mails")),
     "recipient": (("recipient", "recipients"), ("destinataire", "destinataires")),
     "episode": (("episode", "episodes"), ("épisode", "épisodes")),

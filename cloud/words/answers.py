@@ -39,6 +39,59 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Thank you: the board gets it over the air.",
         "Merci{nbsp}: la carte le reçoit par le réseau.",
     ),
+    "next title": ("Its next model", "Son prochain modèle"),
+    "next none": (
+        "Nothing is under way: answers and a longer history bring its next model.",
+        "Rien en cours{nbsp}: des réponses et un historique plus long apportent son prochain modèle.",
+    ),
+    "next kept": (
+        "Your answers changed nothing yet: no threshold can be raised without missing a fault.",
+        "Vos réponses n'ont encore rien changé{nbsp}: aucun seuil ne peut être relevé sans manquer une "
+        "panne.",
+    ),
+    "next refused": (
+        "The last model that was tried is not newer: {why}. The present one stays.",
+        "Le dernier modèle essayé n'est pas meilleur{nbsp}: {why}. Le modèle actuel reste.",
+    ),
+    "next not detectors": ("a detector would no longer watch", "un détecteur ne surveillerait plus"),
+    "next not recall": ("it misses faults that are found now", "il manque des pannes trouvées aujourd'hui"),
+    "next not real": (
+        "it misses what you called a real fault",
+        "il manque ce que vous avez appelé une vraie panne",
+    ),
+    "next not harmless": (
+        "it alarms where you said there was no harm",
+        "il alerte là où vous avez dit que ce n'était rien",
+    ),
+    "next not alarms": ("it alarms more often", "il alerte plus souvent"),
+    "next not else": ("it did not do in its trial", "son essai n'a pas réussi"),
+    "next first": (
+        "The first model was trained on {days} days of readings.",
+        "Le premier modèle a appris de {days} jours de mesures.",
+    ),
+    "next raised": ("Raised: {names}.", "Relevés{nbsp}: {names}."),
+    "next did": (
+        "On the last {days} days, judged again: {before} → {after}; {found} of {faults} faults that were put "
+        "in are found.",
+        "Sur les {days} derniers jours, rejugés{nbsp}: {before} → {after}{nbsp}; {found} des {faults} pannes "
+        "ajoutées sont trouvées.",
+    ),
+    "next shadow": (
+        "It now judges a day beside the present one before the board gets it.",
+        "Il juge maintenant un jour à côté du modèle actuel avant que la carte le reçoive.",
+    ),
+    "next asked": (
+        "A mail asks whether the board may have it.",
+        "Un e-mail demande si la carte peut le recevoir.",
+    ),
+    "next meant": (
+        "The board gets model {model} over the air.",
+        "La carte reçoit le modèle {model} par le réseau.",
+    ),
+    "lesson did": (
+        "Since your {answers}: {before} mails a week → {after}.",
+        "Depuis vos {answers}{nbsp}: {before} e-mails par semaine → {after}.",
+    ),
     "teach thanks": ("Thank you: {cause}. {what}", "Merci{nbsp}: {cause}. {what}"),
     "teach harmless": (
         "Vigie now tries to raise the thresholds of what alarmed ({detectors}), as far as no fault is missed "

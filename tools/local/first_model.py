@@ -1,6 +1,7 @@
 """A model into the database: `python -m tools.local.first_model SITE DEVICE HISTORY.npz [--keep]`.
 
-`--keep` stores the last day of it too, a reading every ten seconds: the page then shows what was learned.
+`--keep` stores the last day of it too, a reading every ten seconds, and all of its last hour: the page then
+shows what was learned, and a next model has something to be tried on.
 Nobody judged these readings, so they have the flag `warming up`; their dates end now.
 
 A process of its own for each board, so that the boards of a demo are trained side by side.
@@ -26,7 +27,7 @@ from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from cloud.training.command import keep
 from cloud.training.fit import train
-from cloud.training.history import DAY, HistoryError
+from cloud.training.history import DAY, HOUR, HistoryError
 from device import codes
 
 STEP = 10.0  # s between two readings that are stored
@@ -62,13 +63,15 @@ def main(argv: Sequence[str]) -> int:
 def write(store: Store, site: str, device: str, columns: Mapping[str, npt.NDArray[np.float64]]) -> None:
     """The last day of `columns` (ts, t, h) as readings up to now, of a stream of their own."""
     ts = columns["ts"] - columns["ts"][-1] + int(time.time())
-    thin = np.flatnonzero(np.diff(ts // STEP, prepend=-1) > 0)
+    thin = np.flatnonzero((np.diff(ts // STEP, prepend=-1) > 0) | (ts > ts[-1] - HOUR))
     thin = thin[(ts[thin] > ts[-1] - DAY) & ~np.isnan(columns["t"][thin])]
     stream = secrets.token_hex(4)
     entries = []
     for seq, row in enumerate(thin.tolist()):
         values = (round(100 * columns["t"][row]), round(100 * columns["h"][row]), *[0] * 6)
-        reading = Reading(seq, 1, int(ts[row]), int(seq * STEP), values, codes.WARMING_UP, None, None, None)
+        reading = Reading(
+            seq, 1, int(ts[row]), int(ts[row] - ts[thin[0]]), values, codes.WARMING_UP, None, None, None
+        )
         entries.append(JudgedReading(site, device, stream, reading, Verdict(codes.WARMING_UP, None)))
     for first in range(0, len(entries), AT_ONCE):
         store.write(entries[first : first + AT_ONCE])

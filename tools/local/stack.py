@@ -59,6 +59,7 @@ class StackPlan:
     ports: Mapping[str, int] = field(default_factory=dict)
     address: str = "127.0.0.1"  # of broker and NTP; 0.0.0.0 lets boards on the LAN in
     keep_history: bool = False  # store what a model learned from, as the board's readings of before
+    auto_model: str = "yes"  # AUTO_MODEL of the backend
     dashboard: bool = True
     broker: str | None = None  # "mosquitto" or "iotcore"; None = mosquitto if it is there
 
@@ -231,6 +232,7 @@ class Stack:
             "SENDGRID_HOST": self.sendgrid.url,
             "MAIL_FROM": "vigie@example.org",
             "MAIL_TO": "you@example.org",
+            "AUTO_MODEL": self.plan.auto_model,
             "DASHBOARD_URL": self.dashboard_url,
             "DASHBOARD_PASSWORD_HASH": self._login_hash,
         }

@@ -44,6 +44,7 @@ def plan(environment: Mapping[str, str] = os.environ) -> StackPlan:
         ports=PORTS,
         address=address,
         keep_history=True,
+        auto_model="now",
     )
 
 
@@ -80,6 +81,7 @@ def show(chosen: StackPlan) -> None:
             "demo",
             f"answer an episode: Log in, with the password {stack.secrets.login}",
         )
+        say("demo", f"say what {PATIENT}'s episode was: within a minute it judges with its next model")
         say(
             "demo",
             f"ask it yourself in another terminal: . {shown(stack.settings_file)} (docs/operations.md)",

@@ -11,7 +11,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
 from cloud.dashboard import frame, source
-from cloud.dashboard.parts import agreement, learned
+from cloud.dashboard.parts import agreement, learned, lesson
 from cloud.dashboard.parts.markdown import plain
 from cloud.dashboard.source import Answer, FleetState
 from cloud.process.printable import cell
@@ -38,6 +38,7 @@ def _body(fleet: Answer[FleetState]) -> None:
     st.caption(say("model versions how"))
     name = st.selectbox(say("column board"), list(boards), key="model-of", bind="query-params", width=240)
     site, device = boards[name]
+    _lesson(say, site, device, now)
     _agreement(say, site, device)
     latest = fleet.value.of(site, device)
     newest = known.value.get((site, device))
@@ -72,6 +73,13 @@ def versions(
         )
     titles = ("board", "firmware", "on the board", "newest", "trained", "state")
     return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])
+
+
+def _lesson(say: Words, site: str, device: str, now: float) -> None:
+    st.header(say("next title"), anchor=False)
+    known, mails = source.ask(f"lesson {site}/{device}", lambda: source.lesson(site, device)).value
+    told = [line for line in lesson.sentences(say, known, mails, now) if line]
+    st.markdown("\n\n".join(told) or say("next none"))
 
 
 def _agreement(say: Words, site: str, device: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from cloud.contract.keys import device_key
 from cloud.learning.answers import Span, opens
+from cloud.learning.command import PACE, same_pace
 from cloud.learning.known import THRESHOLDS, Known
 from cloud.learning.trial import Trial
 from cloud.training import bundle, fit
@@ -157,3 +158,12 @@ def test_stuck_range_and_forest_are_raised_past_what_they_scored():
     new = raised(running(), past, before.judged, [span])
     assert not new.replay(past).flags[5000:5100].any()
     assert new.values["stuck"] > running().values["stuck"]
+
+
+def test_only_readings_of_the_present_period_are_judged_again():
+    """A board that measured every 10 s until somebody set it to half a second; pauses change no pace."""
+    slow, quick = 10.0 * np.arange(1000), np.floor(10_000 + 0.5 * np.arange(900))
+    first = same_pace(np.concatenate([slow, quick]))
+    assert 1000 - PACE <= first <= 1000 + PACE
+    assert same_pace(np.concatenate([slow, slow + 50_000])) == 0 and same_pace(slow[:5]) == 0
+    assert same_pace(np.concatenate([quick, quick + 5000])) == 0

@@ -113,7 +113,6 @@ class Network:
     def __init__(self, settings: BrokerSettings, inbox: Inbox) -> None:
         self._settings = settings
         self._inbox = inbox
-        self._generation = 0
         self._heard = time.monotonic()
         self._complaint = ""
         self._connected = self._refused = False
@@ -193,7 +192,6 @@ class Network:
                 f"the broker refuses us: {reason} ({CURES.get(str(reason), 'see the log of the broker')})"
             )
             return
-        self._generation += 1
         self._connected = True
         self._complaint = ""
         log.info("connected to %s:%d over TLS", self._settings.host, self._settings.port)

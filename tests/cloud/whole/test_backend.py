@@ -211,7 +211,10 @@ def test_only_one_thread_writes_to_the_broker(broker, board, environment, monkey
 
 
 @pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
-def test_a_member_of_a_shared_subscription_that_hears_nothing_comes_anew(monkeypatch, environment, board):
+def test_a_member_of_a_shared_subscription_that_hears_nothing_comes_anew(
+    monkeypatch, environment, board, caplog
+):
+    caplog.set_level("INFO")
     monkeypatch.setattr("cloud.ingest.network.QUIET", 0.5)
     inbox = Inbox()
     network = Network(settings.load({**environment, "MQTT_SHARE": "vigie"}).broker, inbox)
@@ -220,7 +223,7 @@ def test_a_member_of_a_shared_subscription_that_hears_nothing_comes_anew(monkeyp
 
     def logins():
         network.look_after_share()
-        return network._generation
+        return sum(record.message.startswith("connected to ") for record in caplog.records)
 
     wait_for(lambda: logins() == 2, "a second login")
     monkeypatch.setattr("cloud.ingest.network.QUIET", 60)

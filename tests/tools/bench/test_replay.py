@@ -37,8 +37,13 @@ def run(trace: Path, out: Path, *more: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_each_row_after_the_training_has_one_row_in_order(trace: Path, tmp_path: Path) -> None:
-    rows = run(trace, tmp_path / "out.csv")
+@pytest.fixture(scope="module")
+def rows(trace: Path, tmp_path_factory) -> list[dict[str, str]]:
+    """What CPython says about it."""
+    return run(trace, tmp_path_factory.mktemp("rows") / "out.csv")
+
+
+def test_each_row_after_the_training_has_one_row_in_order(trace: Path, rows) -> None:
     with trace.open(newline="") as file:
         given = list(csv.DictReader(file))[TRAIN:]
     assert [(r["ts"], r["t"], r["h"]) for r in rows] == [(r["ts"], r["t"], r["h"]) for r in given]
@@ -46,21 +51,19 @@ def test_each_row_after_the_training_has_one_row_in_order(trace: Path, tmp_path:
     assert {row["abnormal"] for row in rows} == {"0", "1"}
 
 
-def test_a_reading_that_failed_is_abnormal_and_touches_no_window(trace: Path, tmp_path: Path) -> None:
-    rows = run(trace, tmp_path / "out.csv")
+def test_a_reading_that_failed_is_abnormal_and_touches_no_window(rows) -> None:
     for row in rows[-5:]:
         assert (row["abnormal"], row["flags"], row["range"]) == ("1", "256", "0")
 
 
-def test_a_fault_is_found_and_quiet_hours_are_quiet(trace: Path, tmp_path: Path) -> None:
-    abnormal = [row["abnormal"] == "1" for row in run(trace, tmp_path / "out.csv")]
+def test_a_fault_is_found_and_quiet_hours_are_quiet(rows) -> None:
+    abnormal = [row["abnormal"] == "1" for row in rows]
     assert all(abnormal[6000 - TRAIN : 6010 - TRAIN])
     assert sum(abnormal[: 6000 - TRAIN]) <= 10
 
 
-def test_both_interpreters_say_the_same(trace: Path, tmp_path: Path) -> None:
-    board = run(trace, tmp_path / "board.csv", "--interpreter", "micropython")
-    assert board == run(trace, tmp_path / "cpython.csv")
+def test_both_interpreters_say_the_same(trace: Path, rows, tmp_path: Path) -> None:
+    assert run(trace, tmp_path / "board.csv", "--interpreter", "micropython") == rows
 
 
 @pytest.mark.parametrize(
@@ -94,15 +97,17 @@ def test_the_recording_is_never_overwritten(kind: str, tmp_path: Path, capsys) -
     assert path.read_text() == "ts,t,h\n1760000000,20,40\n"
 
 
-def test_a_recording_of_another_shape_gives_the_same_verdicts(trace: Path, tmp_path: Path, capsys) -> None:
+def test_a_recording_of_another_shape_gives_the_same_verdicts(
+    trace: Path, rows, tmp_path: Path, capsys
+) -> None:
     """Newest first, semicolons, decimal commas, °F, UTF-16: what is assumed is printed."""
     with trace.open(newline="") as file:
-        rows = list(csv.DictReader(file))[:-5]
+        given = list(csv.DictReader(file))[:-5]
     other = tmp_path / "other.csv"
     with other.open("w", newline="", encoding="utf-16") as file:
         out = csv.writer(file, delimiter=";")
         out.writerow(["Zeit", "Temperatur (°F)", "Luftfeuchte"])
-        for row in reversed(rows):
+        for row in reversed(given):
             when = np.datetime64(int(float(row["ts"]) * 1000), "ms")
             t = f"{float(row['t']) * 1.8 + 32:.3f}"
             out.writerow([f"{when}+00:00", t.replace(".", ","), row["h"].replace(".", ",")])
@@ -110,8 +115,7 @@ def test_a_recording_of_another_shape_gives_the_same_verdicts(trace: Path, tmp_p
     said = capsys.readouterr().out
     for word in ("UTF-16", "t is 'Temperatur (°F)'", "decimal commas", "from °F", "sorted"):
         assert word in said, word
-    board = run(trace, tmp_path / "board.csv")
-    assert [row["flags"] for row in same] == [row["flags"] for row in board[: len(same)]]
+    assert [row["flags"] for row in same] == [row["flags"] for row in rows[: len(same)]]
 
 
 def test_injected_faults_come_in_every_kind_and_leave_the_rest_alone() -> None:

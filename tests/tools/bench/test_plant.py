@@ -248,10 +248,10 @@ def flat(count, t=400, h=7000):
 
 def test_three_abnormal_readings_are_one_mail_and_two_are_none():
     flags = np.zeros(2000, np.int32)
-    flags[[500, 501]] = codes.DRIFT
+    flags[[500, 501]] = codes.EXCURSION
     t, h = flat(2000)
     assert mails(flags, t, h, 30) == []
-    flags[502] = codes.DRIFT
+    flags[502] = codes.EXCURSION
     assert [(mail.row, mail.kind) for mail in mails(flags, t, h, 30)] == [(502, "opening")]
 
 
@@ -290,8 +290,8 @@ def test_a_mail_that_the_healthy_room_brings_too_is_no_find_but_a_false_one():
     t = np.full(2 * week + 2000, 400)
     one = film(t, fails=900)
     flags = np.zeros(len(t), np.int32)
-    flags[week + 600 : week + 610] = codes.DRIFT  # 100 readings after the moment at which the scene fails
-    flags[2 * week + 1000 : 2 * week + 1010] = codes.DRIFT
+    flags[week + 600 : week + 610] = codes.EXCURSION  # 100 readings after the moment at which the scene fails
+    flags[2 * week + 1000 : 2 * week + 1010] = codes.EXCURSION
     found = results.result(one, ColumnVerdicts(flags))
     assert found.false_mails == 1
     assert found.outcomes[0].minutes is None

@@ -179,7 +179,10 @@ def understood(words, where):
         elif len(words) > 1 or words[0] in ("run", "audit", "doctor", "ingest", "watch", "explain", "rekey"):
             cloud._parser().parse_args([*words, "C001"] if words == ["explain"] else words)
         else:
-            assert words[0] == "--help" or words[0] in cloud._parser()._subparsers._group_actions[0].choices
+            assert (
+                words[0] in ("--help", "--version")
+                or words[0] in cloud._parser()._subparsers._group_actions[0].choices
+            )
     except SystemExit as end:
         assert end.code in (0, None), f"{where}: not understood"
 

@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 
 from cloud.contract import messages
 from cloud.contract.messages import Get, State
+from cloud.process.alone import Alone
 from cloud.process.failure import brief
 from cloud.store.database import Document, device_id
 from cloud.updates.wanted import Board, Wanted, to_tell
@@ -24,6 +25,8 @@ from cloud.updates.wanted import Board, Wanted, to_tell
 log = logging.getLogger("updates")
 
 LOOK_EVERY = 5.0  # s between two looks at what was changed
+AGAIN = 60.0  # s until a board is told again what it does not have yet: the word may have been lost
+LAST_CHANGES = 86400.0  # s for which that goes on; after that it hears of it with each `state`
 OVERLAP = 30.0  # s by which such a look goes back: a write takes its time
 ROOM = 8 * 1024 * 1024  # bytes of what boards fetch that stay in memory
 Send = Callable[[str, bytes], None]
@@ -42,6 +45,8 @@ class Answers:
         self._wanted = Wanted(database)
         self._key = key
         self._publish = publish
+        self._alone = Alone(log)
+        self._again_at = time.monotonic() + AGAIN
         self._newest: float | None = None  # when the newest change was made that this worker knows
         self._look_at = time.monotonic() + LOOK_EVERY
         self._announced: dict[
@@ -69,14 +74,18 @@ class Answers:
 
     def _try(self, act: Callable[[], None]) -> None:
         try:
-            act()
+            self._alone("what a board should have", act)
         except PyMongoError as problem:
             log.warning("the database has no answer for a board now (%s): it asks again", brief(problem))
 
     def _look(self) -> None:
         if self._newest is None:  # boards heard of what was there before in the answers to their states
             self._newest = self._wanted.newest()
-        changed = self._wanted.since(self._newest - OVERLAP)
+        again = time.monotonic() >= self._again_at
+        if again:
+            self._again_at = time.monotonic() + AGAIN
+            self._announced = {}
+        changed = self._wanted.since(self._newest - (LAST_CHANGES if again else OVERLAP))
         new = {board: each for board, each in changed.items() if self._announced.get(board, 0) < each["n"]}
         self._announced = {board: each["n"] for board, each in changed.items()}
         self._newest = max([self._newest, *(each["at"] for each in changed.values())])

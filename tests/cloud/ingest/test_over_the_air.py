@@ -103,6 +103,9 @@ def test_any_worker_tells_a_board_that_is_online_soon_after_a_change(workers, wa
         assert worker.told() == {"n": n, "model": "00000002"}
         worker.ingest._answers.changes()
         assert worker.told() is None
+    one.ingest._answers._again_at = 0.0  # a minute later: the word may have been lost
+    one.ingest._answers.changes()
+    assert one.told() == {"n": n, "model": "00000002"}
 
 
 def test_a_board_gets_a_model_in_parts_of_1024_bytes_from_any_worker(workers, database):

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from cloud.alerts.courier import pending
 from cloud.alerts.links import Links
-from cloud.alerts.policy import Letter
+from cloud.alerts.policy import Letter, NextModel
 from cloud.contract.keys import link_key
 from cloud.read.reader import Reader
 from device import codes
@@ -84,6 +84,18 @@ def test_each_cause_is_also_a_label_that_older_programs_know(house, key, alert, 
     follow(cause).button[0].click().run()
     _, (kept,) = books(house)
     assert (kept["label"], kept["cause"]) == (label, cause) and "note" not in kept
+
+
+def test_the_button_about_a_next_model_is_recorded_as_the_backend_looks_for_it(house, key):
+    asked = NextModel("demo", "C002", "8b7da160", False, 30.0, 9, 2)
+    letter = Letter("model", "warning", (), next=asked)
+    house.database["alerts"].insert_one(pending(ALERT, letter, ["a@example.org"], "C002", time.time()))
+    app = follow("model")
+    assert [button.label for button in app.button] == ["Give it to C002"]
+    app.button[0].click().run()
+    assert "over the air" in app.success[0].value
+    (kept,), labels = books(house)
+    assert (kept["_id"], labels) == (f"{ALERT}/model", [])
 
 
 def test_a_link_of_an_older_mail_still_works(house, key, alert):

@@ -8,7 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from cloud.alerts.writer import letter_of
+from cloud.alerts.letters import LetterContext
+from cloud.alerts.links import Links
+from cloud.alerts.writer import MailWriter, letter_of
 from cloud.contract.messages import Reading, Verdict
 from cloud.learning import command
 from cloud.learning.asking import Asking
@@ -16,6 +18,7 @@ from cloud.learning.book import KEPT, MEANT, READY, REFUSED, Book
 from cloud.learning.loop import DAY, Learning
 from cloud.read.causes import answer
 from cloud.read.reader import Reader
+from cloud.settings import AlertSettings
 from cloud.store import database as databases
 from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
@@ -229,6 +232,10 @@ def test_with_ask_one_mail_asks_and_one_click_gives(taught):
     (alert,) = database["alerts"].find()
     assert bell.is_set() and alert["subject"] == "C001: may it have its next model?"
     assert letter_of(alert).next.model == model and wanted(database) is None
+    links = Links(bytes(32), "https://v.example.org")
+    context = LetterContext(Words("en"), links, AlertSettings())
+    mail = MailWriter(database, context).write(alert, now).mail
+    assert "Give it to C001" in mail.text and model in mail.html
     clicked = {"_id": f"{alert['_id']}/model", "episodes": [], "at": now, "by": "mail"}
     database["acknowledgements"].insert_one(clicked)
     learning.advance()

@@ -10,7 +10,7 @@ from cloud.read.reader import Reader
 from cloud.store.entries import Quarantined, refused_item
 from cloud.store.writer import CAUSES, QUARANTINE_KEPT, STRANGERS_A_DAY, STREAMS_A_DAY
 from tests.cloud.conftest import up
-from tests.cloud.contract.test_authentication import STATE, hear, old, state
+from tests.cloud.ingest.test_authentication import STATE, hear, old, state
 from tests.cloud.ingest.test_ingest import Wire
 
 

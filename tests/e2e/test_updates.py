@@ -9,7 +9,7 @@ from cloud.contract.keys import device_key
 from cloud.training.bundle import model_id
 from cloud.updates import change
 from tests.cloud.conftest import wait_for
-from tools.local.stack import SITE, Plan, Stack
+from tools.local.stack import SITE, Stack, StackPlan
 from tools.run.account import account
 
 BOARD = (SITE, "C001")
@@ -25,7 +25,7 @@ def other(bundle, key):
 
 
 def test_settings_and_a_model_reach_a_board_and_no_reading_is_lost(tmp_path):
-    plan = Plan(tmp_path, boards=("C001", "C002"), period_ms=500, dashboard=False)
+    plan = StackPlan(tmp_path, boards=("C001", "C002"), period_ms=500, dashboard=False)
     lines = []
     with Stack(plan, on_board_line=lambda name, line: lines.append(f"{name} {line}")) as stack:
         database, key = stack.reader.database, device_key(stack.secrets.master_key, *BOARD)

@@ -27,7 +27,7 @@ chaos: $(VENV)/local ## faults of every kind on the real parts, then every readi
 	@$(PY) -m tools chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(if $(BROKER),--broker $(BROKER))
 
 test: lint ## the whole test suite: CPython, MicroPython, real broker and database
-	@$(PY) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
+	@$(PY) -m pytest -n 4 --dist loadscope --no-loadscope-reorder
 
 lint: $(VENV)/local ## ruff and mypy
 	@$(PY) -m ruff check .

@@ -16,29 +16,39 @@ from tests.parts import broker, hivemq, iotcore, mongod, mosquitto  # noqa: F401
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
     """Where several processes share the run, the tests of a file stay together, and so do all that need the
-    JVM of HiveMQ or the browser: each is then started once. What takes longest begins first.
+    JVM of HiveMQ or the browser: each is then started once.
     """
-    order = {"e2e": 0, "hivemq": 1, "browser": 2}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_place(item)))
-    items.sort(key=lambda item: order.get(_kind(item), 3))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return _place(nodeid)
+
+    return Together(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
-def _place(item):
-    kind = _kind(item)
-    return item.nodeid if kind == "e2e" else kind or item.path.as_posix()
-
-
-def _kind(item):
-    """ "e2e" (a world of its own), "hivemq", "browser", or "" """
-    if "e2e" in item.path.parts:
-        return "e2e"
-    chosen = getattr(item, "callspec", None)
-    if "hivemq" in item.fixturenames or (chosen and chosen.params.get("broker") == "hivemq"):
+def _place(nodeid):
+    file = nodeid.partition("::")[0]
+    if "/e2e/" in file:
+        return nodeid  # a world of its own
+    if "hivemq" in nodeid.partition("[")[2]:
         return "hivemq"
-    return "browser" if {"web", "chromium"} & set(item.fixturenames) else ""
+    return "browser" if file.endswith(("_browser.py", "_accessible.py")) else file
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first."""
+    order = ("e2e", "hivemq", "browser")
+    first = {place: number for number, place in enumerate(order)}
+
+    def rank(item):
+        place = _place(item.nodeid)
+        return first.get("e2e" if place == item.nodeid else place, len(order))
+
+    items.sort(key=rank)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -42,10 +42,9 @@ WHATS = {"model": 1, "config": 2, "app": 3}  # what a board may fetch, and its n
 TWIN_RAN = 1 << 12  # the twin of the board's model judged this reading too
 TWIN_DIFFERS = 1 << 13  # ... and came to another sum or another verdict than the board
 SIBLINGS = 1 << 15  # the board has left the other boards of its site then (cloud.siblings)
-# The bits that have no name here: a newer board may have detectors that this cloud does not know.
-UNKNOWN: int = 0xFFFF & ~(
-    codes.ABNORMAL | codes.WARMING_UP | codes.CLOCK_UNSET | TWIN_RAN | TWIN_DIFFERS | SIBLINGS
-)
+# Bits of a board's own verdict that have no name here: a newer board may have detectors that this cloud does
+# not know. In a cloud verdict the same bits are the cloud's own.
+UNKNOWN: int = 0xFFFF & ~(codes.ABNORMAL | codes.WARMING_UP | codes.CLOCK_UNSET)
 
 Stream = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]
 Model = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]

@@ -316,7 +316,7 @@ def test_a_sleeping_boards_word_that_comes_again_is_no_sign_of_life(store, reade
     assert (latest.received, latest.state["next"]) == (5000.0, 1_800_000_600)
 
 
-NEWER = 1 << 14  # a flag bit that has no name here
+NEWER = 1 << 12  # a flag bit that no board of this version sets
 
 
 def test_an_unknown_flag_bit_is_kept_and_is_abnormal_only_when_its_board_says_so(database, reader):

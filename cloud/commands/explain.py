@@ -68,7 +68,8 @@ def explain(readings: Readings, row: int, model: CloudModel | None) -> Explanati
         x: tuple[int, ...] | None, findings: list[DetectorResult], note: str | None = None
     ) -> Explanation:
         notes = [each for each in (undated, note) if each]
-        return Explanation(seq, x, findings, names(edge), names(cloud & codes.ABNORMAL), "; ".join(notes) or None)
+        detectors = names(edge), names(cloud & codes.ABNORMAL)
+        return Explanation(seq, x, findings, *detectors, "; ".join(notes) or None)
 
     if np.isnan(readings.t[row]):
         return told(None, [], f"the read failed: {readings.why[row]}")

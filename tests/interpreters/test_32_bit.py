@@ -24,7 +24,7 @@ VERSIONS = [
 
 # What cannot run there, or proves nothing there that it does not prove on the unix port.
 SOCKETS = {"test_dns", "test_ntp", "test_dates"}
-LITTLEFS = {"test_power", "test_blocks_of_littlefs_that_cannot_be_read_never_stop_it"}
+LITTLEFS = {"test_power", "test_update_power", "test_blocks_of_littlefs_that_cannot_be_read_never_stop_it"}
 VIPER = {"test_micropython_walks_natively_and_cpython_does_not"}
 GARBAGE = {"test_a_full_outbox_takes_little_memory", "test_memory_is_flat_over_a_day"}
 FOLDERS = {

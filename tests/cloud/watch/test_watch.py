@@ -315,7 +315,7 @@ def test_how_far_outside_its_trained_range_a_reading_is_decides_how_bad_it_is(st
 
 
 def test_what_a_newer_board_calls_abnormal_opens_an_episode(reader, database):
-    newer = 1 << 14
+    newer = 1 << 12
     state = State(2, "9f3a1c07", 7, "online", abnormal=codes.ABNORMAL | newer)
     Store(database).state("demo", "C002", state)
     store = Store(database)

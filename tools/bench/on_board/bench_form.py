@@ -46,16 +46,17 @@ def forms():
         raw = readings.read()
     xs = [array("h", raw[i : i + 16]) for i in range(0, len(raw), 16)]
     del raw
-    __import__("device.chip.compat")  # every module of the board has it: not the forest's
+    from device.chip.lazy import borrow
+
+    __import__("device.chip.compat")  # every board has these without a forest too
+    __import__("device.model")
 
     gc.collect()
     before = gc.mem_alloc()
     if kind == "module":
         score = __import__(file).score
     else:
-        from device.model import load
-
-        score = load.read(open(file, "rb"), os.stat(file)[6]).score
+        score = borrow("model.load").read(open(file, "rb"), os.stat(file)[6]).score
     gc.collect()
     heap = gc.mem_alloc() - before
 

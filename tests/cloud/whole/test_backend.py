@@ -217,7 +217,7 @@ def test_a_member_of_a_shared_subscription_that_hears_nothing_comes_anew(
     caplog.set_level("INFO")
     monkeypatch.setattr("cloud.ingest.network.QUIET", 0.5)
     inbox = Inbox()
-    network = Network(settings.load({**environment, "MQTT_SHARE": "vigie"}).broker, inbox)
+    network = Network(settings.load({**environment, "MQTT_SHARE": "alone"}).broker, inbox)
     network.start()
     assert network.subscribed.wait(20)
 

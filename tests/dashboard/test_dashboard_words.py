@@ -78,6 +78,7 @@ def test_a_name_cannot_mark_anything_up():
 
 def test_a_flag_bit_of_a_newer_board_is_told_by_its_number(monkeypatch):
     the_clouds_own, new = 1 << 12, 1 << 16  # today all sixteen bits have a meaning
+    assert EN.seen(codes.STUCK | the_clouds_own) == "frozen value"
     monkeypatch.setattr("cloud.words.UNKNOWN", new)
     assert EN.seen(new | the_clouds_own) == "unknown detector (bit 16)"
     assert Words("fr").seen(codes.STUCK | new) == "valeur figée, détecteur inconnu (bit 16)"

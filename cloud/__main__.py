@@ -30,21 +30,8 @@ MODELS = Path("var") / "models"
 
 def main(argv: list[str], prog: str = "python -m cloud") -> int:
     """Returns the exit code: 0 = well, 1 = something is wrong, 2 = the command or the settings are."""
-    if argv[:1] == ["train"]:  # its own options
-        from cloud.training import command  # noqa: PLC0415  scikit-learn takes its time to load
-
-        return int(command.main(argv[1:]))
-    if argv[:1] == ["learn"]:
-        from cloud.learning import command as learning  # noqa: PLC0415  as above
-
-        return learning.main(argv[1:])
-    if argv[:1] == ["recording"]:
-        from cloud.recording import command as recording  # noqa: PLC0415  pandas takes its time to load
-
-        return recording.main(argv[1:])
-    options = _parser(prog).parse_args(argv)
     try:
-        return int(options.command(options))
+        return _dispatch(argv, prog)
     except settings.SettingsError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -59,6 +46,23 @@ def main(argv: list[str], prog: str = "python -m cloud") -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _dispatch(argv: list[str], prog: str) -> int:
+    if argv[:1] == ["train"]:  # its own options
+        from cloud.training import command  # noqa: PLC0415  scikit-learn takes its time to load
+
+        return int(command.main(argv[1:]))
+    if argv[:1] == ["learn"]:
+        from cloud.learning import command as learning  # noqa: PLC0415  as above
+
+        return learning.main(argv[1:])
+    if argv[:1] == ["recording"]:
+        from cloud.recording import command as recording  # noqa: PLC0415  pandas takes its time to load
+
+        return recording.main(argv[1:])
+    options = _parser(prog).parse_args(argv)
+    return int(options.command(options))
 
 
 def _parser(prog: str = "python -m cloud") -> argparse.ArgumentParser:

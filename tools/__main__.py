@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from device import VERSION
-from tools.process.child import ToolFailed, WrongUse
+from tools.process.command import exit_code
 
 # Each is a module with main(argv) -> exit code, imported late: most need only a part of the packages.
 BOARD = {
@@ -66,17 +66,15 @@ def main(
 
 def run(name: str, words: Sequence[str]) -> int:
     """The exit code of the command `name`."""
-    try:
+
+    def command() -> int:
         module = importlib.import_module(COMMANDS[name][0])
         if name in PLAIN and HELP & set(words):
             print(_help(module))
             return 0
         return int(module.main(words))
-    except ToolFailed as failed:
-        print(f"{name}: {failed}", file=sys.stderr)
-        return 2 if isinstance(failed, WrongUse) else 1
-    except KeyboardInterrupt:
-        return 130
+
+    return exit_code(name, command)
 
 
 def _help(module: ModuleType) -> str:

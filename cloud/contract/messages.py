@@ -42,7 +42,7 @@ WHATS = {"model": 1, "config": 2, "app": 3}  # what a board may fetch, and its n
 TWIN_RAN = 1 << 12  # the twin of the board's model judged this reading too
 TWIN_DIFFERS = 1 << 13  # ... and came to another sum or another verdict than the board
 SIBLINGS = 1 << 15  # the board has left the other boards of its site then (cloud.siblings)
-OWN: int = TWIN_RAN | TWIN_DIFFERS | SIBLINGS
+CLOUD_BITS: int = TWIN_RAN | TWIN_DIFFERS | SIBLINGS
 # Bits of a board's own verdict that have no name here: a newer board may have detectors that this cloud does
 # not know. In a cloud verdict the same bits are the cloud's own.
 UNKNOWN: int = 0xFFFF & ~(codes.ABNORMAL | codes.WARMING_UP | codes.CLOCK_UNSET)

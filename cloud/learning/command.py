@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
 from cloud import settings
 from cloud.contract.keys import device_key
@@ -24,7 +23,6 @@ from cloud.learning.answers import Span
 from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Board, Book
 from cloud.learning.known import Known
 from cloud.learning.trial import Trial, TrialOutcome, TrialResult, changed
-from cloud.process import failure
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.read.rows import Episode
 from cloud.store import database
@@ -42,7 +40,7 @@ PACE = 60  # readings whose mean step, pauses aside, is their period
 
 
 def main(argv: Sequence[str]) -> int:
-    """0 = looked at, 1 = it cannot be, 2 = the command or the settings are wrong."""
+    """0 = looked at, 1 = it cannot be. Raises SettingsError and PyMongoError."""
     options = _options(argv)
     try:
         known = settings.load_database(os.environ, ENV_FILE)
@@ -50,12 +48,6 @@ def main(argv: Sequence[str]) -> int:
         connected = database.connect(known.uri, known.name, timeout=60)
         board = Reader(connected).board(options.device)
         learned = learn(connected, master, board, anew=options.anew, now=time.time())
-    except settings.SettingsError as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    except PyMongoError as problem:
-        print(f"the database: {failure.of_database(problem)}", file=sys.stderr)
-        return 1
     except (UnknownBoard, HistoryError) as problem:
         print(f"learn: {problem}", file=sys.stderr)
         return 1

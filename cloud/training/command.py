@@ -13,11 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pymongo.collection import Collection
-from pymongo.errors import PyMongoError
 
 from cloud import recording, settings
 from cloud.contract.keys import device_key
-from cloud.process import failure
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.read.rows import Episode
 from cloud.recording import asked
@@ -34,7 +32,7 @@ Columns = tuple[Floats, Floats, Floats]  # ts, t, h
 
 
 def main(argv: Sequence[str]) -> int:
-    """0 = trained, 1 = it cannot be, 2 = the command or the settings are wrong."""
+    """0 = trained, 1 = it cannot be. Raises SettingsError and PyMongoError."""
     options = _options(argv)
     try:
         if not options.csv:
@@ -63,12 +61,6 @@ def main(argv: Sequence[str]) -> int:
         _progress("")
         if models is not None:
             keep(models, trained, master)
-    except settings.SettingsError as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    except PyMongoError as problem:
-        print(f"the database: {failure.of_database(problem)}", file=sys.stderr)
-        return 1
     except OSError as problem:
         _progress("")
         print(f"train: {problem.filename}: {problem.strerror}", file=sys.stderr)

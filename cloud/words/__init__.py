@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cloud.contract.messages import OWN, SIBLINGS, UNKNOWN
+from cloud.contract.messages import CLOUD_BITS, SIBLINGS, UNKNOWN
 from cloud.process.printable import printable
 from cloud.words import answers, mails, pages
 from device import codes
@@ -167,7 +167,7 @@ class Words:
     def seen(self, flags: int, most: int = 9) -> str:
         """What the detectors in `flags` saw; empty when none did. Unknown bits of newer boards are named."""
         kinds = [names[self._column] for bit, names in SEEN.items() if flags & bit]
-        if unknown := flags & UNKNOWN & ~OWN:  # of `flags` some may be of a cloud verdict
+        if unknown := flags & UNKNOWN & ~CLOUD_BITS:  # of `flags` some may be of a cloud verdict
             bits = ", ".join(str(bit) for bit in range(unknown.bit_length()) if unknown >> bit & 1)
             kinds.append(self("unknown detector", bits=bits))
         return ", ".join(kinds[:most])

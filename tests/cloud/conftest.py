@@ -15,8 +15,10 @@ import pytest
 
 from cloud.contract import keys, messages
 from cloud.contract.messages import Reading, Verdict
+from cloud.read.reader import Reader
 from cloud.store import database as databases
 from cloud.store.entries import JudgedReading
+from cloud.store.writer import Store
 from tests.parts import DEVICES, SHORT_TRANSACTIONS, USERS, all_brokers, brokers_with_rules  # noqa: F401
 from tools.local.sendgrid import SendGridStandIn
 from tools.local.users import BACKEND_USER
@@ -43,6 +45,16 @@ def database(mongod):
     with pymongo.timeout(60):  # files are deleted, which takes its time on a busy machine
         made.client.drop_database(made.name)
     made.client.close()
+
+
+@pytest.fixture
+def store(database):
+    return Store(database)
+
+
+@pytest.fixture
+def reader(database):
+    return Reader(database)
 
 
 @pytest.fixture

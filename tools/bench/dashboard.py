@@ -33,6 +33,7 @@ from tools.local import ports
 from tools.local.dashboard import Dashboard
 from tools.local.database import Database
 from tools.process.child import ToolFailed
+from tools.process.command import exit_code
 from tools.process.terminal import progress
 
 READINGS = 10_000_000
@@ -190,8 +191,4 @@ def _open(context: BrowserContext, url: str, whole: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except ToolFailed as failed:
-        print(f"bench-dashboard: {failed}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_code("bench-dashboard", lambda: main(sys.argv[1:])))

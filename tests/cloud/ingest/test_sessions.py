@@ -2,14 +2,13 @@
 
 import re
 import secrets
-import threading
 
-import paho.mqtt.client as mqtt
 import pytest
 
 from cloud.read.reader import Reader
 from cloud.store.database import client_id as own_id
 from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
+from tests.cloud.login import Login, logins
 from tests.needed import need
 from tools.local import pki, ports
 from tools.local import users as rights
@@ -19,58 +18,34 @@ from tools.local.users import BACKEND_USER
 OTHERS = "vigie/1/+/+/up"
 
 
-class Client:
-    """A login with a persistent session, under any client id."""
+class Client(Login):
+    """A login with a persistent session, under any client id. `payloads`: what it heard."""
 
     def __init__(self, broker, user, client_id, *filters, port=None):
-        self.heard, self.lost = [], []
-        self.answered, subscribed = threading.Event(), threading.Event()
-        self.client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=False,
-            protocol=mqtt.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        self.client.username_pw_set(user, USERS[user])
-        self.client.tls_set(str(broker.pki.ca_pem))
-        self.client.on_message = lambda c, u, message: self.heard.append(message.payload)
-        self.client.on_connect = self._on_connect
-        self.client.on_disconnect = lambda *reason: self.lost.append(reason)
-        self.client.on_subscribe = lambda *_: subscribed.set()
+        self.lost = []
         self.resumed = self.inside = False
-        self.client.connect(
-            "localhost", port or (broker.backend_port if user == BACKEND_USER else broker.port)
+        super().__init__(
+            broker, user, port=port, client_id=client_id, clean_session=False, reconnect_on_failure=False
         )
-        self.client.loop_start()
-        assert self.answered.wait(10)
+        assert self.connected.wait(10)
         if filters:
-            self.client.subscribe([(each, 1) for each in filters])
-            assert subscribed.wait(10)
+            self.subscribe(filters)
 
-    def _on_connect(self, client, userdata, flags, reason, properties):
+    @property
+    def payloads(self):
+        return [payload for _, payload in self.heard]
+
+    def on_connect(self, client, userdata, flags, reason, properties):
         self.inside, self.resumed = not reason.is_failure, flags.session_present
-        self.answered.set()
+        self.connected.set()
 
-    def publish(self, topic, payload):
-        self.client.publish(topic, payload, qos=1).wait_for_publish(10)
-
-    def close(self):
-        self.client.disconnect()
-        self.client.loop_stop()
+    def on_disconnect(self, *reason):
+        self.lost.append(reason)
 
 
 @pytest.fixture
 def client(broker):
-    made = []
-
-    def connect(*arguments, **more):
-        made.append(Client(broker, *arguments, **more))
-        return made[-1]
-
-    yield connect
-    for one in made:
-        one.close()
+    yield from logins(Client, broker)
 
 
 @brokers_with_rules
@@ -107,7 +82,7 @@ def test_what_waits_for_an_absent_backend_is_delivered_to_nobody_else(
     intruder = client("demo/C001", own_id(database, environment["MQTT_CLIENT_ID"]), "vigie/1/demo/C001/ack")
     c002.send([3])
     later = client("demo/C001", "elsewhere", "vigie/1/demo/C001/ack")  # a login later nothing is on its way
-    assert intruder.heard == [] and later.heard == []
+    assert intruder.payloads == [] and later.payloads == []
     backend("ingest").wait_for_line("listening")
     stored = lambda: sorted(Reader(database).readings("demo", "C002").seq.tolist())  # noqa: E731
     wait_for(lambda: stored() == [1, 2, 3], "what waited")
@@ -120,8 +95,8 @@ def test_a_board_cannot_push_another_board_off(client):
     intruder = client("demo/C001", name, "vigie/1/demo/C001/ack")
     sender = client(BACKEND_USER, secrets.token_hex(8))
     sender.publish("vigie/1/demo/C002/ack", b"for C002")
-    wait_for(lambda: c002.heard == [b"for C002"], "its message")
-    assert not c002.lost and intruder.heard == []
+    wait_for(lambda: c002.payloads == [b"for C002"], "its message")
+    assert not c002.lost and intruder.payloads == []
 
 
 @brokers_with_rules
@@ -129,13 +104,13 @@ def test_several_workers_of_the_backend_keep_their_sessions(client):
     names = [secrets.token_hex(8) for _ in range(3)]
     workers = [client(BACKEND_USER, name, OTHERS) for name in names]
     client("demo/C001", "any").publish("vigie/1/demo/C001/up", b"one")
-    wait_for(lambda: all(worker.heard == [b"one"] for worker in workers), "it in each session")
+    wait_for(lambda: all(worker.payloads == [b"one"] for worker in workers), "it in each session")
     assert not any(worker.lost for worker in workers)
     for worker in workers:
         worker.close()
     client("demo/C002", "any").publish("vigie/1/demo/C002/up", b"two")
     again = [client(BACKEND_USER, name) for name in names]
-    wait_for(lambda: all(worker.heard == [b"two"] for worker in again), "what waited for each")
+    wait_for(lambda: all(worker.payloads == [b"two"] for worker in again), "what waited for each")
     assert all(worker.resumed for worker in again)
 
 
@@ -153,7 +128,7 @@ def test_a_right_that_was_taken_away_ends_what_an_earlier_session_subscribed(kin
         before = Client(broker, "demo/C001", "any", "vigie/1/demo/C002/up", "vigie/1/demo/C001/ack")
         sender = Client(broker, "demo/C002", "any")
         sender.publish("vigie/1/demo/C002/up", b"allowed then")
-        wait_for(lambda: before.heard == [b"allowed then"], "what it may hear")
+        wait_for(lambda: before.payloads == [b"allowed then"], "what it may hear")
         before.close()
         sender.publish("vigie/1/demo/C002/up", b"waiting")
         sender.close()
@@ -165,8 +140,8 @@ def test_a_right_that_was_taken_away_ends_what_an_earlier_session_subscribed(kin
         sender.publish("vigie/1/demo/C002/up", b"secret")
         backend = Client(broker, BACKEND_USER, "any")
         backend.publish("vigie/1/demo/C001/ack", b"its own")
-        wait_for(lambda: b"its own" in after.heard, "its own ack")
-        assert after.resumed and after.heard == [b"its own"]
+        wait_for(lambda: b"its own" in after.payloads, "its own ack")
+        assert after.resumed and after.payloads == [b"its own"]
         for one in (after, sender, backend):
             one.close()
     finally:

@@ -14,25 +14,14 @@ from cloud import __main__ as command
 from cloud.commands import audit
 from cloud.contract import messages
 from cloud.read import export
-from cloud.read.reader import Reader, UnknownBoard
+from cloud.read.reader import UnknownBoard
 from cloud.store.entries import Quarantined
 from cloud.store.packing import SIZE
 from cloud.store.sealing import Sealer
-from cloud.store.writer import Store
 from device import codes
 from tests.cloud.conftest import entry
 
 NOW = int(time.time()) - 7200
-
-
-@pytest.fixture
-def store(database):
-    return Store(database)
-
-
-@pytest.fixture
-def reader(database):
-    return Reader(database)
 
 
 @pytest.fixture(params=["open", "sealed"])

@@ -4,23 +4,15 @@ import random
 import time
 from pathlib import Path
 
-import pytest
-
 from cloud.commands import audit
 from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.store.claims import Claims
-from cloud.store.writer import Store
 from cloud.watch.watch import Watch
 from tests.cloud.conftest import entry
 
 ONE, OTHER = "9f3a1c07", "00c0ffee"
 MAIL = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@example.org",))
-
-
-@pytest.fixture
-def store(database):
-    return Store(database)
 
 
 def signs(*readings, claims=None):

@@ -16,16 +16,6 @@ from device import codes
 from tests.cloud.conftest import entry
 
 
-@pytest.fixture
-def store(database):
-    return Store(database)
-
-
-@pytest.fixture
-def reader(database):
-    return Reader(database)
-
-
 def seal(database):
     return Sealer(database, clock=lambda: time.time() + 5).seal(0)
 

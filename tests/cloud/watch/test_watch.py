@@ -12,7 +12,6 @@ from cloud.alerts.links import Links
 from cloud.alerts.page import text as text_of
 from cloud.alerts.writer import episode_of, letter_of
 from cloud.contract.messages import State
-from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.store.lease import Lease, LeaseLost
 from cloud.store.writer import Store
@@ -28,16 +27,6 @@ def watching(database, **more):
     watch = Watch(database, MAIL, AlertSettings(), **more)
     assert watch.lease.hold()
     return watch
-
-
-@pytest.fixture
-def store(database):
-    return Store(database)
-
-
-@pytest.fixture
-def reader(database):
-    return Reader(database)
 
 
 def live(seq, **more):

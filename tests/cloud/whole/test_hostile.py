@@ -26,7 +26,6 @@ from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, SendGridSettings
 from cloud.store.quota import Keeper
 from cloud.store.sealing import Sealer
-from cloud.store.writer import Store
 from cloud.training.history import read_csv
 from cloud.words import Words
 from device import codes
@@ -173,11 +172,6 @@ def test_an_exported_text_is_no_formula_and_the_export_is_read_again(store, data
     with path.open("w", newline="") as own:
         export.write_csv([Reader(database).readings("demo", "C001")], own)
     assert read_csv(path).t.tolist()[:2] == [-3.15, -3.16]
-
-
-@pytest.fixture
-def store(database):
-    return Store(database)
 
 
 # The parts that go over all boards

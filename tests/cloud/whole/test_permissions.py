@@ -2,64 +2,37 @@
 
 import json
 import secrets
-import threading
 
-import paho.mqtt.client as mqtt
 import pytest
 
 from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
+from tests.cloud.login import Login, logins
 from tools.local.broker import login
 from tools.local.users import BACKEND_USER
 
 OWN, OTHER = "vigie/1/demo/C001", "vigie/1/demo/C002"
 
 
-class Client:
-    """Any client with any credentials; what it hears, in order."""
+class Client(Login):
+    """Any client with any credentials."""
 
     def __init__(self, broker, user, *filters, will=None):
-        self.heard, self.granted = [], []
-        self.connected, self.subscribed = threading.Event(), threading.Event()
-        self.client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, client_id=f"t-{secrets.token_hex(4)}", protocol=mqtt.MQTTv311
-        )
-        self.client.username_pw_set(user, USERS[user])
-        self.client.tls_set(str(broker.pki.ca_pem))
-        if will:
-            self.client.will_set(will, b"forged", qos=1)
-        self.client.on_message = lambda c, u, message: self.heard.append((message.topic, message.payload))
-        self.client.on_subscribe = self._on_subscribe
-        self.client.on_connect = lambda *_: self.connected.set()
-        self.client.connect("localhost", broker.backend_port if user == BACKEND_USER else broker.port)
-        self.client.loop_start()
+        self.granted = []
+        super().__init__(broker, user, will=will, client_id=f"t-{secrets.token_hex(4)}")
         if filters:
-            assert self.connected.wait(10)
-            self.client.subscribe([(each, 1) for each in filters])
-            assert self.subscribed.wait(10)
+            self.subscribe(filters)
 
-    def _on_subscribe(self, client, userdata, mid, reasons, properties):
+    def on_subscribe(self, client, userdata, mid, reasons, properties):
         self.granted = [not reason.is_failure for reason in reasons]
         self.subscribed.set()
 
-    def publish(self, topic, payload):
-        self.client.publish(topic, payload, qos=1).wait_for_publish(2)
-
-    def close(self):
-        self.client.disconnect()
-        self.client.loop_stop()
+    def publish(self, topic, payload, patience=2):
+        super().publish(topic, payload, patience)  # what is forbidden may have no answer
 
 
 @pytest.fixture
 def client(broker):
-    made = []
-
-    def connect(*arguments, **more):
-        made.append(Client(broker, *arguments, **more))
-        return made[-1]
-
-    yield connect
-    for one in made:
-        one.close()
+    yield from logins(Client, broker)
 
 
 @brokers_with_rules

@@ -8,6 +8,7 @@ import pytest
 
 from cloud.alerts.hindsight import mails
 from device import codes
+from tools.bench.page import write
 from tools.bench.plant import __main__ as command
 from tools.bench.plant import films, physics, results, traces
 from tools.bench.plant.columns import ColumnVerdicts, at_best, limit
@@ -19,6 +20,7 @@ from tools.bench.plant.traces import MISSED, Case, Trace
 from tools.process.child import ToolFailed
 
 PERIOD = 30
+BEGIN, END = "<!-- written by make bench-plant -->\n", "<!-- end of make bench-plant -->\n"
 HOUR = 3600 // PERIOD  # readings
 BY_NAME = {failure.name: failure for failure in FAILURES}
 
@@ -310,13 +312,13 @@ def test_a_score_gets_the_lowest_threshold_with_one_false_mail_a_week():
 
 def test_the_table_goes_between_its_marks_and_nowhere_else(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{command.BEGIN}old\n{command.END}after\n")
-    command.write(page, "new")
-    command.write(page, "newer")
-    assert page.read_text() == f"before\n{command.BEGIN}\nnewer\n{command.END}after\n"
+    page.write_text(f"before\n{BEGIN}old\n{END}after\n")
+    write(page, "bench-plant", "new")
+    write(page, "bench-plant", "newer")
+    assert page.read_text() == f"before\n{BEGIN}\nnewer\n{END}after\n"
     page.write_text("no marks")
     with pytest.raises(ToolFailed, match="put them back"):
-        command.write(page, "new")
+        write(page, "bench-plant", "new")
 
 
 def test_a_setting_that_is_no_number_is_refused(tmp_path):

@@ -15,6 +15,7 @@ import bson
 from tools.bench.cloud import store, world
 from tools.bench.cloud.chain import Bench, Cost
 from tools.process.child import ToolFailed
+from tools.process.command import exit_code
 from tools.process.terminal import progress
 
 READINGS = 1_000_000
@@ -144,8 +145,4 @@ def _number(text: str, default: int) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except ToolFailed as failed:
-        print(f"bench-cloud: {failed}", file=sys.stderr)
-        sys.exit(1)
+    sys.exit(exit_code("bench-cloud", lambda: main(sys.argv[1:])))

@@ -19,12 +19,14 @@ from pathlib import Path
 
 from tools.bench.cloud.parts import cpu_seconds, memory_mb
 from tools.bench.fleet.publishers import MASTER, PERIOD, password, user
+from tools.bench.page import write
 from tools.local import pki, ports
 from tools.local.broker import Broker
 from tools.local.database import Database
 from tools.local.sendgrid import SendGridStandIn
 from tools.local.users import BACKEND_USER
 from tools.process.child import Child, ToolFailed
+from tools.process.command import exit_code
 from tools.process.terminal import progress
 from tools.virtual_board.board import REPOSITORY
 
@@ -34,7 +36,7 @@ LOGINS = 600.0  # s that all of them may take to log in
 SILENCE = 100.0  # s after a power cut of all boards in which mails are counted
 CARRIED = 0.99  # of the messages acknowledged, or it was not carried
 BACKEND_PASSWORD = "b" * 32
-DOCUMENT, MARK = REPOSITORY / "docs" / "cloud.md", "<!-- make bench-fleet -->"
+DOCUMENT = REPOSITORY / "docs" / "cloud.md"
 HEAD = (
     "| boards | workers | messages / s | acknowledged | publish to ack: median | p99 | CPU all in, of a core "
     "| ingest | broker | mongod | publishers | MB a worker | mails when all fall silent |\n"
@@ -100,7 +102,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
                 "mails": fleet.mails,
             }  # fmt: skip
     if (environment.get("BOARDS") or BOARDS) == BOARDS and (environment.get("WORKERS") or WORKERS) == WORKERS:
-        write(DOCUMENT, "\n".join([HEAD, *rows]))
+        write(DOCUMENT, "bench-fleet", "\n".join([HEAD, *rows]))
     print(json.dumps(numbers))
     return 0 if all(row["acknowledged"] >= CARRIED * row["sent"] for row in numbers.values()) else 1
 
@@ -215,16 +217,5 @@ def _numbers(environment: Mapping[str, str], name: str, default: str) -> list[in
     return [int(part) for part in text.split()]
 
 
-def write(document: Path, table: str) -> None:
-    """Put `table` in place of the one below MARK."""
-    before, mark, after = document.read_text(encoding="utf-8").partition(MARK + "\n")
-    rest = after.lstrip("\n").split("\n\n", 1)[1] if mark else ""
-    document.write_text(f"{before}{mark}\n{table}\n\n{rest}", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except ToolFailed as failed:
-        print(f"bench-fleet: {failed}", file=sys.stderr)
-        sys.exit(1)
+    sys.exit(exit_code("bench-fleet", lambda: main(sys.argv[1:])))

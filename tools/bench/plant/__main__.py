@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools.bench.page import write
 from tools.bench.plant import films, results
 from tools.bench.plant.columns import columns
 from tools.bench.plant.results import RoomResult
@@ -21,7 +22,6 @@ from tools.process.child import ToolFailed
 from tools.process.terminal import progress
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "detectors.md"
-BEGIN, END = "<!-- written by make bench-plant -->\n", "<!-- end of make bench-plant -->\n"
 
 
 def main(environment: Mapping[str, str] = os.environ, page: Path = PAGE) -> int:
@@ -47,20 +47,10 @@ def main(environment: Mapping[str, str] = os.environ, page: Path = PAGE) -> int:
         f"{results.table(results_of, KINDS)}\n"
     )
     print(text)
-    write(page, text)
+    write(page, "bench-plant", text)
     print(f"written into {page.name} after {time.monotonic() - began:.0f} s")
     print(json.dumps({"seed": seed, "rooms": each, "period": period, **results.numbers(results_of)}))
     return 0
-
-
-def write(page: Path, text: str) -> None:
-    """Put `text` between the two marks of `page`. Raises ToolFailed when they are not there."""
-    whole = page.read_text(encoding="utf-8")
-    before, begin, rest = whole.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ToolFailed(f"{page}: the marks {BEGIN.strip()} and {END.strip()} are missing: put them back")
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

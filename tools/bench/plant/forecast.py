@@ -21,6 +21,7 @@ from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.rooms import LIMITS, Floats, draw
 from tools.bench.plant.traces import MISSED, Case, Hundredths, Trace
 from tools.process.child import ToolFailed
+from tools.process.command import exit_code
 
 KINDS = ("fridge", "walk-in", "freezer", "pharmacy fridge")
 FAILING = ("dead compressor", "fan dead", "door ajar", "slow leak")
@@ -139,8 +140,4 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except ToolFailed as failed:
-        print(f"bench-plant: {failed}", file=sys.stderr)
-        sys.exit(1)
+    sys.exit(exit_code("bench-plant", lambda: main(sys.argv[1:])))

@@ -1,0 +1,19 @@
+"""How each command ends: 0 = well, 1 = it failed, 2 = the words or settings are wrong, 130 = Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from tools.process.child import ToolFailed, WrongUse
+
+
+def exit_code(name: str, command: Callable[[], int]) -> int:
+    """Run `command`; what it fails for is told on stderr behind its `name`."""
+    try:
+        return command()
+    except ToolFailed as failed:
+        print(f"{name}: {failed}", file=sys.stderr)
+        return 2 if isinstance(failed, WrongUse) else 1
+    except KeyboardInterrupt:
+        return 130

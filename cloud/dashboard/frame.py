@@ -30,7 +30,7 @@ HEAD_START = 0.05  # s
 STYLE = """<i class='vigie-style'></i><style>
 .stElementContainer:has(.vigie-style) {display: none}
 [data-stale='true'] {opacity: 1 !important; transition: none !important}
-[data-testid='stExpander'] summary {color: inherit !important}
+[data-testid='stExpander'] :is(summary, summary *) {opacity: 1 !important; transition: none !important}
 .stVegaLiteChart :is(svg, canvas) {touch-action: pan-y}
 .stMainBlockContainer {padding-top: 4.5rem; padding-bottom: 3rem}
 .stMain h2 {font-size: 1.5rem}

@@ -67,6 +67,7 @@ def until(ready, seconds=10.0, about=""):
 
 def drag(looker, begin, end, place=0.15):
     """Draw across the chart, from one part of its width to another; `place`: which part of its height."""
+    looker.page.wait_for_selector("[data-test-script-state='notRunning']")  # it may be drawing another one
     chart = looker.page.locator(".stVegaLiteChart").first
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()

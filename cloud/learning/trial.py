@@ -150,7 +150,7 @@ class Trial:
         return best
 
     def _finds(self, known: Known, before: TrialOutcome) -> bool:
-        """Whether it finds as many faults as were found before, and each real one that was."""
+        """Whether it misses no more faults than `_misses` allows, and no real one that was found."""
         if self._misses(self.recall(known), before.faults):
             return False
         for span in self.real:

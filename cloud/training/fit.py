@@ -60,8 +60,7 @@ LEAST = {"stuck": 22 * UNIT}  # fewer bits are seen by chance
 LONGER = 1.5  # a channel that rests for hours may rest this much longer than it ever did
 SELDOM = 0.2  # alarms a day that natural runs give: with more the channel rests
 REARMS = {"drift": BLOCK * BLOCKS}  # readings; its alarms are that far apart
-# A board's forest is the smallest that finds as many faults as larger ones (docs/detectors.md): all of it
-# stays in RAM, where a larger one would be read from flash for every score.
+# All of a board's forest stays in RAM: a larger one would be read from flash for every score.
 BOARD_TREES, BOARD_SAMPLES = 32, 128
 CLOUD_TREES, SAMPLES = 300, 256
 WHOLE_DAY = 0.98  # days: below it nothing that depends on the level or the hour is judged

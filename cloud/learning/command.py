@@ -22,7 +22,7 @@ from cloud.contract.keys import device_key
 from cloud.learning.answers import Span
 from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Board, Book
 from cloud.learning.known import Known
-from cloud.learning.trial import Trial, TrialOutcome, TrialResult, changed
+from cloud.learning.trial import Trial, TrialResult, changed
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.read.rows import Episode
 from cloud.store import database
@@ -86,7 +86,7 @@ class Running:
     id: str
     known: Known
     document: Document
-    trained: Known  # the model that answers began to change: what it finds is what a taught one must find
+    trained: Known  # the model that answers began to change
 
 
 def _running(connected: Database[Document], master: bytes, board: Board) -> Running | None:
@@ -134,9 +134,9 @@ def _learned(
     key = device_key(master, *board)
     if not anew and running is not None:
         before = trial.said(running.known)
-        least = TrialOutcome(before.judged, trial.recall(running.trained))
-        new, after = trial.taught(running.known, least, before)
-        result = trial.result(running.known, least, new, after)
+        least = trial.recall(running.trained)
+        new, after = trial.taught(running.known, before, least)
+        result = trial.result(running.known, before, new, after, least)
         if new.sections == running.known.sections:
             return {"state": KEPT, "base": running.id, "model": None, "result": result.document()}
         origin = {"origin": running.document["report"].get("origin", running.id)}

@@ -1,14 +1,14 @@
 """Before a model may be called newer: it judges what was, beside the running one, in the board's own code.
 
 Three histories: the last days as they were; the same days with faults put in; and (once it has passed) what
-the board measures from then on. No detector may stop to watch; faults found may not grow fewer (but a few of
-those that are no larger than an open door); what a person called a real fault is found; what a person called
-harmless is silent where it can be.
+the board measures from then on. No detector may stop to watch; no fault is missed that is found now (by a
+model that was trained anew: not fewer are found); what a person called a real fault is found; what a person
+called harmless is silent where it can be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -24,12 +24,13 @@ from cloud.training.history import History, hundredths
 from cloud.training.judged import Judged
 from device import codes
 
-FAULTY = 25_000  # readings with faults put in: some sixty faults
-MOST_SEEDS = 6
+FAULTY = 25_000  # of the newest readings get faults put in, some sixty
+LEAST_SEEDS, MOST_SEEDS = 3, 6  # so many times, each time others
 WARM = 400  # readings before an episode, that fill the windows
 PARTS = (1.0, 0.5, 0.2)  # of the way to what would silence an episode, when all of it may not be
 ROUNDS = 4  # a detector that is quiet now may let another one speak
-LOST = 0.03  # of all faults: so many of the low ones, which a door is not smaller than, may be missed
+LOST = 0.03  # of all faults: so many low ones may be missed since the training, after many answers
+Found = NDArray[np.bool_]  # of the faults that were put in
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class TrialOutcome:
     """What one model says of everything."""
 
     judged: Judged
-    faults: NDArray[np.bool_]  # found or not
+    faults: Found
 
 
 class Trial:
@@ -84,7 +85,7 @@ class Trial:
         past = self.past.part(max(0, len(self.past.t) - self._faulty), len(self.past.t))
         spoken = [each.rows(past) for each in (*self.harmless, *self.real)]
         histories = []
-        for seed in range(min(MOST_SEEDS, max(1, self._faulty // len(past.t)))):
+        for seed in range(min(MOST_SEEDS, max(LEAST_SEEDS, self._faulty // len(past.t)))):
             made = inject(past.t / 100, past.h / 100, min(QUIET, len(past.t) // 2), seed)
             (t, good_t), (h, good_h) = hundredths(made.t), hundredths(made.h)
             kept = [
@@ -101,26 +102,27 @@ class Trial:
     def judged(self, known: Known) -> Judged:
         return known.replay(self.past, self._forest(known)[0])
 
-    def recall(self, known: Known) -> NDArray[np.bool_]:
+    def recall(self, known: Known) -> Found:
         """Which of the faults it finds."""
-        sums = self._forest(known)[1:]
-        caught = []
-        for (past, faults), own in zip(self.faulty, sums, strict=True):
-            abnormal = (known.replay(past, own).flags & codes.ABNORMAL) > 0
-            caught += [bool(abnormal[each.start : each.stop].any()) for each in faults]
-        return np.array(caught, np.bool_)
+        return np.concatenate(list(self._recalls(known)))
+
+    def _recalls(self, known: Known) -> Iterator[Found]:
+        """The same for each history."""
+        for (past, faults), sums in zip(self.faulty, self._forest(known)[1:], strict=True):
+            abnormal = (known.replay(past, sums).flags & codes.ABNORMAL) > 0
+            yield np.array([abnormal[each.start : each.stop].any() for each in faults], np.bool_)
 
     def said(self, known: Known) -> TrialOutcome:
         return TrialOutcome(self.judged(known), self.recall(known))
 
     def taught(
-        self, known: Known, least: TrialOutcome, outcome: TrialOutcome | None = None
+        self, known: Known, before: TrialOutcome, least: Found | None = None
     ) -> tuple[Known, TrialOutcome]:
         """The model with every detector raised past harmless episodes that can be without missing a fault.
 
-        `least`: what must be found; `said`: what `known` says, where that is something else.
+        `before`: what `known` says. `least`: the faults that were found before all answers, if not these.
         """
-        best, outcome = known, outcome or least
+        best, outcome = known, before
         for _ in range(ROUNDS):
             loud = [each for each in self.harmless if self._opens(outcome, each)]
             spoke = {name for each in loud for name in alarmed(best, outcome.judged, each.rows(self.past))}
@@ -128,15 +130,21 @@ class Trial:
             if not names:
                 break
             every = raised(best, self.past, outcome.judged, loud, names)
-            if self._finds(every, least):
+            if self._finds(every, before, least):
                 best, outcome = every, self.said(every)
                 continue
-            step = self._farthest(best, outcome.judged, loud, names, least)
+            step = self._farthest(best, outcome.judged, loud, names, before, least)
             return (best, outcome) if step.sections == best.sections else (step, self.said(step))
         return best, outcome
 
-    def _farthest(
-        self, known: Known, judged: Judged, loud: Sequence[Span], names: Sequence[str], least: TrialOutcome
+    def _farthest(  # noqa: PLR0917
+        self,
+        known: Known,
+        judged: Judged,
+        loud: Sequence[Span],
+        names: Sequence[str],
+        before: TrialOutcome,
+        least: Found | None,
     ) -> Known:
         """Each of `names` raised for each of `loud`, as far as each may be."""
         best = known
@@ -144,14 +152,20 @@ class Trial:
             for name in names:
                 for part in PARTS:
                     step = raised(best, self.past, judged, [span], [name], part)
-                    if step.sections != best.sections and self._finds(step, least):
+                    if step.sections != best.sections and self._finds(step, before, least):
                         best = step
                         break
         return best
 
-    def _finds(self, known: Known, before: TrialOutcome) -> bool:
-        """Whether it misses no more faults than `_misses` allows, and no real one that was found."""
-        if self._misses(self.recall(known), before.faults):
+    def _finds(self, known: Known, before: TrialOutcome, least: Found | None) -> bool:
+        """Whether it finds each fault that was found, and each real one."""
+        caught: list[Found] = []
+        for each in self._recalls(known):
+            done = sum(map(len, caught))
+            if (before.faults[done : done + len(each)] & ~each).any():
+                return False
+            caught.append(each)
+        if self._forgets(np.concatenate(caught), before, least):
             return False
         for span in self.real:
             rows = span.rows(self.past)
@@ -160,16 +174,28 @@ class Trial:
                 return False
         return True
 
-    def _misses(self, caught: NDArray[np.bool_], before: NDArray[np.bool_]) -> bool:
-        """Whether fewer faults are found: of medium and high ones any, of low ones more than a few."""
+    def _forgets(self, caught: Found, before: TrialOutcome, least: Found | None) -> bool:
+        """Whether answers cost a fault, or all answers together more than a few low ones."""
+        lost, large = (0, 0) if least is None else self._fewer(caught, least)
+        return bool((before.faults & ~caught).any()) or large > 0 or lost > LOST * len(caught)
+
+    def _fewer(self, caught: Found, before: Found) -> tuple[int, int]:
+        """How many faults fewer are found: of all, of medium and high ones."""
         low = np.array([each.size == SIZES[0] for _, faults in self.faulty for each in faults], np.bool_)
-        lost = int(before.sum()) - int(caught.sum())
-        return int(caught[~low].sum()) < int(before[~low].sum()) or lost > LOST * len(before)
+        lost = before.astype(np.int64) - caught
+        return int(lost.sum()), int(lost[~low].sum())
 
     def result(
-        self, old: Known, before: TrialOutcome, new: Known, after: TrialOutcome, *, anew: bool = False
+        self,
+        old: Known,
+        before: TrialOutcome,
+        new: Known,
+        after: TrialOutcome,
+        least: Found | None = None,
+        *,
+        anew: bool = False,
     ) -> TrialResult:
-        """Whether `new` may be called newer than `old`. `anew`: it was trained anew."""
+        """Whether `new` may be called newer than `old`. `anew`: it was trained anew. `least`: see taught."""
         both = (before, after)
         quiet = [[not self._opens(outcome, each) for each in self.harmless] for outcome in both]
         real_found = [[self._opens(outcome, each) for each in self.real] for outcome in both]
@@ -179,7 +205,8 @@ class Trial:
         reasons = []
         if not old.detectors <= new.detectors:
             reasons.append("detectors")
-        if self._misses(after.faults, before.faults):
+        fewer = max(self._fewer(after.faults, before.faults)) > 0
+        if fewer if anew else self._forgets(after.faults, before, least):
             reasons.append("recall")
         if any(was and not now for was, now in zip(*real_found, strict=True)):
             reasons.append("real")

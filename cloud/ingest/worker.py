@@ -363,7 +363,7 @@ class Ingest:
         totals.refused += refused
         totals.forged += forged
         self._acknowledge(uplinks)
-        for received in batch:
+        for received in reversed(batch):  # each waits for those before it: all of them leave in one packet
             received.puback()
         self._answers.states(states)
         self._answers.gets(gets)

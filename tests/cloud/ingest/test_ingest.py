@@ -2,11 +2,13 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 from pymongo.errors import AutoReconnect, PyMongoError
 
 from cloud.contract import keys
+from cloud.ingest.puback import PUBACK, Pubacks
 from cloud.ingest.rescore import Models, Rescorer
 from cloud.ingest.seen import Seen
 from cloud.ingest.worker import BATCH, SHARE, Inbox, Ingest, Received
@@ -53,6 +55,14 @@ def test_an_ack_names_exactly_the_seqs_that_came(wire):
     assert ack["runs"] == [[1, 3], [5, 5], [9, 9]]
     key = keys.device_key(MASTER, "demo", "C001")
     assert ack["mac"] == keys.ack_mac(key, "9f3a1c07", [(1, 3), (5, 5), (9, 9)])
+
+
+def test_the_pubacks_of_a_batch_leave_in_one_packet(wire):
+    sent = []
+    pubacks = Pubacks(sent.append)
+    batch = [replace(wire.message(up([number])), puback=pubacks.expect(number)) for number in range(1, 6)]
+    wire.ingest.handle(batch)
+    assert sent == [b"".join(bytes((PUBACK, 2, 0, number)) for number in range(1, 6))]
 
 
 def test_repeats_and_conflicts_are_acknowledged_too(wire, database):

@@ -205,6 +205,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "range show": ("Show", "Afficher"),
     "zoom out": ("Zoom out", "Élargir"),
     "back to now": ("Back to now", "Revenir à maintenant"),
+    "no such range": (
+        "There is no range {asked}. The address can name one of {ranges}.",
+        "Il n'y a pas de plage {asked}. L'adresse peut en nommer une{nbsp}: {ranges}.",
+    ),
     "no such board": (
         "There is no board {asked}; this is {shown}.",
         "Il n'y a pas de carte {asked}{nbsp}; voici {shown}.",

@@ -18,7 +18,7 @@ TABLE = "[data-testid=stDataFrame] canvas"
 PAGES = {
     "": (SPARK, ()),
     "board?board=C002": (CHART, ("Why?", "Details")),
-    "board?board=C001&range=1+y": (CHART, ("Other",)),
+    "board?board=C001&range=1y": (CHART, ("Other",)),
     "episodes": ("text=going on for", ("Why?", "Details")),
     "model?board=C001": ("[data-testid=stImage] img", ()),
     "usage": ("[role=meter]", ()),

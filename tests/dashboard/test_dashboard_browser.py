@@ -188,10 +188,17 @@ def test_the_range_stands_in_the_address_and_outlives_a_reload(web, look, shown)
     looker = look()
     looker.open(web + board("C002"))
     looker.page.get_by_role("radio", name="7 d").click()
-    looker.page.wait_for_url("**&range=7+d")
+    looker.page.wait_for_url("**&range=7d")
     looker.sees("every 5 min")
     looker.page.reload()
     looker.sees("every 5 min")
+    looker.open(web + board("C002") + "&range=24h&lang=fr")  # the same address in every language
+    looker.page.get_by_role("radio", name="24 h", checked=True).wait_for()
+    looker.open(web + board("C002") + "&range=3w&lang=en")
+    looker.sees("There is no range 3w")
+    looker.page.get_by_role("radio", name="1 h", checked=True).wait_for()
+    looker.open(web + board("C002") + "&from=yesterday&to=1800000000")
+    looker.sees("There is no range yesterday – 1800000000")
 
 
 def test_a_name_is_never_run_as_code(web, look, shown):

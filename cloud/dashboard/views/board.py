@@ -28,8 +28,10 @@ RANGES = {
     "30d": (30 * DAY, 900.0),
     "1y": (365 * DAY, 1800.0),
 }
+SHORTEST = "1h"
 LISTED = 20  # episodes
 NARROWEST = 2.0  # s that can be zoomed to
+RANGE, CHOICE = "range", "range choice"  # in the address; in the session
 ZOOMED = "zoomed"  # in the session: the address has just changed
 
 
@@ -39,22 +41,23 @@ def page() -> st.Page:
 
 def _page(fleet: Answer[FleetState]) -> None:
     say = frame.say()
-    asked = st.query_params.get("board")
+    asked, wanted = st.query_params.get("board"), st.query_params.get(RANGE, SHORTEST)
     boards = fleet.value.addressed(asked)
-    window = _window(st.query_params.get("from"), st.query_params.get("to"))
+    begin, end = st.query_params.get("from"), st.query_params.get("to")
+    window = _window(begin, end)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(say("column board"), list(boards), key="board", bind="query-params", width=240)
         if window is None:
             span = st.segmented_control(
                 say("range"),
                 list(RANGES),
-                default="1h",
+                default=wanted if wanted in RANGES else SHORTEST,
                 required=True,
-                key="range",
-                bind="query-params",
+                key=CHOICE,
+                on_change=_choose,
                 format_func=lambda choice: say(f"range {choice}"),
             )
-            seconds, every = RANGES[span or "1h"]
+            seconds, every = RANGES[span or SHORTEST]
         else:
             seconds, every = window[1] - window[0], None
             wider = window[0] - seconds, min(window[1] + seconds, max(window[1], time.time()))
@@ -63,8 +66,17 @@ def _page(fleet: Answer[FleetState]) -> None:
         _free_range(say, window or (time.time() - seconds, time.time()))
     if asked is not None and asked not in boards:
         st.warning(say("no such board", asked=plain(asked), shown=plain(name)), icon=":material/search_off:")
+    if window is None and (begin or end or wanted not in RANGES):
+        other = plain(f"{begin or ''} – {end or ''}" if begin or end else wanted)
+        ranges = ", ".join(RANGES)
+        st.warning(say("no such range", asked=other, ranges=ranges), icon=":material/search_off:")
     site, device = boards[name]
     frame.live(lambda now_known: _body(now_known, site, device, window, seconds, every), every)
+
+
+def _choose() -> None:
+    """Streamlit's own binding would write the words of the viewer's language into the address."""
+    st.query_params[RANGE] = st.session_state[CHOICE]
 
 
 def _link(label: str, icon: str, address: dict[str, str]) -> None:

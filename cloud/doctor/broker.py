@@ -77,6 +77,7 @@ def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Ite
                 cure = f"give {user} publish and subscribe on vigie/1/{board}/#"
                 yield Finding("board", f"it does not hear {own}: {cure}", "bad")
             heard = mine.subscribe(other) and _passes(backend, mine, other, after=own)
+        yield from _over_the_air(settings, its, board)
         with _Login(settings) as backend, _Login(its) as mine:
             backend.subscribe(other)
             forged = _passes(mine, backend, other)
@@ -95,6 +96,20 @@ def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Ite
     else:
         cure = "HiveMQ Cloud cannot prevent that, a broker of your own can (docs/security.md, The broker)"
         yield Finding("board", f"it can push off a client whose id it knows: {cure}", "warn")
+
+
+def _over_the_air(settings: BrokerSettings, its: BrokerSettings, board: str) -> Iterator[Finding]:
+    """Whether a board may ask for what is meant for it, and hear the answer. Raises _LoginRefused."""
+    get, part = f"vigie/1/{board}/get", f"vigie/1/{board}/part"
+    with _Login(settings) as backend, _Login(its) as mine:
+        hears = mine.subscribe(part) and _passes(backend, mine, part)
+        asks = backend.subscribe(get) and _passes(mine, backend, get, payload=b"")  # which asks for nothing
+    if hears and asks:
+        yield Finding("board", "it may fetch settings and models over the air")
+        return
+    lacking = [*([] if asks else [f"publish on {get}"]), *([] if hears else [f"subscribe on {part}"])]
+    cure = f"give {its.user} {' and '.join(lacking)} (docs/over-the-air.md)"
+    yield Finding("board", f"it cannot fetch settings and models over the air: {cure}", "bad")
 
 
 def _are_ids_bound(settings: BrokerSettings, its: BrokerSettings) -> bool:
@@ -196,10 +211,12 @@ def _takes(settings: BrokerSettings, size: int) -> bool:
         return False
 
 
-def _passes(sender: _Login, listener: _Login, topic: str, after: str = "") -> bool:
+def _passes(
+    sender: _Login, listener: _Login, topic: str, after: str = "", payload: bytes = b"doctor"
+) -> bool:
     """Whether `listener` hears what `sender` publishes on `topic`. With `after`, a topic that does pass, a
     second message follows on it: once that has arrived, the first one will not."""
-    sender.publish(topic)
+    sender.publish(topic, payload)
     if after:
         sender.publish(after)
     while True:

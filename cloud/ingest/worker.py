@@ -372,10 +372,11 @@ class Ingest:
     def _decode(
         self, received: Received, origin: Origin | Refused
     ) -> Message | tuple[str, str, State | Get] | None:
-        """The decoded message and its board; None when a retained state was cleared. Raises Refused."""
+        """The decoded message and its board; None when a retained state was cleared, or the doctor asked for
+        nothing. Raises Refused."""
         if received.refused:
             raise Refused(received.refused)
-        if not received.payload and received.topic.endswith("/state"):
+        if not received.payload and received.topic.endswith(("/state", "/get")):
             return None
         if isinstance(origin, Refused):
             raise origin

@@ -1,6 +1,7 @@
 """The cloud's doctor, asked about real parts that are well and about real parts that are not."""
 
 import re
+import signal
 import socket
 import ssl
 import threading
@@ -20,7 +21,7 @@ from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, entry, wait_for
 from tests.cloud.whole.test_roles import guarded  # noqa: F401  a fixture
 from tools.local import pki, ports, roles
-from tools.local.users import BACKEND_USER
+from tools.local.users import BACKEND_USER, acl, private_write
 
 
 def ask(environment, *parts, **more):
@@ -165,10 +166,34 @@ def test_a_boards_credential_is_its_own(environment, broker):
     known = {**environment, "BOARD_USER": "demo/C002", "BOARD_PASSWORD": USERS["demo/C002"]}
     found = ask(known, "broker", board="demo/C002")
     assert not wrong(found) and "it cannot speak for another board" in text(found), text(found)
+    assert "good board: it may fetch settings and models over the air" in text(found)
     assert "good board: it cannot take another client's session" in text(found)
     assert "does not hear vigie/1/demo/C003/ack" in text(wrong(ask(known, "broker", board="demo/C003")))
     told = text(wrong(ask({**known, "BOARD_PASSWORD": "x"}, "broker", board="demo/C002")))
     assert "check BOARD_USER and BOARD_PASSWORD" in told
+
+
+def rule(broker, rules):
+    """Have mosquitto go by these rules: it reads them before it listens to anybody again."""
+    private_write(broker.folder / "acl", rules)
+    broker.child.send(signal.SIGHUP)
+
+
+@pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
+@pytest.mark.parametrize(("lacks", "how"), [("get", "publish"), ("part", "subscribe")])
+def test_a_boards_credential_with_rules_from_before_updates_over_the_air(
+    environment, broker, lacks, how, monkeypatch
+):
+    monkeypatch.setattr(broker_part, "TIMEOUT", 2.0)
+    whole = acl(USERS)
+    known = {**environment, "BOARD_USER": "demo/C002", "BOARD_PASSWORD": USERS["demo/C002"]}
+    lines = whole.splitlines(keepends=True)
+    rule(broker, "".join(line for line in lines if not line.endswith(f"demo/C002/{lacks}\n")))
+    try:
+        told = only_wrong(ask(known, "broker", board="demo/C002"))
+    finally:
+        rule(broker, whole)
+    assert f"over the air: give demo/C002 {how} on vigie/1/demo/C002/{lacks} (docs/" in told
 
 
 def test_a_boards_credential_that_may_do_everything_is_wrong(environment):

@@ -167,9 +167,10 @@ def test_what_a_worker_remembers_is_asked_anew_after_a_while(database):
     assert database["latest"].find_one({"_id": "demo/C001"})["contract"] == 2
 
 
-def test_a_cleared_retained_state_is_no_forgery(wire, database):
+@pytest.mark.parametrize("topic", [STATE, STATE.replace("state", "get")])
+def test_a_cleared_retained_state_and_the_doctors_empty_get_are_no_forgeries(wire, database, topic):
     hear(wire, up([1]))
-    hear(wire, b"", topic=STATE)
+    hear(wire, b"", topic=topic)
     assert database["quarantine"].count_documents({}) == 0 and wire.ingest.totals.refused == 0
 
 

@@ -165,7 +165,8 @@ def _write(folder: Path, site: str, device: str, trained: Trained, stored: bool)
     picture.write_bytes(trained.png)
     print("\n".join(report.lines(trained.report)))
     print(f"  picture        {picture}" + ("; also on the dashboard's page of models" if stored else ""))
-    print(f"  next           make model DEVICE={device} BUNDLE={bundle}")
+    over_the_air = f"python -m cloud model {site}/{device} {trained.model.model_id}, or by cable "
+    print(f"  next           {over_the_air if stored else ''}make model DEVICE={device} BUNDLE={bundle}")
 
 
 def _progress(text: str) -> None:

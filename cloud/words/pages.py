@@ -475,10 +475,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     # models
     "model none trained": ("none trained yet", "pas encore appris"),
     "model current": ("the newest", "à jour"),
-    "model waits": ("a newer one waits: make model", "un plus récent attend{nbsp}: make model"),
+    "model waits": ("a newer one waits", "un plus récent attend"),
     "model versions how": (
-        "A board keeps its model until `make model` brings it another.",
-        "Une carte garde son modèle jusqu'à ce que `make model` lui en apporte un autre.",
+        "A board keeps its model until the next one comes: over the air (`python -m cloud model`) or by cable "
+        "(`make model`).",
+        "Une carte garde son modèle jusqu'à l'arrivée du suivant{nbsp}: par radio (`python -m cloud model`) "
+        "ou par câble (`make model`).",
     ),
     "agreement title": ("Do board and cloud agree?", "Carte et cloud sont-ils d'accord{nbsp}?"),
     "agreement none": ("No readings are stored yet.", "Aucune mesure n'est encore enregistrée."),

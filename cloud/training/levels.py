@@ -19,7 +19,6 @@ LAG = 100  # readings over which humidity has followed temperature
 COUPLING_UNIT = float(1 << 22)  # of moisture's k per hundredth of a degree
 COUPLING = (0.02, 0.065)  # per degC: what air can do; the upper end is closed air at room temperature
 LEAST_STEP = (4.0, 8.0)  # eighths of a hundredth: mean |step| of a sensor whose resolution hides its noise
-JITTER_QUANTILE = 0.995
 LEAST_STEPS = 100  # fewer say nothing about a typical one
 
 

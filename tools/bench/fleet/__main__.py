@@ -32,7 +32,6 @@ from tools.virtual_board.board import REPOSITORY
 
 BOARDS, WORKERS, SECONDS = "100 1000 5000", "1 3", "180"
 A_PROCESS = 2500  # boards
-LOGINS = 600.0  # s that all of them may take to log in
 SILENCE = 100.0  # s after a power cut of all boards in which mails are counted
 CARRIED = 0.99  # of the messages acknowledged, or it was not carried
 BACKEND_PASSWORD = "b" * 32

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.board.packages import loaded
+from tests.board.artefact.packages import loaded
 from tools.mpy.join import join
 
 PACKAGE = {

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from tests.board.bench import Bench
-from tests.board.loader import RECORDED, Loader, serve
-from tests.board.test_flash import ESP32_S3, firmware_for
+from tests.board.cable.bench import Bench
+from tests.board.cable.loader import RECORDED, Loader, serve
+from tests.board.cable.test_flash import ESP32_S3, firmware_for
 from tools.board import deploy, doctor, flash
 from tools.board.chip import SLOW, Chip, ChipLost
 from tools.board.port import Port

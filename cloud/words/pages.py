@@ -477,8 +477,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "model current": ("the newest", "à jour"),
     "model waits": ("a newer one waits", "un plus récent attend"),
     "model versions how": (
-        "A board keeps its model until the next one comes: over the air (`python -m cloud model`) or by cable "
-        "(`make model`).",
+        "A board keeps its model until the next one comes: over the air (`python -m cloud model`) or by "
+        "cable (`make model`).",
         "Une carte garde son modèle jusqu'à l'arrivée du suivant{nbsp}: par radio (`python -m cloud model`) "
         "ou par câble (`make model`).",
     ),

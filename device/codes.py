@@ -19,23 +19,7 @@ RHYTHM = const(16384)  # outside the band of this half hour of the day
 
 ABNORMAL = const(18943)  # any detector, or a failed read; warming up and an unset clock are not alarms
 
-FLAG_NAMES = (
-    "range",
-    "stuck",
-    "zscore",
-    "forest",
-    "envelope",
-    "jitter",
-    "drift",
-    "limit",
-    "sensor error",
-    "warming up",
-    "clock unset",
-    "excursion",
-    "bit12",
-    "bit13",
-    "rhythm",
-)
+FEATURES = const(1)  # version of the eight numbers of a reading (judge/reading.py)
 
 # Reasons of a failed read; the index is what flash keeps, the text is what the wire says. Append only.
 WHY = (
@@ -55,15 +39,3 @@ OUT_OF_RANGE = const(4)
 STARTING_UP = const(5)
 END_OF_DATA = const(6)
 DRIVER_ERROR = const(7)
-
-
-def names(flags):
-    """The detectors' names in `flags`, for people; unknown bits show as bitN."""
-    found = []
-    bit = 0
-    while flags:
-        if flags & 1:
-            found.append(FLAG_NAMES[bit] if bit < len(FLAG_NAMES) else "bit%d" % bit)
-        flags >>= 1
-        bit += 1
-    return found

@@ -140,7 +140,7 @@ def judge(node, config):
         node.outbox.model = model.id
         if node.link:
             node.link.publish_state()  # what was said on connecting knew no model yet
-    node.judge = Judge(model, config["period_ms"])
+    node.judge = Judge(model)
 
 
 def _model(key):

@@ -5,7 +5,7 @@ from array import array
 
 from .chip import log
 from .chip.lazy import borrow
-from .codes import WHY, names
+from .codes import WHY
 from .chip.compat import const
 from .send.up import Writer
 from .outbox.outbox import NO_MODEL
@@ -110,7 +110,7 @@ def learning(node):
 def _begins(node, bad, why):
     node._flags = bad
     node._abnormal_up = node.clock.uptime()
-    log.warn("node", "ABNORMAL %s: %s" % (", ".join(names(bad)), _values(node, why)))
+    log.warn("node", "ABNORMAL %s: %s" % (", ".join(borrow("judge.table").names(bad)), _values(node, why)))
 
 
 def _ends(node, why):

@@ -27,7 +27,7 @@ from cloud.siblings.air import Air, fit_rows
 from cloud.training import calibrate, fit
 from cloud.training.history import Floats, HistoryError, elapsed, half_hours, history, hundredths
 from device import codes
-from device.judge.assembly import SCORES
+from device.judge.table import SCORES
 from tools.process.child import ToolFailed
 from tools.virtual_board.board import find_micropython
 

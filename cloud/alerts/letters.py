@@ -24,6 +24,7 @@ from cloud.read.causes import CAUSES
 from cloud.settings import AlertSettings
 from cloud.words import NBSP, Words
 from device import codes
+from device.judge import table
 
 LISTED = 40  # episodes in one section of a mail
 AROUND = 1800.0  # s around an episode that the dashboard opens with
@@ -453,7 +454,7 @@ def _hours(seconds: float, words: Words) -> str:
 
 
 def _names(flags: int) -> list[str]:
-    return list(codes.names(flags & (codes.ABNORMAL | UNKNOWN)))
+    return list(table.names(flags & (codes.ABNORMAL | UNKNOWN)))
 
 
 def _dashboard(base: str | None, episode: Episode, now: float) -> str | None:

@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from cloud.contract.messages import UNKNOWN
+from cloud.contract.messages import FEATURE_NAMES, UNKNOWN
 from cloud.ingest.rescore import SQUARED_Z, Z_FLOOR, envelope_abnormal
 from cloud.read.rows import Readings
 from cloud.training.envelope import Envelope
 from cloud.training.features import features
 from cloud.training.twin import CloudModel
 from device import codes
-from device.judge.features import NAMES
+from device.judge import table
 from device.judge.window import SIZE as WINDOW
 
 BOARD_ALONE = (
@@ -120,7 +120,7 @@ def findings(
     for channel, name in enumerate(("temperature", "humidity")):
         std = max(int(x[0, 6 + channel]), int(Z_FLOOR[channel]))
         z = abs(int(x[0, 4 + channel])) / std
-        about = f"{NAMES[4 + channel]} {x[0, 4 + channel]} over {NAMES[6 + channel]} {std}"
+        about = f"{FEATURE_NAMES[4 + channel]} {x[0, 4 + channel]} over {FEATURE_NAMES[6 + channel]} {std}"
         results.append(DetectorResult(f"Z-score of {name}", round(z, 2), round(limit, 2), z > limit, about))
     if model is None:
         return results
@@ -140,7 +140,7 @@ def findings(
     )  # fmt: skip
     if "means" in model.envelope:
         envelope = Envelope(model.envelope["means"], model.envelope["weights"])
-        farthest = NAMES[int(np.abs(x[0] - envelope.means).argmax())]
+        farthest = FEATURE_NAMES[int(np.abs(x[0] - envelope.means).argmax())]
         results.append(
             DetectorResult(
                 "envelope", int(envelope.scores(x)[0]), int(model.envelope["threshold"]),
@@ -152,7 +152,7 @@ def findings(
 
 def names(flags: int) -> list[str]:
     """The detectors of a verdict, by name."""
-    return list(codes.names(flags & (codes.ABNORMAL | UNKNOWN)))
+    return list(table.names(flags & (codes.ABNORMAL | UNKNOWN)))
 
 
 def lines(explanation: Explanation) -> list[str]:
@@ -165,7 +165,8 @@ def lines(explanation: Explanation) -> list[str]:
         text.append(f"  {explanation.note}")
     if explanation.x is not None:
         text.append(
-            "  " + "  ".join(f"{name} {value}" for name, value in zip(NAMES, explanation.x, strict=True))
+            "  "
+            + "  ".join(f"{name} {value}" for name, value in zip(FEATURE_NAMES, explanation.x, strict=True))
         )
     for each in explanation.findings:
         verdict = "ABNORMAL" if each.abnormal else "normal"

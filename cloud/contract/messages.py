@@ -24,7 +24,8 @@ from cloud.process.printable import printable
 from device import codes
 
 VERSION = 2  # what boards speak; before there was 1, without a mac
-FEATURES = 1
+FEATURES: int = codes.FEATURES
+FEATURE_NAMES = ("t", "h", "dt", "dh", "t-mean60", "h-mean60", "std60_t", "std60_h")  # of a reading's `x`
 MAX_BYTES = 256 * 1024
 MAX_READINGS = 40
 EARLIEST = 1_577_836_800  # 2020-01-01: a clock that shows an earlier date was not set

@@ -26,7 +26,7 @@ from cloud.training.envelope import Envelope
 from cloud.training.params import DEFAULT
 from cloud.training.twin import CloudModel, ModelRefused
 from device import codes
-from device.judge.judge import FLOOR_H, FLOOR_T
+from device.judge.zscore import FLOOR_H, FLOOR_T
 
 log = logging.getLogger("rescore")
 

@@ -16,9 +16,9 @@ from cloud.training.interpret_packed import HEADER
 from cloud.training.judged import Judged, judge
 from cloud.training.twin import CloudModel
 from device import codes
-from device.judge.assembly import SCORES
 from device.judge.params import FIELDS, NEVER, Params
 from device.judge.stuck import ALWAYS
+from device.judge.table import SCORES
 
 FOREST = SCORES.index("forest")
 RATES = ("rate_t", "rate_h", "rate_both")

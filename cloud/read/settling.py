@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from device import codes
 from device.judge.jitter import SIZE as STEPS
-from device.judge.judge import FLOOR_H, FLOOR_T
 from device.judge.window import SIZE as WINDOW
+from device.judge.zscore import FLOOR_H, FLOOR_T
 
 if TYPE_CHECKING:
     from cloud.read.rows import Readings

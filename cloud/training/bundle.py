@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cloud.training.interpret_packed import PackedForest
 from cloud.training.packed import packed_scores
-from device.judge import features
+from device import codes
 from device.model import bundle as model
 
 VECTORS = 8
@@ -57,7 +57,7 @@ def join(key: bytes, sections: Mapping[bytes, bytes]) -> bytes:
     """The bundle of these sections, by tag, for the device whose key this is. Raises ValueError."""
     body = b"".join(struct.pack("<4sI", tag, len(part)) + part for tag, part in sections.items())
     total = 12 + len(body) + 32
-    header = struct.pack("<4sBBHI", model.MAGIC, model.FORMAT, features.VERSION, len(sections), total)
+    header = struct.pack("<4sBBHI", model.MAGIC, model.FORMAT, codes.FEATURES, len(sections), total)
     bundle = header + body + hmac.digest(key, header + body, "sha256")
     verify(bundle, key)
     return bundle

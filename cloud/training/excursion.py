@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cloud.training import calibrate
 from cloud.training.history import DAY, History, Ints
 from device.judge.excursion import HALF_HOURS, LONGEST, PAST, SIDE, STILL
-from device.judge.judge import LONG_GAP
+from device.judge.reading import LONG_GAP
 
 QUANTILES = (0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 0.998)  # of the history; the last level lies beyond all of it
 BEYOND = 0.1  # of the history's span, and at least a tenth of a degree

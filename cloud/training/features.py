@@ -1,4 +1,4 @@
-"""The board's features from arrays: the same integers as device/judge/features.py, to the bit."""
+"""The board's features from arrays: the same integers as device/judge/reading.py, to the bit."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,7 @@ def features(t: ArrayLike, h: ArrayLike) -> Int16:
     """The eight features of each reading of one run of a board, oldest first.
 
     `t`, `h`: n int16 hundredths of degC and %RH, good readings only, from a boot (or a first reading) on.
-    Returns int16[n, 8] in the order of device.judge.features.NAMES; as on the board the last four of the
+    Returns int16[n, 8] in the order of device.judge.reading.NAMES; as on the board the last four of the
     first 60 rows are 0.
     Raises ValueError when the lengths differ or a value does not fit int16.
     """

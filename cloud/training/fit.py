@@ -24,9 +24,10 @@ from cloud.training.judged import Judged, judge
 from cloud.training.packed import packed_scores
 from cloud.training.twin import CloudModel, unit
 from device import codes
+from device.judge import table
 from device.judge.drift import BLOCK, BLOCKS
-from device.judge.judge import LONG_GAP
 from device.judge.params import NEVER
+from device.judge.reading import LONG_GAP
 from device.judge.stuck import UNIT
 from device.judge.window import SIZE as WINDOW
 
@@ -259,9 +260,9 @@ def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str 
     if alarms <= max(1.0, budget * past.days) and sent <= max(1.0, budget * weeks) and part <= MOST_ABNORMAL:
         return None
     each = {
-        name: calibrate.alarms((flags & 1 << bit) > 0)
-        for bit, name in enumerate(codes.FLAG_NAMES)
-        if 1 << bit & codes.ABNORMAL
+        name: calibrate.alarms((flags & bit) > 0)
+        for bit, name in sorted(table.FLAG_NAMES.items())
+        if bit & codes.ABNORMAL
     }
     worst = ", ".join(f"{name} {count}" for name, count in each.items() if count > budget * past.days / 4)
     return (

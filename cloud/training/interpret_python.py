@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from m2cgen import ast
 from m2cgen.interpreters import PythonInterpreter
 
+from cloud.contract.messages import FEATURE_NAMES
 from cloud.training.assemble import SCALE, terms
-from device.judge.features import NAMES
 
 
 class ReadablePythonInterpreter(PythonInterpreter):  # type: ignore[misc]
     """`interpret(expression of IsolationForestAssembler(forest)) -> source` that defines `score(x)`: the
     path-length sum of the reading x, the eight features by index."""
 
-    def __init__(self, names: Sequence[str] = NAMES) -> None:
+    def __init__(self, names: Sequence[str] = FEATURE_NAMES) -> None:
         super().__init__(feature_array_name="x")
         self._names = names
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.training.history import History
-from device.judge.assembly import SCORES
 from device.judge.excursion import Stays
 from device.judge.judge import Judge
 from device.judge.rhythm import Bands
+from device.judge.table import SCORES
 
 
 class ParametersOnly:

@@ -9,9 +9,8 @@ from cloud.training.history import DAY, HOUR, NOT_SATURATED, SENSOR_H, SENSOR_T,
 from cloud.training.params import DEFAULT
 from device.judge.drift import BLOCK, BLOCKS
 from device.judge.jitter import SIZE as STEPS
-from device.judge.judge import LONG_GAP
 from device.judge.jump import FARTHEST, per_period
-from device.judge.moisture import moisture
+from device.judge.reading import LONG_GAP, moisture
 from device.judge.stuck import ALWAYS, SATURATED
 
 MARGIN = (600, 1500)  # hundredths beyond the trained span that weather may bring: 6 degC, 15 %RH
@@ -61,7 +60,7 @@ def levels(history: History, given_up: list[str] | None = None) -> dict[str, int
 
 
 def moistures(t: Ints, h: Ints, coupling: int, t_ref: int) -> Ints:
-    """device.judge.moisture.moisture for arrays."""
+    """device.judge.reading.moisture for arrays."""
     return np.array(
         [moisture(a, b, coupling, t_ref) for a, b in zip(t.tolist(), h.tolist(), strict=True)], np.int64
     )

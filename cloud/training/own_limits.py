@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cloud.training.history import History
-from device.judge.judge import LONG_GAP
+from device.judge.reading import LONG_GAP
 
 STEP = 5  # minutes: people count in fives
 MOST = 120  # minutes: what is out for longer is no mistake of the limit's minutes

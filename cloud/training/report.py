@@ -16,6 +16,7 @@ from cloud.training import calibrate
 from cloud.training.excursion import NOWHERE
 from cloud.training.history import History
 from device import codes
+from device.judge import table
 from device.judge.excursion import SIDE
 from device.judge.params import NEVER
 from device.judge.stuck import surprise
@@ -47,9 +48,9 @@ def describe(  # noqa: PLR0917
     """Plain numbers (JSON), from which `lines` writes and the dashboard draws."""
     flags = fitted.flags
     alarms = {
-        name: calibrate.alarms((flags & 1 << bit) > 0)
-        for bit, name in enumerate(codes.FLAG_NAMES)
-        if 1 << bit & codes.ABNORMAL and name not in ("limit", "sensor error")
+        name: calibrate.alarms((flags & bit) > 0)
+        for bit, name in sorted(table.FLAG_NAMES.items())
+        if bit & codes.ABNORMAL and name not in ("limit", "sensor error")
     }
     values = fitted.values
     return {

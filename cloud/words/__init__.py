@@ -14,6 +14,7 @@ from cloud.contract.messages import CLOUD_BITS, SIBLINGS, UNKNOWN
 from cloud.process.printable import printable
 from cloud.words import answers, mails, pages
 from device import codes
+from device.judge import table
 
 TEXTS: dict[str, tuple[str, str]] = mails.TEXTS | pages.TEXTS | answers.TEXTS
 LANGUAGES = ("en", "fr")
@@ -177,7 +178,7 @@ class Words:
 
     def detectors(self, names: Iterable[str]) -> str:
         """Detectors by the names that a model gives them."""
-        bits = {name: 1 << bit for bit, name in enumerate(codes.FLAG_NAMES)} | {"jump": codes.ZSCORE}
+        bits = {name: flag for name, flag, _, _ in table.DETECTORS}
         return ", ".join(dict.fromkeys(self.detector(bits[name]) for name in names))
 
     def reason(self, why: str | None) -> str:

@@ -51,6 +51,7 @@ class Console:
             return
         outbox = self._node.outbox
         newest = outbox.newest()
+        names = borrow("judge.table").names
         record = memoryview(bytearray(SIZE))
         for seq in range(max(0, newest - count + 1), newest + 1):
             part = outbox.find(seq)
@@ -62,7 +63,7 @@ class Console:
             what = codes.WHY[why] if kind == segment.FAILED else "%s degC %s %%RH" % (_centi(t), _centi(h))
             date = _date(outbox.journal.date(part[2], up)) or "up %d s" % up
             state = "sent" if not outbox.is_waiting(part, seq) else "waits"
-            print("%6d  %s  %s  %s  %s" % (seq, date, what, state, ", ".join(codes.names(flags)) or "normal"))
+            print("%6d  %s  %s  %s  %s" % (seq, date, what, state, ", ".join(names(flags)) or "normal"))
 
     def selftest(self):
         """Sensor, flash, model, clock and network, each told apart; in selftest.py."""
@@ -105,7 +106,7 @@ class Console:
         judge = self._node.judge
         model = self._node.outbox.model
         print("model    %s" % (model.hex() if any(model) else "none: rules and Z-score alone"))
-        print("last     %s" % (", ".join(codes.names(judge.flags)) or "normal"))
+        print("last     %s" % (", ".join(borrow("judge.table").names(judge.flags)) or "normal"))
         print("features %s" % list(judge.x))
         print("score    %s" % (judge.score if judge.score >= 0 else "no forest ran"))
 

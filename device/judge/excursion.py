@@ -10,6 +10,8 @@ defrosts disturb, such a stay is given less time there.
 from array import array
 
 from ..chip.compat import const
+from .detector import Detector
+from .reading import LONG_GAP
 
 SIDE = const(8)
 LEVELS = const(16)
@@ -42,8 +44,10 @@ class Stays:
             raise ValueError("EXCR has a limit below 1: train the model again")
 
 
-class Excursion:
+class Excursion(Detector):
     """The score is the worst stay in 1/64 of what it may last: 64 or less is normal."""
+
+    threshold = 64
 
     def __init__(self, stays):
         """`stays`: a Stays."""
@@ -60,11 +64,14 @@ class Excursion:
         self._next = self._since = 0
         self._empty = True
 
-    def score(self, t, periods, half=-1):
-        """Score a reading (int16 hundredths), `periods` after the one before, and learn it.
-
-        `half`: which half hour of the day it is (UTC), -1 where the clock is not set.
-        """
+    def score(self, reading):
+        """Count the reading's stays. Where the clock is not set, each half hour is a busy one."""
+        t = reading.x[0]
+        half = reading.half
+        periods = reading.periods
+        if periods >= LONG_GAP:
+            self.restart()
+            periods = 1
         stays = self._stays
         runs = self._runs
         still = self._still

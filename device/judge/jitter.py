@@ -3,6 +3,7 @@
 from array import array
 
 from ..chip.compat import const
+from .detector import Detector
 
 SIZE = const(16)
 CAP = const(32)
@@ -32,9 +33,13 @@ class Steps:
         self._next = 0 if index == SIZE else index
 
 
-def jitter(steps_t, steps_m):
-    """The mean |step| in 1/64 of a typical one, this reading's pushed.
+class Jitter(Detector):
+    """Temperature counts a quarter: heating makes it restless every morning, and moisture hardly ever."""
 
-    Temperature counts a quarter: heating makes it restless every morning, and moisture hardly ever.
-    """
-    return max(64 * steps_m.sum // steps_m.typical, 16 * steps_t.sum // steps_t.typical)
+    def score(self, reading):
+        """The mean |step| in 1/64 of a typical one, this reading's (which jump has learned) among them."""
+        if reading.step_m < 0 or reading.fresh < SIZE:
+            return 0
+        t = reading.steps_t
+        m = reading.steps_m
+        return max(64 * m.sum // m.typical, 16 * t.sum // t.typical)

@@ -1,6 +1,8 @@
 """Jump: one step of temperature and moisture that is large for this sensor and for the last minutes."""
 
 from ..chip.compat import const
+from .detector import Detector
+from .jitter import SIZE
 
 FARTHEST = const(16)  # periods: a step across a longer pause says nothing
 MOST = const(16000)
@@ -18,12 +20,22 @@ def ratio(step, steps):
     return min(64 * 16 * 5 * step // (3 * steps.typical + 2 * steps.sum), MOST)
 
 
-def jump(step_t, step_m, steps_t, steps_m):
-    """Squared length of a step in (1/64)^2 of typical ones. `steps_*`: Steps of the readings before this one.
-
-    A change of temperature that humidity follows leaves the moisture alone, and buildings make those every
+class Jump(Detector):
+    """A change of temperature that humidity follows leaves the moisture alone, and buildings make those every
     morning; a faulty reading moves both. So temperature counts no more than twice what moisture does.
     """
-    m = ratio(step_m, steps_m)
-    t = min(ratio(step_t, steps_t), 2 * m)
-    return m * m + t * t
+
+    warm = SIZE  # only then the sixteen steps are this sensor's own
+
+    def score(self, reading):
+        """Squared length of the step in (1/64)^2 of typical ones; 0 across a long pause."""
+        if reading.step_m < 0:
+            return 0
+        m = ratio(reading.step_m, reading.steps_m)
+        t = min(ratio(reading.step_t, reading.steps_t), 2 * m)
+        return m * m + t * t
+
+    def learn(self, reading):
+        if reading.step_m >= 0:
+            reading.steps_t.push(reading.step_t)
+            reading.steps_m.push(reading.step_m)

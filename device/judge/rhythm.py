@@ -8,6 +8,7 @@ history has such days.
 from array import array
 
 from ..chip.compat import const
+from .detector import Detector
 
 HALF_HOURS = const(48)
 NUMBERS = const(193)  # int16 of a section: see Bands
@@ -30,19 +31,25 @@ class Bands:
             raise ValueError("RHYT has a limit below 1: train the model again")
 
 
-class Rhythm:
+class Rhythm(Detector):
     """The score is the time outside in 1/64 of what it may last: 64 or less is normal, 128 was told."""
+
+    threshold = 64
+    most = 128  # it is said once: a new season is no failure
 
     def __init__(self, bands):
         """`bands`: a Bands."""
         self._bands = bands
         self._outside = 0  # periods
 
-    def score(self, t, h, periods, half):
-        """Score the means (hundredths) of the readings before this one, `periods` after the last.
-
-        `half`: which half hour of the day it is (UTC), -1 where the clock is not set: then nothing is known.
-        """
+    def score(self, reading):
+        """Of the means of the 60 readings before; 0 while there are fewer, or the clock is not set."""
+        if not reading.ready:
+            return 0
+        x = reading.x
+        t = x[0] - x[4]
+        h = x[1] - x[5]
+        half = reading.half
         edges = self._bands.edges
         if half < 0 or (
             edges[half] <= t <= edges[HALF_HOURS + half]
@@ -50,5 +57,5 @@ class Rhythm:
         ):
             self._outside = 0
             return 0
-        self._outside = min(self._outside + periods, LONGEST)
+        self._outside = min(self._outside + reading.periods, LONGEST)
         return 64 * self._outside // self._bands.need

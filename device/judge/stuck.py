@@ -9,6 +9,7 @@ some ten readings.
 from array import array
 
 from ..chip.compat import const
+from .detector import Detector
 
 CHANNELS = const(3)  # t, h and both
 LONGEST = const(30000)  # readings
@@ -19,41 +20,44 @@ MEMORY = const(6)  # 2^6 readings
 UNIT = const(16)  # of the score: parts of a bit
 
 
-class Stuck:
+class Stuck(Detector):
     """The score is the worst surprise of the present runs, in 1/UNIT bit."""
 
     def __init__(self, params):
         """`params`: rate_t, rate_h, rate_both of the history, 1/ALWAYS; ALWAYS = this one is not watched."""
-        self._params = params
-        self._t = self._h = 0
+        self._least = (params.rate_t, params.rate_h, params.rate_both)
+        self._t = self._h = self._same = 0
         self._runs = array("h", bytes(2 * CHANNELS))
-        self._rates = array("i", (params.rate_t, params.rate_h, params.rate_both))
-        self._bits = array("h", (surprise(rate) for rate in self._rates))
+        self._rates = array("i", self._least)
+        self._bits = array("h", (surprise(rate) for rate in self._least))
 
-    def score(self, t, h):
-        """Score a reading (int16 hundredths) and learn it."""
-        same_t = t == self._t
-        same_h = h == self._h and h < SATURATED
+    def score(self, reading):
+        """Count the reading's runs."""
+        t = reading.x[0]
+        h = reading.x[1]
+        same = int(t == self._t)  # a bit for each channel that repeats itself
+        if h == self._h and h < SATURATED:
+            same += 2 + 4 * same
         self._t = t
         self._h = h
-        params = self._params
-        return max(
-            self._one(0, same_t, params.rate_t),
-            self._one(1, same_h, params.rate_h),
-            self._one(2, same_t and same_h, params.rate_both),
-        )
+        self._same = same
+        runs = self._runs
+        worst = 0
+        for i in range(CHANNELS):
+            runs[i] = min(runs[i] + 1, LONGEST) if same >> i & 1 else 0
+            worst = max(worst, runs[i] * self._bits[i] >> 4)
+        return worst
 
-    def _one(self, i, same, least):
+    def learn(self, reading):
+        """How often each channel repeats itself, and what a repeat is worth in the next run."""
         rates = self._rates
-        rate = rates[i]
-        if same:
-            rates[i] = rate + ((ALWAYS - rate) >> MEMORY)
-            run = self._runs[i] = min(self._runs[i] + 1, LONGEST)
-            return run * self._bits[i] >> 4
-        rate = rates[i] = rate - (rate >> MEMORY)
-        self._bits[i] = 0 if least >= ALWAYS else surprise(max(rate, least))
-        self._runs[i] = 0
-        return 0
+        for i in range(CHANNELS):
+            if self._same >> i & 1:
+                rates[i] += (ALWAYS - rates[i]) >> MEMORY
+            else:
+                rates[i] -= rates[i] >> MEMORY
+                least = self._least[i]
+                self._bits[i] = 0 if least >= ALWAYS else surprise(max(rates[i], least))
 
 
 def surprise(rate):

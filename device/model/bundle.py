@@ -15,7 +15,7 @@ import os
 import struct
 from array import array
 
-from ..judge import features
+from ..codes import FEATURES
 from ..auth import hmac_sha256, same
 from ..chip.compat import const
 from .forest import Model
@@ -122,9 +122,9 @@ def _authenticate(file, length, key):
     mac = hmac_sha256(key, _parts(file, header, length - _HEADER_SIZE - _MAC_SIZE, digest))
     if not same(mac, file.read(_MAC_SIZE)):
         raise ValueError("it is damaged or was made for another device: copy this device's model again")
-    if features_version != features.VERSION:
+    if features_version != FEATURES:
         raise ValueError(
-            "made for features %d, this board has %d: train it again" % (features_version, features.VERSION)
+            "made for features %d, this board has %d: train it again" % (features_version, FEATURES)
         )
     return sections, digest.digest()[:4]
 

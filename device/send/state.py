@@ -4,7 +4,7 @@ import json
 from binascii import hexlify
 
 from .. import VERSION
-from ..judge import features
+from ..codes import FEATURES
 from ..auth import mac
 from ..codes import ABNORMAL
 from ..outbox.journal import CAUSES
@@ -32,7 +32,7 @@ def payload(online, outbox, fields, *, key, topic, kind=None):
     if online:
         state["version"] = VERSION
         state["model"] = None if outbox.model == NO_MODEL else hexlify(outbox.model).decode()
-        state["features"] = features.VERSION
+        state["features"] = FEATURES
         state["abnormal"] = ABNORMAL
         state["newest"] = max(0, outbox.newest())
         journal = outbox.journal

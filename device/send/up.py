@@ -6,9 +6,8 @@ from binascii import hexlify
 from ..outbox import segment
 from ..auth import mac
 from ..chip.clock import UNIX_2000
-from ..codes import WHY
+from ..codes import FEATURES, WHY
 from ..chip.compat import const
-from ..judge.features import VERSION
 from ..outbox.outbox import NO_MODEL
 from ..outbox.segment import SIZE
 
@@ -79,7 +78,7 @@ class Writer:
             '{"v":2,"stream":"%s","boot":%d,"sensor":0,' % (hexlify(self._outbox.stream).decode(), boot)
         )
         self._put('"model":%s,' % ("null" if model == NO_MODEL else '"%s"' % hexlify(model).decode()))
-        self._put('"features":%d,"seq":[' % VERSION)
+        self._put('"features":%d,"seq":[' % FEATURES)
         for i in places:
             self._item(first + i)
         self._next('"ts":[')

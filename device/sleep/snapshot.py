@@ -1,7 +1,8 @@
 """What changes in objects, as bytes and back: so what detectors know outlives a deep sleep, in RTC memory.
 
-Taken are the whole numbers (None too) and arrays of an object, by the order of their names. All else, such as
-text, tuples and objects whose class says `constant`, is as it was when the object was made anew.
+Taken are the whole numbers (None too) and arrays of an object, and of objects in it and in its tuples, by the
+order of their names. All else, such as text, tuples of numbers and objects whose class says `constant`, is as
+it was when the object was made anew.
 """
 
 import struct
@@ -81,8 +82,10 @@ def _collect(thing, deep, found):
         value = getattr(thing, name)
         if value is None or type(value) in (int, bool) or isinstance(value, array):
             found.append((thing, name))
-        elif deep and hasattr(value, "__dict__") and not hasattr(value, "constant"):
-            _collect(value, True, found)
+        elif deep:
+            for each in value if isinstance(value, tuple) else (value,):
+                if hasattr(each, "__dict__") and not hasattr(each, "constant"):
+                    _collect(each, True, found)
 
 
 def _put(out, value):

@@ -75,7 +75,7 @@ def take(node, path, name):
     if not node.outbox.flush():
         model.forest.file.close()
         raise OSError(28)
-    judge = Judge(model, node.period_ms)
+    judge = Judge(model)
     judge.take_over(node.judge)
     with open(at(_ACTIVE + ".new"), "w") as file:
         file.write(slot[-5])

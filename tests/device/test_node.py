@@ -100,7 +100,7 @@ class Bench:
         self.board = Board()
         self.outbox = Outbox(folder, settings["outbox_bytes"])
         self.sensor = sensors.open(settings["sensor"], self.clock)
-        self.node = Node(settings, self.clock, self.sensor, Judge(None, period_ms), self.outbox, self.board)
+        self.node = Node(settings, self.clock, self.sensor, Judge(None), self.outbox, self.board)
         self.network = self.node.link = Network(self.source)
         self.ntp = self.node.ntp = Ntp()
 

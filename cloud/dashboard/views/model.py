@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
+from cloud.contract.messages import FEATURE_NAMES
 from cloud.dashboard import frame, source
 from cloud.dashboard.parts import agreement, learned, lesson
 from cloud.dashboard.parts.markdown import plain
@@ -18,7 +19,6 @@ from cloud.process.printable import cell
 from cloud.read.rows import Latest
 from cloud.store.agreement import Agreement
 from cloud.words import Words
-from device.judge.features import NAMES
 
 EVERY = 60.0  # s
 MOVED = 2.0  # deviations of its training that a feature's mean may move before it is called drifted
@@ -145,7 +145,9 @@ def drifts(
     means = recent.mean(axis=0)
     return [
         (name, float(before), float(after), float((after - before) / max(std, 1.0)))
-        for name, before, std, after in zip(NAMES, features["mean"], features["std"], means, strict=True)
+        for name, before, std, after in zip(
+            FEATURE_NAMES, features["mean"], features["std"], means, strict=True
+        )
     ]
 
 

@@ -11,10 +11,10 @@ from cloud.ingest.rescore import ASK_AGAIN, Models, Rescorer, z_abnormal
 from cloud.process import memory
 from cloud.store import packing
 from device import codes
-from device.judge.judge import FLOOR_H, FLOOR_T
 from device.judge.params import Params
-from device.judge.zscore import ZScore
+from device.judge.zscore import FLOOR_H, FLOOR_T, ZScore
 from tests.cloud.conftest import MASTER
+from tests.device.judge.asked import Asked
 
 QUIET = (2100, 4500, 0, 0, 0, 0, 5, 20)
 
@@ -113,13 +113,17 @@ def test_without_a_model_the_cloud_draws_the_line_where_the_board_does(database,
     limit = Params().zscore
     said = set()
     for deviation in range(floor, 20 * floor):
-        board = ZScore(floor)
+        detector = ZScore()
+        detector.threshold = limit
+        board = Asked(detector, fresh=0)
         for _ in range(60):
-            board.score(2000, limit)
+            board.score(2000, 4000)
         x = list(QUIET)
         x[column] = deviation
         cloud = bool(judge.verdicts([reading(tuple(x))])[0].flags & codes.ZSCORE)
-        assert cloud == (board.score(2000 + deviation, limit) > limit)
+        assert cloud == (
+            board.score(2000 + deviation * (column == 4), 4000 + deviation * (column == 5)) > limit
+        )
         said.add(cloud)
     assert said == {False, True}
 

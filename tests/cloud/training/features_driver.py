@@ -4,9 +4,10 @@ import struct
 import sys
 
 sys.path.insert(0, sys.argv[1])
-from device.judge.features import Features
+from device.judge.params import Params
+from device.judge.reading import Reading
 
-features = Features()
+reading = Reading(Params())
 with open(sys.argv[2], "rb") as readings, open(sys.argv[3], "wb") as out:
     while True:
         batch = readings.read(4096)
@@ -14,4 +15,5 @@ with open(sys.argv[2], "rb") as readings, open(sys.argv[3], "wb") as out:
             break
         for at in range(0, len(batch), 4):
             t, h = struct.unpack_from("<hh", batch, at)
-            out.write(features.take(t, h))
+            reading.take(t, h, 1, -1)
+            out.write(reading.x)

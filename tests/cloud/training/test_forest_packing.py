@@ -7,12 +7,12 @@ from m2cgen.assemblers.utils import add, lte
 from m2cgen.interpreters import PythonInterpreter
 from sklearn.ensemble import IsolationForest, RandomForestRegressor
 
+from cloud.contract.messages import FEATURE_NAMES
 from cloud.training.assemble import IsolationForestAssembler, samples
 from cloud.training.interpret_packed import PackedInterpreter, PackError
 from cloud.training.interpret_python import ReadablePythonInterpreter
 from cloud.training.packed import packed_scores
 from cloud.training.twin import unit
-from device.judge.features import NAMES
 from tools.bench.edge import room
 
 
@@ -90,7 +90,7 @@ def test_the_readable_source_names_the_features(x):
     source = ReadablePythonInterpreter().interpret(
         IsolationForestAssembler(fitted(x, n_estimators=2)).assemble()
     )
-    assert all(name in source for name in NAMES)
+    assert all(name in source for name in FEATURE_NAMES)
     assert "if x[" in source
     assert "    return " in source
 

@@ -8,7 +8,8 @@ import pytest
 from cloud.training import excursion
 from cloud.training.history import History
 from device.judge.excursion import LEVELS, LONGEST, SIDE, Excursion, Stays
-from device.judge.judge import LONG_GAP
+from device.judge.reading import LONG_GAP
+from tests.device.judge.asked import Asked
 
 PERIOD = 30.0
 
@@ -25,17 +26,14 @@ def cycling(days=7, seed=1, defrost_hours=6.0):
 
 
 def board(found):
-    return Excursion(Stays(found.section))
+    return Asked(Excursion(Stays(found.section)))
 
 
 def scores(judge, past):
     rows = zip(past.t.tolist(), past.periods.tolist(), past.half_hours.tolist(), strict=True)
     out = []
     for t, gap, half in rows:
-        if gap >= LONG_GAP:
-            judge.restart()
-            gap = 1
-        out.append(judge.score(t, gap, half))
+        out.append(judge.score(t, 4000, gap, half))
     return out
 
 
@@ -101,7 +99,7 @@ def test_without_a_clock_a_stay_has_the_time_of_a_busy_half_hour():
     found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
     broken, row = dead(past, 7, 9)
     judge = board(found)
-    unset = np.array([judge.score(t, 1) for t in broken.t.tolist()])
+    unset = np.array([judge.score(t, 4000) for t in broken.t.tolist()])
     assert np.flatnonzero(unset[row:] > 64)[0] * PERIOD / 60 > first(broken, row, found)
 
 
@@ -140,9 +138,8 @@ def test_a_long_gap_forgets():
     found = excursion.fit(cycling())
     judge = board(found)
     for _ in range(20):
-        judge.score(2000, 1)
-    judge.restart()
-    assert judge.score(2000, 1) <= 64
+        judge.score(2000, 4000)
+    assert judge.score(2000, 4000, LONG_GAP) <= 64
 
 
 @pytest.mark.parametrize("body", [b"", bytes(135), bytes(138), bytes(136)])

@@ -14,9 +14,11 @@ from cloud.training.history import History, HistoryError, history
 from cloud.training.judged import judge
 from cloud.training.twin import CloudModel
 from device import codes
+from device.judge.envelope import Envelope
 from device.judge.params import FIELDS, NEVER, Params
 from device.judge.stuck import ALWAYS
 from device.model import bundle as model
+from tests.device.judge.asked import Asked
 from tools.virtual_board.board import find_micropython
 
 MASTER = bytes(range(32))
@@ -104,10 +106,8 @@ def test_the_cloud_keeps_the_model_and_its_envelope_through_storage() -> None:
     shape = envelope.Envelope(kept.envelope["means"], kept.envelope["weights"])
     loaded = model.read(io.BytesIO(trained().bundle), len(trained().bundle), KEY)
     numbers = Params(loaded.params)
-    from device.judge.envelope import Envelope
-
-    board = Envelope(numbers.means, numbers.weights)
-    assert [board.score(row) for row in x.tolist()] == shape.scores(x).tolist()
+    board = Asked(Envelope(numbers))
+    assert [board.score(0, 0, x=row) for row in x.tolist()] == shape.scores(x).tolist()
     assert kept.twin_scores(x).tolist() == found.twin_scores(x).tolist()
 
 

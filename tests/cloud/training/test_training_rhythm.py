@@ -9,6 +9,7 @@ from cloud.training import rhythm
 from cloud.training.features import features
 from cloud.training.history import History
 from device.judge.rhythm import HALF_HOURS, Bands, Rhythm
+from tests.device.judge.asked import Asked
 
 PERIOD = 60.0
 A_DAY = 1440
@@ -36,10 +37,15 @@ def fitted(past):
 
 
 def scores(found, past):
-    judge = Rhythm(Bands(found.section))
-    x = features(past.t, past.h).astype(int)
-    rows = zip((x[:, 0] - x[:, 4]).tolist(), (x[:, 1] - x[:, 5]).tolist(), past.half_hours.tolist())
-    return np.array([judge.score(t, h, 1, half) if i >= 60 else 0 for i, (t, h, half) in enumerate(rows)])
+    judge = Asked(Rhythm(Bands(found.section)), fresh=0)
+    x = features(past.t, past.h).tolist()
+    rows = zip(x, past.half_hours.tolist(), strict=True)
+    return np.array([judge.score(0, 0, half=half, x=row) for row, half in rows])
+
+
+def about(judge, t, h, half):
+    """The score where the means of the readings before are t and h."""
+    return judge.score(0, 0, half=half, x=[t, h, 0, 0, 0, 0, 0, 0])
 
 
 def test_days_that_are_alike_stay_within_their_bands():
@@ -77,14 +83,14 @@ def test_less_than_a_week_is_too_little():
 
 def test_without_a_clock_nothing_is_known_and_a_return_ends_it():
     found = fitted(house())
-    judge = Rhythm(Bands(found.section))
+    judge = Asked(Rhythm(Bands(found.section)))
     for _ in range(found.need):
-        last = judge.score(0, 5000, 1, 20)
+        last = about(judge, 0, 5000, 20)
     assert last == 64
-    assert judge.score(0, 5000, 1, -1) == 0
-    assert judge.score(0, 5000, 1, 20) == 64 // found.need
+    assert about(judge, 0, 5000, -1) == 0
+    assert about(judge, 0, 5000, 20) == 64 // found.need
     inside = (found.low[:, 20] + found.high[:, 20]) // 2
-    assert judge.score(int(inside[0]), int(inside[1]), 1, 20) == 0
+    assert about(judge, int(inside[0]), int(inside[1]), 20) == 0
 
 
 def test_a_channel_without_a_rhythm_may_say_anything():
@@ -93,9 +99,9 @@ def test_a_channel_without_a_rhythm_may_say_anything():
     low[1], high[1] = -32768, 32767
     one = replace(found, low=low, high=high)
     assert one.channels == ["t"]
-    judge = Rhythm(Bands(one.section))
+    judge = Asked(Rhythm(Bands(one.section)))
     inside = int(low[0, 20] + high[0, 20]) // 2
-    assert judge.score(inside, -32768, 1, 20) == judge.score(inside, 32767, 1, 20) == 0
+    assert about(judge, inside, -32768, 20) == about(judge, inside, 32767, 20) == 0
 
 
 @pytest.mark.parametrize("body", [b"", bytes(385), bytes(2 * (1 + 4 * HALF_HOURS))])

@@ -1,14 +1,16 @@
 import random
 from array import array
 
+from device.codes import RANGE, ZSCORE
 from device.judge.drift import BLOCK, BLOCKS, Drift
 from device.judge.envelope import Envelope
-from device.judge.jitter import SIZE, Steps, jitter
-from device.judge.jump import FARTHEST, jump, per_period
-from device.judge.moisture import moisture
+from device.judge.jitter import SIZE, Jitter, Steps
+from device.judge.jump import FARTHEST, Jump, per_period
 from device.judge.params import DEFAULTS, FIELDS, MEANS, WEIGHTS, Params
-from device.judge.range import Limits
+from device.judge.range import Range
+from device.judge.reading import LONG_GAP, moisture
 from device.judge.stuck import ALWAYS, UNIT, Stuck, surprise
+from tests.device.judge.asked import Asked
 
 random.seed(7)
 
@@ -25,7 +27,7 @@ class Given:
 
 
 def test_range_is_closed_and_never_times_out():
-    limits = Limits(Given(t_low=-100, t_high=3000, h_low=500, h_high=9000))
+    limits = Asked(Range(Given(t_low=-100, t_high=3000, h_low=500, h_high=9000)))
     for t, h, away in (
         (-100, 500, 0),
         (3000, 9000, 0),
@@ -54,7 +56,7 @@ def test_a_repeat_is_worth_its_surprise_in_bits():
 
 
 def test_a_lively_sensor_that_freezes_soon_says_so():
-    stuck = Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 4, rate_both=ALWAYS // 16))
+    stuck = Asked(Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 4, rate_both=ALWAYS // 16)))
     for i in range(200):
         stuck.score(2000 + i % 2, 4000 + i % 3)
     assert 22 <= repeats(stuck, 6) <= 26
@@ -62,7 +64,7 @@ def test_a_lively_sensor_that_freezes_soon_says_so():
 
 
 def test_one_frozen_channel_counts_for_itself():
-    stuck = Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 2, rate_both=ALWAYS // 8))
+    stuck = Asked(Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 2, rate_both=ALWAYS // 8)))
     for run in range(31):
         last = stuck.score(2000, 4000 + 5 * run)
     assert abs(last / UNIT - 60) < 2
@@ -72,7 +74,7 @@ def test_one_frozen_channel_counts_for_itself():
 
 
 def test_a_sensor_that_often_rests_is_given_its_rest_and_learns_nothing_from_the_run_itself():
-    stuck = Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 4, rate_both=ALWAYS // 16))
+    stuck = Asked(Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 4, rate_both=ALWAYS // 16)))
     lively = repeats(stuck, 20)
     for i in range(300):
         stuck.score(2000 + i // 10, 4000 + i // 10)
@@ -81,13 +83,13 @@ def test_a_sensor_that_often_rests_is_given_its_rest_and_learns_nothing_from_the
 
 
 def test_a_channel_that_may_rest_for_ever_is_not_watched():
-    stuck = Stuck(Given(rate_t=ALWAYS, rate_h=ALWAYS, rate_both=ALWAYS))
+    stuck = Asked(Stuck(Given(rate_t=ALWAYS, rate_h=ALWAYS, rate_both=ALWAYS)))
     stuck.score(1999, 3999)
     assert repeats(stuck, 1000) == 0
 
 
 def test_saturated_air_is_no_frozen_sensor():
-    stuck = Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 4, rate_both=ALWAYS // 16))
+    stuck = Asked(Stuck(Given(rate_t=ALWAYS // 4, rate_h=ALWAYS // 4, rate_both=ALWAYS // 16)))
     for i in range(100):
         assert stuck.score(2000 + i % 2, 10000) == 0
     assert stuck.score(2000, 9999) == 0 < stuck.score(2001, 9999)
@@ -114,6 +116,10 @@ def test_steps_remember_sixteen_and_cap_what_would_hide_the_rest():
     steps.push(100000)
     assert steps.sum == 300 + 320
     calm = Steps(160)
+
+    def jitter(t, m):
+        return Asked(Jitter()).score(2200, 4000, steps_t=t, steps_m=m)
+
     assert jitter(calm, calm) == 64
     assert jitter(calm, steps) == 64 * 620 // 160
     for _ in range(SIZE):
@@ -130,57 +136,70 @@ def test_a_step_over_a_pause_says_less():
     assert abs(last - 800 / 15**0.3) < 10
 
 
+def jump(step_t, step_m, t, m):
+    return Asked(Jump()).score(2200, 4000, step_t=step_t, step_m=step_m, steps_t=t, steps_m=m)
+
+
 def test_a_jump_of_temperature_counts_as_far_as_moisture_confirms_it():
-    t, m = Steps(160), Steps(160)
-    assert jump(10, 10, t, m) == 64 * 64 * 2
-    assert jump(10000, 0, t, m) == 0
-    assert jump(10000, 10, t, m) == 64 * 64 * 5
-    assert jump(0, 10, t, m) == 64 * 64
+    for step_t, step_m, length in ((10, 10, 2), (10000, 0, 0), (10000, 10, 5), (0, 10, 1)):
+        assert jump(step_t, step_m, Steps(160), Steps(160)) == 64 * 64 * length
 
 
 def test_a_restless_quarter_of_an_hour_makes_a_jump_smaller():
     t, m = Steps(160), Steps(160)
-    alone = jump(0, 500, t, m)
+    alone = jump(0, 500, Steps(160), Steps(160))
     for _ in range(SIZE):
         m.push(100)
     assert jump(0, 500, t, m) < alone // 10
 
 
+def test_jump_learns_the_step_that_jitter_looks_at_and_neither_looks_across_a_pause():
+    asked = Asked(Jump())
+    for i in range(SIZE + 1):
+        asked.score(2200 + i, 4000)
+    assert asked.reading.steps_t.sum == 8 * SIZE
+    assert asked.score(2900, 4000, FARTHEST) == 0 == Jitter().score(asked.reading)
+    assert asked.reading.steps_t.sum == 8 * SIZE
+
+
 def test_a_steady_creep_is_drift_and_a_restless_walk_or_a_step_is_not():
     params = Given(drift_spread=2000, drift=300)
-    creep = Drift(params)
+    creep = Asked(Drift(params))
     alarms = 0
     for i in range(600):
-        creep.push(4000 + i)
-        alarms += creep.alarm
-    assert creep.value > 300
+        last = creep.score(2200, 4000, m=4000 + i)
+        alarms += creep.abnormal
+    assert last > 300
     assert alarms == BLOCK  # one alarm, one block long, however long the creep
-    walk = Drift(params)
+    walk = Asked(Drift(params))
     m = 4000
     for _ in range(5000):
         m += random.randrange(-20, 21) - (m - 4000) // 50
-        walk.push(m)
-        assert not walk.alarm
-    step = Drift(params)
+        walk.score(2200, 4000, m=m)
+        assert not walk.abnormal
+    step = Asked(Drift(params))
     for i in range(600):
-        step.push(4000 if i < 300 else 4600)
-        assert not step.alarm
+        step.score(2200, 4000, m=4000 if i < 300 else 4600)
+        assert not step.abnormal
 
 
-def test_drift_starts_again_after_a_pause():
-    drift = Drift(Given(drift_spread=2000, drift=300))
+def test_drift_starts_again_after_a_pause_and_leaves_out_what_others_call_abnormal():
+    drift = Asked(Drift(Given(drift_spread=2000, drift=300)))
     for i in range(BLOCK * BLOCKS):
-        drift.push(4000 + i)
-    drift.restart()
+        drift.score(2200, 4000, m=4000 + i)
     for i in range(BLOCK * BLOCKS):
-        drift.push(9000 + i)
-        assert drift.value == 0
+        assert drift.score(2200, 4000, LONG_GAP if not i else 1, m=9000 + i) == 0
+    last = drift.score(2200, 4000, m=9000)
+    for i in range(BLOCK * BLOCKS):
+        assert drift.score(2200, 4000, m=9000 + 9 * i, flags=RANGE if i % 2 else ZSCORE) == last
 
 
 def test_the_envelope_is_the_sum_of_squares_of_a_triangle():
     weights = [random.randrange(-60000, 60000) for _ in range(WEIGHTS)]
     mean = [random.randrange(-3000, 3000) for _ in range(MEANS)]
-    envelope = Envelope(array("i", mean), array("i", weights))
+    params = Given()
+    params.means, params.weights = array("i", mean), array("i", weights)
+    envelope = Asked(Envelope(params))
     for _ in range(300):
         x = array("h", [random.randrange(-32768, 32768) // random.choice((1, 100)) for _ in range(8)])
         total = 0
@@ -192,7 +211,10 @@ def test_the_envelope_is_the_sum_of_squares_of_a_triangle():
                 at += 1
             y = max(-8191, min(8191, y >> 12))
             total += y * y
-        assert envelope.score(x) == total < 1 << 30
+        assert envelope.score(0, 0, x=x) == total < 1 << 30
+    assert (
+        Asked(envelope.detector, fresh=59).score(0, 0) == 0 < Asked(envelope.detector, fresh=60).score(0, 0)
+    )
 
 
 def test_parameters_say_what_is_wrong_with_them():

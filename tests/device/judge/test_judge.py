@@ -14,9 +14,10 @@ from device.codes import (
     WARMING_UP,
     ZSCORE,
 )
-from device.judge.assembly import SCORES
-from device.judge.judge import LONG_GAP, Judge
+from device.judge.judge import Judge
 from device.judge.params import DEFAULTS, FIELDS, MEANS, WEIGHTS
+from device.judge.reading import LONG_GAP
+from device.judge.table import SCORES
 
 random.seed(11)
 

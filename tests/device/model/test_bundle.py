@@ -7,7 +7,7 @@ import struct
 import sys
 
 from device.auth import hmac_sha256
-from device.judge import features
+from device.codes import FEATURES
 from device.model import bundle as model
 from device.model import load  # noqa: F401  it stays: a chip has it compiled, and compiling it here takes room
 
@@ -28,7 +28,7 @@ def vectors(*pairs):
 VECT = vectors((1999, 5000, 1024), (2000, 0, 1024), (2001, 4000, 2048), (2001, 4001, 3072))
 
 
-def bundle(sections=None, key=KEY, count=None, magic=b"VGM1", version=1, of=features.VERSION, total=None):
+def bundle(sections=None, key=KEY, count=None, magic=b"VGM1", version=1, of=FEATURES, total=None):
     if sections is None:
         sections = sound()
     body = b"".join(struct.pack("<4sI", tag, len(part)) + part for tag, part in sections)
@@ -92,7 +92,7 @@ def test_a_newer_bundle_asks_for_newer_software():
 
 
 def test_another_feature_version_asks_for_training():
-    assert "train it again" in reason(bundle(of=features.VERSION + 1))
+    assert "train it again" in reason(bundle(of=FEATURES + 1))
 
 
 def test_a_file_of_another_kind_is_named_so():
@@ -104,7 +104,7 @@ def test_lengths_that_lie_are_refused_even_when_authentic():
     assert "fewer sections" in reason(bundle(count=5))
     assert "after the last section" in reason(bundle(count=3))
     long = struct.pack("<4sI", b"FRST", 0x7FFFFFFF) + b"short"
-    head = struct.pack("<4sBBHI", b"VGM1", 1, features.VERSION, 1, 12 + len(long) + 32)
+    head = struct.pack("<4sBBHI", b"VGM1", 1, FEATURES, 1, 12 + len(long) + 32)
     assert "past the end" in reason(head + long + hmac_sha256(KEY, (head + long,)))
 
 

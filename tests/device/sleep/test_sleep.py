@@ -72,7 +72,7 @@ class World:
         clock = log.clock = Clock(sleeper.ticks)
         self.outbox = Outbox(self.folder, self.settings["outbox_bytes"])
         sensor = sensors.open(self.settings["sensor"], clock) if self.readings is None else Given(self)
-        node = self.node = Node(self.settings, clock, sensor, Judge(None, 10000), self.outbox, self)
+        node = self.node = Node(self.settings, clock, sensor, Judge(None), self.outbox, self)
         node.sleeper = sleeper
         self.stepped = False
         if not (sleeper.woke and sleeper.wake(node)):

@@ -42,14 +42,14 @@ def test_a_model_is_fetched_in_parts_and_judges_from_the_next_reading_on():
     with scratch.Folder() as folder:
         house = House(folder)
         house.run(700)
-        seen, good = house.node.judge._features, house.node.judge.good
+        seen, good = house.node.judge.x, house.node.judge.good
         name, data = model()
         house.network.wholes[name] = data
         house.mean(n=1, model=name)
         house.run(60)
         assert [each[2] for each in house.network.asked] == list(range(0, len(data), 1024))
         assert house.node.judge.model.id == house.outbox.model and told() == {"model": [name, ""]}
-        assert house.node.judge._features is seen and house.node.judge.good >= good, "its windows stay"
+        assert house.node.judge.x is seen and house.node.judge.good >= good, "its windows stay"
         assert scratch.read(folder + "/model/active") == b"a" and house.node.update is None
         assert house.network.size == 0 and house.network.states
         house.run(100)

@@ -12,7 +12,7 @@ from binascii import unhexlify
 
 sys.path.insert(0, sys.argv[1])
 from device.model import bundle as model
-from device.judge.assembly import SCORES
+from device.judge.table import SCORES
 from device.judge.judge import Judge
 
 BATCH = 512

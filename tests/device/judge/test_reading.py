@@ -1,6 +1,7 @@
 import random
 
-from device.judge.features import Features
+from device.judge.params import Params
+from device.judge.reading import Reading
 from device.judge.window import SIZE, Window, isqrt
 
 random.seed(3)
@@ -55,12 +56,14 @@ def test_mean_and_deviation_are_exact_over_the_whole_range():
 
 
 def test_features_are_against_the_sixty_readings_before():
-    features = Features()
+    reading = Reading(Params())
     t = list(series(400))
     h = list(series(400))
     for i in range(400):
-        assert features.ready() == (i >= SIZE)
-        x = list(features.take(t[i], h[i]))
+        reading.take(t[i], h[i], 1, -1)
+        reading.fresh += 1
+        x = list(reading.x)
+        assert reading.ready == (i >= SIZE)
         assert x[:2] == [t[i], h[i]]
         if i == 0:
             assert x[2:] == [0] * 6
@@ -74,9 +77,8 @@ def test_features_are_against_the_sixty_readings_before():
                 assert x[4 + channel] == max(-32768, min(32767, values[i] - mean))
 
 
-def test_what_does_not_fit_is_saturated_and_counted():
-    features = Features()
-    features.take(-32768, 0)
-    features.take(32767, 0)
-    assert features.x[2] == 32767
-    assert features.saturated == 1
+def test_what_does_not_fit_is_saturated():
+    reading = Reading(Params())
+    reading.take(-32768, 0, 1, -1)
+    reading.take(32767, 0, 1, -1)
+    assert reading.x[2] == 32767

@@ -98,6 +98,20 @@ def test_settings_that_end_in_a_crash_are_taken_back_and_the_reason_is_told(air,
     assert not watched.flash("config.old").exists()
 
 
+def test_settings_that_are_wrong_are_taken_back_by_the_next_start_which_goes_on_with_the_old_ones(
+    air, watched
+):
+    """The cloud checks by the same schema before it sends; the board believes nobody."""
+    before = json.loads(watched.flash("config.json").read_text())
+    air.mean(12, {"limits": {"t_max": "hot"}})
+    watched.board.power_on()
+    state = air.wait(lambda state: state.updates and state.updates[0][2], 120)
+    assert (state.config, state.boot) == (0, 2) and "limits.t_max is 'hot'" in state.updates[0][2]
+    assert json.loads(watched.flash("config.json").read_text()) == before
+    watched.wait_until(lambda _: len(list(watched.board.taken())) > 10, 40)
+    assert not watched.flash("config.old").exists()
+
+
 def test_a_board_that_is_cut_off_in_the_middle_goes_on_where_it_was(air, watched):
     whole = bytes(range(256)) * 24  # no model, and 6 KB of it
     air.wholes["model", "0000000a"] = whole

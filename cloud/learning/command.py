@@ -137,7 +137,7 @@ def _learned(
         least = trial.recall(running.trained)
         new, after = trial.taught(running.known, before, least)
         result = trial.result(running.known, before, new, after, least)
-        if new.sections == running.known.sections:
+        if new.sections == running.known.sections or not result.quieter:
             return {"state": KEPT, "base": running.id, "model": None, "result": result.document()}
         origin = {"origin": running.document["report"].get("origin", running.id)}
         text = _report({**running.document["report"], **origin}, new, past, result)

@@ -56,6 +56,11 @@ class TrialResult:
     def passed(self) -> bool:
         return not self.reasons
 
+    @property
+    def quieter(self) -> bool:
+        """Whether a person notices: less is mailed."""
+        return self.silent > self.silent_before or self.mails < self.mails_before
+
     def document(self) -> dict[str, Any]:
         return {**asdict(self), "raised": list(self.raised), "reasons": list(self.reasons)}
 

@@ -3,7 +3,9 @@
 import hashlib
 from binascii import hexlify
 
-_BLOCK = 64  # SHA-256 works on blocks of this many bytes
+from .chip.compat import const
+
+_BLOCK = const(64)  # SHA-256 works on blocks of this many bytes
 
 
 def hmac_sha256(key, parts):

@@ -3,9 +3,12 @@
 import machine
 
 from .lazy import begun, lent
+from .compat import const
 
 REASON = "/reset.txt"  # why Vigie itself asked for the last reset
-_WATCHDOG_S = 60  # longer than any blocking call, such as a name look-up at three servers that are silent
+_WATCHDOG_S = const(
+    60
+)  # longer than any blocking call, such as a name look-up at three servers that are silent
 
 
 # What ESP-IDF calls WIFI_REASON_… and MicroPython gives as status(); older versions name only two of them.

@@ -8,8 +8,16 @@ for by the next one or by catch_up().
 from ..chip.lazy import begun, lent
 from ..chip.compat import const
 
-ANCHOR, SEEN, DROPPED, SETTLED, OPENED = 1, 2, 3, 4, 5
-FULL, DAMAGED, REFUSED = 1, 2, 4  # why readings are dropped
+# Kinds of entries
+ANCHOR = const(1)
+SEEN = const(2)
+DROPPED = const(3)
+SETTLED = const(4)
+OPENED = const(5)
+# Why readings are dropped
+FULL = const(1)
+DAMAGED = const(2)
+REFUSED = const(4)
 CAUSES = ("flash was full", "damaged on flash", "refused by the cloud")
 _SEEN_EVERY_S = const(3600)
 

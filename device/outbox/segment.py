@@ -11,10 +11,11 @@ from ..chip.compat import const
 SIZE = const(32)  # bytes of a header, and of a record
 RECORDS = const(510)  # a segment fills four 4 KB blocks of LittleFS, which keeps 4 to 8 bytes of each
 BLOCK = const(4096)  # flash is taken in blocks
-_MAGIC = b"VGS1"
-_HEADER = "<4s4sI4sI8x"  # magic, stream, boot, model, first seq
-_RECORD = "<I8hHBBi"  # uptime s, features, flags, why, kind, score
-READING, FAILED = 0, 1  # kinds
+_MAGIC = const(b"VGS1")
+_HEADER = const("<4s4sI4sI8x")  # magic, stream, boot, model, first seq
+_RECORD = const("<I8hHBBi")  # uptime s, features, flags, why, kind, score
+READING = const(0)  # kinds
+FAILED = const(1)
 
 
 def name(first, boot):

@@ -8,7 +8,13 @@ from ..codes import NO_ANSWER
 from ..chip.compat import const
 
 FAULTS = ("spike", "stuck", "drift", "noise", "offset", "dropout")
-_NONE, _SPIKE, _STUCK, _DRIFT, _NOISE, _OFFSET, _DROPOUT = range(-1, 6)
+_NONE = const(-1)
+_SPIKE = const(0)
+_STUCK = const(1)
+_DRIFT = const(2)
+_NOISE = const(3)
+_OFFSET = const(4)
+_DROPOUT = const(5)
 
 # Hundredths of a degree above the daily mean at each hour: heated from six, warmest at three.
 _DAY = (

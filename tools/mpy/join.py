@@ -12,6 +12,8 @@ be one more object in RAM and one more walk through flash for each import. No tw
 from __future__ import annotations
 
 import ast
+import builtins
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -39,8 +41,8 @@ def join(
 ) -> dict[str, str]:
     """{path: text}. `apart`: modules that stay files of their own. `into`: the module that takes the others.
 
-    `kept`: names of it that are known outside; a function that nothing names is left out. ValueError names
-    the place of what cannot be joined.
+    `kept`: names of it that are known outside; what nothing names is left out. ValueError names the place of
+    what cannot be joined.
     """
     modules = _modules(sources)
     for module in modules.values():
@@ -62,8 +64,9 @@ def join(
     pieces += [f"{statement}\n" for statement in last]
     for key, module in modules.items():
         if key not in inside and key != "compat":
+            asked = {*kept, *_named(each for each in modules.values() if each is not module)}
             made[f"{PACKAGE}/{key}.py"] = _Rewriter(
-                modules, inside, names, module, None, into=into
+                modules, inside, names, module, None, into=into, named=asked
             ).rewritten()
     made[f"{PACKAGE}/{into}.py"] = "".join(pieces)
     return made
@@ -173,10 +176,10 @@ def _holder(folder: str, name: str, keys: Mapping[str, str]) -> str | None:
 
 
 def _named(modules: Iterable[_Module]) -> Iterator[str]:
-    """Names that are used in `modules`; a function that nothing names is left out."""
+    """Names that are used in `modules`; a function or a value that nothing names is left out."""
     for module in modules:
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.Name):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 yield node.id
             elif isinstance(node, ast.Attribute):
                 yield node.attr
@@ -207,6 +210,15 @@ def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, 
     return found, constants
 
 
+def _defines(node: ast.stmt) -> str:
+    """The name of a function, or of a value that no call makes; else ""."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return "" if any(isinstance(each, ast.Call) for each in ast.walk(node.value)) else node.targets[0].id
+    return ""
+
+
 def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements of the top level, those within `try` and `if` too."""
     for node in body:
@@ -222,7 +234,11 @@ def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 def _names(
     modules: dict[str, _Module], inside: set[str], kept: Collection[str], into: str
 ) -> dict[tuple[str, str], str]:
-    """{(module, its name): the name in the joined one}. Private, unless a module outside asks for it."""
+    """{(module, its name): the name in the joined one}.
+
+    As it is, where no other module has it: a traceback reads as the source does. Else with the module's
+    before it; and private, so that a constant takes no room, unless a module outside asks for it.
+    """
     asked: set[tuple[str, str]] = set()
     for key, module in modules.items():
         if key not in inside:
@@ -237,15 +253,42 @@ def _names(
     asked = {(source, name) for source, name in asked if name not in modules[source].constants}
     globals_ = {name for key in inside for node in ast.walk(modules[key].tree) if isinstance(node, ast.Global)
                 for name in node.names}  # fmt: skip
+    others = Counter(dir(builtins))
+    for module in modules.values():
+        others.update(_elsewhere(module.tree))
+        others.update(module.own)
     given: dict[tuple[str, str], str] = {}
     for key in sorted(inside):
         for name in modules[key].own:
             own = f"{key.strip('_')}_{name.lstrip('_')}"
-            if key == into and (name in kept or name in globals_):
+            known = key == into and (name in kept or name in globals_)
+            if known or (others[name] == 1 and name not in modules[key].constants):
                 given[key, name] = name
             else:
                 given[key, name] = own if (key, name) in asked else f"_{own}"
     return given
+
+
+def _elsewhere(tree: ast.Module) -> set[str]:
+    """Names that a module binds within its functions, or imports from others than the package's."""
+    found = {name for node in _top(tree.body) for name in _brought(node)}
+    scopes = ast.FunctionDef | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+    for scope in (node for node in ast.walk(tree) if isinstance(node, scopes)):
+        for node in ast.walk(scope):
+            found.update(_brought(node))
+            if isinstance(node, ast.arg):
+                found.add(node.arg)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+            elif isinstance(node, ast.ExceptHandler | ast.FunctionDef | ast.ClassDef) and node is not scope:
+                found.add(node.name or "")
+    return found
+
+
+def _brought(node: ast.AST) -> Iterator[str]:
+    """Names that an import from outside of the package binds."""
+    if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level):
+        yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
 
 
 def _wanted(module: _Module, modules: Mapping[str, _Module]) -> Iterator[tuple[str, str]]:
@@ -309,11 +352,17 @@ class _Rewriter(ast.NodeVisitor):
         top: Scope = dict.fromkeys(module.own)
         if seen is not None:
             top = {name: names[module.key, name] for name in module.own}
+        else:  # a constant that nobody else asks for takes no room as a private one
+            top |= {
+                name: f"_{name}"
+                for name in module.constants
+                if name not in named and name[0] != "_" and f"_{name}" not in module.own
+            }
         self._scopes: list[tuple[Scope, bool]] = [(top, False)]  # with: is it a class body?
 
     def rewritten(self) -> str:
         for node in self._module.tree.body:
-            if self._seen is not None and isinstance(node, ast.FunctionDef) and node.name not in self._named:
+            if self._seen is not None and _defines(node) not in {"", *self._named}:
                 self._replace(node, "")
             else:
                 self.visit(node)

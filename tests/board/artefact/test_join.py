@@ -90,6 +90,24 @@ def test_constants_need_no_name_and_imports_are_gone(joined):
     assert "60" in joined["device/seldom.py"], "another file gets the number itself"
 
 
+def test_a_name_stays_as_it_is_unless_another_module_has_it_too(joined):
+    app = joined["device/app.py"]
+    assert "\nclass Window:" in app and "def take():" in app
+    assert "def sizes_most():" in app, "most is an argument of window's"
+    assert "_sizes_MOST = const(4)" in app and "_window_MOST = const(9)" in app
+
+
+def test_what_nobody_asks_for_takes_no_room():
+    sources = PACKAGE | {
+        "device/sizes.py": PACKAGE["device/sizes.py"] + 'WORDS = ("one", "two")\nMADE = most()\n',
+        "device/seldom.py": "from .compat import const\nTWO = const(2)\ndef answer():\n    return TWO\n",
+    }
+    made = join(sources, {"__init__", "compat", "seldom"}, {"main", "stopped"})
+    assert "WORDS" not in made["device/app.py"]
+    assert "MADE = _sizes_most()" in made["device/app.py"], "a call may do something"
+    assert "_TWO = const(2)" in made["device/seldom.py"] and "return _TWO" in made["device/seldom.py"]
+
+
 def test_a_module_that_is_handed_on_as_an_object_is_refused_with_its_place():
     sources = PACKAGE | {"device/app.py": "from . import sizes\n\n\ndef main():\n    return [sizes]\n"}
     with pytest.raises(ValueError, match=r"app\.py:5: sizes is used as an object"):

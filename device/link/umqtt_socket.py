@@ -95,17 +95,10 @@ class Wire:
 
     # … then as the socket that this module gave. The connection exists already, and its deadlines are ours.
 
-    def connect(self, address):
+    def _nothing(self, *given):
         pass
 
-    def settimeout(self, seconds):
-        pass
-
-    def setblocking(self, flag):
-        pass
-
-    def close(self):
-        pass
+    connect = settimeout = setblocking = close = _nothing
 
     def write(self, data, size=None):
         self._transport.write(data if size is None else data[:size])

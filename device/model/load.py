@@ -11,7 +11,7 @@ from .forest import READING, Forest
 
 _HEADER = "<HHIi"  # trees, units of one edge, entries after the reading, threshold
 _SMALL = const(3072)  # entries: a forest of so many is read once and stays in RAM
-_BUFFER = const(1024)  # for a larger one: two trees of 256 samples or more; a larger tree gets what it needs
+_BUFFER = const(512)  # for a larger one: some three trees of 256 samples; a larger tree gets what it needs
 
 
 def read(file, length):

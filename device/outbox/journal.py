@@ -14,11 +14,10 @@ SEEN = const(2)
 DROPPED = const(3)
 SETTLED = const(4)
 OPENED = const(5)
-# Why readings are dropped
+# Why readings are dropped: bits, in the order of send/state.py
 FULL = const(1)
 DAMAGED = const(2)
 REFUSED = const(4)
-CAUSES = ("flash was full", "damaged on flash", "refused by the cloud")
 _SEEN_EVERY_S = const(3600)
 
 

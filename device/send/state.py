@@ -7,9 +7,9 @@ from .. import VERSION
 from ..codes import FEATURES
 from ..auth import mac
 from ..codes import ABNORMAL
-from ..outbox.journal import CAUSES
 from ..outbox.outbox import NO_MODEL
 
+_CAUSES = ("flash was full", "damaged on flash", "refused by the cloud")  # bits of outbox/journal.py
 # One sensor, in the units of the contract: a value is a number of `x` times `scale`, plus `offset`.
 _SENSORS = (
     ',"sensors":[{"index":0,"name":"%s","kind":"%s","channels":['
@@ -38,7 +38,7 @@ def payload(online, outbox, fields, *, key, topic, kind=None):
         journal = outbox.journal
         state["dropped"] = journal.dropped
         if journal.why:
-            state["dropped_why"] = [CAUSES[i] for i in range(len(CAUSES)) if journal.why >> i & 1]
+            state["dropped_why"] = [_CAUSES[i] for i in range(len(_CAUSES)) if journal.why >> i & 1]
         state.update(fields)
     said = bytearray(json.dumps(state), "utf-8")
     end = len(said) - 1  # of its members

@@ -137,7 +137,7 @@ def test_a_forest_larger_than_the_buffer_passes_through_it_a_few_trees_at_a_time
     large = loaded(trees, table)
     assert len(large.parts) > 2
     assert len(large.table) < len(table) // 2
-    assert len(large.table) - large.nodes <= 1024, "2 KB of RAM, however many trees"
+    assert len(large.table) - large.nodes <= 512, "1 KB of RAM, however many trees"
     for _ in range(200):
         x = sample(random, trees)
         assert large.score(x) == sum(walked(each, x) for each in trees)

@@ -3,10 +3,9 @@
 import gc
 
 from .chip import log
-from .chip.lazy import begun, lent
+from .chip.lazy import begun, borrow, lent
 from .codes import ABNORMAL, CLOCK_UNSET, DRIVER_ERROR
 from .chip.compat import const
-from .send.ack import read_ack
 
 TURN_MS = const(100)  # the network gets the time between two samples in such pieces
 _EACH_MS = const(5000)  # at this period and above each record is flushed; below, batches this long
@@ -146,14 +145,15 @@ class Node:
         if not run:
             return
         first, last = run
+        writer = borrow("send.up").Writer(self.outbox, self.key, self._topic, self._message)
         try:
-            payload, last = self._writer.up(first, last)
+            payload, last = writer.up(first, last)
         except OSError:
             # As if the cloud had not answered: tried again later, so it blocks nobody; in the end given up.
             self._count("flash reads failed")
             if not self.sender.unread(first, last, up):
                 return
-            payload, last = self._writer.up(first, last, False)
+            payload, last = writer.up(first, last, False)
         if payload is None:
             self.sender.skip(first, last)
             self.sender.sweep()
@@ -171,7 +171,7 @@ class Node:
             self._update("meant", payload)
             return
         try:
-            runs, dropped = read_ack(payload, self.outbox.stream, self.key)
+            runs, dropped = borrow("send.ack").read_ack(payload, self.outbox.stream, self.key)
         except ValueError as error:
             self._count("acks refused: %s" % error)
             return

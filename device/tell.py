@@ -7,9 +7,8 @@ from .chip import log
 from .chip.lazy import borrow
 from .codes import WHY
 from .chip.compat import const
-from .send.up import Writer
 from .outbox.outbox import NO_MODEL
-from .send.queue import Sender
+from .send.queue import ROOM, Sender
 from .node import TURN_MS
 
 _STATE_S = const(900)
@@ -34,7 +33,7 @@ def begin(node, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 -
     node.key = bytes.fromhex(config["key"])
     node._topic = ("vigie/1/%s/%s/up" % (config["site"], config["device"])).encode()
     node.kind = config["sensor"]["kind"]
-    node._writer = Writer(outbox, node.key, node._topic)
+    node._message = memoryview(bytearray(ROOM))
     node._out = array("h", (0, 0))
     node.since_good = 0  # periods
     node.bounds = None

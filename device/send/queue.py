@@ -6,8 +6,9 @@ records; when it is full, the oldest goes back to the backlog.
 
 from ..chip.lazy import begun, lent
 from ..chip.compat import const
-from .up import MOST
 
+MOST = const(16)  # readings in a message; the contract allows 40, which would take more RAM
+ROOM = const(1984)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
 _FLIGHTS = const(12)  # messages on their way
 _BACKLOG = const(4)  # of them, those of the backlog: what leaves room for live ones
 RETRY_S = const(30)

@@ -1,4 +1,4 @@
-"""An `up` message from records on flash (docs/contract.md)."""
+"""An `up` message from records on flash (docs/contract.md). Borrowed for each message."""
 
 import struct
 from binascii import hexlify
@@ -7,12 +7,9 @@ from ..outbox import segment
 from ..auth import mac
 from ..chip.clock import UNIX_2000
 from ..codes import FEATURES, WHY
-from ..chip.compat import const
 from ..outbox.outbox import NO_MODEL
 from ..outbox.segment import SIZE
-
-MOST = const(16)  # readings in a message; the contract allows 40, which would take more RAM
-_ROOM = const(1984)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
+from .queue import ROOM
 
 
 class TooLong(Exception):
@@ -20,18 +17,19 @@ class TooLong(Exception):
 
 
 class Writer:
-    """Builds `up` messages of `outbox` in one buffer that is kept: a fresh one would fragment the heap.
+    """Builds `up` messages of `outbox` in `out`, a memoryview of ROOM bytes that is kept: fresh ones would
+    fragment the heap.
 
     key, topic (bytes): what the mac at their end is made of.
 
     The records lie at its end; the message grows towards them.
     """
 
-    def __init__(self, outbox, key, topic):
+    def __init__(self, outbox, key, topic, out):
         self._outbox = outbox
         self._key = key
         self._topic = topic
-        self._out = memoryview(bytearray(_ROOM))
+        self._out = out
         self._records = None
         self._at = 0
 
@@ -45,7 +43,7 @@ class Writer:
         part = outbox.find(first)
         if part is None:
             return None, last  # it had to make room
-        self._records = self._out[_ROOM - (last - first + 1) * SIZE :]
+        self._records = self._out[ROOM - (last - first + 1) * SIZE :]
         count = last - first + 1
         if patient:
             count = outbox.read(part, first, self._records)
@@ -118,7 +116,7 @@ class Writer:
 
     def _put(self, text):
         end = self._at + len(text)
-        if end > _ROOM - len(self._records):
+        if end > ROOM - len(self._records):
             raise TooLong
         self._out[self._at : end] = text.encode()
         self._at = end

@@ -7,7 +7,7 @@ import sys
 from device.outbox import journal_file, recovery, rotation, segment
 from device.outbox import outbox as outbox_module
 from device.outbox.outbox import Outbox
-from device.send.queue import Sender
+from device.send.queue import ROOM, Sender
 from device.send.up import Writer
 from tests.device import scratch
 from tests.device.outbox.test_outbox import ROOMY, Small, contents, fill, x_of
@@ -112,7 +112,7 @@ def told(box):
 def delivered(box, sender=None, most=4000):
     """{seq: first feature} of all that a living cloud gets from `box`, which acknowledges each message."""
     got = {}
-    writer = Writer(box, b"k" * 32, b"vigie/1/home/C001/up")
+    writer = Writer(box, b"k" * 32, b"vigie/1/home/C001/up", memoryview(bytearray(ROOM)))
     sender = sender or Sender(box, 5)
     up = 0
     while up < most:

@@ -8,13 +8,18 @@ from device import codes
 from device.auth import hmac_sha256, mac
 from device.outbox.outbox import Outbox
 from device.send.ack import read_ack
-from device.send.up import MOST, Writer
+from device.send.queue import MOST, ROOM
+from device.send.up import Writer
 from tests.device import scratch
 from tests.device.outbox.test_outbox import ROOMY, fill, x_of
 
 KEY = bytes(range(32))
 TOPIC = b"vigie/1/home/C001/up"
 STREAM = b"\x9f\x3a\x1c\x07"
+
+
+def writer(box):
+    return Writer(box, KEY, TOPIC, memoryview(bytearray(ROOM)))
 
 
 def test_an_up_message_says_what_the_records_hold():
@@ -26,7 +31,7 @@ def test_an_up_message_says_what_the_records_hold():
         box.append(30, array("h", [-32768, 32767, 0, 0, 0, 0, 0, 0]), 0x8000, 0, 0)
         box.flush()
         box.journal.anchor(1, 15, 836000000)
-        payload, last = Writer(box, KEY, TOPIC).up(0, 2)
+        payload, last = writer(box).up(0, 2)
         assert last == 2
         text = bytes(payload)
         head = text[: text.index(b',"mac":')]
@@ -54,7 +59,7 @@ def test_without_a_date_and_a_model_it_says_null():
     with scratch.Folder() as folder:
         box = Outbox(folder, ROOMY)
         fill(box, 1)
-        message = json.loads(bytes(Writer(box, KEY, TOPIC).up(0, 0)[0]))
+        message = json.loads(bytes(writer(box).up(0, 0)[0]))
         assert message["ts"] == [None]
         assert message["model"] is None
 
@@ -68,12 +73,12 @@ def test_only_waiting_records_travel_and_a_damaged_one_is_reported():
         data[32 + 2 * 32 + 5] ^= 4
         scratch.write(path, data)
         box.ack(4, 4)
-        message = json.loads(bytes(Writer(box, KEY, TOPIC).up(0, 5)[0]))
+        message = json.loads(bytes(writer(box).up(0, 5)[0]))
         assert message["seq"] == [0, 1, 3, 5]
         assert box.damaged == 1
         assert box.journal.dropped == [[2, 2]]
         box.ack(0, 5)
-        assert Writer(box, KEY, TOPIC).up(0, 5)[0] is None
+        assert writer(box).up(0, 5)[0] is None
 
 
 def test_most_readings_fit_and_the_widest_ones_are_cut_where_they_no_longer_do():
@@ -83,7 +88,7 @@ def test_most_readings_fit_and_the_widest_ones_are_cut_where_they_no_longer_do()
         for n in range(MOST):
             box.append(7654321 + n, ordinary, codes.WARMING_UP, 0, 52341)
             box.flush()
-        payload, last = Writer(box, KEY, TOPIC).up(0, MOST - 1)
+        payload, last = writer(box).up(0, MOST - 1)
         assert last == MOST - 1
         wide = array("h", [-32768] * 8)
         for n in range(MOST):
@@ -91,7 +96,7 @@ def test_most_readings_fit_and_the_widest_ones_are_cut_where_they_no_longer_do()
             box.flush()
         first, seen = MOST, []
         while first < 2 * MOST:
-            payload, last = Writer(box, KEY, TOPIC).up(first, 2 * MOST - 1)
+            payload, last = writer(box).up(first, 2 * MOST - 1)
             seen += json.loads(bytes(payload))["seq"]
             first = last + 1
         assert seen == list(range(MOST, 2 * MOST))
@@ -100,7 +105,7 @@ def test_most_readings_fit_and_the_widest_ones_are_cut_where_they_no_longer_do()
 def test_a_segment_that_had_to_make_room_gives_no_message():
     with scratch.Folder() as folder:
         box = Outbox(folder, ROOMY)
-        assert Writer(box, KEY, TOPIC).up(0, 3) == (None, 3)
+        assert writer(box).up(0, 3) == (None, 3)
 
 
 def test_the_mac_of_a_message_takes_a_kilobyte_of_heap_at_most():

@@ -1,13 +1,14 @@
 """A connection begins, fails and ends. Functions of a Link."""
 
 import gc
+import ssl
 
 from . import stages
 from ..chip.compat import const
 from ..chip.lazy import borrow
 from .ladder import Ladder
 from .session import Session
-from .transport import Transport, trust
+from .transport import Transport
 from .umqtt_socket import Wire
 from .link import CLOSED, RESTING, RADIO_OFF, LIMITS
 
@@ -120,6 +121,14 @@ def _find(link):
     dns = borrow("net.dns")
     link._lookup = dns.Lookup(broker["host"], broker["port"], link._board.wifi_dns(), link._clock)
     return b""
+
+
+def trust(ca):
+    """The TLS context that trusts the CA certificate `ca` (DER bytes) and nothing else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = ssl.CERT_REQUIRED  # a client's default, said because all depends on it
+    context.load_verify_locations(cadata=ca)
+    return context
 
 
 def _dial(link):

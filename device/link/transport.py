@@ -5,21 +5,12 @@ Waiting happens in `wait()` alone and for as long as the caller says. Whoever us
 
 import errno
 import select
-import ssl
 
 from ..chip.lazy import begun, lent
 from ..chip.compat import const
 
 CHUNK = const(1024)  # bytes handed to TLS at once: one record
 _FAILED = select.POLLERR | select.POLLHUP
-
-
-def trust(ca):
-    """The TLS context that trusts the CA certificate `ca` (DER bytes) and nothing else."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED  # a client's default, said because all depends on it
-    context.load_verify_locations(cadata=ca)
-    return context
 
 
 class Transport:

@@ -1,8 +1,7 @@
 """What is sent when, with a real outbox; the cloud is played by calls of sent() and acked()."""
 
 from device.outbox.outbox import Outbox
-from device.send.queue import Sender
-from device.send.up import MOST
+from device.send.queue import MOST, Sender
 from tests.device import scratch
 from tests.device.outbox.test_outbox import ROOMY, Small, fill
 

@@ -20,6 +20,7 @@ BOARD = {
     "deploy": ("tools.board.deploy", "Vigie onto a board: what changed; then watch it start"),
     "provision": ("tools.board.provision", "tell a board its name, network, broker and sensor"),
     "model": ("tools.board.model", "a model onto a board, tested there before it is used"),
+    "release": ("tools.board.release", "sign this tree's application for updates over the air"),
     "repl": ("tools.board.repl", "talk to a board"),
     "logs": ("tools.board.logs", "follow what a board says"),
     "bench-board": ("tools.bench.board", "what a board takes: heap, start, one reading, one message"),

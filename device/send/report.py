@@ -1,9 +1,13 @@
 """What a board at work tells of itself in `state`."""
 
 import json
+import sys
 
 from ..chip import log
+from ..chip.compat import const
 from ..chip.lazy import borrow
+
+_MPY = const(0x7FFF)  # version, sub-version and architecture of machine code
 
 
 def of_node(node, online, more):
@@ -30,18 +34,16 @@ def of_node(node, online, more):
             fields["limits"] = node.limits
         fields["last_error"] = log.last_error or node.link.last_error() or node.crash
         fields.update(more or {})
+        notes = borrow("update.notes")
+        told = notes.Notes().told
         fields["config"] = node.number
-        fields["updates"] = _updates()
+        fields["app"] = notes.release()
+        fields["mpy"] = getattr(sys.implementation, "_mpy", 0) & _MPY
+        fields["updates"] = [[what] + told[what] for what in told]  # what became of what came over the air
         fields["settings"] = _settings()
     return borrow("send.state").payload(
         online, outbox, fields, key=node.key, topic=node.topic(b"state"), kind=node.kind
     )
-
-
-def _updates():
-    """What became of what came over the air: [[what, id, text], …]."""
-    told = borrow("update.notes").Notes().told
-    return [[what] + told[what] for what in told]
 
 
 def _settings():

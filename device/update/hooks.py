@@ -20,21 +20,22 @@ def fetched(node):
 
 
 def proven(node):
-    """The cloud has a reading that was taken with the settings on trial."""
+    """The cloud has a reading that was taken with what is on trial."""
     try:
         node.trial.keep()
     except OSError:
         return  # at the next acknowledgement
+    log.info("update", node.trial.what + " kept")
     node.trial = None
-    log.info("update", "settings %d are kept" % node.number)
     node.link.publish_state()
 
 
 def doubt(node):
-    """Settings on trial for too long: the old ones again."""
+    """On trial for too long: what was before again."""
     why = node.trial.late(node)
     if why:
         node.trial.back(why)
-        log.error("update", "settings %d taken back: %s" % (node.number, why))
+        what = node.trial.what + " taken back"
+        log.error("update", "%s: %s" % (what, why))
         node.close()
-        node.board.reset("settings %d taken back" % node.number)
+        node.board.reset(what)

@@ -1,26 +1,32 @@
 """What the board must remember of updates: the highest number it was told, and what became of each thing.
 
-/update/notes is written beside itself and renamed over: a power cut leaves the old one or the new one.
+/update/notes is written beside itself and renamed over: a power cut leaves the old one or the new one. So is
+/app/active, which main.py reads: which slot runs, and whether a release is on trial there.
 """
 
 import json
 import os
+import sys
 
+from ..chip.compat import const
 from ..starts import at
 
 _PATH = "/update/notes"
+_ACTIVE = "/app/active"
+_SPARE = const(65536)  # bytes of flash that an update leaves free
 
 
 class Notes:
-    """`n`: no older word counts. `told`: what -> [id, text]; the text is empty where it is in use."""
+    """`n`: no older word counts. `told`: what -> [id, text]; the text is empty where it is in use.
+    `app`: the number of the newest release that was kept."""
 
     def __init__(self):
-        self.n = 0
+        self.n = self.app = 0
         self.told = {}
         try:
             with open(at(_PATH)) as file:
                 kept = json.load(file)
-            self.n, self.told = int(kept["n"]), dict(kept["told"])
+            self.n, self.told, self.app = int(kept["n"]), dict(kept["told"]), int(kept.get("app", 0))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             pass  # there are none yet, or they are damaged: what is tried again does no harm
 
@@ -35,6 +41,57 @@ class Notes:
             os.mkdir(at("/update"))
         except OSError:
             pass  # it is there
-        with open(at(_PATH + ".new"), "w") as file:
-            file.write(json.dumps({"n": self.n, "told": self.told}))
-        os.rename(at(_PATH + ".new"), at(_PATH))
+        _put(_PATH, json.dumps({"n": self.n, "told": self.told, "app": self.app}))
+
+
+def active():
+    """The words of main.py: slot; "trial" or "back", the release's id, starts or the reason."""
+    try:
+        with open(at(_ACTIVE)) as file:
+            return file.read(300).split(" ", 3)
+    except (OSError, ValueError):
+        return [""]
+
+
+def activate(text):
+    """From the next start on. OSError when flash refuses."""
+    _put(_ACTIVE, text)
+
+
+def running():
+    """The slot that this code is from: main.py put it first."""
+    folder = sys.path[0]
+    return folder[-1] if folder.startswith(at("/app/")) else "a"
+
+
+def other(slot):
+    return "b" if slot == "a" else "a"
+
+
+def number(folder):
+    """Of the release in a slot; 0: what the cable brought."""
+    try:
+        with open(folder + "number") as file:
+            return int(file.read(12))
+    except (OSError, ValueError):
+        return 0
+
+
+def release():
+    """The number of the release that runs."""
+    return number(at("/app/%s/" % running()))
+
+
+def free():
+    """Bytes of flash that may be used."""
+    try:
+        stat = os.statvfs(at("/"))
+    except (AttributeError, OSError):  # a virtual board's
+        return 1 << 24
+    return stat[0] * stat[3] - _SPARE
+
+
+def _put(path, text):
+    with open(at(path + ".new"), "w") as file:
+        file.write(text)
+    os.rename(at(path + ".new"), at(path))

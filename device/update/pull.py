@@ -14,27 +14,26 @@ from ..chip.compat import const
 from ..chip.lazy import borrow
 from ..starts import at, remove
 
-Notes = borrow("update.notes").Notes
+notes_ = borrow("update.notes")
 
-KINDS = ("config", "model")  # what this board knows to use, in this order
+KINDS = ("config", "model", "app")  # what this board knows to use, in this order
 _WHATS = ("", "model", "config", "app")  # by their number in a part
 _HEADER = ">B3x4sII"
 _HEADER_SIZE = const(16)
 _PACKET = const(1152)  # bytes of a part with its topic
-_MOST = {"config": 8192, "model": 131072}
-_SPARE = const(65536)  # bytes of flash that an update leaves free
+_MOST = {"config": 8192, "model": 131072, "app": 262144}
 _FIRST_S = const(5)  # until a part is asked for again; doubled each time
 _LONGEST_S = const(600)
 _NEAR_MS = const(250)  # so close to the next sample nothing is begun
 
 
 def begin(node, payload):
-    """The Pull of what the `ack` in `payload` says is meant for this board; None when it has all of it.
+    """The Pull of what the `ack` in `payload` says is meant for this board; None: there is nothing new to do.
 
     ValueError says why it must not be believed.
     """
     want = read(payload, node.outbox.stream, node.key)
-    notes = Notes()
+    notes = notes_.Notes()
     if want["n"] < notes.n:
         raise ValueError("older")
     if want["n"] > notes.n:
@@ -44,10 +43,14 @@ def begin(node, payload):
     for what in KINDS:
         if what in want:
             name = want[what] if what == "model" else "%08x" % want[what]
-            tried = notes.told.get(what, ("",))[0] == name
-            if not tried and not (what == "config" and want[what] == node.number):
+            has = {"config": node.number, "app": notes_.release()}.get(what)
+            later = what == "app" and (node.trial or not node.clock.is_set())
+            later = later or (what == "config" and node.trial and node.trial.release)
+            if notes.told.get(what, ("",))[0] != name and has != want[what] and not later:
                 due.append((what, name))
-    return Pull(node, notes, due) if due else None
+    if not due or (node.update and node.update.due == due):
+        return None  # nothing, or it is being fetched already
+    return Pull(node, notes, due)
 
 
 def read(payload, stream, key):
@@ -75,19 +78,20 @@ class Pull:
     def __init__(self, node, notes, due):
         self.over = False
         self._notes = notes
-        self._due = due
+        self.due = due
         self._topic = node.topic(b"get")
+        self._node = node
         self._held = None  # a part that came and is not on flash yet
         self._next(node.clock.uptime())
 
     def _next(self, up):
         """Begin with the first of what is due."""
-        self.over = not self._due
+        self.over = not self.due
         if self.over:
             return
-        self.what, self.name = self._due[0]
+        self.what, self.name = self.due[0]
         self._path = at("/update/%s-%s" % (self.what, self.name))
-        self._total = None
+        self._total = self._install = None
         self._wait_s = _FIRST_S
         self._at_s = up  # when to ask
         try:
@@ -97,6 +101,8 @@ class Pull:
             _tidy(self.what)
         if self.what == "model" and borrow("update.slots").find(self.name):
             self._total = self._have  # it is in the idle slot
+        if self.what == "app":
+            self._install = borrow("update.install").Install(self._node, self._path, self.name)
 
     def part(self, payload):
         """A part came. It waits until there is time to write it."""
@@ -109,8 +115,10 @@ class Pull:
         if left < min(_NEAR_MS, node.period_ms // 4):
             return
         try:
-            if self._total is not None and self._have >= self._total:
-                if left > node.period_ms // 2:
+            if self._install and self._install.step():
+                self._have = self._install.have
+            elif self._total is not None and self._have >= self._total:
+                if left >= node.period_ms // 2:
                     self._finish(node)
             elif self._held:
                 self._keep(node)
@@ -146,7 +154,7 @@ class Pull:
             return
         if not total:
             raise ValueError("the cloud does not have it")
-        if total > _MOST[self.what] or total > _free() + self._have:
+        if total > _MOST[self.what] or (not self._install and total > notes_.free() + self._have):
             raise ValueError("%d bytes are more than fits" % total)
         data = memoryview(payload)[_HEADER_SIZE:]
         if self._have > total:  # a flash that was torn: all of it anew
@@ -155,6 +163,9 @@ class Pull:
         elif self._have + len(data) > total or (not len(data) and self._have < total):
             _count(node, "parts refused")
             return
+        elif self._install and len(data):
+            self._install.add(data)
+            self._have = self._install.have
         elif len(data):  # there is none where only the length was not known any more
             with open(self._path, "ab") as file:
                 if file.write(data) != len(data):
@@ -166,7 +177,9 @@ class Pull:
 
     def _finish(self, node):
         """All of it is on flash: check it, and use it."""
-        if self.what == "model":
+        if self._install:
+            self._install.take()
+        elif self.what == "model":
             borrow("update.slots").take(node, self._path, self.name)
         else:
             borrow("update.settings_file").take(node, self._path, self.name)
@@ -187,7 +200,7 @@ class Pull:
         else:
             log.info("update", "%s %s is in use" % (self.what, self.name))
         node.link.publish_state()
-        self._due.pop(0)
+        self.due.pop(0)
         self._next(node.clock.uptime())
 
 
@@ -206,12 +219,3 @@ def _tidy(what):
             os.mkdir(at("/update"))
         except OSError:
             pass  # it is there: what follows will say what is wrong
-
-
-def _free():
-    """Bytes of flash that may be used."""
-    try:
-        stat = os.statvfs(at("/"))
-    except (AttributeError, OSError):  # a virtual board's
-        return 1 << 24
-    return stat[0] * stat[3] - _SPARE

@@ -1,7 +1,8 @@
-"""New settings are on trial while those from before lie beside them.
+"""New settings are on trial while those from before lie beside them; a release, while main.py's word says so.
 
 They stay once the cloud has acknowledged a reading that was taken with them. Without that, the old ones come
-back after half an hour or with the fourth start. A wake from deep sleep is no start.
+back after half an hour or with the fourth start, which main.py counts for a release. A wake from deep sleep
+is no start.
 """
 
 import json
@@ -11,7 +12,8 @@ from ..chip.compat import const
 from ..chip.lazy import borrow
 from ..starts import CRASH, at, good_start, remove
 
-Notes = borrow("update.notes").Notes
+notes = borrow("update.notes")
+Notes = notes.Notes
 
 OLD = "/config.old"
 STARTS = "/update/starts"
@@ -22,7 +24,17 @@ _PERIODS = const(4)  # of a board that seldom measures
 
 
 def begin():
-    """The Trial that is under way, or None."""
+    """The Trial that is under way, or None. What main.py has taken back is noted."""
+    words = notes.active()
+    if words[1:2] == ["trial"]:
+        return ReleaseTrial(words[0], words[2])
+    if words[1:2] == ["back"]:
+        try:
+            Notes().tell("app", words[2], words[3])
+            remove(at("/app/%s/sha256.txt" % notes.other(words[0])))  # nothing must choose that slot any more
+            notes.activate(words[0])
+        except OSError:
+            pass  # flash refuses: at the next start
     try:
         os.stat(at(OLD))
     except OSError:
@@ -31,10 +43,13 @@ def begin():
 
 
 class Trial:
-    """`over`: it came to its end."""
+    """`over`: it came to its end. `what` is on trial."""
+
+    release = False
 
     def __init__(self):
         self.over = False
+        self.what = "settings %d" % number()
 
     def starts(self):
         """The board started once more. Why this must be with the old settings, or None."""
@@ -75,6 +90,33 @@ class Trial:
         self.over = True
         remove(at(STARTS))
         good_start()  # those that failed were the new settings'
+
+
+class ReleaseTrial(Trial):
+    """Of the release `name` in `slot`. The other slot holds the one before."""
+
+    release = True
+
+    def __init__(self, slot, name):
+        self.over = False
+        self.what = "release %d" % int(name, 16)
+        self._slot = slot
+        self._name = name
+
+    def starts(self):
+        """main.py has counted."""
+
+    def keep(self):
+        told = Notes()
+        told.app = max(told.app, int(self._name, 16))
+        told.tell("app", self._name, "")
+        notes.activate(self._slot)
+        self.over = True
+
+    def back(self, why):
+        notes.activate("%s back %s %s" % (notes.other(self._slot), self._name, why[:150]))
+        self.over = True
+        good_start()
 
 
 def number():

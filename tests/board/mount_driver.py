@@ -1,6 +1,6 @@
-"""Runs under MicroPython: boot.py on a flash of its own, as MicroPython mounted it before. Answers in JSON.
+"""Runs under MicroPython: what main.py does to a flash that MicroPython mounted before. Answers in JSON.
 
-argv: boot.py's path; "VfsLfs2" or "VfsFat", what is on the flash.
+argv: main.py's path; "VfsLfs2" or "VfsFat", what is on the flash.
 """
 
 import json
@@ -10,7 +10,8 @@ import sys
 sys.path[:] = [".frozen", sys.argv[0].rsplit("/", 1)[0] + "/../.."]
 from tests.device.outbox.test_power import Chip  # noqa: E402
 
-boot = open(sys.argv[1]).read()
+main = {"repl": True}  # as after Ctrl-C: it starts nothing
+exec(open(sys.argv[1]).read(), main)
 FileSystem = getattr(os, sys.argv[2])
 NAMES = ["part%d.mpy" % n for n in range(40)]
 
@@ -25,25 +26,6 @@ class Flash(Chip):
         return super().readblocks(block, view, offset)
 
 
-class Machine:
-    """`machine`, as a board that wakes from deep sleep sees it: boot.py does not wait for anybody."""
-
-    DEEPSLEEP_RESET = 4
-
-    class Pin:
-        IN = PULL_UP = 0
-
-        def __init__(self, *_):
-            pass
-
-        def value(self):
-            return 1
-
-    @staticmethod
-    def reset_cause():
-        return 4
-
-
 class Firmware:
     bdev = Flash(bytearray(512 * 1024))
 
@@ -56,7 +38,6 @@ def survey():
     return Firmware.bdev.reads - before, [open("/device/" + name).read() for name in NAMES]
 
 
-sys.modules["machine"] = Machine
 os.umount("/")
 FileSystem.mkfs(Firmware.bdev)
 os.mount(Firmware.bdev, "/")
@@ -66,10 +47,10 @@ for name in NAMES:
         file.write(name * 60)
 told = {}
 told["without"], was = survey()
-exec(boot, {})  # on what is no chip
+main["read_more"]()  # on what is no chip
 told["no chip"] = survey()[0]
 sys.modules["flashbdev"] = Firmware
-exec(boot, {})
+main["read_more"]()
 told["with"], found = survey()
 told["same"] = was == found
 with open("/new.txt", "w") as file:

@@ -61,7 +61,7 @@ def test_starts_that_a_person_ends_lead_to_no_safe_mode(watched):
 
 
 def test_a_broken_application_is_written_down_and_the_board_starts_again(watched):
-    watched.flash("device/app.py").write_text("1 / 0\n")
+    watched.flash("app/a/device/app.py").write_text("1 / 0\n")
     watched.board.power_on()
     watched.wait("Restart in 2 s")
     assert watched.flash("last_error.txt").read_text().startswith("ZeroDivisionError")
@@ -71,13 +71,13 @@ def test_a_broken_application_is_written_down_and_the_board_starts_again(watched
 
 
 def test_without_any_application_there_is_safe_mode_at_once(watched):
-    for path in sorted(watched.flash("device").rglob("*.mpy")):
+    for path in sorted(watched.flash("app/a/device").rglob("*.mpy")):
         path.unlink()
     watched.counted("nonsense")
     watched.board.power_on()
     watched.wait("Safe mode: files are damaged")
     watched.wait("Wi-Fi up")
-    assert "/device/app.mpy" in watched.flash("last_error.txt").read_text()
+    assert "/app/a/device/app.mpy" in watched.flash("last_error.txt").read_text()
     assert watched.flash("boot/starts").read_text() == "1"
 
 
@@ -222,7 +222,7 @@ def test_safe_mode_tells_the_broker_once_what_ended_the_last_start(cloud, tmp_pa
     try:
         watched.counted("4")
         watched.flash("last_error.txt").write_text("OSError: the sensor's driver is broken")
-        (watched.flash("device") / "app.py").write_text("1 / 0\n")
+        watched.flash("app/a/device/app.py").write_text("1 / 0\n")
         watched.board.power_on()
         watched.wait("starts in 2 s")
         watched.counted("4")

@@ -14,8 +14,11 @@ from tools.mpy import build
 from tools.virtual_board.board import architecture, find_micropython
 
 FILES = sorted(build.files(architecture(find_micropython())))
-APPLICATION = [path for path in FILES if path.startswith("/device/")]
-OWN = [path for path in FILES if path not in APPLICATION]  # of safe mode, and what leads to it
+LIST = "/app/a/sha256.txt"
+APPLICATION = [path for path in FILES if path.startswith("/app/a/device/")] + [LIST]
+OWN = [
+    path for path in FILES if path not in (*APPLICATION, build.ACTIVE)
+]  # of safe mode, and what leads to it
 SEED = 20
 AT_ONCE = 6  # boards; a start is mostly waiting
 
@@ -81,11 +84,11 @@ def test_damage_to_what_leads_to_safe_mode_leaves_a_prompt_and_is_told(tmp_path,
 
 def test_with_both_safe_mode_and_the_application_damaged_there_is_a_prompt(tmp_path):
     board = Watched(tmp_path)
-    damage(board, "/safe.mpy")
-    damage(board, "/device/app.mpy")
+    damage(board, "/app/a/safe.mpy")
+    damage(board, "/app/a/device/app.mpy")
     try:
         board.board.power_on()
-        board.wait("/device/app.mpy, /safe.mpy")
+        board.wait("/app/a/device/app.mpy, /app/a/safe.mpy")
         board.wait("Restart in 600 s; Ctrl-C for a REPL")
         board.board.interrupt()
         board.wait("Stopped")
@@ -100,10 +103,10 @@ def test_with_both_safe_mode_and_the_application_damaged_there_is_a_prompt(tmp_p
 )
 def test_whatever_the_list_of_files_holds_the_start_goes_on_to_safe_mode(tmp_path, text):
     board = Watched(tmp_path)
-    board.flash("device/sha256.txt").write_bytes(text)
+    board.flash(LIST[1:]).write_bytes(text)
     try:
         board.board.power_on()
-        board.wait("E files  damaged (make deploy mends this): /device/sha256.txt", 30)
+        board.wait("E files  damaged (make deploy mends this): /app/a/sha256.txt", 30)
         board.wait("Safe mode: files are damaged", 30)
     finally:
         board.board.power_off()
@@ -141,7 +144,7 @@ def test_safe_mode_tells_the_broker_which_file_is_damaged(cloud, tmp_path):
     topic = "vigie/1/home/C001/state"
     client = cloud.client(on_message, topic)
     config = {**cloud.config(), "period_ms": 500}
-    chosen = {"/device/app.mpy", "/device/__init__.mpy", "/device/sha256.txt"}
+    chosen = {"/app/a/device/app.mpy", "/app/a/device/__init__.mpy", LIST}
     chosen |= set(random.Random(SEED).sample(APPLICATION, 2))
     try:
         for path in sorted(chosen):
@@ -171,9 +174,9 @@ def test_safe_mode_tells_the_broker_which_file_is_damaged(cloud, tmp_path):
 def test_the_person_who_deploys_is_told_what_is_damaged():
     start = Start()
     for line in (
-        "         E files  damaged (make deploy mends this): /device/app.mpy",
+        "         E files  damaged (make deploy mends this): /app/a/device/app.mpy",
         "Safe mode: files are damaged. See /last_error.txt",
     ):
         start.feed(line)
     assert start.ended and start.ended.startswith("Safe mode: files are damaged\nfiles: damaged")
-    assert "/device/app.mpy" in start.ended
+    assert "/app/a/device/app.mpy" in start.ended

@@ -73,7 +73,7 @@ def test_a_board_with_the_largest_forest_sleeps_and_wakes_with_it(sleeper, confi
     sleeper.board.put_model(large_bundle(bytes.fromhex(config["key"])))
     sleeper.board.power_on()
     sleeper.wait_until(nth("sleep ", 1), 60)
-    sleeper.flash("device/console.mpy").write_bytes(
+    sleeper.flash("app/a/device/console.mpy").write_bytes(
         b"damaged"
     )  # a wake does not spend its time on every file
     third = sleeper.wait_until(nth("sleep ", 3), 60)

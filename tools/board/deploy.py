@@ -17,11 +17,13 @@ from tools.board import command, port, screen
 from tools.board.raw_repl import RawRepl
 from tools.board.startup import ConsoleLine, Start
 from tools.mpy import build
+from tools.mpy.join import PACKAGE
 
-RESCUE = (*build.PLAIN, *(f"/{name}.mpy" for name in build.RESCUE))
+BEFORE_SLOTS = ("/memory.mpy", "/safe.mpy", f"/{PACKAGE}")  # what a board had from before there were slots
+NUMBER = "number"  # in a slot that holds a release: which one
 ASIDE = ".old"
-# Prints "PATH SHA-256" for each of our files; folders end in "/". It reads each file, because a copied file
-# may be damaged since. Everything else on the board belongs to somebody else and stays.
+# Prints "PATH SHA-256" for each file in the places that it is given; folders end in "/". It reads each file,
+# because a copied file may be damaged since. Everything else on the board belongs to somebody else and stays.
 SURVEY = """
 import os, hashlib
 from binascii import hexlify
@@ -42,24 +44,46 @@ def tell(path):
     except OSError:
         print(path, '?')
 def walk(folder):
+    print(folder + '/', '-')
     for entry in os.ilistdir(folder):
         path = folder + '/' + entry[0]
         if entry[1] & 0x4000:
-            print(path + '/', '-')
             walk(path)
         else:
             tell(path)
-for path in {rescue}:
+for path in {places}:
     try:
-        os.stat(path)
-        tell(path)
+        mode = os.stat(path)[0]
     except OSError:
-        pass
+        continue
+    if mode & 0x4000:
+        walk(path)
+    else:
+        tell(path)
+"""
+COPY = """
+b = bytearray(1024)
+m = memoryview(b)
+with open({source!r}, 'rb') as f, open({target!r}, 'wb') as g:
+    while True:
+        n = f.readinto(b)
+        if not n:
+            break
+        g.write(m[:n])
+"""
+# So that code on the board finds the application; nothing where there are no slots yet.
+APPLICATION = """
+import sys
 try:
-    walk('/device')
-    print('/device/', '-')
+    sys.path[0] = '/app/' + open('/app/active').read(1)
 except OSError:
     pass
+"""
+RUNNING = """
+try:
+    print(open('/app/active').read(1))
+except OSError:
+    print('')
 """
 IDENTIFY = """
 import sys
@@ -87,44 +111,120 @@ class Firmware:
 
 @dataclass(frozen=True)
 class DeployPlan:
-    """The changes of a deployment, as paths on the board, in order."""
+    """The changes of a deployment, as paths on the board, in order. `slot`: the one that runs afterwards.
 
-    folders: tuple[str, ...]
-    copy: tuple[str, ...]
-    delete: tuple[str, ...]
-    same: tuple[str, ...]
+    `delete`: what is in the way; `folders`: to make; `take`: what another file on the board is already;
+    `copy`: over the cable. Then comes the switch, which is one step. `late`: what chooses the slot, each file
+    one step; `old`: what is of no use any more.
+    """
+
+    slot: str
+    folders: tuple[str, ...] = ()
+    delete: tuple[str, ...] = ()
+    take: tuple[tuple[str, str], ...] = ()
+    copy: tuple[str, ...] = ()
+    switch: bool = False
+    late: tuple[str, ...] = ()
+    old: tuple[str, ...] = ()
+    same: int = 0
+    differ: int = 0  # files that are not as in this tree, on the board as it runs
 
     @property
     def changes(self) -> int:
-        return len(self.folders) + len(self.copy) + len(self.delete)
+        return (
+            len(self.delete) + len(self.take) + len(self.copy) + len(self.late) + len(self.old) + self.switch
+        )
 
 
-def plan(built: Mapping[str, bytes], present: Mapping[str, str]) -> DeployPlan:
-    """Compare the build with the files on the board ({path: SHA-256 hex}, folders end in "/").
+def plan(
+    built: Mapping[str, bytes], starter: Mapping[str, bytes], present: Mapping[str, str], running: str
+) -> DeployPlan:
+    """What to do on a board with the files `present` ({path: SHA-256 hex}, folders end in "/"), whose slot
+    `running` ("" where there are no slots yet) runs. `built`: path in a slot -> contents.
 
-    boot.py and the files of safe mode come first and main.py last, so that a board stays reachable when the
-    copying is cut off. Its list of hashes shows old and half-written files to it and to the next deployment.
+    The slot that runs is not touched. So a deployment that breaks off leaves the board as it was.
     """
-    wanted = {_parent(path) for path in built} - {"/"}
-    folders = sorted(wanted - set(present))
-    changed = [path for path in built if hashlib.sha256(built[path]).hexdigest() != present.get(path)]
-    first = ("/boot.py", *RESCUE[len(build.PLAIN) :], build.LIST)
-    order = sorted(
-        changed, key=lambda path: (first.index(path) if path in first else 9, path == "/main.py", path)
-    )
-    strays = [path for path in present if path not in built and path not in wanted]
-    strays.sort(key=lambda path: (path.endswith("/"), -len(path)))  # files first, inner folders first
-    same = tuple(path for path in built if path not in changed)
-    return DeployPlan(tuple(folders), tuple(order), tuple(strays), same)
+    late = tuple(path for path in starter if _differs(starter[path], present.get(path)))
+    old = _strays(present, BEFORE_SLOTS)
+    differ = len(_changed(built, present, running)) + len(_extra(built, present, running)) if running else 1
+    if not differ:
+        same = len(built) + len(starter) - len(late)
+        return DeployPlan(running, late=late, old=old, same=same, differ=len(late) + len(old))
+    slot = "b" if running == "a" else "a"
+    there = {digest: path for path, digest in present.items() if digest not in "-?"}
+    place = f"{build.SLOTS}/{slot}"
+    changed = [f"{place}/{path}" for path in _changed(built, present, slot)]
+    hashes = {f"{place}/{path}": hashlib.sha256(data).hexdigest() for path, data in built.items()}
+    take = tuple((there[hashes[path]], path) for path in changed if hashes[path] in there)
+    copy = [path for path in changed if hashes[path] not in there]
+    copy.sort(key=lambda path: (path.endswith(build.LIST), path))  # the list comes last
+    wanted = {_parent(path) for path in (build.ACTIVE, f"{place}/", *hashes, *starter)} - {"/"}
+    folders = [each for each in wanted if not any(path.startswith(each) for path in present)]
+    folders.sort(key=lambda path: (path.count("/"), path))
+    delete = tuple(f"{place}/{path}" for path in _extra(built, present, slot))
+    same = len(built) + len(starter) - len(copy) - len(late)
+    differ += len(late) + len(old)
+    return DeployPlan(slot, tuple(folders), delete, take, tuple(copy), True, late, old, same, differ)
+
+
+def _changed(built: Mapping[str, bytes], present: Mapping[str, str], slot: str) -> list[str]:
+    return [path for path in built if _differs(built[path], present.get(f"{build.SLOTS}/{slot}/{path}"))]
+
+
+def _extra(built: Mapping[str, bytes], present: Mapping[str, str], slot: str) -> list[str]:
+    """What lies in a slot and is not of it, inner files and folders first; the number of a release may stay
+    where nothing else differs."""
+    place = f"{build.SLOTS}/{slot}/"
+    wanted = {"", *built, *(_parent(path)[1:] for path in (f"/{path}" for path in built))}
+    found = [path[len(place) :] for path in present if path.startswith(place)]
+    extra = [path for path in found if path not in wanted]
+    if extra == [NUMBER] and not _changed(built, present, slot):
+        return []
+    return sorted(extra, key=lambda path: (path != NUMBER, path.endswith("/"), -len(path)))
+
+
+def _differs(data: bytes, digest: str | None) -> bool:
+    return hashlib.sha256(data).hexdigest() != digest
+
+
+def _strays(present: Mapping[str, str], places: Sequence[str]) -> tuple[str, ...]:
+    """All that is in `places`, files first, inner folders first: an old .py would win over a new .mpy."""
+    inside = tuple(f"{place}/" for place in places)
+    found = [path for path in present if path in places or path.startswith(inside)]
+    return tuple(sorted(found, key=lambda path: (path.endswith("/"), -len(path))))
 
 
 def _parent(path: str) -> str:
     return path.rpartition("/")[0] + "/"
 
 
-def survey(wire: RawRepl) -> dict[str, str]:
-    """{path: SHA-256 hex} of our files on the board; folders end in "/", "?": it cannot be read."""
-    return _table(wire.run(SURVEY.format(rescue=RESCUE)))
+def survey(wire: RawRepl, *places: str) -> dict[str, str]:
+    """{path: SHA-256 hex} of the files in `places` on the board; folders end in "/"; "?": cannot be read."""
+    return _table(wire.run(SURVEY.format(places=places)))
+
+
+def running(wire: RawRepl) -> str:
+    """The slot that runs; "" where there are none yet."""
+    slot = wire.run(RUNNING)[-1:]
+    return slot if slot in ("a", "b") else ""
+
+
+def compare(wire: RawRepl, arch: str) -> tuple[DeployPlan, dict[str, bytes], dict[str, str]]:
+    """(the plan for the board behind `wire`, path in a slot -> contents, what is on the board).
+
+    The idle slot is looked at only where something has changed.
+    """
+    starter = build.starter()
+    with ThreadPoolExecutor(1) as beside:
+        building = beside.submit(build.application, arch)  # while the board looks at its files
+        slot = running(wire)
+        present = survey(wire, *starter, *BEFORE_SLOTS, *([f"{build.SLOTS}/{slot}"] if slot else []))
+        built = building.result()
+    todo = plan(built, starter, present, slot)
+    if todo.switch:
+        present |= survey(wire, f"{build.SLOTS}/{todo.slot}")
+        todo = plan(built, starter, present, slot)
+    return todo, built, present
 
 
 def _table(text: str) -> dict[str, str]:
@@ -133,18 +233,29 @@ def _table(text: str) -> dict[str, str]:
     return {line[1]: line[2] for line in matches if line}
 
 
-def apply(wire: RawRepl, todo: DeployPlan, built: Mapping[str, bytes]) -> None:
-    """Carry out the plan. It deletes strays first, because an old .py would win over a new .mpy."""
-    if not todo.changes:
-        return
-    for path in todo.delete:
-        wire.run(f"import os\nos.{'rmdir' if path.endswith('/') else 'remove'}({path.rstrip('/')!r})")
+def apply(wire: RawRepl, todo: DeployPlan, built: Mapping[str, bytes], starter: Mapping[str, bytes]) -> None:
+    """Carry out the plan."""
+    place = f"{build.SLOTS}/{todo.slot}/"
+    _delete(wire, todo.delete)
     for folder in todo.folders:
         wire.run(f"import os\nos.mkdir({folder.rstrip('/')!r})")
-    size = sum(len(built[path]) for path in todo.copy)
+    size = sum(len(built[path.removeprefix(place)]) for path in todo.copy)
+    size += sum(len(starter[path]) for path in todo.late)
     with screen.progress("copying", size) as advance:
+        for source, target in todo.take:
+            wire.run(COPY.format(source=source, target=target))
         for path in todo.copy:
-            wire.put(path, built[path], advance, whole=path in RESCUE)
+            wire.put(path, built[path.removeprefix(place)], advance)
+        if todo.switch:
+            wire.put(build.ACTIVE, todo.slot.encode(), whole=True)
+        for path in todo.late:
+            wire.put(path, starter[path], advance, whole=True)
+    _delete(wire, todo.old)
+
+
+def _delete(wire: RawRepl, paths: Sequence[str]) -> None:
+    for path in paths:
+        wire.run(f"import os\nos.{'rmdir' if path.endswith('/') else 'remove'}({path.rstrip('/')!r})")
 
 
 def is_foreign(wire: RawRepl, path: str) -> bool:
@@ -165,41 +276,33 @@ def deploy(wire: RawRepl, *, dry_run: bool = False) -> None:
     """Bring the board behind `wire` (paused or stopped) to this tree. Raises ToolFailed."""
     firmware = Firmware.ask(wire)
     arch = build.arch_of(firmware.mpy)
-    with screen.waiting("comparing …"), ThreadPoolExecutor(1) as beside:
-        building = beside.submit(build.files, arch)  # while the board looks at its files
-        present = survey(wire)
-        built = building.result()
-    todo = plan(built, present)
+    with screen.waiting("comparing …"):
+        todo, built, present = compare(wire, arch)
+    starter = build.starter()
     foreign = [
-        path for path in todo.copy if path in build.PLAIN and path in present and is_foreign(wire, path)
+        path for path in todo.late if path in build.PLAIN and path in present and is_foreign(wire, path)
     ]
     screen.tick("board", f"{firmware.machine}, MicroPython {firmware.version}")
-    screen.tick("compiled", f"{len(built)} files, {build.total(built) // 1024} KB, for {arch or 'bytecode'}")
+    size = build.total(built) + build.total(starter)
+    screen.tick("compiled", f"{len(built) + len(starter)} files, {size // 1024} KB, for {arch or 'bytecode'}")
     if dry_run:
         for path in foreign:
             screen.tick("keep", f"{path}, which is not Vigie's, as {path}{ASIDE}", "plain")
-        for verb, paths in (("make", todo.folders), ("copy", todo.copy), ("delete", todo.delete)):
+        copy, delete = (*todo.copy, *todo.late), (*todo.delete, *todo.old)
+        for verb, paths in (("make", todo.folders), ("copy", copy), ("delete", delete)):
             for path in paths:
-                size = f"  {len(built[path])} bytes" if path in built else ""
-                screen.tick(verb, path + size, "plain")
-        screen.tick("dry run", f"{len(todo.same)} files are the same; nothing was written", "plain")
+                screen.tick(verb, path, "plain")
+        screen.tick("dry run", f"{todo.same} files are the same; nothing was written", "plain")
         return
     if todo.changes:
         wire.stop()  # copying wants the heap for itself
-        wire.stays_stopped = True
-        try:
-            set_aside(wire, foreign)
-            apply(wire, todo, built)
-        except BaseException:
-            screen.tick(
-                "stopped",
-                "only half of the files are new, so the board does not measure: run make deploy again",
-                "warn",
-            )
-            raise
-        wire.stays_stopped = False
+        set_aside(wire, foreign)
+        apply(wire, todo, built, starter)
+    gone = len(todo.delete) + len(todo.old)
     screen.tick(
-        "copied", f"{len(todo.copy)} changed, {len(todo.same)} the same, {len(todo.delete)} old ones deleted"
+        "copied",
+        f"{len(todo.copy) + len(todo.late)} changed, {todo.same} the same, {gone} old ones deleted; "
+        f"slot {todo.slot} runs",
     )
 
 

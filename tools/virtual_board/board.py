@@ -96,7 +96,7 @@ class VirtualBoard:
     def install(self, config: Mapping[str, Any], ca_der: Path) -> None:
         """Put the artefact onto the flash, as `make deploy` does; outbox, model and clock stay."""
         self.flash.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self.flash / "device", ignore_errors=True)
+        shutil.rmtree(self.flash / build.SLOTS[1:], ignore_errors=True)
         for path, data in build.files(architecture(self._interpreter)).items():
             target = self.flash / path[1:]
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -48,28 +48,28 @@ def fresh(tmp_path, monkeypatch):
 
 
 def test_it_is_built_once_for_the_same_sources_and_anew_for_others(fresh, monkeypatch):
-    first = build.files("x64", fresh)
+    first = build.application("x64", fresh)
     with monkeypatch.context() as without:
         without.setattr(build, "_built", None)
-        assert build.files("x64", fresh) == first
+        assert build.application("x64", fresh) == first
     (fresh / "device/app.py").write_text("def main():\n    return 2\n")
-    assert build.files("x64", fresh)["/device/app.mpy"] != first["/device/app.mpy"]
+    assert build.application("x64", fresh)["device/app.mpy"] != first["device/app.mpy"]
     (fresh / "main.py").write_text("print()\n")
     assert build.files("x64", fresh)["/main.py"] == b"print()\n"
 
 
 def test_many_that_build_it_at_once_all_get_the_whole_of_it(fresh):
     with ThreadPoolExecutor(6) as pool:
-        results = list(pool.map(lambda _: build.files("x64", fresh), range(12)))
-    assert all(result == results[0] for result in results) and len(results[0]) == 7
+        results = list(pool.map(lambda _: build.application("x64", fresh), range(12)))
+    assert all(result == results[0] for result in results) and len(results[0]) == 5
     assert len(list((fresh / "cache").iterdir())) == 1
 
 
 def test_what_was_kept_and_is_damaged_is_built_anew(fresh):
-    first = build.files("x64", fresh)
+    first = build.application("x64", fresh)
     (kept,) = (fresh / "cache").iterdir()
     kept.write_bytes(kept.read_bytes()[:-30])
-    assert build.files("x64", fresh) == first
+    assert build.application("x64", fresh) == first
 
 
 def test_a_board_runs_where_it_cannot_be_kept(fresh):

@@ -23,23 +23,42 @@ def digest(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def test_a_plan_copies_what_changed_and_deletes_only_our_strays():
-    built = {"/boot.py": b"b", "/device/a.mpy": b"a", "/device/sensors/s.mpy": b"s", "/main.py": b"m"}
-    present = {
-        "/main.py": digest(b"old"),
-        "/device/": "-",
-        "/device/a.mpy": digest(b"a"),
-        "/device/a.py": digest(b"source"),
-        "/device/old/": "-",
-        "/device/old/x.mpy": digest(b"x"),
-    }
-    plan = deploy.plan(built, present)
-    assert plan.copy == ("/boot.py", "/device/sensors/s.mpy", "/main.py"), "boot.py first, main.py last"
-    assert plan.folders == ("/device/sensors/",)
-    assert plan.same == ("/device/a.mpy",)
-    assert plan.delete[-1] == "/device/old/" and set(plan.delete[:2]) == {"/device/a.py", "/device/old/x.mpy"}
-    assert deploy.plan(built, {path: digest(data) for path, data in built.items()} | {
-        "/device/": "-", "/device/sensors/": "-"}).copy == ()  # fmt: skip
+BUILT = {"device/a.mpy": b"a", "device/b.mpy": b"b", "safe.mpy": b"s", "sha256.txt": b"list"}
+STARTER = {"/boot.py": b"b1", "/main.py": b"m", "/boot/sha256.txt": b"list of two"}
+WELL = {path: digest(data) for path, data in STARTER.items()} | {
+    "/app/a/": "-", "/app/a/device/": "-", **{f"/app/a/{path}": digest(data) for path, data in BUILT.items()}
+}  # fmt: skip
+
+
+def test_a_board_that_has_it_all_gets_nothing():
+    assert deploy.plan(BUILT, STARTER, WELL, "a").changes == 0
+    assert deploy.plan(BUILT, STARTER, WELL | {"/app/a/number": digest(b"7")}, "a").changes == 0, "a release"
+
+
+def test_what_changed_goes_into_the_idle_slot_and_what_is_there_already_is_copied_on_the_board():
+    there = WELL | {"/app/a/device/a.mpy": digest(b"old")}
+    plan = deploy.plan(BUILT, STARTER, there, "a")
+    assert plan.slot == "b" and plan.switch and plan.folders == ("/app/b/", "/app/b/device/")
+    assert plan.copy == ("/app/b/device/a.mpy",) and not plan.late and not plan.delete
+    assert ("/app/a/safe.mpy", "/app/b/safe.mpy") in plan.take and len(plan.take) == 3
+    left = {"/app/b/": "-", "/app/b/device/": "-", "/app/b/number": digest(b"7"), "/app/b/device/x/": "-"}
+    left |= {"/app/b/device/x/y.py": digest(b"y"), "/app/b/part": "?", "/app/b/safe.mpy": digest(b"s")}
+    plan = deploy.plan(BUILT, STARTER, there | left, "a")
+    assert plan.delete[0] == "/app/b/number" and plan.delete[-1] == "/app/b/device/x/"
+    assert set(plan.delete) == {*left} - {"/app/b/", "/app/b/device/", "/app/b/safe.mpy"}
+    assert "/app/b/safe.mpy" not in {target for _, target in plan.take}
+
+
+def test_of_a_board_without_slots_the_old_application_goes_last():
+    old = {"/boot.py": digest(b"b0"), "/main.py": digest(b"m0"), "/memory.mpy": digest(b"?"), "/device/": "-"}
+    old |= {"/device/a.mpy": digest(b"a"), "/device/sha256.txt": digest(b"its list")}
+    plan = deploy.plan(BUILT, STARTER, old, "")
+    assert plan.slot == "a" and plan.switch and plan.copy[-1] == "/app/a/sha256.txt"
+    assert plan.take == (("/device/a.mpy", "/app/a/device/a.mpy"),)
+    assert plan.folders == ("/app/", "/boot/", "/app/a/", "/app/a/device/")
+    assert plan.late == tuple(STARTER), "boot.py needs nothing, and an old main.py does not mind the new one"
+    assert set(plan.old) == {"/memory.mpy", *(path for path in old if path.startswith("/device/"))}
+    assert plan.old[-1] == "/device/" and not plan.delete
 
 
 def test_a_tree_that_does_not_compile_is_told_with_its_place(tmp_path):
@@ -67,7 +86,7 @@ def test_deploy_provision_and_model_from_a_bare_board_to_the_first_ack(wire, ser
     assert not (serial_board.flash / "boot.py").exists()
     assert "copy" in capsys.readouterr().out
     deploy.deploy(wire)
-    assert not list((serial_board.flash / "device").glob("*.py"))
+    assert not (serial_board.flash / "device").exists()
     assert (serial_board.flash / "notes.txt").read_bytes() == b"mine"
     assert not deploy.is_provisioned(wire)
 
@@ -79,17 +98,20 @@ def test_deploy_provision_and_model_from_a_bare_board_to_the_first_ack(wire, ser
         assert f"✓ {step.name}" in said
 
     wire.stop()  # Vigie runs: it is stopped, and its watchdog with it
-    (serial_board.flash / "device" / "log.mpy").write_bytes(b"half a fi")
-    (serial_board.flash / "device" / "another old copy.py").write_bytes(b"raise SystemExit")
+    slots = serial_board.flash / "app"
+    (slots / "a" / "device" / "log.mpy").write_bytes(b"half a fi")
+    (slots / "a" / "device" / "another old copy.py").write_bytes(b"raise SystemExit")
     deploy.deploy(wire)
-    assert "1 changed" in capsys.readouterr().out
-    assert not list((serial_board.flash / "device").glob("*.py"))
-    other = serial_board.flash / "device" / "log.mpy"
+    assert "1 changed" in capsys.readouterr().out and (slots / "active").read_text() == "b"
+    assert not list((slots / "b" / "device").glob("*.py"))
+    other = slots / "b" / "device" / "log.mpy"
     other.write_bytes(bytes(len(other.read_bytes())))  # as long as before: its size does not give it away
     doctor.application(wire)
     assert "1 files differ" in capsys.readouterr().out
     deploy.deploy(wire)
-    assert "1 changed" in capsys.readouterr().out
+    assert "1 changed" in capsys.readouterr().out and (slots / "active").read_text() == "a"
+    deploy.deploy(wire)
+    assert "0 changed" in capsys.readouterr().out and (slots / "active").read_text() == "a"
     assert doctor.application(wire) and doctor.configuration(wire)
     assert "the same as this tree" in capsys.readouterr().out
 
@@ -109,7 +131,7 @@ def _model_is_tested_on_the_board_before_it_is_used(wire, serial_board, key):
     assert (slots / "active").read_text() == "a"
     model.install(wire, file)
     assert (slots / "active").read_text() == "b"
-    (serial_board.flash / "device" / "bundle.mpy").write_bytes(b"damaged")
+    (serial_board.flash / "app" / "a" / "device" / "bundle.mpy").write_bytes(b"damaged")
     wire.reset()
     wire.stop()
     with pytest.raises(ToolFailed, match="slot b stays in use"):
@@ -161,14 +183,47 @@ def test_what_a_person_had_as_main_py_is_kept(wire, serial_board, capsys):
     assert "kept" not in capsys.readouterr().out
 
 
-def test_a_deployment_that_breaks_off_leaves_no_mixture_at_work(wire, serial_board, capsys):
-    def full(*_, **__):
-        raise ToolFailed("the connection to the board broke off")
+def test_a_deployment_that_breaks_off_anywhere_leaves_the_board_as_it_was(wire, serial_board, tmp_path):
+    """At each file that is written, renamed or deleted; then once more, and it comes to its end."""
+    deploy.deploy(wire)
+    runs = tree(serial_board.flash)
+    for name in ("device/log.mpy", "safe.mpy"):
+        (serial_board.flash / "app" / "a" / name).write_bytes(b"of an older version")
+    before = tree(serial_board.flash)
+    run = wire.run
+    breaks_at = 0
+    while True:
+        left = breaks_at
 
-    wire.put = full
-    with pytest.raises(ToolFailed):
-        deploy.deploy(wire)
-    assert wire.stays_stopped and "make deploy again" in capsys.readouterr().out
+        def cut(code, *more):
+            nonlocal left
+            if any(word in code for word in ("os.", "open(")) and "wb" in code or "os.re" in code:
+                left -= 1
+                if left < 0:
+                    raise ToolFailed("the connection to the board broke off")
+            return run(code, *more)
+
+        wire.run = cut
+        try:
+            deploy.deploy(wire)
+        except ToolFailed:
+            after = tree(serial_board.flash)
+            slot = after["app/active"].decode()
+            assert slot == "b" or {path: after[path] for path in before} == before
+            assert not wire.stays_stopped
+        else:
+            break
+        breaks_at += 9
+    after = tree(serial_board.flash)
+    assert after["app/active"] == b"b" and breaks_at > 20, "what was copied before is not copied again"
+    for path, data in runs.items():
+        assert after[path.replace("app/a/", "app/b/")] == data or path == "app/active"
+
+
+def tree(flash):
+    return {
+        path.relative_to(flash).as_posix(): path.read_bytes() for path in flash.rglob("*") if path.is_file()
+    }
 
 
 # Watching a start

@@ -228,6 +228,7 @@ class State(_Core):
     next: Seconds | None = None  # Unix seconds at which a sleeping board will be heard again
     config: Seconds | None = None  # the number of its settings; 0: those that the cable gave it
     app: Seconds | None = None  # the number of the release that it runs; 0: what the cable gave it
+    mpy: Small | None = None  # the machine code that it runs, as MicroPython numbers it
     # What it was told to have, and what became of it: "" when it has it, else why not.
     updates: Annotated[list[tuple[What, Identity, str]], Meta(max_length=len(WHATS))] = []
     settings: msgspec.Raw = msgspec.Raw(b"")  # its config.json without passwords and key

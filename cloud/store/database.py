@@ -30,6 +30,7 @@ StreamKey = tuple[str, str, str]  # site, device, stream
 # episodes alerts models labels acknowledgements lease
 # learning          what is known of each board's next model; cloud.learning.book writes it
 # wanted            what each board should have over the air; cloud.updates.wanted writes it
+# releases          the application as its owner signed it; cloud.updates.releases writes it
 # rollouts          what is rolled out to many boards, wave by wave; cloud.updates.rollouts writes it
 # policy            one document: what cloud.alerts.policy remembers
 # mail_days         mails handed over by UTC day
@@ -48,6 +49,7 @@ COLLECTIONS = frozenset(
             "siblings",
             "wanted",
             "rollouts",
+            "releases",
             "learning",
         ),
     )

@@ -264,6 +264,7 @@ class Store:
             "next": state.next,
             "config": state.config,
             "app": state.app,
+            "mpy": state.mpy,
             "updates": [list(each) for each in state.updates],
             "settings": state.settings_text,
         }

@@ -1,1 +1,1 @@
-"""Updates over the air: brings settings and models to boards (docs/over-the-air.md)."""
+"""Updates over the air: brings settings, models and releases to boards (docs/over-the-air.md)."""

@@ -20,6 +20,7 @@ from cloud.contract.messages import Get, State
 from cloud.process.alone import Alone
 from cloud.process.failure import brief
 from cloud.store.database import Document, device_id
+from cloud.updates.releases import Releases
 from cloud.updates.wanted import Board, Wanted, to_tell
 
 log = logging.getLogger("updates")
@@ -43,6 +44,7 @@ class Answers:
     ) -> None:
         self._database = database
         self._wanted = Wanted(database)
+        self._releases = Releases(database)
         self._key = key
         self._publish = publish
         self._alone = Alone(log)
@@ -116,7 +118,8 @@ class Answers:
         self.parts += 1
 
     def _whole(self, site: str, device: str, get: Get) -> bytes | None:
-        name = (device_id(site, device), get.what, get.id)
+        whose = "" if get.what == "app" else device_id(site, device)  # a release is for all
+        name = (whose, get.what, get.id)
         if name in self._wholes:
             self._wholes.move_to_end(name)
             return self._wholes[name]
@@ -135,7 +138,7 @@ class Answers:
         if get.what == "config":
             settings = self._wanted.settings((site, device))
             return bytes(settings["sealed"]) if settings.get("number") == int(get.id, 16) else None
-        return None
+        return self._releases.blob(int(get.id, 16))
 
 
 def _listens(state: State) -> bool:

@@ -1,7 +1,8 @@
 """Roll-outs as the database keeps them: begun by a command, taken further by the process that watches.
 
-    _id when it was begun · what "model" or "config" · order the boards · values {board: what it shall have}
-    before {board: what it had} · begun {board: {told, settled, boots}} · pause s · why
+    _id when it was begun · what "model", "config" or "app" · order the boards
+    values {board: what it shall have} · before {board: what it had}
+    begun {board: {told, settled, boots}} · pause s · why
     state running, halted, done or back. Settings are sealed changes until their turn comes, then a number.
 
 A step may be made twice, by two processes: it changes nothing then.
@@ -125,10 +126,13 @@ class Rollouts:
             log.info("%s shall have %s %s", name, rollout["what"], value)
 
     def _want(self, name: str, what: str, value: Any) -> Any:
-        """Let a board have a model (its id), or settings (the change as JSON, sealed with its key)."""
+        """Let a board have a model (its id), a release (its number), or settings (a sealed change)."""
         board = _board(name)
         if value is None:
             return None
+        if what == "app":
+            Wanted(self._database).want(board, "app", value, change.now(self._database))
+            return value
         if what == "model":
             state = self._state(name)
             change.want_model(self._database, board, value, state.get("model"))
@@ -149,7 +153,7 @@ class Rollouts:
         if isinstance(value, bytes) or (begun.settled is None and not self._is_wanted(name, what, value)):
             value = self._want(name, what, value)  # a crash came between the mark and this
             self._all.update_one({"_id": rollout["_id"]}, {"$set": {f"values.{name}": value}})
-        kept = what != "config" or tried.get((what, identity(value))) == ""
+        kept = what == "model" or tried.get((what, identity(value))) == ""
         since = begun.settled if begun.settled is not None else now
         span = max(now - since, 1.0)
         return Behaviour(

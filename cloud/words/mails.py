@@ -160,6 +160,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "rollout model": ("models", "des modèles"),
     "rollout config": ("settings", "des réglages"),
+    "rollout app": ("a release", "d'une version"),
     "lead rollout": (
         "No other board gets it. The boards that have it keep it, unless you say: "
         "python -m cloud rollout back",

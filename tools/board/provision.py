@@ -15,13 +15,14 @@ import typer
 from dotenv import dotenv_values
 
 from device.config import config
-from tools.board import certificate, command, pins, port, screen, settings
+from tools.board import certificate, command, pins, port, release, screen, settings
 from tools.board.deploy import Firmware, watch
 from tools.board.raw_repl import RawRepl
 from tools.board.settings import Provision
 from tools.process.child import ToolFailed
 
 CONFIG = "/config.json"
+OWNER = "/release.key"  # the modulus of the owner's key, which signs releases
 CA = "/ca.der"
 DATE = "/date.txt"
 
@@ -79,6 +80,18 @@ def write(wire: RawRepl, wanted: Provision, ca: bytes) -> None:
         wire.put(path, body, whole=True)
         if wire.get(path) != body:
             raise ToolFailed(f"{path} came back different: is the board's flash worn out, or the line noisy?")
+
+
+def owner(named: str | None) -> bytes | None:
+    """What the board shall know of the owner's key; None where there is none. Raises ToolFailed."""
+    public = Path(named) if named else release.KEY.with_suffix(release.PUBLIC)
+    if not named and not public.exists():
+        text = "no key yet, so the board takes no application over the air: python -m tools release"
+        screen.tick("owner", text, "plain")
+        return None
+    known = release.modulus(public)
+    screen.tick("owner", f"{public}: the board takes releases that this key has signed, and no others")
+    return known
 
 
 def read_back(wire: RawRepl) -> dict[str, Any]:
@@ -157,9 +170,12 @@ def main(
                 "Wi-Fi", f"{wanted.config['wifi']['ssid']} without a password, as an open one", "warn"
             )
         ca = authority(wanted)
+        known = owner(environment().get("RELEASE_PUB"))
         wire, machine = board or connected(port_name, opened)
         pins.fit(wanted.config, machine)
         write(wire, wanted, ca)
+        if known:
+            wire.put(OWNER, known, whole=True)
         screen.tick(
             "written", f"{wanted.config['site']}/{wanted.config['device']}; its secrets stay on the board"
         )

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tools.board import certificate, provision
+from tools.board import certificate, provision, release
 from tools.process.child import ToolFailed
 
 
@@ -14,7 +14,18 @@ def told(serial_board, cloud, tmp_path, monkeypatch):
     """The configuration on the board after `make provision ARGUMENTS`, in an empty folder."""
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    for name in ("DEVICE", "FILE", "PORT", "SITE", "WIFI_SSID", "MQTT_HOST", "BOARD_USER", "BOARD_PASSWORD"):
+    monkeypatch.setattr(release, "KEY", tmp_path / "owner" / "release.pem")
+    for name in (
+        "RELEASE_PUB",
+        "DEVICE",
+        "FILE",
+        "PORT",
+        "SITE",
+        "WIFI_SSID",
+        "MQTT_HOST",
+        "BOARD_USER",
+        "BOARD_PASSWORD",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
@@ -34,6 +45,16 @@ def test_a_file_that_names_its_board_is_all_it_takes(told, cloud, capsys):
     assert config["led_pin"] == 2, "of a chip that is not known: as ever"
     said = capsys.readouterr().out
     assert "simulated: the board makes its readings up" in said and "out of reach here" in said
+
+
+def test_the_public_half_of_the_owners_key_goes_onto_the_board(told, cloud, serial_board, capsys):
+    told("C001", "--file", str(cloud.toml))
+    assert "no key yet" in capsys.readouterr().out and not (serial_board.flash / "release.key").exists()
+    key = release.made_key(release.KEY, b"")
+    told("C001", "--file", str(cloud.toml))
+    modulus = (serial_board.flash / "release.key").read_bytes()
+    assert int.from_bytes(modulus, "big") == key.public_key().public_numbers().n and len(modulus) == 384
+    assert "releases that this key has signed" in capsys.readouterr().out
 
 
 def test_a_person_is_asked_for_what_is_missing_once_the_board_is_there(told, cloud, monkeypatch):

@@ -1,0 +1,101 @@
+"""Releases of the application as the owner signed them, kept for boards to fetch.
+
+    _id its number · version · mpy the machine code that it is for · expires Unix s · blob the file
+
+The cloud cannot make one, and does not know the owner's key: a board checks the signature itself. What is
+checked here spares a person a refusal by the board, no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bson import Binary
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from cloud.store.database import Document
+from device.update import release as on_board
+
+MOST = 262_144  # bytes that a board takes
+
+
+class NoRelease(Exception):
+    """A file is no release, or not whole; `str()` says which and why."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a person may want to know of one."""
+
+    number: int
+    version: str
+    mpy: int
+    expires: float
+
+    def fits(self, mpy: object) -> bool:
+        """Whether a board whose firmware says `mpy` can run it."""
+        return isinstance(mpy, int) and self.mpy in (mpy, mpy & 0xFF)
+
+
+def read(path: Path) -> tuple[Release, bytes]:
+    """(the release in the file, the file). Raises NoRelease."""
+    try:
+        blob = path.read_bytes()
+        facts, listed = on_board.sizes(blob[: on_board.START_SIZE])
+        told = json.loads(blob[on_board.START_SIZE :][:facts])
+        found = Release(int(told["number"]), str(told["version"]), int(told["mpy"]), float(told["expires"]))
+        _check(blob, on_board.START_SIZE + facts, listed)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise NoRelease(f"{path}: {problem}: `python -m tools release` makes one") from None
+    return found, blob
+
+
+def _check(blob: bytes, begin: int, listed: int) -> None:
+    """ValueError where the files are not those of the list."""
+    at = begin + listed + on_board.RSA
+    for line in blob[begin : begin + listed].splitlines()[:-1]:
+        digest, size, path = line.decode().split()
+        if hashlib.sha256(blob[at : at + int(size)]).hexdigest() != digest:
+            raise ValueError(f"{path} in it is damaged or cut short")
+        at += int(size)
+    if at != len(blob) or len(blob) > MOST:
+        raise ValueError(f"it has {len(blob)} bytes, its list {at}, and a board takes {MOST}")
+
+
+class Releases:
+    """The collection `releases`. All methods raise PyMongoError."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._all = database["releases"]
+
+    def publish(self, release: Release, blob: bytes) -> None:
+        """Keep it; once is enough. NoRelease: there is another one with this number."""
+        document: Document = {"_id": release.number, "version": release.version, "mpy": release.mpy}
+        try:
+            self._all.insert_one({**document, "expires": release.expires, "blob": Binary(blob)})
+        except DuplicateKeyError:
+            if self.blob(release.number) != blob:
+                raise NoRelease(f"there is another release {release.number}: sign this one again") from None
+
+    def blob(self, number: int) -> bytes | None:
+        document = self._all.find_one({"_id": number}, {"blob": 1})
+        return bytes(document["blob"]) if document else None
+
+    def all(self) -> Iterator[Release]:
+        """The newest first."""
+        for each in self._all.find({}, {"blob": 0}).sort("_id", -1):
+            yield _release(each)
+
+    def newest(self, mpy: object) -> Release | None:
+        """The newest one that fits a board."""
+        return next((each for each in self.all() if each.fits(mpy)), None)
+
+
+def _release(document: dict[str, Any]) -> Release:
+    return Release(document["_id"], document["version"], document["mpy"], document["expires"])

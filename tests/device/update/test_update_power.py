@@ -4,15 +4,20 @@ import os
 import sys
 
 from device.config import config
+from device.update import notes
 from device.update.notes import Notes
 from device.update.trial import begin
 from tests.device.outbox.test_power import ERASED, Chip, mounted, unmounted
+from tests.device.scratch import read
 from tests.device.test_node import KEY
 from tests.device.update.air import House, Reset, model
+from tests.device.update.test_app import ID, NEW, OLD, TWELVE
+from tests.device.update.test_app import furnished as slots
 from tests.device.update.test_pull import configured, settings
 
 FLASH = "/chip"
-NEW = {"period_ms": 20000, "wifi": {"password": "another"}}
+MAIN = __file__.rsplit("/", 4)[0] + "/main.py"
+CHANGE = {"period_ms": 20000, "wifi": {"password": "another"}}
 ONE, OTHER = model(1), model(2)
 
 
@@ -41,7 +46,7 @@ class Story:
             house.outbox.model = found.id
         self.model = found and found.id.hex()
         house.node.trial = trial
-        house.network.wholes = {"0000000c": settings(12, NEW), ONE[0]: ONE[1], OTHER[0]: OTHER[1]}
+        house.network.wholes = {"0000000c": settings(12, CHANGE), ONE[0]: ONE[1], OTHER[0]: OTHER[1]}
         return house
 
     def live(self, most):
@@ -80,6 +85,33 @@ class Story:
         return (house.outbox.model or b"").hex() != self.want["model"]
 
 
+class ReleaseStory(Story):
+    """The same for a release: main.py, as it is, chooses the slot at each start."""
+
+    def start(self):
+        source = read(MAIN).decode().replace('"/', '"%s/' % FLASH)
+        main = {"repl": True, "print": lambda *_: None}
+        exec(source, main)
+        self.slot, _ = main["sound"](main["choose"]())
+        assert not main["damaged"](self.slot), "what runs is whole"
+        house = Story.start(self)
+        house.network.wholes[ID] = TWELVE
+        sys.path[0] = "%s/app/%s" % (FLASH, self.slot)
+        house.node.clock.set(850000000)
+        return house
+
+    def live(self, most):
+        before = sys.path[0]
+        sys.path.insert(0, before)
+        try:
+            return Story.live(self, most)
+        finally:
+            sys.path.pop(0)
+
+    def is_due(self, house):
+        return notes.release() != 12 and Notes().told.get("app", ("",))[0] != ID
+
+
 def active():
     """load_active() of this flash."""
     try:
@@ -93,7 +125,7 @@ def active():
     return load(FLASH + "/model/%s.bin" % slot, KEY)
 
 
-def cut_everywhere(prepare, acknowledged, step, **want):
+def cut_everywhere(prepare, acknowledged, step, story_of=Story, **want):
     """Every `step`th byte. (offsets that were tried, bytes and erases of the update.)"""
     import vfs
 
@@ -112,7 +144,7 @@ def cut_everywhere(prepare, acknowledged, step, **want):
         mounted(chip)
         chip.left = at
         try:
-            story = Story(chip, acknowledged, **want)
+            story = story_of(chip, acknowledged, **want)
             done = story.live(6)
         except Exception:
             if chip.left >= 0:
@@ -122,12 +154,13 @@ def cut_everywhere(prepare, acknowledged, step, **want):
         if not cut:
             assert done
             whole = at
+            print("%d bytes written, %d blocks erased" % (chip.written, chip.erases))
         chip.left = -1
         unmounted()
         chip = Chip(chip.memory)
         mounted(chip)
         try:
-            story = Story(chip, acknowledged, **want)
+            story = story_of(chip, acknowledged, **want)
             assert story.live(8), "it comes to its end after a cut at %d" % at
             yield at, story
         finally:
@@ -142,6 +175,11 @@ def furnished(chip):
     configured(FLASH)
     story = Story(chip, True, n=3, model=ONE[0])
     assert story.live(3)
+
+
+def with_slots(chip):
+    furnished(chip)
+    slots(FLASH)
 
 
 def steps(quick):
@@ -185,3 +223,29 @@ def test_a_model_is_old_or_new_after_a_cut_anywhere_and_new_in_the_end():
         found.forest.file.close()
     assert count > 20
     print("a model: power was cut at %d places of %d bytes" % (count, at))
+
+
+def test_a_release_is_old_or_new_after_a_cut_anywhere_and_new_in_the_end():
+    if sys.implementation.name != "micropython":
+        return
+    count = 0
+    for at, story in cut_everywhere(with_slots, True, steps(211), ReleaseStory, app=12, n=12):
+        count += 1
+        assert read(FLASH + "/app/active") == b"b" and story.slot == "b", at
+        assert all(read(FLASH + "/app/b/" + path) == data for path, data in NEW), at
+        assert Notes().told["app"] == [ID, ""] and Notes().app == 12 and begin() is None, at
+    assert count > 20
+    print("a release: power was cut at %d places of %d bytes" % (count, at))
+
+
+def test_a_release_that_nobody_acknowledges_is_taken_back_after_a_cut_anywhere():
+    if sys.implementation.name != "micropython":
+        return
+    count = 0
+    for at, story in cut_everywhere(with_slots, False, steps(331), ReleaseStory, app=12, n=12):
+        count += 1
+        assert read(FLASH + "/app/active") == b"a" and story.slot == "a", at
+        assert all(read(FLASH + "/app/a/" + path) == data for path, data in OLD), at
+        assert Notes().told["app"][1] and Notes().app == 0, (at, Notes().told)
+    assert count > 10
+    print("a release taken back: power was cut at %d places of %d bytes" % (count, at))

@@ -1,4 +1,7 @@
-"""`make bench-cloud`: the table for people, and JSON on the last line. READINGS= scales it down."""
+"""`make bench-cloud`: the table for people, JSON on the last line; at full size it goes into docs/cloud.md.
+
+READINGS=50000 for a quick look.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,22 @@ import bson
 
 from tools.bench.cloud import store, world
 from tools.bench.cloud.chain import Bench, Cost
+from tools.bench.page import write
 from tools.process.child import ToolFailed
 from tools.process.command import exit_code
 from tools.process.terminal import progress
+from tools.virtual_board.board import REPOSITORY
 
 READINGS = 1_000_000
 QUERIED = 10  # times as many in the query bench
 LEAST_QUERIED = 9000  # of each board there: a day, and some more
 BOARDS = 190
 NAIVE = 300  # messages
+DOCUMENT = REPOSITORY / "docs" / "cloud.md"
+HEAD = (
+    "| chain | readings | messages / core-s: ingest | all in | readings / core-s: ingest | all in "
+    "| CPU s: ingest | broker | mongod | wall s | MB |\n|---|" + "---:|" * 10
+)
 CHAINS = (  # readings a message, workers, share of repeats, part of READINGS
     (10, 1, 0.0, 0.2),
     (10, 2, 0.0, 0.2),
@@ -43,12 +53,15 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     progress("training a model")
     model = world.trained(world.MASTER)
     numbers: dict[str, float] = {"readings": readings}
+    rows = [HEAD]
     with Bench(folder) as bench:
         print(f"broker: {bench.broker.kind}; {readings:,} readings of {BOARDS} boards\n")
         numbers |= _size(bench, model, readings)
-        numbers |= _chains(bench, model, readings)
+        numbers |= _chains(bench, model, readings, rows)
         numbers |= _query(bench, model, max(readings * QUERIED, BOARDS * LEAST_QUERIED))
     progress("")
+    if readings == READINGS:
+        write(DOCUMENT, "bench-cloud", "\n".join(rows))
     print(json.dumps(numbers))
     return 0
 
@@ -66,12 +79,9 @@ def _size(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, flo
     return measured
 
 
-def _chains(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, float]:
-    print(
-        "| chain | readings | messages / core-s: ingest | all in | readings / core-s: ingest | all in "
-        "| CPU s: ingest | broker | mongod | wall s | MB |"
-    )
-    print("|---|" + "---:|" * 10)
+def _chains(bench: Bench, model: world.BenchModel, readings: int, rows: list[str]) -> dict[str, float]:
+    """Appends the table's rows to `rows`."""
+    print(HEAD)
     numbers: dict[str, float] = {}
     for a_message, workers, repeats, part in CHAINS:
         each = -(-int(readings * part) // BOARDS)
@@ -82,15 +92,15 @@ def _chains(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, f
             title += f", {repeats:.0%} repeats in disorder"
         progress(title)
         cost = bench.vigie(boards, [model.document], a_message=a_message, workers=workers, repeats=repeats)
-        _row(title, cost)
+        rows.append(_row(title, cost))
         if not repeats:
             numbers[f"readings_per_core_s_{a_message}x{workers}"] = round(cost.readings_a_core_second)
             numbers[f"readings_per_core_s_all_in_{a_message}x{workers}"] = round(cost.readings / cost.all_in)
-    numbers |= _own_models(bench, model, readings)
+    numbers |= _own_models(bench, model, readings, rows)
     first = world.boards(1, world.TRAINED_ON, model, int(time.time()) - 90_000)[0]
     progress("the naive chain")
     naive = bench.naive(first, NAIVE, first.x)
-    _row("naive: predict and insert_one for each", naive)
+    rows.append(_row("naive: predict and insert_one for each", naive))
     numbers["readings_per_core_s"] = numbers["readings_per_core_s_10x1"]
     numbers["naive_readings_per_core_s"] = round(naive.readings_a_core_second, 1)
     numbers["ratio"] = round(numbers["readings_per_core_s"] / naive.readings_a_core_second)
@@ -98,14 +108,14 @@ def _chains(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, f
     return numbers
 
 
-def _own_models(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, float]:
+def _own_models(bench: Bench, model: world.BenchModel, readings: int, rows: list[str]) -> dict[str, float]:
     """One worker and a model for each board, as it is once all boards are trained."""
     each = -(-int(readings * 0.2) // BOARDS // 10) * 10
     boards = world.boards(BOARDS, each, model, int(time.time()) - each * world.PERIOD - 60)
     progress("a model for each board")
     boards, models = world.with_own_models(boards, model, world.MASTER)
     cost = bench.vigie(boards, models, a_message=10, workers=1)
-    _row("10 a message, 1 worker, a model for each board", cost)
+    rows.append(_row("10 a message, 1 worker, a model for each board", cost))
     return {
         "readings_per_core_s_own_models": round(cost.readings_a_core_second),
         "memory_mb_own_models": round(cost.memory_mb),
@@ -124,16 +134,17 @@ def _query(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, fl
     return {"queried_readings": readings, **measured}
 
 
-def _row(title: str, cost: Cost) -> None:
+def _row(title: str, cost: Cost) -> str:
     progress("")
-    print(
+    row = (
         f"| {title} | {cost.readings:,} "
         f"| {cost.messages_a_core_second:,.0f} | {cost.messages / cost.all_in:,.0f} "
         f"| {cost.readings_a_core_second:,.0f} | {cost.readings / cost.all_in:,.0f} "
         f"| {cost.ingest:.1f} | {cost.broker:.1f} | {cost.database:.1f} | {cost.wall:.1f} "
-        f"| {cost.memory_mb:.0f} |",
-        flush=True,
+        f"| {cost.memory_mb:.0f} |"
     )
+    print(row, flush=True)
+    return row
 
 
 def _number(text: str, default: int) -> int:

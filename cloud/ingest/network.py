@@ -27,6 +27,8 @@ from cloud.settings import BrokerSettings
 log = logging.getLogger("broker")
 
 KEEPALIVE = 30  # s
+BRIEF = 5.0  # s; a connection that ends sooner after its login was pushed off ...
+PUSHED = 3  # ... when that happens so many times in a row
 QUIET = 60.0  # s without a message, after which a member of a shared subscription reconnects
 READ_AHEAD = 16 * 1024  # bytes; a TLS record holds no more
 PACKETS_AT_ONCE = 100
@@ -116,6 +118,7 @@ class Network:
         self._heard = time.monotonic()
         self._complaint = ""
         self._connected = self._refused = False
+        self._since, self._short = 0.0, 0  # when it connected; connections in a row that ended at once
         self._stopping = False
         self.subscribed = threading.Event()
         self._client = _Client(
@@ -193,8 +196,10 @@ class Network:
             )
             return
         self._connected = True
-        self._complaint = ""
-        log.info("connected to %s:%d over TLS", self._settings.host, self._settings.port)
+        self._since = time.monotonic()
+        if self._short < PUSHED:
+            self._complaint = ""
+            log.info("connected to %s:%d over TLS", self._settings.host, self._settings.port)
         prefix = f"$share/{self._settings.share}/" if self._settings.share else ""
         client.subscribe([(f"{prefix}vigie/1/+/+/{leaf}", 1) for leaf in LEAVES])
 
@@ -207,8 +212,15 @@ class Network:
         self, client: mqtt.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
         self.subscribed.clear()
+        self._short = self._short + 1 if time.monotonic() - self._since < BRIEF else 0
         if self._connected and not self._stopping:
-            self._complain(f"the connection to {self._settings.host} is gone ({reason}); trying again")
+            if self._short >= PUSHED:
+                self._complain(
+                    f"{self._settings.host} ends each connection right after the login: does another process "
+                    "use this MQTT_CLIENT_ID, or does MQTT_PORT name clients by their user, as for boards?"
+                )
+            else:
+                self._complain(f"the connection to {self._settings.host} is gone ({reason}); trying again")
         elif not self._refused and not self._stopping:  # some brokers refuse a login in this way
             self._complain(
                 f"{self._settings.host} hung up during the login (check MQTT_USER and MQTT_PASSWORD)"

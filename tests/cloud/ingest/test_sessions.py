@@ -71,6 +71,13 @@ def test_the_backends_client_id_cannot_be_guessed_and_stays(database):
 
 
 @brokers_with_rules
+def test_two_processes_under_one_client_id_are_told_why_they_push_each_other_off(backend):
+    workers = [backend("ingest"), backend("ingest")]
+    for worker in workers:
+        worker.wait_for_line("does another process use this MQTT_CLIENT_ID")
+
+
+@brokers_with_rules
 def test_what_waits_for_an_absent_backend_is_delivered_to_nobody_else(
     backend, board, client, environment, database
 ):

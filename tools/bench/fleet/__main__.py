@@ -153,7 +153,7 @@ def _environment(
     return {
         **os.environ,
         "MQTT_HOST": "localhost",
-        "MQTT_PORT": str(broker.port),
+        "MQTT_PORT": str(broker.backend_port),
         "MQTT_CA": str(broker.pki.ca_pem.resolve()),
         "MQTT_USER": BACKEND_USER,
         "MQTT_PASSWORD": BACKEND_PASSWORD,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from cloud.contract.messages import FEATURE_NAMES, UNKNOWN
+from cloud.detectors import FLAGS
 from cloud.ingest.rescore import SQUARED_Z, Z_FLOOR, envelope_abnormal
 from cloud.read.rows import Readings
 from cloud.training.envelope import Envelope
@@ -23,15 +24,8 @@ from device import codes
 from device.judge import table
 from device.judge.window import SIZE as WINDOW
 
-BOARD_ALONE = (
-    "range",
-    "stuck",
-    "jitter",
-    "drift",
-    "excursion",
-    "rhythm",
-    "limit",
-)  # they remember more than a reading carries
+# They remember more than a reading carries.
+BOARD_ALONE = tuple(each.name for each in FLAGS.values() if each.board and not each.cloud)
 
 
 @dataclass(frozen=True)

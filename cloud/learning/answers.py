@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cloud.alerts import hindsight
 from cloud.alerts.episodes import RULES
-from cloud.learning.known import THRESHOLDS, Known
+from cloud.learning.known import PLANT, THRESHOLDS, Known
 from cloud.training.excursion import watch
 from cloud.training.history import SENSOR_H, SENSOR_T, History
 from cloud.training.judged import Judged
@@ -23,7 +23,7 @@ from device.judge.rhythm import LONGEST as LONGEST_OUTSIDE
 
 STEP = 1.2  # times the score of the harmless reading
 SMALL_STEPS = {"drift": 1.05, "forest": 1.02}  # raised further they would find half of what they find
-DETECTORS = ("range", *THRESHOLDS, "excursion", "rhythm", "forest")
+DETECTORS = ("range", *THRESHOLDS, *PLANT.values(), "forest")
 Mask = NDArray[np.bool_]
 
 
@@ -57,7 +57,7 @@ def alarmed(known: Known, judged: Judged, rows: slice) -> list[str]:
     scores = {name: judged.column(name)[rows] for name in DETECTORS}
     values, sums = known.values, scores["forest"]
     spoke = [name for name in THRESHOLDS if (scores[name] > values[name]).any()]
-    spoke += [name for name in ("excursion", "rhythm") if (scores[name] > 64).any()]
+    spoke += [name for name in PLANT.values() if (scores[name] > 64).any()]
     if (scores["range"] > 0).any():
         spoke.append("range")
     if ((sums > 0) & (sums < known.threshold)).any():

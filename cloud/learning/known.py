@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud import detectors
 from cloud.training import bundle, params
 from cloud.training.features import features
 from cloud.training.history import History
@@ -23,7 +24,7 @@ from device.judge.table import SCORES
 FOREST = SCORES.index("forest")
 RATES = ("rate_t", "rate_h", "rate_both")
 PLANT = {b"EXCR": "excursion", b"RHYT": "rhythm"}
-THRESHOLDS = ("stuck", "zscore", "jump", "jitter", "envelope", "drift")  # of `values`; NEVER = does not watch
+THRESHOLDS = detectors.LEARNED  # of `values`; NEVER = does not watch
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from cloud.detectors import FLAGS
 from device import codes
-from device.judge.jitter import SIZE as STEPS
 from device.judge.window import SIZE as WINDOW
 from device.judge.zscore import FLOOR_H, FLOOR_T
 
@@ -31,12 +31,7 @@ if TYPE_CHECKING:
     from cloud.read.rows import Readings
 
 # Detector -> how many readings it looks back on.
-MEMORY: dict[int, int] = {
-    codes.ZSCORE: WINDOW,
-    codes.FOREST: WINDOW,
-    codes.ENVELOPE: WINDOW,
-    codes.JITTER: STEPS,
-}
+MEMORY: dict[int, int] = {flag: each.window for flag, each in FLAGS.items() if each.window}
 LEAST = 30  # readings before an episode; fewer do not show where the values lay
 WIDER = 0.25  # of the span's width, on each side
 

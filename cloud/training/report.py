@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.alerts import hindsight
+from cloud.detectors import DETECTORS, Detector
 from cloud.training import calibrate
 from cloud.training.excursion import NOWHERE
 from cloud.training.history import History
@@ -91,11 +92,7 @@ def numbers(values: Mapping[str, int], threshold: int, stays: Levels | None, per
         "runs": {name: _repeats(values, f"rate_{name}") for name in ("t", "h", "both")},
         "stays": _stays(stays, period),
         "thresholds": {
-            "zscore": _root(values["zscore"], 1),
-            "jump": _root(values["jump"], 64),
-            "jitter": _ratio(values["jitter"], 64),
-            "drift": _ratio(values["drift"], 512),
-            "envelope": _root(values["envelope"], 64),
+            **{each.name: _times(each, values[each.name]) for each in DETECTORS if each.set_to},
             "forest": threshold or None,
         },
     }
@@ -120,13 +117,9 @@ def lines(text: Mapping[str, Any]) -> list[str]:
         f"  range          {limits['t'][0]:.1f} to {limits['t'][1]:.1f} degC, "
         f"{limits['h'][0]:.1f} to {limits['h'][1]:.1f} %RH",
         f"  stuck          the same t {_run(runs['t'])}, h {_run(runs['h'])}, both {_run(runs['both'])}",
-        f"  jump           {_times(levels['jump'])} a typical step "
-        f"({text['typical_step']['t']:.3f} degC, {text['typical_step']['moisture']:.3f} %RH)",
-        f"  z-score        {_times(levels['zscore'])} the deviation of the last 60",
-        f"  jitter         {_times(levels['jitter'])} the typical restlessness",
-        f"  drift          slope {_times(levels['drift'])} its own scatter",
-        f"  envelope       {_times(levels['envelope'])} standard deviations from the centre",
-        f"  forest         path-length sum below {levels['forest'] or 'nothing'}",
+        *(f"  {each.name:<15}{_set_to(each, levels[each.name])}" for each in DETECTORS if each.set_to),
+        f"  typical step   {text['typical_step']['t']:.3f} degC, {text['typical_step']['moisture']:.3f} %RH",
+        f"  forest         {_forest(levels['forest'])}",
         f"  excursion      {_told(text['stays'])}",
         f"  rhythm         {_rhythm(text['rhythm'])}",
         f"  false alarms   {text['alarms']} in these {text['days']} days, {text['mails']} of them mails; "
@@ -214,12 +207,22 @@ def _told(stays: Sequence[tuple[float, float]]) -> str:
     return "longer than " + ", ".join(f"{minutes:g} min above {level:.1f} degC" for level, minutes in stays)
 
 
-def _root(value: int, unit: int) -> float | None:
-    return None if value >= NEVER else round(value**0.5 / unit, 1)
+def _times(detector: Detector, threshold: int) -> float | None:
+    """A threshold in the detector's units; None when it does not watch."""
+    if threshold >= NEVER:
+        return None
+    return (
+        round(threshold**0.5 / detector.unit, 1) if detector.squared else round(threshold / detector.unit, 2)
+    )
 
 
-def _ratio(value: int, unit: int) -> float | None:
-    return None if value >= NEVER else round(value / unit, 2)
+def _forest(threshold: int | None) -> str:
+    return f"a path-length sum below {threshold}" if threshold else "does not watch yet"
+
+
+def _set_to(detector: Detector, times: float | None) -> str:
+    assert detector.set_to
+    return "does not watch yet" if times is None else detector.set_to[0].format(times=f"{times:g}")
 
 
 def _int16(past: History) -> tuple[Int16, Int16]:
@@ -234,10 +237,6 @@ def _repeats(values: Mapping[str, int], rate: str) -> int | None:
 
 def _run(value: int | None) -> str:
     return "for ever" if value is None else f"{value} times"
-
-
-def _times(value: float | None) -> str:
-    return "never" if value is None else f"{value:g} x"
 
 
 def _date(seconds: float) -> str:

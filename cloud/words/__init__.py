@@ -10,48 +10,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cloud.contract.messages import CLOUD_BITS, SIBLINGS, UNKNOWN
+from cloud.contract.messages import CLOUD_BITS, UNKNOWN
+from cloud.detectors import DETECTORS, FLAGS, Detector
 from cloud.process.printable import printable
 from cloud.words import answers, mails, pages
-from device import codes
-from device.judge import table
 
 TEXTS: dict[str, tuple[str, str]] = mails.TEXTS | pages.TEXTS | answers.TEXTS
 LANGUAGES = ("en", "fr")
 THIN = "\N{NARROW NO-BREAK SPACE}"
 NBSP = "\N{NO-BREAK SPACE}"
-
-# What a person would call it, the most specific first.
-SEEN: dict[int, tuple[str, str]] = {
-    codes.RANGE: ("outside its range", "hors de sa plage"),
-    codes.LIMIT: ("outside your limits", "hors de vos limites"),
-    codes.SENSOR_ERROR: ("no reading from the sensor", "le capteur ne répond pas"),
-    codes.EXCURSION: ("does not come back", "ne revient pas à la normale"),
-    codes.RHYTHM: ("not as at this time of the day", "pas comme à cette heure du jour"),
-    codes.STUCK: ("frozen value", "valeur figée"),
-    codes.ZSCORE: ("sudden change", "changement brusque"),
-    codes.JITTER: ("noisy signal", "signal bruité"),
-    codes.DRIFT: ("slow drift", "dérive lente"),
-    SIBLINGS: ("has left its siblings", "s'écarte de ses voisines"),
-    codes.ENVELOPE: ("unusual combination", "combinaison inhabituelle"),
-    codes.FOREST: ("unusual pattern", "comportement inhabituel"),
-}
-
-# The detectors' own names, for people who look them up.
-DETECTORS: dict[int, tuple[str, str]] = {
-    codes.RANGE: ("Range", "Plage"),
-    codes.STUCK: ("Stuck", "Figé"),
-    codes.ZSCORE: ("Z-score", "Z-score"),
-    codes.FOREST: ("Forest", "Forêt"),
-    codes.ENVELOPE: ("Envelope", "Enveloppe"),
-    codes.JITTER: ("Jitter", "Bruit"),
-    codes.DRIFT: ("Drift", "Dérive"),
-    SIBLINGS: ("Siblings", "Voisines"),
-    codes.LIMIT: ("Your limits", "Vos limites"),
-    codes.EXCURSION: ("Excursion", "Excursion"),
-    codes.RHYTHM: ("Rhythm", "Rythme"),
-    codes.SENSOR_ERROR: ("Sensor", "Capteur"),
-}
 
 # Things that are counted: singular, plural.
 COUNTED: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
@@ -167,18 +134,27 @@ class Words:
 
     def seen(self, flags: int, most: int = 9) -> str:
         """What the detectors in `flags` saw; empty when none did. Unknown bits of newer boards are named."""
-        kinds = [names[self._column] for bit, names in SEEN.items() if flags & bit]
+        kinds = [each.seen[self._column] for flag, each in FLAGS.items() if flags & flag]
         if unknown := flags & UNKNOWN & ~CLOUD_BITS:  # of `flags` some may be of a cloud verdict
             bits = ", ".join(str(bit) for bit in range(unknown.bit_length()) if unknown >> bit & 1)
             kinds.append(self("unknown detector", bits=bits))
         return ", ".join(kinds[:most])
 
     def detector(self, bit: int) -> str:
-        return DETECTORS[bit][self._column]
+        """Its own name, for people who look it up."""
+        return FLAGS[bit].called[self._column]
+
+    def own_name(self, detector: Detector) -> str:
+        return detector.called[self._column]
+
+    def set_to(self, detector: Detector, times: float) -> str:
+        """What a threshold of so many `times` means."""
+        assert detector.set_to
+        return detector.set_to[self._column].format(times=self.number(times, detector.digits))
 
     def detectors(self, names: Iterable[str]) -> str:
         """Detectors by the names that a model gives them."""
-        bits = {name: flag for name, flag, _, _ in table.DETECTORS}
+        bits = {each.name: each.flag for each in DETECTORS}
         return ", ".join(dict.fromkeys(self.detector(bits[name]) for name in names))
 
     def reason(self, why: str | None) -> str:

@@ -570,15 +570,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the same temperature {t} times, humidity {h} times, both {both} times",
         "la même température {t} fois, humidité {h} fois, les deux {both} fois",
     ),
-    "learned jumps": ("Jump", "Saut"),
-    "learned jump": ("{times} typical steps", "{times} pas typiques"),
-    "learned zscore": ("{times} deviations of the last 60", "{times} écarts-types des 60 dernières"),
-    "learned jitter": ("{times} times the typical restlessness", "{times} fois l'agitation typique"),
-    "learned drift": ("a slope of {times} times its own scatter", "une pente de {times} fois sa dispersion"),
-    "learned envelope": (
-        "{times} standard deviations from the centre",
-        "à {times} écarts-types du centre",
-    ),
     "learned forest": ("a sum of path lengths below {sum}", "une somme des longueurs de chemin sous {sum}"),
     "learned excursion": (
         "longer than {times}",

@@ -7,9 +7,10 @@ from cloud.contract.messages import SIBLINGS
 from cloud.dashboard.draw import charts, curve, limits
 from cloud.dashboard.draw.curve import BOARD, CLOUD
 from cloud.dashboard.views import board
+from cloud.detectors import FLAGS
 from cloud.read.rows import Readings
 from cloud.read.spans import Spans
-from cloud.words import DETECTORS, Words, plain
+from cloud.words import Words, plain
 from device import codes
 
 EN = Words("en")
@@ -112,7 +113,7 @@ def test_board_and_cloud_are_marked_apart():
     ]
 
 
-@pytest.mark.parametrize("bit", DETECTORS)
+@pytest.mark.parametrize("bit", FLAGS)
 def test_every_detector_has_a_lane_of_its_own(bit):
     said = np.zeros(20, np.uint16)
     said[5:8] = bit

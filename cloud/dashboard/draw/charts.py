@@ -23,7 +23,8 @@ import altair as alt
 import pandas as pd  # type: ignore[import-untyped]
 
 from cloud.dashboard.draw.curve import BOARD, CLOUD, SETTLING, Curve, Table
-from cloud.words import DETECTORS, Words
+from cloud.detectors import FLAGS
+from cloud.words import Words
 
 Spec = dict[str, Any]
 Tables = dict[str, Table]
@@ -91,7 +92,7 @@ def _history(language: str, palette: Palette, summed: bool) -> str:
     if summed:
         names = {BOARD: say("who board"), CLOUD: say("who cloud"), "failed": say("who failed")}
     else:
-        names = {say.detector(bit): say.detector(bit) for bit in DETECTORS}
+        names = {say.detector(bit): say.detector(bit) for bit in FLAGS}
     lanes = _lanes(say, names, palette, brush)
     chart = alt.vconcat(*panels, lanes, spacing=12).configure_view(stroke=None)
     with warnings.catch_warnings(action="ignore"):  # one brush on all panels is meant

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cloud.alerts.facts import LEAST_SPAN
+from cloud.detectors import FLAGS
 from cloud.read.rows import Episode, Readings
 from cloud.read.settling import Mask, settling
 from cloud.read.spans import Spans
-from cloud.words import DETECTORS, Words
+from cloud.words import Words
 from device import codes
 
 Table = dict[str, npt.NDArray[Any]]  # column -> values, all of one length
@@ -357,7 +358,7 @@ def _runs(
     """Stretches in which one detector spoke; those nearer than `near` s to each other are drawn as one."""
     rows: list[tuple[float, float, str, str, str]] = []
     for who, calls, flags in sides:
-        for bit in DETECTORS:
+        for bit in FLAGS:
             index = np.flatnonzero(calls & ((flags & bit) > 0))
             if len(index) == 0:
                 continue

@@ -6,17 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloud.dashboard.parts.markdown import plain
+from cloud.detectors import DETECTORS, Detector
 from cloud.words import Words
 from device import codes
 from device.judge.stuck import LONGEST
-
-# Detector -> its name among the report's thresholds, digits shown.
-MULTIPLES = {
-    codes.ZSCORE: ("zscore", 1),
-    codes.JITTER: ("jitter", 1),
-    codes.DRIFT: ("drift", 2),
-    codes.ENVELOPE: ("envelope", 1),
-}
 
 
 def table(say: Words, report: Mapping[str, Any]) -> str:
@@ -71,10 +64,10 @@ def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
         *([(say.detector(codes.LIMIT), _own(say, own))] if own else []),
         (say.detector(codes.RANGE), f"{say.span(t_low, t_high, '°C')}, {say.span(h_low, h_high, '%RH')}"),
         (say.detector(codes.STUCK), say("learned stuck", **{name: _run(runs[name]) for name in runs})),
-        (say("learned jumps"), _times(say, "jump", levels["jump"], 1)),
         *(
-            (say.detector(bit), _times(say, name, levels[name], digits))
-            for bit, (name, digits) in MULTIPLES.items()
+            (say.own_name(each), _times(say, each, levels.get(each.name)))
+            for each in DETECTORS
+            if each.set_to
         ),
         (say.detector(codes.FOREST), forest),
         (say.detector(codes.EXCURSION), _stays(say, report.get("stays") or [])),
@@ -111,5 +104,5 @@ def _run(limit: int | None) -> str:
     return "∞" if limit is None or limit >= LONGEST else str(limit)
 
 
-def _times(say: Words, name: str, level: float | None, digits: int) -> str:
-    return say("learned never") if level is None else say(f"learned {name}", times=say.number(level, digits))
+def _times(say: Words, detector: Detector, level: float | None) -> str:
+    return say("learned never") if level is None else say.set_to(detector, level)

@@ -10,13 +10,13 @@ import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 from pymongo.errors import PyMongoError
 
-from cloud.contract.messages import SIBLINGS
 from cloud.dashboard import source
 from cloud.dashboard.parts.markdown import plain
 from cloud.dashboard.parts.sentence import sentence
+from cloud.detectors import FLAGS
 from cloud.read.reader import Reader
 from cloud.read.rows import Episode, Readings
-from cloud.words import SEEN, Words
+from cloud.words import Words
 from device import codes
 
 BEFORE = 1800.0  # s of readings that are looked at first; the window is 60 readings
@@ -84,12 +84,12 @@ def rows(
     edge, cloud = int(readings.edge_flags[row]), int(readings.cloud_flags[row])
     seen = _values(say, readings, row, report)
     table = []
-    for bit in SEEN:
+    for bit, detector in FLAGS.items():
         if not (edge | cloud) & bit and bit not in seen:
             continue
         sides = [say("abnormal") if flags & bit else say("normal") for flags in (edge, cloud)]
-        if bit not in (codes.ZSCORE, codes.FOREST, codes.ENVELOPE, codes.SENSOR_ERROR):
-            sides[bit != SIBLINGS] = "\N{EN DASH}"  # only the board, or only the cloud, has this detector
+        if not (detector.board and detector.cloud):
+            sides[detector.board] = "\N{EN DASH}"  # only the board, or only the cloud, has this detector
         table.append((say.detector(bit), sides[0], sides[1], seen.get(bit, say.seen(bit))))
     return table
 

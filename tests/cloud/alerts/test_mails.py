@@ -16,9 +16,10 @@ from cloud.alerts.letters import LetterContext, Matter
 from cloud.alerts.links import Links, Permission
 from cloud.alerts.policy import Letter, Line, NextModel
 from cloud.contract.messages import SIBLINGS
+from cloud.detectors import FLAGS
 from cloud.read.causes import CAUSES
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
-from cloud.words import LANGUAGES, REASONS, SEEN, TEXTS, Words, plain
+from cloud.words import LANGUAGES, REASONS, TEXTS, Words, plain
 from device import codes
 
 NOW = 1_800_000_000.0
@@ -43,7 +44,7 @@ def test_both_languages_say_the_same_with_the_same_values():
 
 
 def test_every_detector_and_every_reason_has_words():
-    assert sum(SEEN) == codes.ABNORMAL | SIBLINGS
+    assert sum(FLAGS) == codes.ABNORMAL | SIBLINGS
     assert set(REASONS) == {reason for reason in codes.WHY if reason}
 
 

@@ -1,9 +1,9 @@
 """Before a model may be called newer: it judges what was, beside the running one, in the board's own code.
 
 Three histories: the last days as they were; the same days with faults put in; and (once it has passed) what
-the board measures from then on. No detector may stop to watch; no fault is missed that is found now (by a
-model that was trained anew: not fewer are found); what a person called a real fault is found; what a person
-called harmless is silent where it can be.
+the board measures from then on. No detector may stop to watch; no medium or high fault is missed that is
+found now, and of the low ones a few at most, for answers (by a model that was trained anew: not fewer are
+found); what a person called a real fault is found; what a person called harmless is silent where it can be.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LEAST_SEEDS, MOST_SEEDS = 3, 6  # so many times, each time others
 WARM = 400  # readings before an episode, that fill the windows
 PARTS = (1.0, 0.5, 0.2)  # of the way to what would silence an episode, when all of it may not be
 ROUNDS = 4  # a detector that is quiet now may let another one speak
-LOST = 0.03  # of all faults: so many low ones may be missed since the training, after many answers
+LOST = 0.03  # of all faults: so many low ones, which a door is not smaller than, may be missed for answers
 Found = NDArray[np.bool_]  # of the faults that were put in
 
 
@@ -71,6 +71,16 @@ class TrialOutcome:
 
     judged: Judged
     faults: Found
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a taught model must find, each fault compared with itself: what is found now, but `allowed` of
+    all, low ones alone; and in number what the model found before all answers (`least`), but as few."""
+
+    before: TrialOutcome
+    least: Found
+    allowed: float
 
 
 class Trial:
@@ -126,8 +136,16 @@ class Trial:
         """The model with every detector raised past harmless episodes that can be without missing a fault.
 
         `before`: what `known` says. `least`: the faults that were found before all answers, if not these.
+        A few low faults are given up only for what falls silent by nothing else.
         """
         best, outcome = known, before
+        for allowed in (0.0, LOST):
+            needs = Needs(before, before.faults if least is None else least, allowed)
+            best, outcome = self._quieted(best, outcome, needs)
+        return best, outcome
+
+    def _quieted(self, known: Known, outcome: TrialOutcome, needs: Needs) -> tuple[Known, TrialOutcome]:
+        best = known
         for _ in range(ROUNDS):
             loud = [each for each in self.harmless if self._opens(outcome, each)]
             spoke = {name for each in loud for name in alarmed(best, outcome.judged, each.rows(self.past))}
@@ -135,21 +153,15 @@ class Trial:
             if not names:
                 break
             every = raised(best, self.past, outcome.judged, loud, names)
-            if self._finds(every, before, least):
+            if self._finds(every, needs):
                 best, outcome = every, self.said(every)
                 continue
-            step = self._farthest(best, outcome.judged, loud, names, before, least)
+            step = self._farthest(best, outcome.judged, loud, names, needs)
             return (best, outcome) if step.sections == best.sections else (step, self.said(step))
         return best, outcome
 
-    def _farthest(  # noqa: PLR0917
-        self,
-        known: Known,
-        judged: Judged,
-        loud: Sequence[Span],
-        names: Sequence[str],
-        before: TrialOutcome,
-        least: Found | None,
+    def _farthest(
+        self, known: Known, judged: Judged, loud: Sequence[Span], names: Sequence[str], needs: Needs
     ) -> Known:
         """Each of `names` raised for each of `loud`, as far as each may be."""
         best = known
@@ -157,32 +169,32 @@ class Trial:
             for name in names:
                 for part in PARTS:
                     step = raised(best, self.past, judged, [span], [name], part)
-                    if step.sections != best.sections and self._finds(step, before, least):
+                    if step.sections != best.sections and self._finds(step, needs):
                         best = step
                         break
         return best
 
-    def _finds(self, known: Known, before: TrialOutcome, least: Found | None) -> bool:
-        """Whether it finds each fault that was found, and each real one."""
-        caught: list[Found] = []
+    def _finds(self, known: Known, needs: Needs) -> bool:
+        """Whether it finds what it must, and each real one that was found."""
+        caught, done = needs.before.faults.copy(), 0
         for each in self._recalls(known):
-            done = sum(map(len, caught))
-            if (before.faults[done : done + len(each)] & ~each).any():
+            caught[done : done + len(each)] = each
+            done += len(each)
+            if self._forgets(caught, needs):
                 return False
-            caught.append(each)
-        if self._forgets(np.concatenate(caught), before, least):
-            return False
         for span in self.real:
             rows = span.rows(self.past)
             near = self.past.part(max(0, rows.start - WARM), rows.stop)
-            if self._opens(before, span) and not opens(known.replay(near).flags[rows.start - rows.stop :]):
+            was = self._opens(needs.before, span)
+            if was and not opens(known.replay(near).flags[rows.start - rows.stop :]):
                 return False
         return True
 
-    def _forgets(self, caught: Found, before: TrialOutcome, least: Found | None) -> bool:
-        """Whether answers cost a fault, or all answers together more than a few low ones."""
-        lost, large = (0, 0) if least is None else self._fewer(caught, least)
-        return bool((before.faults & ~caught).any()) or large > 0 or lost > LOST * len(caught)
+    def _forgets(self, caught: Found, needs: Needs) -> bool:
+        """Whether a medium or high fault is missed that is found now, or too many low ones."""
+        missed, large = self._fewer(caught & needs.before.faults, needs.before.faults)
+        fewer, fewer_large = self._fewer(caught, needs.least)
+        return max(large, fewer_large) > 0 or max(missed, fewer) > needs.allowed * len(caught)
 
     def _fewer(self, caught: Found, before: Found) -> tuple[int, int]:
         """How many faults fewer are found: of all, of medium and high ones."""
@@ -211,7 +223,8 @@ class Trial:
         if not old.detectors <= new.detectors:
             reasons.append("detectors")
         fewer = max(self._fewer(after.faults, before.faults)) > 0
-        if fewer if anew else self._forgets(after.faults, before, least):
+        needs = Needs(before, before.faults if least is None else least, LOST)
+        if fewer if anew else self._forgets(after.faults, needs):
             reasons.append("recall")
         if any(was and not now for was, now in zip(*real_found, strict=True)):
             reasons.append("real")

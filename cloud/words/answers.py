@@ -23,9 +23,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lead model": (
         "The next model of {device} has judged its last {days} days again: {after} mails where the "
-        "present one has {before}. It finds no fewer of the faults that were put in.",
+        "present one has {before}. It finds as many medium and strong faults as the present one.",
         "Le prochain modèle de {device} a rejugé ses {days} derniers jours{nbsp}: {after} e-mails là où le "
-        "modèle actuel en compte {before}. Il ne trouve pas moins de pannes ajoutées.",
+        "modèle actuel en compte {before}. Il trouve autant de pannes moyennes et fortes que l'actuel.",
     ),
     "next model": ("Next model", "Prochain modèle"),
     "model raised": ("Thresholds raised", "Seuils relevés"),

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 REARM = 60  # readings
 PEAKS_PER_DAY = 2  # the tail is fitted to this many highest events a day
 LEAST_PEAKS = 4
-PRIOR_DAYS = 14.0
 
 
 def alarms(flagged: NDArray[np.bool_]) -> int:
@@ -40,10 +39,14 @@ def peaks(scores: NDArray[np.float64], rearm: int = REARM) -> NDArray[np.float64
 
 @dataclass(frozen=True)
 class Prior:
-    """What other sensors showed of a tail: the level exceeded PEAKS_PER_DAY times a day, and its slope."""
+    """What other sensors showed of a tail: the level exceeded PEAKS_PER_DAY times a day, and its slope.
+
+    It weighs as much as `days` of a sensor's own history.
+    """
 
     level: float
     slope: float
+    days: float = 14.0
 
 
 def tail(
@@ -59,7 +62,7 @@ def tail(
     events, so the level is not read off the highest of them but extrapolated: above a high level they exceed
     it by an exponential excess (Pickands' theorem with shape 0; on a logarithmic scale that is Hill's
     estimator of a power law's tail). A few days do not tell the slope of that tail either, so it is drawn to
-    the `prior` by PRIOR_DAYS days of evidence; and a calm history does not make a sensor calmer than others.
+    the `prior` by its days of evidence; and a calm history does not make a sensor calmer than others.
     """
     count = min(max(LEAST_PEAKS, round(peaks_per_day * days)), len(highest) // 2)
     if count < 1:
@@ -67,7 +70,7 @@ def tail(
     level = float(highest[count])
     slope = float((highest[:count] - level).mean())
     if prior:
-        own = days / (days + PRIOR_DAYS)
+        own = days / (days + prior.days)
         slope = own * slope + (1 - own) * prior.slope
         level = max(level, own * level + (1 - own) * prior.level)
     return level + slope * math.log(max(1.0, count / (per_day * days)))

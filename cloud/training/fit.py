@@ -13,7 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import IsolationForest
 
 from cloud.alerts.hindsight import PastMail, mails
-from cloud.training import bundle, calibrate, envelope, excursion, levels, own_limits, params, report, rhythm
+from cloud.training import (
+    bundle,
+    calibrate,
+    envelope,
+    excursion,
+    least_step,
+    levels,
+    own_limits,
+    params,
+    report,
+    rhythm,
+)
 from cloud.training.assemble import SCALE, IsolationForestAssembler
 from cloud.training.calibrate import Prior
 from cloud.training.envelope import Envelope
@@ -36,19 +47,21 @@ from device.judge.window import SIZE as WINDOW
 # has no share: what the history never had is no false alarm.
 SHARES = {
     "stuck": 0.05,
-    "jump": 0.3,
-    "drift": 0.25,
+    "jump": 0.4,
+    "drift": 0.35,
     "jitter": 0.06,
     "envelope": 0.005,
     "forest": 0.005,
     "zscore": 0.005,
 }
+# A jump that is larger than the smallest one worth a word may be given less: down to this.
+SELDOM_JUMP = 0.03
 # Tails on the tuning data (docs/detectors.md): log of the score that comes twice a day, and its slope. All
 # scores are relative to the sensor's own ordinary behaviour, so sensors can be compared.
 PRIORS = {
     "stuck": Prior(math.log(17 * UNIT), 0.15),
-    "jump": Prior(12.75, 0.65),
-    "drift": Prior(6.15, 0.25),
+    "jump": Prior(12.7, 0.75),
+    "drift": Prior(6.15, 0.25, days=60),  # a ratio without a unit: sensors hardly differ
     "jitter": Prior(5.3, 0.25),
     "envelope": Prior(12.5, 0.7),
     "zscore": Prior(3.5, 2.0),
@@ -211,10 +224,11 @@ def fit(
     board.fit(x[ready].astype(np.float32))
     packed = PackedInterpreter().interpret(IsolationForestAssembler(board).assemble())
     sums = packed_scores(packed, x)
+    smallest = least_step.score(past, values) if whole else None
     shares = {name: share * budget for name, share in SHARES.items()}
     for attempt in range(ROUNDS):
         progress(f"thresholds, round {attempt + 1}")
-        values |= _thresholds(judged, past, shares, whole)
+        values |= _thresholds(judged, past, shares, smallest)
         threshold = _forest_threshold(sums[ready], past.days, shares["forest"]) if whole else 0
         again = judge(past, params.pack(values, shape.means, shape.weights), plant)
         flags = again.flags | np.where(ready & (sums < threshold), codes.FOREST, 0).astype(np.uint16)
@@ -302,9 +316,14 @@ def held_out(past: History, budget: float, seed: int) -> tuple[float, float] | N
     return alarms / days, 7 * len(past_mails(flags, last)) / days
 
 
-def _thresholds(judged: Judged, past: History, shares: dict[str, float], whole: bool) -> dict[str, int]:
-    """Of each detector but the forest. In the first day none is tighter than a board's without a model."""
-    days = past.days
+def _thresholds(
+    judged: Judged, past: History, shares: dict[str, float], smallest: float | None
+) -> dict[str, int]:
+    """Of each detector but the forest. `smallest`: what the smallest jump worth a word scores.
+
+    None in the first day, when no threshold is tighter than a board's without a model.
+    """
+    days, whole = past.days, smallest is not None
     thresholds = {}
     for name in ("stuck", "jump", "drift", "jitter", "envelope", "zscore"):
         if whole or name in RELATIVE:
@@ -312,6 +331,10 @@ def _thresholds(judged: Judged, past: History, shares: dict[str, float], whole: 
             highest = calibrate.peaks(logs, REARMS.get(name, calibrate.REARM))
             cap = float(highest[0]) + math.log(CAPS.get(name, math.inf))
             level = min(calibrate.tail(highest, days, shares[name], PRIORS[name]), cap)
+            if name == "jump" and smallest is not None:
+                seldom = shares[name] * SELDOM_JUMP / SHARES[name]
+                most = calibrate.tail(highest, days, seldom, PRIORS[name])
+                level = max(level, min(math.log1p(smallest), most))
             least = LEAST.get(name, 1) if whole else params.DEFAULT[name]
             thresholds[name] = max(least, min(math.ceil(math.expm1(level)), NEVER))
     repeats = judged.column("stuck")

@@ -16,24 +16,31 @@ def per_period(step, periods):
 
 
 def ratio(step, steps):
-    """|step| in 1/64 of a typical one: 0.6 of the history's mean |step| and 0.4 of the last sixteen's."""
-    return min(64 * 16 * 5 * step // (3 * steps.typical + 2 * steps.sum), MOST)
+    """|step| in 1/64 of a typical one: two thirds of the history's mean |step|, a third of the last 16's."""
+    return min(64 * 16 * 3 * step // (2 * steps.typical + steps.sum), MOST)
+
+
+def square(step_t, step_m, steps_t, steps_m):
+    """Squared length of a step in (1/64)^2 of typical ones. `steps_*`: Steps of the readings before it.
+
+    A change of temperature that humidity follows leaves the moisture alone, and buildings make those every
+    morning; a faulty reading moves both. So temperature counts at most half as much again as moisture does.
+    """
+    m = ratio(step_m, steps_m)
+    t = min(ratio(step_t, steps_t), 3 * m >> 1)
+    return m * m + t * t
 
 
 class Jump(Detector):
-    """A change of temperature that humidity follows leaves the moisture alone, and buildings make those every
-    morning; a faulty reading moves both. So temperature counts no more than twice what moisture does.
-    """
+    """One step of temperature and moisture."""
 
     warm = SIZE  # only then the sixteen steps are this sensor's own
 
     def score(self, reading):
-        """Squared length of the step in (1/64)^2 of typical ones; 0 across a long pause."""
+        """Its square; 0 across a long pause."""
         if reading.step_m < 0:
             return 0
-        m = ratio(reading.step_m, reading.steps_m)
-        t = min(ratio(reading.step_t, reading.steps_t), 2 * m)
-        return m * m + t * t
+        return square(reading.step_t, reading.step_m, reading.steps_t, reading.steps_m)
 
     def learn(self, reading):
         if reading.step_m >= 0:

@@ -141,8 +141,8 @@ def jump(step_t, step_m, t, m):
 
 
 def test_a_jump_of_temperature_counts_as_far_as_moisture_confirms_it():
-    for step_t, step_m, length in ((10, 10, 2), (10000, 0, 0), (10000, 10, 5), (0, 10, 1)):
-        assert jump(step_t, step_m, Steps(160), Steps(160)) == 64 * 64 * length
+    for step_t, step_m, square in ((10, 10, 2), (10000, 0, 0), (10000, 10, 3.25), (0, 10, 1)):
+        assert jump(step_t, step_m, Steps(160), Steps(160)) == 64 * 64 * square
 
 
 def test_a_restless_quarter_of_an_hour_makes_a_jump_smaller():

@@ -62,6 +62,7 @@ class Event(msgspec.Struct, frozen=True):
     why: str | None = None
     mask: int = codes.ABNORMAL  # the bits of edge_flags that are abnormal on its board
     beyond: float | None = None  # how far outside its normal range, in widths of it; None = not known
+    staged: bool = False  # outside the user's limits, but not yet at their second stage, `severe`
 
     @property
     def abnormal(self) -> bool:
@@ -83,8 +84,11 @@ class Event(msgspec.Struct, frozen=True):
 
     @property
     def severe(self) -> bool:
-        """Outside the user's own limits, or far outside its range, or many detectors and the cloud agrees."""
-        if self.edge_flags & codes.LIMIT:
+        """Outside the user's own limits, or far outside its range, or many detectors and the cloud agrees.
+
+        Limits with two stages are severe from the second on.
+        """
+        if self.edge_flags & codes.LIMIT and not self.staged:
             return True
         if self.edge_flags & codes.RANGE and (self.beyond is None or self.beyond >= FAR):
             return True
@@ -161,6 +165,7 @@ class Ahead(msgspec.Struct, frozen=True):
     device: str
     breach: float | None  # Unix s
     limit: int = 0  # hundredths of degC
+    staged: bool = False  # it is the first stage of limits that have a severe one
 
 
 Input = Event | Progress | Sign | Claim | Flood | Parted | Ahead
@@ -381,7 +386,8 @@ def _ahead(state: Device, ahead: Ahead, now: float) -> Decision:
     episode = state.episode
     if episode is None or (episode.breach, episode.limit) == (ahead.breach, ahead.limit):
         return state, []
-    severity: Severity = episode.severity if ahead.breach is None else "severe"
+    calm = ahead.breach is None or ahead.staged
+    severity: Severity = episode.severity if calm else "severe"
     updated = msgspec.structs.replace(episode, breach=ahead.breach, limit=ahead.limit, severity=severity)
     return _with(state, episode=updated), [
         Worse(updated) if severity != episode.severity else Changed(updated)

@@ -198,14 +198,20 @@ class Sensor(msgspec.Struct):
     channels: Annotated[list[Channel], Meta(max_length=16)]
 
 
-class UserLimits(msgspec.Struct, omit_defaults=True):
-    """The user's own limits, which the board judges by: hundredths, and seconds until it says so."""
+class Stage(msgspec.Struct, omit_defaults=True):
+    """Limits in hundredths, and seconds beyond them until the board says so."""
 
     t_min: Int16 | None = None
     t_max: Int16 | None = None
     h_min: Int16 | None = None
     h_max: Int16 | None = None
     for_s: Annotated[int, Meta(ge=0, le=86400)] = 0
+
+
+class UserLimits(Stage, omit_defaults=True):
+    """The user's own limits, which the board judges by. With a second stage the first is a warning only."""
+
+    severe: Stage | None = None
 
 
 class State(_Core):

@@ -15,7 +15,9 @@ from typing import Any
 from device.config import config
 from device.update import settings as sealing
 
-SHORT = {name: ("limits", name) for name in ("t_min", "t_max", "h_min", "h_max", "for_minutes")}
+LIMITS = ("t_min", "t_max", "h_min", "h_max", "for_minutes")
+SHORT = {name: ("limits", name) for name in LIMITS}
+SHORT |= {f"severe.{name}": ("limits", "severe", name) for name in LIMITS}
 SECRET = (("wifi", "password"), ("wifi2", "password"), ("broker", "password"))
 HIDDEN = "•" * 8
 STANDS_FOR = "unknown here"  # a password that the cloud never had

@@ -56,6 +56,7 @@ from cloud.siblings.air import Air
 from cloud.store.database import Document, device_id
 from cloud.store.lease import Lease, LeaseLost
 from cloud.watch import forecast as forecasts
+from cloud.watch import stage
 from cloud.words import Words, plain
 from device import codes
 
@@ -69,6 +70,7 @@ PAUSE = 2.0  # s after the database did not answer
 LISTEN = 2.0  # s between two looks for silent boards and for acknowledgements
 RANGES = 300.0  # s that a board's trained range is trusted
 FORECAST = 300.0  # s between two looks ahead
+STAGE = 900.0  # s before a severe stage's own time, from which readings are held against it
 LOOK_BACK = 90  # periods before an episode, that say where the values lay
 OVERLAP = 60.0  # s by which clocks of those who acknowledge may differ
 
@@ -93,6 +95,7 @@ class Watch:
         self._listening = clock()  # since when silence would be heard
         self._listened = 0.0
         self._ranges: dict[str, tuple[float, Span | None, Span | None]] = {}
+        self._stages: dict[str, tuple[float, stage.Limits | None]] = {}
         self._looked_ahead = 0.0
         self.alone = Alone(log)
 
@@ -241,7 +244,7 @@ class Watch:
             if limit is not None:
                 at = forecasts.forecast(air.ts, air.t, limit / 100, side, episode.opened)
                 if at is not None:
-                    return Ahead(episode.site, episode.device, at, limit)
+                    return Ahead(episode.site, episode.device, at, limit, "severe" in limits)
         return nothing
 
     def _looked_back(self, state: Device, actions: list[Action]) -> Decision:
@@ -370,7 +373,23 @@ class Watch:
             why=document["why"],
             mask=document.get("mask", codes.ABNORMAL),
             beyond=max(far, default=None),
+            staged=bool(document["edge_flags"] & codes.LIMIT) and self._is_staged(document, now),
         )
+
+    def _is_staged(self, document: Document, now: float) -> bool:
+        """Whether a reading outside the user's limits is not at their severe stage, where there is one."""
+        site, device, when = document["site"], document["device"], document["ts"]
+        owner = device_id(site, device)
+        until, severe = self._stages.get(owner, (0.0, None))
+        if now >= until:
+            latest = self.database["latest"].find_one({"_id": owner}, {"state.limits.severe": 1}) or {}
+            severe = ((latest.get("state") or {}).get("limits") or {}).get("severe")
+            self._stages[owner] = (now + RANGES, severe)
+        if severe is None or when is None:  # without a date nobody knows how long it has been outside
+            return False
+        start = when - severe.get("for_s", 0) - STAGE
+        before = Reader(self.database).readings(site, device, start=start, end=when + 1)
+        return not stage.is_severe(severe, Air.of(before.ts, before.t, before.h), when)
 
     def _trained(self, site: str, device: str, now: float) -> tuple[Span | None, Span | None]:
         owner = device_id(site, device)

@@ -317,6 +317,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "; the board says so after {length} beyond them",
         "{nbsp}; la carte le dit après {length} au-delà",
     ),
+    "limits severe": (
+        "; severe after {length} beyond {limits}",
+        "{nbsp}; grave après {length} au-delà de {limits}",
+    ),
     "limits far": (
         "Too far away to be drawn: {values}.",
         "Trop loin pour être tracé{nbsp}: {values}.",

@@ -61,26 +61,36 @@ def sleep(found, config):
         found.wrong("sleep", "is true", "a replay would begin anew each time")
 
 
-def limits(found, values):
-    """The user's own limits as {"t_max": hundredths, …, "for_s": seconds}, or None."""
+def limits(found, values, place="limits"):
+    """The user's own limits as {"t_max": hundredths, …, "for_s": seconds}, or None.
+
+    `severe` in them is a second stage, which has the same keys.
+    """
     if values is None:
         return None
     if not isinstance(values, dict):
-        found.wrong("limits", "is no object", _EXAMPLE)
+        found.wrong(place, "is no object", _EXAMPLE)
         return None
     filled = {}
     for key, value in values.items():
+        if key == "severe" and place == "limits":
+            severe = limits(found, value, "limits.severe")
+            if severe:
+                filled[key] = severe
+            continue
         if key == "for_minutes":
             least, most = 0, 1440
         elif key in LIMITS:
             least, most = LIMITS[key]
         else:
             found.wrong(
-                "limits." + key, "is unknown", "known are " + ", ".join(sorted(LIMITS) + ["for_minutes"])
+                "%s.%s" % (place, key),
+                "is unknown",
+                "known are " + ", ".join(sorted(LIMITS) + ["for_minutes", "severe"]),
             )
             continue
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
-            found.wrong("limits." + key, "is %r" % (value,), "a number from %d to %d" % (least, most))
+            found.wrong("%s.%s" % (place, key), "is %r" % (value,), "a number from %d to %d" % (least, most))
         elif key == "for_minutes":
             filled["for_s"] = round(value * 60)
         else:
@@ -88,7 +98,7 @@ def limits(found, values):
     for channel in ("t", "h"):
         low, high = filled.get(channel + "_min"), filled.get(channel + "_max")
         if low is not None and high is not None and low >= high:
-            found.wrong("limits.%s_min" % channel, "is not below %s_max" % channel, "exchange them")
-    if not [key for key in filled if key != "for_s"] and not found.problems:
-        found.wrong("limits", "sets none", _EXAMPLE)
+            found.wrong("%s.%s_min" % (place, channel), "is not below %s_max" % channel, "exchange them")
+    if not [key for key in filled if key in LIMITS] and not found.problems:
+        found.wrong(place, "sets none", _EXAMPLE)
     return filled

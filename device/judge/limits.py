@@ -6,7 +6,10 @@ _FAR = 1 << 20
 
 
 class Bounds:
-    """`limits`: hundredths, `t_min`, `t_max`, `h_min`, `h_max`, each optional, and `for_s` seconds."""
+    """`limits`: hundredths, `t_min`, `t_max`, `h_min`, `h_max`, each optional, and `for_s` seconds.
+
+    `severe`, where there is one, is a second stage of the same kind: either may be the first to speak.
+    """
 
     def __init__(self, limits):
         self._t_min = limits.get("t_min", -_FAR)
@@ -15,12 +18,15 @@ class Bounds:
         self._h_max = limits.get("h_max", _FAR)
         self._for_s = limits.get("for_s", 0)
         self.since = -1  # uptime of the first reading outside; a failed read neither begins nor ends it
+        severe = limits.get("severe")
+        self.severe = Bounds(severe) if severe else None
 
     def flags(self, t, h, up):
         """LIMIT when readings (hundredths) have been outside for so long at second `up`, else 0."""
+        severe = self.severe.flags(t, h, up) if self.severe else 0
         if self._t_min <= t <= self._t_max and self._h_min <= h <= self._h_max:
             self.since = -1
-            return 0
+            return severe
         if self.since < 0:
             self.since = up
-        return LIMIT if up - self.since >= self._for_s else 0
+        return LIMIT if up - self.since >= self._for_s else severe

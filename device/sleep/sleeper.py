@@ -214,7 +214,9 @@ class Sleeper:
     def _things(self, node):
         duty = self._duty
         duty.next = duty.since_good = duty.online_up = duty.minute_up = 0
-        return [thing for thing in (duty, node.clock, node.sensor, node.bounds) if thing]
+        bounds = node.bounds
+        things = (duty, node.clock, node.sensor, bounds, bounds and bounds.severe)
+        return [thing for thing in things if thing]
 
     def _stamp(self, node):
         """Program, settings and model: a snapshot is for the same ones only."""

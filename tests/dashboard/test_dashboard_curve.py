@@ -244,6 +244,15 @@ def test_own_limits_near_the_readings_are_lines_and_far_ones_are_told():
     )
 
 
+def test_a_second_stage_is_told_beside_the_first():
+    drawn = shape(readings(np.arange(0, 600, 10), t=np.linspace(3.0, 6.0, 60)), 0, 600)
+    told = {**FRIDGE, "severe": {"t_max": 1000, "for_s": 1200}}
+    assert plain(limits.sentence(EN, told, limits.lines(EN, told, drawn))) == (
+        "Dashed: your limits, 2.0 to 8.0 °C; the board says so after 10 min beyond them; "
+        "severe after 20 min beyond 10.0 °C."
+    )
+
+
 def test_a_board_without_limits_has_no_line():
     drawn = shape(readings(np.arange(0, 600, 10)), 0, 600)
     assert all(len(column) == 0 for column in limits.lines(EN, {}, drawn).values())

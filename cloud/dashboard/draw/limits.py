@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from cloud.dashboard.draw.curve import Curve, Table
 from cloud.words import Words
 
-Limits = Mapping[str, int]  # as `state` tells them: t_min, t_max, h_min, h_max in hundredths, for_s
+# As `state` tells them: t_min, t_max, h_min, h_max in hundredths, for_s; `severe`: a second stage of these.
+Limits = Mapping[str, Any]
 
 UNITS = {"t": "°C", "h": "%RH"}
 FARTHEST = 3.0  # times what the axis holds: a limit beyond would press the readings into a line
@@ -45,6 +47,14 @@ def sentence(say: Words, limits: Limits, drawn: Table) -> str:
     text = say("limits", limits=", ".join(parts))
     if limits.get("for_s"):
         text += say("limits after", length=say.duration(limits["for_s"]))
+    if severe := limits.get("severe"):
+        ends = [
+            say.value(value, unit)
+            for quantity, unit in UNITS.items()
+            for value in _of(severe, quantity).values()
+        ]
+        length = say.duration(severe.get("for_s", 0))
+        text += say("limits severe", limits=", ".join(ends), length=length)
     shown = set(zip(drawn["quantity"], drawn["value"], strict=True))
     far = [
         say.value(value, unit)

@@ -21,6 +21,17 @@ def test_above_8_degrees_for_10_minutes_is_severe_and_not_before():
     assert bounds.flags(900, 5000, 10020) == 0, "the ten minutes begin anew"
 
 
+def test_either_of_two_stages_speaks_first():
+    stages = limits(t_max=8.0, for_minutes=30, severe={"t_max": 10.0, "for_minutes": 5})
+    assert stages["severe"] == {"t_max": 1000, "for_s": 300}
+    bounds = Bounds(stages)
+    assert bounds.flags(900, 5000, 0) == 0 and bounds.flags(1001, 5000, 60) == 0
+    assert bounds.flags(1001, 5000, 359) == 0
+    assert bounds.flags(1001, 5000, 360) == codes.LIMIT, "five minutes above 10 degC"
+    assert bounds.flags(900, 5000, 370) == 0
+    assert bounds.flags(900, 5000, 1800) == codes.LIMIT, "half an hour above 8 degC"
+
+
 def test_each_limit_holds_alone_and_at_once_without_minutes():
     for name, inside, outside in (
         ("t_min", (-500, 0), (-501, 0)),
@@ -43,6 +54,10 @@ def test_wrong_limits_are_told_with_key_and_cure():
         ({"t_min": 9, "t_max": 8}, "limits.t_min is not below"),
         ({}, "sets none"),
         ({"for_minutes": 3}, "sets none"),
+        ({"t_max": 8, "severe": 10}, "limits.severe is no object"),
+        ({"t_max": 8, "severe": {"for_minutes": 3}}, "limits.severe sets none"),
+        ({"t_max": 8, "severe": {"t_max": 200}}, "limits.severe.t_max"),
+        ({"t_max": 8, "severe": {"t_max": 10, "severe": {"t_max": 12}}}, "limits.severe.severe is unknown"),
     ):
         found = problems(limits=values)
         assert len(found) == 1 and word in found[0], (values, found)

@@ -1,0 +1,85 @@
+"""Limits with a second stage: the first is a warning, and the mail says when it has become severe."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_forecast import begun
+
+from cloud.alerts.episodes import Ahead, decide
+from cloud.contract.messages import Stage, State, UserLimits
+from cloud.read.reader import Reader
+from cloud.settings import AlertSettings, FolderSettings, MailSettings
+from cloud.siblings.air import Air
+from cloud.store.writer import Store
+from cloud.watch.stage import is_severe
+from cloud.watch.watch import Watch
+from cloud.words import plain
+from device import codes
+from tests.cloud.conftest import entry
+
+START = 1_790_000_000.0
+SEVERE = {"t_max": 1000, "for_s": 600}
+
+
+@pytest.mark.parametrize(
+    ("t", "severe"),
+    [
+        ([9.0] * 30, False),
+        ([11.0] * 30, True),
+        ([9.0] * 21 + [11.0] * 9, False),
+        ([9.0] * 19 + [11.0] * 11, True),
+        ([11.0] * 29 + [9.0], False),
+    ],
+)
+def test_the_second_stage_has_its_own_minutes_which_begin_anew(t, severe):
+    ts = START + 60 * np.arange(len(t))
+    assert is_severe(SEVERE, Air(ts, np.array(t), np.full(len(t), 80.0)), ts[-1]) is severe
+
+
+def test_what_comes_later_does_not_count():
+    ts = START + 60 * np.arange(30)
+    assert not is_severe(SEVERE, Air(ts, np.full(30, 11.0), np.full(30, 80.0)), ts[5])
+
+
+def looked_at(database, severe):
+    """The mails about a room at 9 degC for an hour and at 11 degC after that, its limit 8 degC."""
+    now = [START]
+    clock = lambda: now[0]  # noqa: E731
+    store = Store(database, clock=clock)
+    mail = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@example.org",))
+    watch = Watch(database, mail, AlertSettings(), clock=clock)
+    assert watch.lease.hold()
+    t = [4.0] * 20 + [9.0] * 60 + [11.0] * 20
+    limits = UserLimits(t_max=800, for_s=0, severe=severe)
+    state = State(boot=7, stream="9f3a1c07", state="online", v=2, limits=limits)
+    store.state("demo", "C001", state)
+    mails = []
+    for row, value in enumerate(t):
+        flags = codes.LIMIT if value > 8 else 0
+        now[0] = START + 60 * row + 1
+        made = entry(row, t=round(100 * value), ts=int(START + 60 * row), up=60 * row, flags=flags)
+        store.write([made])
+        watch.step()
+        told = database["alerts"].count_documents({"letter.kind": {"$ne": "digest"}})
+        mails += [row] * (told - len(mails))
+    subjects = [plain(each["subject"]) for each in database["alerts"].find().sort("_id", 1)]
+    (one,) = Reader(database).episodes(open_only=True)
+    return mails, subjects, one
+
+
+def test_the_first_stage_is_a_warning_and_the_second_a_severe_alarm(database):
+    mails, subjects, one = looked_at(database, Stage(t_max=1000, for_s=600))
+    assert one.severity == "severe" and len(mails) == 2
+    assert mails[0] < 30 and mails[1] == 90
+    assert subjects[1].startswith("Now severe")
+
+
+def test_without_a_second_stage_the_first_is_severe(database):
+    mails, _, one = looked_at(database, None)
+    assert one.severity == "severe" and len(mails) == 1 and mails[0] < 30
+
+
+def test_the_second_stage_is_no_matter_of_a_forecast_of_the_first(database):
+    state, _ = decide(begun(), Ahead("demo", "C001", 9000.0, 800, staged=True), 7300.0)
+    assert state.episode.breach == 9000.0 and state.episode.severity == "warning"

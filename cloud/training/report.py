@@ -131,7 +131,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
             f"{text['held_out_mails_per_week']:g} mails a week on the last third, learned from the rest"
         )
     if own := text.get("own_limits"):
-        out.append(f"  your limits    {_own(own['alarms'], own['minutes'])}")
+        out.append(f"  your limits    {own_limits(own['alarms'], own['minutes'])}")
     out += [f"  given up       {each}" for each in text["given_up"]]
     if not text["whole"]:
         out.append(
@@ -188,7 +188,8 @@ def _stays(levels: Levels | None, period: float) -> list[tuple[float, float]]:
     return [(levels.levels[i] / 100, round(levels.still[i] * period / 60)) for i in above[::3]]
 
 
-def _own(alarms: int, minutes: int | None) -> str:
+def own_limits(alarms: int, minutes: int | None) -> str:
+    """What the user's own limits would have done in the history, and the cure."""
     if not alarms:
         return "would not have alarmed in these days"
     cure = "set a wider one" if minutes is None else f"for_minutes = {minutes} would not have"

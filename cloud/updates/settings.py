@@ -16,7 +16,7 @@ from device.config import config
 from device.update import settings as sealing
 
 LIMITS = ("t_min", "t_max", "h_min", "h_max", "for_minutes")
-SHORT = {name: ("limits", name) for name in LIMITS}
+SHORT: dict[str, tuple[str, ...]] = {name: ("limits", name) for name in LIMITS}
 SHORT |= {f"severe.{name}": ("limits", "severe", name) for name in LIMITS}
 SECRET = (("wifi", "password"), ("wifi2", "password"), ("broker", "password"))
 HIDDEN = "•" * 8

@@ -15,7 +15,7 @@ import typer
 from dotenv import dotenv_values
 
 from device.config import config
-from tools.board import certificate, command, pins, port, release, screen, settings
+from tools.board import certificate, command, limits_word, pins, port, release, screen, settings
 from tools.board.deploy import Firmware, watch
 from tools.board.raw_repl import RawRepl
 from tools.board.settings import Provision
@@ -169,6 +169,7 @@ def main(
             screen.tick(
                 "Wi-Fi", f"{wanted.config['wifi']['ssid']} without a password, as an open one", "warn"
             )
+        limits_word.tell(wanted.config, environment())
         ca = authority(wanted)
         known = owner(environment().get("RELEASE_PUB"))
         wire, machine = board or connected(port_name, opened)

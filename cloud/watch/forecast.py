@@ -1,9 +1,10 @@
 """When the air will pass the user's limit, should it go on as it does. Pure.
 
 The recent half of the rise is a straight line (Theil and Sen's, through the quieter readings of each five
-minutes, which leaves doors out). It says something only where it holds: the younger half of it must lead to
-about the same moment, that moment must be near, the way to it no longer than what the air has come, and the
-readings close to the line: a plant that still cycles is on no straight way.
+minutes, which leaves doors out). It says something only where it holds: the younger half and third of it must
+lead to about the same moment, that moment must be near, the way to it no longer than what the air has come,
+and the readings close to the line: a plant that still cycles is on no straight way. What scatters passes the
+limit before the line does.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ POINTS = 6
 QUIETER = 0.35  # quantile of them, towards where the air came from
 RECENT = 0.5  # of the time since it left
 LONGEST = 4 * 3600.0  # s of a line
-SHORTEST = 1800.0
-AGREE = 1.2  # times as long, the younger half may say
+SHORTEST, LEAST_LINE = 1800.0, 1500.0  # the younger parts' least
+HALF, THIRD = (0.95, 1.2), (0.9, 1.3)  # times as long, the younger half and third may say
+UPPER = 0.4  # of the scatter: readings so far above the line are past the limit
 SCATTER = 0.5  # of the way to the limit: nine points of ten are so near to the line
 NEAR = 7200.0  # s ahead
 MOST = 0.9  # quantile of those distances
@@ -46,16 +48,17 @@ def forecast(ts: Floats, t: Floats, limit: float, side: int, opened: float) -> f
         return None
     length = max(SHORTEST, min(LONGEST, RECENT * (now - begin)))
     line = _line(ts, rise, now, length)
-    younger = _line(ts, rise, now, max(POINTS * MINUTES / 1.5, length / 2))
-    if line is None or younger is None:
+    if line is None:
         return None
-    gap = side * limit - line[0]
-    ahead, sooner = gap / line[1], (side * limit - younger[0]) / younger[1]
-    if line[2] > SCATTER * gap:
+    level, slope, scatter = line
+    gap = side * limit - level
+    if scatter > SCATTER * gap or not 0 < gap <= min(level - usual, NEAR * slope):
         return None
-    if not 0 < ahead <= NEAR or gap > line[0] - usual or not ahead / AGREE <= sooner <= ahead * AGREE:
-        return None
-    return now + ahead
+    for part, (least, most) in ((2, HALF), (3, THIRD)):
+        younger = _line(ts, rise, now, max(LEAST_LINE, length / part))
+        if younger is None or not least <= (side * limit - younger[0]) / younger[1] * slope / gap <= most:
+            return None
+    return now + (gap - UPPER * scatter) / slope
 
 
 def _line(ts: Floats, rise: Floats, now: float, length: float) -> tuple[float, float, float] | None:

@@ -40,18 +40,20 @@ def told(ts, t, limit=8.0, side=1):
 
 
 def test_a_steady_rise_passes_the_limit_when_it_does():
-    ts, t = cold_room(4, rate=1.0)
-    at = told(ts, t)
-    assert at is not None and abs(at - (START + DAY + 4.5 * 3600)) < 300
+    for seed in range(4):
+        ts, t = cold_room(3.5, rate=1.0, seed=seed)
+        told_at = [told(ts[:stop], t[:stop]) for stop in range(len(ts) - 30, len(ts), 5)]
+        assert any(told_at)
+        assert all(abs(at - (START + DAY + 4.5 * 3600)) < 600 for at in told_at if at), seed
 
 
 def test_below_is_as_above():
-    ts, t = cold_room(4, rate=1.0)
-    assert told(ts, t, side=-1) == pytest.approx(told(ts, t))
+    ts, t = cold_room(3.5, rate=1.0)
+    assert told(ts, t) is not None and told(ts, t, side=-1) == pytest.approx(told(ts, t))
 
 
 def test_doors_do_not_disturb_it():
-    ts, t = cold_room(4, rate=1.0)
+    ts, t = cold_room(3.5, rate=1.0)
     doors = np.random.default_rng(1).integers(int(DAY / PERIOD), len(t), 8)
     for row in doors:
         t[row : row + 2] += 4

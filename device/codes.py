@@ -1,4 +1,4 @@
-"""The numbers that travel: flag bits of a verdict and reasons of a failed read (docs/contract.md)."""
+"""What travels: a board's topics, flag bits of a verdict, reasons of a failed read (docs/contract.md)."""
 
 from .chip.compat import const
 
@@ -39,3 +39,8 @@ OUT_OF_RANGE = const(4)
 STARTING_UP = const(5)
 END_OF_DATA = const(6)
 DRIVER_ERROR = const(7)
+
+
+def topics(config):
+    """What the topics of a board with this configuration begin with (bytes)."""
+    return ("vigie/1/%s/%s/" % (config["site"], config["device"])).encode()

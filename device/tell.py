@@ -5,7 +5,7 @@ from array import array
 
 from .chip import log
 from .chip.lazy import borrow
-from .codes import WHY
+from .codes import WHY, topics
 from .chip.compat import const
 from .outbox.outbox import NO_MODEL
 from .send.queue import ROOM, Sender
@@ -31,7 +31,7 @@ def begin(node, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 -
     node.trial = None  # a Trial, while settings are on trial
     node.number = config["number"]  # of the settings
     node.key = bytes.fromhex(config["key"])
-    node._topic = ("vigie/1/%s/%s/up" % (config["site"], config["device"])).encode()
+    node._topic = topics(config) + b"up"
     node.kind = config["sensor"]["kind"]
     node._message = memoryview(bytearray(ROOM))
     node._out = array("h", (0, 0))

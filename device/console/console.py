@@ -10,7 +10,7 @@ import struct
 from .. import VERSION, codes
 from ..chip.lazy import borrow
 from ..outbox import segment
-from ..outbox.segment import SIZE
+from ..outbox.segment import BOOT, SIZE
 
 HELP = 'Ask: status() last(5) selftest() inject("spike") outbox() wifi() model(); go() runs on'
 
@@ -59,9 +59,9 @@ class Console:
                 continue
             outbox.read(part, seq, record)
             up, t, h = struct.unpack_from("<I2h", record)
-            flags, why, kind = struct.unpack_from("<HBB", record, 20)  # segment.py has the layout
+            flags, why, kind = struct.unpack_from("<HBB", record, segment.FLAGS)
             what = codes.WHY[why] if kind == segment.FAILED else "%s degC %s %%RH" % (_centi(t), _centi(h))
-            date = _date(outbox.journal.date(part[2], up)) or "up %d s" % up
+            date = _date(outbox.journal.date(part[BOOT], up)) or "up %d s" % up
             state = "sent" if not outbox.is_waiting(part, seq) else "waits"
             print("%6d  %s  %s  %s  %s" % (seq, date, what, state, ", ".join(names(flags)) or "normal"))
 

@@ -6,6 +6,7 @@ import ssl
 from . import stages
 from ..chip.compat import const
 from ..chip.lazy import borrow
+from ..codes import topics
 from .ladder import Ladder
 from .session import Session
 from .transport import Transport
@@ -26,8 +27,7 @@ def begin(link, config, board, clock, log, *, state, on_ack, keepalive_s=30, pat
     link._state = state
     link._on_ack = on_ack
     link._ping_ms = keepalive_s * 500
-    topic = "vigie/1/%s/%s/" % (config["site"], config["device"])
-    link._state_topic = (topic + "state").encode()
+    link._state_topic = topics(config) + b"state"
     link._wire = Wire()
     link._session = Session(
         link._wire,
@@ -35,7 +35,7 @@ def begin(link, config, board, clock, log, *, state, on_ack, keepalive_s=30, pat
         broker["user"].encode(),
         broker["password"].encode(),
         keepalive_s=keepalive_s,
-        inbox=(topic + "ack").encode(),
+        inbox=topics(config) + b"ack",
         outbox=link._state_topic,
         will=state(False),
     )

@@ -14,6 +14,11 @@ except (ImportError, SyntaxError, ValueError):  # CPython; no native emitter; an
     walk = borrow("model.walk_plain").walk
 
 READING = const(16)  # places at the head of the table for the reading being walked
+# What stands in a part of a forest, see there.
+VIEW = const(0)
+BYTES = const(1)
+TREE = const(2)
+END = const(3)
 
 
 class Model:
@@ -63,17 +68,17 @@ class Forest:
         try:
             for part in self.parts:
                 self.fill(part)
-                total += self.walk(self.table, x, part[2], part[3])
+                total += self.walk(self.table, x, part[TREE], part[END])
         except OSError:
             self.failures += 1
             return -1
         if len(self.parts) == 1:
-            self._held = self.parts[0][3]
+            self._held = self.parts[0][END]
         return total
 
     def fill(self, part):
         """Read the trees of `part` into the buffer; parts in their order. OSError."""
-        if part[2] == READING:
+        if part[TREE] == READING:
             self.file.seek(self._place)
-        if self.file.readinto(part[0]) != part[1]:
+        if self.file.readinto(part[VIEW]) != part[BYTES]:
             raise OSError(5)  # EIO

@@ -7,7 +7,7 @@ import struct
 from array import array
 
 from ..chip.compat import const
-from .forest import READING, Forest
+from .forest import BYTES, END, READING, TREE, Forest
 
 _HEADER = "<HHIi"  # trees, units of one edge, entries after the reading, threshold
 _SMALL = const(3072)  # entries: a forest of so many is read once and stays in RAM
@@ -65,16 +65,16 @@ def check(forest):
     """
     table = forest.table
     nodes = forest.nodes
-    leaves = forest.parts[-1][3] + 1
+    leaves = forest.parts[-1][END] + 1
     for part in forest.parts:
         forest.fill(part)
-        size = nodes + part[1] // 2
-        tree = part[2]
+        size = nodes + part[BYTES] // 2
+        tree = part[TREE]
         end = nodes
         for i in range(nodes, size, 2):
             if i == end:  # a tree begins here and ends where the next one begins
                 tree += 1
-                end = table[tree] if tree < part[3] else size
+                end = table[tree] if tree < part[END] else size
             node = table[i]
             argument = node >> 6
             kind = node & 48

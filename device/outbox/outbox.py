@@ -10,7 +10,7 @@ import os
 from . import segment
 from ..chip.lazy import begun, lent
 from ..chip.compat import const
-from .segment import BLOCK, RECORDS, SIZE
+from .segment import BLOCK, BOOT, COUNT, FIRST, RECORDS, SIZE
 
 NO_MODEL = b"\0\0\0\0"
 PENDING = const(32)  # records that may wait in RAM
@@ -85,7 +85,7 @@ class Outbox:
                 self._count = 0
 
     def _used(self):
-        return sum(blocks(part[1]) for part in self._closed)
+        return sum(blocks(part[COUNT]) for part in self._closed)
 
     def _path(self, first, boot):
         return self._folder + "/" + segment.name(first, boot)
@@ -98,8 +98,8 @@ class Outbox:
 
     def _forget(self, part):
         self._closed.remove(part)
-        self._acks.forget(part[0])
-        self._remove(self._path(part[0], part[2]))
+        self._acks.forget(part[FIRST])
+        self._remove(self._path(part[FIRST], part[BOOT]))
         self.journal.catch_up()  # a full flash may have refused what was told of it; now there is room
 
     # Acknowledging
@@ -110,16 +110,16 @@ class Outbox:
             return -1
         news = 0
         for part in self._segments():
-            begin = max(first, part[0])
-            end = min(last, part[0] + part[1] - 1)
+            begin = max(first, part[FIRST])
+            end = min(last, part[FIRST] + part[COUNT] - 1)
             if begin <= end:
-                news += self._acks.set(part[0], begin, end)
+                news += self._acks.set(part[FIRST], begin, end)
                 self._free(part)
         return news
 
     def _free(self, part):
         """Delete a closed segment that is acknowledged as a whole, once a newer header is on flash."""
-        if self._file and part[0] != self._first and self._acks.count(part[0]) == part[1]:
+        if self._file and part[FIRST] != self._first and self._acks.count(part[FIRST]) == part[COUNT]:
             self._forget(part)
 
     # Reading
@@ -134,7 +134,7 @@ class Outbox:
 
     def kept(self):
         """How many records are on flash."""
-        return sum(part[1] for part in self._closed) + self._count
+        return sum(part[COUNT] for part in self._closed) + self._count
 
     def waiting(self):
         """How many records on flash are not acknowledged."""
@@ -143,29 +143,29 @@ class Outbox:
     def next_waiting(self, seq):
         """The first kept record from `seq` on that is not acknowledged, or -1."""
         for part in self._segments():
-            end = part[0] + part[1]
+            end = part[FIRST] + part[COUNT]
             if seq < end:
-                seq = self._acks.next_clear(part[0], max(seq, part[0]), end)
+                seq = self._acks.next_clear(part[FIRST], max(seq, part[FIRST]), end)
                 if seq < end:
                     return seq
         return -1
 
     def is_waiting(self, part, seq):
         """True when `seq`, of segment `part`, is not acknowledged."""
-        return not self._acks.has(part[0], seq)
+        return not self._acks.has(part[FIRST], seq)
 
     def find(self, seq):
         """The segment that keeps `seq`: (first, count, boot, model), or None."""
         for part in self._segments():
-            if part[0] <= seq < part[0] + part[1]:
+            if part[FIRST] <= seq < part[FIRST] + part[COUNT]:
                 return part
         return None
 
     def read(self, part, seq, view):
         """Fill the memoryview `view` with records of `part` from `seq` on; returns how many. OSError."""
-        with open(self._path(part[0], part[2]), "rb") as file:
-            file.seek((1 + seq - part[0]) * SIZE)
-            count = min(len(view) // SIZE, part[0] + part[1] - seq)
+        with open(self._path(part[FIRST], part[BOOT]), "rb") as file:
+            file.seek((1 + seq - part[FIRST]) * SIZE)
+            count = min(len(view) // SIZE, part[FIRST] + part[COUNT] - seq)
             return file.readinto(view[: count * SIZE]) // SIZE
 
     def _segments(self):

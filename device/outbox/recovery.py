@@ -8,7 +8,7 @@ import os
 
 from . import segment
 from ..chip.compat import const
-from .segment import RECORDS, SIZE
+from .segment import BOOT, COUNT, FIRST, RECORDS, SIZE
 
 _FOLDER = const(0x4000)  # of a file's mode
 _FARTHEST = const(0x80000000)  # a first seq that no name is believed unless the header says it too
@@ -81,7 +81,7 @@ def recover(folder, journal):
             found.stream = files[i][4][0]
     lost, broken = _sort(found, files)
     parts = found.segments
-    end = parts[-1][0] + parts[-1][1] if parts else None
+    end = parts[-1][FIRST] + parts[-1][COUNT] if parts else None
     for first, count in broken:
         if end is not None and first > end:
             lost.append((end, first - 1))
@@ -101,9 +101,9 @@ def recover(folder, journal):
             _give_up(parts, first, count, journal)
     found.damaged = _total(journal) - before
     for part in list(parts):
-        if not part[1]:
+        if not part[COUNT]:
             parts.remove(part)
-            found.useless.append(segment.name(part[0], part[2]))
+            found.useless.append(segment.name(part[FIRST], part[BOOT]))
     return found
 
 
@@ -151,8 +151,8 @@ def _sort(found, files):
     broken = []
     for i, (first, boot, text, count, head) in enumerate(files):
         last = parts[-1] if parts else (0, 0, boot)
-        over = last[0] + last[1] - first
-        if head is None or head[0] != found.stream or (over > 0 and boot != last[2]):
+        over = last[FIRST] + last[COUNT] - first
+        if head is None or head[0] != found.stream or (over > 0 and boot != last[BOOT]):
             found.useless.append(text)
             after = i + 1 < len(files)
             if after or count < 0:  # it may have been longer
@@ -161,8 +161,8 @@ def _sort(found, files):
                 broken.append((first, count))
             continue
         if over > 0:  # its tail was never confirmed and is in the next one
-            parts[-1] = (last[0], last[1] - over) + last[2:]
-        elif parts and over < 0 and last[1] < RECORDS:
+            parts[-1] = (last[FIRST], last[COUNT] - over) + last[BOOT:]
+        elif parts and over < 0 and last[COUNT] < RECORDS:
             lost.append([first + over, first - 1])  # cut short, or these were acknowledged: both may be told
         parts.append((first, count, boot, head[2]))
     return lost, broken
@@ -172,8 +172,8 @@ def _give_up(parts, first, count, journal):
     """Report `count` records from `first` on as dropped, but for those that a segment of `parts` keeps."""
     journal.drop(first, first + count - 1)
     for part in parts:
-        begin = max(first, part[0])
-        end = min(first + count, part[0] + part[1])
+        begin = max(first, part[FIRST])
+        end = min(first + count, part[FIRST] + part[COUNT])
         if begin < end:
             journal.settle(begin, end - 1)
 

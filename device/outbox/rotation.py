@@ -6,7 +6,7 @@ from . import segment
 from ..chip.lazy import borrow
 from .acks import Acks
 from .journal import DAMAGED, FULL, Journal
-from .segment import BLOCK, RECORDS, SIZE
+from .segment import BLOCK, BOOT, COUNT, FIRST, MODEL, RECORDS, SIZE
 from .outbox import NO_MODEL, PENDING, ENOSPC, blocks
 
 
@@ -28,7 +28,7 @@ def begin(outbox, folder, capacity, random=os.urandom):
     if outbox.stream is None:
         outbox.stream = random(4)
         outbox.journal.clear()  # its dropped runs are of another stream
-    outbox.journal.forget_before(outbox._closed[0][2] if outbox._closed else outbox.boot)
+    outbox.journal.forget_before(outbox._closed[0][BOOT] if outbox._closed else outbox.boot)
     outbox.boot_first = outbox._first = found.following
     outbox._count = 0  # records of the open segment that are on flash
     outbox._file = None
@@ -41,7 +41,10 @@ def resume(outbox, boot, first, count):
     """Go on as `boot`, which left its segment open at `first` with `count` records; False if not so."""
     part = outbox._closed[-1] if outbox._closed else (0, 0, 0)
     try:
-        if part[:3] != (first, count, boot) or os.stat(outbox._path(first, boot))[6] != (1 + count) * SIZE:
+        if (
+            part[:MODEL] != (first, count, boot)
+            or os.stat(outbox._path(first, boot))[6] != (1 + count) * SIZE
+        ):
             return False
         outbox._file = open(outbox._path(first, boot), "ab")
     except OSError:
@@ -79,8 +82,8 @@ def _drop_oldest(outbox):
     if not outbox._closed:
         return False
     part = outbox._closed[0]
-    first, end = part[0], part[0] + part[1]
-    outbox.dropped += part[1] - outbox._acks.count(first)
+    first, end = part[FIRST], part[FIRST] + part[COUNT]
+    outbox.dropped += part[COUNT] - outbox._acks.count(first)
     a = outbox._acks.next_clear(first, first, end)
     if a < end:
         while outbox._acks.has(first, end - 1):
@@ -100,7 +103,7 @@ def give_up(outbox, seq, why=DAMAGED):
     """Record `seq` will not be sent any more: report it as dropped."""
     outbox.journal.drop(seq, seq, why)
     part = outbox.find(seq)
-    outbox._acks.set(part[0], seq, seq)
+    outbox._acks.set(part[FIRST], seq, seq)
     outbox._free(part)
 
 

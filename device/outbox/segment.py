@@ -13,9 +13,21 @@ RECORDS = const(510)  # a segment fills four 4 KB blocks of LittleFS, which keep
 BLOCK = const(4096)  # flash is taken in blocks
 _MAGIC = const(b"VGS1")
 _HEADER = const("<4s4sI4sI8x")  # magic, stream, boot, model, first seq
-_RECORD = const("<I8hHBBi")  # uptime s, features, flags, why, kind, score
+_RECORD = const("<I8hHBBi")  # of which each begins at byte:
+UP = const(0)  # uptime s
+X = const(4)  # features
+FLAGS = const(20)
+WHY = const(22)
+KIND = const(23)
+SCORE = const(24)
+_SUM = const(28)  # the checksum, after all this
 READING = const(0)  # kinds
 FAILED = const(1)
+# What is known of a segment without its file is (first, count, boot, model).
+FIRST = const(0)
+COUNT = const(1)
+BOOT = const(2)
+MODEL = const(3)
 
 
 def name(first, boot):
@@ -63,9 +75,9 @@ def pack(buffer, at, up, x, flags, why, score):  # noqa: PLR0917 - keyword argum
 
 def seal(view, at):
     """Add the checksum to the record at byte `at` of the memoryview `view`."""
-    struct.pack_into("<I", view, at + 28, crc32(view[at : at + 28]))
+    struct.pack_into("<I", view, at + _SUM, crc32(view[at : at + _SUM]))
 
 
 def sound(view, at):
     """True when the record at byte `at` of the memoryview `view` is as it was written."""
-    return struct.unpack_from("<I", view, at + 28)[0] == crc32(view[at : at + 28])
+    return struct.unpack_from("<I", view, at + _SUM)[0] == crc32(view[at : at + _SUM])

@@ -6,6 +6,7 @@ records; when it is full, the oldest goes back to the backlog.
 
 from ..chip.lazy import begun, lent
 from ..chip.compat import const
+from ..outbox.segment import COUNT, FIRST
 
 MOST = const(16)  # readings in a message; the contract allows 40, which would take more RAM
 ROOM = const(1984)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
@@ -103,7 +104,7 @@ class Sender:
 
     def _cut(self, first, last):
         part = self._outbox.find(first)
-        return first, min(last, first + MOST - 1, part[0] + part[1] - 1)
+        return first, min(last, first + MOST - 1, part[FIRST] + part[COUNT] - 1)
 
     def sent(self, first, last, now):
         """The records first..last that still wait have left the board."""

@@ -8,7 +8,7 @@ from ..auth import mac
 from ..chip.clock import UNIX_2000
 from ..codes import FEATURES, WHY
 from ..outbox.outbox import NO_MODEL
-from ..outbox.segment import SIZE
+from ..outbox.segment import BOOT, MODEL, SIZE
 from .queue import ROOM
 
 
@@ -68,7 +68,7 @@ class Writer:
         return None, last
 
     def _write(self, part, first, places):
-        boot, model = part[2], part[3]
+        boot, model = part[BOOT], part[MODEL]
         records = self._records
         date = self._outbox.journal.date
         self._at = 0
@@ -81,27 +81,29 @@ class Writer:
             self._item(first + i)
         self._next('"ts":[')
         for i in places:
-            sec = date(boot, struct.unpack_from("<I", records, i * SIZE)[0])
+            sec = date(boot, struct.unpack_from("<I", records, i * SIZE + segment.UP)[0])
             self._item("null" if sec is None else sec + UNIX_2000)
         self._next('"up":[')
         for i in places:
-            self._item(struct.unpack_from("<I", records, i * SIZE)[0])
+            self._item(struct.unpack_from("<I", records, i * SIZE + segment.UP)[0])
         self._next('"x":[')
         for i in places:
-            if records[i * SIZE + 23] == segment.FAILED:
+            if records[i * SIZE + segment.KIND] == segment.FAILED:
                 self._item("null")
             else:
-                self._item("[%d,%d,%d,%d,%d,%d,%d,%d]" % struct.unpack_from("<8h", records, i * SIZE + 4))
+                self._item(
+                    "[%d,%d,%d,%d,%d,%d,%d,%d]" % struct.unpack_from("<8h", records, i * SIZE + segment.X)
+                )
         self._next('"flags":[')
         for i in places:
-            self._item(struct.unpack_from("<H", records, i * SIZE + 20)[0])
+            self._item(struct.unpack_from("<H", records, i * SIZE + segment.FLAGS)[0])
         self._next('"score":[')
         for i in places:
-            score = struct.unpack_from("<i", records, i * SIZE + 24)[0]
+            score = struct.unpack_from("<i", records, i * SIZE + segment.SCORE)[0]
             self._item("null" if score < 0 else score)
         self._next('"why":[')
         for i in places:
-            why = records[i * SIZE + 22]
+            why = records[i * SIZE + segment.WHY]
             self._item('"%s"' % WHY[why] if 0 < why < len(WHY) else "null")
         self._at -= 1
         self._put("]")

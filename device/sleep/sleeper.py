@@ -13,6 +13,7 @@ from .. import VERSION
 from ..chip import log
 from ..chip.compat import const
 from ..chip.lazy import borrow
+from ..outbox.segment import COUNT, FIRST
 
 snapshot = borrow("sleep.snapshot")
 
@@ -247,8 +248,8 @@ def _acknowledged(outbox):
     runs = []
     newest = part = outbox.find(outbox.newest())
     while part and len(runs) < _RUNS:
-        seq = part[0]
-        end = seq + part[1]
+        seq = part[FIRST]
+        end = seq + part[COUNT]
         while seq < end:
             waiting = outbox.next_waiting(seq)
             stop = end if waiting < 0 else min(end, waiting)
@@ -257,6 +258,6 @@ def _acknowledged(outbox):
             seq = stop if part is newest else end
             while seq < end and outbox.is_waiting(part, seq):
                 seq += 1
-        part = outbox.find(part[0] - 1)
+        part = outbox.find(part[FIRST] - 1)
     dropped = outbox.journal.dropped
     return [run for run in runs[:_RUNS] if not any(a <= run[1] and run[0] <= b for a, b in dropped)]

@@ -66,7 +66,8 @@ Word = Annotated[str, Meta(pattern=r"\A[\w %°/.^-]{1,32}\Z")]
 What = Annotated[str, Meta(pattern=rf"\A({'|'.join(WHATS)})\Z")]
 Identity = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}\Z")]
 
-_TOPIC = re.compile(r"vigie/1/([A-Za-z0-9_-]{1,32})/([A-Za-z0-9_-]{1,32})/(up|state|get)")
+TOPICS = "vigie/1"  # what every topic begins with
+_TOPIC = re.compile(TOPICS + r"/([A-Za-z0-9_-]{1,32})/([A-Za-z0-9_-]{1,32})/(up|state|get)")
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -308,16 +309,13 @@ def parse_topic(topic: str) -> tuple[str, str, str]:
     """(site, device, "up", "state" or "get"). Raises Refused for any other topic."""
     match = _TOPIC.fullmatch(topic)
     if match is None:
-        raise Refused("topic is not vigie/1/<site>/<device>/up, state or get")
+        raise Refused(f"topic is not {TOPICS}/<site>/<device>/up, state or get")
     return match[1], match[2], match[3]
 
 
-def ack_topic(site: str, device: str) -> str:
-    return f"vigie/1/{site}/{device}/ack"
-
-
-def part_topic(site: str, device: str) -> str:
-    return f"vigie/1/{site}/{device}/part"
+def topic_of(board: str, leaf: str) -> str:
+    """`board`: "site/device", or "+/+" for all of them. `leaf`: up, state, get, ack or part."""
+    return f"{TOPICS}/{board}/{leaf}"
 
 
 def version_of(key: bytes, topic: str, payload: bytes) -> int:

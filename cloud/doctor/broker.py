@@ -19,7 +19,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud.contract.messages import MAX_BYTES
+from cloud.contract.messages import MAX_BYTES, TOPICS, topic_of
 from cloud.doctor.lines import Finding
 from cloud.ingest.network import CURES, LEAVES, unreachable
 from cloud.settings import BrokerSettings
@@ -61,8 +61,8 @@ def findings(settings: BrokerSettings) -> Iterator[Finding]:
 def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Iterator[Finding]:
     """What a board's credential (`its`) may do, tested against the backend's. `board`: site/device."""
     site, _, device = board.partition("/")
-    own = f"vigie/1/{site}/{device}/ack"
-    other = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
+    own = topic_of(f"{site}/{device}", "ack")
+    other = topic_of(f"doctor/{secrets.token_hex(4)}", "ack")
     user = its.user
     try:
         with _Login(settings) as backend, _Login(its) as mine:
@@ -74,7 +74,7 @@ def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Ite
                 yield Finding("board", f"somebody else logged in as {user} meanwhile: {cure}", "bad")
                 return
             else:
-                cure = f"give {user} publish and subscribe on vigie/1/{board}/#"
+                cure = f"give {user} publish and subscribe on {TOPICS}/{board}/#"
                 yield Finding("board", f"it does not hear {own}: {cure}", "bad")
             heard = mine.subscribe(other) and _passes(backend, mine, other, after=own)
         yield from _over_the_air(settings, its, board)
@@ -85,7 +85,7 @@ def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Ite
     except _LoginRefused as refused:
         yield Finding("board", f"{user}: {refused}".replace("MQTT_", "BOARD_"), "bad")
         return
-    cure = f"limit {user} to vigie/1/{board}/#"
+    cure = f"limit {user} to {TOPICS}/{board}/#"
     for wrong, cannot, can in (
         (heard, "read what is another board's", "it can read what is another board's"),
         (forged, "speak for another board", "it can speak for other boards"),
@@ -100,7 +100,7 @@ def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Ite
 
 def _over_the_air(settings: BrokerSettings, its: BrokerSettings, board: str) -> Iterator[Finding]:
     """Whether a board may ask for what is meant for it, and hear the answer. Raises _LoginRefused."""
-    get, part = f"vigie/1/{board}/get", f"vigie/1/{board}/part"
+    get, part = topic_of(board, "get"), topic_of(board, "part")
     with _Login(settings) as backend, _Login(its) as mine:
         hears = mine.subscribe(part) and _passes(backend, mine, part)
         asks = backend.subscribe(get) and _passes(mine, backend, get, payload=b"")  # which asks for nothing
@@ -115,7 +115,7 @@ def _over_the_air(settings: BrokerSettings, its: BrokerSettings, board: str) -> 
 def _are_ids_bound(settings: BrokerSettings, its: BrokerSettings) -> bool:
     """Whether a client of the backend stays when a board's credential logs in under the same client id."""
     name = f"doctor-{secrets.token_hex(4)}"
-    topic = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
+    topic = topic_of(f"doctor/{secrets.token_hex(4)}", "ack")
     with _Login(settings, client_id=name) as backend:
         try:
             with _Login(its, client_id=name):
@@ -145,20 +145,20 @@ def _container(settings: BrokerSettings) -> Finding:
 
 def _rights(settings: BrokerSettings) -> Iterator[Finding]:
     """The backend must hear boards and send acks, and needs nothing outside vigie/1."""
-    need = f"give {settings.user} publish and subscribe on vigie/1/#"
-    inside = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
+    need = f"give {settings.user} publish and subscribe on {TOPICS}/#"
+    inside = topic_of(f"doctor/{secrets.token_hex(4)}", "ack")
     outside = f"vigie-doctor/{secrets.token_hex(4)}"
     prefix = f"$share/{settings.share}/" if settings.share else ""
     try:
         with _Login(settings) as client:
             for leaf in LEAVES:
-                if not client.subscribe(f"{prefix}vigie/1/+/+/{leaf}"):
+                if not client.subscribe(prefix + topic_of("+/+", leaf)):
                     shared = ", or unset MQTT_SHARE if the broker knows no shared subscriptions"
-                    text = f"it may not read vigie/1/+/+/{leaf}: {need}{shared if prefix else ''}"
+                    text = f"it may not read {TOPICS}/+/+/{leaf}: {need}{shared if prefix else ''}"
                     yield Finding("rights", text, "bad")
                     return
             if not (client.subscribe(inside) and _passes(client, client, inside)):
-                yield Finding("rights", f"what it sends to vigie/1/…/ack does not arrive: {need}", "bad")
+                yield Finding("rights", f"what it sends to {TOPICS}/…/ack does not arrive: {need}", "bad")
                 return
             yield Finding("rights", "it hears boards, and can acknowledge to them")
         with _Login(settings) as client:
@@ -168,10 +168,10 @@ def _rights(settings: BrokerSettings) -> Iterator[Finding]:
         yield Finding("rights", f"{refused}: {need}", "bad")
         return
     if loose:
-        text = "it can do things outside vigie/1, which it never needs: limit it to vigie/1/#"
+        text = f"it can do things outside {TOPICS}, which it never needs: limit it to {TOPICS}/#"
         yield Finding("rights", text, "warn")
     else:
-        yield Finding("rights", "it can do nothing outside vigie/1")
+        yield Finding("rights", f"it can do nothing outside {TOPICS}")
 
 
 def _packets(settings: BrokerSettings) -> Finding:
@@ -201,7 +201,7 @@ def _announced(settings: BrokerSettings) -> int | None:
 
 
 def _takes(settings: BrokerSettings, size: int) -> bool:
-    topic = f"vigie/1/doctor/{secrets.token_hex(4)}/ack"
+    topic = topic_of(f"doctor/{secrets.token_hex(4)}", "ack")
     try:
         with _Login(settings) as client:
             client.subscribe(topic)

@@ -19,6 +19,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from cloud.contract.messages import TOPICS, topic_of
 from cloud.ingest.puback import PUBACK, Pubacks
 from cloud.ingest.worker import HOLD, Inbox, received
 from cloud.process.failure import brief
@@ -201,7 +202,7 @@ class Network:
             self._complaint = ""
             log.info("connected to %s:%d over TLS", self._settings.host, self._settings.port)
         prefix = f"$share/{self._settings.share}/" if self._settings.share else ""
-        client.subscribe([(f"{prefix}vigie/1/+/+/{leaf}", 1) for leaf in LEAVES])
+        client.subscribe([(prefix + topic_of("+/+", leaf), 1) for leaf in LEAVES])
 
     def _on_connect_fail(self, client: mqtt.Client, userdata: Any) -> None:
         problem = sys.exception()
@@ -231,7 +232,7 @@ class Network:
         self, client: mqtt.Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Any
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            why = "the broker does not let us read vigie/1/+/+/up, state and get: give MQTT_USER that right"
+            why = f"the broker does not let us read {TOPICS}/+/+/up, state and get: give MQTT_USER that right"
             if self._settings.share:
                 why += ", or unset MQTT_SHARE if the broker knows no shared subscriptions"
             self._client.why = why

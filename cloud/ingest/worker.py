@@ -347,7 +347,7 @@ class Ingest:
         judged = self._judged(new)
         counts = self._store.write(judged)
         for owner, period in counts.periods.items():
-            self.inbox.learn(f"vigie/1/{owner}", period)
+            self.inbox.learn(f"{messages.TOPICS}/{owner}", period)
         for message, readings in new:
             self._seen.add((message.site, message.device, message.stream), readings)
 
@@ -437,7 +437,7 @@ class Ingest:
             self._send(site, device, messages.acks(self._authenticator.key(site, device), stream, runs))
 
     def _send(self, site: str, device: str, payloads: Iterable[bytes]) -> None:
-        topic = messages.ack_topic(site, device)
+        topic = messages.topic_of(f"{site}/{device}", "ack")
         for payload in payloads:
             self._publish(topic, payload)
             self.totals.acks += 1

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cloud.contract import keys
-from cloud.contract.messages import Reading, acks, signed
+from cloud.contract.messages import Reading, acks, signed, topic_of
 from cloud.store import packing
 from cloud.store.database import bucket_id, device_id
 from cloud.store.packing import SIZE
@@ -81,7 +81,7 @@ def measured(fleet: FleetSize, t: Floats, h: Floats) -> Sizes:
         columns = {name: [getattr(row, name) for row in part] for name in ("seq", "ts", "up", "x", "flags")}
         tail: dict[str, Any] = {"score": [row.score for row in part], "why": [None] * count}
         head = {"v": 2, "stream": "9f3a1c07", "boot": 7, "sensor": 0, "model": "9f3a1c07", "features": 1}
-        return len(signed(key, "vigie/1/home/C001/up", {**head, **columns, **tail}))
+        return len(signed(key, topic_of("home/C001", "up"), {**head, **columns, **tail}))
 
     packed = {k: packing.pack(row, 0, 0.4 + int(sums[k]) % 97 / 1000) for k, row in enumerate(rows)}
     document = {
@@ -107,7 +107,7 @@ def measured(fleet: FleetSize, t: Floats, h: Floats) -> Sizes:
 def demand(fleet: FleetSize, sizes: Sizes) -> dict[str, float]:
     """What `fleet` needs, by the name of the limit and in its unit (plans.toml)."""
     messages = fleet.readings(1) / fleet.a_message  # a second
-    topic = len("vigie/1/home/C001/up")
+    topic = len(topic_of("home/C001", "up"))
     up = sizes.base + fleet.a_message * sizes.each + topic + MQTT_BYTES
     ack = sizes.ack + topic + MQTT_BYTES
     written = sizes.written * fleet.a_message + 700  # an update of the bucket, one of `latest`

@@ -107,14 +107,14 @@ class Answers:
         for board, state in states.items():
             if want := to_tell(wanted.get(board, {}), state):
                 payload = messages.want_ack(self._key(*board), state["stream"], want)
-                self._publish(messages.ack_topic(*board), payload)
+                self._publish(messages.topic_of("/".join(board), "ack"), payload)
 
     def _answer(self, site: str, device: str, get: Get) -> None:
         whole = self._whole(site, device, get)
         if get.offset == 0:
             size = "which is not there" if whole is None else f"{len(whole)} bytes"
             log.info("%s/%s fetches %s %s, %s", site, device, get.what, get.id, size)
-        self._publish(messages.part_topic(site, device), messages.part(get, whole))
+        self._publish(messages.topic_of(f"{site}/{device}", "part"), messages.part(get, whole))
         self.parts += 1
 
     def _whole(self, site: str, device: str, get: Get) -> bytes | None:

@@ -368,7 +368,7 @@ def test_a_year_of_a_board_is_drawn_and_too_much_is_not_downloaded(app, house, n
     monkeypatch.setattr(source, "DRAWN", 100)
     app.run()
     go(app, "board")
-    app.button_group(key="range").set_value("1y").run()
+    app.button_group(key="range choice").set_value("1y").run()
     assert not app.exception and len(charts_of(app)) == 1
     said = words_of(app)
     assert "The chart shows mean, minimum and maximum" in said and "python -m cloud export" in said

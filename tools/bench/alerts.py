@@ -25,7 +25,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.contract import messages
 from cloud.contract.keys import device_key
-from cloud.contract.messages import Reading, Verdict
+from cloud.contract.messages import Reading, Verdict, topic_of
 from cloud.store import database as databases
 from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
@@ -79,7 +79,7 @@ class AlertBoard:
             "score": [None],
             "why": [None],
         }
-        topic = f"vigie/1/demo/{self.name}/up"
+        topic = topic_of(f"demo/{self.name}", "up")
         self._client.publish(topic, messages.signed(self._key, topic, message), qos=1)
         return now
 

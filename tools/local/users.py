@@ -9,6 +9,8 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from cloud.contract.messages import TOPICS
+
 BACKEND_USER = "backend"
 
 
@@ -29,10 +31,10 @@ def acl(users: Mapping[str, str]) -> str:
     for user in users:
         rules.append(f"user {user}")
         if user == BACKEND_USER:
-            rules.append("topic readwrite vigie/1/#")
+            rules.append(f"topic readwrite {TOPICS}/#")
             continue
-        rules += [f"topic write vigie/1/{user}/{leaf}" for leaf in ("up", "state", "get")]
-        rules += [f"topic read vigie/1/{user}/{leaf}" for leaf in ("ack", "part")]
+        rules += [f"topic write {TOPICS}/{user}/{leaf}" for leaf in ("up", "state", "get")]
+        rules += [f"topic read {TOPICS}/{user}/{leaf}" for leaf in ("ack", "part")]
     return "\n".join(rules) + "\n"
 
 

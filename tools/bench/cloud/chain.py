@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pymongo.database import Database as MongoDatabase
 from sklearn.ensemble import IsolationForest
 
-from cloud.contract.messages import Ack
+from cloud.contract.messages import Ack, topic_of
 from cloud.read.reader import Reader
 from cloud.store import database as databases
 from tools.bench.cloud.naive import SAMPLES, TREES
@@ -261,7 +261,7 @@ class _Publisher:
         self._client.on_message = self._on_message
         self._client.on_subscribe = lambda *_: ready.set()
         self._client.connect("localhost", bench.broker.backend_port)
-        self._client.subscribe(f"vigie/1/{SITE}/+/ack", 0)
+        self._client.subscribe(topic_of(f"{SITE}/+", "ack"), 0)
         self._client.loop_start()
         if not ready.wait(60):
             raise ToolFailed("the broker does not let the boards in")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.contract.keys import device_key
-from cloud.contract.messages import signed
+from cloud.contract.messages import signed, topic_of
 from cloud.training.features import features
 from cloud.training.fit import train
 from cloud.training.twin import CloudModel
@@ -42,7 +42,7 @@ class BenchBoard:
 
     @property
     def topic(self) -> str:
-        return f"vigie/1/{SITE}/{self.name}/up"
+        return topic_of(f"{SITE}/{self.name}", "up")
 
     def message(self, first: int, last: int) -> bytes:
         """The `up` message with the readings first..last - 1, as a board writes it."""

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from cloud.contract.messages import topic_of
 from tools.bench.fleet.wire import connect
 
 IN_FLIGHT = 300
@@ -69,7 +70,7 @@ async def flood(mode: str, port: int, ca: str, user: str, password: str) -> None
     )
     sent, printed = 0, time.monotonic()
     while not wire.gone:
-        wire.publish(f"vigie/1/{user}/{leaf}", message())
+        wire.publish(topic_of(user, leaf), message())
         sent += 1
         await wire.room(IN_FLIGHT)
         if sent % 50 == 0:

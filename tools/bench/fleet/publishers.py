@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from cloud.contract.keys import device_key
-from cloud.contract.messages import Ack, signed
+from cloud.contract.messages import Ack, signed, topic_of
 from tools.bench.fleet.wire import MqttConnection, connect
 
 MASTER = bytes.fromhex("ab" * 32)
@@ -52,9 +52,9 @@ class FleetBoard:
 
     async def login(self, port: int, context: ssl.SSLContext) -> None:
         login = (self._user.replace("/", "-"), self._user, password(self._number))
-        self._will = (f"vigie/1/{self._user}/state", self._state("offline"))
+        self._will = (topic_of(self._user, "state"), self._state("offline"))
         self._wire: MqttConnection = await connect(port, context, login, self._on_message, self._will)
-        await self._wire.subscribe(f"vigie/1/{self._user}/ack")
+        await self._wire.subscribe(topic_of(self._user, "ack"))
         self._wire.publish(self._will[0], self._state("online"))
 
     async def live(self, until: float, phase: float) -> None:
@@ -64,7 +64,7 @@ class FleetBoard:
                 return
             self._sent[seq] = time.perf_counter()
             self.sent += 1
-            self._wire.publish(f"vigie/1/{self._user}/up", self._up(seq))
+            self._wire.publish(topic_of(self._user, "up"), self._up(seq))
             await asyncio.sleep(max(0.0, PERIOD - (time.perf_counter() - self._sent[seq])))
 
     @property
@@ -85,11 +85,11 @@ class FleetBoard:
             "flags": [0], "score": [None], "why": [None],
         }  # fmt: skip
         head = {"v": 2, "stream": self._stream, "boot": 1, "sensor": 0, "model": None, "features": 1}
-        return signed(self._key, f"vigie/1/{self._user}/up", {**head, **columns})
+        return signed(self._key, topic_of(self._user, "up"), {**head, **columns})
 
     def _state(self, state: str) -> bytes:
         message = {"v": 2, "stream": self._stream, "boot": 1, "state": state}
-        return signed(self._key, f"vigie/1/{self._user}/state", message)
+        return signed(self._key, topic_of(self._user, "state"), message)
 
 
 async def main(first: int, many: int, port: int, ca: str, seconds: float) -> None:

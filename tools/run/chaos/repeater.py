@@ -9,6 +9,7 @@ import time
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from cloud.contract.messages import topic_of
 from tools.local.broker import Broker
 from tools.local.users import BACKEND_USER
 
@@ -37,7 +38,7 @@ class Repeater:
         self._client.username_pw_set(BACKEND_USER, broker.users[BACKEND_USER])
         self._client.tls_set(ca_certs=str(broker.pki.ca_pem))
         self._client.connect("localhost", broker.backend_port, 30)
-        self._client.subscribe([("vigie/1/+/+/up", 1), ("vigie/1/+/+/ack", 0)])
+        self._client.subscribe([(topic_of("+/+", "up"), 1), (topic_of("+/+", "ack"), 0)])
         self._client.loop_start()
 
     def stop(self) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
+from cloud.contract.messages import topic_of
 from cloud.store.database import device_id
 from tools.local.users import BACKEND_USER
 from tools.run.chaos.faults.fault import Observed, fixed
@@ -106,7 +107,7 @@ def _speaks_for_itself(world: World, name: str) -> bool:
 
 
 def _topic(world: World, name: str, leaf: str) -> str:
-    return f"vigie/1/{world.site}/{name}/{leaf}"
+    return topic_of(f"{world.site}/{name}", leaf)
 
 
 def _forgeries(world: World, name: str, random: Random) -> list[tuple[str, bytes]]:

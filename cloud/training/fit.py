@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import IsolationForest
 
 from cloud.alerts.hindsight import PastMail, mails
+from cloud.detectors import LEARNED
 from cloud.training import (
     bundle,
     calibrate,
@@ -325,7 +326,7 @@ def _thresholds(
     """
     days, whole = past.days, smallest is not None
     thresholds = {}
-    for name in ("stuck", "jump", "drift", "jitter", "envelope", "zscore"):
+    for name in LEARNED:
         if whole or name in RELATIVE:
             logs = np.log1p(judged.column(name))
             highest = calibrate.peaks(logs, REARMS.get(name, calibrate.REARM))

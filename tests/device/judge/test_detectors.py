@@ -232,12 +232,12 @@ def test_parameters_say_what_is_wrong_with_them():
 
 
 def test_a_model_of_the_first_layout_goes_on_and_what_it_did_not_watch_still_is_not():
-    old = list(DEFAULTS[:-1]) + list(range(MEANS + WEIGHTS))
+    old = list(DEFAULTS[:19]) + list(range(MEANS + WEIGHTS))
     old[0] = 1
     for name, value in (("rate_t", 18), ("rate_h", 30000), ("rate_both", 8), ("jump", 77), ("envelope", 99)):
         old[FIELDS.index(name)] = value
     params = Params(bytes(array("i", old)))
-    assert (params.jump, params.envelope, params.stuck) == (77, 99, DEFAULTS[-1])
+    assert (params.jump, params.envelope, params.stuck) == (77, 99, DEFAULTS[FIELDS.index("stuck")])
     assert (params.rate_t, params.rate_h) == (DEFAULTS[FIELDS.index("rate_t")], ALWAYS)
     assert list(params.means) == list(range(MEANS)) and list(params.weights)[0] == MEANS
     for body in (array("i", old[:-1]), array("i", [2] + old[1:]), array("i", [1] + old), array("i", [])):

@@ -32,6 +32,19 @@ def test_every_package_that_an_extra_names_is_pinned_and_explained():
     assert [name for name in extras if f"`{name}`" not in told] == []
 
 
+def test_no_two_test_files_have_one_name():
+    """pytest would take the second for the first."""
+    names = [path.name for path in tree.files() if path.name.startswith("test_")]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
+def test_a_change_has_at_most_five_places():
+    recipes = (
+        (ROOT / "CONTRIBUTING.md").read_text().partition("## Where do I change")[2].partition("\n## ")[0]
+    )
+    assert "**a detector**" in recipes and "\n6. " not in recipes
+
+
 def test_the_places_that_contributing_names_are_there():
     named = re.findall(
         r"`((?:cloud|device|tools|tests|docs|\.github|\.ci)/[\w./-]+)`",

@@ -24,6 +24,7 @@ _PACKET = const(1152)  # bytes of a part with its topic
 _MOST = {"config": 8192, "model": 131072, "app": 262144}
 _FIRST_S = const(5)  # until a part is asked for again; doubled each time
 _LONGEST_S = const(600)
+_SHARE_MS = const(50)  # of a turn, for what needs no part
 _NEAR_MS = const(250)  # so close to the next sample nothing is begun
 
 
@@ -115,13 +116,13 @@ class Pull:
         if left < min(_NEAR_MS, node.period_ms // 4):
             return
         try:
-            if self._install and self._install.step():
-                self._have = self._install.have
-            elif self._total is not None and self._have >= self._total:
+            if self._held:
+                self._keep(node)
+            if self._install and self._busy(clock):
+                return
+            if self._total is not None and self._have >= self._total:
                 if left >= node.period_ms // 2:
                     self._finish(node)
-            elif self._held:
-                self._keep(node)
             elif clock.uptime() >= self._at_s:
                 self._ask(node)
         except OSError as error:
@@ -129,6 +130,15 @@ class Pull:
             self._fail(node, "flash refuses it: %s" % error)
         except ValueError as error:
             self._fail(node, str(error))
+
+    def _busy(self, clock):
+        """Whether what a release has in common with the one that runs takes more than this turn."""
+        end = clock.after(clock.ms(), _SHARE_MS)
+        busy = False
+        while not busy and self._install.step():
+            busy = clock.until(end) <= 0
+        self._have = self._install.have
+        return busy
 
     def _ask(self, node):
         if not node.link.listens(_PACKET):

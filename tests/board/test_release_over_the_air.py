@@ -113,7 +113,7 @@ def test_a_release_whose_files_were_damaged_on_flash_is_not_imported(air, watche
     """Between the last part and the start, as by a bad block."""
     sign(12, {})
     watched.board.power_on()
-    watched.wait("boot release 12", 150)
+    watched.wait("boot hard", 150)
     watched.flash("app/b/device/app.mpy").write_bytes(b"not what was signed")
     state = air.wait(became(12), 60)
     assert became(12)(state) == ["damaged: /app/b/device/app.mpy"] and state.version == "0.1.0"

@@ -1,16 +1,24 @@
-"""Settings and a model reach a board over the air, on the real broker, database, backend and interpreter."""
+"""Settings, a model and a release reach a board over the air: real broker, database, backend, interpreter."""
 
+import argparse
 import hmac
+import shutil
 import struct
 import time
 from functools import partial
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from cloud.contract.keys import device_key
 from cloud.training.bundle import model_id
 from cloud.updates import change
+from cloud.updates.app import app
 from tests.cloud.conftest import wait_for
+from tools.board import release
 from tools.local.stack import SITE, Stack, StackPlan
+from tools.mpy import build
 from tools.run.account import account
+from tools.virtual_board.board import architecture, find_micropython
 
 BOARD = (SITE, "C001")
 
@@ -24,7 +32,20 @@ def other(bundle, key):
     return model_id(made), made
 
 
-def test_settings_and_a_model_reach_a_board_and_no_reading_is_lost(tmp_path):
+def signed(key, folder, number):
+    """The file of a release of this tree with another version."""
+    shutil.copytree(build.ROOT / "device", folder / "device", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(build.ROOT / "main.py", folder / "main.py")
+    (folder / "device" / "__init__.py").write_text('VERSION = "9.9.9"\n')
+    arch = architecture(find_micropython())
+    facts = {"number": number, "version": "9.9.9", "expires": int(time.time()) + 3600}
+    facts |= {"mpy": build.mpy_of(arch), "firmware": [1, 23, 0]}
+    path = folder / "vigie.release"
+    path.write_bytes(release.signed(key, build.application(arch, folder), facts))
+    return path
+
+
+def test_settings_a_model_and_a_release_reach_a_board_and_no_reading_is_lost(tmp_path):
     plan = StackPlan(tmp_path, boards=("C001", "C002"), period_ms=500, dashboard=False)
     lines = []
     with Stack(plan, on_board_line=lambda name, line: lines.append(f"{name} {line}")) as stack:
@@ -53,6 +74,17 @@ def test_settings_and_a_model_reach_a_board_and_no_reading_is_lost(tmp_path):
         wait_for(lambda: state().get("model") == running, "the model before", 60)
         assert state()["boot"] == boot, "no start is needed"
 
+        owner = rsa.generate_private_key(65537, 3072)
+        known = owner.public_key().public_numbers().n.to_bytes(384, "big")
+        (stack.boards["C001"].flash / "release.key").write_bytes(known)
+        file = signed(owner, tmp_path / "tree", 12)
+        began = time.monotonic()
+        asked = argparse.Namespace(device="C001", file=str(file))
+        assert app(asked, database, stack.secrets.master_key) == 0
+        wait_for(lambda: ["app", "0000000c", ""] in state().get("updates", []), "the release", 120)
+        app_s = time.monotonic() - began
+        assert state()["app"] == 12 and state()["version"] == "9.9.9" and state()["boot"] == boot + 1
+
         assert not [line for line in lines if line.startswith("C002") and "update" in line]
         for device, board in stack.boards.items():
             assert board.tell("stop", 20)
@@ -61,6 +93,7 @@ def test_settings_and_a_model_reach_a_board_and_no_reading_is_lost(tmp_path):
             told = account(taken, stored)
             assert (told.lost, told.surplus, told.misdated) == (0, 0, 0), told
         print(f"settings {settings_s:.1f} s, a model of {len(bundle)} bytes {model_s:.1f} s")
+        print(f"a release of {file.stat().st_size} bytes {app_s:.1f} s")
 
 
 def whole(stack, device, taken):

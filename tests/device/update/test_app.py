@@ -15,7 +15,7 @@ if not hasattr(os, "ilistdir"):  # CPython
     os.ilistdir = lambda path: [
         (each.name, 0x4000 if each.is_dir() else 0x8000) for each in sorted(os.scandir(path), key=str)
     ]
-OLD = [("device/app.mpy", bytes(range(256)) * 5), ("device/same.mpy", b"same" * 700), ("safe.mpy", b"old")]
+OLD = [("device/app.mpy", bytes(range(256)) * 5), ("device/same.mpy", b"same" * 275), ("safe.mpy", b"old")]
 NEW = [
     ("device/app.mpy", bytes(range(255, -1, -1)) * 7),
     OLD[1],

@@ -220,6 +220,10 @@ def start():
             bad += compared("/boot/sha256.txt", "/")
         if bad:
             tell(bad)
+        if on_trial():
+            from machine import WDT
+
+            WDT(timeout=60000)  # it may hang before it has a watchdog of its own
         sys.path[0] = folder = "/app/" + slot
         bad = [path for path in bad if path.startswith(folder)]
         ends = broken(bad)

@@ -183,6 +183,60 @@ def test_what_a_person_had_as_main_py_is_kept(wire, serial_board, capsys):
     assert "kept" not in capsys.readouterr().out
 
 
+OLD_MAIN = """# Vigie, as it was before there were slots
+from memory import share
+share()
+from device.app import main
+main()
+"""
+
+
+def test_a_board_from_before_there_were_slots_gets_them_and_keeps_stream_readings_and_model(
+    wire, serial_board, cloud, capsys
+):
+    flash = serial_board.flash
+    for path, data in build.application(build.arch_of(deploy.Firmware.ask(wire).mpy)).items():
+        (flash / path).parent.mkdir(exist_ok=True)
+        (flash / path).write_bytes(data)
+    (flash / "sha256.txt").rename(flash / "device" / "sha256.txt")
+    (flash / "main.py").write_text(OLD_MAIN)
+    wanted = cloud.wanted()
+    provision.write(wire, wanted, provision.authority(wanted))
+    assert deploy.watch(wire), capsys.readouterr().out
+    wire.stop()
+    (flash / "model").mkdir()
+    (flash / "model" / "active").write_text("a")
+    stream = streams(flash)
+    kept = {path: data for path, data in tree(flash).items() if path.startswith(("model/", "config.json"))}
+    run = wire.run
+
+    def cut(code, *more):
+        if "'/main.py.new'" in code:
+            raise ToolFailed("the connection to the board broke off")
+        return run(code, *more)
+
+    wire.run = cut
+    with pytest.raises(ToolFailed):
+        deploy.deploy(wire)
+    wire.run = run
+    assert (flash / "main.py").read_text() == OLD_MAIN and (flash / "device" / "app.mpy").exists()
+    assert deploy.watch(wire), "the old application still runs"
+    wire.stop()
+    deploy.deploy(wire)
+    assert not (flash / "device").exists() and not (flash / "safe.mpy").exists()
+    assert deploy.watch(wire), capsys.readouterr().out
+    wire.stop()
+    assert streams(flash) == stream and len(stream) == 1
+    assert {path: tree(flash)[path] for path in kept} == kept
+    deploy.deploy(wire)
+    assert "0 changed" in capsys.readouterr().out
+
+
+def streams(flash):
+    """The streams of the readings on flash: one, unless it was begun anew."""
+    return {path.read_bytes()[4:8] for path in (flash / "outbox").glob("*.seg")}
+
+
 def test_a_deployment_that_breaks_off_anywhere_leaves_the_board_as_it_was(wire, serial_board, tmp_path):
     """At each file that is written, renamed or deleted; then once more, and it comes to its end."""
     deploy.deploy(wire)

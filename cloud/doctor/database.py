@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
@@ -214,6 +215,15 @@ def _boards(latest: list[Latest]) -> Iterator[Finding]:
         )
     elif latest:
         yield Finding("boards", f"all {len(latest)} sign what they send")
+    runs = Counter(_runs(board.state) for board in latest)
+    if runs:
+        told = (f"{what} on {count}" for what, count in runs.most_common(NAMED))
+        yield Finding("version", f"{', '.join(told)}; the dashboard's page System names the boards")
+
+
+def _runs(state: Mapping[str, object]) -> str:
+    release = state.get("app")
+    return f"{state.get('version') or '?'}{f' (release {release})' if release else ''}"
 
 
 def _models(database: Database[Document], key: bytes) -> Iterator[Finding]:

@@ -343,6 +343,15 @@ def test_boards_that_do_not_sign_what_they_send(environment, database):
     assert "good boards: all 2 sign what they send" in text(ask(environment, "database"))
 
 
+def test_which_versions_the_boards_run(environment, database):
+    Store(database).write([entry(1, device=f"C00{number}") for number in (1, 2, 3)])
+    for name, runs in {"demo/C001": {"app": 12}, "demo/C002": {}, "demo/C003": {}}.items():
+        state = {"state": {"version": "0.2.0", "state": "online", **runs}}
+        database["latest"].update_one({"_id": name}, {"$set": state})
+    told = text(ask(environment, "database"))
+    assert "good version: 0.2.0 on 2, 0.2.0 (release 12) on 1; the dashboard" in told
+
+
 def test_another_vigie_key_than_the_models_were_made_under(environment, database):
     model = {"created": 1.0, "cloud": keys.sign_model(MASTER, b"body")}
     database["models"].insert_one({"_id": "8b7da160", **model})

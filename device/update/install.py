@@ -18,6 +18,7 @@ notes = borrow("update.notes")
 
 KEY = "/release.key"  # the modulus of the owner's key; `make provision` writes it
 LIST = "sha256.txt"
+_BLOCK = const(4096)  # flash is taken in blocks
 _PIECE = const(1024)  # bytes that are copied or hashed in one step
 
 
@@ -128,7 +129,7 @@ class Install:
             file.seek(self._line)
             left = 0
             while (line := file.readline(256)) and not line.endswith(b" sha256.txt\n"):
-                left += int(line.split()[1])
+                left += (int(line.split()[1]) // _BLOCK + 1) * _BLOCK
         if left > notes.free():
             raise ValueError("%d bytes are more than fits" % left)
         with open(self._folder + "number", "w") as file:

@@ -129,7 +129,7 @@ def cut_everywhere(prepare, acknowledged, step, story_of=Story, **want):
     """Every `step`th byte. (offsets that were tried, bytes and erases of the update.)"""
     import vfs
 
-    chip = Chip(bytearray(ERASED * 48))
+    chip = Chip(bytearray(ERASED * 64))
     vfs.VfsLfs2.mkfs(chip)
     mounted(chip)
     try:

@@ -7,7 +7,7 @@ from ..chip.lazy import borrow
 def meant(node, payload):
     """The cloud says what this board should have."""
     try:
-        node.update = borrow("update.pull").begin(node, payload) or node.update
+        node.update = borrow("update.want").begin(node, payload) or node.update
     except (ValueError, OSError) as error:
         name = "wants refused: %s" % error
         node.counts[name] = node.counts.get(name, 0) + 1

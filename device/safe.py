@@ -90,8 +90,8 @@ class Voice:
                 self._board.set_rtc(sec)
             if not ready:
                 return False
-            told = self._link.close(_GOODBYE_MS, self._state(True))
-            self._log.info("safe", "state sent" if told else "state lost")
+            sent = self._link.close(_GOODBYE_MS, self._state(True))
+            self._log.info("safe", "state sent" if sent else "state lost")
         except Exception as error:
             sys.print_exception(error)
         return True

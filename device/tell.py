@@ -76,9 +76,9 @@ def _dated(node, sec):
     first = not clock.is_set()
     if not clock.set(sec):
         node.ntp.soon()
-        told = clock.doubted(sec)
-        if told:
-            log.error("clock", told)
+        doubt = clock.doubted(sec)
+        if doubt:
+            log.error("clock", doubt)
         return
     journal = node.outbox.journal
     date = journal.date(node.outbox.boot, clock.uptime())

@@ -248,8 +248,8 @@ class Reader:
         """How many mails of [start, end) told of something that was going on with this board."""
         owner = device_id(site, device)
         mine = {"$gt": f"{owner}/", "$lt": f"{owner}0"}  # "0" follows "/"
-        told = {"episodes": {"$elemMatch": mine}, "created": {"$gte": start, "$lt": end}}
-        return self.database["alerts"].count_documents({**told, "kind": {"$ne": "digest"}})
+        mailed = {"episodes": {"$elemMatch": mine}, "created": {"$gte": start, "$lt": end}}
+        return self.database["alerts"].count_documents({**mailed, "kind": {"$ne": "digest"}})
 
     def undelivered(self, *, limit: int = 50) -> list[Alert]:
         """The newest mails that did not go out, or perhaps did not, newest first; `error` says why."""

@@ -113,8 +113,8 @@ def _named(name: str) -> tuple[str, str]:
 
 def _limits(reader: Reader, site: str, device: str) -> dict[str, int] | None:
     """The user's own, as the board last told them."""
-    told = (each.state for each in reader.latest() if (each.site, each.device) == (site, device))
-    return next(told, {}).get("limits")
+    states = (each.state for each in reader.latest() if (each.site, each.device) == (site, device))
+    return next(states, {}).get("limits")
 
 
 def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:

@@ -17,8 +17,8 @@ Limits = Mapping[str, int]  # as `state` tells them: t_min, t_max, h_min, h_max 
 
 def is_severe(severe: Limits, air: Air, when: float) -> bool:
     """`air`: the readings from a while before `severe["for_s"]` s before `when`, up to it."""
-    bounds, said = Bounds(severe), 0
+    bounds, flags = Bounds(severe), 0
     t, h = (np.rint(100 * each).astype(int).tolist() for each in (air.t, air.h))
     for row in np.flatnonzero(air.ts <= when).tolist():
-        said = bounds.flags(t[row], h[row], float(air.ts[row]))
-    return bool(said)
+        flags = bounds.flags(t[row], h[row], float(air.ts[row]))
+    return bool(flags)

@@ -77,36 +77,36 @@ def _lacks_its_end(text):
 
 def check(values, path="config.json"):
     """`values` with defaults, or ConfigError with every problem at once."""
-    found = _Check(path)
+    checker = _Check(path)
     if not isinstance(values, dict):
         raise ConfigError(["%s holds no object: run make provision again" % path])
-    config = found.filled(values, DEFAULTS, "")
+    config = checker.filled(values, DEFAULTS, "")
     if config["v"] != 1:
-        found.wrong("v", "is %r" % (config["v"],), "this Vigie reads version 1: run make provision again")
+        checker.wrong("v", "is %r" % (config["v"],), "this Vigie reads version 1: run make provision again")
     for key in ("site", "device"):
         if config[key] is not None and not _is_name(config[key]):
-            found.wrong(key, "is %r" % (config[key],), "use " + _NAME)
+            checker.wrong(key, "is %r" % (config[key],), "use " + _NAME)
     if config["key"] is not None and not _is_key(config["key"]):
-        found.wrong("key", "is not a key", "it takes 64 hex digits")
-    config["wifi"] = found.section(config["wifi"], _WIFI, "wifi")
-    config["wifi2"] = found.section(config["wifi2"], _WIFI, "wifi2")
-    broker = config["broker"] = found.section(config["broker"], _BROKER, "broker")
+        checker.wrong("key", "is not a key", "it takes 64 hex digits")
+    config["wifi"] = checker.section(config["wifi"], _WIFI, "wifi")
+    config["wifi2"] = checker.section(config["wifi2"], _WIFI, "wifi2")
+    broker = config["broker"] = checker.section(config["broker"], _BROKER, "broker")
     if broker:
         broker["name"] = broker["name"] or broker["host"]
-        found.number(broker, "port", 1, 65535, "broker.")
+        checker.number(broker, "port", 1, 65535, "broker.")
     ntp = config["ntp"]
     if not isinstance(ntp, list) or not ntp or not all(isinstance(name, str) and name for name in ntp):
-        found.wrong("ntp", "is %r" % (ntp,), 'give a list of servers, such as ["pool.ntp.org"]')
-    config["sensor"] = schema.sensor(found, config["sensor"], config["period_ms"])
-    config["limits"] = schema.limits(found, config["limits"])
-    found.number(config, "number", 0, 0x3FFFFFFF)
-    found.number(config, "period_ms", 50, 3600000)
-    found.number(config, "outbox_bytes", 65536, 1 << 28)
-    schema.sleep(found, config)
+        checker.wrong("ntp", "is %r" % (ntp,), 'give a list of servers, such as ["pool.ntp.org"]')
+    config["sensor"] = schema.sensor(checker, config["sensor"], config["period_ms"])
+    config["limits"] = schema.limits(checker, config["limits"])
+    checker.number(config, "number", 0, 0x3FFFFFFF)
+    checker.number(config, "period_ms", 50, 3600000)
+    checker.number(config, "outbox_bytes", 65536, 1 << 28)
+    schema.sleep(checker, config)
     if config["led_pin"] is not None:
-        found.number(config, "led_pin", 0, 48)
-    if found.problems:
-        raise ConfigError(found.problems)
+        checker.number(config, "led_pin", 0, 48)
+    if checker.problems:
+        raise ConfigError(checker.problems)
     return config
 
 

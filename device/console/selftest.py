@@ -16,14 +16,14 @@ def run(node):
     checks = (("sensor", _sensor), ("flash", _flash), ("model", _model), ("forest", _forest),
               ("clock", _clock), ("Wi-Fi", _wifi), ("broker", _broker), ("heap", _heap))  # fmt: skip
     for name, check in checks:
-        found = None
+        detail = None
         try:
             problem = check(node)
             if isinstance(problem, tuple):
-                problem, found = problem
+                problem, detail = problem
         except Exception as error:
             problem = "%s: %s" % (type(error).__name__, error)
-        print("%s %-7s %s" % ("ok  " if not problem else "FAIL", name, problem or found or ""))
+        print("%s %-7s %s" % ("ok  " if not problem else "FAIL", name, problem or detail or ""))
         good = good and not problem
     return good
 

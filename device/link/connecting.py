@@ -66,33 +66,33 @@ def listens(link, size):
     return link._session.more is not None
 
 
-def close(link, wait_ms=1000, said=None):
-    """Say goodbye: `said` or state(False), DISCONNECT; at most `wait_ms`. The link stays closed.
+def close(link, wait_ms=1000, last=None):
+    """Say goodbye: `last` or state(False), DISCONNECT; at most `wait_ms`. The link stays closed.
 
     True when the broker has it, and has hung up: then no last will follows.
     """
-    told = False
+    sent = False
     end = link._clock.after(link._clock.ms(), wait_ms)
     try:
         while link.ready() and not link.free() and link._clock.until(end) > 0:
             link._rest(20)
             link._advance()
-        if link.publish(link._state_topic, said or link._state(False), 1, True):
+        if link.publish(link._state_topic, last or link._state(False), 1, True):
             while link._session.unacknowledged and link._clock.until(end) > 0:
                 link._rest(20)
                 link._advance()
-            told = not link._session.unacknowledged
+            sent = not link._session.unacknowledged
             link._session.disconnect()
             while link._clock.until(end) > 0:  # until reading fails: it has hung up
                 link._transport.flush()
                 link._session.receive()
                 link._rest(20)
-            told = False
+            sent = False
     except Exception:
         pass  # else the last will says that it is gone
     link._drop()
     link._stage = CLOSED
-    return told
+    return sent
 
 
 def _open(link):

@@ -70,11 +70,11 @@ def _tls(error, number, broker, sec):
         return broker + " refuses the TLS handshake: it must speak TLS 1.2 and go by the name in broker.name"
     if not isinstance(error, ValueError):
         return "TLS with %s fails (error %s): is broker.port its TLS port?" % (broker, number)
-    said = str(error).strip()
+    reason = str(error).strip()
     for word, cure in _CERTIFICATE:
-        if word in said:
+        if word in reason:
             return "the certificate of %s %s" % (broker, cure % _date(sec) if "%s" in cure else cure)
-    return "the certificate of %s is refused: %s" % (broker, said)
+    return "the certificate of %s is refused: %s" % (broker, reason)
 
 
 def _date(sec):

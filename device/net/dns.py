@@ -70,10 +70,10 @@ class Lookup:
         if self._question:
             answer = self._question.answer()
             while answer is not None:
-                found = _address(answer, self._id)
-                if found:
+                address = _address(answer, self._id)
+                if address:
                     self.close()
-                    return address_of(found, self._port)
+                    return address_of(address, self._port)
                 answer = self._question.answer()
             if self._clock.until(self._deadline) > 0:
                 return None

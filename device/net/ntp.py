@@ -77,12 +77,12 @@ class Ntp:
 
     def _compare(self, sec):
         """`sec` when it is to be believed; else the next server is asked."""
-        told = self._told()
-        if told is not None and abs(told - sec) <= _AGREE_S:
+        before = self._told()
+        if before is not None and abs(before - sec) <= _AGREE_S:
             return sec
         self._first = (sec, self._clock.ms())
         self._next = (self._next + 1) % len(self._servers)
-        if told is not None:
+        if before is not None:
             self._in(_PAUSE_S * 1000)
         else:
             self._in(0 if self._next else _AGAIN_MS)

@@ -35,11 +35,11 @@ class Journal:
 
     def date(self, boot, up):
         """The date of second `up` of `boot` (seconds since 2000), or None when that boot never knew one."""
-        found = None
+        nearest = None
         for anchor in self.anchors:
-            if anchor[0] == boot and (found is None or anchor[1] <= up):
-                found = anchor
-        return None if found is None else found[2] + up - found[1]
+            if anchor[0] == boot and (nearest is None or anchor[1] <= up):
+                nearest = anchor
+        return None if nearest is None else nearest[2] + up - nearest[1]
 
     def see(self, sec):
         """Keep `sec` as the last known date; reaches flash once an hour."""

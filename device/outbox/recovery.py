@@ -15,7 +15,7 @@ _FARTHEST = const(0x80000000)  # a first seq that no name is believed unless the
 _MOST = const(0xFFFF0000)  # of seqs and boots, which are 32 bits wide
 
 
-class Found:
+class Recovered:
     """segments: [(first, count, boot, model)], oldest first. useless: files without a usable record.
 
     following: the next seq. boot: this boot's number. stream: 4 bytes, None for a new one. damaged: records
@@ -64,47 +64,47 @@ def _is_folder(path):
 
 def recover(folder, journal):
     """Look at the segments in `folder`; what is missing or broken goes to `journal` as dropped."""
-    found = Found()
+    result = Recovered()
     for boot, _, _ in journal.anchors:  # a boot may have learnt the time and not kept a reading
-        found.boot = max(found.boot, boot + 1)
+        result.boot = max(result.boot, boot + 1)
     files = []
     for first, boot, text in _names(folder):
-        found.boot = max(found.boot, boot + 1)
+        result.boot = max(result.boot, boot + 1)
         known = _look(folder + "/" + text, first, boot)
         if known:
             files.append((first, boot, text) + known)
         else:
-            found.useless.append(text)
-    found.stream = journal.stream
+            result.useless.append(text)
+    result.stream = journal.stream
     for i in range(len(files) - 1, -1, -1):  # the newest tells, where the journal does not
-        if found.stream is None and files[i][4]:
-            found.stream = files[i][4][0]
-    lost, broken = _sort(found, files)
-    parts = found.segments
+        if result.stream is None and files[i][4]:
+            result.stream = files[i][4][0]
+    lost, broken = _sort(result, files)
+    parts = result.segments
     end = parts[-1][FIRST] + parts[-1][COUNT] if parts else None
     for first, count in broken:
         if end is not None and first > end:
             lost.append((end, first - 1))
         end = max(end or 0, first + count)
     end = end or 0
-    if found.stream is None:
-        return found
+    if result.stream is None:
+        return result
     if journal.opened >= end and all(file[0] != journal.opened for file in files):
         lost.append((end, journal.opened + RECORDS - 1))  # the newest is gone: who knows how long it was
         end = journal.opened + RECORDS
-    found.following = end
+    result.following = end
     before = _total(journal)
     for first, last in lost:
         journal.drop(first, last)
     for first, count in broken:
         if count:
             _give_up(parts, first, count, journal)
-    found.damaged = _total(journal) - before
+    result.damaged = _total(journal) - before
     for part in list(parts):
         if not part[COUNT]:
             parts.remove(part)
-            found.useless.append(segment.name(part[FIRST], part[BOOT]))
-    return found
+            result.useless.append(segment.name(part[FIRST], part[BOOT]))
+    return result
 
 
 def _names(folder):
@@ -144,20 +144,20 @@ def _look(path, first, boot):
     return min(count, RECORDS), head
 
 
-def _sort(found, files):
+def _sort(result, files):
     """Fill found.segments with what is sound; (runs missing between them, (first, count) of the rest)."""
-    parts = found.segments
+    parts = result.segments
     lost = []
     broken = []
     for i, (first, boot, text, count, head) in enumerate(files):
         last = parts[-1] if parts else (0, 0, boot)
         over = last[FIRST] + last[COUNT] - first
-        if head is None or head[0] != found.stream or (over > 0 and boot != last[BOOT]):
-            found.useless.append(text)
+        if head is None or head[0] != result.stream or (over > 0 and boot != last[BOOT]):
+            result.useless.append(text)
             after = i + 1 < len(files)
             if after or count < 0:  # it may have been longer
                 count = max(count, min(files[i + 1][0] - first if after else RECORDS, RECORDS))
-            if head is None or head[0] == found.stream:
+            if head is None or head[0] == result.stream:
                 broken.append((first, count))
             continue
         if over > 0:  # its tail was never confirmed and is in the next one

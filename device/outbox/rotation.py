@@ -19,17 +19,17 @@ def begin(outbox, folder, capacity, random=os.urandom):
     recovery.prepare(folder)
     outbox.journal = Journal(folder + "/journal")
     outbox._acks = Acks()
-    found = recovery.recover(folder, outbox.journal)
-    outbox._closed = found.segments  # (first, count, boot, model), oldest first
-    outbox._useless = found.useless  # files to delete once a newer header is on flash
-    outbox.damaged = found.damaged
-    outbox.boot = found.boot
-    outbox.stream = found.stream
+    result = recovery.recover(folder, outbox.journal)
+    outbox._closed = result.segments  # (first, count, boot, model), oldest first
+    outbox._useless = result.useless  # files to delete once a newer header is on flash
+    outbox.damaged = result.damaged
+    outbox.boot = result.boot
+    outbox.stream = result.stream
     if outbox.stream is None:
         outbox.stream = random(4)
         outbox.journal.clear()  # its dropped runs are of another stream
     outbox.journal.forget_before(outbox._closed[0][BOOT] if outbox._closed else outbox.boot)
-    outbox.boot_first = outbox._first = found.following
+    outbox.boot_first = outbox._first = result.following
     outbox._count = 0  # records of the open segment that are on flash
     outbox._file = None
     outbox._pending = 0

@@ -21,8 +21,8 @@ def read_ack(payload, stream, key):
     try:
         ack = json.loads(payload)
         dropped = "dropped" in ack
-        name, runs, told = ack["stream"], ack["dropped" if dropped else "runs"], ack["mac"]
-        if not isinstance(told, str) or not isinstance(runs, list) or len(runs) > _MOST_RUNS:
+        name, runs, signature = ack["stream"], ack["dropped" if dropped else "runs"], ack["mac"]
+        if not isinstance(signature, str) or not isinstance(runs, list) or len(runs) > _MOST_RUNS:
             raise ValueError
         parts = []
         for first, last in runs:
@@ -34,6 +34,6 @@ def read_ack(payload, stream, key):
     if name != hexlify(stream).decode():
         raise ValueError("another stream")
     text = "%s:%s:%s" % ("drop" if dropped else "ack", name, ",".join(parts))
-    if not same(mac(key, text.encode()), told.encode()):
+    if not same(mac(key, text.encode()), signature.encode()):
         raise ValueError("wrong mac")
     return runs, dropped

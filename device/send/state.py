@@ -40,10 +40,10 @@ def payload(online, outbox, fields, *, key, topic, kind=None):
         if journal.why:
             state["dropped_why"] = [_CAUSES[i] for i in range(len(_CAUSES)) if journal.why >> i & 1]
         state.update(fields)
-    said = bytearray(json.dumps(state), "utf-8")
-    end = len(said) - 1  # of its members
+    payload = bytearray(json.dumps(state), "utf-8")
+    end = len(payload) - 1  # of its members
     if online and kind:
-        said[end:] = (_SENSORS % (kind, kind)).encode()
-        end = len(said)
-    said[end:] = b',"mac":"%s"}' % mac(key, b"state:", topic, b":", memoryview(said)[:end])
-    return said
+        payload[end:] = (_SENSORS % (kind, kind)).encode()
+        end = len(payload)
+    payload[end:] = b',"mac":"%s"}' % mac(key, b"state:", topic, b":", memoryview(payload)[:end])
+    return payload

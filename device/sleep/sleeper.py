@@ -141,19 +141,19 @@ class Sleeper:
         tick = clock.uptime() + (clock.until(node.next) - duty.period_ms) // 1000
         done = node.link.ready() and not node.outbox.waiting()
         at = duty.connected(tick, done)
-        told = False
+        sent = False
         if node.link.ready():
             more = {"state": "sleeping"}
             if clock.is_set():
                 from ..chip.clock import UNIX_2000
 
                 more["next"] = clock.now() + max(0, at - clock.uptime()) + UNIX_2000
-            told = node.link.close(_GOODBYE_MS, node.state(True, more))
+            sent = node.link.close(_GOODBYE_MS, node.state(True, more))
         else:
             node.link.close(0)
-        if done and not told:
+        if done and not sent:
             duty.connected(tick, False)  # the broker will call it offline: come back soon
-        if told and node.crash:
+        if sent and node.crash:
             self._forget_crash(node)
         counts = node.link.counts()
         for name in counts:

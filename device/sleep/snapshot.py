@@ -65,27 +65,27 @@ def unpack(data, deep, shallow):
 
 def _places(stamp, deep, shallow):
     """(a checksum of all names, [(owner, name), …])."""
-    found = []
-    _collect(deep, True, found)
+    places = []
+    _collect(deep, True, places)
     for thing in shallow:
-        _collect(thing, False, found)
+        _collect(thing, False, places)
     layout = crc32(stamp)
-    for owner, name in found:
+    for owner, name in places:
         value = getattr(owner, name)
         size = len(value) if isinstance(value, array) else 0
         layout = crc32(("%s.%s:%d" % (type(owner).__name__, name, size)).encode(), layout)
-    return layout, found
+    return layout, places
 
 
-def _collect(thing, deep, found):
+def _collect(thing, deep, places):
     for name in sorted(thing.__dict__):
         value = getattr(thing, name)
         if value is None or type(value) in (int, bool) or isinstance(value, array):
-            found.append((thing, name))
+            places.append((thing, name))
         elif deep:
             for each in value if isinstance(value, tuple) else (value,):
                 if hasattr(each, "__dict__") and not hasattr(each, "constant"):
-                    _collect(each, True, found)
+                    _collect(each, True, places)
 
 
 def _put(out, value):

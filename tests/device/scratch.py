@@ -39,3 +39,19 @@ def copy(source, target):
     empty(target)
     for name in os.listdir(source):
         write(target + "/" + name, read(source + "/" + name))
+
+
+class Wrapped:
+    """A file, but for what a subclass does otherwise."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()

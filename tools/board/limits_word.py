@@ -43,8 +43,8 @@ def tell(config: Mapping[str, Any], environment: Mapping[str, str]) -> None:
     except HistoryError:
         screen.tick("limits", f"too few readings are stored yet: later {ELSEWHERE}", "plain")
     else:
-        found = own_limits.advise(past, limits)
-        text = report.own_limits(found.alarms, found.minutes)
+        advice = own_limits.advise(past, limits)
+        text = report.own_limits(advice.alarms, advice.minutes)
         screen.tick(
-            "limits", f"they {text} (its last {past.days:.1f} days)", "warn" if found.alarms else "good"
+            "limits", f"they {text} (its last {past.days:.1f} days)", "warn" if advice.alarms else "good"
         )

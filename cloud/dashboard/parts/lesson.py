@@ -14,24 +14,24 @@ REASONS = ("detectors", "recall", "real", "harmless", "alarms")
 
 def sentences(say: Words, known: dict[str, Any], mails: int, now: float) -> list[str]:
     """`known`: of cloud.learning.book; `mails`: about this board since its first lesson."""
-    told = []
+    lines = []
     if known.get("state") == "kept" and known.get("result", {}).get("harmless"):
-        told.append(say("next kept"))
+        lines.append(say("next kept"))
     elif known.get("state") == "refused":
         reasons = [each for each in known.get("result", {}).get("reasons", ()) if each in REASONS]
         why = ", ".join(say(f"next not {each}") for each in reasons) or say("next not else")
-        told.append(say("next refused", why=why))
+        lines.append(say("next refused", why=why))
     elif known.get("state") == "ready":
-        told += [_did(say, known), _waits(say, known)]
+        lines += [_did(say, known), _waits(say, known)]
     elif known.get("state") == "meant":
-        told += [_did(say, known), say("next meant", model=plain(str(known["model"])))]
+        lines += [_did(say, known), say("next meant", model=plain(str(known["model"])))]
     lesson = known.get("lesson")
     if lesson and now - lesson["since"] >= SOONEST * 86400:
         before = WEEK * lesson["mails"] / max(1.0, lesson["days"])
         after = WEEK * mails * 86400 / (now - lesson["since"])
         count = say.many(lesson["answers"], "answer")
-        told.append(say("lesson did", answers=count, before=_rate(say, before), after=_rate(say, after)))
-    return told
+        lines.append(say("lesson did", answers=count, before=_rate(say, before), after=_rate(say, after)))
+    return lines
 
 
 def _did(say: Words, known: dict[str, Any]) -> str:

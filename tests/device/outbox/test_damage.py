@@ -59,9 +59,9 @@ class Fails:
         return self._open(path, mode)
 
 
-class Unreadable:
+class Unreadable(scratch.Wrapped):
     def __init__(self, file, alone):
-        self._file = file
+        super().__init__(file)
         self._alone = alone
         self._at = 0
 
@@ -78,15 +78,6 @@ class Unreadable:
         if self._alone is None or self._at <= self._alone < self._at + len(view) // segment.SIZE:
             raise OSError(EIO)
         return self._file.readinto(view)
-
-    def close(self):
-        self._file.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 class Runs:

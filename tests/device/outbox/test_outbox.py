@@ -239,9 +239,9 @@ class TightFlash:
         )
 
 
-class Tight:
+class Tight(scratch.Wrapped):
     def __init__(self, file, flash):
-        self._file = file
+        super().__init__(file)
         self._flash = flash
 
     def write(self, data):
@@ -251,18 +251,6 @@ class Tight:
         if not data:
             raise OSError(28)
         return len(data)
-
-    def flush(self):
-        self._file.flush()
-
-    def close(self):
-        self._file.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def test_a_flash_that_is_full_makes_room_by_dropping_the_oldest():

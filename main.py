@@ -148,7 +148,7 @@ def compared(listed, folder):
 
 def broken(bad):
     """Whether the application cannot run: it measures without safe mode, and without more memory."""
-    return [path for path in bad if path[7:] not in ("memory.mpy", "safe.mpy")]
+    return [path for path in bad if path[len("/app/a/") :] not in ("memory.mpy", "safe.mpy")]
 
 
 def sound(slot):

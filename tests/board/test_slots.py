@@ -89,6 +89,7 @@ def test_a_damaged_slot_gives_way_to_the_other_one_if_that_is_sound(flash):
     (flash / "app/b/device/app.mpy").write_bytes(b"x")
     assert main_of(flash)["sound"]("a") == ("a", [str(bad)]), "safe mode"
     bad.write_bytes(b"a")
+    (flash / "app/b/device/app.mpy").write_bytes(b"b")
     (flash / "app/a/safe.mpy").write_bytes(b"x")
     assert main_of(flash)["sound"]("a")[0] == "a", "it measures without safe mode"
 

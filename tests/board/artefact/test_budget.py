@@ -23,6 +23,8 @@ ONE_KB = 5  # of one source file
 # chip at work: the network's longest block (24 KB and more, which this does not touch as long as Python's two
 # pieces hold it) and 54 KB free in all, of which docs/board.md has the measurements.
 RESIDENT_KB = 59
+# Excursion, rhythm and a second stage of limits, numbers of the model included; 1.2 KB on 32 bits.
+PLANT_BYTES = 1536
 
 MEASURE = """
 import gc, sys
@@ -75,3 +77,33 @@ def test_what_stays_in_ram_fits(tmp_path):
     assert run.returncode == 0, run.stderr
     sizes = {name: int(size) for name, size in (line.split() for line in run.stdout.splitlines())}
     assert sum(sizes.values()) <= RESIDENT_KB * KB, f"{sum(sizes.values())} bytes\n{table(sizes)}"
+
+
+PLANT = """
+import gc, sys
+sys.path[:] = [{root!r}]
+from array import array
+from device.judge.excursion import NUMBERS, Excursion, Stays
+from device.judge.limits import Bounds
+from device.judge.rhythm import NUMBERS as BANDS, Bands, Rhythm
+stays, bands = (bytes(array("h", [9] * count)) for count in (NUMBERS, BANDS))
+limits = dict(t_max=1000, for_s=60)
+kept = []
+for make in (lambda: Excursion(Stays(stays)), lambda: Rhythm(Bands(bands)), lambda: Bounds(limits)):
+    sizes = []
+    for _ in range(3):  # what the stack still points at may be counted too
+        gc.collect()
+        before = gc.mem_alloc()
+        kept.append(make())
+        gc.collect()
+        sizes.append(gc.mem_alloc() - before)
+    print(min(sizes))
+"""
+
+
+def test_what_the_judge_remembers_of_a_plant_fits():
+    command = [find_micropython(), "-X", "heapsize=2M", "-c", PLANT.format(root=str(build.ROOT))]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    sizes = [int(size) for size in run.stdout.split()]
+    assert sum(sizes) <= PLANT_BYTES, sizes

@@ -49,7 +49,7 @@ from device.judge.window import SIZE as WINDOW
 SHARES = {
     "stuck": 0.05,
     "jump": 0.4,
-    "drift": 0.35,
+    "drift": 0.3,
     "jitter": 0.06,
     "envelope": 0.005,
     "forest": 0.005,

@@ -15,7 +15,7 @@ from device.judge.jitter import SIZE, Steps
 from device.judge.jump import FARTHEST, per_period, square
 from device.judge.reading import moisture
 
-MISSED = 0.04  # of the smallest steps, which may go unseen
+MISSED = 0.03  # of the smallest steps, which may go unseen
 READINGS = 3000  # of the history that such steps are put at
 T, H = round(100 * DEGREES[0]), round(100 * PERCENT[0])
 # One channel moves, or both do, which is half as frequent for each pair of signs.

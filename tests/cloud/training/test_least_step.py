@@ -38,7 +38,8 @@ def test_a_calm_history_makes_no_board_keener_than_anybody_wants():
     )
     smallest = least_step.score(past, fitted.values)
     assert smallest > often
-    assert fitted.values["jump"] == np.ceil(min(smallest, seldom)) > often
+    assert fitted.values["jump"] > often
+    assert abs(fitted.values["jump"] - min(smallest, seldom)) <= 1
 
 
 def test_steps_over_long_pauses_say_nothing_of_a_threshold():

@@ -9,7 +9,7 @@ stopped = None
 
 
 def main():
-    """Run until something breaks; a wrong configuration is told, and leads to the REPL."""
+    """Run until something breaks. With a wrong configuration the console says so, and the REPL follows."""
     node = borrow("start").start()
     if node is None:
         remove(STARTS)  # another start would not help

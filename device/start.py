@@ -19,7 +19,7 @@ _FIRMWARE = "array binascii errno hashlib json os select socket ssl struct time"
 
 
 def start():
-    """The Node of this board at work; None when its configuration is wrong, which is told."""
+    """The Node of this board at work; None when its configuration is wrong, which the console then says."""
     for name in _FIRMWARE.split():
         # MicroPython looks on flash for a file of that name with each import, unless it knows the module.
         sys.modules[name] = __import__(name)
@@ -101,7 +101,7 @@ def build(config, board, trial=None):
     text = "boot %d of stream %s, %d readings kept"
     log.info("outbox", text % (outbox.boot, outbox.stream.hex(), outbox.kept()))
     if outbox.damaged:
-        text = "%d readings on flash cannot be read: told as dropped. Again and again: a new board"
+        text = "%d readings on flash cannot be read. The cloud will know. If that goes on, flash is worn"
         log.error("outbox", text % outbox.damaged)
     clock.floor = max(outbox.journal.seen, _provisioned())
     if clock.floor:

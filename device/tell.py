@@ -52,7 +52,7 @@ def begin(node, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 -
     node.online_up = None  # when the broker was first there
     node._was_ready = False
     node._told = None
-    node._firsts = []  # the lines that are told once
+    node._firsts = []  # lines that the console prints once
 
 
 def connect(node, seconds):

@@ -48,7 +48,7 @@ def set(clock, sec):
         clock.refused += 1
         return False
     clock._doubt = 0
-    clock.wild = not inside and clock._s - clock._doubt_up < _DAY_S  # said for a day, it is sure
+    clock.wild = not inside and clock._s - clock._doubt_up < _DAY_S  # a date that NTP gives for a day is sure
     clock._sec = sec
     clock._up = clock._s
     clock.slack = 0
@@ -64,7 +64,7 @@ def _goes_on(clock, sec):
 
 
 def _confirmed(clock, sec, inside):
-    """The same was said often enough, or for long enough."""
+    """NTP has given the same date often enough, or for long enough."""
     away = _JUMP_S + clock.slack
     if clock._doubt and abs(sec - clock._doubt_sec - (clock._s - clock._doubt_up)) <= away:
         clock._doubt += 1
@@ -79,7 +79,7 @@ def _confirmed(clock, sec, inside):
 
 
 def doubted(clock, sec):
-    """Why set() has just refused `sec`, in words; None when that was told before."""
+    """Why set() has just refused `sec`, in words; None when the console has said it before."""
     if not _2024 <= sec < _2100:
         return "NTP answer refused: no such date"
     if clock._doubt > 1:

@@ -1,4 +1,4 @@
-"""What a sensor and the user's own limits can be told; checked on the PC and again when the board starts."""
+"""The options of sensors and of the user's own limits; checked on the PC and again when the board starts."""
 
 # For each kind of sensor: option -> (default, least, most), whole numbers; None stands for "must be given".
 _I2C = {"scl": (22, 0, 48), "sda": (21, 0, 48)}
@@ -16,52 +16,52 @@ LIMITS = {"t_min": (-40, 125), "t_max": (-40, 125), "h_min": (0, 100), "h_max": 
 _EXAMPLE = 'write {"t_max": 8.0, "for_minutes": 10}'
 
 
-def sensor(found, options, period_ms):
-    """`options` with its defaults; problems go to `found.wrong(key, what, cure)`."""
+def sensor(checker, options, period_ms):
+    """`options` with its defaults; problems go to `checker.wrong(key, what, cure)`."""
     kind = options.get("kind") if isinstance(options, dict) else None
     if not isinstance(kind, str) or kind not in SENSORS:
-        found.wrong("sensor.kind", "is %r" % (kind,), "use one of " + ", ".join(sorted(SENSORS)))
+        checker.wrong("sensor.kind", "is %r" % (kind,), "use one of " + ", ".join(sorted(SENSORS)))
         return options
     known = SENSORS[kind]
     filled = {"kind": kind}
     for key in options:
         if key not in known and key not in OFFSETS and key != "kind" and (kind, key) != ("replay", "file"):
             names = ", ".join(sorted(known) + sorted(OFFSETS) + (["file"] if kind == "replay" else []))
-            found.wrong("sensor." + key, "is unknown", "a %s takes %s" % (kind, names))
+            checker.wrong("sensor." + key, "is unknown", "a %s takes %s" % (kind, names))
     if kind == "replay":
         filled["file"] = options.get("file")
         if not isinstance(filled["file"], str):
-            found.wrong("sensor.file", "is missing", 'name it, such as "/readings.csv"')
+            checker.wrong("sensor.file", "is missing", 'name it, such as "/readings.csv"')
     for key, (default, least, most) in known.items():
         value = filled[key] = options.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             cure = "a whole number from %d to %d" % (least, most)
-            found.wrong("sensor." + key, "is missing" if value is None else "is %r" % (value,), cure)
+            checker.wrong("sensor." + key, "is missing" if value is None else "is %r" % (value,), cure)
     for key, (least, most) in OFFSETS.items():
         value = options.get(key, 0)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
-            found.wrong("sensor." + key, "is %r" % (value,), "a number from %d to %d" % (least, most))
+            checker.wrong("sensor." + key, "is %r" % (value,), "a number from %d to %d" % (least, most))
         elif value:
             filled[key] = round(value * 100)
     if isinstance(period_ms, int) and period_ms < SLOWEST.get(kind, 0):
-        found.wrong("period_ms", "is %d" % period_ms, "a %s needs at least %d" % (kind, SLOWEST[kind]))
+        checker.wrong("period_ms", "is %d" % period_ms, "a %s needs at least %d" % (kind, SLOWEST[kind]))
     return filled
 
 
-def sleep(found, config):
-    """Whether the board sleeps must be said plainly, and fit its period and sensor."""
+def sleep(checker, config):
+    """`sleep` must be true or false, and fit the period and the sensor."""
     if config["sleep"] is False:
         return
     period_ms = config["period_ms"]
     if config["sleep"] is not True:
-        found.wrong("sleep", "is %r" % (config["sleep"],), "write true or false")
+        checker.wrong("sleep", "is %r" % (config["sleep"],), "write true or false")
     elif isinstance(period_ms, int) and period_ms < SLEEP_MS:
-        found.wrong("period_ms", "is %d" % period_ms, "with sleep at least %d" % SLEEP_MS)
+        checker.wrong("period_ms", "is %d" % period_ms, "with sleep at least %d" % SLEEP_MS)
     elif isinstance(config["sensor"], dict) and config["sensor"].get("kind") == "replay":
-        found.wrong("sleep", "is true", "a replay would begin anew each time")
+        checker.wrong("sleep", "is true", "a replay would begin anew each time")
 
 
-def limits(found, values, place="limits"):
+def limits(checker, values, place="limits"):
     """The user's own limits as {"t_max": hundredths, …, "for_s": seconds}, or None.
 
     `severe` in them is a second stage, which has the same keys.
@@ -69,12 +69,12 @@ def limits(found, values, place="limits"):
     if values is None:
         return None
     if not isinstance(values, dict):
-        found.wrong(place, "is no object", _EXAMPLE)
+        checker.wrong(place, "is no object", _EXAMPLE)
         return None
     filled = {}
     for key, value in values.items():
         if key == "severe" and place == "limits":
-            severe = limits(found, value, "limits.severe")
+            severe = limits(checker, value, "limits.severe")
             if severe:
                 filled[key] = severe
             continue
@@ -83,14 +83,16 @@ def limits(found, values, place="limits"):
         elif key in LIMITS:
             least, most = LIMITS[key]
         else:
-            found.wrong(
+            checker.wrong(
                 "%s.%s" % (place, key),
                 "is unknown",
                 "known are " + ", ".join(sorted(LIMITS) + ["for_minutes", "severe"]),
             )
             continue
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
-            found.wrong("%s.%s" % (place, key), "is %r" % (value,), "a number from %d to %d" % (least, most))
+            checker.wrong(
+                "%s.%s" % (place, key), "is %r" % (value,), "a number from %d to %d" % (least, most)
+            )
         elif key == "for_minutes":
             filled["for_s"] = round(value * 60)
         else:
@@ -98,7 +100,7 @@ def limits(found, values, place="limits"):
     for channel in ("t", "h"):
         low, high = filled.get(channel + "_min"), filled.get(channel + "_max")
         if low is not None and high is not None and low >= high:
-            found.wrong("%s.%s_min" % (place, channel), "is not below %s_max" % channel, "exchange them")
-    if not [key for key in filled if key in LIMITS] and not found.problems:
-        found.wrong(place, "sets none", _EXAMPLE)
+            checker.wrong("%s.%s_min" % (place, channel), "is not below %s_max" % channel, "exchange them")
+    if not [key for key in filled if key in LIMITS] and not checker.problems:
+        checker.wrong(place, "sets none", _EXAMPLE)
     return filled

@@ -66,7 +66,7 @@ class Console:
             print("%6d  %s  %s  %s  %s" % (seq, date, what, state, ", ".join(names(flags)) or "normal"))
 
     def selftest(self):
-        """Sensor, flash, model, clock and network, each told apart; in selftest.py."""
+        """Sensor, flash, model, clock and network, one line each; in selftest.py."""
         borrow("console.selftest").run(self._node)
 
     def inject(self, kind="spike", seconds=60):

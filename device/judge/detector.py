@@ -6,7 +6,7 @@ MOST = const(0x3FFFFFFF)
 
 
 class Detector:
-    """score(reading) says how strange a Reading is: a small int, 0 while nothing can be said. A reading is
+    """score(reading) says how strange a Reading is: a small int, 0 while it cannot know. A reading is
     abnormal when that is above `threshold` and at most `most`, and at least `warm` good ones came before.
 
     The judge calls score() and then learn() for each good reading. score() counts what the reading belongs to

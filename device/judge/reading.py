@@ -26,7 +26,7 @@ class Reading:
     m: moisture. periods: since the last good reading. half: the half hour of the day, -1 when nobody knows.
     fresh: good readings before this one since the start or the last long gap; ready: there are 60.
     step_t, step_m: steps over one period (per_period), -1 across a pause; steps_t, steps_m: the 16 before.
-    flags: what detectors have said of it so far.
+    flags: of the detectors that have scored it so far.
     """
 
     def __init__(self, params):
@@ -44,7 +44,7 @@ class Reading:
         self.ready = False
 
     def take(self, t, h, periods, half):
-        """Become this good reading (int16, int16); `periods`, `half`: as the judge was told."""
+        """Become this good reading (int16, int16); `periods`, `half`: as Judge.reading() got them."""
         self.periods = periods = periods or self.missed + 1
         self.half = half
         self.missed = self.flags = 0

@@ -32,7 +32,7 @@ class Bands:
 
 
 class Rhythm(Detector):
-    """The score is the time outside in 1/64 of what it may last: 64 or less is normal, 128 was told."""
+    """The score is the time outside in 1/64 of what it may last: normal up to 64, and old news above 128."""
 
     threshold = 64
     most = 128  # it is said once: a new season is no failure

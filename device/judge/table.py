@@ -1,6 +1,6 @@
 """The detectors of a board, for cloud and tools too, and how a Judge is put together of them.
 
-Borrowed: for a new judge, and to say in words what it said.
+Borrowed for a new judge, and to put a verdict into words.
 """
 
 from array import array

@@ -126,7 +126,7 @@ def _find(link):
 def trust(ca):
     """The TLS context that trusts the CA certificate `ca` (DER bytes) and nothing else."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED  # a client's default, said because all depends on it
+    context.verify_mode = ssl.CERT_REQUIRED  # a client's default; it stands here because all depends on it
     context.load_verify_locations(cadata=ca)
     return context
 

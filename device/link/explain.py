@@ -1,4 +1,4 @@
-"""Why the link failed, in plain words with a cure. Loaded when a failure is to be told, and let go again."""
+"""Why the link failed, in plain words with a cure. Loaded for each failure, and let go again."""
 
 import errno
 from time import gmtime

@@ -1,4 +1,4 @@
-"""A failure of the link: counted, told in words, and what to do. Imported when there is one."""
+"""A failure of the link: it is counted, and the console says what failed and what to do. Imported then."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What follows a failure of the link: it is counted, told, and answered by a rest, the radio or a reset."""
+"""What follows a failure of the link: the board rests, switches its radio off and on, or resets."""
 
 from ..chip.lazy import borrow
 from ..chip.compat import const

@@ -77,7 +77,7 @@ class Ntp:
 
     def _compare(self, sec):
         """`sec` when it is to be believed; else the next server is asked."""
-        before = self._told()
+        before = self._before()
         if before is not None and abs(before - sec) <= _AGREE_S:
             return sec
         self._first = (sec, self._clock.ms())
@@ -88,7 +88,7 @@ class Ntp:
             self._in(0 if self._next else _AGAIN_MS)
         return None
 
-    def _told(self):
+    def _before(self):
         """The date that the first server's answer has become by now, or None."""
         if self._first is None:
             return None

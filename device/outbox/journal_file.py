@@ -158,7 +158,7 @@ def _joined(runs):
     What lies in such a gap was acknowledged: calling it dropped as well changes nothing for the cloud.
     """
     runs = sorted(runs)
-    joined = [list(runs[0])]  # those who were told the old runs still hold them
+    joined = [list(runs[0])]  # the cloud may hold the old runs
     for first, last in runs[1:]:
         if first <= joined[-1][1] + 1:
             joined[-1][1] = max(joined[-1][1], last)

@@ -163,7 +163,7 @@ def _sort(result, files):
         if over > 0:  # its tail was never confirmed and is in the next one
             parts[-1] = (last[FIRST], last[COUNT] - over) + last[BOOT:]
         elif parts and over < 0 and last[COUNT] < RECORDS:
-            lost.append([first + over, first - 1])  # cut short, or these were acknowledged: both may be told
+            lost.append([first + over, first - 1])  # cut short, or acknowledged: the cloud may hear both
         parts.append((first, count, boot, head[2]))
     return lost, broken
 

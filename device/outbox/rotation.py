@@ -88,7 +88,7 @@ def _drop_oldest(outbox):
     if a < end:
         while outbox._acks.has(first, end - 1):
             end -= 1
-        outbox.journal.drop(a, end - 1, FULL)  # told before it is gone
+        outbox.journal.drop(a, end - 1, FULL)  # noted before it is gone
     outbox._forget(part)
     return True
 

@@ -1,4 +1,4 @@
-"""The flash of a virtual board: a folder that fails as flash does, when harness.py is told so.
+"""The flash of a virtual board: a folder that fails as flash does, when harness.py gets the command.
 
 Power may go in the middle of a write, the file system may be full, a file may be unreadable from now on
 (`….bad` beside the folder remembers it). It also knows what is safe: how many records of this boot are in
@@ -78,7 +78,7 @@ class Flash:
         return self._files.stat(path)
 
     def tear(self, thousandths, rubbish):
-        """Power goes in the middle of the next write to the outbox."""
+        """Power fails in the next write to the outbox: so much of it is left, and random bytes."""
         self._tear = (thousandths, rubbish)
 
     def fill(self, ms):

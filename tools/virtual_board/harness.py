@@ -24,7 +24,7 @@ if _cause == "deep sleep":
     with open(_obeyed) as _file:
         _commands.seek(int(_file.read()))
 else:
-    _commands.seek(0, 2)  # what was said to an earlier boot is not for this one
+    _commands.seek(0, 2)  # commands to an earlier boot are not for this one
 _obeyed = open(_obeyed, "w")
 _rtc = open(_rtc, "r+b")
 _events = open(_events, "w")

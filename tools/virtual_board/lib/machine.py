@@ -1,6 +1,6 @@
 """Stand-in for the chip's `machine` on a virtual board: only the edge of the chip, nothing of Vigie.
 
-What the chip would do to itself (reset, watchdog) is told to the launcher, which does it to this process.
+What the chip would do to itself (reset, watchdog) goes to the launcher, which does it to this process.
 So a reset here is as sudden as on the chip: no `finally`, no `except` runs.
 """
 

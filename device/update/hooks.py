@@ -35,7 +35,6 @@ def doubt(node):
     why = node.trial.late(node)
     if why:
         node.trial.back(why)
-        what = node.trial.what + " taken back"
-        log.error("update", "%s: %s" % (what, why))
+        log.error("update", "%s taken back: %s" % (node.trial.what, why))
         node.close()
-        node.board.reset(what)
+        node.board.reset(node.trial.what + " taken back")

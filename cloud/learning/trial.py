@@ -25,7 +25,7 @@ from cloud.training.judged import Judged
 from device import codes
 
 FAULTY = 25_000  # of the newest readings get faults put in, some sixty
-LEAST_SEEDS, MOST_SEEDS = 3, 6  # so many times, each time others
+SEEDS = 6  # so many times, each time others
 WARM = 400  # readings before an episode, that fill the windows
 PARTS = (1.0, 0.5, 0.2)  # of the way to what would silence an episode, when all of it may not be
 ROUNDS = 4  # a detector that is quiet now may let another one speak
@@ -100,7 +100,7 @@ class Trial:
         past = self.past.part(max(0, len(self.past.t) - self._faulty), len(self.past.t))
         spoken = [each.rows(past) for each in (*self.harmless, *self.real)]
         histories = []
-        for seed in range(min(MOST_SEEDS, max(LEAST_SEEDS, self._faulty // len(past.t)))):
+        for seed in range(SEEDS):
             made = inject(past.t / 100, past.h / 100, min(QUIET, len(past.t) // 2), seed)
             (t, good_t), (h, good_h) = hundredths(made.t), hundredths(made.h)
             kept = [

@@ -18,7 +18,7 @@ from device.judge.params import NEVER
 
 KEY = device_key(bytes(range(32)), "demo", "C001")
 PERIOD = 30.0
-FAULTY = 6000  # readings, three times: some forty faults
+FAULTY = 3000  # readings, six times: some forty faults
 
 
 def room(days: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

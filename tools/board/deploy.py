@@ -61,6 +61,13 @@ for path in {places}:
     else:
         tell(path)
 """
+MAKE = """
+import os
+try:
+    os.mkdir({folder!r})
+except OSError:
+    pass  # it is there, and was empty: what follows will say what is wrong
+"""
 COPY = """
 b = bytearray(1024)
 m = memoryview(b)
@@ -238,7 +245,7 @@ def apply(wire: RawRepl, todo: DeployPlan, built: Mapping[str, bytes], starter: 
     place = f"{build.SLOTS}/{todo.slot}/"
     _delete(wire, todo.delete)
     for folder in todo.folders:
-        wire.run(f"import os\nos.mkdir({folder.rstrip('/')!r})")
+        wire.run(MAKE.format(folder=folder.rstrip("/")))
     size = sum(len(built[path.removeprefix(place)]) for path in todo.copy)
     size += sum(len(starter[path]) for path in todo.late)
     with screen.progress("copying", size) as advance:

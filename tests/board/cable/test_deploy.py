@@ -200,6 +200,8 @@ def test_a_board_from_before_there_were_slots_gets_them_and_keeps_stream_reading
         (flash / path).write_bytes(data)
     (flash / "sha256.txt").rename(flash / "device" / "sha256.txt")
     (flash / "main.py").write_text(OLD_MAIN)
+    (flash / "boot").mkdir()
+    (flash / "boot" / "starts").write_text("1")
     wanted = cloud.wanted()
     provision.write(wire, wanted, provision.authority(wanted))
     assert deploy.watch(wire), capsys.readouterr().out

@@ -1,10 +1,10 @@
 """When the air will pass the user's limit, should it go on as it does. Pure.
 
 The recent half of the rise is a straight line (Theil and Sen's, through the quieter readings of each five
-minutes, which leaves doors out). It says something only where it holds: the younger half and third of it must
-lead to about the same moment, that moment must be near, the way to it no longer than what the air has come,
-and the readings close to the line: a plant that still cycles is on no straight way. What scatters passes the
-limit before the line does.
+minutes, which leaves doors out). It says something only where it holds: the younger half and third of it,
+and the whole rise, must lead to about the same moment. That moment must be near, the way to it no longer
+than what the air has come, and the readings close to the line: a plant that still cycles is on no straight
+way. What scatters passes the limit before the line does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ QUIETER = 0.35  # quantile of them, towards where the air came from
 RECENT = 0.5  # of the time since it left
 LONGEST = 4 * 3600.0  # s of a line
 SHORTEST, LEAST_LINE = 1800.0, 1500.0  # the younger parts' least
-HALF, THIRD = (0.95, 1.2), (0.9, 1.3)  # times as long, the younger half and third may say
+# Times as long that the younger half of the line, its third, and all since the air left may say.
+HALF, THIRD, WHOLE = (0.95, 1.2), (0.9, 1.3), (0.5, 1.5)
 UPPER = 0.4  # of the scatter: readings so far above the line are past the limit
 SCATTER = 0.5  # of the way to the limit: nine points of ten are so near to the line
 NEAR = 7200.0  # s ahead
@@ -54,9 +55,10 @@ def forecast(ts: Floats, t: Floats, limit: float, side: int, opened: float) -> f
     gap = side * limit - level
     if scatter > SCATTER * gap or not 0 < gap <= min(level - usual, NEAR * slope):
         return None
-    for part, (least, most) in ((2, HALF), (3, THIRD)):
-        younger = _line(ts, rise, now, max(LEAST_LINE, length / part))
-        if younger is None or not least <= (side * limit - younger[0]) / younger[1] * slope / gap <= most:
+    others = (max(LEAST_LINE, length / 2), HALF), (max(LEAST_LINE, length / 3), THIRD)
+    for seconds, (least, most) in (*others, (min(2 * LONGEST, now - begin), WHOLE)):
+        other = _line(ts, rise, now, seconds)
+        if other is None or not least <= (side * limit - other[0]) / other[1] * slope / gap <= most:
             return None
     return now + (gap - UPPER * scatter) / slope
 

@@ -30,7 +30,9 @@ from cloud.training.features import features
 from cloud.training.history import DAY, HOUR, history, hundredths
 from cloud.training.packed import packed_scores
 from tools import replay
+from tools.bench.page import write
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "detectors.md"
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "intel"
 TUNED, REPORTED = ("01", "19"), ("23",)
 TRAIN = 8000
@@ -226,15 +228,17 @@ def main(argv: list[str] | None = None) -> int:
     beside = siblings.bench(asked.data, asked.seeds, asked.interpreter)
     ours = [results_of[mote]["Vigie"] for mote in REPORTED]
     hot, flagged = battery_death(asked.data, "19", asked.interpreter)
+    tables = f"{table(results_of, REPORTED)}\n\n{table(results_of, TUNED)}"
     print(
         f"Recall at one false alarm a day, {asked.seeds} injections a stream; "
         f"stuck counts within {STUCK_WITHIN} readings."
     )
     print(f"Levels of motes {', '.join(TUNED)}; reported on mote {', '.join(REPORTED)}: {HONESTLY}")
     print("Vigie's thresholds come from its training rows; the others have the best one there is.\n")
-    print(table(results_of, REPORTED), table(results_of, TUNED), sep="\n\n")
+    print(tables)
     print(f"\nBattery death of mote 19: {hot} readings above 50 degC, {flagged:.1%} flagged.")
     print(f"\n{siblings.table(beside)}")
+    write(PAGE, "bench-detect", f"```\n{tables}\n\n{siblings.table(beside)}\n```\n")
     numbers = {
         "siblings": siblings.numbers(beside),
         "recall": {kind: round(recall(ours, kind), 3) for kind in KINDS},

@@ -12,7 +12,7 @@ from cloud.alerts.hindsight import START
 from cloud.recording import Recording
 from tools.bench.plant import traces
 from tools.bench.plant.failures import FAILURES, Failure
-from tools.bench.plant.rooms import Floats, Rooms, draw
+from tools.bench.plant.rooms import KINDS, Floats, Rooms, draw
 from tools.bench.plant.traces import DAY, MISSED, Hundredths, Trace
 
 TRAIN = 7 * DAY  # s to learn from
@@ -89,10 +89,12 @@ def shoot(
     each: int,
     period: int,
     progress: Callable[[str], None] = lambda text: None,
+    *,
     failures: Sequence[Failure] = FAILURES,
+    kinds: Sequence[str] = KINDS,
 ) -> list[Film]:
-    """The films of `each` rooms of every kind."""
-    rooms = draw(seed, each)
+    """The films of `each` rooms of these kinds."""
+    rooms = draw(seed, each, kinds)
     progress(f"{len(rooms)} rooms live through {(TRAIN + JUDGED) // DAY} days and their failures")
     healthy: Trace | None = None
     cases = []

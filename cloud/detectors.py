@@ -46,7 +46,7 @@ DETECTORS = (
         "excursion",
         codes.EXCURSION,
         ("Excursion", "Excursion"),
-        ("does not come back", "ne revient pas à la normale"),
+        ("does not return to normal", "ne revient pas à la normale"),
     ),
     Detector(
         "rhythm",
@@ -129,4 +129,5 @@ DETECTORS = (
 FLAGS: dict[int, Detector] = {}  # what each flag says, in the same order
 for _each in DETECTORS:
     FLAGS.setdefault(_each.flag, _each)
+CLOUD = sum(flag for flag, each in FLAGS.items() if each.cloud)  # what the cloud looks for too
 LEARNED = tuple(each.name for each in DETECTORS if each.learned)

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from cloud import detectors
 from cloud.alerts import links
 from cloud.alerts.episodes import Episode
 from cloud.alerts.facts import Facts, Span, beyond
@@ -443,6 +444,8 @@ def _far_end(low: float, high: float, usual: Span | None) -> float | None:
 def _opinion(episode: Episode, words: Words) -> str:
     if episode.agreed == episode.abnormal:
         return words("agrees")
+    if not episode.edge_flags & detectors.CLOUD:
+        return words("board alone")
     if episode.agreed == 0:
         return words("disagrees")
     return words("agrees partly", agreed=words.count(episode.agreed), count=words.count(episode.abnormal))

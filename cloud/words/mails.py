@@ -222,6 +222,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sensor says": ("Sensor says", "Le capteur dit"),
     "cloud": ("Cloud", "Cloud"),
     "agrees": ("agrees with the board", "d'accord avec la carte"),
+    "board alone": ("only the board has a detector for this", "seule la carte a un détecteur pour cela"),
     "disagrees": ("does not agree with the board", "pas d'accord avec la carte"),
     "agrees partly": (
         "agrees with the board on {agreed} of {count}",

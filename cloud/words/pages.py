@@ -371,6 +371,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Elle envoie bien plus que sa part{nbsp}: le surplus est retenu.",
     ),
     "only board": ("Only the board says so.", "Seule la carte le dit."),
+    "only board can": (
+        "Only the board has a detector for this.",
+        "Seule la carte a un détecteur pour cela.",
+    ),
     "only cloud": ("Only the cloud says so.", "Seul le cloud le dit."),
     "both agree": ("Board and cloud agree.", "Carte et cloud sont d'accord."),
     "both agree partly": (
@@ -406,8 +410,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "La valeur n'a pas bougé du tout depuis {length}.",
     ),
     "why long": (
-        "At {value} it has been away for longer than this place ever was: it does not come back by itself.",
-        "À {value}, l'écart dure plus longtemps que jamais ici{nbsp}: il ne se résorbe pas tout seul.",
+        "At {value} it has been away from normal for longer than this place ever was.",
+        "À {value}, l'écart dure plus longtemps que jamais ici.",
     ),
     "why no past": (
         "Unusual for this board ({saw}); there is nothing before it to compare it with.",

@@ -153,7 +153,11 @@ def test_freshness_is_measured_by_how_often_a_board_should_be_heard_of():
     [
         ({"agreed": 9}, "Board and cloud agree."),
         ({"agreed": 8}, "Board and cloud agree on 8 of 9 readings."),
-        ({"cloud_flags": 0, "agreed": 0}, "Only the board says so."),
+        ({"edge_flags": codes.ZSCORE, "cloud_flags": 0, "agreed": 0}, "Only the board says so."),
+        (
+            {"edge_flags": codes.EXCURSION, "cloud_flags": 0, "agreed": 0},
+            "Only the board has a detector for this.",
+        ),
         ({"edge_flags": 0}, "Only the cloud says so."),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from cloud import detectors
 from cloud.dashboard.parts.markdown import plain
 from cloud.read import settling
 from cloud.read.rows import Episode, Latest
@@ -199,7 +200,7 @@ def _siblings(say: Words, episode: Episode) -> str:
 def agreement(say: Words, episode: Episode) -> str:
     """Whether board and cloud agree about it, in words."""
     if episode.edge_flags & codes.ABNORMAL and not episode.cloud_flags & codes.ABNORMAL:
-        return say("only board")
+        return say("only board" if episode.edge_flags & detectors.CLOUD else "only board can")
     if episode.cloud_flags & codes.ABNORMAL and not episode.edge_flags & codes.ABNORMAL:
         return say("only cloud")
     if episode.agreed >= episode.abnormal:

@@ -54,6 +54,13 @@ def test_a_phone_shows_what_counts_first():
     assert plain(one.preview).startswith("11.0 °C (normally 4.6 to 5.6 °C). Cloud: agrees with the board on")
 
 
+def test_the_cloud_is_not_said_to_disagree_where_only_the_board_can_know():
+    lonely = msgspec.structs.replace(EPISODE, edge_flags=codes.EXCURSION, cloud_flags=0, agreed=0)
+    one = made(episode=lonely)
+    assert plain(one.subject).startswith("fridge, severe: does not return to normal")
+    assert ("Cloud", "only the board has a detector for this") in one.rows
+
+
 def test_french_is_french_throughout():
     one = made(language="fr")
     text = plain(page.text(one))

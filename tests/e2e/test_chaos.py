@@ -24,3 +24,4 @@ def test_under_every_kind_of_fault_nothing_is_lost_stored_twice_or_wrongly_dated
     accounted = told["stored"] + told["cut_in_ram"] + told["dropped"] + told["claimed"]
     assert told["taken"] == accounted > 300
     assert sum(told["faults"].values()) == len(FAULTS)
+    assert told["bricked"] == 0 and told["updates"] == {"config": 1, "model": 1, "app": 1}

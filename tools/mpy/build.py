@@ -61,7 +61,7 @@ def files(arch: str, root: Path = ROOT, slot: str = "a") -> dict[str, bytes]:
 def starter(root: Path = ROOT) -> dict[str, bytes]:
     """{path on the board: contents} of what chooses the slot."""
     plain = {path: (root / path[1:]).read_bytes() for path in PLAIN}
-    return {**plain, PLAIN_LIST: _listed({path[1:]: data for path, data in plain.items()})}
+    return {**plain, PLAIN_LIST: listed({path[1:]: data for path, data in plain.items()})}
 
 
 def application(arch: str, root: Path = ROOT) -> dict[str, bytes]:
@@ -111,11 +111,12 @@ def _built(arch: str, root: Path) -> dict[str, bytes]:
             compiled = f"{name.removesuffix('.py')}.mpy"
             compile_file(source, target, arch, compiled)
             built[compiled] = target.read_bytes()
-    built[LIST] = _listed(built)
+    built[LIST] = listed(built)
     return built
 
 
-def _listed(built: Mapping[str, bytes]) -> bytes:
+def listed(built: Mapping[str, bytes]) -> bytes:
+    """The list of these files, its own line the last."""
     lines = b"".join(_line(path, data) for path, data in built.items())
     return lines + _line(LIST, lines)
 

@@ -29,6 +29,7 @@ from tools.run.smoke import first_sample
 PERIOD_MS = 200
 BATCH = 5000 // PERIOD_MS  # readings that may be in RAM: those of 5 s
 TELL_EVERY_S = 10.0
+SILENT_S = 60.0  # s without an answer: longer than any start
 SENSOR_FAULTS = ("spike", "dropout 2", "stuck 5", "offset 3")
 
 
@@ -77,6 +78,7 @@ def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> ChaosOutc
         for wire in world.wires.values():
             wire.heal(forget=True)  # the last one for all: who reconnects sends at once what is on its way
         outcome.drained = _drained(world, ordeal.drain)
+        outcome.bricked = [name for name in world.boards if world.outbox(name, SILENT_S) is None]
         period = PERIOD_MS / 1000
         outcome.tallies = world.do(
             lambda _: {board: witness.count(world, board, period) for board in world.boards}

@@ -14,6 +14,12 @@ COUNTED = (
     *("cut_in_ram", "dropped", "claimed", "undated"),
 )
 
+UPDATES = {
+    "config": "settings over the air",
+    "model": "model over the air",
+    "app": "release over the air",
+}
+
 
 @dataclass
 class ChaosOutcome:
@@ -27,6 +33,7 @@ class ChaosOutcome:
     revived: int = 0
     drained: bool = False
     contradicted: list[str] = field(default_factory=list)
+    bricked: list[str] = field(default_factory=list)  # boards that say nothing any more
     seconds: float = 0.0
 
     def total(self, name: str) -> int:
@@ -37,6 +44,8 @@ class ChaosOutcome:
         boards = self.tallies.values()
         return {
             **{name: self.total(name) for name in COUNTED},
+            "bricked": len(self.bricked),
+            "updates": {kind: self.faults[name] for kind, name in UPDATES.items()},
             "faults": dict(sorted(self.faults.items())),
             "longest_pause_s": round(max(tally.longest_pause_s for tally in boards), 2),
             "longest_own_pause_s": round(max(tally.longest_own_pause_s for tally in boards), 2),
@@ -50,6 +59,7 @@ class ChaosOutcome:
     def problems(self) -> list[str]:
         """What keeps this run from being a good one, [] when nothing does."""
         problems = [*self.surprises, *self.contradicted]
+        problems += [f"{name}: is silent, and would need a cable" for name in self.bricked]
         for name, tally in self.tallies.items():
             problems += [f"{name}: {text}" for text in tally.problems[:20]]
             if tally.longest_own_pause_s > LONGEST_PAUSE_S:

@@ -6,6 +6,7 @@ subscription, two of which could watch.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import threading
@@ -14,14 +15,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+from cryptography.hazmat.primitives.asymmetric import rsa
 from pymongo.database import Database as Collections
 from pymongo.errors import PyMongoError
 
 from cloud.store.database import Document
+from device.update.release import RSA
 from tools.local import ports
 from tools.local.database import Database
 from tools.local.ntp import NtpServer
@@ -35,7 +39,14 @@ from tools.virtual_board.board import REPOSITORY, VirtualBoard
 TIME_SERVERS = 3
 MEMBERS = 3
 DATABASE_PATIENCE = 120.0  # s
-OUR_DOING = ("flash refuses", "cannot be read", "doubted")  # what a board says of faults of ours
+OUR_DOING = (
+    "flash refuses",
+    "cannot be read",
+    "doubted",
+    "taken back",
+)  # what a board says of faults of ours
+START = re.compile(r" after (.*), \d+ KB of heap free")
+STARTS = ("power on", "settings", "release")  # begun on trial, or taken back
 QUOTA_MB = 12  # of storage: more than a run takes, and soon filled
 WORKERS = {"backend": "run", "second backend": "run", "worker": "ingest"}  # and their commands
 
@@ -65,6 +76,8 @@ class World(Stack):
         self.workers: dict[str, Worker] = {}
         self.clones: dict[str, list[VirtualBoard]] = defaultdict(list)  # by the board whose flash they have
         self.frozen: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self.owner = rsa.generate_private_key(65537, 8 * RSA)  # signs releases for the boards
+        self.releases = count(1)  # their numbers
         self.revived = 0  # times that a worker ended by itself and was started anew
         self.surprises: list[str] = []
         self._events = ChaosEvents()
@@ -195,6 +208,7 @@ class World(Stack):
         folder = self.plan.folder / "boards" / f"{name}-clone-{number}"
         made = VirtualBoard(f"{name}-clone", folder, self.log(folder.name), on_event=self._heard)
         shutil.copytree(self.boards[name].flash, made.flash)
+        (made.flash / "config.old").unlink(missing_ok=True)  # else a trial would bring back the other room
         made.install(self._another_room(name, number), self.pki.ca_der)
         self.clones[name].append(made)
         self._parts.callback(made.power_off)
@@ -211,6 +225,13 @@ class World(Stack):
         config["ntp"] = [f"127.0.0.1:{server.port}" for server in self.times]
         return config
 
+    def _start_board(self, name: str) -> None:
+        flash = self.plan.folder / "boards" / name / "flash"
+        flash.mkdir(parents=True)
+        modulus = self.owner.public_key().public_numbers().n
+        (flash / "release.key").write_bytes(modulus.to_bytes(RSA, "big"))
+        super()._start_board(name)
+
     def _ended(self, name: str) -> None:
         if not self._stopping and self.workers[name].wanted:
             self.revived += 1
@@ -226,12 +247,14 @@ class World(Stack):
 
     def _said(self, name: str, line: str) -> None:
         error = line[9:10] == "E" and not any(words in line for words in OUR_DOING)
-        if error or line.startswith(("Safe mode", "Traceback")):
+        start = START.search(line)
+        unknown = start and not start[1].startswith(STARTS)
+        if error or unknown or line.startswith(("Safe mode", "Traceback")):
             self.surprises.append(f"{name}: {line}")
 
     def _heard(self, name: str, event: str) -> None:
         self._events.add(name, event)
-        if event in ("watchdog", "ended", "boot hard") or event.startswith("crashed"):
+        if event in ("watchdog", "ended") or event.startswith("crashed"):
             self.surprises.append(f"{name}: {event}")
 
     def await_event(self, name: str, begin: str, after: int, timeout: float) -> str | None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tools.run.chaos.faults import clocks, clones, database, flash, hostile, mail, messages, processes, wires
+from tools.run.chaos.faults import (
+    clocks,
+    clones,
+    database,
+    flash,
+    hostile,
+    mail,
+    messages,
+    processes,
+    updates,
+    wires,
+)
 from tools.run.chaos.faults.fault import ChaosFault
 
 FAULTS: tuple[ChaosFault, ...] = (
@@ -24,6 +35,11 @@ FAULTS: tuple[ChaosFault, ...] = (
     ChaosFault("flash full", "boards", "itself", flash.flash_full),
     ChaosFault("flash file unreadable", "boards", "itself", flash.file_unreadable, patience=20),
     ChaosFault("flash cloned", "boards", "itself", clones.cloned, patience=90),
+    ChaosFault(
+        "settings over the air", "boards", "update", updates.settings, often=3, patience=updates.PATIENCE
+    ),
+    ChaosFault("model over the air", "boards", "update", updates.model, often=3, patience=updates.PATIENCE),
+    ChaosFault("release over the air", "boards", "update", updates.app, often=3, patience=updates.PATIENCE),
     ChaosFault("clock chip jumps", "boards", "itself", clocks.chip_jumps),
     ChaosFault("time server lies", "house", "time", clocks.server_lies),
     ChaosFault("time servers agree on a wrong time", "house", "time", clocks.servers_agree),

@@ -25,8 +25,8 @@ def begin(install, path, name):
         with open(path, "rb") as file:
             install._sized(file.read(8))
         install.have = os.stat(path)[6]
-    except OSError:
-        pass  # nothing of it came yet
+    except (OSError, ValueError):
+        remove(path)  # nothing of it came yet, or power went with its first bytes
 
 
 def _sized(install, start):

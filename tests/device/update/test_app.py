@@ -203,6 +203,17 @@ def test_it_goes_on_where_it_was_after_a_start_and_fetches_nothing_twice():
         assert asked == sorted(asked), asked
 
 
+def test_a_head_of_which_power_left_nothing_or_a_few_bytes_is_fetched_anew():
+    for left in (b"", TWELVE[:5], bytes(40)):
+        with scratch.Folder() as folder:
+            furnished(folder)
+            os.mkdir(folder + "/update")
+            scratch.write(folder + "/update/app-" + ID, left)
+            with Board(folder) as house:
+                house.mean(n=1, app=12)
+                assert house.until_reset(100) and house.network.asked[0][2] == 0, (left, told())
+
+
 def test_what_the_slot_held_before_is_gone_and_readings_stay_on_the_grid_meanwhile():
     with scratch.Folder() as folder:
         furnished(folder)

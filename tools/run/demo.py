@@ -19,9 +19,12 @@ from tools.process.child import WrongUse
 from tools.process.terminal import say
 
 PATIENT = "C002"
+PUPIL = "C003"  # somebody opens a door there, again and again
 WARM_UP = 60  # readings: before that the rolling window is not full
 MARGIN = 12  # readings more, so that there is something normal to see first
 FAULT_S = 20
+DOOR_S = 10
+DOOR_EVERY_S = 60.0
 OVER_TIMEOUT = 120.0
 PORTS = {"broker": 8883, "dashboard": 8501, "ntp": 8123}  # a real board is told the first and the last
 LISTEN = ("127.0.0.1", "0.0.0.0")  # noqa: S104  boards on the network are let in where that is asked for
@@ -64,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def show(chosen: StackPlan) -> None:
-    """Start everything, let C002 fail once, wait for Ctrl-C (KeyboardInterrupt)."""
+    """Start everything, let C002 fail once, and C003's door be opened until Ctrl-C (KeyboardInterrupt)."""
     with Stack(
         chosen,
         on_mail=tell_mail,
@@ -81,7 +84,6 @@ def show(chosen: StackPlan) -> None:
             "demo",
             f"answer an episode: Log in, with the password {stack.secrets.login}",
         )
-        say("demo", f"say what {PATIENT}'s episode was: within a minute it judges with its next model")
         say(
             "demo",
             f"ask it yourself in another terminal: . {shown(stack.settings_file)} (docs/operations.md)",
@@ -100,6 +102,8 @@ def show(chosen: StackPlan) -> None:
             failed_at = time.time()
             fail(stack)
             tell_end(stack, failed_at)
+        if chosen.sensor.recording is None and chosen.sensor.fails_at is None:
+            teach(stack)
         threading.Event().wait()
 
 
@@ -155,6 +159,26 @@ def fail(stack: Stack) -> None:
     )
 
 
+def teach(stack: Stack) -> None:
+    """Somebody opens a door at C003 every minute: it alarms until a person has said what that is."""
+    say(
+        "demo",
+        f"somebody opens a door at {PUPIL} every minute. Answer its mail, or its episode, with Door: within "
+        "a minute it judges with its next model, and the door alarms no more",
+        "good",
+    )
+    say("demo", f"Door for {PATIENT}'s fault changes nothing: a model that misses such faults is no next one")
+    alarmed = None
+    while True:
+        opened_at = time.time()
+        stack.boards[PUPIL].tell(f"door {DOOR_S}")
+        time.sleep(DOOR_EVERY_S)
+        about = stack.reader.episodes(stack.site, PUPIL, start=opened_at)
+        before, alarmed = alarmed, any(episode.opened >= opened_at for episode in about)
+        if not alarmed and before is not False:
+            say(PUPIL, "did not alarm at its door: it has learned what that is", "good")
+
+
 def tell_end(stack: Stack, failed_at: float) -> None:
     """Wait until the episode since `failed_at` (Unix s) is over; say so, and why no mail came if none did."""
     about = partial(stack.reader.episodes, stack.site, PATIENT, start=failed_at)
@@ -199,7 +223,7 @@ def tell_board(name: str, line: str) -> None:
     mark, text = line[9:10], line[11:].strip()
     if mark in ("!", "E"):
         say(name, text, "trouble" if mark == "E" else "warning")
-    elif any(word in text for word in ("connected", "normal again", "loaded")):
+    elif any(word in text for word in ("connected", "normal again", "loaded", "in use")):
         say(name, text)
 
 

@@ -5,9 +5,9 @@
 FLASH becomes `/`, FIRMWARE (the stand-ins and umqtt, which a chip has built in) becomes `/lib`; boot.py and
 main.py run. Beside that it keeps the sensor's own log: one line in READINGS for each time that the sensor was
 asked, written before anybody else sees the values, and one for each flush that returned. It obeys the lines
-of COMMANDS: `inject KIND SECONDS`, `unplug SECONDS`, `stop`, `start`, `wifi off`, `tear THOUSANDTHS RUBBISH`,
-`full MS`, `spoil SUFFIX HOW` (flash.py), `rtc SECONDS` (the clock chip jumps), `ask` (for the time), `outbox`
-(what is in it). Nothing in device/ knows of it.
+of COMMANDS: `inject KIND SECONDS`, `unplug SECONDS`, `door SECONDS` (it stands open), `stop`, `start`,
+`wifi off`, `tear THOUSANDTHS RUBBISH`, `full MS`, `spoil SUFFIX HOW` (flash.py), `rtc SECONDS` (the clock
+chip jumps), `ask` (for the time), `outbox` (what is in it). Nothing in device/ knows of it.
 """
 
 import builtins
@@ -77,6 +77,7 @@ class _Harness:
     def __init__(self):
         self.sampling = True
         self.unplugged = None  # ticks until which the sensor's cable is out
+        self.door = None  # (ticks, ms): opened then, for so long
         self._started = time.ticks_ms()
         self._rest = b""
         self._node = self._sensor = None
@@ -113,10 +114,23 @@ class _Harness:
                 raise
             if self.is_unplugged():
                 why = 1  # codes.NO_ANSWER
+            elif self.door and not why:
+                self._let_in(out)
             self.note(why, out)
             return why
 
         sensor.read = noted
+
+    def _let_in(self, out):
+        """Air that is 0.38 degC colder and 0.95 %RH damper, little by little, while a door is open."""
+        opened, length = self.door
+        part = time.ticks_diff(time.ticks_ms(), opened) * 100 // length
+        if part >= 100:
+            self.door = None
+            return
+        percent = min(100, 4 * part, 3 * (100 - part))
+        out[0] -= 38 * percent // 100
+        out[1] = min(10000, out[1] + 95 * percent // 100)
 
     def is_unplugged(self):
         if self.unplugged is not None and time.ticks_diff(self.unplugged, time.ticks_ms()) <= 0:
@@ -144,6 +158,8 @@ class _Harness:
                 sensor.inject(words[1], seconds=int(words[2]))
             elif words[0] == "unplug":
                 self.unplugged = time.ticks_add(time.ticks_ms(), int(words[1]) * 1000)
+            elif words[0] == "door":
+                self.door = (time.ticks_ms(), int(words[1]) * 1000)
             elif words[0] in ("stop", "start"):
                 self.sampling = words[0] == "start"
             elif words[0] == "wifi":

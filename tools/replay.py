@@ -24,8 +24,9 @@ from cloud.recording import Recording, RecordingRefused, asked, read
 from cloud.recording.command import refuse_to_overwrite
 from cloud.siblings import parting
 from cloud.siblings.air import Air, fit_rows
-from cloud.training import calibrate, fit
+from cloud.training import fit
 from cloud.training.history import Floats, HistoryError, elapsed, half_hours, history, hundredths
+from cloud.training.thresholds import calibrate
 from device import codes
 from device.judge.table import SCORES
 from tools.process.child import ToolFailed

@@ -17,9 +17,9 @@ from cloud.contract.messages import FEATURE_NAMES, UNKNOWN
 from cloud.detectors import FLAGS
 from cloud.ingest.rescore import SQUARED_Z, Z_FLOOR, envelope_abnormal
 from cloud.read.rows import Readings
-from cloud.training.envelope import Envelope
 from cloud.training.features import features
-from cloud.training.twin import CloudModel
+from cloud.training.forest.twin import CloudModel
+from cloud.training.thresholds.envelope import Envelope
 from device import codes
 from device.judge import table
 from device.judge.window import SIZE as WINDOW

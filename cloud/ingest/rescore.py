@@ -22,9 +22,9 @@ from pymongo.errors import PyMongoError
 from cloud.contract.messages import TWIN_DIFFERS, TWIN_RAN, Reading, Verdict
 from cloud.process import memory
 from cloud.store.database import Document
-from cloud.training.envelope import Envelope
+from cloud.training.forest.twin import CloudModel, ModelRefused
 from cloud.training.params import DEFAULT
-from cloud.training.twin import CloudModel, ModelRefused
+from cloud.training.thresholds.envelope import Envelope
 from device import codes
 from device.judge.zscore import FLOOR_H, FLOOR_T
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from cloud.alerts import hindsight
 from cloud.alerts.episodes import RULES
 from cloud.learning.known import PLANT, THRESHOLDS, Known
-from cloud.training.excursion import watch
 from cloud.training.history import SENSOR_H, SENSOR_T, History
 from cloud.training.judged import Judged
+from cloud.training.thresholds.excursion import watch
 from device import codes
 from device.judge.excursion import LEVELS, SIDE, Stays
 from device.judge.excursion import LONGEST as LONGEST_STAY

@@ -30,8 +30,8 @@ from cloud.store.database import Document
 from cloud.training import report
 from cloud.training.command import ENV_FILE, MOST, outside
 from cloud.training.fit import train
+from cloud.training.forest.twin import CloudModel, ModelRefused
 from cloud.training.history import DAY, Floats, History, HistoryError, history
-from cloud.training.twin import CloudModel, ModelRefused
 from cloud.updates.wanted import Wanted
 from device.judge.excursion import Stays
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from cloud import detectors
 from cloud.training import bundle, params
 from cloud.training.features import features
+from cloud.training.forest.interpret_packed import HEADER
+from cloud.training.forest.twin import CloudModel
 from cloud.training.history import History
-from cloud.training.interpret_packed import HEADER
 from cloud.training.judged import Judged, judge
-from cloud.training.twin import CloudModel
 from device import codes
 from device.judge.params import FIELDS, NEVER, Params
 from device.judge.stuck import ALWAYS

@@ -26,9 +26,10 @@ from cloud.learning.trial import WARM
 from cloud.process.alone import Alone
 from cloud.read.reader import Reader
 from cloud.store.database import Document
-from cloud.training import bundle, calibrate
+from cloud.training import bundle
+from cloud.training.forest.twin import CloudModel, ModelRefused
 from cloud.training.history import DAY, HistoryError, history
-from cloud.training.twin import CloudModel, ModelRefused
+from cloud.training.thresholds import calibrate
 from cloud.updates.change import want_model
 from device import codes
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from cloud.learning.answers import DETECTORS, Span, alarmed, mails, opens, raised
 from cloud.learning.known import PLANT, THRESHOLDS, Known
-from cloud.training import calibrate
-from cloud.training.faults import QUIET, SIZES, Fault, inject
 from cloud.training.history import History, hundredths
 from cloud.training.judged import Judged
+from cloud.training.thresholds import calibrate
+from cloud.training.thresholds.faults import QUIET, SIZES, Fault, inject
 from device import codes
 
 FAULTY = 25_000  # of the newest readings get faults put in, some sixty

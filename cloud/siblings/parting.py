@@ -17,9 +17,9 @@ import msgspec
 import numpy as np
 
 from cloud.siblings.air import BLOCK, BLOCKS, Air, Floats, windows
-from cloud.training import calibrate
-from cloud.training.calibrate import Prior
 from cloud.training.history import DAY, HOUR
+from cloud.training.thresholds import calibrate
+from cloud.training.thresholds.calibrate import Prior
 
 PER_DAY = 0.2  # false alarms a day that are allowed for
 TAIL = Prior(level=-1.1, slope=0.25)  # of log scores: motes 01, 19, 23 of Intel's laboratory, and a margin

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.training.interpret_packed import PackedForest
-from cloud.training.packed import packed_scores
+from cloud.training.forest.interpret_packed import PackedForest
+from cloud.training.forest.packed import packed_scores
 from device import codes
 from device.model import bundle as model
 

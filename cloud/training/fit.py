@@ -14,27 +14,17 @@ from sklearn.ensemble import IsolationForest
 
 from cloud.alerts.hindsight import PastMail, mails
 from cloud.detectors import LEARNED
-from cloud.training import (
-    bundle,
-    calibrate,
-    envelope,
-    excursion,
-    least_step,
-    levels,
-    own_limits,
-    params,
-    report,
-    rhythm,
-)
-from cloud.training.assemble import SCALE, IsolationForestAssembler
-from cloud.training.calibrate import Prior
-from cloud.training.envelope import Envelope
+from cloud.training import bundle, params, report
 from cloud.training.features import features
+from cloud.training.forest.assemble import SCALE, IsolationForestAssembler
+from cloud.training.forest.interpret_packed import PackedForest, PackedInterpreter
+from cloud.training.forest.packed import packed_scores
+from cloud.training.forest.twin import CloudModel, unit
 from cloud.training.history import SENSOR_H, SENSOR_T, History, HistoryError, history
-from cloud.training.interpret_packed import PackedForest, PackedInterpreter
 from cloud.training.judged import Judged, judge
-from cloud.training.packed import packed_scores
-from cloud.training.twin import CloudModel, unit
+from cloud.training.thresholds import calibrate, envelope, excursion, least_step, levels, own_limits, rhythm
+from cloud.training.thresholds.calibrate import Prior
+from cloud.training.thresholds.envelope import Envelope
 from device import codes
 from device.judge import table
 from device.judge.drift import BLOCK, BLOCKS

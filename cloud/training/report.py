@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from cloud.alerts import hindsight
 from cloud.detectors import DETECTORS, Detector
-from cloud.training import calibrate
-from cloud.training.excursion import NOWHERE
 from cloud.training.history import History
+from cloud.training.thresholds import calibrate
+from cloud.training.thresholds.excursion import NOWHERE
 from device import codes
 from device.judge import table
 from device.judge.excursion import SIDE

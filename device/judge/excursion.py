@@ -24,7 +24,7 @@ NUMBERS = const(68)  # int16 of a section: see Stays
 
 
 class Stays:
-    """What training found (cloud/training/excursion.py): the EXCR section of a model, little-endian int16."""
+    """What training found (cloud.training.thresholds): the EXCR section of a model, little-endian int16."""
 
     constant = True  # a snapshot leaves it out
 

@@ -1,7 +1,7 @@
 """Rhythm: for half an hour the mean of temperature or humidity is outside the band of this time of the day.
 
 Where each day is like the other - a heating that sets back at night, a greenhouse - what is ordinary at noon
-is a failure at midnight. Training (cloud/training/rhythm.py) gives a band for each half hour only where a
+is a failure at midnight. Training (cloud.training.thresholds) gives a band for each half hour only where a
 history has such days.
 """
 

@@ -2,7 +2,7 @@
 
 Its head (where trees begin, leaf values) stays in RAM; its nodes pass through one buffer, a few trees at a
 time, for each score. So a large forest takes 4 KB of heap however many trees it has; one of 6 KB or less is
-read once and stays. The format is in docs/forest.md; cloud/training/interpret_packed.py writes it.
+read once and stays. The format is in docs/forest.md; cloud/training/forest/interpret_packed.py writes it.
 """
 
 from ..chip.compat import const

@@ -5,8 +5,8 @@ import pytest
 from sklearn.ensemble import IsolationForest
 
 from cloud.training import bundle, params
-from cloud.training.assemble import IsolationForestAssembler
-from cloud.training.interpret_packed import PackedInterpreter
+from cloud.training.forest.assemble import IsolationForestAssembler
+from cloud.training.forest.interpret_packed import PackedInterpreter
 from tests.board.watched import Watched
 
 

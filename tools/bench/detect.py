@@ -24,11 +24,12 @@ from sklearn.ensemble import IsolationForest
 
 from cloud.alerts.hindsight import mails
 from cloud.recording import Recording, read
-from cloud.training import calibrate, fit
-from cloud.training.faults import KINDS, SIZES, Injected, inject
+from cloud.training import fit
 from cloud.training.features import features
+from cloud.training.forest.packed import packed_scores
 from cloud.training.history import DAY, HOUR, history, hundredths
-from cloud.training.packed import packed_scores
+from cloud.training.thresholds import calibrate
+from cloud.training.thresholds.faults import KINDS, SIZES, Injected, inject
 from tools import replay
 from tools.bench.page import write
 

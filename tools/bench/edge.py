@@ -23,11 +23,12 @@ from m2cgen.interpreters import PythonInterpreter
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
-from cloud.training import bundle, envelope, params
-from cloud.training.assemble import SCALE, IsolationForestAssembler
+from cloud.training import bundle, params
 from cloud.training.features import features
-from cloud.training.interpret_packed import PackedForest, PackedInterpreter
-from cloud.training.interpret_python import ReadablePythonInterpreter
+from cloud.training.forest.assemble import SCALE, IsolationForestAssembler
+from cloud.training.forest.interpret_packed import PackedForest, PackedInterpreter
+from cloud.training.forest.interpret_python import ReadablePythonInterpreter
+from cloud.training.thresholds import envelope
 from device.sensors.simulated import Simulated
 from tools.proofs.forest import KEY, ROOT
 from tools.virtual_board.board import find_micropython

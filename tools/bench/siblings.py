@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.recording import Recording
-from cloud.training import calibrate, fit
-from cloud.training.faults import SIZES, Fault, alone, inject
+from cloud.training import fit
 from cloud.training.history import history
+from cloud.training.thresholds import calibrate
+from cloud.training.thresholds.faults import SIZES, Fault, alone, inject
 from tools import replay
 from tools.bench.detect import TRAIN, DetectStream, load
 

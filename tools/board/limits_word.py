@@ -13,8 +13,9 @@ from cloud.process.failure import brief
 from cloud.read.reader import Reader
 from cloud.settings import SettingsError, load_database
 from cloud.store import database
-from cloud.training import own_limits, report
+from cloud.training import report
 from cloud.training.history import DAY, HistoryError, history
+from cloud.training.thresholds import own_limits
 from device.config import config as schema
 from tools.board import screen
 

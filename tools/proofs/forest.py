@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from cloud.training import bundle
-from cloud.training.assemble import IsolationForestAssembler
 from cloud.training.features import features
-from cloud.training.interpret_packed import PackedInterpreter
-from cloud.training.interpret_python import ReadablePythonInterpreter
-from cloud.training.packed import packed_scores
-from cloud.training.twin import CloudModel, offset
+from cloud.training.forest.assemble import IsolationForestAssembler
+from cloud.training.forest.interpret_packed import PackedInterpreter
+from cloud.training.forest.interpret_python import ReadablePythonInterpreter
+from cloud.training.forest.packed import packed_scores
+from cloud.training.forest.twin import CloudModel, offset
 from tools.proofs import Progress, ProofResult
 from tools.virtual_board.board import find_micropython
 

@@ -6,7 +6,7 @@ import pytest
 
 from cloud.siblings import parting
 from cloud.siblings.air import BLOCK, Air, fit_rows
-from cloud.training import calibrate
+from cloud.training.thresholds import calibrate
 
 DAYS, PERIOD = 8, 30.0
 COUNT = int(DAYS * 86400 / PERIOD)

@@ -8,11 +8,11 @@ from m2cgen.interpreters import PythonInterpreter
 from sklearn.ensemble import IsolationForest, RandomForestRegressor
 
 from cloud.contract.messages import FEATURE_NAMES
-from cloud.training.assemble import IsolationForestAssembler, samples
-from cloud.training.interpret_packed import PackedInterpreter, PackError
-from cloud.training.interpret_python import ReadablePythonInterpreter
-from cloud.training.packed import packed_scores
-from cloud.training.twin import unit
+from cloud.training.forest.assemble import IsolationForestAssembler, samples
+from cloud.training.forest.interpret_packed import PackedInterpreter, PackError
+from cloud.training.forest.interpret_python import ReadablePythonInterpreter
+from cloud.training.forest.packed import packed_scores
+from cloud.training.forest.twin import unit
 from tools.bench.edge import room
 
 

@@ -7,9 +7,9 @@ import pytest
 from sklearn.ensemble import IsolationForest
 
 from cloud.training import bundle
-from cloud.training.assemble import IsolationForestAssembler
-from cloud.training.interpret_packed import PackedInterpreter
-from cloud.training.twin import CloudModel, ModelRefused
+from cloud.training.forest.assemble import IsolationForestAssembler
+from cloud.training.forest.interpret_packed import PackedInterpreter
+from cloud.training.forest.twin import CloudModel, ModelRefused
 from tools.bench.edge import room
 
 MASTER = bytes(32)
@@ -86,7 +86,7 @@ def test_nothing_is_unpacked_without_the_right_key(model, monkeypatch):
 
 
 def test_an_authentic_model_of_another_version_is_refused(model, monkeypatch):
-    import cloud.training.twin as twin
+    import cloud.training.forest.twin as twin
 
     monkeypatch.setattr(twin.json, "dumps", lambda head: '{"model_id": "0", "nothing": 1}')
     with pytest.raises(ModelRefused, match="version"):

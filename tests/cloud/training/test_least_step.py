@@ -3,9 +3,10 @@
 import numpy as np
 from test_training_fit import room
 
-from cloud.training import fit, least_step, params
+from cloud.training import fit, params
 from cloud.training.history import history
 from cloud.training.judged import judge
+from cloud.training.thresholds import least_step
 
 
 def test_the_score_of_the_smallest_step_is_the_one_that_the_boards_own_judge_gives():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from cloud.training.history import History
-from cloud.training.own_limits import advise
+from cloud.training.thresholds.own_limits import advise
 from device.judge.limits import Bounds
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cloud.training import excursion
 from cloud.training.history import History
+from cloud.training.thresholds import excursion
 from device.judge.excursion import LEVELS, LONGEST, SIDE, Excursion, Stays
 from device.judge.reading import LONG_GAP
 from tests.device.judge.asked import Asked

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from cloud.contract.keys import device_key
-from cloud.training import calibrate, envelope, fit, levels, params, report
+from cloud.training import fit, params, report
+from cloud.training.forest.twin import CloudModel
 from cloud.training.history import History, HistoryError, history
 from cloud.training.judged import judge
-from cloud.training.twin import CloudModel
+from cloud.training.thresholds import calibrate, envelope, levels
 from device import codes
 from device.judge.envelope import Envelope
 from device.judge.params import FIELDS, NEVER, Params

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cloud.training import rhythm
 from cloud.training.features import features
 from cloud.training.history import History
+from cloud.training.thresholds import rhythm
 from device.judge.rhythm import HALF_HOURS, Bands, Rhythm
 from tests.device.judge.asked import Asked
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloud.training.faults import KINDS, inject
+from cloud.training.thresholds.faults import KINDS, inject
 from tests.cloud.training.test_training_fit import room
 from tools import replay
 

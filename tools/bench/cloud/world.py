@@ -13,7 +13,7 @@ from cloud.contract.keys import device_key
 from cloud.contract.messages import signed, topic_of
 from cloud.training.features import features
 from cloud.training.fit import train
-from cloud.training.twin import CloudModel
+from cloud.training.forest.twin import CloudModel
 from device import codes
 from device.judge.window import SIZE as WARM_UP
 from tools.local.sensor_choice import SensorChoice

@@ -17,9 +17,10 @@ from sklearn.ensemble import IsolationForest
 
 from cloud.alerts.facts import Span
 from cloud.alerts.hindsight import mails
-from cloud.training import calibrate, fit
+from cloud.training import fit
 from cloud.training.features import features
 from cloud.training.history import HistoryError, history
+from cloud.training.thresholds import calibrate
 from device import codes
 from device.judge.limits import Bounds
 from tools import replay

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cloud.training.faults import DEGREES, PERCENT
 from cloud.training.history import History
+from cloud.training.thresholds.faults import DEGREES, PERCENT
 from device.judge.jitter import SIZE, Steps
 from device.judge.jump import FARTHEST, per_period, square
 from device.judge.reading import moisture

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.training import calibrate
 from cloud.training.history import DAY, History, Ints
+from cloud.training.thresholds import calibrate
 from device.judge.excursion import HALF_HOURS, LONGEST, PAST, SIDE, STILL
 from device.judge.reading import LONG_GAP
 

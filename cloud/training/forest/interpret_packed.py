@@ -28,7 +28,7 @@ from m2cgen import ast
 from m2cgen.interpreters.interpreter import BaseInterpreter
 from numpy.typing import NDArray
 
-from cloud.training.assemble import SCALE, samples, terms
+from cloud.training.forest.assemble import SCALE, samples, terms
 
 FEATURES = 8
 READING = 2 * FEATURES

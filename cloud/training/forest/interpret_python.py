@@ -13,7 +13,7 @@ from m2cgen import ast
 from m2cgen.interpreters import PythonInterpreter
 
 from cloud.contract.messages import FEATURE_NAMES
-from cloud.training.assemble import SCALE, terms
+from cloud.training.forest.assemble import SCALE, terms
 
 
 class ReadablePythonInterpreter(PythonInterpreter):  # type: ignore[misc]

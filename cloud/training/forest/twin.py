@@ -22,8 +22,8 @@ from sklearn.ensemble._iforest import _average_path_length
 from sklearn.tree._tree import NODE_DTYPE, Tree
 
 from cloud.contract import keys
-from cloud.training.assemble import SCALE, integer_path_lengths, path_lengths
-from cloud.training.interpret_packed import FEATURES
+from cloud.training.forest.assemble import SCALE, integer_path_lengths, path_lengths
+from cloud.training.forest.interpret_packed import FEATURES
 
 Arrays = dict[str, NDArray[Any]]
 Lengths = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]  # of nodes by depth and samples

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.training.interpret_packed import FEATURES, FIRST_IS_NODE, READING, SECOND_IS_NODE, PackedForest
+from cloud.training.forest.interpret_packed import (
+    FEATURES,
+    FIRST_IS_NODE,
+    READING,
+    SECOND_IS_NODE,
+    PackedForest,
+)
 
 CHUNK = 2048  # readings at once: their state stays in the processor's cache
 

@@ -13,14 +13,14 @@ from functools import cache
 from random import Random
 
 import numpy as np
-from cloud.training.assemble import IsolationForestAssembler
-from cloud.training.interpret_packed import PackedForest, PackedInterpreter
 from pymongo.database import Database
 from sklearn.ensemble import IsolationForest
 
 from cloud.contract import keys
 from cloud.store.database import Document
 from cloud.training import bundle
+from cloud.training.forest.assemble import IsolationForestAssembler
+from cloud.training.forest.interpret_packed import PackedForest, PackedInterpreter
 from cloud.updates import change
 from cloud.updates.releases import Release, Releases
 from cloud.updates.wanted import Wanted, identity

@@ -33,7 +33,7 @@ ARCHES = (
 )  # fmt: skip
 LIST = "sha256.txt"  # "SHA-256 size path" a line, in order; the last is of the lines before it
 SLOTS = "/app"
-ACTIVE = f"{SLOTS}/active"  # which slot runs; main.py knows more of it
+ACTIVE = f"{SLOTS}/active"  # which slot runs; boot.py knows more of it
 SAFE = "safe"
 RESCUE = {
     "memory": "share",

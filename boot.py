@@ -208,6 +208,8 @@ def choice():
     if files:
         tell(files)
     read_by(128)
+    if on_trial():
+        machine.WDT(timeout=60000)  # it may hang before it has a watchdog of its own
     return chosen, count, files
 
 

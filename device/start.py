@@ -138,11 +138,17 @@ def judge(node, config):
 
     gc.collect()
     model = _model(node.key)
+    try:
+        node.judge = Judge(model)
+    except ValueError as error:  # of a version that this one does not read
+        log.error("model", "refused: %s" % error)
+        model = None
+        node.judge = Judge()
     if model:
+        model.params = None  # the judge has taken what it needs
         node.outbox.model = model.id
         if node.link:
             node.link.publish_state()  # what was said on connecting knew no model yet
-    node.judge = Judge(model)
 
 
 def _model(key):

@@ -90,7 +90,7 @@ def close(link, wait_ms=1000, last=None):
             sent = False
     except Exception:
         pass  # else the last will says that it is gone
-    link._drop()
+    _drop(link)
     link._stage = CLOSED
     return sent
 
@@ -106,7 +106,7 @@ def _open(link):
 
 def _find(link):
     """Go to the broker; the date of an earlier boot will do where NTP is silent, none at all will not."""
-    if not link._date():
+    if not _date(link):
         link._begin(stages.WIFI)
         link._ladder.tell("no date yet, so no certificate can be verified: waiting for NTP")
         return None
@@ -148,16 +148,30 @@ def _up(link):
     link._log.info("link", "connected to " + link._where)
 
 
+def _date(link):
+    """Seconds since 2000 that TLS goes by; 0 while there is no date, not even of an earlier boot."""
+    return link._clock.now() or link._clock.floor
+
+
+def _drop(link):
+    link._session.restart()
+    link._wire.attach(None)
+    for part in (link._lookup, link._transport):
+        if part:
+            part.close()
+    link._lookup = link._transport = None
+
+
 def _failed(link, error):
     """Let go of the connection and rest, as the ladder says."""
     stage = link._stage
     link._stage = RESTING  # even should what follows fail
     link._deadline = link._clock.after(link._clock.ms(), LIMITS[stages.WIFI])
-    link._drop()
+    _drop(link)
     if stage < stages.WIFI or not link._board.wifi_up():
         stage = stages.WIFI  # so the broker is not to blame
         link._without_wifi = True
-    detail = link._board.wifi_problem() if stage == stages.WIFI else link._date()
+    detail = link._board.wifi_problem() if stage == stages.WIFI else _date(link)
     link._rest_ms, radio_off = link._ladder.failed(stage, error, link._where, detail)
     if stage == stages.WIFI and link._wifi2:
         link._wifi, link._wifi2 = link._wifi2, link._wifi  # it is that one's turn

@@ -182,17 +182,3 @@ class Link:
         self._deadline = self._clock.after(self._clock.ms(), LIMITS[stage])
         if stage > stages.TCP:
             self._ladder.heard()
-
-    # -- failure
-
-    def _date(self):
-        """Seconds since 2000 that TLS goes by; 0 while there is no date, not even of an earlier boot."""
-        return self._clock.now() or self._clock.floor
-
-    def _drop(self):
-        self._session.restart()
-        self._wire.attach(None)
-        for part in (self._lookup, self._transport):
-            if part:
-                part.close()
-        self._lookup = self._transport = None

@@ -27,7 +27,7 @@ class Journal:
     `stream`, `opened`: whose readings they are (None: not known), and the first seq of the newest segment.
     """
 
-    lender = "outbox.journal_file"  # anchor, forget_before, opens, drop, catch_up, clear, _take, _append
+    lender = "outbox.journal_file"  # anchor, forget_before, opens, drop, settle, catch_up, clear, _append
     __init__ = begun  # (path)
     __getattr__ = lent
 
@@ -46,17 +46,3 @@ class Journal:
         if sec < self.seen or sec - self.seen >= _SEEN_EVERY_S:
             self.seen = sec
             self._append(SEEN, sec, 0, 0)
-
-    # Segments
-
-    # Dropped runs
-
-    def settle(self, first, last):
-        """The cloud knows that first..last were dropped: report them no longer."""
-        for a, b in self.dropped:
-            if a <= last and first <= b:
-                a, b = max(a, first), min(b, last)
-                self._take(SETTLED, a, b, 0)
-                self._append(SETTLED, a, b, 0)
-
-    # The file

@@ -56,6 +56,15 @@ def drop(journal, first, last, why=DAMAGED):
     _append(journal, DROPPED, first, last, why)
 
 
+def settle(journal, first, last):
+    """The cloud knows that first..last were dropped: report them no longer."""
+    for a, b in journal.dropped:
+        if a <= last and first <= b:
+            a, b = max(a, first), min(b, last)
+            _take(journal, SETTLED, a, b, 0)
+            _append(journal, SETTLED, a, b, 0)
+
+
 def catch_up(journal):
     """Write down what flash refused before: there may be room now."""
     if not journal._length:

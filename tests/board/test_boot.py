@@ -8,6 +8,7 @@ import pytest
 
 from device.outbox import segment
 from tests.board.watched import CONFIG, Watched
+from tests.device.model.test_bundle import bundle
 from tools.local.ntp import NtpServer
 
 
@@ -45,6 +46,14 @@ def test_ctrl_c_later_flushes_and_gives_the_watchdog_an_hour(watched):
     watched.board.interrupt()
     watched.wait("watchdog 3600000")
     watched.wait("Ctrl-D starts again")
+
+
+def test_a_model_with_parameters_of_another_version_is_told_and_the_board_measures_without(watched):
+    watched.board.put_model(bundle(key=bytes.fromhex(CONFIG["key"])))
+    watched.board.power_on()
+    watched.wait("E model  refused: PARM layout", 40)
+    watched.wait_until(lambda _: watched.board.readings.exists() and watched.board.readings.stat().st_size)
+    assert not any("Restart in" in line for line in watched.lines)
 
 
 def test_starts_that_a_person_ends_lead_to_no_safe_mode(watched):

@@ -149,17 +149,17 @@ def apart(root: Path = ROOT) -> set[str]:
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
-    """One file, called `name` in tracebacks: -O2 drops asserts, -O3 the line numbers too, 2 KB for app.mpy,
-    where they would be those of no file that anybody has.
+    """One file: -O2 drops asserts, -O3 line numbers too, 2 KB for app.mpy, where they would be those of no
+    file that anybody has.
 
-    `name` is the board's own for the file, because each other one stays in RAM.
+    A traceback names it as the module (`File "dating", line 33`), because each other name stays in RAM.
     """
     command = [
         mpy_cross(),
         *([f"-march={arch}"] if arch else []),
         "-O3" if name in JOINED else "-O2",
         "-s",
-        name,
+        Path(name).stem,
         "-o",
         target,
         source,

@@ -197,17 +197,15 @@ def tell(bad):
 
 def choice():
     """(the slot to run, starts, damaged files)."""
-    if woke:
+    read_by(128 if woke else 1024)  # which takes 12 KB for now, and looks at all files in a third of the time
+    chosen, count, files = choose(), 1, []
+    if not woke:
+        count = count_starts()
+        chosen, files = sound(chosen)
+        files += compared("/boot/sha256.txt", "/")
+        if files:
+            tell(files)
         read_by(128)
-        return choose(), 1, []
-    read_by(1024)  # takes 12 KB for now, and looks at all files in a third of the time
-    chosen = choose()
-    count = count_starts()
-    chosen, files = sound(chosen)
-    files += compared("/boot/sha256.txt", "/")
-    if files:
-        tell(files)
-    read_by(128)
     if on_trial():
         machine.WDT(timeout=60000)  # it may hang before it has a watchdog of its own
     return chosen, count, files

@@ -1,10 +1,8 @@
 """Runs a board: what start.py put together, until something breaks."""
 
 from .chip.lazy import borrow
-from .chip.compat import const
-from .starts import STARTS, forget_crash, good_start, remove, watch_stopped
+from .starts import STARTS, remove, watch_stopped
 
-_GOOD_S = const(60)  # a start that lives so long was a good one
 stopped = None
 
 
@@ -21,19 +19,11 @@ def run(node):
     """Let `node` work until something breaks, or Ctrl-C stops it: then `stopped` is it, for the console."""
     global stopped
     stopped = None
-    sleeper = node.sleeper
-    good = told = bool(sleeper)  # which sees to both itself
     try:
         while True:
             node.step()
-            if sleeper:
-                sleeper.rest(node)
-            if not good and node.clock.uptime() >= _GOOD_S:
-                good = True
-                good_start()
-            if good and not told and node.link.ready():
-                told = True
-                forget_crash(node)
+            if node.sleeper:
+                node.sleeper.rest(node)
     except KeyboardInterrupt:
         stopped = node
         watch_stopped(node.board)

@@ -163,26 +163,10 @@ class Node:
 
     def on_ack(self, payload):
         """The link received an `ack`, or a `part` of what is fetched."""
-        if payload[0] != _BRACE:
-            if self.update:
-                self.update.part(payload)
-            return
-        if b'"want"' in payload:
-            self._update("meant", payload)
-            return
-        try:
-            runs, dropped = borrow("send.ack").read_ack(payload, self.outbox.stream, self.key)
-        except ValueError as error:
-            self._count("acks refused: %s" % error)
-            return
-        for first, last in runs:
-            if dropped:
-                self.outbox.journal.settle(first, last)
-            elif self.sender.acked(first, last, self.clock.uptime()) < 0:
-                self._count("acks refused: no such readings")
-            elif self.trial and last >= self.outbox.boot_first:
-                self._update("proven")
-        self._first("first readings acknowledged")
+        if payload[0] == _BRACE:
+            borrow("send.ack").take(self, payload)
+        elif self.update:
+            self.update.part(payload)
 
     def topic(self, leaf):
         """This board's topic `leaf` (bytes)."""

@@ -10,6 +10,7 @@ from .chip.compat import const
 from .outbox.outbox import NO_MODEL
 from .send.queue import ROOM, Sender
 from .node import TURN_MS
+from .starts import forget_crash, good_start
 
 _STATE_S = const(900)
 _LEARN_H = const(24)  # of readings before a first model is worth having
@@ -28,6 +29,7 @@ def begin(node, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 -
     node.sleeper = None  # device/sleep/, where the board sleeps between samples
     node.crash = None  # what ended the last start, for `state`
     node.update = None  # a Pull, while something is fetched (device/update/)
+    node.good = False  # this start was a good one
     node.trial = None  # a Trial, while settings are on trial
     node.number = config["number"]  # of the settings
     node.key = bytes.fromhex(config["key"])
@@ -137,6 +139,12 @@ def _minute(node):
     node.minute_up = up
     if node.trial:
         _update(node, "doubt")
+    if not node.sleeper:  # which sees to both itself
+        if not node.good:  # a start that lives for a minute was a good one
+            node.good = True
+            good_start()
+        if node.crash and node.link.ready():
+            forget_crash(node)
     gc.collect()
     if node.clock.is_set() and not node.clock.wild:
         node.outbox.journal.see(node.clock.now())

@@ -12,7 +12,7 @@ import time
 
 from .compat import const
 
-_PIECE = const(44 * 1024)  # what Vigie needs beyond the first piece, loading and a message included
+_PIECE = const(42 * 1024)  # what Vigie needs beyond the first piece, loading and a message included
 _PLENTY = const(256 * 1024)  # so much in one block is PSRAM: there is room for both
 _EAGER = const(8 * 1024)  # bytes allocated from one collection to the next
 _STEP = const(256)

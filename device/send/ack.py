@@ -1,4 +1,4 @@
-"""What an `ack` of the cloud says (docs/contract.md)."""
+"""What an `ack` of the cloud says (docs/contract.md). Borrowed for each."""
 
 import json
 from binascii import hexlify
@@ -8,6 +8,26 @@ from ..chip.compat import const
 
 _LONGEST = const(512)
 _MOST_RUNS = const(16)
+
+
+def take(node, payload):
+    """Do what it says."""
+    if b'"want"' in payload:
+        node._update("meant", payload)
+        return
+    try:
+        runs, dropped = read_ack(payload, node.outbox.stream, node.key)
+    except ValueError as error:
+        node._count("acks refused: %s" % error)
+        return
+    for first, last in runs:
+        if dropped:
+            node.outbox.journal.settle(first, last)
+        elif node.sender.acked(first, last, node.clock.uptime()) < 0:
+            node._count("acks refused: no such readings")
+        elif node.trial and last >= node.outbox.boot_first:
+            node._update("proven")
+    node._first("first readings acknowledged")
 
 
 def read_ack(payload, stream, key):

@@ -143,7 +143,7 @@ def _minute(node):
         if not node.good:  # a start that lives for a minute was a good one
             node.good = True
             good_start()
-        if node.crash and node.link.ready():
+        if node.crash and node._was_ready:
             forget_crash(node)
     gc.collect()
     if node.clock.is_set() and not node.clock.wild:

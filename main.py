@@ -1,6 +1,6 @@
-"""Runs the application in the slot that boot.py chose; whatever happens, the board comes back.
+"""Runs the application in the slot that choice.py chooses; whatever happens, the board comes back.
 
-All of this stays in RAM while Vigie works. Names could be deleted, but not their code, while this file runs.
+All of this stays in RAM while Vigie works: a function can be deleted, but not its code while this file runs.
 """
 
 import gc
@@ -9,10 +9,7 @@ import sys
 
 SAFE_STARTS = 4
 RESCUE = ("memory.mpy", "safe.mpy")  # the application runs without them
-of_boot = globals().get  # both files share one namespace
-starts = of_boot("starts", 1)
-bad = of_boot("bad", ())
-folder = "/app/" + of_boot("slot", "a")
+starts = 1
 
 
 def keep(error):
@@ -22,6 +19,25 @@ def keep(error):
             file.write(error)
     except OSError:
         pass  # flash is full or broken: it was printed
+
+
+def chosen():
+    """(the slot to run, starts, damaged files)."""
+    try:
+        from choice import made
+
+        del sys.modules["choice"]
+        return made(globals().get("woke"))  # of boot.py: both run in one namespace
+    except Exception as error:
+        sys.print_exception(error)
+        text = "damaged (make deploy mends this): /choice.py"
+        print("         E files  " + text)
+        keep(text)
+        try:
+            with open("/app/active") as file:
+                return "b" if file.read(1) == "b" else "a", 1, []
+        except (OSError, ValueError):
+            return "a", 1, []
 
 
 def make_room():
@@ -63,8 +79,10 @@ def stopped():
 def start():
     """Run Vigie. Safe mode instead where a file of it is damaged and no slot is sound, or after four failed
     starts; then every second start tries Vigie again."""
+    global starts
     try:
-        sys.path[0] = folder
+        slot, starts, bad = chosen()
+        sys.path[0] = folder = "/app/" + slot
         here = [path[len("/app/a/") :] for path in bad if path.startswith(folder)]
         ends = [path for path in here if path not in RESCUE]
         if "memory.mpy" not in here:

@@ -1,7 +1,7 @@
 """What the board must remember of updates: the highest number it was told, and what became of each thing.
 
 /update/notes is written beside itself and renamed over: a power cut leaves the old one or the new one. So is
-/app/active, which boot.py reads: which slot runs, and whether a release is on trial there.
+/app/active, which choice.py reads: which slot runs, and whether a release is on trial there.
 """
 
 import json
@@ -45,7 +45,7 @@ class Notes:
 
 
 def active():
-    """The words of boot.py: slot; "trial" or "back", the release's id, starts or the reason."""
+    """The words of choice.py: slot; "trial" or "back", the release's id, starts or the reason."""
     try:
         with open(at(_ACTIVE)) as file:
             return file.read(300).split(" ", 3)
@@ -59,7 +59,7 @@ def activate(text):
 
 
 def running():
-    """The slot that this code is from: boot.py put it first."""
+    """The slot that this code is from: choice.py put it first."""
     folder = sys.path[0]
     return folder[-1] if folder.startswith(at("/app/")) else "a"
 

@@ -1,7 +1,7 @@
-"""New settings are on trial while those from before lie beside them; a release, while boot.py's word says so.
+"""New settings are on trial while those from before lie beside them; a release, while /app/active says so.
 
 They stay once the cloud has acknowledged a reading that was taken with them. Without that, the old ones come
-back after half an hour or with the fourth start, which boot.py counts for a release. A wake from deep sleep
+back after half an hour or with the fourth start, which choice.py counts for a release. A wake from deep sleep
 is no start.
 """
 
@@ -24,7 +24,7 @@ _PERIODS = const(4)  # of a board that seldom measures
 
 
 def begin():
-    """The Trial that is under way, or None. What boot.py has taken back is noted."""
+    """The Trial that is under way, or None. What choice.py has taken back is noted."""
     words = notes.active()
     if words[1:2] == ["trial"]:
         return ReleaseTrial(words[0], words[2])
@@ -104,7 +104,7 @@ class ReleaseTrial(Trial):
         self._name = name
 
     def starts(self):
-        """boot.py has counted."""
+        """choice.py has counted."""
 
     def keep(self):
         told = Notes()

@@ -1,6 +1,6 @@
-"""Runs under MicroPython: what boot.py does to a flash that MicroPython mounted before. Answers in JSON.
+"""Runs under MicroPython: what choice.py does to a flash that MicroPython mounted before. Answers in JSON.
 
-argv: boot.py's path; "VfsLfs2" or "VfsFat", what is on the flash.
+argv: choice.py's path; "VfsLfs2" or "VfsFat", what is on the flash.
 """
 
 import json
@@ -10,9 +10,8 @@ import sys
 sys.path[:] = [".frozen", sys.argv[0].rsplit("/", 1)[0] + "/../.."]
 from tests.device.outbox.test_power import Chip  # noqa: E402
 
-boot = {}  # its functions; it chooses nothing
-functions = open(sys.argv[1]).read().split("\ntry:\n    repl =")[0].replace("import machine\n", "")
-exec(functions.replace("woke = machine", "woke = 0 and machine"), boot)
+choice = {}
+exec(open(sys.argv[1]).read().replace("import machine\n", ""), choice)
 FileSystem = getattr(os, sys.argv[2])
 NAMES = ["part%d.mpy" % n for n in range(40)]
 
@@ -48,10 +47,10 @@ for name in NAMES:
         file.write(name * 60)
 told = {}
 told["without"], was = survey()
-boot["read_by"](128)  # on what is no chip
+choice["read_by"](128)  # on what is no chip
 told["no chip"] = survey()[0]
 sys.modules["flashbdev"] = Firmware
-boot["read_by"](128)
+choice["read_by"](128)
 told["with"], found = survey()
 told["same"] = was == found
 with open("/new.txt", "w") as file:

@@ -1,4 +1,4 @@
-"""boot.py mounts the flash anew for Vigie, on real file systems."""
+"""choice.py mounts the flash anew for Vigie, on real file systems."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ DRIVER = Path(__file__).with_name("mount_driver.py")
 
 def told(kind):
     done = subprocess.run(
-        [find_micropython(), "-X", "heapsize=2M", DRIVER, ROOT / "boot.py", kind],
+        [find_micropython(), "-X", "heapsize=2M", DRIVER, ROOT / "choice.py", kind],
         capture_output=True,
         text=True,
         check=False,
@@ -21,7 +21,7 @@ def told(kind):
     return json.loads(done.stdout)
 
 
-def test_after_boot_a_file_is_found_with_a_third_of_the_reads():
+def test_after_the_choice_a_file_is_found_with_a_third_of_the_reads():
     reads = told("VfsLfs2")
     assert reads["no chip"] == reads["without"]
     assert reads["with"] * 3 <= reads["without"], reads

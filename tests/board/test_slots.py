@@ -1,4 +1,4 @@
-"""main.py chooses the slot: what it makes of /app/active, of damage, and of starts that failed."""
+"""choice.py chooses the slot: what it makes of /app/active, of damage, and of starts that failed."""
 
 import shutil
 
@@ -12,7 +12,7 @@ NAME = "0000000c"
 
 @pytest.fixture
 def flash(tmp_path):
-    """A folder for `/`; main.py as it is, but that it works there, and starts nothing."""
+    """A folder for `/`; choice.py as it is, but that it works there."""
     (tmp_path / "app").mkdir()
     for slot in "ab":
         (tmp_path / "app" / slot / "device").mkdir(parents=True)
@@ -26,10 +26,11 @@ def fill(folder, files):
     (folder / "sha256.txt").write_bytes(build._listed(files))
 
 
-def main_of(flash, **more):
-    main = {"repl": True, **more}
-    exec((build.ROOT / "main.py").read_text().replace('"/', f'"{flash}/'), main)
-    return main
+def choice_of(flash):
+    choice = {}
+    source = (build.ROOT / "choice.py").read_text().replace("import machine\n", "")
+    exec(source.replace('"/', f'"{flash}/'), choice)
+    return choice
 
 
 def says(flash, text=None):
@@ -48,36 +49,36 @@ def test_boot_py_is_short_and_knows_no_slot():
 )
 def test_whatever_it_says_a_slot_is_chosen(flash, text):
     says(flash, text)
-    assert main_of(flash)["choose"]() == (text[0] if text[:1] in ("a", "b") else "a")
+    assert choice_of(flash)["choose"]() == (text[0] if text[:1] in ("a", "b") else "a")
     assert says(flash) == text
 
 
 def test_without_a_word_the_first_slot_runs(flash):
-    assert main_of(flash)["choose"]() == "a"
+    assert choice_of(flash)["choose"]() == "a"
 
 
 def test_a_release_on_trial_has_three_starts_and_a_wake_from_sleep_is_none(flash):
     says(flash, f"b trial {NAME} 0")
     for start in (1, 2, 3):
-        assert main_of(flash)["choose"]() == "b"
+        assert choice_of(flash)["choose"]() == "b"
         for _ in range(5):
-            assert main_of(flash, woke=True)["choose"]() == "b"
+            assert choice_of(flash)["choose"](woke=True) == "b"
         assert says(flash) == f"b trial {NAME} {start}"
     (flash / "last_error.txt").write_text("ValueError: a bad day")
-    assert main_of(flash)["choose"]() == "a"
+    assert choice_of(flash)["choose"]() == "a"
     assert says(flash) == f"a back {NAME} 3 starts without an acknowledgement: ValueError: a bad day"
-    assert main_of(flash)["choose"]() == "a"
+    assert choice_of(flash)["choose"]() == "a"
 
 
 def test_a_count_that_is_none_is_the_last(flash):
     says(flash, f"b trial {NAME} many")
-    assert main_of(flash)["choose"]() == "a" and "back" in says(flash)
+    assert choice_of(flash)["choose"]() == "a" and "back" in says(flash)
 
 
 def test_a_damaged_release_on_trial_goes_back_at_once(flash):
     says(flash, f"b trial {NAME} 1")
     (flash / "app/b/device/app.mpy").write_bytes(b"x")
-    assert main_of(flash)["sound"]("b") == ("a", [])
+    assert choice_of(flash)["sound"]("b") == ("a", [])
     assert says(flash).startswith(f"a back {NAME} damaged: ")
 
 
@@ -85,13 +86,13 @@ def test_a_damaged_slot_gives_way_to_the_other_one_if_that_is_sound(flash):
     says(flash, "a")
     bad = flash / "app/a/device/app.mpy"
     bad.write_bytes(b"x")
-    assert main_of(flash)["sound"]("a") == ("b", [str(bad)]), "and is told"
+    assert choice_of(flash)["sound"]("a") == ("b", [str(bad)]), "and is told"
     (flash / "app/b/device/app.mpy").write_bytes(b"x")
-    assert main_of(flash)["sound"]("a") == ("a", [str(bad)]), "safe mode"
+    assert choice_of(flash)["sound"]("a") == ("a", [str(bad)]), "safe mode"
     bad.write_bytes(b"a")
     (flash / "app/b/device/app.mpy").write_bytes(b"b")
     (flash / "app/a/safe.mpy").write_bytes(b"x")
-    assert main_of(flash)["sound"]("a")[0] == "a", "it measures without safe mode"
+    assert choice_of(flash)["sound"]("a")[0] == "a", "it measures without safe mode"
 
 
 def test_a_board_with_a_damaged_slot_and_a_sound_one_measures_and_tells_it(tmp_path):
@@ -108,11 +109,11 @@ def test_a_board_with_a_damaged_slot_and_a_sound_one_measures_and_tells_it(tmp_p
         board.board.power_off()
 
 
-def test_a_release_that_hangs_before_it_has_a_watchdog_is_reset_by_main_py(tmp_path):
+def test_a_release_that_hangs_before_it_has_a_watchdog_is_reset_by_choice_py(tmp_path):
     """In 3 s instead of a minute, for the test."""
     board = Watched(tmp_path)
-    main = board.flash("main.py")
-    main.write_text(main.read_text().replace("timeout=60000", "timeout=3000"))
+    choice = board.flash("choice.py")
+    choice.write_text(choice.read_text().replace("timeout=60000", "timeout=3000"))
     slots = board.flash("app")
     (slots / "active").write_text(f"b trial {NAME} 0")
     (slots / "b" / "device").mkdir(parents=True)

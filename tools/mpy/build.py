@@ -33,14 +33,14 @@ ARCHES = (
 )  # fmt: skip
 LIST = "sha256.txt"  # "SHA-256 size path" a line, in order; the last is of the lines before it
 SLOTS = "/app"
-ACTIVE = f"{SLOTS}/active"  # which slot runs; boot.py knows more of it
+ACTIVE = f"{SLOTS}/active"  # which slot runs; choice.py knows more of it
 SAFE = "safe"
 RESCUE = {
     "memory": "share",
     SAFE: "run",
 }  # files that main.py takes this of; none needs another
 NATIVE = 3  # sub-version of machine code in .mpy files, since MicroPython 1.23
-PLAIN = ("/boot.py", "/main.py")  # in no slot: a cable alone changes them
+PLAIN = ("/choice.py", "/boot.py", "/main.py")  # in no slot: a cable alone changes them
 PLAIN_LIST = f"/boot/{LIST}"
 JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
 # Files of their own besides what is borrowed: the package, and an object that is handed on.

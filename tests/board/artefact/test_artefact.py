@@ -39,7 +39,7 @@ def fresh(tmp_path, monkeypatch):
     """A small tree, and a folder for what is built of it."""
     monkeypatch.setattr(build, "CACHE", tmp_path / "cache")
     (tmp_path / "device").mkdir()
-    for name in ("boot.py", "main.py", "device/__init__.py"):
+    for name in ("boot.py", "choice.py", "main.py", "device/__init__.py"):
         (tmp_path / name).write_text("")
     (tmp_path / "device/app.py").write_text("def main():\n    return 1\n")
     (tmp_path / "device/safe.py").write_text("def run(why):\n    return 0\n")

@@ -16,7 +16,7 @@ from tests.device.update.test_app import furnished as slots
 from tests.device.update.test_pull import configured, settings
 
 FLASH = "/chip"
-BOOT = __file__.rsplit("/", 4)[0] + "/boot.py"
+CHOICE = __file__.rsplit("/", 4)[0] + "/choice.py"
 CHANGE = {"period_ms": 20000, "wifi": {"password": "another"}}
 ONE, OTHER = model(1), model(2)
 
@@ -86,14 +86,14 @@ class Story:
 
 
 class ReleaseStory(Story):
-    """The same for a release: boot.py, as it is, chooses the slot at each start."""
+    """The same for a release: choice.py, as it is, chooses the slot at each start."""
 
     def start(self):
-        source = read(BOOT).decode().replace('"/', '"%s/' % FLASH).split("\ntry:\n    repl =")[0]
-        boot = {"print": lambda *_: None}
-        exec(source.replace("import machine\n", "").replace("woke = machine", "woke = 0 and machine"), boot)
-        self.slot, _ = boot["sound"](boot["choose"]())
-        assert not boot["damaged"](self.slot), "what runs is whole"
+        source = read(CHOICE).decode().replace('"/', '"%s/' % FLASH).replace("import machine\n", "")
+        choice = {"print": lambda *_: None}
+        exec(source, choice)
+        self.slot, _ = choice["sound"](choice["choose"]())
+        assert not choice["damaged"](self.slot), "what runs is whole"
         house = Story.start(self)
         house.network.wholes[ID] = TWELVE
         sys.path[0] = "%s/app/%s" % (FLASH, self.slot)

@@ -23,7 +23,7 @@ def flash(tmp_path):
 def fill(folder, files):
     for path, data in files.items():
         (folder / path).write_bytes(data)
-    (folder / "sha256.txt").write_bytes(build._listed(files))
+    (folder / "sha256.txt").write_bytes(build.listed(files))
 
 
 def choice_of(flash):

@@ -12,7 +12,7 @@ DRIVER = Path(__file__).with_name("mount_driver.py")
 
 def told(kind):
     done = subprocess.run(
-        [find_micropython(), "-X", "heapsize=2M", DRIVER, ROOT / "choice.py", kind],
+        [find_micropython(), "-X", "heapsize=2M", DRIVER, ROOT / "device" / "chip" / "choice.py", kind],
         capture_output=True,
         text=True,
         check=False,

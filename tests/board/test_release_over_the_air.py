@@ -28,7 +28,7 @@ def sign(key, air, watched, tmp_path):
     def make(number, changes, mean=True, **facts):
         tree = tmp_path / f"tree{number}"
         shutil.copytree(build.ROOT / "device", tree / "device", ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("boot.py", "choice.py", "main.py"):
+        for name in ("boot.py", "main.py"):
             shutil.copyfile(build.ROOT / name, tree / name)
         for path, (old, new) in {"device/__init__.py": ("0.1.0", f"0.2.{number}"), **changes}.items():
             text = (tree / path).read_text()

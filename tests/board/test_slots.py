@@ -28,7 +28,7 @@ def fill(folder, files):
 
 def choice_of(flash):
     choice = {}
-    source = (build.ROOT / "choice.py").read_text().replace("import machine\n", "")
+    source = (build.ROOT / "device" / "chip" / "choice.py").read_text().replace("import machine\n", "")
     exec(source.replace('"/', f'"{flash}/'), choice)
     return choice
 

@@ -40,7 +40,8 @@ RESCUE = {
     SAFE: "run",
 }  # files that main.py takes this of; none needs another
 NATIVE = 3  # sub-version of machine code in .mpy files, since MicroPython 1.23
-PLAIN = ("/choice.py", "/boot.py", "/main.py")  # in no slot: a cable alone changes them
+# In no slot: a cable alone changes them. By path on the board, the source.
+PLAIN = {"/choice.py": "device/chip/choice.py", "/boot.py": "boot.py", "/main.py": "main.py"}
 PLAIN_LIST = f"/boot/{LIST}"
 JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
 # Files of their own besides what is borrowed: the package, and an object that is handed on.
@@ -60,7 +61,7 @@ def files(arch: str, root: Path = ROOT, slot: str = "a") -> dict[str, bytes]:
 
 def starter(root: Path = ROOT) -> dict[str, bytes]:
     """{path on the board: contents} of what chooses the slot."""
-    plain = {path: (root / path[1:]).read_bytes() for path in PLAIN}
+    plain = {path: (root / source).read_bytes() for path, source in PLAIN.items()}
     return {**plain, PLAIN_LIST: listed({path[1:]: data for path, data in plain.items()})}
 
 
@@ -99,7 +100,9 @@ def _keep(built: Mapping[str, bytes], target: Path) -> None:
 
 
 def _sources(root: Path) -> list[Path]:
-    return sorted((root / "device").rglob("*.py"))
+    """What is linked."""
+    plain = {root / source for source in PLAIN.values()}
+    return sorted(path for path in (root / "device").rglob("*.py") if path not in plain)
 
 
 def _built(arch: str, root: Path) -> dict[str, bytes]:

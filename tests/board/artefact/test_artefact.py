@@ -24,8 +24,8 @@ def test_a_chip_a_virtual_board_and_make_deploy_have_the_same_files(tmp_path, wi
     virtual = tree(Watched(tmp_path).board.flash)
     for chip in ("xtensawin", "rv32imc"):
         assert set(build.files(chip)) == set(virtual) - TOLD
-    for path in build.PLAIN:
-        assert virtual[path] == (build.ROOT / path[1:]).read_bytes()
+    for path, source in build.PLAIN.items():
+        assert virtual[path] == (build.ROOT / source).read_bytes()
     deploy.deploy(wire)
     assert tree(serial_board.flash) == {path: data for path, data in virtual.items() if path not in TOLD}
 
@@ -38,8 +38,8 @@ def test_no_source_of_device_lies_on_a_board():
 def fresh(tmp_path, monkeypatch):
     """A small tree, and a folder for what is built of it."""
     monkeypatch.setattr(build, "CACHE", tmp_path / "cache")
-    (tmp_path / "device").mkdir()
-    for name in ("boot.py", "choice.py", "main.py", "device/__init__.py"):
+    (tmp_path / "device" / "chip").mkdir(parents=True)
+    for name in ("boot.py", "main.py", "device/chip/choice.py", "device/__init__.py"):
         (tmp_path / name).write_text("")
     (tmp_path / "device/app.py").write_text("def main():\n    return 1\n")
     (tmp_path / "device/safe.py").write_text("def run(why):\n    return 0\n")

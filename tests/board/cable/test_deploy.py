@@ -62,8 +62,8 @@ def test_of_a_board_without_slots_the_old_application_goes_last():
 
 
 def test_a_tree_that_does_not_compile_is_told_with_its_place(tmp_path):
-    (tmp_path / "device").mkdir()
-    for name in ("boot.py", "choice.py", "main.py"):
+    (tmp_path / "device" / "chip").mkdir(parents=True)
+    for name in ("boot.py", "main.py", "device/chip/choice.py"):
         (tmp_path / name).write_text("")
     (tmp_path / "device" / "bad.py").write_text("x = = 1\n")
     with pytest.raises(ToolFailed, match=r"device/bad.py:1 does not compile"):

@@ -16,7 +16,7 @@ from tests.device.update.test_app import furnished as slots
 from tests.device.update.test_pull import configured, settings
 
 FLASH = "/chip"
-CHOICE = __file__.rsplit("/", 4)[0] + "/choice.py"
+CHOICE = __file__.rsplit("/", 4)[0] + "/device/chip/choice.py"
 CHANGE = {"period_ms": 20000, "wifi": {"password": "another"}}
 ONE, OTHER = model(1), model(2)
 

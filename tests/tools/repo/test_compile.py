@@ -8,7 +8,7 @@ import pytest
 from tools.mpy.build import mpy_cross
 
 ROOT = Path(__file__).parents[3]
-SOURCES = [*sorted((ROOT / "device").rglob("*.py")), ROOT / "boot.py", ROOT / "choice.py", ROOT / "main.py"]
+SOURCES = [*sorted((ROOT / "device").rglob("*.py")), ROOT / "boot.py", ROOT / "main.py"]
 
 
 @pytest.mark.parametrize("architecture", ["xtensawin", "rv32imc"])

@@ -46,9 +46,7 @@ def run(*words, cwd):
 def test_it_holds_every_file_under_one_name(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     ours = [path.relative_to(ROOT) for path in files()]
-    wanted = {
-        f"vigie/{path}" for path in ours if path.parts[0] in (*FOLDERS, "boot.py", "choice.py", "main.py")
-    }
+    wanted = {f"vigie/{path}" for path in ours if path.parts[0] in (*FOLDERS, "boot.py", "main.py")}
     assert names == wanted | {"vigie/__init__.py"}
 
 

@@ -444,10 +444,8 @@ def _far_end(low: float, high: float, usual: Span | None) -> float | None:
 def _opinion(episode: Episode, words: Words) -> str:
     if episode.agreed == episode.abnormal:
         return words("agrees")
-    if not episode.edge_flags & detectors.CLOUD:
-        return words("board alone")
     if episode.agreed == 0:
-        return words("disagrees")
+        return words("disagrees" if episode.edge_flags & detectors.CLOUD else "board alone")
     return words("agrees partly", agreed=words.count(episode.agreed), count=words.count(episode.abnormal))
 
 

@@ -104,7 +104,7 @@ def test_every_range_is_drawn(app, house, now, span):
     house.furnish(now)
     app.run()
     go(app, "board")
-    app.button_group(key="range").set_value(span).run()
+    app.button_group(key="range choice").set_value(span).run()
     assert not app.exception
     assert len(charts_of(app)) == 1
 

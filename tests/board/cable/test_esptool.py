@@ -82,7 +82,7 @@ def test_a_new_board_is_flashed_restarted_and_deployed_with_no_hand_on_it(kit, g
         "make provision DEVICE=C001",
     ):
         assert line in said, said
-    assert (kit.folder / "flash" / "device" / "app.mpy").exists()
+    assert (kit.folder / "flash" / "app" / "a" / "device" / "app.mpy").exists()
 
 
 def test_over_a_socket_a_person_presses_reset_and_a_flash_with_files_is_kept(kit, good, capsys):

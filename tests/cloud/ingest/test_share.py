@@ -6,7 +6,7 @@ import pytest
 
 from cloud.ingest.share import BURST, FLOOD, Allowances, rate
 from device.outbox import segment
-from device.send import up as message
+from device.send import queue
 
 DAY = 86400
 
@@ -26,13 +26,13 @@ def test_the_rate_follows_from_the_period(period, messages):
 
 def test_a_board_that_was_offline_for_a_day_sends_its_backlog_at_once():
     allowances = Allowances(0.0)
-    assert sent(allowances, "C001", 0.0, 60, DAY / 10 / message.MOST / 60) == DAY // 10 // message.MOST
+    assert sent(allowances, "C001", 0.0, 60, DAY / 10 / queue.MOST / 60) == DAY // 10 // queue.MOST
     assert allowances.floods(60.0) == []
 
 
 def test_a_whole_flash_is_sent_within_ten_minutes():
     segments = math.ceil(17_280 / segment.RECORDS)
-    messages = segments * math.ceil(segment.RECORDS / message.MOST)
+    messages = segments * math.ceil(segment.RECORDS / queue.MOST)
     assert sent(Allowances(0.0), "C001", 0.0, 600, 8) >= messages > BURST
 
 

@@ -1,11 +1,13 @@
 """Every kind of fault once, on the real parts, in two minutes; `make chaos` is the long form."""
 
+from tests.needed import need
 from tools.run.chaos.command import run
 from tools.run.chaos.faults import FAULTS
 from tools.run.chaos.lanes import Ordeal
 
 
 def test_under_every_kind_of_fault_nothing_is_lost_stored_twice_or_wrongly_dated(tmp_path):
+    need("mosquitto")  # with rumqttd, updates need a backend alone: docs/over-the-air.md
     short = Ordeal(
         boards=8,
         faults=len(FAULTS),

@@ -17,6 +17,7 @@ from cloud.training.command import keep
 from cloud.updates.rollout import waves
 from tests.cloud.conftest import wait_for
 from tests.e2e.test_updates import whole
+from tests.needed import need
 from tools.local.stack import BACKEND_TIMEOUT, SITE, Stack, StackPlan
 from tools.process.child import Child
 from tools.run.account import account
@@ -99,6 +100,7 @@ class Fleet(Stack):
 
 
 def test_one_bad_board_halts_a_roll_out_by_itself_with_one_mail_and_the_rest_stays_as_it_was(tmp_path):
+    need("mosquitto")  # with rumqttd, updates need a backend alone: docs/over-the-air.md
     plan = StackPlan(tmp_path, boards=NAMES, period_ms=1000, dashboard=False)
     with Fleet(plan) as fleet:
         wait_for(lambda: fleet.running() == fleet.first, "all boards with their first model", 120)

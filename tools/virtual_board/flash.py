@@ -45,6 +45,7 @@ class Flash:
         self._safe = 0  # records of this boot in earlier segments
         self._segment = None
         self.kept = self.tell = self.die = None
+        self._ctrl_c = False
         self._bad = {}  # path -> what of it fails: "open", "read" or "stat"
         try:
             with self._host.open(root + ".bad", "r") as file:
@@ -74,8 +75,14 @@ class Flash:
             raise OSError(_EIO)
 
     def stat(self, path):
-        self._fail(path, "stat")
-        return self._files.stat(path)
+        """An import takes any exception here for "no such file": a Ctrl-C waits for the next `open`."""
+        try:
+            self._fail(path, "stat")
+            return self._files.stat(path)
+        except KeyboardInterrupt:
+            self._ctrl_c = True
+            self._fail(path, "stat")
+            return self._files.stat(path)
 
     def tear(self, thousandths, rubbish):
         """Power fails in the next write to the outbox: so much of it is left, and random bytes."""
@@ -96,6 +103,9 @@ class Flash:
         self._room += size
 
     def open(self, path, mode="r", *more):
+        if self._ctrl_c:
+            self._ctrl_c = False
+            raise KeyboardInterrupt
         if "r" in mode:
             self._fail(path, "open")
         file = self._files.open(path, mode, *more)

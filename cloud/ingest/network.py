@@ -213,12 +213,12 @@ class Network:
         self, client: mqtt.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
         self.subscribed.clear()
-        self._short = self._short + 1 if time.monotonic() - self._since < BRIEF else 0
         if self._connected and not self._stopping:
+            self._short = self._short + 1 if time.monotonic() - self._since < BRIEF else 0
             if self._short >= PUSHED:
                 self._complain(
                     f"{self._settings.host} ends each connection right after the login: does another process "
-                    "use this MQTT_CLIENT_ID, or does MQTT_PORT name clients by their user, as for boards?"
+                    "use this MQTT_CLIENT_ID, or is MQTT_PORT for boards, whose user is their id?"
                 )
             else:
                 self._complain(f"the connection to {self._settings.host} is gone ({reason}); trying again")

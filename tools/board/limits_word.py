@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from pymongo.errors import PyMongoError
@@ -26,7 +26,7 @@ ELSEWHERE = "the dashboard's page of models and python -m cloud train say how of
 
 def tell(config: Mapping[str, Any], environment: Mapping[str, str]) -> None:
     """A line about the limits in a config.json, if it has any. It never keeps a board from its settings."""
-    limits = schema.check(json.loads(json.dumps(config)))["limits"]
+    limits = schema.check(deepcopy(config))["limits"]
     if not limits:
         return
     site, device = config["site"], config["device"]

@@ -1,21 +1,19 @@
 """When the air will pass the user's limit: told where a straight line holds, and nowhere else."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+from test_watch import watching
 
 from cloud.alerts import letters
 from cloud.alerts.episodes import Ahead, Changed, Device, Event, Worse, decide
 from cloud.contract.messages import State, UserLimits
 from cloud.dashboard.parts import needs
 from cloud.read.reader import Reader
-from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.store.writer import Store
 from cloud.watch.forecast import DAY, forecast
-from cloud.watch.watch import Watch
 from cloud.words import Words, plain
 from device import codes
 from tests.cloud.conftest import entry
@@ -33,6 +31,13 @@ def cold_room(hours: float, rate: float, seed: int = 0, bend: float = 0.0) -> tu
     rise = 3.5 + rate * since - bend * since**2
     t = np.concatenate([cycles, rise]) + random.normal(0, 0.03, len(day) + len(since))
     return START + PERIOD * np.arange(len(t)), t
+
+
+def at_work(database):
+    """(the clock's hand, in a list; a Store and a Watch that go by it)."""
+    now = [START]
+    clock = lambda: now[0]  # noqa: E731
+    return now, Store(database, clock=clock), watching(database, clock=clock)
 
 
 def told(ts, t, limit=8.0, side=1):
@@ -118,12 +123,7 @@ def test_mail_and_dashboard_say_when(language, said, database):
 
 
 def test_the_watch_looks_ahead_while_an_episode_goes_on(database):
-    now = [START]
-    clock = lambda: now[0]  # noqa: E731
-    store = Store(database, clock=clock)
-    mail = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@example.org",))
-    watch = Watch(database, mail, AlertSettings(), clock=clock)
-    assert watch.lease.hold()
+    now, store, watch = at_work(database)
     ts, t = cold_room(4, rate=1.0)
     ts, t = ts[::2], t[::2]
     fails = int(DAY / PERIOD / 2) + 25

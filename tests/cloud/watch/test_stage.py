@@ -1,24 +1,18 @@
 """Limits with a second stage: the first is a warning, and the mail says when it has become severe."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from test_forecast import begun
+from test_forecast import START, at_work, begun
 
 from cloud.alerts.episodes import Ahead, decide
 from cloud.contract.messages import Stage, State, UserLimits
 from cloud.read.reader import Reader
-from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.siblings.air import Air
-from cloud.store.writer import Store
 from cloud.watch.stage import is_severe
-from cloud.watch.watch import Watch
 from cloud.words import plain
 from device import codes
 from tests.cloud.conftest import entry
 
-START = 1_790_000_000.0
 SEVERE = {"t_max": 1000, "for_s": 600}
 
 
@@ -44,12 +38,7 @@ def test_what_comes_later_does_not_count():
 
 def looked_at(database, severe):
     """The mails about a room at 9 degC for an hour and at 11 degC after that, its limit 8 degC."""
-    now = [START]
-    clock = lambda: now[0]  # noqa: E731
-    store = Store(database, clock=clock)
-    mail = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@example.org",))
-    watch = Watch(database, mail, AlertSettings(), clock=clock)
-    assert watch.lease.hold()
+    now, store, watch = at_work(database)
     t = [4.0] * 20 + [9.0] * 60 + [11.0] * 20
     limits = UserLimits(t_max=800, for_s=0, severe=severe)
     state = State(boot=7, stream="9f3a1c07", state="online", v=2, limits=limits)

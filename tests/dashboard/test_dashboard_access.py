@@ -1,6 +1,7 @@
 """Who may write, in a real browser, on a database that lets the dashboard's user do no more than it must."""
 
 import os
+import re
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
@@ -22,6 +23,7 @@ from tools.local.dashboard import Dashboard
 
 PASSWORD = "planted-correct-horse"
 COOKIE, CLIENT_SECRET = "planted-cookie-key-of-the-session", "planted-client-key"
+SEEN = re.compile(r"\bseen (?!it)")  # the badge, not the button
 PAGES = ("", "board?board=C002", "episodes", "model", "usage", "system", "login")
 
 
@@ -124,8 +126,8 @@ def test_an_episode_is_acknowledged_and_labelled_after_login(furnished, person, 
     person.page.get_by_role("button", name="I have seen it").first.click()
     person.sees("marked as seen")
     assert headline.bounding_box() == before  # nothing moves under the hand
-    person.page.get_by_text("seen ", exact=False).first.wait_for()
     person.page.get_by_role("button", name="What was it?").first.click()
+    person.page.get_by_text(SEEN).first.wait_for()
     person.page.get_by_label("A line about it").fill("the *old* door")
     person.page.get_by_role("button", name="Door", exact=True).click()
     person.sees("Thank you: Door.")
@@ -150,6 +152,23 @@ def test_an_episode_is_acknowledged_and_labelled_after_login(furnished, person, 
     to_the_episodes(person)
     assert person.page.get_by_role("button", name="What was it?").count() == 0
     assert person.complaints == []
+
+
+def test_an_open_answer_stays_open_when_another_person_marks_the_episode_as_seen(furnished, person):
+    log_in(person)
+    person.sees("You are logged in")
+    to_the_episodes(person)
+    person.page.get_by_role("button", name="What was it?").first.click()
+    note = person.page.get_by_label("A line about it")
+    note.fill("the old")
+    newest = furnished.database["episodes"].find_one(sort=[("opened", -1)])["_id"]
+    furnished.database["acknowledgements"].insert_one(
+        {"_id": "other", "episodes": [newest], "at": time.time(), "by": "another"}
+    )
+    person.page.get_by_text(SEEN).first.wait_for()
+    assert note.input_value() == "the old"
+    note.press_sequentially(" door")
+    assert note.input_value() == "the old door"
 
 
 def test_a_login_outlives_a_reload_until_it_ends(furnished, person):

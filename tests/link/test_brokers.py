@@ -106,6 +106,10 @@ def test_after_a_restart_of_the_broker_the_board_is_back_and_reads_its_acks(
             one.expect("down")
             broker.start()
             one.expect("ready")
+            with Cloud(
+                broker
+            ) as early:  # the state may still be on its way, and is then not yet a retained one
+                early.until(lambda early=early: "online" in dict(early.states))
             with Cloud(broker) as cloud:
                 cloud.until(lambda cloud=cloud: ("online", True) in cloud.states)
                 one.do("publish round", round_)

@@ -65,7 +65,9 @@ def _answers(say: Words, episode: Episode) -> None:
             args=(episode,),
         )
     if episode.of_readings:
-        with st.popover(say("answer other" if episode.label else "answer ask"), icon=":material/school:"):
+        ask = say("answer other" if episode.label else "answer ask")
+        # The key keeps it open, with what is typed in it, when the button beside it goes.
+        with st.popover(ask, icon=":material/school:", key=f"ask {episode.id}"):
             _causes(say, episode)
 
 

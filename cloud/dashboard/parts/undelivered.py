@@ -29,7 +29,7 @@ def show(*, expanded: bool = False) -> bool:
     if not mails:
         return False
     title = say("not delivered", mails=say.many(len(mails), "mail"))
-    with st.expander(title, icon=":material/unsubscribe:", expanded=expanded):
+    with st.expander(title, icon=":material/unsubscribe:", expanded=expanded, key="undelivered"):
         whole = access.person() is not None
         for alert in mails:
             st.markdown(line(say, alert, time.time(), whole=whole))

@@ -35,7 +35,7 @@ def show(say: Words, episode: Episode) -> None:
         return
     readings, row, report = first
     st.markdown(f"**{sentence(say, readings, row)}**")
-    with st.expander(say("why details")):
+    with st.expander(say("why details"), key=f"details {episode.id}"):
         _details(say, readings, row, report)
 
 

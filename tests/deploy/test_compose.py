@@ -206,13 +206,13 @@ def test_a_set_of_one_grows_to_three_and_its_users_outlive_a_member(tmp_path, ru
     house, members = tmp_path / "house", [ports.free() for _ in range(3)]
     hosts = [f"127.0.0.1:{port}" for port in members]
     compose.main(["files"], {"HOUSE": str(house)})
-    from tools.local.database import find_mongod
+    from tools.local.database import find_mongod, mongod_environment
 
     def mongod(number, *more):
         folder = tmp_path / str(members[number])
         folder.mkdir(exist_ok=True)
         here = ["--dbpath", str(folder), "--port", str(members[number]), "--bind_ip", "127.0.0.1"]
-        return run([find_mongod(), *here, "--nounixsocket", "--oplogSize", "64", *more], {})
+        return run([find_mongod(), *here, "--nounixsocket", "--oplogSize", "64", *more], mongod_environment())
 
     first = mongod(0)
     with MongoClient(f"mongodb://{hosts[0]}/?directConnection=true") as client:

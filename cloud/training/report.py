@@ -131,7 +131,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
             f"{text['held_out_mails_per_week']:g} mails a week on the last third, learned from the rest"
         )
     if own := text.get("own_limits"):
-        out.append(f"  your limits    {own_limits(own['alarms'], own['minutes'])}")
+        out.append(f"  your limits    {own_limits(own)}")
     out += [f"  given up       {each}" for each in text["given_up"]]
     if not text["whole"]:
         out.append(
@@ -188,8 +188,14 @@ def _stays(levels: Levels | None, period: float) -> list[tuple[float, float]]:
     return [(levels.levels[i] / 100, round(levels.still[i] * period / 60)) for i in above[::3]]
 
 
-def own_limits(alarms: int, minutes: int | None) -> str:
-    """What the user's own limits would have done in the history, and the cure."""
+def own_limits(own: Mapping[str, Any]) -> str:
+    """What the user's own limits (an own_limits.Advice) would have done in the history, and the cure."""
+    told = _stage(own["alarms"], own["minutes"])
+    severe = own.get("severe")
+    return f"{told}; their severe stage {_stage(severe['alarms'], severe['minutes'])}" if severe else told
+
+
+def _stage(alarms: int, minutes: int | None) -> str:
     if not alarms:
         return "would not have alarmed in these days"
     cure = "set a wider one" if minutes is None else f"for_minutes = {minutes} would not have"

@@ -15,10 +15,15 @@ from device.judge.limits import Bounds
 Limits = Mapping[str, int]  # as `state` tells them: t_min, t_max, h_min, h_max in hundredths, for_s
 
 
-def is_severe(severe: Limits, air: Air, when: float) -> bool:
-    """`air`: the readings from a while before `severe["for_s"]` s before `when`, up to it."""
-    bounds, flags = Bounds(severe), 0
+def outside_since(severe: Limits, air: Air, when: float) -> float | None:
+    """Unix s since when all readings of `air` up to `when` are outside; None: the last one is not."""
+    bounds = Bounds(severe)
     t, h = (np.rint(100 * each).astype(int).tolist() for each in (air.t, air.h))
     for row in np.flatnonzero(air.ts <= when).tolist():
-        flags = bounds.flags(t[row], h[row], float(air.ts[row]))
-    return bool(flags)
+        bounds.flags(t[row], h[row], float(air.ts[row]))
+    return None if bounds.since < 0 else float(bounds.since)
+
+
+def is_outside(severe: Limits, t: int | None, h: int | None) -> bool:
+    """Whether a reading is outside, for however long; a failed one is not."""
+    return t is not None and h is not None and bool(Bounds({**severe, "for_s": 0}).flags(t, h, 0))

@@ -96,6 +96,7 @@ class Watch:
         self._listened = 0.0
         self._ranges: dict[str, tuple[float, Span | None, Span | None]] = {}
         self._stages: dict[str, tuple[float, stage.Limits | None]] = {}
+        self._outside: dict[str, float] = {}  # boards outside their severe stage's limits, and since when
         self._looked_ahead = 0.0
         self.alone = Alone(log)
 
@@ -373,13 +374,20 @@ class Watch:
             why=document["why"],
             mask=document.get("mask", codes.ABNORMAL),
             beyond=max(far, default=None),
-            staged=bool(document["edge_flags"] & codes.LIMIT) and self._is_staged(document, now),
+            staged=self._is_staged(document, now),
         )
 
     def _is_staged(self, document: Document, now: float) -> bool:
-        """Whether a reading outside the user's limits is not at their severe stage, where there is one."""
+        """Whether a reading outside the user's limits is not at their severe stage, where there is one.
+
+        Since when it is outside of that is looked up once: each reading outside is an event, and so is the
+        first one that is not.
+        """
         site, device, when = document["site"], document["device"], document["ts"]
         owner = device_id(site, device)
+        if not document["edge_flags"] & codes.LIMIT:
+            self._outside.pop(owner, None)
+            return False
         until, severe = self._stages.get(owner, (0.0, None))
         if now >= until:
             latest = self.database["latest"].find_one({"_id": owner}, {"state.limits.severe": 1}) or {}
@@ -387,9 +395,16 @@ class Watch:
             self._stages[owner] = (now + RANGES, severe)
         if severe is None or when is None:  # without a date nobody knows how long it has been outside
             return False
-        start = when - severe.get("for_s", 0) - STAGE
-        before = Reader(self.database).readings(site, device, start=start, end=when + 1)
-        return not stage.is_severe(severe, Air.of(before.ts, before.t, before.h), when)
+        if not stage.is_outside(severe, document["t"], document["h"]):
+            self._outside.pop(owner, None)
+            return True
+        since = self._outside.get(owner)
+        if since is None or when < since:
+            start = when - severe.get("for_s", 0) - STAGE
+            before = Reader(self.database).readings(site, device, start=start, end=when + 1)
+            since = stage.outside_since(severe, Air.of(before.ts, before.t, before.h), when)
+            since = self._outside[owner] = when if since is None else since
+        return bool(when - since < severe.get("for_s", 0))
 
     def _trained(self, site: str, device: str, now: float) -> tuple[Span | None, Span | None]:
         owner = device_id(site, device)

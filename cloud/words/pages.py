@@ -596,6 +596,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "would have alarmed {alarms} times in these days: after {minutes} minutes they would not have",
         "auraient alerté {alarms} fois pendant ces jours{nbsp}: après {minutes} minutes, jamais",
     ),
+    "learned limits severe": ("; their severe stage {told}", "{nbsp}; au second seuil, elles {told}"),
     "learned rhythm": (
         "outside the band of this half hour for half an hour: {channels}",
         "hors de la bande de cette demi-heure pendant une demi-heure{nbsp}: {channels}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import asdict
 from typing import Any
 
 from pymongo.errors import PyMongoError
@@ -45,7 +46,6 @@ def tell(config: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         screen.tick("limits", f"too few readings are stored yet: later {ELSEWHERE}", "plain")
     else:
         advice = own_limits.advise(past, limits)
-        text = report.own_limits(advice.alarms, advice.minutes)
-        screen.tick(
-            "limits", f"they {text} (its last {past.days:.1f} days)", "warn" if advice.alarms else "good"
-        )
+        text = report.own_limits(asdict(advice))
+        spoke = advice.alarms or (advice.severe and advice.severe.alarms)
+        screen.tick("limits", f"they {text} (its last {past.days:.1f} days)", "warn" if spoke else "good")

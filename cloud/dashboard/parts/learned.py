@@ -87,6 +87,11 @@ def _stays(say: Words, stays: Sequence[tuple[float, float]]) -> str:
 
 def _own(say: Words, own: Mapping[str, Any]) -> str:
     """What the user's limits would have said of the history, and what would have been quiet."""
+    severe = own.get("severe")
+    return _stage(say, own) + (say("learned limits severe", told=_stage(say, severe)) if severe else "")
+
+
+def _stage(say: Words, own: Mapping[str, Any]) -> str:
     if not own["alarms"]:
         return say("learned limits quiet")
     if own["minutes"] is None:

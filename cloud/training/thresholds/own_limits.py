@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +22,19 @@ class Advice:
 
     alarms: int
     minutes: int | None
+    severe: Advice | None = None  # the same of the second stage, where there is one
 
 
-def advise(past: History, limits: Mapping[str, int]) -> Advice:
-    """`limits`: t_min, t_max, h_min, h_max in hundredths and for_s, each optional, as `state` has them."""
+def advise(past: History, limits: Mapping[str, Any]) -> Advice:
+    """`limits`: t_min, t_max, h_min, h_max in hundredths and for_s, each optional, as `state` has them.
+
+    `severe`, where they have it, is a second stage of the same kind.
+    """
+    first, severe = _stage(past, limits), limits.get("severe")
+    return replace(first, severe=_stage(past, severe)) if severe else first
+
+
+def _stage(past: History, limits: Mapping[str, int]) -> Advice:
     outside = np.zeros(len(past.t), np.bool_)
     for name, values in (("t", past.t), ("h", past.h)):
         outside |= values < limits.get(f"{name}_min", -(1 << 20))

@@ -1,10 +1,11 @@
 """What the user's own limits would have said of a history: as the board's own code says it."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from cloud.training.history import History
+from cloud.training.report import own_limits
 from cloud.training.thresholds.own_limits import advise
 from device.judge.limits import Bounds
 
@@ -49,3 +50,13 @@ def test_a_limit_that_never_spoke_needs_no_minutes_and_one_that_always_did_gets_
     warm = replace(past, t=past.t + 1000)
     assert advise(warm, {"t_max": 800, "for_s": 600}).minutes is None
     assert advise(past, {"h_min": 8000, "h_max": 9000}).alarms == 1
+
+
+def test_a_second_stage_is_told_of_by_itself():
+    past = cooler()
+    two = advise(past, {"t_max": 800, "for_s": 600, "severe": {"t_max": 850, "for_s": 1200}})
+    assert two.alarms == 28 and two.severe == advise(past, {"t_max": 850, "for_s": 1200})
+    assert own_limits(asdict(two)) == (
+        "would have alarmed 28 times in these days: for_minutes = 25 would not have; their severe stage "
+        f"would have alarmed {two.severe.alarms} times in these days: for_minutes = 25 would not have"
+    )

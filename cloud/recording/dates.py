@@ -44,6 +44,7 @@ ZONES = {
 }
 NAMED = {name: hours for hours, text in ZONES.items() for name in text.split()}
 CURE = "write Unix seconds or 2026-01-31 12:00:00"
+MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 DATE = re.compile(
     r"(?P<ymd>\d{4}(?P<s1>[-/.])\d\d?(?P=s1)\d\d?)|(?P<abc>\d\d?(?P<s2>[-/.])\d\d?(?P=s2)(?:\d{4}|\d\d))(?!\d)"
     r"|(?P<dmy>\d\d?(?P<s3>[- ])[A-Za-z]{3,9}(?P=s3)\d{4})|(?P<mdy>[A-Za-z]{3,9} \d\d? \d{4})"
@@ -106,7 +107,8 @@ def _refuse_unreadable(
         f"{path}:{at[bad[0]]}: {name} {given.iloc[bad[0]][:40]!r} is not a number of Unix seconds, nor a date"
     )
     if len(bad) > FEW * len(values):
-        raise RecordingRefused(f"{first} ({len(bad)} such rows): {CURE}")
+        few = 10 * len(bad) < len(values)
+        raise RecordingRefused(f"{first} ({len(bad)} such rows): {CURE}" + ", or delete these rows" * few)
     notes.append(
         f"{len(bad)} times cannot be read, their rows are left out (first: line {at[bad[0]]}, "
         f"{given.iloc[bad[0]][:40]!r})"
@@ -197,7 +199,8 @@ def tidy(given: pd.Series) -> pd.Series:
     for pattern, new in (
         (r"(?i)\b([ap])\.?\s?m\.?(?=$|\s)", lambda match: match[1].upper() + "M"),
         (r"(\d)([AP]M)", r"\1 \2"),
-        (r"^[A-Za-z]{2,9}\.?,? +(?=\d|[A-Z][a-z]{2,8} \d)", ""),
+        (rf"(?i)^({MONTHS})[a-z]*\.? +(\d\d?),? +(\d{{4}})", r"\1 \2 \3"),
+        (rf"^(?!({MONTHS}) )[A-Za-z]{{2,9}}\.?,? +(?=\d|[A-Z][a-z]{{2,8}} \d)", ""),
         (r"(:\d\d),(\d)", r"\1.\2"),
         (r",", " "),
         (r"\s+", " "),

@@ -48,11 +48,12 @@ OTHER = set(
     )
 )
 NOT_TIMES = {"uptime", "duration", "zone", "difference", "delta"}
-UNITS = {
-    "C": re.compile(r"°\s*c|celsius|\bdeg\s*c\b|\bc\b"),
-    "F": re.compile(r"°\s*f|fahrenheit|\bdeg\s*f\b|\bf\b"),
-    "K": re.compile(r"°\s*k|kelvin|\bk\b"),
-}
+UNITS = {"C": "celsius", "F": "fahrenheit", "K": "kelvin"}
+# A letter alone is a unit in brackets, after a word for temperature, or at the end: not in "K. temperature".
+_UNIT = (
+    r"°\s*{letter}|{word}|\bdeg\s*{letter}\b|[(\[]\s*{letter}\s*[)\]]"
+    r"|\bt(?:emp\w*)?\W+{letter}\b|\b{letter}\W*$"
+)
 
 
 @cache
@@ -70,7 +71,9 @@ def words(name: str) -> list[str]:
 def unit(name: str) -> set[str]:
     """The units of temperature that a name has: C, F, K."""
     text = plain(name)
-    units = {key for key, pattern in UNITS.items() if pattern.search(text)}
+    units = {
+        key for key, word in UNITS.items() if re.search(_UNIT.format(letter=key.casefold(), word=word), text)
+    }
     for key, ending in (("C", "tempc"), ("F", "tempf"), ("C", "tc"), ("F", "tf")):
         if ending in words(name):
             units.add(key)

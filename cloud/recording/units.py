@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 T = {"C": (1.0, 0.0), "F": (5 / 9, -160 / 9), "K": (1.0, -273.15), "0.1C": (0.1, 0.0), "0.01C": (0.01, 0.0)}
 H = {"%": 1.0, "fraction": 100.0, "0.1%": 0.1, "0.01%": 0.01}
 LONG = {"C": "°C", "F": "°F", "K": "kelvin", "0.1C": "tenths of °C", "0.01C": "hundredths of °C"}
+COLD = 150.0  # K: no air is as cold
 WARM = 45.0  # degC: a median above is seldom the air's, and that of a room in °F
 
 
@@ -35,9 +36,13 @@ def _refuse_temperature(values: Floats, named: set[str], where: str) -> None:
         raise RecordingRefused(
             f"{where} names {several}: say which with --unit {' or --unit '.join(sorted(named))}"
         )
-    for each in named - {"C"}:
-        raise RecordingRefused(f"{where} is in {LONG[each]}: add --unit {each}, and it is converted to °C")
     middle = _middle(values)
+    for each in named - {"C"}:
+        if each == "K" and middle < COLD:
+            raise RecordingRefused(
+                f"{where} names kelvin, but is about {middle:.0f}: if it is °C, say --unit C"
+            )
+        raise RecordingRefused(f"{where} is in {LONG[each]}: add --unit {each}, and it is converted to °C")
     if middle > WARM and not (named and middle < 80):
         unit = "F" if middle < 140 else "0.01C" if middle > 450 else "K" if _fractions(values) else "0.1C"
         also = " (or --unit K from kelvin)" if unit == "0.1C" and 230 < middle < 330 else ""

@@ -54,6 +54,28 @@ READ = {
         "",
         "day number",
     ),
+    "month, day, year in words": (
+        "Timestamp;t;h\n" + rows("{ts};{t};{h}", [f"Oct 9, 2025 08:{53 + i}:20" for i in range(4)]),
+        "",
+        "no zone",
+    ),
+    "with a weekday, a full month and a dot": (
+        "Timestamp;t;h\n"
+        + rows(
+            "{ts};{t};{h}",
+            [
+                f"{day} 9 2025 8:{53 + i}:20 AM"
+                for i, day in enumerate(["Thu October", "Oct.", "Oct", "October"])
+            ],
+        ),
+        "",
+        "no zone",
+    ),
+    "a letter in a name that is no unit": (
+        "time,K. temperature,F humidity\n" + rows("{ts},{t},{h}", UNIX),
+        "",
+        "t is 'K. temperature'",
+    ),
     "ISO": ("ts,t,h\n" + rows("{ts},{t},{h}", ISO), "", "no zone: taken as UTC"),
     "ISO with T and Z": ("ts,t,h\n" + rows("{ts},{t},{h}", [s.replace(" ", "T") + "Z" for s in ISO]), "", ""),
     "ISO with parts of a second": (
@@ -356,6 +378,16 @@ REFUSED = {
     "an open quote": (
         "ts,t,h,note\n" + "".join(f'{u},{t},{h},"x\n' for u, t, h in zip(UNIX, T, H)),
         ':2: a quote (") opens',
+        None,
+    ),
+    "kelvin in the name, °C in the cells": (
+        "ts,Temp (K),h\n" + rows("{ts},{t},{h}", UNIX),
+        "names kelvin, but is about",
+        "--unit C",
+    ),
+    "a footer": (
+        "ts,t,h\n" + 6 * rows("{ts},{t},{h}", UNIX) + "Average,20.1,45\n",
+        "or delete these rows",
         None,
     ),
     "a quote that never ends": (

@@ -14,9 +14,9 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.contract.keys import ack_mac, device_key
-from tools.board import settings
-from tools.board.port import Port
-from tools.board.raw_repl import RawRepl
+from tools.board.cable.port import Port
+from tools.board.cable.raw_repl import RawRepl
+from tools.board.provisioning import board_settings
 from tools.local import pki, ports
 from tools.local.broker import Broker
 from tools.local.ntp import NtpServer
@@ -58,9 +58,9 @@ class Cloud:
         """config.json of that board."""
         return self.wanted().config
 
-    def wanted(self) -> settings.Provision:
+    def wanted(self) -> board_settings.Provision:
         """What `make provision` would write, for a virtual board."""
-        made = settings.gather("C001", self.toml, self.environment, None)
+        made = board_settings.gather("C001", self.toml, self.environment, None)
         made.config["broker"]["host"] = "localhost"
         made.config["ntp"] = [self.ntp]
         return made

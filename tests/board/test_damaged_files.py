@@ -9,7 +9,7 @@ import pytest
 
 from cloud.contract.messages import signed
 from tests.board.watched import Watched
-from tools.board.startup import Start
+from tools.board.cable.startup import Start
 from tools.mpy import build
 from tools.virtual_board.board import architecture, find_micropython
 

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tools.board import command, port, screen
+from tools.board import arguments
+from tools.board.cable import port, screen
+from tools.board.cable.raw_repl import RawRepl
+from tools.board.cable.startup import STEPS, Start
 from tools.board.deploy import Firmware
-from tools.board.raw_repl import RawRepl
-from tools.board.startup import STEPS, Start
 from tools.process.child import ToolFailed
 
 SCRIPT = Path(__file__).parent / "on_board" / "bench_board.py"
@@ -73,9 +74,9 @@ def measure(wire: RawRepl, seconds: float) -> dict[str, Any]:
     return {"start_s": steps, "free": free, "taken": taken, "block": block, **json.loads(printed)}
 
 
-@partial(command.run, name="bench-board")
+@partial(arguments.run, name="bench-board")
 def main(
-    port_name: command.PortOption = None,
+    port_name: arguments.PortOption = None,
     seconds: Annotated[float, typer.Option("--seconds", help="At work before it is looked at.")] = 60.0,
 ) -> int:
     """Free heap, longest block, start, one reading, one message; the last line is JSON.

@@ -13,9 +13,10 @@ from typing import Annotated
 import typer
 
 from device import VERSION
-from tools.board import command, port, screen
-from tools.board.raw_repl import RawRepl
-from tools.board.startup import ConsoleLine, Start
+from tools.board import arguments
+from tools.board.cable import port, screen
+from tools.board.cable.raw_repl import RawRepl
+from tools.board.cable.startup import ConsoleLine, Start
 from tools.mpy import build
 from tools.mpy.join import PACKAGE
 
@@ -340,9 +341,9 @@ def is_provisioned(wire: RawRepl) -> bool:
     return wire.run("import os\nprint('config.json' in os.listdir('/'))") == "True"
 
 
-@command.run
+@arguments.run
 def main(
-    port_name: command.PortOption = None,
+    port_name: arguments.PortOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, change no file.")
     ] = False,

@@ -10,11 +10,13 @@ import os
 
 from device import VERSION
 from device.config import config
-from tools.board import command, pins, port, screen
-from tools.board.chip import Chip
+from tools.board import arguments
+from tools.board.cable import port, screen
+from tools.board.cable.port import Port
+from tools.board.cable.raw_repl import RawRepl
+from tools.board.cable.rom_loader import Chip
 from tools.board.deploy import APPLICATION, Firmware, compare
-from tools.board.port import Port
-from tools.board.raw_repl import RawRepl
+from tools.board.provisioning import pins
 from tools.mpy import build
 from tools.mpy.join import PACKAGE
 from tools.process.child import ToolFailed
@@ -153,8 +155,8 @@ def examine_port(device: Port) -> bool:
     return not why
 
 
-@command.run
-def main(port_name: command.PortOption = None) -> int:
+@arguments.run
+def main(port_name: arguments.PortOption = None) -> int:
     """Check the port, the chip, and what is on it. Changes no file; Vigie starts again afterwards."""
     device = port.find(port_name)
     screen.tick("port", f"{device.device} ({device.about})")

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from tools.board import command, deploy, firmware, port, screen
-from tools.board.chip import FAST, SLOW, Chip, ChipLost
-from tools.board.port import Port
-from tools.board.raw_repl import RawRepl
+from tools.board import arguments, deploy
+from tools.board.cable import firmware, port, screen
+from tools.board.cable.port import Port
+from tools.board.cable.raw_repl import RawRepl
+from tools.board.cable.rom_loader import FAST, SLOW, Chip, ChipLost
 from tools.process.child import ToolFailed
 
 RESET_S = 60.0
@@ -93,7 +94,7 @@ def wake(device: Port) -> RawRepl:
                 raise
 
 
-@command.run
+@arguments.run
 def main(
     own: Annotated[
         Path | None, typer.Option("--firmware", envvar="FIRMWARE", help="A .bin of your own, offline.")
@@ -101,7 +102,7 @@ def main(
     erase: Annotated[
         bool, typer.Option("--erase", envvar="ERASE", help="Erase all of the flash first.")
     ] = False,
-    port_name: command.PortOption = None,
+    port_name: arguments.PortOption = None,
 ) -> int:
     """Put MicroPython and Vigie onto a board."""
     device = port.find(port_name)

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from tools.board import command, port, screen
-from tools.board.raw_repl import RawRepl
-from tools.board.startup import ConsoleLine
+from tools.board import arguments
+from tools.board.cable import port, screen
+from tools.board.cable.raw_repl import RawRepl
+from tools.board.cable.startup import ConsoleLine
 from tools.process.child import ToolFailed
 
 COLOURS = {" ": "default", "!": "yellow", "E": "bold red", None: "dim"}
@@ -30,9 +31,9 @@ def show(text: str, now: datetime) -> None:
     screen.console.print(f"[dim]{stamp}[/] {own}[{colour}]{escape(body)}[/]")
 
 
-@command.run
+@arguments.run
 def main(
-    port_name: command.PortOption = None,
+    port_name: arguments.PortOption = None,
     seconds: Annotated[float, typer.Option("--seconds", help="End after so long; 0 = with Ctrl-C.")] = 0.0,
 ) -> int:
     """Follow the board's console until Ctrl-C. Sends nothing to it."""

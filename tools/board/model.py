@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from device.model import bundle as on_board
-from tools.board import command, port, screen
+from tools.board import arguments
+from tools.board.cable import port, screen
+from tools.board.cable.raw_repl import BoardError, RawRepl
 from tools.board.deploy import APPLICATION, watch
 from tools.board.provision import read_back, refuse_other
-from tools.board.raw_repl import BoardError, RawRepl
 from tools.process.child import ToolFailed
 
 # On the board: read, authenticate and self-test the bundle as a start would. Prints "ok ID" or the reason.
@@ -63,11 +64,11 @@ def install(wire: RawRepl, bundle: Path) -> str:
     return model_id
 
 
-@command.run
+@arguments.run
 def main(
     bundle: Annotated[Path | None, typer.Argument(envvar="BUNDLE", help="The model's file.")] = None,
     device: Annotated[str, typer.Option("--device", envvar="DEVICE", help="Refuse any other board.")] = "",
-    port_name: command.PortOption = None,
+    port_name: arguments.PortOption = None,
     no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not wait for the start.")] = False,
 ) -> int:
     """Give a board a model over its cable."""

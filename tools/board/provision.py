@@ -15,10 +15,12 @@ import typer
 from dotenv import dotenv_values
 
 from device.config import config
-from tools.board import certificate, command, limits_word, pins, port, release, screen, settings
+from tools.board import arguments, release
+from tools.board.cable import port, screen
+from tools.board.cable.raw_repl import RawRepl
 from tools.board.deploy import Firmware, watch
-from tools.board.raw_repl import RawRepl
-from tools.board.settings import Provision
+from tools.board.provisioning import board_settings, certificate, limits_word, pins
+from tools.board.provisioning.board_settings import Provision
 from tools.process.child import ToolFailed
 
 CONFIG = "/config.json"
@@ -117,7 +119,7 @@ def show(wire: RawRepl, device: str = "") -> int:
     """Print the board's configuration without its secrets, and what is wrong with it. `device`: only this."""
     values = read_back(wire)
     refuse_other(values, device)
-    screen.say(json.dumps(settings.masked(values), indent=2, ensure_ascii=False))
+    screen.say(json.dumps(board_settings.masked(values), indent=2, ensure_ascii=False))
     try:
         config.check(values)
     except config.ConfigError as error:
@@ -135,7 +137,7 @@ def show(wire: RawRepl, device: str = "") -> int:
     return 0
 
 
-@command.run
+@arguments.run
 def main(
     device: Annotated[
         str, typer.Argument(envvar="DEVICE", help="The board's name, such as C001; a FILE may hold it.")
@@ -143,7 +145,7 @@ def main(
     file: Annotated[
         Path | None, typer.Option("--file", envvar="FILE", help="A TOML file with the settings.")
     ] = None,
-    port_name: command.PortOption = None,
+    port_name: arguments.PortOption = None,
     shown: Annotated[bool, typer.Option("--show", help="Read the board's settings back, checked.")] = False,
     no_watch: Annotated[bool, typer.Option("--no-watch", help="Do not wait for the start.")] = False,
 ) -> int:
@@ -156,7 +158,7 @@ def main(
     with ExitStack() as opened:  # where somebody answers, the board is asked first which chip it has
         board = connected(port_name, opened) if asks else None
         chip = pins.chip_of(board[1]) if board else None
-        wanted = settings.gather(
+        wanted = board_settings.gather(
             device, file, environment(), ask if asks else None, (chip or pins.CHIPS[""]).wires
         )
         if wanted.config.get("sensor", {"kind": "simulated"})["kind"] == "simulated":

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from device import VERSION
 from device.update.release import MAGIC, RSA, START
-from tools.board import command, screen
+from tools.board import arguments
+from tools.board.cable import screen
 from tools.mpy import build
 from tools.process.child import ToolFailed
 from tools.process.places import VAR
@@ -95,7 +96,7 @@ def _password(question: str, again: bool = False) -> bytes:
     return typed.encode()
 
 
-@command.run
+@arguments.run
 def main(
     out: Annotated[Path, typer.Option("--out", help="The folder for the files.")] = VAR / "release",
     key_file: Annotated[

@@ -11,7 +11,8 @@ import threading
 import serial
 from serial.tools.miniterm import Miniterm
 
-from tools.board import command, port, screen
+from tools.board import arguments
+from tools.board.cable import port, screen
 from tools.process.child import ToolFailed
 
 HELP = """\
@@ -21,8 +22,8 @@ Ctrl-D starts the board's software again; Ctrl-] leaves this terminal and the bo
 BAUD = 115200
 
 
-@command.run
-def main(port_name: command.PortOption = None) -> int:
+@arguments.run
+def main(port_name: arguments.PortOption = None) -> int:
     """Talk to the board."""
     device = port.find(port_name)
     if not sys.stdin.isatty():

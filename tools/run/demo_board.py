@@ -16,7 +16,9 @@ from typing import Annotated, Any
 import typer
 
 from cloud.contract import keys
-from tools.board import certificate, command, screen
+from tools.board import arguments
+from tools.board.cable import screen
+from tools.board.provisioning import certificate
 from tools.local import pki, secrets_file
 from tools.local.broker import login
 from tools.local.stack import RUNNING, SITE, shown
@@ -99,7 +101,7 @@ def await_login(port: int, ca: Path, user: str, password: str) -> None:
         time.sleep(0.3)
 
 
-@command.run
+@arguments.run
 def main(
     device: Annotated[str, typer.Argument(envvar="DEVICE", help="The new board's name.")] = "C004",
     address: Annotated[

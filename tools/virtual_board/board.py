@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tools.board import certificate
+from tools.board.provisioning import certificate
 from tools.mpy import build
 from tools.process.child import Child, ToolFailed
 from tools.virtual_board import umqtt

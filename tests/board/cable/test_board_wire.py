@@ -8,8 +8,8 @@ import threading
 import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
-from tools.board.port import Port, candidates, driver, explain, find, trouble, without_driver
-from tools.board.raw_repl import BoardError, RawRepl
+from tools.board.cable.port import Port, candidates, driver, explain, find, trouble, without_driver
+from tools.board.cable.raw_repl import BoardError, RawRepl
 from tools.process.child import ToolFailed
 
 
@@ -102,14 +102,14 @@ def test_what_stands_in_the_way_of_a_port_is_named(serial_board):
 
 
 def test_no_board_or_several_boards_are_told(monkeypatch):
-    monkeypatch.setattr("tools.board.port.candidates", list)
+    monkeypatch.setattr("tools.board.cable.port.candidates", list)
     with pytest.raises(ToolFailed, match="cable that carries data"):
         find(None)
     two = [Port("/dev/ttyUSB0", "CP210x"), Port("/dev/ttyUSB1", "CH340")]
-    monkeypatch.setattr("tools.board.port.candidates", lambda: two)
+    monkeypatch.setattr("tools.board.cable.port.candidates", lambda: two)
     with pytest.raises(ToolFailed, match="PORT=/dev/ttyUSB1"):
         find(None)
-    monkeypatch.setattr("tools.board.port.candidates", lambda: two[:1])
+    monkeypatch.setattr("tools.board.cable.port.candidates", lambda: two[:1])
     assert find(None).device == "/dev/ttyUSB0"
     assert isinstance(candidates(), list)
 
@@ -125,17 +125,17 @@ def test_one_socket_under_two_drivers_is_one_board(monkeypatch):
     ch340 = (0x1A86, 0x7523, None, "20-2")
     apple, maker = usb("/dev/cu.usbserial-0001", *cp2102), usb("/dev/cu.SLAB_USBtoUART", *cp2102)
     for both in ([apple, maker], [maker, apple]):
-        monkeypatch.setattr("tools.board.port.list_ports.comports", lambda both=both: both)
+        monkeypatch.setattr("tools.board.cable.port.list_ports.comports", lambda both=both: both)
         assert find(None).device == "/dev/cu.SLAB_USBtoUART"
     twice = [usb("/dev/cu.usbserial-1420", *ch340), usb("/dev/cu.wchusbserial1420", *ch340)]
-    monkeypatch.setattr("tools.board.port.list_ports.comports", lambda: [apple, *twice])
+    monkeypatch.setattr("tools.board.cable.port.list_ports.comports", lambda: [apple, *twice])
     assert [port.device for port in candidates()] == ["/dev/cu.usbserial-0001", "/dev/cu.wchusbserial1420"]
     own = usb("/dev/ttyACM0", 0x303A, 0x1001, "7C:DF:A1:00:00:01", "1-2")
-    monkeypatch.setattr("tools.board.port.list_ports.comports", lambda: [apple, own])
+    monkeypatch.setattr("tools.board.cable.port.list_ports.comports", lambda: [apple, own])
     with pytest.raises(ToolFailed, match="two USB sockets shows up twice"):
         find(None)
     alike = [usb("/dev/ttyUSB0", *cp2102[:3], None), usb("/dev/ttyUSB1", *cp2102[:3], None)]
-    monkeypatch.setattr("tools.board.port.list_ports.comports", lambda: alike)
+    monkeypatch.setattr("tools.board.cable.port.list_ports.comports", lambda: alike)
     assert len(candidates()) == 2, "two boards whose bridges have one serial number, and no place is told"
 
 

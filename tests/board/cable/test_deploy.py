@@ -8,10 +8,11 @@ import pytest
 
 from device.link import explain, stages
 from tests.device.model.test_bundle import bundle
-from tools.board import certificate, deploy, doctor, model, pins, provision, settings
-from tools.board.port import Port
-from tools.board.raw_repl import RawRepl
-from tools.board.startup import STEPS, Start
+from tools.board import deploy, doctor, model, provision
+from tools.board.cable.port import Port
+from tools.board.cable.raw_repl import RawRepl
+from tools.board.cable.startup import STEPS, Start
+from tools.board.provisioning import board_settings, certificate, pins
 from tools.local import pki, ports
 from tools.local.broker import Broker
 from tools.local.users import BACKEND_USER
@@ -409,12 +410,12 @@ def test_settings_come_from_file_then_environment_then_questions(tmp_path):
         "MQTT_HOST": "not-used",
         "MQTT_PORT": "8884",
     }
-    made = settings.gather("C001", write(tmp_path, FILE), env, ask)
+    made = board_settings.gather("C001", write(tmp_path, FILE), env, ask)
     assert made.config["wifi"] == {"ssid": "net", "password": "from-env"}
     assert made.config["broker"]["host"] == "broker.example" and made.config["broker"]["port"] == 8884
     assert [question for question, secret in asked if secret] == ["Broker's password of this board"]
     assert len(made.config["key"]) == 64
-    shown = json.dumps(settings.masked(made.config))
+    shown = json.dumps(board_settings.masked(made.config))
     for secret in ("from-env", made.config["key"]):
         assert secret not in shown
     assert "from-env" not in repr(made)
@@ -428,13 +429,15 @@ def test_who_names_no_sensor_is_asked_for_one(tmp_path):
     def pressed_enter(question, secret, default):
         return default
 
-    made = settings.gather("C001", file, env, pressed_enter)
+    made = board_settings.gather("C001", file, env, pressed_enter)
     assert made.config["sensor"] == {"kind": "dht22", "pin": 4}
-    made = settings.gather("C001", file, env, lambda *asked: asked[2] if "GPIO" in asked[0] else "SHT3x")
+    made = board_settings.gather(
+        "C001", file, env, lambda *asked: asked[2] if "GPIO" in asked[0] else "SHT3x"
+    )
     assert made.config["sensor"] == {"kind": "sht3x", "scl": 22, "sda": 21}
     with pytest.raises(ToolFailed, match="sensor.kind"):
-        settings.gather("C001", file, env, lambda *asked: "dht11")
-    assert "sensor" not in settings.gather("C001", file, env, None).config
+        board_settings.gather("C001", file, env, lambda *asked: "dht11")
+    assert "sensor" not in board_settings.gather("C001", file, env, None).config
 
 
 def test_a_ca_is_looked_for_beside_the_file_that_names_it_or_from_here(tmp_path, monkeypatch):
@@ -442,15 +445,15 @@ def test_a_ca_is_looked_for_beside_the_file_that_names_it_or_from_here(tmp_path,
     (tmp_path / "boards").mkdir()
     env = {**BOARD, "MQTT_CA": "ca.pem", "WIFI_PASSWORD": "a-long-word"}
     file = write(tmp_path / "boards", FILE)
-    assert settings.gather("C001", file, env, None).ca == str(tmp_path / "ca.pem")
+    assert board_settings.gather("C001", file, env, None).ca == str(tmp_path / "ca.pem")
     file.write_text(FILE.replace("[sensor]", 'ca = "ca.pem"\n[sensor]'))
-    assert settings.gather("C001", file, env, None).ca == str(tmp_path / "boards" / "ca.pem")
+    assert board_settings.gather("C001", file, env, None).ca == str(tmp_path / "boards" / "ca.pem")
 
 
 def test_every_problem_is_told_before_anything_is_written(tmp_path):
     text = FILE.replace("pin = 4", 'pin = "four"') + "[limits]\nt_max = 999\n"
     with pytest.raises(ToolFailed) as caught:
-        settings.gather("C001", write(tmp_path, text), {"VIGIE_KEY": "11" * 32}, None)
+        board_settings.gather("C001", write(tmp_path, text), {"VIGIE_KEY": "11" * 32}, None)
     said = str(caught.value)
     assert "nothing was written" in said and "sensor.pin" in said and "limits.t_max" in said
     assert str(tmp_path / "c001.toml") in said
@@ -464,16 +467,16 @@ def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):
         ('device = "C002"', {}, "you asked for C001"),
     ):
         with pytest.raises(ToolFailed, match=said):
-            settings.gather("C001", write(tmp_path, text), environment, None)
+            board_settings.gather("C001", write(tmp_path, text), environment, None)
     with pytest.raises(ToolFailed, match="there is no"):
-        settings.gather("C001", tmp_path / "none.toml", {}, None)
+        board_settings.gather("C001", tmp_path / "none.toml", {}, None)
     with pytest.raises(ToolFailed, match="Is a directory"):
-        settings.read(tmp_path)
+        board_settings.read(tmp_path)
     (tmp_path / "latin.toml").write_bytes('site = "caf\u00e9"'.encode("latin-1"))
     with pytest.raises(ToolFailed, match="no text in UTF-8"):
-        settings.read(tmp_path / "latin.toml")
+        board_settings.read(tmp_path / "latin.toml")
     (tmp_path / "notepad.toml").write_bytes(b"\xef\xbb\xbfsite = 'home'")
-    assert settings.read(tmp_path / "notepad.toml") == {"site": "home"}
+    assert board_settings.read(tmp_path / "notepad.toml") == {"site": "home"}
 
 
 @pytest.mark.parametrize(
@@ -507,13 +510,13 @@ def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):
 )
 def test_what_a_board_would_try_in_vain_is_refused(tmp_path, old, new, said):
     with pytest.raises(ToolFailed, match=said):
-        settings.gather("C001", write(tmp_path, FILE.replace(old, new)), {"VIGIE_KEY": "11" * 32}, None)
+        board_settings.gather("C001", write(tmp_path, FILE.replace(old, new)), {"VIGIE_KEY": "11" * 32}, None)
 
 
 @pytest.mark.parametrize("password", ["", "x" * 8, "x" * 63, "ab" * 32, "müsliriegel", " a space "])
 def test_every_password_that_a_wifi_can_have_is_taken(tmp_path, password):
     environment = {**BOARD, "WIFI_PASSWORD": password}
-    made = settings.gather("C001", write(tmp_path, FILE), environment, None)
+    made = board_settings.gather("C001", write(tmp_path, FILE), environment, None)
     assert made.config["wifi"].get("password", "") == password
 
 
@@ -581,7 +584,7 @@ def test_a_wrong_answer_is_asked_for_again_at_once(tmp_path):
         asked.append(question)
         return next(answers)
 
-    made = settings.gather("C001", None, {"VIGIE_KEY": "11" * 32}, ask)
+    made = board_settings.gather("C001", None, {"VIGIE_KEY": "11" * 32}, ask)
     assert made.config["site"] == "home" and made.config["sensor"] == {"kind": "dht22", "pin": 4}
     assert asked[1].startswith("site is 'my home': use letters") and asked[1].endswith("Site")
     assert made.config["wifi"]["ssid"] == "net" and made.config["broker"]["host"] == "host"
@@ -592,7 +595,9 @@ def test_what_a_file_holds_is_checked_before_anything_is_asked(tmp_path):
         raise AssertionError("asked")
 
     with pytest.raises(ToolFailed, match="colour is unknown"):
-        settings.gather("C001", write(tmp_path, "colour = 1\n" + FILE), {"VIGIE_KEY": "11" * 32}, nobody)
+        board_settings.gather(
+            "C001", write(tmp_path, "colour = 1\n" + FILE), {"VIGIE_KEY": "11" * 32}, nobody
+        )
 
 
 def test_the_ca_is_checked_before_it_travels(tmp_path):
@@ -654,11 +659,11 @@ def test_the_name_comes_before_localhost_and_no_pattern_is_one(monkeypatch):
 
 def test_a_file_may_name_its_board(tmp_path):
     file = write(tmp_path, 'device = "C007"\n' + FILE)
-    assert settings.gather("", file, BOARD, None).config["device"] == "C007"
+    assert board_settings.gather("", file, BOARD, None).config["device"] == "C007"
     with pytest.raises(ToolFailed, match="you asked for C001"):
-        settings.gather("C001", file, BOARD, None)
+        board_settings.gather("C001", file, BOARD, None)
     with pytest.raises(ToolFailed, match="which board"):
-        settings.gather("", write(tmp_path, FILE), BOARD, None)
+        board_settings.gather("", write(tmp_path, FILE), BOARD, None)
 
 
 def test_a_port_by_itself_is_no_board(serial_board):

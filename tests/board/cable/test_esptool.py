@@ -9,8 +9,8 @@ from tests.board.cable.bench import Bench
 from tests.board.cable.loader import RECORDED, Loader, serve
 from tests.board.cable.test_flash import ESP32_S3, firmware_for
 from tools.board import deploy, doctor, flash
-from tools.board.chip import SLOW, Chip, ChipLost
-from tools.board.port import Port
+from tools.board.cable.port import Port
+from tools.board.cable.rom_loader import SLOW, Chip, ChipLost
 from tools.process.child import ToolFailed
 from tools.virtual_board.serial import SerialBoard
 
@@ -139,7 +139,7 @@ def test_a_port_that_goes_away_is_named(good):
 
 
 def test_doctor_knows_a_chip_in_download_mode(kit, capsys, monkeypatch):
-    monkeypatch.setattr("tools.board.raw_repl.STOP_S", 1.0)
+    monkeypatch.setattr("tools.board.cable.raw_repl.STOP_S", 1.0)
     assert doctor.main(["--port", kit.bench.url]) == 1
     said = capsys.readouterr().out
     assert "could not enter the raw REPL" in said

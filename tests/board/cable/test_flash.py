@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tools.board import firmware, image
+from tools.board.cable import firmware, image
 from tools.process.child import ToolFailed
 
 ESP32, ESP32_S3 = 0, 9

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from tools.board import certificate, provision, release
+from tools.board import provision, release
+from tools.board.provisioning import certificate
 from tools.process.child import ToolFailed
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cloud.store.writer import Store
 from tests.cloud.conftest import entry
-from tools.board import limits_word
+from tools.board.provisioning import limits_word
 
 CONFIG = {
     "v": 1, "site": "demo", "device": "C001", "key": "0" * 64, "wifi": {"ssid": "net", "password": ""},

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.needed import need
-from tools.board import settings
+from tools.board.provisioning import board_settings
 from tools.local import pki, ports, secrets_file
 from tools.local.broker import login
 from tools.local.stack import Stack, StackPlan, only_one
@@ -54,7 +54,7 @@ def test_a_board_is_let_into_the_running_demo_and_its_file_needs_no_editor(here,
         assert "make provision FILE=var/demo/kitchen.toml" in capsys.readouterr().out
         file = demo_board.FOLDER / "kitchen.toml"
         assert file.stat().st_mode & 0o77 == 0
-        made = settings.gather("", file, {"WIFI_SSID": "net"}, None)
+        made = board_settings.gather("", file, {"WIFI_SSID": "net"}, None)
         broker = made.config["broker"]
         assert made.config["site"] == "demo" and made.config["device"] == "kitchen"
         assert made.config["ntp"][0] == f"192.0.2.77:{stack.ntp.port}"
@@ -68,7 +68,7 @@ def test_a_board_is_let_into_the_running_demo_and_its_file_needs_no_editor(here,
         demo_board.main(["kitchen", "--address", "192.0.2.77"])
         assert "kitchen.toml.old" in capsys.readouterr().out
         assert "dht22" in file.with_suffix(".toml.old").read_text()
-        assert settings.gather("", file, {"WIFI_SSID": "net"}, None).config["broker"] == broker
+        assert board_settings.gather("", file, {"WIFI_SSID": "net"}, None).config["broker"] == broker
         for arguments, said in (
             (["C001"], "one of the demo's own boards"),
             (["my board"], "no board's name"),

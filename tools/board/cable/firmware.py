@@ -1,4 +1,4 @@
-"""Finds the firmware for a chip: from tools/board/firmware.toml, downloaded once, or a file of one's own."""
+"""Finds the firmware for a chip: in the list firmware.toml, downloaded once, or a file of one's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.board import image
+from tools.board.cable import image
 from tools.process.child import ToolFailed
 
 MANIFEST = Path(__file__).with_name("firmware.toml")

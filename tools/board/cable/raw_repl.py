@@ -16,9 +16,9 @@ import serial
 from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 
-from tools.board import port as ports
-from tools.board import screen
-from tools.board.port import Port
+from tools.board.cable import port as ports
+from tools.board.cable import screen
+from tools.board.cable.port import Port
 from tools.process.child import ToolFailed
 
 PROMPT = b"raw REPL; CTRL-B to exit\r\n"

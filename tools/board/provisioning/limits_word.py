@@ -18,7 +18,7 @@ from cloud.training import report
 from cloud.training.history import DAY, HistoryError, history
 from cloud.training.thresholds import own_limits
 from device.config import config as schema
-from tools.board import screen
+from tools.board.cable import screen
 
 DAYS = 7
 ANSWERS = 4.0  # s that the database is given

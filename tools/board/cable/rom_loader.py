@@ -12,9 +12,9 @@ from esptool import cmds
 from esptool.logger import log
 from esptool.util import FatalError
 
-from tools.board import image
-from tools.board import port as ports
-from tools.board.port import Port
+from tools.board.cable import image
+from tools.board.cable import port as ports
+from tools.board.cable.port import Port
 from tools.process.child import ToolFailed
 
 SLOW, FAST = 115200, 460800

@@ -18,7 +18,7 @@ from typing import Any
 from cloud.contract.keys import device_key
 from device.config import config
 from device.config.schema import SENSORS
-from tools.board import pins
+from tools.board.provisioning import pins
 from tools.process.child import ToolFailed
 
 # Where a value comes from when the file does not give it. MQTT_… and VIGIE_KEY are the backend's too (.env).

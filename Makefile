@@ -101,7 +101,7 @@ $(VENV)/local: $(PINS) | $(VENV)/pip
 	@echo 'installing the pinned packages into $(VENV): a minute or two, once'
 	@$(INSTALL) -e '.[cloud,local,tools,dev]'
 	@$(PY) -m tools.virtual_board.umqtt
-	@$(PY) -m tools.local.database
+	@$(PY) -m tools.local.database.mongod
 	@touch $@
 
 # What make bench-plant compares with: nothing else needs it.

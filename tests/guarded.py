@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 from pymongo import MongoClient
 
-from tools.local import ports, roles
-from tools.local.database import Database
+from tools.local import ports
+from tools.local.database import roles
+from tools.local.database.mongod import Database
 
 NAME = "vigie"
 

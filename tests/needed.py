@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from tools.local import hivemq
-from tools.local.broker import find_mosquitto
+from tools.local.broker import hivemq
+from tools.local.broker.broker import find_mosquitto
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

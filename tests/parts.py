@@ -4,8 +4,8 @@ import pytest
 
 from tests.needed import need
 from tools.local import pki, ports
-from tools.local.broker import Broker
-from tools.local.database import Database
+from tools.local.broker.broker import Broker
+from tools.local.database.mongod import Database
 from tools.local.users import BACKEND_USER
 
 DEVICES = ("C001", "C002", "C003")

@@ -32,9 +32,9 @@ HERE = {
     "chaos": ("tools.run.chaos.command", "faults of every kind, then every reading is accounted for"),
     "replay": ("tools.replay", "what Vigie would have said about a history of yours"),
     "plan": ("tools.plan", "what the free plans carry, and which limit comes first"),
-    "hivemq": ("tools.local.hivemq_command", "HiveMQ CE on port 8883, until Ctrl-C"),
+    "hivemq": ("tools.local.broker.hivemq_command", "HiveMQ CE on port 8883, until Ctrl-C"),
     "compose": ("tools.local.compose", "what compose.yaml needs: certificates, passwords, users"),
-    "roles": ("tools.local.roles", "users of a MongoDB of one's own: backend and dashboard"),
+    "roles": ("tools.local.database.roles", "users of a MongoDB of one's own: backend and dashboard"),
 }
 COMMANDS = BOARD | HERE
 HELP = {"-h", "--help"}

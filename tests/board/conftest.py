@@ -18,8 +18,8 @@ from tools.board.cable.port import Port
 from tools.board.cable.raw_repl import RawRepl
 from tools.board.provisioning import board_settings
 from tools.local import pki, ports
-from tools.local.broker import Broker
-from tools.local.ntp import NtpServer
+from tools.local.broker.broker import Broker
+from tools.local.ntp_server import NtpServer
 from tools.local.users import BACKEND_USER
 from tools.virtual_board.serial import SerialBoard
 

@@ -9,7 +9,7 @@ import pytest
 from device.outbox import segment
 from tests.board.watched import CONFIG, Watched
 from tests.device.model.test_bundle import bundle
-from tools.local.ntp import NtpServer
+from tools.local.ntp_server import NtpServer
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from cloud.store import database as databases
 from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from tests.parts import DEVICES, SHORT_TRANSACTIONS, USERS, all_brokers, brokers_with_rules  # noqa: F401
-from tools.local.sendgrid import SendGridStandIn
+from tools.local.sendgrid_standin import SendGridStandIn
 from tools.local.users import BACKEND_USER
 
 MASTER = bytes(range(32))

@@ -20,7 +20,8 @@ from cloud.process.failure import of_database
 from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, entry, wait_for
 from tests.cloud.whole.test_roles import guarded  # noqa: F401  a fixture
-from tools.local import pki, ports, roles
+from tools.local import pki, ports
+from tools.local.database import roles
 from tools.local.users import BACKEND_USER, acl, private_write
 
 

@@ -13,7 +13,7 @@ from cloud.dashboard import language, source
 from cloud.store import database as databases
 from tests.needed import need
 from tools.local import ports
-from tools.local.dashboard import Dashboard
+from tools.local.dashboard_process import Dashboard
 
 WEB = "test_web"
 PASSWORD = "a watchful lighthouse"

@@ -19,7 +19,7 @@ from cloud.store import database as databases
 from cloud.watch.watch import Watch
 from tests.guarded import NAME, guarded_mongod
 from tools.local import ports
-from tools.local.dashboard import Dashboard
+from tools.local.dashboard_process import Dashboard
 
 PASSWORD = "planted-correct-horse"
 COOKIE, CLIENT_SECRET = "planted-cookie-key-of-the-session", "planted-client-key"

@@ -18,9 +18,10 @@ from pymongo import MongoClient, WriteConcern
 
 from tests.deploy.conftest import ROOT, wait_for
 from tests.needed import need
-from tools.local import compose, hivemq, ports
-from tools.local.broker import login
-from tools.local.database import Database
+from tools.local import compose, ports
+from tools.local.broker import hivemq
+from tools.local.broker.broker import login
+from tools.local.database.mongod import Database
 from tools.process.child import ToolFailed
 
 SCALE = yaml.safe_load((ROOT / "compose.scale.yaml").read_text())
@@ -126,7 +127,7 @@ def test_the_services_work_together(tmp_path, run, capsys):
     assert compile_it == ["javac", "-cp", "'lib/*'", "-d", "classes", "HiveMq.java"]
     built = tmp_path / "build"
     built.mkdir()
-    shutil.copy(ROOT / "tools" / "local" / "java" / "HiveMq.java", built)
+    shutil.copy(ROOT / "tools" / "local" / "broker" / "java" / "HiveMq.java", built)
     (built / "lib").symlink_to(hivemq.libraries().resolve())
     subprocess.run(
         ["javac", "-cp", "lib/*", "-d", "classes", "HiveMq.java"], cwd=built, check=True, timeout=120
@@ -147,7 +148,7 @@ def test_the_services_work_together(tmp_path, run, capsys):
     # the database: MongoDB's entry point makes the root user before it starts what it was told
     once = Database(tmp_path / "db", tmp_path / "log", port=database_port, outside=False)
     once.folder.mkdir()
-    from tools.local.database import find_mongod, mongod_environment
+    from tools.local.database.mongod import find_mongod, mongod_environment
 
     bare = [find_mongod(), "--dbpath", str(tmp_path / "db"), "--port", str(database_port), "--nounixsocket"]
     first = run([*bare, "--bind_ip", "127.0.0.1"], mongod_environment())
@@ -206,7 +207,7 @@ def test_a_set_of_one_grows_to_three_and_its_users_outlive_a_member(tmp_path, ru
     house, members = tmp_path / "house", [ports.free() for _ in range(3)]
     hosts = [f"127.0.0.1:{port}" for port in members]
     compose.main(["files"], {"HOUSE": str(house)})
-    from tools.local.database import find_mongod, mongod_environment
+    from tools.local.database.mongod import find_mongod, mongod_environment
 
     def mongod(number, *more):
         folder = tmp_path / str(members[number])

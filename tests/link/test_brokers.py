@@ -15,7 +15,7 @@ from tests.link.board import Board
 from tests.link.conftest import Certificates
 from tests.needed import need
 from tools.local import pki
-from tools.local.broker import Broker
+from tools.local.broker.broker import Broker
 from tools.local.ports import free
 
 Start = Callable[..., Board]

@@ -31,9 +31,9 @@ from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from device import codes
 from tools.local import pki, ports
-from tools.local.broker import Broker
-from tools.local.database import Database
-from tools.local.sendgrid import ReceivedMail, SendGridStandIn
+from tools.local.broker.broker import Broker
+from tools.local.database.mongod import Database
+from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
 from tools.local.users import BACKEND_USER
 from tools.process.child import Child
 from tools.virtual_board.board import REPOSITORY

@@ -30,8 +30,8 @@ from cloud.store.writer import Store
 from device import codes
 from tools.bench.cloud import store, world
 from tools.local import ports
-from tools.local.dashboard import Dashboard
-from tools.local.database import Database
+from tools.local.dashboard_process import Dashboard
+from tools.local.database.mongod import Database
 from tools.process.child import ToolFailed
 from tools.process.command import exit_code
 from tools.process.terminal import progress

@@ -24,7 +24,9 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from cloud.contract import keys
 from cloud.settings import old_language
-from tools.local import hivemq, pki, roles, secrets_file
+from tools.local import pki, secrets_file
+from tools.local.broker import hivemq
+from tools.local.database import roles
 from tools.local.users import BACKEND_USER, private_write, write_users
 from tools.process.child import ToolFailed, WrongUse
 

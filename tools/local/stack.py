@@ -28,11 +28,11 @@ from cloud.contract import keys
 from cloud.read.reader import Reader
 from cloud.store import database as databases
 from tools.local import pki, ports, secrets_file
-from tools.local.broker import Broker
-from tools.local.dashboard import Dashboard
-from tools.local.database import Database
-from tools.local.ntp import NtpServer
-from tools.local.sendgrid import ReceivedMail, SendGridStandIn
+from tools.local.broker.broker import Broker
+from tools.local.dashboard_process import Dashboard
+from tools.local.database.mongod import Database
+from tools.local.ntp_server import NtpServer
+from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
 from tools.local.sensor_choice import SensorChoice
 from tools.local.users import BACKEND_USER, private_write
 from tools.process.child import Child, ToolFailed

@@ -24,7 +24,7 @@ from cloud.read.reader import Reader
 from cloud.store import database as databases
 from cloud.store.writer import QUARANTINE_KEPT, Store
 from tools.local import ports
-from tools.local.database import Database
+from tools.local.database.mongod import Database
 from tools.proofs import Progress, ProofResult
 
 MESSAGES = 1_000_000

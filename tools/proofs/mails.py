@@ -23,8 +23,8 @@ from cloud.alerts.policy import Letter
 from cloud.store import database as databases
 from cloud.store.database import Document
 from tools.local import ports
-from tools.local.database import Database
-from tools.local.sendgrid import ReceivedMail, SendGridStandIn
+from tools.local.database.mongod import Database
+from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
 from tools.process.child import Child, ToolFailed
 from tools.proofs import Progress, ProofResult
 from tools.virtual_board.board import REPOSITORY

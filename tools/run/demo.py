@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from cloud.alerts.episodes import RULES
-from tools.local.sendgrid import ReceivedMail
+from tools.local.sendgrid_standin import ReceivedMail
 from tools.local.sensor_choice import SensorChoice
 from tools.local.stack import Stack, StackPlan, shown
 from tools.process.child import WrongUse

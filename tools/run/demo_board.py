@@ -20,7 +20,7 @@ from tools.board import arguments
 from tools.board.cable import screen
 from tools.board.provisioning import certificate
 from tools.local import pki, secrets_file
-from tools.local.broker import login
+from tools.local.broker.broker import login
 from tools.local.stack import RUNNING, SITE, shown
 from tools.local.users import private_write
 from tools.process.child import ToolFailed

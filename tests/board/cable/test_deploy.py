@@ -14,7 +14,7 @@ from tools.board.cable.raw_repl import RawRepl
 from tools.board.cable.startup import STEPS, Start
 from tools.board.provisioning import board_settings, certificate, pins
 from tools.local import pki, ports
-from tools.local.broker import Broker
+from tools.local.broker.broker import Broker
 from tools.local.users import BACKEND_USER
 from tools.mpy import build
 from tools.process.child import ToolFailed

@@ -29,7 +29,7 @@ from cloud.words import Words
 from device import codes
 from tests.cloud.conftest import ROOT, entry
 from tools.local import ports
-from tools.local import sendgrid as standins
+from tools.local import sendgrid_standin as standins
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH")  # passwords without TLS: this is a test
 SCHEMA = ROOT.parent / "shared" / "data" / "sendgrid" / "mail_send_schema.json"

@@ -8,9 +8,9 @@ from cloud.ingest.worker import Inbox, received
 from cloud.read.reader import Reader
 from tests.cloud.conftest import USERS, wait_for
 from tests.needed import need
-from tools.local import broker as brokers
 from tools.local import pki, ports
-from tools.local.broker import Broker
+from tools.local.broker import broker as brokers
+from tools.local.broker.broker import Broker
 
 INBOX = 32 * 1024 * 1024  # bytes; one message more than fits into it stopped a backend for good
 

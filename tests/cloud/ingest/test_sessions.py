@@ -12,7 +12,7 @@ from tests.cloud.login import Login, logins
 from tests.needed import need
 from tools.local import pki, ports
 from tools.local import users as rights
-from tools.local.broker import Broker
+from tools.local.broker.broker import Broker
 from tools.local.users import BACKEND_USER
 
 OTHERS = "vigie/1/+/+/up"

@@ -21,7 +21,7 @@ from tests.cloud.conftest import MASTER, SHORT_TRANSACTIONS, entry, said_by, up,
 from tests.cloud.store.test_quota import fill, used
 from tests.cloud.test_doctor import ask, only_wrong
 from tools.local import ports
-from tools.local.database import Database
+from tools.local.database.mongod import Database
 
 WRITES = ["insert", "update", "findAndModify", "createIndexes", "create"]
 DAY = 86400

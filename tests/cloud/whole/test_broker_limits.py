@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.cloud.conftest import USERS, all_brokers, wait_for
-from tools.local.hivemq import MAX_PACKET
+from tools.local.broker.hivemq import MAX_PACKET
 from tools.local.users import BACKEND_USER
 
 TOPIC = "vigie/1/demo/C003/up"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
 from tests.cloud.login import Login, logins
-from tools.local.broker import login
+from tools.local.broker.broker import login
 from tools.local.users import BACKEND_USER
 
 OWN, OTHER = "vigie/1/demo/C001", "vigie/1/demo/C002"

@@ -17,7 +17,7 @@ from device import codes
 from tests.cloud.conftest import entry, wait_for
 from tests.cloud.watch.test_watch import MAIL
 from tests.guarded import guarded_mongod, uris
-from tools.local import roles
+from tools.local.database import roles
 from tools.process.child import ToolFailed
 
 UNAUTHORIZED, FAILED = 13, 18

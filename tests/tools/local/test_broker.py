@@ -8,7 +8,7 @@ import pytest
 
 from tests.needed import need
 from tools.local import pki, ports
-from tools.local.broker import Broker, login
+from tools.local.broker.broker import Broker, login
 from tools.local.users import BACKEND_USER
 
 USERS = {BACKEND_USER: "b" * 32, "demo/C001": "1" * 32, "demo/C002": "2" * 32}

@@ -6,7 +6,7 @@ import pytest
 from pymongo import MongoClient, WriteConcern
 
 from tools.local import ports
-from tools.local.database import Database
+from tools.local.database.mongod import Database
 from tools.process.child import ToolFailed
 
 

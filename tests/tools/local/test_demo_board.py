@@ -7,7 +7,7 @@ import pytest
 from tests.needed import need
 from tools.board.provisioning import board_settings
 from tools.local import pki, ports, secrets_file
-from tools.local.broker import login
+from tools.local.broker.broker import login
 from tools.local.stack import Stack, StackPlan, only_one
 from tools.process.child import ToolFailed
 from tools.run import demo, demo_board

@@ -4,7 +4,7 @@ import socket
 import struct
 import time
 
-from tools.local.ntp import EPOCH_1900, NtpServer, answer
+from tools.local.ntp_server import EPOCH_1900, NtpServer, answer
 
 
 def ask(port, request=b"\x23" + bytes(39) + b"COOKIE!!"):

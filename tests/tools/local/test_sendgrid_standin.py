@@ -21,7 +21,7 @@ from sendgrid.helpers.mail import (
     SandBoxMode,
 )
 
-from tools.local.sendgrid import OUT_OF_CREDITS, SendGridStandIn
+from tools.local.sendgrid_standin import OUT_OF_CREDITS, SendGridStandIn
 
 KEY = "SG.test"
 SCHEMA = Path(__file__).parents[4] / "shared" / "data" / "sendgrid" / "mail_send_schema.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.local.database import check_mongod, curl_libraries, find_mongod
+from tools.local.database.mongod import check_mongod, curl_libraries, find_mongod
 from tools.process.child import ToolFailed
 from tools.repo import preflight
 

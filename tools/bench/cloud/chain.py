@@ -28,8 +28,8 @@ from tools.bench.cloud.naive import SAMPLES, TREES
 from tools.bench.cloud.parts import cpu_seconds, memory_mb
 from tools.bench.cloud.world import MASTER, SITE, BenchBoard, interleaved
 from tools.local import pki, ports
-from tools.local.broker import Broker
-from tools.local.database import Database
+from tools.local.broker.broker import Broker
+from tools.local.database.mongod import Database
 from tools.local.users import BACKEND_USER
 from tools.process.child import Child, ToolFailed
 

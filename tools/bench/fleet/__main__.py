@@ -21,9 +21,9 @@ from tools.bench.cloud.parts import cpu_seconds, memory_mb
 from tools.bench.fleet.publishers import MASTER, PERIOD, password, user
 from tools.bench.page import write
 from tools.local import pki, ports
-from tools.local.broker import Broker
-from tools.local.database import Database
-from tools.local.sendgrid import SendGridStandIn
+from tools.local.broker.broker import Broker
+from tools.local.database.mongod import Database
+from tools.local.sendgrid_standin import SendGridStandIn
 from tools.local.users import BACKEND_USER
 from tools.process.child import Child, ToolFailed
 from tools.process.command import exit_code

@@ -9,7 +9,7 @@ from typing import Any, Self
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tools.local.broker import Broker
+from tools.local.broker.broker import Broker
 
 MANY = 2000  # messages on their way at a time
 

@@ -10,7 +10,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.contract.messages import topic_of
-from tools.local.broker import Broker
+from tools.local.broker.broker import Broker
 from tools.local.users import BACKEND_USER
 
 LATEST_S = 4.0

@@ -27,9 +27,9 @@ from pymongo.errors import PyMongoError
 from cloud.store.database import Document
 from device.update.release import RSA
 from tools.local import ports
-from tools.local.database import Database
-from tools.local.ntp import NtpServer
-from tools.local.replica_set import ReplicaSet
+from tools.local.database.mongod import Database
+from tools.local.database.replica_set import ReplicaSet
+from tools.local.ntp_server import NtpServer
 from tools.local.stack import BACKEND_TIMEOUT, Stack, StackPlan
 from tools.process.child import Child, ToolFailed
 from tools.process.terminal import say

@@ -16,7 +16,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.local import hivemq, ports
+from tools.local import ports
+from tools.local.broker import hivemq
 from tools.local.pki import Pki
 from tools.local.users import BACKEND_USER, passwords, private_write, write_users
 from tools.process.child import Child, ToolFailed

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.local import pki, secrets_file
-from tools.local.broker import Broker
+from tools.local.broker.broker import Broker
 from tools.process.child import ToolFailed, WrongUse
 from tools.process.terminal import say
 

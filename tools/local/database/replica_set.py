@@ -14,7 +14,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from tools.local.database import NOT_YET_INITIALIZED, SET_NAME, Database
+from tools.local.database.mongod import NOT_YET_INITIALIZED, SET_NAME, Database
 from tools.process.child import ToolFailed
 
 START_TIMEOUT = 60.0

@@ -40,7 +40,7 @@ import javax.crypto.spec.PBEKeySpec;
  */
 final class HiveMq implements ExtensionMain, SimpleAuthenticator {
 
-  private static final String BACKEND = "backend"; // tools/local/broker.py, BACKEND_USER
+  private static final String BACKEND = "backend"; // tools/local/users.py, BACKEND_USER
 
   private final Map<String, String[]> passwords = new HashMap<>(); // user -> "", "7", iterations, salt, hash
   private final Map<String, List<String[]>> rules = new HashMap<>(); // user -> "topic", activity, filter

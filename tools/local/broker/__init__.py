@@ -1,0 +1,1 @@
+"""The local MQTT broker: mosquitto or rumqttd, or HiveMQ CE."""

@@ -16,7 +16,7 @@ from device.node import Node
 from device.outbox.outbox import Outbox
 from tests.device import scratch
 from tests.device.chip.test_clock import NOW, Source
-from tests.device.config.test_config import GOOD
+from tests.device.test_config import GOOD
 
 KEY = b"\xab" * 32
 

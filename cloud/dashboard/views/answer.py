@@ -19,8 +19,8 @@ from cloud import settings
 from cloud.alerts import links
 from cloud.alerts.links import Links, Permission
 from cloud.dashboard import frame, source
+from cloud.dashboard.parts.episode.writing import teaches
 from cloud.dashboard.parts.markdown import plain
-from cloud.dashboard.parts.writing import teaches
 from cloud.read.causes import CAUSES, NOTE, answer
 from cloud.store.database import Document
 from cloud.words import Words

@@ -12,7 +12,8 @@ import streamlit as st
 from cloud.dashboard import frame, source
 from cloud.dashboard.draw import charts, limits
 from cloud.dashboard.draw.curve import Curve
-from cloud.dashboard.parts import common, download, episode_card, needs
+from cloud.dashboard.parts import common, download, needs
+from cloud.dashboard.parts.episode import episode_card
 from cloud.dashboard.parts.markdown import plain
 from cloud.dashboard.parts.needs import Card
 from cloud.dashboard.source import Answer, BoardHistory, FleetState, Normal

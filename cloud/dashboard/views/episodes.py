@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from cloud.dashboard import frame, source
-from cloud.dashboard.parts import episode_card
+from cloud.dashboard.parts.episode import episode_card
 from cloud.dashboard.source import Answer, FleetState
 from cloud.dashboard.views import access
 from cloud.read.rows import Episode

@@ -17,7 +17,7 @@ from cloud.store.writer import Store
 from cloud.watch.watch import Watch
 from device import codes
 from tests.cloud.conftest import entry
-from tests.dashboard.test_dashboard_curve import readings
+from tests.dashboard.draw.test_dashboard_curve import readings
 
 MAIL = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@example.org",))
 NOW = 1_800_000_000.0

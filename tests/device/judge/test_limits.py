@@ -3,7 +3,7 @@
 from device import codes
 from device.config.config import check
 from device.judge.limits import Bounds
-from tests.device.config.test_config import GOOD, problems
+from tests.device.test_config import GOOD, problems
 
 
 def limits(**values):

@@ -18,7 +18,7 @@ from device.sleep.duty import Duty
 from device.sleep.sleeper import Sleeper
 from tests.device import scratch
 from tests.device.chip.test_clock import NOW, Source
-from tests.device.config.test_config import GOOD
+from tests.device.test_config import GOOD
 
 KEY = b"\xab" * 32
 if hasattr(gc, "freeze"):

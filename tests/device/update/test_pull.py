@@ -8,7 +8,7 @@ from device.update import notes
 from device.update.settings import merged, opened, sealed
 from device.update.trial import OLD, begin
 from tests.device import scratch
-from tests.device.config.test_config import GOOD
+from tests.device.test_config import GOOD
 from tests.device.test_node import KEY
 from tests.device.update.air import House, model, part
 

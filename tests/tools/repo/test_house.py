@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 from device import VERSION
@@ -36,6 +37,14 @@ def test_no_two_test_files_have_one_name():
     """pytest would take the second for the first."""
     names = [path.name for path in tree.files() if path.name.startswith("test_")]
     assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
+def test_no_folder_has_more_than_about_a_dozen_files_and_none_has_one():
+    """But the root, the pages, the judge with a file for each detector, and what GitHub looks for."""
+    folders = Counter(path.parent.relative_to(ROOT).as_posix() for path in tree.files())
+    for known in (".", "docs", "device/judge", ".github/workflows"):
+        del folders[known]
+    assert {folder: files for folder, files in folders.items() if not 2 <= files <= 14} == {}
 
 
 def test_a_change_has_at_most_five_places():

@@ -11,8 +11,8 @@ import streamlit as st
 from pymongo.errors import PyMongoError
 
 from cloud.dashboard import source
+from cloud.dashboard.parts.episode.sentence import sentence
 from cloud.dashboard.parts.markdown import plain
-from cloud.dashboard.parts.sentence import sentence
 from cloud.detectors import FLAGS
 from cloud.read.reader import Reader
 from cloud.read.rows import Episode, Readings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_dashboard_curve import readings
 
-from cloud.dashboard.parts.sentence import sentence
+from cloud.dashboard.parts.episode.sentence import sentence
 from cloud.words import Words, plain
 from device import codes
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from cloud.dashboard import frame
-from cloud.dashboard.parts import common, needs, why, writing
+from cloud.dashboard.parts import common, needs
+from cloud.dashboard.parts.episode import why, writing
 from cloud.dashboard.parts.markdown import plain
 from cloud.dashboard.views import access
 from cloud.read.causes import CAUSES, NOTE, Cause

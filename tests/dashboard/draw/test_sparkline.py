@@ -4,10 +4,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from test_dashboard_curve import readings, shape
 
 from cloud.dashboard.draw import charts, sparkline
 from device import codes
+from tests.dashboard.draw.test_dashboard_curve import readings, shape
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from test_dashboard_curve import readings
 
 from cloud.dashboard.parts.episode.sentence import sentence
 from cloud.words import Words, plain
 from device import codes
+from tests.dashboard.draw.test_dashboard_curve import readings
 
 EN, FR = Words("en"), Words("fr")
 

@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 
 # What installs a set of extras again: the list of packages, their pins, or which extras these are.
 PINS := pyproject.toml constraints.txt Makefile
-INSTALL = $(PY) -m tools.repo.install -c constraints.txt
+INSTALL = $(PY) -m tools.repo.pip_install -c constraints.txt
 
 .PHONY: help demo demo-board smoke chaos test lint prove bench-edge bench-detect bench-plant bench-alerts bench-cloud bench-fleet bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
 

@@ -50,15 +50,15 @@ def main(argv: list[str], prog: str = "python -m cloud") -> int:
 
 def _dispatch(argv: list[str], prog: str) -> int:
     if argv[:1] == ["train"]:  # its own options
-        from cloud.training import command  # noqa: PLC0415  scikit-learn takes its time to load
+        from cloud.training import train_command  # noqa: PLC0415  scikit-learn takes its time to load
 
-        return int(command.main(argv[1:]))
+        return int(train_command.main(argv[1:]))
     if argv[:1] == ["learn"]:
-        from cloud.learning import command as learning  # noqa: PLC0415  as above
+        from cloud.learning import learn_command as learning  # noqa: PLC0415  as above
 
         return learning.main(argv[1:])
     if argv[:1] == ["recording"]:
-        from cloud.recording import command as recording  # noqa: PLC0415  pandas takes its time to load
+        from cloud.recording import recording_command as recording  # noqa: PLC0415  pandas takes its time to load
 
         return recording.main(argv[1:])
     options = _parser(prog).parse_args(argv)
@@ -196,9 +196,9 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _alert_test(options: argparse.Namespace) -> int:
-    from cloud.alerts import trial  # noqa: PLC0415  matplotlib takes its time to load
+    from cloud.alerts import sample_mail  # noqa: PLC0415  matplotlib takes its time to load
 
-    return trial.send(settings.load_mail(os.environ, ENV_FILE))
+    return sample_mail.send(settings.load_mail(os.environ, ENV_FILE))
 
 
 def _alert_key(options: argparse.Namespace) -> int:

@@ -303,7 +303,7 @@ def _watch_loops(
     from cloud.alerts.courier import Courier  # noqa: PLC0415
     from cloud.alerts.letters import LetterContext  # noqa: PLC0415
     from cloud.alerts.links import Links  # noqa: PLC0415
-    from cloud.alerts.writer import MailWriter  # noqa: PLC0415
+    from cloud.alerts.mail_writer import MailWriter  # noqa: PLC0415
     from cloud.learning.asking import Asking  # noqa: PLC0415
     from cloud.siblings.look import Look  # noqa: PLC0415
     from cloud.updates import rollouts  # noqa: PLC0415

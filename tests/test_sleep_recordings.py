@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 DRIVER = Path(__file__).parent / "device" / "sleep" / "sleeping.py"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from device import VERSION
-from tools.process.command import exit_code
+from tools.process.exit_code import exit_code
 
 # Each is a module with main(argv) -> exit code, imported late: most need only a part of the packages.
 BOARD = {
@@ -29,7 +29,7 @@ HERE = {
     "demo": ("tools.run.demo", "all of Vigie on this machine, until Ctrl-C"),
     "demo-board": ("tools.run.demo_board", "a real board joins the demo: a login and a settings file"),
     "smoke": ("tools.run.smoke", "the demo for 90 s, then every reading is accounted for"),
-    "chaos": ("tools.run.chaos.command", "faults of every kind, then every reading is accounted for"),
+    "chaos": ("tools.run.chaos.chaos", "faults of every kind, then every reading is accounted for"),
     "replay": ("tools.replay", "what Vigie would have said about a history of yours"),
     "plan": ("tools.plan", "what the free plans carry, and which limit comes first"),
     "hivemq": ("tools.local.broker.hivemq_command", "HiveMQ CE on port 8883, until Ctrl-C"),

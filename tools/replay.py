@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.recording import Recording, RecordingRefused, asked, read
-from cloud.recording.command import refuse_to_overwrite
+from cloud.recording import Recording, RecordingRefused, description, read
+from cloud.recording.recording_command import refuse_to_overwrite
 from cloud.siblings import parting
 from cloud.siblings.air import Air, fit_rows
 from cloud.training import fit
@@ -30,10 +30,10 @@ from cloud.training.thresholds import calibrate
 from device import codes
 from device.judge.table import SCORES
 from tools.process.child import ToolFailed
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 ROOT = Path(__file__).resolve().parent.parent
-DRIVER = ROOT / "tools" / "bench" / "on_board" / "replay.py"
+DRIVER = ROOT / "tools" / "bench" / "on_board" / "judge_readings.py"
 KEY = bytes(32)  # the bundle never leaves this process
 COLUMNS = ("ts", "t", "h", "abnormal", "flags", *SCORES)
 WITH_SIBLINGS = ("siblings", "parted")
@@ -145,14 +145,14 @@ def main(argv: list[str] | None = None) -> int:
         help="recordings of two or more others",
     )
     parser.add_argument("--interpreter", choices=("cpython", "micropython"), default="cpython")
-    asked.add_options(parser)
+    description.add_options(parser)
     options = parser.parse_args(argv)
     bar = sys.stderr.isatty()
     started = time.monotonic()
     try:
         for path in (options.file, *options.siblings):
             refuse_to_overwrite(path, options.out)
-        table = read(options.file, asked.of(options))
+        table = read(options.file, description.of(options))
         print("".join(f"{options.file}: {line}\n" for line in table.notes), end="")
         if not 0 < options.train_rows <= len(table.ts):
             raise HistoryError(f"--train-rows {options.train_rows}: {options.file} has {len(table.ts)} rows")
@@ -177,7 +177,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _sibling(path: Path, options: argparse.Namespace) -> Recording:
-    recording = read(path, asked.of(options))
+    recording = read(path, description.of(options))
     print("".join(f"{path}: {line}\n" for line in recording.notes), end="")
     return recording
 

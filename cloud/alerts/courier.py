@@ -23,8 +23,8 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from cloud.alerts.channels.channel import ErrorKind, Failed, Later, MailSender, SendOutcome, Sent, Unknown
+from cloud.alerts.mail_writer import MailWriter, WrittenMail
 from cloud.alerts.policy import Letter
-from cloud.alerts.writer import MailWriter, WrittenMail
 from cloud.process.failure import brief, is_general
 from cloud.store.database import Document
 

@@ -42,7 +42,7 @@ from cloud.store.agreement import KnownUnits
 from cloud.store.database import COLLECTIONS, Document
 from cloud.store.packing import SIZE
 from cloud.store.sealing import packed_of, sealing
-from cloud.store.updates import NAMED_SEQS
+from cloud.store.update_documents import NAMED_SEQS
 from cloud.store.writer import DUPLICATE_KEY, joined_runs
 
 MAGIC, UNSIGNED = b"VGB2", b"VGB1"

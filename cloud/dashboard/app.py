@@ -16,14 +16,14 @@ sys.path[:] = [
 import streamlit as st  # noqa: E402
 
 from cloud.dashboard import frame, language  # noqa: E402
-from cloud.dashboard.views import access, answer, board, episodes, fleet, model, system, usage  # noqa: E402
+from cloud.dashboard.views import access, answer, episodes, fleet, models, one_board, system, usage  # noqa: E402
 
 SIGN = Path(__file__).with_name("vigie.svg").read_text()
 
 st.set_page_config(page_title="Vigie", page_icon=SIGN, layout="wide")
 st.logo(SIGN, size="large")
 st.html(frame.STYLE)
-pages = (fleet, board, episodes, model, usage, system, access, answer)
+pages = (fleet, one_board, episodes, models, usage, system, access, answer)
 position: Literal["hidden", "top"] = "hidden" if st.context.is_embedded else "top"
 st.navigation([page.page() for page in pages], position=position).run()
 if not st.context.is_embedded:

@@ -60,21 +60,23 @@ def _findings(part: str, known: Mapping[str, str], file: Path | None, send: bool
         there = f"{file} and " if file and file.exists() else ""
         yield Finding("settings", f"complete, from {there}the environment")
     elif part == "broker":
-        from cloud.doctor import broker  # noqa: PLC0415
+        from cloud.doctor import broker_checks  # noqa: PLC0415
 
-        yield from broker.findings(settings.load_broker(known, file))
+        yield from broker_checks.findings(settings.load_broker(known, file))
     elif part == "database":
-        from cloud.doctor import database  # noqa: PLC0415
+        from cloud.doctor import database_checks  # noqa: PLC0415
 
-        yield from database.findings(settings.load_database(known, file), *settings.load_storage(known, file))
+        yield from database_checks.findings(
+            settings.load_database(known, file), *settings.load_storage(known, file)
+        )
     elif part == "mail":
-        from cloud.doctor import mail  # noqa: PLC0415
+        from cloud.doctor import mail_checks  # noqa: PLC0415
 
-        yield from mail.findings(settings.load_mail(known, file), send=send)
+        yield from mail_checks.findings(settings.load_mail(known, file), send=send)
 
 
 def _dashboard(known: Mapping[str, str], file: Path | None, secrets: Path | None) -> Iterator[Finding]:
-    from cloud.doctor import database  # noqa: PLC0415
+    from cloud.doctor import database_checks  # noqa: PLC0415
 
     if secrets:
         known = secrets_of_streamlit(secrets, known)
@@ -85,16 +87,16 @@ def _dashboard(known: Mapping[str, str], file: Path | None, secrets: Path | None
         )
     settings.load_sites(known, file)
     settings.load_access(known, file)
-    yield from database.of_the_dashboard(settings.load_database(known, file))
+    yield from database_checks.of_the_dashboard(settings.load_database(known, file))
 
 
 def _board(board: str, known: Mapping[str, str], file: Path | None) -> Iterator[Finding]:
-    from cloud.doctor import broker  # noqa: PLC0415
+    from cloud.doctor import broker_checks  # noqa: PLC0415
 
     user, password, port = settings.load_board(known, file)
     backends = settings.load_broker(known, file)
     its = replace(backends, user=user, password=password, port=port)
-    yield from broker.of_a_board(backends, its, board)
+    yield from broker_checks.of_a_board(backends, its, board)
 
 
 def run(environment: Mapping[str, str], file: Path | None, parts: list[str], **more: object) -> int:

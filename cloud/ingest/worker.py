@@ -35,7 +35,7 @@ from cloud.ingest.share import Allowances, FloodReport
 from cloud.process.failure import brief, is_general
 from cloud.store.entries import PAYLOAD_KEPT, JudgedReading, Quarantined, refused_item, unfit_item, with_size
 from cloud.store.writer import STREAMS_A_DAY, Store
-from cloud.updates.answers import Answers
+from cloud.updates.serve import Answers
 
 log = logging.getLogger("ingest")
 

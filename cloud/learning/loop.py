@@ -21,8 +21,8 @@ from pymongo.errors import PyMongoError
 from cloud.contract.keys import device_key
 from cloud.learning.answers import mails
 from cloud.learning.book import MEANT, REFUSED, Board, Book, board_of
+from cloud.learning.comparison import WARM
 from cloud.learning.known import Known
-from cloud.learning.trial import WARM
 from cloud.process.alone import Alone
 from cloud.read.reader import Reader
 from cloud.store.database import Document

@@ -20,7 +20,6 @@ import numpy.typing as npt
 from pymongo.database import Database
 
 from cloud.contract.messages import SIBLINGS, UNKNOWN, abnormal_bits
-from cloud.read.columns import StreamColumns, to_readings
 from cloud.read.rows import (
     HOUR,
     Alert,
@@ -32,6 +31,7 @@ from cloud.read.rows import (
     episode_row,
     latest_row,
 )
+from cloud.read.unpacked import StreamColumns, to_readings
 from cloud.store.agreement import Agreement, KnownUnits, Sums, counted
 from cloud.store.database import OPEN, SEALED, Document, device_id
 from cloud.store.packing import SIZE, Packed

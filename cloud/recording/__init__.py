@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.recording import columns, dates, long, names, numbers, table, text, units
-from cloud.recording.asked import Asked
+from cloud.recording import columns, headings, long, numbers, text, text_table, times, units
+from cloud.recording.description import Asked
 from cloud.recording.refused import RecordingRefused
-from cloud.recording.table import Sheet
+from cloud.recording.text_table import Sheet
 
 __all__ = ["Asked", "Recording", "RecordingRefused", "read"]
 
@@ -49,7 +49,7 @@ class Recording:
 def read(path: Path, asked: Asked = Asked()) -> Recording:  # noqa: B008  it is frozen
     """The recording in this file. Raises RecordingRefused with file, line and cure, or OSError."""
     decoded, notes = text.decode(path.read_bytes(), path)
-    sheet = long.widen(table.parse(decoded, path, asked), path, asked)
+    sheet = long.widen(text_table.parse(decoded, path, asked), path, asked)
     if not sheet.rows:
         raise RecordingRefused(f"{path} has a header and no rows: export it again")
     chosen = columns.choose(sheet, path, asked)
@@ -100,10 +100,10 @@ def _times(
 ) -> tuple[Floats, list[str]]:
     if not chosen.ts:
         period = asked.period or 0.0
-        ts = dates.BEGIN + np.arange(len(cells), dtype=np.float64) * period
+        ts = times.BEGIN + np.arange(len(cells), dtype=np.float64) * period
         return ts, [f"no times: the rows are taken {period:g} s apart from 2020 on"]
     name = "+".join(sheet.header[place] for place in chosen.ts)
-    return dates.seconds([ts for ts, _, _ in cells], sheet.lines, name, path, asked)
+    return times.seconds([ts for ts, _, _ in cells], sheet.lines, name, path, asked)
 
 
 def _values(
@@ -114,7 +114,7 @@ def _values(
     name = sheet.header[chosen.t]
     where = f"{path}: t" + ("" if name == "t" else f" ({name})")
     t, notes = units.temperature(
-        temperatures.values, asked.unit.get("t"), names.unit(name) | temperatures.units, where
+        temperatures.values, asked.unit.get("t"), headings.unit(name) | temperatures.units, where
     )
     wet: list[str] = []
     if chosen.h is None:

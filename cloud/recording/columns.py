@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cloud.recording import names
-from cloud.recording.asked import Asked
+from cloud.recording import headings
+from cloud.recording.description import Asked
 from cloud.recording.refused import RecordingRefused
-from cloud.recording.table import Sheet
+from cloud.recording.text_table import Sheet
 
 CLOCK = re.compile(r"\d\d?[:.]\d\d([:.]\d\d)?\s*([ap]\.?m\.?)?", re.IGNORECASE)
 SHOWN = 12  # columns that a refusal lists
@@ -70,11 +70,11 @@ def choose(sheet: Sheet, path: object, asked: Asked) -> Chosen:
 
 def _cure(sheet: Sheet, asked: Asked, ts: Sequence[int] | None, t: Sequence[int], h: Sequence[int]) -> str:
     """Options that read this file: they choose the first of the unclear columns."""
-    times = names.times(sheet.header)
+    times = headings.times(sheet.header)
     free = [
         place
         for place, name in enumerate(sheet.header)
-        if place not in times and name.strip() and names.words(name)[:1] != ["entry"]
+        if place not in times and name.strip() and headings.words(name)[:1] != ["entry"]
     ]
     if not t:
         t, h = free[:1], h or free[1:2]
@@ -102,12 +102,14 @@ def _candidates(sheet: Sheet, path: object, asked: Asked, kind: str) -> list[int
     taken = [_place(sheet, path, name) for other, name in asked.columns.items() if other in ("t", "h")]
     places = [
         place
-        for place in names.best(sheet.header, names.TEMPERATURES if kind == "t" else names.HUMIDITIES)
+        for place in headings.best(
+            sheet.header, headings.TEMPERATURES if kind == "t" else headings.HUMIDITIES
+        )
         if place not in taken
     ]
-    celsius = [place for place in places if names.unit(sheet.header[place]) == {"C"}]
+    celsius = [place for place in places if headings.unit(sheet.header[place]) == {"C"}]
     if len(celsius) == 1 and all(
-        names.unit(sheet.header[place]) for place in places
+        headings.unit(sheet.header[place]) for place in places
     ):  # the same in two units
         return celsius
     return places
@@ -119,7 +121,7 @@ def _devices(sheet: Sheet, path: object, asked: Asked, taken: set[int]) -> tuple
     return tuple(
         place
         for place, name in enumerate(sheet.header)
-        if place not in taken and names.rank(name, names.DEVICES) in (0, 1)
+        if place not in taken and headings.rank(name, headings.DEVICES) in (0, 1)
     )
 
 
@@ -131,12 +133,12 @@ def _time(sheet: Sheet, path: object, asked: Asked) -> tuple[int, ...] | None:
         return tuple(_place(sheet, path, part) for part in parts)
     if asked.period is not None:
         return ()
-    places = names.times(sheet.header)
+    places = headings.times(sheet.header)
     if not places:
         return None
-    last = {place: names.words(sheet.header[place])[-1] for place in places}
-    day = next((place for place in places if last[place] in names.DAYS), None)
-    clock = next((place for place in places if last[place] in names.CLOCKS and place != day), None)
+    last = {place: headings.words(sheet.header[place])[-1] for place in places}
+    day = next((place for place in places if last[place] in headings.DAYS), None)
+    clock = next((place for place in places if last[place] in headings.CLOCKS and place != day), None)
     if day is not None and clock is not None and places[0] in (day, clock):
         apart = _mostly_clock(sheet, clock) and not _mostly_clock(sheet, day)
         return (day, clock) if apart else (places[0],)
@@ -152,7 +154,7 @@ def _place(sheet: Sheet, path: object, name: str) -> int:
     """The place of the column with this name, or this number (counted from 1). Raises RecordingRefused."""
     if sheet.header.count(name) == 1:
         return sheet.header.index(name)
-    close = [place for place, each in enumerate(sheet.header) if names.plain(each) == names.plain(name)]
+    close = [place for place, each in enumerate(sheet.header) if headings.plain(each) == headings.plain(name)]
     if len(close) == 1:
         return close[0]
     if name.isdigit() and 1 <= int(name) <= len(sheet.header):

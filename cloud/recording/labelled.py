@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cloud.recording import names
+from cloud.recording import headings
 
 BEGINNING = 50
 LONGEST = 400  # letters of such a line
@@ -36,10 +36,10 @@ def _pairs(line: str) -> dict[str, str]:
         return {}
     pairs = {label.strip(): value.strip() for label, value in PAIR.findall(line)}
     stamp = STAMP.match(line)
-    if pairs and stamp and not any(names.times([label]) for label in pairs):
+    if pairs and stamp and not any(headings.times([label]) for label in pairs):
         pairs = {"time": stamp[1], **pairs}
     return pairs
 
 
 def _is_reading(pairs: dict[str, str]) -> bool:
-    return len(pairs) > 1 and bool(names.best(list(pairs), names.TEMPERATURES))
+    return len(pairs) > 1 and bool(headings.best(list(pairs), headings.TEMPERATURES))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from math import isnan
 
-from cloud.recording import dates, names
-from cloud.recording.asked import Asked
+from cloud.recording import headings, times
+from cloud.recording.description import Asked
 from cloud.recording.refused import RecordingRefused
-from cloud.recording.table import Sheet
+from cloud.recording.text_table import Sheet
 
 KEYS = (
     *(
@@ -35,22 +35,24 @@ def widen(sheet: Sheet, path: object, asked: Asked) -> Sheet:
     lower = [name.casefold() for name in sheet.header]
     value = next((lower.index(name) for name in VALUES if name in lower), None)
     keys = [lower.index(name) for name in KEYS if name in lower]
-    if value is None or not keys or not sheet.rows or names.best(sheet.header, names.TEMPERATURES):
+    if value is None or not keys or not sheet.rows or headings.best(sheet.header, headings.TEMPERATURES):
         return sheet
     if asked.columns.get("t") in sheet.header:
         return sheet
     key, t, h = _series(sheet, path, asked, keys)
-    places = [place for place in names.times(sheet.header) if place not in (key, value)]
+    places = [place for place in headings.times(sheet.header) if place not in (key, value)]
     if "ts" in asked.columns and asked.columns["ts"] in sheet.header:
         places = [sheet.header.index(asked.columns["ts"])]
     if not places:
         raise RecordingRefused(f"{path}: no column with a time: say which it is with --columns ts=…")
-    tags = [place for place, name in enumerate(sheet.header) if names.rank(name, names.DEVICES) in (0, 1)]
+    tags = [
+        place for place, name in enumerate(sheet.header) if headings.rank(name, headings.DEVICES) in (0, 1)
+    ]
     tags = [place for place in tags if place not in (key, value)]
     used = [place for place, row in enumerate(sheet.rows) if row[key].strip() in (t, h)]
     rows = [sheet.rows[place] for place in used]
     lines = [sheet.lines[place] for place in used]
-    seconds, notes = dates.seconds(
+    seconds, notes = times.seconds(
         [row[places[0]] for row in rows], lines, sheet.header[places[0]], path, asked
     )
     events = sorted(
@@ -105,14 +107,14 @@ def _series(sheet: Sheet, path: object, asked: Asked, keys: Sequence[int]) -> tu
         t = (
             [asked.columns["t"]]
             if "t" in asked.columns
-            else [there[i] for i in names.best(there, names.TEMPERATURES)]
+            else [there[i] for i in headings.best(there, headings.TEMPERATURES)]
         )
         if not t or t[0] not in there:
             continue
         h = (
             [asked.columns["h"]]
             if "h" in asked.columns
-            else [there[i] for i in names.best(there, names.HUMIDITIES)]
+            else [there[i] for i in headings.best(there, headings.HUMIDITIES)]
         )
         for kind, candidates in (("t", t), ("h", h)):
             if len(candidates) > 1:

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from cloud.contract import keys
 from cloud.settings import checks
+from cloud.settings.environment import Part, Source
+from cloud.settings.environment import SettingsError as SettingsError
+from cloud.settings.environment import old_language as old_language
 from cloud.settings.names import DASHBOARD_KEYS as DASHBOARD_KEYS
 from cloud.settings.names import DATABASE_KEYS, OLD_KEY
 from cloud.settings.names import KEYS as KEYS
-from cloud.settings.source import Part, Source
-from cloud.settings.source import SettingsError as SettingsError
-from cloud.settings.source import old_language as old_language
 from cloud.words import LANGUAGES
 
 

@@ -26,7 +26,15 @@ from cloud.store.entries import NOBODY, PAYLOAD_KEPT, Bucket, Counts, JudgedRead
 from cloud.store.events import REPORT_EVERY, claim_event, event_updates, is_abnormal
 from cloud.store.packing import SIZE
 from cloud.store.sealing import opened_of, packed_of
-from cloud.store.updates import FIELDS, NAMES, addition, contested_update, newness, remember, replace_latest
+from cloud.store.update_documents import (
+    FIELDS,
+    NAMES,
+    addition,
+    contested_update,
+    newness,
+    remember,
+    replace_latest,
+)
 from device import codes
 
 KNOWN_SECONDS = 60.0  # how long a worker trusts what it knows of floors and of unknown flag bits

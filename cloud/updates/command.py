@@ -15,7 +15,7 @@ from cloud.contract import keys
 from cloud.read.reader import Reader
 from cloud.store.database import Document, device_id
 from cloud.updates import change, settings
-from cloud.updates.app import app
+from cloud.updates.application import app
 from cloud.updates.rollout_command import rollout
 from cloud.updates.standing import (
     TIMES,

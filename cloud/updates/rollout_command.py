@@ -16,7 +16,7 @@ from cloud.process.printable import printable
 from cloud.read.reader import Reader
 from cloud.store.database import Document
 from cloud.updates import change, settings
-from cloud.updates.app import refusal
+from cloud.updates.application import refusal
 from cloud.updates.releases import NoRelease, Releases, read
 from cloud.updates.rollout import waves
 from cloud.updates.rollouts import Rollouts

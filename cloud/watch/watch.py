@@ -44,8 +44,8 @@ from cloud.alerts.episodes import (
     decide,
 )
 from cloud.alerts.facts import Span
+from cloud.alerts.mail_writer import episode_of
 from cloud.alerts.policy import Acknowledged, Happening, Letter, PolicyState
-from cloud.alerts.writer import episode_of
 from cloud.contract.messages import abnormal_bits, is_abnormal
 from cloud.process.alone import Alone
 from cloud.process.failure import brief

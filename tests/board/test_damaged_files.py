@@ -11,7 +11,7 @@ from cloud.contract.messages import signed
 from tests.board.watched import Watched
 from tools.board.cable.startup import Start
 from tools.mpy import build
-from tools.virtual_board.board import architecture, find_micropython
+from tools.virtual_board.virtual_board import architecture, find_micropython
 
 FILES = sorted(build.files(architecture(find_micropython())))
 LIST = "/app/a/sha256.txt"

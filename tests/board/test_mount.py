@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tools.mpy.build import ROOT
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 DRIVER = Path(__file__).with_name("mount_driver.py")
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.board.test_over_the_air import air, watched
 from tools.board import release
 from tools.mpy import build
-from tools.virtual_board.board import architecture, find_micropython
+from tools.virtual_board.virtual_board import architecture, find_micropython
 
 __all__ = ["air", "watched"]
 ARCH = architecture(find_micropython())

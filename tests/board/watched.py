@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.virtual_board.board import VirtualBoard
+from tools.virtual_board.virtual_board import VirtualBoard
 
 CONFIG: dict[str, Any] = {
     "site": "home",

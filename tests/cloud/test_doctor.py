@@ -14,8 +14,8 @@ from pymongo.errors import ServerSelectionTimeoutError
 from cloud import doctor, settings
 from cloud.alerts.channels import smtp
 from cloud.contract import keys
-from cloud.doctor import broker as broker_part
-from cloud.doctor import database as database_part
+from cloud.doctor import broker_checks as broker_part
+from cloud.doctor import database_checks as database_part
 from cloud.process.failure import of_database
 from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules, entry, wait_for

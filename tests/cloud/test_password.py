@@ -7,7 +7,7 @@ import pytest
 from cloud import __main__ as command
 from cloud import password
 from cloud.settings import load_access
-from cloud.settings.source import SettingsError
+from cloud.settings.environment import SettingsError
 
 
 def test_only_the_right_password_matches_its_hash():

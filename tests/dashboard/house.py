@@ -15,7 +15,7 @@ from cloud.contract.messages import Reading, State, UserLimits, Verdict
 from cloud.store.database import Document, prepare
 from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
-from cloud.training import bundle, command
+from cloud.training import bundle, train_command
 from cloud.training.fit import train
 from device import codes
 
@@ -87,7 +87,7 @@ class House:
         past = [calm(at, seed) for at in ts]
         t, h = (np.array([getattr(one, name) for one in past], float) for name in ("t", "h"))
         trained = train(SITE, device, bytes(32), ts, t, h)
-        command.keep(self.database["models"], trained, bytes(32))
+        train_command.keep(self.database["models"], trained, bytes(32))
         self.models[device] = trained.model.model_id
         self.units[device] = trained.report["unit"]
 

@@ -22,7 +22,7 @@ from cloud.read.reader import Reader
 from cloud.read.rows import Latest
 from cloud.read.spans import reduced, spans
 from cloud.settings import Site, load_sites
-from cloud.settings.source import SettingsError
+from cloud.settings.environment import SettingsError
 from cloud.store.sealing import Sealer
 from cloud.words import COUNTED, TEXTS, Words, plain
 from cloud.words import pages as page_texts

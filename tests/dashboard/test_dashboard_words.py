@@ -4,7 +4,7 @@ import pytest
 
 from cloud.dashboard.parts import markdown, needs
 from cloud.dashboard.parts.needs import Need
-from cloud.dashboard.views.model import versions
+from cloud.dashboard.views.models import versions
 from cloud.read.rows import Episode, Latest
 from cloud.read.settling import Before
 from cloud.words import Words, plain

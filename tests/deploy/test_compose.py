@@ -122,7 +122,7 @@ def test_the_services_work_together(tmp_path, run, capsys):
     assert run(words("files"), known).process.wait(60) == 0
 
     # the broker, compiled and started as its Dockerfile does
-    instructions = (ROOT / "deploy" / "hivemq.Dockerfile").read_text()
+    instructions = (ROOT / "deploy" / "hivemq" / "Dockerfile").read_text()
     compile_it = re.search(r"^RUN (javac .*)$", instructions, re.MULTILINE)[1].split()
     assert compile_it == ["javac", "-cp", "'lib/*'", "-d", "classes", "HiveMq.java"]
     built = tmp_path / "build"

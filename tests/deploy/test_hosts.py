@@ -157,7 +157,7 @@ def test_render_asks_for_every_setting_that_has_no_default():
 # Docker
 
 
-@pytest.mark.parametrize("file", ["Dockerfile", "deploy/hivemq.Dockerfile"])
+@pytest.mark.parametrize("file", ["Dockerfile", "deploy/hivemq/Dockerfile"])
 def test_an_image_copies_what_is_there_runs_as_nobody_special_and_is_watched(file):
     found = lines(file)
     for line in found:

@@ -11,13 +11,13 @@ import yaml
 
 from cloud import __main__ as cloud
 from cloud import settings
-from cloud.learning import command as learning
-from cloud.recording import command as recording
-from cloud.training import command as training
+from cloud.learning import learn_command as learning
+from cloud.recording import recording_command as recording
+from cloud.training import train_command as training
 from device.config import config, schema
 from tests.cloud.conftest import wait_for
 from tests.deploy.conftest import ROOT
-from tests.docs.pages import PAGES, anchors, blocks, commands, links, short, text
+from tests.docs.documents import PAGES, anchors, blocks, commands, links, short, text
 from tools.__main__ import COMMANDS
 from tools.local import ports
 

@@ -1,7 +1,7 @@
 """Every kind of fault once, on the real parts, in two minutes; `make chaos` is the long form."""
 
 from tests.needed import need
-from tools.run.chaos.command import run
+from tools.run.chaos.chaos import run
 from tools.run.chaos.faults import FAULTS
 from tools.run.chaos.lanes import Ordeal
 

@@ -13,7 +13,7 @@ from functools import partial
 from cloud.contract.keys import device_key
 from cloud.learning.known import Known
 from cloud.training import bundle, fit
-from cloud.training.command import keep
+from cloud.training.train_command import keep
 from cloud.updates.rollout import waves
 from tests.cloud.conftest import wait_for
 from tests.e2e.test_updates import whole
@@ -21,7 +21,7 @@ from tests.needed import need
 from tools.local.stack import BACKEND_TIMEOUT, SITE, Stack, StackPlan
 from tools.process.child import Child
 from tools.run.account import account
-from tools.virtual_board.board import REPOSITORY
+from tools.virtual_board.virtual_board import REPOSITORY
 
 FULL = bool(os.environ.get("VIGIE_FULL"))
 NAMES = tuple(f"C{number:03}" for number in range(1, 21 if FULL else 5))

@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cloud.contract.keys import device_key
 from cloud.training.bundle import model_id
 from cloud.updates import change
-from cloud.updates.app import app
+from cloud.updates.application import app
 from tests.cloud.conftest import wait_for
 from tools.board import release
 from tools.local.stack import SITE, Stack, StackPlan
 from tools.mpy import build
 from tools.run.account import account
-from tools.virtual_board.board import architecture, find_micropython
+from tools.virtual_board.virtual_board import architecture, find_micropython
 
 BOARD = (SITE, "C001")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 DEVICE = Path(__file__).parents[1] / "device"
 FILES = sorted(path.relative_to(DEVICE).with_suffix("").as_posix() for path in DEVICE.rglob("test_*.py"))

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.link.board import Board
+from tests.link.driven_board import Board
 from tests.link.umqtt_versions import write
 from tools.local import pki
 from tools.virtual_board import umqtt as published

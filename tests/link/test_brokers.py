@@ -11,8 +11,8 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
-from tests.link.board import Board
 from tests.link.conftest import Certificates
+from tests.link.driven_board import Board
 from tests.needed import need
 from tools.local import pki
 from tools.local.broker.broker import Broker

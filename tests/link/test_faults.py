@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.link.board import Board
 from tests.link.conftest import Certificates
+from tests.link.driven_board import Board
 from tests.link.server import (
     ACK_TOPIC,
     CONNACK,

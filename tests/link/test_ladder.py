@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.link.board import Board
 from tests.link.conftest import Certificates
+from tests.link.driven_board import Board
 from tests.link.server import Peer, Server, welcome
 from tests.link.test_lookups import Udp, found
 

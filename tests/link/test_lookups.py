@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.link.board import HERE, Board
 from tests.link.conftest import Certificates
+from tests.link.driven_board import HERE, Board
 from tests.link.server import Peer, Server, welcome
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 Start = Callable[..., Board]
 TO_1900 = 2208988800

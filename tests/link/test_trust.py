@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.link.board import Board
 from tests.link.conftest import Certificates
+from tests.link.driven_board import Board
 from tests.link.server import Peer, Server, message, welcome
 from tools.local import pki
 

@@ -36,7 +36,7 @@ from tools.local.database.mongod import Database
 from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
 from tools.local.users import BACKEND_USER
 from tools.process.child import Child
-from tools.virtual_board.board import REPOSITORY
+from tools.virtual_board.virtual_board import REPOSITORY
 
 BOARDS = 40
 RATE = 20.0  # readings a second, all boards together

@@ -28,12 +28,12 @@ from cloud.store import database as databases
 from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from device import codes
-from tools.bench.cloud import store, world
+from tools.bench.cloud import store, workload
 from tools.local import ports
 from tools.local.dashboard_process import Dashboard
 from tools.local.database.mongod import Database
 from tools.process.child import ToolFailed
-from tools.process.command import exit_code
+from tools.process.exit_code import exit_code
 from tools.process.terminal import progress
 
 READINGS = 10_000_000
@@ -110,11 +110,11 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 def _fill(database: MongoDatabase[dict[str, Any]], readings: int) -> None:
     """Sealed buckets up to a minute ago, a newest reading for each board, episodes, a model."""
     progress("training a model")
-    model = world.trained(world.MASTER)
+    model = workload.trained(workload.MASTER)
     database["models"].insert_one(model.document)
     each = readings // BOARDS
-    began = int(time.time()) - each * world.PERIOD - 60
-    boards = world.boards(BOARDS, min(each, 5000), model, began)
+    began = int(time.time()) - each * workload.PERIOD - 60
+    boards = workload.boards(BOARDS, min(each, 5000), model, began)
     store.fill(database, boards, readings, progress)
     made = Store(database)
     now = time.time()
@@ -122,9 +122,9 @@ def _fill(database: MongoDatabase[dict[str, Any]], readings: int) -> None:
     for number, board in enumerate(boards):
         x = tuple(int(value) for value in board.x[0])
         flags = codes.ZSCORE if number % 19 == 0 else 0
-        last = Reading(each, 1, int(now) - 5, each * world.PERIOD, x, flags, 9000, None, board.model)
-        entries.append(JudgedReading(world.SITE, board.name, board.stream, last, Verdict(flags, 0.42)))
-        made.state(world.SITE, board.name, State(1, board.stream, 1, "online", version="0.1.0"))
+        last = Reading(each, 1, int(now) - 5, each * workload.PERIOD, x, flags, 9000, None, board.model)
+        entries.append(JudgedReading(workload.SITE, board.name, board.stream, last, Verdict(flags, 0.42)))
+        made.state(workload.SITE, board.name, State(1, board.stream, 1, "online", version="0.1.0"))
     made.write(entries)
     database["episodes"].insert_many(
         _episode(board.name, now - 3600 * hour, hour)
@@ -137,7 +137,7 @@ def _fill(database: MongoDatabase[dict[str, Any]], readings: int) -> None:
 def _episode(device: str, opened: float, number: int) -> dict[str, Any]:
     going_on = number % 19 == 0 and number < BOARDS
     return {
-        "_id": f"{world.SITE}/{device}/{number}", "d": f"{world.SITE}/{device}", "site": world.SITE,
+        "_id": f"{workload.SITE}/{device}/{number}", "d": f"{workload.SITE}/{device}", "site": workload.SITE,
         "device": device, "opened": opened, "closed": None if going_on else opened + 600,
         "last": opened + 600, "severity": "severe" if number % 7 == 0 else "warning", "abnormal": 60,
         "agreed": 58, "edge_flags": codes.ZSCORE, "cloud_flags": codes.FOREST, "late": False,

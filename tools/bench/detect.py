@@ -31,7 +31,7 @@ from cloud.training.history import DAY, HOUR, history, hundredths
 from cloud.training.thresholds import calibrate
 from cloud.training.thresholds.faults import KINDS, SIZES, Injected, inject
 from tools import replay
-from tools.bench.page import write
+from tools.bench.docs_table import write
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "detectors.md"
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "intel"

@@ -31,7 +31,7 @@ from cloud.training.forest.interpret_python import ReadablePythonInterpreter
 from cloud.training.thresholds import envelope
 from device.sensors.simulated import Simulated
 from tools.proofs.forest import KEY, ROOT
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 SIZES = ((32, 128), (64, 256))
 PERIOD_S = 10

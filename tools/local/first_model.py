@@ -25,9 +25,9 @@ from cloud.contract.messages import Reading, Verdict
 from cloud.store.database import connect, prepare
 from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
-from cloud.training.command import keep
 from cloud.training.fit import train
 from cloud.training.history import DAY, HOUR, HistoryError
+from cloud.training.train_command import keep
 from device import codes
 
 STEP = 10.0  # s between two readings that are stored

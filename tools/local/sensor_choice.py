@@ -47,13 +47,13 @@ class SensorChoice:
         if kind != "replay" or not rest:
             raise ToolFailed(f'SENSOR={text}: use "simulated", "coldroom" or "replay:FILE.csv"')
         from cloud import recording as recordings  # noqa: PLC0415  pandas takes its time to load
-        from cloud.recording import asked  # noqa: PLC0415
+        from cloud.recording import description  # noqa: PLC0415
 
         name, option, more = (rest, "", "") if Path(rest).is_file() else rest.partition(" --")
         if not Path(name).is_file():
             raise ToolFailed(f"SENSOR: there is no file {name}")
         try:
-            recording = recordings.read(Path(name), asked.parse(shlex.split(option + more)))
+            recording = recordings.read(Path(name), description.parse(shlex.split(option + more)))
         except (ValueError, OSError) as error:
             behind = f'. Options go behind the file: SENSOR="replay:{name} --…"' if "--" in str(error) else ""
             raise ToolFailed(f"SENSOR: {error}{behind}") from error

@@ -37,7 +37,7 @@ from tools.local.sensor_choice import SensorChoice
 from tools.local.users import BACKEND_USER, private_write
 from tools.process.child import Child, ToolFailed
 from tools.process.terminal import say
-from tools.virtual_board.board import REPOSITORY, VirtualBoard
+from tools.virtual_board.virtual_board import REPOSITORY, VirtualBoard
 
 SITE = "demo"
 DATABASE = "vigie"

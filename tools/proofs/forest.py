@@ -28,7 +28,7 @@ from cloud.training.forest.interpret_python import ReadablePythonInterpreter
 from cloud.training.forest.packed import packed_scores
 from cloud.training.forest.twin import CloudModel, offset
 from tools.proofs import Progress, ProofResult
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = bytes(range(32))

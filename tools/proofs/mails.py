@@ -27,7 +27,7 @@ from tools.local.database.mongod import Database
 from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
 from tools.process.child import Child, ToolFailed
 from tools.proofs import Progress, ProofResult
-from tools.virtual_board.board import REPOSITORY
+from tools.virtual_board.virtual_board import REPOSITORY
 
 KILLS = 50
 MORE = 10  # mails beyond one for each kill

@@ -10,7 +10,7 @@ import numpy as np
 from cloud.contract import messages
 from cloud.read.rows import Readings
 from device import codes
-from tools.virtual_board.board import SampleTaken
+from tools.virtual_board.virtual_board import SampleTaken
 
 MISDATED_S = 2.0
 Value = tuple[int, int] | int  # (t, h) in hundredths, or the reason of a failed read

@@ -8,7 +8,7 @@ the raw REPL a chip runs boot.py alone.
 
 import sys
 
-from flash import Flash, power_on
+from failing_flash import Flash, power_on
 
 _flash, _firmware, _rtc, _events, _cause, _name, _what = sys.argv[1:8]
 

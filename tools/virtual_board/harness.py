@@ -6,15 +6,15 @@ FLASH becomes `/`, FIRMWARE (the stand-ins and umqtt, which a chip has built in)
 main.py run. Beside that it keeps the sensor's own log: one line in READINGS for each time that the sensor was
 asked, written before anybody else sees the values, and one for each flush that returned. It obeys the lines
 of COMMANDS: `inject KIND SECONDS`, `unplug SECONDS`, `door SECONDS` (it stands open), `stop`, `start`,
-`wifi off`, `tear THOUSANDTHS RUBBISH`, `full MS`, `spoil SUFFIX HOW` (flash.py), `rtc SECONDS` (the clock
-chip jumps), `ask` (for the time), `outbox` (what is in it). Nothing in device/ knows of it.
+`wifi off`, `tear THOUSANDTHS RUBBISH`, `full MS`, `spoil SUFFIX HOW` (failing_flash.py), `rtc SECONDS` (the
+clock chip jumps), `ask` (for the time), `outbox` (what is in it). Nothing in device/ knows of it.
 """
 
 import builtins
 import sys
 import time
 
-from flash import Flash, power_on
+from failing_flash import Flash, power_on
 
 _flash, _firmware, _readings, _commands, _rtc, _events, _cause, _name = sys.argv[1:9]
 _readings = open(_readings, "ab")

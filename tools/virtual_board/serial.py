@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from tools.virtual_board import umqtt
-from tools.virtual_board.board import HEAP, HERE, find_micropython
+from tools.virtual_board.virtual_board import HEAP, HERE, find_micropython
 
 CTRL_A, CTRL_B, CTRL_C = b"\x01", b"\x02", b"\x03"
 SOFT_REBOOT = b"MPY: soft reboot\r\n"

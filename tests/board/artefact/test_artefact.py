@@ -7,7 +7,7 @@ import pytest
 from tests.board.watched import Watched
 from tools.board import deploy
 from tools.mpy import build
-from tools.virtual_board.board import architecture, find_micropython
+from tools.virtual_board.virtual_board import architecture, find_micropython
 
 TOLD = {"/config.json", "/ca.der", "/date.txt"}  # what a board is told
 

@@ -6,7 +6,7 @@ import pytest
 
 from tools.mpy import build
 from tools.virtual_board import umqtt
-from tools.virtual_board.board import HERE, find_micropython
+from tools.virtual_board.virtual_board import HERE, find_micropython
 
 KB = 1024
 # Every .mpy, all sensors included: as measured and a little more. What is borrowed (device/chip/lazy.py) is a

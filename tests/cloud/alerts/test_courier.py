@@ -20,8 +20,8 @@ from cloud.alerts.courier import Courier, pending
 from cloud.alerts.episodes import Episode
 from cloud.alerts.letters import LetterContext
 from cloud.alerts.links import Links
+from cloud.alerts.mail_writer import MailWriter
 from cloud.alerts.policy import Letter
-from cloud.alerts.writer import MailWriter
 from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, SendGridSettings, SmtpSettings
 from cloud.store.writer import Store

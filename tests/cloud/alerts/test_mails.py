@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from itsdangerous import TimestampSigner
 
-from cloud.alerts import letters, links, page, trial
+from cloud.alerts import letters, links, page, sample_mail
 from cloud.alerts.facts import Facts
 from cloud.alerts.letters import LetterContext, Matter
 from cloud.alerts.links import Links, Permission
@@ -24,7 +24,7 @@ from device import codes
 
 NOW = 1_800_000_000.0
 KEY = b"k" * 32
-EPISODE, FACTS = trial.example(NOW)
+EPISODE, FACTS = sample_mail.example(NOW)
 
 
 def made(kind="opening", language="en", episode=EPISODE, facts=FACTS, base="https://v.example.org", **more):
@@ -168,9 +168,9 @@ def test_the_lines_of_a_digest_are_not_all_of_one_board():
 
 def test_the_test_mail_says_that_it_is_one(tmp_path, capsys):
     settings = MailSettings(FolderSettings(tmp_path), "vigie@example.org", ("you@example.org",))
-    assert trial.send(settings) == 0
+    assert sample_mail.send(settings) == 0
     assert "written to" in capsys.readouterr().out
-    mail = trial.mail(settings, NOW)
+    mail = sample_mail.mail(settings, NOW)
     assert mail.subject == "Vigie: this is a test" and "This is a test" in mail.text
     assert mail.picture.startswith(b"\x89PNG") and len(mail.picture) < 150_000 and "http" not in mail.text
 
@@ -208,6 +208,6 @@ def test_what_was_changed_or_signed_by_others_allows_nothing():
 
 
 def test_what_a_template_gets_is_plain_json():
-    from cloud.alerts.writer import data
+    from cloud.alerts.mail_writer import data
 
     json.dumps(data(made()))

@@ -16,14 +16,14 @@ from cloud.store.writer import Store
 from cloud.training.features import features
 from device import codes
 from tests.cloud.conftest import MASTER
-from tools.bench.cloud import world
+from tools.bench.cloud import workload
 
 SPIKE, FAILED = 150, 140
 
 
 @pytest.fixture(scope="module")
 def model():
-    return world.trained(MASTER)
+    return workload.trained(MASTER)
 
 
 @pytest.fixture

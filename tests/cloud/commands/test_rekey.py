@@ -7,7 +7,7 @@ import pytest
 
 from cloud.contract import keys
 from cloud.ingest.rescore import Models
-from cloud.training.command import keep
+from cloud.training.train_command import keep
 from cloud.updates import change, settings
 from device.model import bundle as model
 from tests.cloud.training.test_training_fit import MASTER, trained

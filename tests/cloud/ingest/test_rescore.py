@@ -14,7 +14,7 @@ from device import codes
 from device.judge.params import Params
 from device.judge.zscore import FLOOR_H, FLOOR_T, ZScore
 from tests.cloud.conftest import MASTER
-from tests.device.judge.asked import Asked
+from tests.device.judge.detector_alone import Asked
 
 QUIET = (2100, 4500, 0, 0, 0, 0, 5, 20)
 

@@ -10,9 +10,9 @@ import pytest
 
 from cloud.alerts.letters import LetterContext
 from cloud.alerts.links import Links
-from cloud.alerts.writer import MailWriter, letter_of
+from cloud.alerts.mail_writer import MailWriter, letter_of
 from cloud.contract.messages import Reading, Verdict
-from cloud.learning import command
+from cloud.learning import learn_command
 from cloud.learning.asking import Asking
 from cloud.learning.book import KEPT, MEANT, READY, REFUSED, Book
 from cloud.learning.loop import DAY, Learning
@@ -119,7 +119,7 @@ def taught(lived):
         database["labels"].insert_one(said)
     database["latest"].update_one({"_id": "home/C001"}, {"$set": {"reading.model": first}})
     if not KEPT_OF:
-        assert command.learn(database, MASTER, BOARD, anew=False, now=now)["state"] == READY
+        assert learn_command.learn(database, MASTER, BOARD, anew=False, now=now)["state"] == READY
         KEPT_OF.append(database["learning"].find_one())
     (kept,) = KEPT_OF
     database["learning"].replace_one({"_id": "home/C001"}, kept, upsert=True)
@@ -149,7 +149,7 @@ def test_the_first_model_is_trained_tried_and_meant_for_the_board_without_a_comm
     kept = Book(database).of(BOARD, whole=True)
     assert kept["result"]["faults"] > 10 and not kept["result"]["reasons"]
     stored = database["models"].find_one({"_id": model["_id"]})
-    key = command.device_key(MASTER, *BOARD)
+    key = learn_command.device_key(MASTER, *BOARD)
     assert bundle.verify(bytes(stored["bundle"]), key) == model["_id"]
     assert Learning(database, MASTER, "yes", lambda: True).due() == []
 

@@ -8,9 +8,9 @@ import pytest
 
 from cloud.contract.keys import device_key
 from cloud.learning.answers import Span, opens
-from cloud.learning.command import PACE, same_pace
+from cloud.learning.comparison import LOST, Trial, TrialOutcome
 from cloud.learning.known import THRESHOLDS, Known
-from cloud.learning.trial import LOST, Trial, TrialOutcome
+from cloud.learning.learn_command import PACE, same_pace
 from cloud.training import bundle, fit
 from cloud.training.history import History, history
 from device import codes

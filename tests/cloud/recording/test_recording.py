@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cloud.recording import RecordingRefused, asked, command, read
+from cloud.recording import RecordingRefused, description, read, recording_command
 
 BEGIN = 1_760_000_000  # 2025-10-09 08:53:20 UTC
 T = [21.68, 21.7, -0.55, 21.64]
@@ -21,7 +21,7 @@ def write(folder: Path, text: str | bytes, name: str = "r.csv") -> Path:
 
 
 def ask(path: Path, options: str = ""):
-    return read(path, asked.parse(shlex.split(options)))
+    return read(path, description.parse(shlex.split(options)))
 
 
 def check(found, start: float = BEGIN, step: float = 60.0) -> None:
@@ -514,13 +514,13 @@ def test_readings_that_no_sensor_gives_are_told(tmp_path) -> None:
 def test_the_command_shows_a_reading_and_writes_what_boards_play(tmp_path, capsys) -> None:
     path = write(tmp_path, READ["German spreadsheet"][0])
     out = tmp_path / "plain.csv"
-    assert command.main([str(path), "--out", str(out)]) == 0
+    assert recording_command.main([str(path), "--out", str(out)]) == 0
     assert (
         "4 readings (0 failed) from 2025-10-09T08:53:20 to 2025-10-09T08:56:20 UTC" in capsys.readouterr().out
     )
     check(read(out))
     assert out.read_text().splitlines()[1:3] == [f"{BEGIN},21.68,43.03", f"{BEGIN + 60},21.70,42.92"]
-    assert command.main([str(path), "--out", str(path)]) == 1
+    assert recording_command.main([str(path), "--out", str(path)]) == 1
     assert "is the recording itself" in capsys.readouterr().err
     assert path.read_bytes() == READ["German spreadsheet"][0].encode()
 

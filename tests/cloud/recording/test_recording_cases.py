@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cloud.recording import RecordingRefused, asked, read
-from cloud.training.command import main as train
+from cloud.recording import RecordingRefused, description, read
+from cloud.training.train_command import main as train
 from tools import replay
 from tools.local.sensor_choice import SensorChoice
 from tools.process.child import ToolFailed
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 ROOT = Path(__file__).resolve().parents[3]
 CASES = ROOT.parent / "shared" / "cases" / "files"
@@ -96,7 +96,7 @@ def test_what_cannot_be_read_is_refused_by_all_with_its_line(name, said, cure, t
         SensorChoice.parse(f"replay:{path}")
     if cure:
         assert cure in str(refused.value)
-        assert len(read(Path(path), asked.parse(cure.split())).ts) == 4000
+        assert len(read(Path(path), description.parse(cure.split())).ts) == 4000
         assert SensorChoice.parse(f"replay:{path} {cure}").recording
 
 

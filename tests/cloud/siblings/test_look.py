@@ -9,7 +9,7 @@ import pytest
 from cloud.alerts import letters, page
 from cloud.alerts.episodes import Closed, Device, Event, Opened, Parted, decide
 from cloud.alerts.links import Links
-from cloud.alerts.writer import episode_of, letter_of
+from cloud.alerts.mail_writer import episode_of, letter_of
 from cloud.contract.messages import SIBLINGS
 from cloud.dashboard.parts import needs
 from cloud.read.reader import Reader

@@ -80,8 +80,8 @@ def test_the_alarm_is_in_french_too_and_says_what_to_do(store, database):
     from cloud.alerts import letters, page
     from cloud.alerts.letters import LetterContext, Matter
     from cloud.alerts.links import Links
+    from cloud.alerts.mail_writer import episode_of
     from cloud.alerts.policy import Letter
-    from cloud.alerts.writer import episode_of
     from cloud.words import Words
 
     watch = watching(database, time.time)

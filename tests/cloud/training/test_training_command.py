@@ -7,7 +7,7 @@ import pytest
 from cloud.read.reader import Reader
 from cloud.recording import RecordingRefused
 from cloud.store.writer import Store
-from cloud.training.command import _options, _recorded, _stored
+from cloud.training.train_command import _options, _recorded, _stored
 from tests.cloud.conftest import entry
 
 

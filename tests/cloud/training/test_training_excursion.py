@@ -9,7 +9,7 @@ from cloud.training.history import History
 from cloud.training.thresholds import excursion
 from device.judge.excursion import LEVELS, LONGEST, SIDE, Excursion, Stays
 from device.judge.reading import LONG_GAP
-from tests.device.judge.asked import Asked
+from tests.device.judge.detector_alone import Asked
 
 PERIOD = 30.0
 

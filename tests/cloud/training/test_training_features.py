@@ -9,7 +9,7 @@ import pytest
 
 from cloud.training.features import features
 from cloud.training.history import hundredths, read_csv
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT.parent / "shared" / "data"

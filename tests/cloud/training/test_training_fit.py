@@ -19,8 +19,8 @@ from device.judge.envelope import Envelope
 from device.judge.params import FIELDS, NEVER, Params
 from device.judge.stuck import ALWAYS
 from device.model import bundle as model
-from tests.device.judge.asked import Asked
-from tools.virtual_board.board import find_micropython
+from tests.device.judge.detector_alone import Asked
+from tools.virtual_board.virtual_board import find_micropython
 
 MASTER = bytes(range(32))
 KEY = device_key(MASTER, "demo", "C001")

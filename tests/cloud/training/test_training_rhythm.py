@@ -9,7 +9,7 @@ from cloud.training.features import features
 from cloud.training.history import History
 from cloud.training.thresholds import rhythm
 from device.judge.rhythm import HALF_HOURS, Bands, Rhythm
-from tests.device.judge.asked import Asked
+from tests.device.judge.detector_alone import Asked
 
 PERIOD = 60.0
 A_DAY = 1440

@@ -92,7 +92,7 @@ def test_a_board_that_does_not_listen_is_not_told(workers, wanted, state):
 def test_any_worker_tells_a_board_that_is_online_soon_after_a_change(workers, wanted, monkeypatch):
     one, other = workers
     one.hear(STATE, "state")
-    monkeypatch.setattr("cloud.updates.answers.LOOK_EVERY", 0.0)
+    monkeypatch.setattr("cloud.updates.serve.LOOK_EVERY", 0.0)
     for worker in workers:
         worker.ingest._answers._look_at = 0.0
         worker.ingest._answers.changes()

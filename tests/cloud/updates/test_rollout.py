@@ -8,7 +8,7 @@ import pytest
 
 from cloud.alerts.letters import LetterContext
 from cloud.alerts.links import Links
-from cloud.alerts.writer import MailWriter
+from cloud.alerts.mail_writer import MailWriter
 from cloud.contract import keys
 from cloud.settings import AlertSettings
 from cloud.updates import rollouts, settings

@@ -9,8 +9,8 @@ from pymongo.errors import PyMongoError
 
 from cloud.alerts.letters import LetterContext, Matter, page
 from cloud.alerts.links import Links
+from cloud.alerts.mail_writer import episode_of, letter_of
 from cloud.alerts.page import text as text_of
-from cloud.alerts.writer import episode_of, letter_of
 from cloud.contract.messages import State
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
 from cloud.store.lease import Lease, LeaseLost

@@ -16,7 +16,7 @@ from cloud.alerts.channels.smtp import Folder, message_of
 from cloud.alerts.courier import Courier
 from cloud.alerts.letters import LetterContext
 from cloud.alerts.links import Links
-from cloud.alerts.writer import MailWriter
+from cloud.alerts.mail_writer import MailWriter
 from cloud.learning.loop import Learning
 from cloud.process.alone import Alone
 from cloud.process.log import start

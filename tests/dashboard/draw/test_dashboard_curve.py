@@ -6,7 +6,7 @@ import pytest
 from cloud.contract.messages import SIBLINGS
 from cloud.dashboard.draw import charts, curve, limits
 from cloud.dashboard.draw.curve import BOARD, CLOUD
-from cloud.dashboard.views import board
+from cloud.dashboard.views import one_board
 from cloud.detectors import FLAGS
 from cloud.read.rows import Readings
 from cloud.read.spans import Spans
@@ -218,9 +218,11 @@ def test_a_charts_spec_holds_no_data_and_stays_the_same_between_refreshes():
 def test_a_date_that_could_not_be_is_shown_with_what_it_said(language):
     say, ts = Words(language), np.array([0.0, np.nan, 20.0])
     said = np.array([np.nan, 4_000_000_000.0, np.nan])
-    (told,) = [line for line in board.remarks(say, shape(readings(ts, said=said), 0, 30)) if "2096" in line]
+    (told,) = [
+        line for line in one_board.remarks(say, shape(readings(ts, said=said), 0, 30)) if "2096" in line
+    ]
     assert told.startswith("1")
-    assert not any("2096" in line for line in board.remarks(say, shape(readings(ts), 0, 30)))
+    assert not any("2096" in line for line in one_board.remarks(say, shape(readings(ts), 0, 30)))
 
 
 FRIDGE = {"t_min": 200, "t_max": 800, "for_s": 600}

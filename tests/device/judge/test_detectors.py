@@ -10,7 +10,7 @@ from device.judge.params import DEFAULTS, FIELDS, MEANS, WEIGHTS, Params
 from device.judge.range import Range
 from device.judge.reading import LONG_GAP, moisture
 from device.judge.stuck import ALWAYS, UNIT, Stuck, surprise
-from tests.device.judge.asked import Asked
+from tests.device.judge.detector_alone import Asked
 
 random.seed(7)
 

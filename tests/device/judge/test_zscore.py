@@ -1,7 +1,7 @@
 import random
 
 from device.judge.zscore import FLOOR_T, PATIENCE, ZScore
-from tests.device.judge.asked import Asked
+from tests.device.judge.detector_alone import Asked
 
 random.seed(5)
 

@@ -8,7 +8,7 @@ from device import starts
 from device.update import notes
 from device.update.trial import ReleaseTrial, begin
 from tests.device import scratch
-from tests.device.update.air import House, part
+from tests.device.update.over_the_air import House, part
 from tests.device.update.signing import MODULUS, listed, release
 
 if not hasattr(os, "ilistdir"):  # CPython

@@ -10,7 +10,7 @@ from device.update.trial import OLD, begin
 from tests.device import scratch
 from tests.device.test_config import GOOD
 from tests.device.test_node import KEY
-from tests.device.update.air import House, model, part
+from tests.device.update.over_the_air import House, model, part
 
 NONCE = bytes(range(16))
 

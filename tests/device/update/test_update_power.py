@@ -10,7 +10,7 @@ from device.update.trial import begin
 from tests.device.outbox.test_power import ERASED, Chip, mounted, unmounted
 from tests.device.scratch import read
 from tests.device.test_node import KEY
-from tests.device.update.air import House, Reset, model
+from tests.device.update.over_the_air import House, Reset, model
 from tests.device.update.test_app import ID, NEW, OLD, TWELVE
 from tests.device.update.test_app import furnished as slots
 from tests.device.update.test_pull import configured, settings

@@ -8,10 +8,10 @@ import pytest
 
 from cloud.alerts.hindsight import mails
 from device import codes
-from tools.bench.page import write
+from tools.bench.docs_table import write
 from tools.bench.plant import __main__ as command
 from tools.bench.plant import films, physics, results, traces
-from tools.bench.plant.columns import ColumnVerdicts, at_best, limit
+from tools.bench.plant.contestants import ColumnVerdicts, at_best, limit
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.films import Film, Scene
 from tools.bench.plant.life import STEPS, day

@@ -6,7 +6,7 @@ import numpy as np
 
 from cloud.read.rows import Readings
 from tools.run.chaos.tally import BoardReports, tally
-from tools.virtual_board.board import Life, SampleTaken
+from tools.virtual_board.virtual_board import Life, SampleTaken
 
 STREAM = "0badcafe"
 BEGAN = 1_800_000_000.0

@@ -7,7 +7,7 @@ import vfs
 
 sys.path.insert(0, sys.argv[0].rsplit("/", 1)[0] + "/../../../tools/virtual_board")
 
-from flash import Flash  # noqa: E402
+from failing_flash import Flash  # noqa: E402
 
 flash = Flash(sys.argv[1])
 notes = []

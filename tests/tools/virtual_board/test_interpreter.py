@@ -2,7 +2,7 @@
 
 import subprocess
 
-from tools.virtual_board.board import find_micropython, runner
+from tools.virtual_board.virtual_board import find_micropython, runner
 
 BUSY = """
 import gc

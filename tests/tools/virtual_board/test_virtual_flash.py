@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 DRIVER = Path(__file__).with_name("flash_driver.py")
 

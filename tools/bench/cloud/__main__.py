@@ -15,13 +15,13 @@ from pathlib import Path
 
 import bson
 
-from tools.bench.cloud import store, world
+from tools.bench.cloud import store, workload
 from tools.bench.cloud.chain import Bench, Cost
-from tools.bench.page import write
+from tools.bench.docs_table import write
 from tools.process.child import ToolFailed
-from tools.process.command import exit_code
+from tools.process.exit_code import exit_code
 from tools.process.terminal import progress
-from tools.virtual_board.board import REPOSITORY
+from tools.virtual_board.virtual_board import REPOSITORY
 
 READINGS = 1_000_000
 QUERIED = 10  # times as many in the query bench
@@ -51,7 +51,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     folder = Path("var/bench-cloud")
     shutil.rmtree(folder, ignore_errors=True)
     progress("training a model")
-    model = world.trained(world.MASTER)
+    model = workload.trained(workload.MASTER)
     numbers: dict[str, float] = {"readings": readings}
     rows = [HEAD]
     with Bench(folder) as bench:
@@ -66,8 +66,8 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     return 0
 
 
-def _size(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, float]:
-    boards = world.boards(BOARDS, -(-readings // BOARDS), model, int(time.time()) - 20 * 86400)
+def _size(bench: Bench, model: workload.BenchModel, readings: int) -> dict[str, float]:
+    boards = workload.boards(BOARDS, -(-readings // BOARDS), model, int(time.time()) - 20 * 86400)
     with bench.database() as database:
         measured = store.bytes_a_reading(database, boards, model, progress)
     progress("")
@@ -79,14 +79,14 @@ def _size(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, flo
     return measured
 
 
-def _chains(bench: Bench, model: world.BenchModel, readings: int, rows: list[str]) -> dict[str, float]:
+def _chains(bench: Bench, model: workload.BenchModel, readings: int, rows: list[str]) -> dict[str, float]:
     """Appends the table's rows to `rows`."""
     print(HEAD)
     numbers: dict[str, float] = {}
     for a_message, workers, repeats, part in CHAINS:
         each = -(-int(readings * part) // BOARDS)
         each += -each % a_message
-        boards = world.boards(BOARDS, each, model, int(time.time()) - each * world.PERIOD - 60)
+        boards = workload.boards(BOARDS, each, model, int(time.time()) - each * workload.PERIOD - 60)
         title = f"{a_message} a message, {workers} worker{'s' * (workers > 1)}"
         if repeats:
             title += f", {repeats:.0%} repeats in disorder"
@@ -97,7 +97,7 @@ def _chains(bench: Bench, model: world.BenchModel, readings: int, rows: list[str
             numbers[f"readings_per_core_s_{a_message}x{workers}"] = round(cost.readings_a_core_second)
             numbers[f"readings_per_core_s_all_in_{a_message}x{workers}"] = round(cost.readings / cost.all_in)
     numbers |= _own_models(bench, model, readings, rows)
-    first = world.boards(1, world.TRAINED_ON, model, int(time.time()) - 90_000)[0]
+    first = workload.boards(1, workload.TRAINED_ON, model, int(time.time()) - 90_000)[0]
     progress("the naive chain")
     naive = bench.naive(first, NAIVE, first.x)
     rows.append(_row("naive: predict and insert_one for each", naive))
@@ -108,12 +108,12 @@ def _chains(bench: Bench, model: world.BenchModel, readings: int, rows: list[str
     return numbers
 
 
-def _own_models(bench: Bench, model: world.BenchModel, readings: int, rows: list[str]) -> dict[str, float]:
+def _own_models(bench: Bench, model: workload.BenchModel, readings: int, rows: list[str]) -> dict[str, float]:
     """One worker and a model for each board, as it is once all boards are trained."""
     each = -(-int(readings * 0.2) // BOARDS // 10) * 10
-    boards = world.boards(BOARDS, each, model, int(time.time()) - each * world.PERIOD - 60)
+    boards = workload.boards(BOARDS, each, model, int(time.time()) - each * workload.PERIOD - 60)
     progress("a model for each board")
-    boards, models = world.with_own_models(boards, model, world.MASTER)
+    boards, models = workload.with_own_models(boards, model, workload.MASTER)
     cost = bench.vigie(boards, models, a_message=10, workers=1)
     rows.append(_row("10 a message, 1 worker, a model for each board", cost))
     return {
@@ -123,9 +123,9 @@ def _own_models(bench: Bench, model: world.BenchModel, readings: int, rows: list
     }
 
 
-def _query(bench: Bench, model: world.BenchModel, readings: int) -> dict[str, float]:
+def _query(bench: Bench, model: workload.BenchModel, readings: int) -> dict[str, float]:
     each = readings // BOARDS
-    boards = world.boards(BOARDS, min(each, 5000), model, int(time.time()) - each * world.PERIOD)
+    boards = workload.boards(BOARDS, min(each, 5000), model, int(time.time()) - each * workload.PERIOD)
     with bench.database() as database:
         newest = store.fill(database, boards, readings, progress)
         measured = store.day_query_ms(database, boards, newest)

@@ -25,8 +25,8 @@ from cloud.contract.messages import Ack, topic_of
 from cloud.read.reader import Reader
 from cloud.store import database as databases
 from tools.bench.cloud.naive import SAMPLES, TREES
-from tools.bench.cloud.parts import cpu_seconds, memory_mb
-from tools.bench.cloud.world import MASTER, SITE, BenchBoard, interleaved
+from tools.bench.cloud.programs import cpu_seconds, memory_mb
+from tools.bench.cloud.workload import MASTER, SITE, BenchBoard, interleaved
 from tools.local import pki, ports
 from tools.local.broker.broker import Broker
 from tools.local.database.mongod import Database

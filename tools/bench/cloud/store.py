@@ -23,7 +23,7 @@ from cloud.store.sealing import REST, Sealer, sealing
 from cloud.store.writer import Store
 from cloud.words import Words
 from tools.bench.cloud.chain import verify
-from tools.bench.cloud.world import MASTER, PERIOD, SITE, BenchBoard, BenchModel, interleaved
+from tools.bench.cloud.workload import MASTER, PERIOD, SITE, BenchBoard, BenchModel, interleaved
 from tools.process.child import ToolFailed
 
 M0_BYTES = 500_000_000  # "512 MB", counted as data and indexes, uncompressed

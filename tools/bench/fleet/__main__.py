@@ -17,18 +17,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.bench.cloud.parts import cpu_seconds, memory_mb
+from tools.bench.cloud.programs import cpu_seconds, memory_mb
+from tools.bench.docs_table import write
 from tools.bench.fleet.publishers import MASTER, PERIOD, password, user
-from tools.bench.page import write
 from tools.local import pki, ports
 from tools.local.broker.broker import Broker
 from tools.local.database.mongod import Database
 from tools.local.sendgrid_standin import SendGridStandIn
 from tools.local.users import BACKEND_USER
 from tools.process.child import Child, ToolFailed
-from tools.process.command import exit_code
+from tools.process.exit_code import exit_code
 from tools.process.terminal import progress
-from tools.virtual_board.board import REPOSITORY
+from tools.virtual_board.virtual_board import REPOSITORY
 
 BOARDS, WORKERS, SECONDS = "100 1000 5000", "1 3", "180"
 A_PROCESS = 2500  # boards

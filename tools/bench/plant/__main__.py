@@ -13,9 +13,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.bench.page import write
+from tools.bench.docs_table import write
 from tools.bench.plant import films, results
-from tools.bench.plant.columns import columns
+from tools.bench.plant.contestants import columns
 from tools.bench.plant.results import RoomResult
 from tools.bench.plant.rooms import KINDS
 from tools.process.child import ToolFailed

@@ -21,7 +21,7 @@ from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.rooms import LIMITS, Floats, draw
 from tools.bench.plant.traces import MISSED, Case, Hundredths, Trace
 from tools.process.child import ToolFailed
-from tools.process.command import exit_code
+from tools.process.exit_code import exit_code
 
 KINDS = ("fridge", "walk-in", "freezer", "pharmacy fridge")
 FAILING = ("dead compressor", "fan dead", "door ajar", "slow leak")

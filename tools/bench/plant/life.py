@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.bench.plant.air import saturation
+from tools.bench.plant.moist_air import saturation
 from tools.bench.plant.rooms import KINDS, Floats, Rooms
 
 STEP = 10  # s

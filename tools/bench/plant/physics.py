@@ -13,9 +13,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.bench.plant.air import EVAPORATION, HELD, MELTING, saturation
 from tools.bench.plant.failures import WELL, Failure
 from tools.bench.plant.life import STEP, STEPS, Day, day
+from tools.bench.plant.moist_air import EVAPORATION, HELD, MELTING, saturation
 from tools.bench.plant.rooms import Floats, Rooms
 
 AIR, GOODS, SHELL, COIL = range(4)

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tools.bench.plant import films, results
-from tools.bench.plant.columns import columns
+from tools.bench.plant.contestants import columns
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.rooms import LIMITS
-from tools.process.command import exit_code
+from tools.process.exit_code import exit_code
 
 PICTURE = Path(__file__).resolve().parents[3] / "docs" / "img" / "plant.png"
 KIND, FAILURE, SEED, PERIOD = "walk-in", "dead compressor", 5, 60

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cloud.alerts.hindsight import PastMail, mails
-from tools.bench.plant.columns import ColumnVerdicts
+from tools.bench.plant.contestants import ColumnVerdicts
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.films import Film
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.bench.plant.air import over_water
 from tools.bench.plant.failures import FAILURES, Failure
 from tools.bench.plant.life import STEP
+from tools.bench.plant.moist_air import over_water
 from tools.bench.plant.physics import Felt, RoomState, begin, run
 from tools.bench.plant.rooms import Rooms
 

@@ -16,7 +16,7 @@ import numpy as np
 from cloud.commands.audit import StreamAccount
 from cloud.read.rows import Readings
 from tools.run.account import MISDATED_S, Value, align, value, values
-from tools.virtual_board.board import Life
+from tools.virtual_board.virtual_board import Life
 
 Span = tuple[float, float]  # Unix seconds
 Identity = tuple[str | None, int, Value]  # stream, seq, what the sensor said

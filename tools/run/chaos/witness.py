@@ -9,7 +9,7 @@ from cloud.commands.audit import audit as accounts
 from tools.process.terminal import say
 from tools.run.chaos.tally import BoardReports, Tally, tally
 from tools.run.chaos.world import World
-from tools.virtual_board.board import REPOSITORY
+from tools.virtual_board.virtual_board import REPOSITORY
 
 
 def count(world: World, name: str, period: float) -> Tally:

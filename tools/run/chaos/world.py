@@ -34,7 +34,7 @@ from tools.local.stack import BACKEND_TIMEOUT, Stack, StackPlan
 from tools.process.child import Child, ToolFailed
 from tools.process.terminal import say
 from tools.run.chaos.proxy import Proxies, Proxy
-from tools.virtual_board.board import REPOSITORY, VirtualBoard
+from tools.virtual_board.virtual_board import REPOSITORY, VirtualBoard
 
 TIME_SERVERS = 3
 MEMBERS = 3

@@ -30,7 +30,7 @@ from tools.board.release import signed
 from tools.mpy import build
 from tools.run.chaos.faults.fault import Observed
 from tools.run.chaos.world import World
-from tools.virtual_board.board import architecture, find_micropython
+from tools.virtual_board.virtual_board import architecture, find_micropython
 
 PATIENCE = 180.0  # s
 ARCH = architecture(find_micropython())

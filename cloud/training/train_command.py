@@ -18,7 +18,7 @@ from cloud import recording, settings
 from cloud.contract.keys import device_key
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.read.rows import Episode
-from cloud.recording import asked
+from cloud.recording import description
 from cloud.store import database
 from cloud.store.database import Document
 from cloud.training import report
@@ -93,7 +93,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--csv", type=Path, nargs="+", metavar="FILE", help="learn from these, not the database"
     )
-    asked.add_options(parser, device="--csv-device")
+    description.add_options(parser, device="--csv-device")
     parser.add_argument("--days", type=float, default=30.0, help="how far back to learn from (default 30)")
     parser.add_argument("--budget", type=float, default=1.0, help="false mails a week, in all (default 1)")
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder for the model (default {FOLDER})")
@@ -144,7 +144,7 @@ def outside(ts: Floats, episodes: Iterable[Episode]) -> NDArray[np.bool_]:
 
 def _recorded(options: argparse.Namespace) -> Columns:
     """All files as one history, by time. Of several devices in one, the board's own, or --csv-device."""
-    wanted = asked.of(options, device="--csv-device" if options.device else "--device")
+    wanted = description.of(options, device="--csv-device" if options.device else "--device")
     if wanted.device is None:
         wanted = replace(wanted, device=options.device)
     files = []

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tools.virtual_board.board import find_micropython
+from tools.virtual_board.virtual_board import find_micropython
 
 HERE = Path(__file__).parent
 LONGEST_STEP_MS = 1000  # of link.step(20); the promise for the whole pause between two samples is 2 s

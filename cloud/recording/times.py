@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from cloud.recording.asked import ORDERS, Asked
+from cloud.recording.description import ORDERS, Asked
 from cloud.recording.refused import RecordingRefused
 
 Floats = NDArray[np.float64]

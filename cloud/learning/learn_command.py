@@ -21,17 +21,17 @@ from cloud import settings
 from cloud.contract.keys import device_key
 from cloud.learning.answers import Span
 from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Board, Book
+from cloud.learning.comparison import Trial, TrialResult, changed
 from cloud.learning.known import Known
-from cloud.learning.trial import Trial, TrialResult, changed
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.read.rows import Episode
 from cloud.store import database
 from cloud.store.database import Document
 from cloud.training import report
-from cloud.training.command import ENV_FILE, MOST, outside
 from cloud.training.fit import train
 from cloud.training.forest.twin import CloudModel, ModelRefused
 from cloud.training.history import DAY, Floats, History, HistoryError, history
+from cloud.training.train_command import ENV_FILE, MOST, outside
 from cloud.updates.wanted import Wanted
 from device.judge.excursion import Stays
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cloud.recording import Recording, RecordingRefused, asked, read
+from cloud.recording import Recording, RecordingRefused, description, read
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> int:
     options = _options(argv)
     try:
         refuse_to_overwrite(options.file, options.out)
-        recording = read(options.file, asked.of(options))
+        recording = read(options.file, description.of(options))
         if options.out:
             options.out.write_text("\n".join(recording.plain()) + "\n", encoding="utf-8")
     except (RecordingRefused, OSError) as problem:
@@ -31,7 +31,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m cloud recording", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--out", type=Path, metavar="PLAIN.csv", help="write ts,t,h: Unix s, degC, %%RH")
-    asked.add_options(parser)
+    description.add_options(parser)
     return parser.parse_args(argv)
 
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cloud.recording import labelled, names
-from cloud.recording.asked import Asked
+from cloud.recording import headings, labelled
+from cloud.recording.description import Asked
 from cloud.recording.refused import RecordingRefused
 
 SEPARATORS = ("\t", ";", "|", ",")  # a comma is also a decimal mark: the others first
@@ -169,6 +169,6 @@ def _is_header(cells: list[str], asked: Asked) -> bool:
     stripped = [cell.strip() for cell in cells]
     if asked.columns and all(name in stripped for name in asked.columns.values()):
         return True
-    return bool(names.best(cells, names.TEMPERATURES)) and (
-        bool(names.times(cells)) or bool(names.best(cells, names.HUMIDITIES))
+    return bool(headings.best(cells, headings.TEMPERATURES)) and (
+        bool(headings.times(cells)) or bool(headings.best(cells, headings.HUMIDITIES))
     )

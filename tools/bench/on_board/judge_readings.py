@@ -1,4 +1,4 @@
-"""Runs under MicroPython or CPython: `replay.py ROOT BUNDLE KEY READINGS VERDICTS`.
+"""Runs under MicroPython or CPython: `judge_readings.py ROOT BUNDLE KEY READINGS VERDICTS`.
 
 Loads the bundle as a board does and judges each reading: t, h (int16 hundredths) and the periods since the
 last good reading (int32, 0 = this read failed) and the half hour of the day (int16) in; flags and `SCORES`

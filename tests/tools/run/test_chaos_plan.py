@@ -7,6 +7,7 @@ from tools.run.chaos.faults import FAULTS
 from tools.run.chaos.lanes import Ordeal, planned
 from tools.run.chaos.outcome import ChaosOutcome
 from tools.run.chaos.tally import Tally
+from tools.run.chaos.witness import without_copies
 
 TARGETS = {
     "boards": ("C001", "C002", "C003"),
@@ -71,3 +72,16 @@ def test_a_run_is_only_good_when_every_kind_was_seen_and_both_witnesses_agree():
         "the audit: 1 MISSING",
         "the outboxes were not empty in time",
     ]
+
+
+def test_what_only_a_copied_flash_had_is_no_loss_and_what_both_had_may_differ():
+    ends_with_the_copy = "demo/C001 bbbbbbbb: seq 0 to 9: 5 stored, 5 MISSING (5-9)"
+    two_of_one_seq = "demo/C001 aaaaaaaa: seq 0 to 9: 10 stored, 2 WITHOUT A CAUSE (3-4)"
+    lost = [
+        "demo/C001 aaaaaaaa: seq 0 to 9: 9 stored, 1 MISSING (9-9)",
+        "demo/C002 cccccccc: seq 0 to 9: 10 stored, 2 WITHOUT A CAUSE (3-4)",
+        "demo/C003 dddddddd: seq 0 to 9: 9 stored, 1 MISSING (9-9)",
+    ]
+    streams = {"C001": {"aaaaaaaa"}, "C002": {"cccccccc"}, "C003": {"dddddddd"}}
+    copied = {"C001": {"aaaaaaaa", "bbbbbbbb"}, "C002": set(), "C003": set()}
+    assert without_copies([ends_with_the_copy, two_of_one_seq, *lost], "demo", streams, copied) == lost

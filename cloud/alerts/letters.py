@@ -139,7 +139,7 @@ def page(matter: Matter, episodes: Sequence[Episode], desk: LetterContext) -> Pa
     if letter.next is not None:
         made = _next(matter, letter.next, desk)
     elif len(letter.episodes) == 1 and own and letter.kind not in ("digest", "budget"):
-        made = _one(matter, own[0], desk)
+        made = _of_one_episode(matter, own[0], desk)
     else:
         made = _many(matter, own, named, desk)
     held = (words(f"held {letter.held}"),) if letter.held is not None and letter.kind != "budget" else ()
@@ -160,7 +160,7 @@ def _below(mail: Carried) -> str:
     return "\n\n".join(part for part in parts[1:] if "://" not in part and not part.startswith("-- ")).strip()
 
 
-def _one(matter: Matter, episode: Episode, desk: LetterContext) -> Page:
+def _of_one_episode(matter: Matter, episode: Episode, desk: LetterContext) -> Page:
     letter, alert, facts, now = matter.letter, matter.alert, matter.facts, matter.now
     words, over = desk.words, episode.closed is not None
     tone: Tone = "calm" if over else episode.severity
@@ -270,7 +270,7 @@ def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: L
         place=words.moment(now, now),
         subject="",
         title="",
-        preview=" ".join([*(_told(episode, words, now) for episode in going_on[:3]), *leads]),
+        preview=" ".join([*(_answered_by(episode, words, now) for episode in going_on[:3]), *leads]),
         leads=tuple(leads),
         sections=tuple(section for section in sections if section is not None),
         buttons=tuple(buttons),
@@ -302,7 +302,7 @@ def _section(
     return Section(title, tuple(entries), words("more", count=words.count(rest)) if rest else "")
 
 
-def _told(episode: Episode, words: Words, now: float) -> str:
+def _answered_by(episode: Episode, words: Words, now: float) -> str:
     return ALONE(f"the words about {episode.id}", partial(about, episode, words, now)) or episode.device
 
 

@@ -142,10 +142,10 @@ def line(account: StreamAccount) -> str:
         ("quarantined", account.quarantined, account.reasons),
         ("conflicting", account.conflicts, ()),
     ):
-        parts.append(f"{_count(runs)} {name}{_told(runs, why)}")
-    parts.append(f"{_count(missing)} MISSING{_told(missing)}" if missing else "none missing")
+        parts.append(f"{_count(runs)} {name}{_numbers(runs, why)}")
+    parts.append(f"{_count(missing)} MISSING{_numbers(missing)}" if missing else "none missing")
     if no_cause:
-        parts.append(f"{_count(no_cause)} WITHOUT A CAUSE{_told(no_cause)}")
+        parts.append(f"{_count(no_cause)} WITHOUT A CAUSE{_numbers(no_cause)}")
     return f"{account.site}/{account.device} {account.stream}: seq 0 to {account.newest}: {', '.join(parts)}"
 
 
@@ -162,7 +162,7 @@ def _count(runs: Runs) -> int:
     return sum(last - first + 1 for first, last in runs)
 
 
-def _told(runs: Runs, why: tuple[str, ...] = ()) -> str:
+def _numbers(runs: Runs, why: tuple[str, ...] = ()) -> str:
     """Behind a number: which seqs, and why."""
     if not runs:
         return ""

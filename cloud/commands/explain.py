@@ -58,7 +58,7 @@ def explain(readings: Readings, row: int, model: CloudModel | None) -> Explanati
 
     undated = undated_note(readings, row)
 
-    def told(
+    def explained(
         x: tuple[int, ...] | None, findings: list[DetectorResult], note: str | None = None
     ) -> Explanation:
         notes = [each for each in (undated, note) if each]
@@ -66,16 +66,16 @@ def explain(readings: Readings, row: int, model: CloudModel | None) -> Explanati
         return Explanation(seq, x, findings, *detectors, "; ".join(notes) or None)
 
     if np.isnan(readings.t[row]):
-        return told(None, [], f"the read failed: {readings.why[row]}")
+        return explained(None, [], f"the read failed: {readings.why[row]}")
     rows = _before(readings, row)
     if len(rows) < WINDOW:
-        return told(
+        return explained(
             None, [], f"window incomplete: {len(rows)} of {WINDOW} good readings before it are stored"
         )
     chosen = [*rows, row]
     t, h = (np.rint(column[chosen] * 100).astype(np.int64) for column in (readings.t, readings.h))
     x = features(t, h)[-1:]
-    return told(tuple(x[0].tolist()), findings(x, model))
+    return explained(tuple(x[0].tolist()), findings(x, model))
 
 
 def undated_note(readings: Readings, row: int) -> str | None:

@@ -2,10 +2,10 @@
 
 The backend judges a message in three steps. First who sent it (`version_of`): with the right mac it was the
 board itself. Then the whole: topic, size, stream and seqs must be readable, else the message is refused
-(`Refused`). Then each reading alone: one with an impossible value becomes an `Unfit` that goes to quarantine
-while its neighbours are stored; one with an impossible date is stored without a date and keeps the one it
-gave in `said`, because a wrong clock, ours above all, must never cost a reading. Every value is bounded: an
-int fits the database, a text is short and holds no control characters.
+(`MessageRefused`). Then each reading alone: one with an impossible value becomes an `Unfit` that goes to
+quarantine while its neighbours are stored; one with an impossible date is stored without a date and keeps
+the one it gave in `said`, because a wrong clock, ours above all, must never cost a reading. Every value is
+bounded: an int fits the database, a text is short and holds no control characters.
 """
 
 from __future__ import annotations
@@ -119,11 +119,11 @@ class Message(msgspec.Struct, frozen=True):
     unfit: list[Unfit]
 
 
-class Refused(Exception):
+class MessageRefused(Exception):
     """A message that cannot be read as a whole. `str()` is the reason, for a person."""
 
 
-class Forged(Refused):
+class Forged(MessageRefused):
     """A message that its board cannot have sent."""
 
 
@@ -306,10 +306,10 @@ _MAC = 2 * keys.MAC_BYTES
 
 
 def parse_topic(topic: str) -> tuple[str, str, str]:
-    """(site, device, "up", "state" or "get"). Raises Refused for any other topic."""
+    """(site, device, "up", "state" or "get"). Raises MessageRefused for any other topic."""
     match = _TOPIC.fullmatch(topic)
     if match is None:
-        raise Refused(f"topic is not {TOPICS}/<site>/<device>/up, state or get")
+        raise MessageRefused(f"topic is not {TOPICS}/<site>/<device>/up, state or get")
     return match[1], match[2], match[3]
 
 
@@ -344,7 +344,7 @@ def signed(key: bytes, topic: str, message: Mapping[str, object] | bytes) -> byt
 
 
 def decode_up(site: str, device: str, payload: bytes, now: float, version: int = VERSION) -> Message:
-    """The readings of an `up` message in this `version`. Raises Refused when it cannot be read as a whole."""
+    """The readings of an `up` message in this `version`. Raises MessageRefused."""
     check_size(payload)
     try:
         message: Up | _Loose = _up.decode(payload)
@@ -352,7 +352,7 @@ def decode_up(site: str, device: str, payload: bytes, now: float, version: int =
         try:
             message = _loose.decode(payload)
         except _UNREADABLE as problem:
-            raise Refused(_short(problem)) from None
+            raise MessageRefused(_short(problem)) from None
     _check_whole(message, version)
     boot, model = message.boot, message.model
     columns = zip(message.seq, *(getattr(message, name) for name in _COLUMNS), strict=True)
@@ -383,7 +383,7 @@ def _are_dates(dates: Iterable[int | None], now: float) -> bool:
 
 
 def decode_state(payload: bytes, version: int = VERSION) -> State:
-    """A `state` message in this `version`. Raises Refused.
+    """A `state` message in this `version`. Raises MessageRefused.
 
     An invalid member outside the core is left out alone: the rest still says whether the board is online.
     """
@@ -399,18 +399,18 @@ def decode_state(payload: bytes, version: int = VERSION) -> State:
             setattr(state, name, _cut(text, most))
     state.updates = [(what, name, _cut(text, 256)) for what, name, text in state.updates]
     if any(first > last for first, last in state.dropped):
-        raise Refused("a dropped run ends before it begins")
+        raise MessageRefused("a dropped run ends before it begins")
     return state
 
 
 def decode_get(payload: bytes, version: int = VERSION) -> Get:
-    """A `get` message. Raises Refused; there are none of version 1."""
+    """A `get` message. Raises MessageRefused; there are none of version 1."""
     if version == 1:
         raise Forged("it carries no mac")
     try:
         asked = _get.decode(payload)
     except _UNREADABLE as problem:
-        raise Refused(_short(problem)) from None
+        raise MessageRefused(_short(problem)) from None
     _check_version(asked.v, version)
     return asked
 
@@ -475,27 +475,27 @@ def abnormal_bits(reported: int | None) -> int:
 
 def check_size(payload: bytes) -> None:
     if len(payload) > MAX_BYTES:
-        raise Refused(f"{len(payload)} bytes, at most {MAX_BYTES} are read")
+        raise MessageRefused(f"{len(payload)} bytes, at most {MAX_BYTES} are read")
 
 
 def _check_version(stated: int, version: int) -> None:
     if stated != version:
         lacks = "it carries no mac" if version == 1 else "it carries a mac"
-        raise Refused(f"it calls itself version {stated} of the contract, but {lacks}")
+        raise MessageRefused(f"it calls itself version {stated} of the contract, but {lacks}")
 
 
 def _check_whole(message: Up | _Loose, version: int) -> None:
     _check_version(message.v, version)
     if message.sensor:
-        raise Refused(f"sensor {message.sensor} is not known here")
+        raise MessageRefused(f"sensor {message.sensor} is not known here")
     if message.features != FEATURES:
-        raise Refused(f"features version {message.features} is not known here")
+        raise MessageRefused(f"features version {message.features} is not known here")
     count = len(message.seq)
     if not 1 <= count <= MAX_READINGS:
-        raise Refused(f"{count} readings, a message has 1 to {MAX_READINGS}")
+        raise MessageRefused(f"{count} readings, a message has 1 to {MAX_READINGS}")
     for name in _COLUMNS:
         if len(getattr(message, name)) != count:
-            raise Refused(f"{count} seqs but {len(getattr(message, name))} values of {name}")
+            raise MessageRefused(f"{count} seqs but {len(getattr(message, name))} values of {name}")
 
 
 def _readable_members(payload: bytes) -> State:
@@ -503,7 +503,7 @@ def _readable_members(payload: bytes) -> State:
         core = _core.decode(payload)
         members = _members.decode(payload)
     except _UNREADABLE as problem:
-        raise Refused(_short(problem)) from None
+        raise MessageRefused(_short(problem)) from None
     state = State(core.v, core.stream, core.boot, core.state)
     for name, decoder in _details.items():
         if name in members:

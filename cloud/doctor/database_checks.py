@@ -217,8 +217,8 @@ def _boards(latest: list[Latest]) -> Iterator[Finding]:
         yield Finding("boards", f"all {len(latest)} sign what they send")
     runs = Counter(_runs(board.state) for board in latest)
     if runs:
-        told = (f"{what} on {count}" for what, count in runs.most_common(NAMED))
-        yield Finding("version", f"{', '.join(told)}; the dashboard's page System names the boards")
+        counted = (f"{what} on {count}" for what, count in runs.most_common(NAMED))
+        yield Finding("version", f"{', '.join(counted)}; the dashboard's page System names the boards")
 
 
 def _runs(state: Mapping[str, object]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cloud.contract import keys, messages
-from cloud.contract.messages import Forged, Refused
+from cloud.contract.messages import Forged, MessageRefused
 from cloud.store.writer import Store
 
 Whose = tuple[str, str]  # site, device
@@ -55,7 +55,7 @@ class Authenticator:
             key = self._keys[site, device] = keys.device_key(self._master, site, device)
         return key
 
-    def examine(self, messages: Sequence[tuple[str, bytes]]) -> list[Origin | Refused]:
+    def examine(self, messages: Sequence[tuple[str, bytes]]) -> list[Origin | MessageRefused]:
         """For each (topic, payload) who sent it, or why it is not believed. Raises PyMongoError."""
         if self._clock() >= self._until:
             self._authentic.clear()
@@ -76,11 +76,11 @@ class Authenticator:
             for result in results
         ]
 
-    def _looked_at(self, topic: str, payload: bytes) -> Origin | Refused:
+    def _looked_at(self, topic: str, payload: bytes) -> Origin | MessageRefused:
         try:
             site, device, leaf = messages.parse_topic(topic)
             messages.check_size(payload)
             version = messages.version_of(self.key(site, device), topic, payload)
-        except Refused as reason:
+        except MessageRefused as reason:
             return reason
         return Origin(site, device, leaf, version)

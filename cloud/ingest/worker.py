@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pymongo.errors import PyMongoError
 
 from cloud.contract import messages
-from cloud.contract.messages import Forged, Get, Message, Reading, Refused, State
+from cloud.contract.messages import Forged, Get, Message, MessageRefused, Reading, State
 from cloud.ingest.authentication import Authenticator, Origin, Whose
 from cloud.ingest.rescore import Rescorer
 from cloud.ingest.seen import Seen
@@ -308,7 +308,7 @@ class Ingest:
         for received, origin in zip(batch, origins, strict=True):
             try:
                 message = self._decode(received, origin)
-            except Refused as reason:
+            except MessageRefused as reason:
                 forged += isinstance(reason, Forged)
                 aside.append(refused_item(received.topic, received.payload, str(reason)))
                 self._complain(f"{received.topic} refused: {reason}")
@@ -370,15 +370,15 @@ class Ingest:
         totals.parts = self._answers.parts
 
     def _decode(
-        self, received: Received, origin: Origin | Refused
+        self, received: Received, origin: Origin | MessageRefused
     ) -> Message | tuple[str, str, State | Get] | None:
         """The decoded message and its board; None when a retained state was cleared, or the doctor asked for
-        nothing. Raises Refused."""
+        nothing. Raises MessageRefused."""
         if received.refused:
-            raise Refused(received.refused)
+            raise MessageRefused(received.refused)
         if not received.payload and received.topic.endswith(("/state", "/get")):
             return None
-        if isinstance(origin, Refused):
+        if isinstance(origin, MessageRefused):
             raise origin
         site, device, leaf, version = origin
         if leaf == "up":
@@ -452,7 +452,7 @@ class Ingest:
             try:
                 site, device, _ = messages.parse_topic(flood.owner + "/up")
                 self._store.flood(site, device, "messages", flood.times)
-            except Refused:  # this is no board's topic: the line above says so
+            except MessageRefused:  # this is no board's topic: the line above says so
                 continue
             except PyMongoError as problem:
                 log.warning("a flood could not be stored (%s): the next report tries again", brief(problem))

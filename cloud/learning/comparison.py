@@ -34,7 +34,7 @@ Found = NDArray[np.bool_]  # of the faults that were put in
 
 
 @dataclass(frozen=True)
-class TrialResult:
+class ComparisonResult:
     """How a model did. Mails are those of `days` days; `reasons` it is not newer, in words for a log."""
 
     days: float
@@ -66,7 +66,7 @@ class TrialResult:
 
 
 @dataclass(frozen=True)
-class TrialOutcome:
+class ModelOutcome:
     """What one model says of everything."""
 
     judged: Judged
@@ -78,12 +78,12 @@ class Needs:
     """What a taught model must find, each fault compared with itself: what is found now, but `allowed` of
     all, low ones alone; and in number what the model found before all answers (`least`), but as few."""
 
-    before: TrialOutcome
+    before: ModelOutcome
     least: Found
     allowed: float
 
 
-class Trial:
+class Comparison:
     """`past`: the last days. `harmless`, `real`: what people said of episodes in them."""
 
     def __init__(
@@ -127,12 +127,12 @@ class Trial:
             abnormal = (known.replay(past, sums).flags & codes.ABNORMAL) > 0
             yield np.array([abnormal[each.start : each.stop].any() for each in faults], np.bool_)
 
-    def said(self, known: Known) -> TrialOutcome:
-        return TrialOutcome(self.judged(known), self.recall(known))
+    def outcome_of(self, known: Known) -> ModelOutcome:
+        return ModelOutcome(self.judged(known), self.recall(known))
 
     def taught(
-        self, known: Known, before: TrialOutcome, least: Found | None = None
-    ) -> tuple[Known, TrialOutcome]:
+        self, known: Known, before: ModelOutcome, least: Found | None = None
+    ) -> tuple[Known, ModelOutcome]:
         """The model with every detector raised past harmless episodes that can be without missing a fault.
 
         `before`: what `known` says. `least`: the faults that were found before all answers, if not these.
@@ -144,7 +144,7 @@ class Trial:
             best, outcome = self._quieted(best, outcome, needs)
         return best, outcome
 
-    def _quieted(self, known: Known, outcome: TrialOutcome, needs: Needs) -> tuple[Known, TrialOutcome]:
+    def _quieted(self, known: Known, outcome: ModelOutcome, needs: Needs) -> tuple[Known, ModelOutcome]:
         best = known
         for _ in range(ROUNDS):
             loud = [each for each in self.harmless if self._opens(outcome, each)]
@@ -154,10 +154,10 @@ class Trial:
                 break
             every = raised(best, self.past, outcome.judged, loud, names)
             if self._finds(every, needs):
-                best, outcome = every, self.said(every)
+                best, outcome = every, self.outcome_of(every)
                 continue
             step = self._farthest(best, outcome.judged, loud, names, needs)
-            return (best, outcome) if step.sections == best.sections else (step, self.said(step))
+            return (best, outcome) if step.sections == best.sections else (step, self.outcome_of(step))
         return best, outcome
 
     def _farthest(
@@ -205,13 +205,13 @@ class Trial:
     def result(
         self,
         old: Known,
-        before: TrialOutcome,
+        before: ModelOutcome,
         new: Known,
-        after: TrialOutcome,
+        after: ModelOutcome,
         least: Found | None = None,
         *,
         anew: bool = False,
-    ) -> TrialResult:
+    ) -> ComparisonResult:
         """Whether `new` may be called newer than `old`. `anew`: it was trained anew. `least`: see taught."""
         both = (before, after)
         quiet = [[not self._opens(outcome, each) for each in self.harmless] for outcome in both]
@@ -232,7 +232,7 @@ class Trial:
             reasons.append("harmless")
         if alarms[1] > max(alarms[0], self.past.days):
             reasons.append("alarms")
-        return TrialResult(
+        return ComparisonResult(
             days=round(self.past.days, 1),
             mails_before=many[0],
             mails=many[1],
@@ -249,7 +249,7 @@ class Trial:
             reasons=tuple(reasons),
         )
 
-    def _opens(self, outcome: TrialOutcome, span: Span) -> bool:
+    def _opens(self, outcome: ModelOutcome, span: Span) -> bool:
         return opens(outcome.judged.flags[span.rows(self.past)])
 
     def _forest(self, known: Known) -> list[NDArray[np.int32]]:

@@ -21,7 +21,7 @@ from cloud import settings
 from cloud.contract.keys import device_key
 from cloud.learning.answers import Span
 from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Board, Book
-from cloud.learning.comparison import Trial, TrialResult, changed
+from cloud.learning.comparison import Comparison, ComparisonResult, changed
 from cloud.learning.known import Known
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.read.rows import Episode
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     except (UnknownBoard, HistoryError) as problem:
         print(f"learn: {problem}", file=sys.stderr)
         return 1
-    print(told(board, learned))
+    print(status(board, learned))
     return 0
 
 
@@ -130,13 +130,13 @@ def _learned(
     ]
     real = [episode for episode in spoken if episode.label == "real"]
     past = history(ts, t, h)
-    trial = Trial(past, _spans(spoken, HARMLESS), _spans(spoken, "real"))
+    comparison = Comparison(past, _spans(spoken, HARMLESS), _spans(spoken, "real"))
     key = device_key(master, *board)
     if not anew and running is not None:
-        before = trial.said(running.known)
-        least = trial.recall(running.trained)
-        new, after = trial.taught(running.known, before, least)
-        result = trial.result(running.known, before, new, after, least)
+        before = comparison.outcome_of(running.known)
+        least = comparison.recall(running.trained)
+        new, after = comparison.taught(running.known, before, least)
+        result = comparison.result(running.known, before, new, after, least)
         if new.sections == running.known.sections or not result.quieter:
             return {"state": KEPT, "base": running.id, "model": None, "result": result.document()}
         origin = {"origin": running.document["report"].get("origin", running.id)}
@@ -145,10 +145,10 @@ def _learned(
     normal = outside(ts, real)
     trained = train(*board, key, ts[normal], t[normal], h[normal])
     fresh = Known.of(trained.bundle, trained.model)
-    new, after = trial.taught(fresh, trial.said(fresh))
+    new, after = comparison.taught(fresh, comparison.outcome_of(fresh))
     old = running.known if running else fresh
-    before = trial.said(old)
-    result = trial.result(old, before, new, after, anew=True)
+    before = comparison.outcome_of(old)
+    result = comparison.result(old, before, new, after, anew=True)
     text = _report(trained.report, new, past, result) | {"raised": changed(fresh, new)}
     return _candidate(result, running.id if running else None, new, key, master, text, trained.png)
 
@@ -173,14 +173,20 @@ def _spans(spoken: Sequence[Episode], label: str) -> list[Span]:
     return [Span(episode.id, episode.opened, episode.last) for episode in spoken if episode.label == label]
 
 
-def _report(text: Document, new: Known, past: History, result: TrialResult) -> Document:
+def _report(text: Document, new: Known, past: History, result: ComparisonResult) -> Document:
     stays = Stays(new.plant[b"EXCR"]) if b"EXCR" in new.plant else None
     numbers = report.numbers(new.values, new.threshold, stays, past.period)
     return {**text, **numbers, "raised": list(result.raised), "created": time.time()}
 
 
 def _candidate(  # noqa: PLR0917
-    result: TrialResult, base: str | None, new: Known, key: bytes, master: bytes, text: Document, png: Any
+    result: ComparisonResult,
+    base: str | None,
+    new: Known,
+    key: bytes,
+    master: bytes,
+    text: Document,
+    png: Any,
 ) -> Document:
     blob, model = new.packed(key, {**report.meta(text), "answers": result.silent})
     kept: Document = {
@@ -196,7 +202,7 @@ def _candidate(  # noqa: PLR0917
     return kept
 
 
-def told(board: Board, noted: Document) -> str:
+def status(board: Board, noted: Document) -> str:
     """What came of it, in a line for a log."""
     name, result = "/".join(board), noted.get("result") or {}
     if noted["state"] == KEPT:

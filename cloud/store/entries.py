@@ -79,7 +79,7 @@ def refused_item(topic: str, payload: bytes, reason: str) -> Quarantined:
     reason = with_size(reason, payload)
     try:
         site, device, _ = messages.parse_topic(topic)
-    except messages.Refused:
+    except messages.MessageRefused:
         return Quarantined(None, None, None, None, f"{reason}; topic {topic[:200]!r}", payload)
     return Quarantined(site, device, None, None, reason, payload)
 

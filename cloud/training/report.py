@@ -120,7 +120,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
         *(f"  {each.name:<15}{_set_to(each, levels[each.name])}" for each in DETECTORS if each.set_to),
         f"  typical step   {text['typical_step']['t']:.3f} degC, {text['typical_step']['moisture']:.3f} %RH",
         f"  forest         {_forest(levels['forest'])}",
-        f"  excursion      {_told(text['stays'])}",
+        f"  excursion      {_excursion(text['stays'])}",
         f"  rhythm         {_rhythm(text['rhythm'])}",
         f"  false alarms   {text['alarms']} in these {text['days']} days, {text['mails']} of them mails; "
         f"the budget is {text['budget']:g} mails a week",
@@ -190,9 +190,9 @@ def _stays(levels: Levels | None, period: float) -> list[tuple[float, float]]:
 
 def own_limits(own: Mapping[str, Any]) -> str:
     """What the user's own limits (an own_limits.Advice) would have done in the history, and the cure."""
-    told = _stage(own["alarms"], own["minutes"])
+    alarms = _stage(own["alarms"], own["minutes"])
     severe = own.get("severe")
-    return f"{told}; their severe stage {_stage(severe['alarms'], severe['minutes'])}" if severe else told
+    return f"{alarms}; their severe stage {_stage(severe['alarms'], severe['minutes'])}" if severe else alarms
 
 
 def _stage(alarms: int, minutes: int | None) -> str:
@@ -208,7 +208,7 @@ def _rhythm(channels: Sequence[str]) -> str:
     return f"{' and '.join(channels)} outside the band of this half hour of the day for half an hour"
 
 
-def _told(stays: Sequence[tuple[float, float]]) -> str:
+def _excursion(stays: Sequence[tuple[float, float]]) -> str:
     if not stays:
         return "does not watch: the temperature of this place does not cycle"
     return "longer than " + ", ".join(f"{minutes:g} min above {level:.1f} degC" for level, minutes in stays)

@@ -48,12 +48,13 @@ def read(path: Path) -> tuple[Release, bytes]:
     try:
         blob = path.read_bytes()
         facts, listed = on_board.sizes(blob[: on_board.START_SIZE])
-        told = json.loads(blob[on_board.START_SIZE :][:facts])
-        found = Release(int(told["number"]), str(told["version"]), int(told["mpy"]), float(told["expires"]))
+        start = json.loads(blob[on_board.START_SIZE :][:facts])
+        number, version, mpy, expires = (start[name] for name in ("number", "version", "mpy", "expires"))
+        release = Release(int(number), str(version), int(mpy), float(expires))
         _check(blob, on_board.START_SIZE + facts, listed)
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise NoRelease(f"{path}: {problem}: `python -m tools release` makes one") from None
-    return found, blob
+    return release, blob
 
 
 def _check(blob: bytes, begin: int, listed: int) -> None:

@@ -29,7 +29,7 @@ def rollout(options: argparse.Namespace, database: Database[Document], master: b
     now = change.now(database)
     rollouts = Rollouts(database, master, lambda: now)
     if options.do == "show":
-        print("\n".join(_told(rollouts.newest())))
+        print("\n".join(_described(rollouts.newest())))
         return 0
     if options.do == "halt":
         halted = rollouts.halt("a person has halted it")
@@ -138,7 +138,7 @@ def _plan_of_releases(
     return values, {}, lines
 
 
-def _told(rollout: Document | None) -> list[str]:
+def _described(rollout: Document | None) -> list[str]:
     """The newest roll-out, for a person."""
     if rollout is None:
         return ["there was no roll-out yet"]

@@ -436,7 +436,7 @@ class Watch:
             opinion = "agrees" if episode.agreed else "does not agree"
             judged = f"; the cloud {opinion}" if episode.abnormal else ""
             state = {Opened: episode.severity, Again: "again", Worse: "now severe"}[type(action)]
-            log.warning("%s %s: %s%s", who, state, _said(episode, self._clock()), judged)
+            log.warning("%s %s: %s%s", who, state, _wording(episode, self._clock()), judged)
         elif isinstance(action, Closed) and episode.late:
             log.info("%s: %d abnormal readings came late: noted, no alarm", who, episode.abnormal)
         elif isinstance(action, Closed) and episode.kind == "silence":
@@ -509,6 +509,6 @@ def _row(episode: Episode) -> Document:
     return row
 
 
-def _said(episode: Episode, now: float) -> str:
+def _wording(episode: Episode, now: float) -> str:
     """The episode in one line for the log, which is in English."""
     return plain(letters.about(episode, Words("en"), now))

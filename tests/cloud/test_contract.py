@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.contract import keys, messages
-from cloud.contract.messages import Refused
+from cloud.contract.messages import MessageRefused
 from tests.cloud.conftest import up
 
 NOW = 1_800_000_000
@@ -96,17 +96,17 @@ def test_a_reading_whose_date_cannot_be_is_undated_and_keeps_what_it_said(said):
     ],
 )
 def test_a_message_that_cannot_be_read_as_a_whole_is_refused(change):
-    with pytest.raises(Refused):
+    with pytest.raises(MessageRefused):
         decode({**with_dates([1, 2]), **change})
 
 
 def test_more_than_forty_readings_are_refused():
-    with pytest.raises(Refused, match="41 readings"):
+    with pytest.raises(MessageRefused, match="41 readings"):
         decode(with_dates(range(41)))
 
 
 def test_a_megabyte_is_refused_unread():
-    with pytest.raises(Refused, match="1000000 bytes"):
+    with pytest.raises(MessageRefused, match="1000000 bytes"):
         decode(b"[" * 1_000_000)
 
 
@@ -119,7 +119,7 @@ def test_any_bytes_are_read_or_refused(payload):
     for read in (decode, messages.decode_state):
         try:
             read(payload)
-        except Refused as reason:
+        except MessageRefused as reason:
             assert str(reason)
 
 
@@ -143,7 +143,7 @@ def test_any_change_of_a_good_message_is_read_put_aside_or_refused(data):
             message[name] = data.draw(anything)
     try:
         decoded = decode(message)
-    except Refused:
+    except MessageRefused:
         return
     assert sorted([r.seq for r in decoded.readings] + [u.seq for u in decoded.unfit]) == sorted(
         message["seq"]
@@ -165,7 +165,7 @@ def test_any_change_of_a_good_message_is_read_put_aside_or_refused(data):
     ],
 )
 def test_other_topics_are_refused(topic):
-    with pytest.raises(Refused):
+    with pytest.raises(MessageRefused):
         messages.parse_topic(topic)
 
 
@@ -215,7 +215,7 @@ def test_a_state_with_a_strange_detail_still_says_whether_the_board_is_online():
 
 @pytest.mark.parametrize("bad", ['"state":"gone"', '"state":"online","dropped":[[4,1]]', '"state":7'])
 def test_a_state_that_is_wrong_is_refused(bad):
-    with pytest.raises(Refused):
+    with pytest.raises(MessageRefused):
         messages.decode_state(b'{"v":2,"stream":"9f3a1c07","boot":7,' + bad.encode() + b"}")
 
 

@@ -193,12 +193,12 @@ def table(results_of: dict[str, dict[str, DetectResult]], motes: tuple[str, ...]
     for name in results_of[motes[0]]:
         results = [results_of[mote][name] for mote in motes]
         alarms = float(np.mean([r.false_alarms_per_day for r in results]))
-        told = [r.false_mails_per_week for r in results if r.false_mails_per_week is not None]
+        rates = [r.false_mails_per_week for r in results if r.false_mails_per_week is not None]
         lines.append(
             f"{name:<32}"
             + "".join(f"{recall(results, kind):>9.2f}" for kind in KINDS)
             + f"{alarms:>12.2f}"
-            + (f"{np.mean(told):>12.2f}" if told else "")
+            + (f"{np.mean(rates):>12.2f}" if rates else "")
         )
     ours = [results_of[mote]["Vigie"] for mote in motes]
     for size in SIZES:

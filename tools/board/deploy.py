@@ -184,8 +184,8 @@ def _extra(built: Mapping[str, bytes], present: Mapping[str, str], slot: str) ->
     where nothing else differs."""
     place = f"{build.SLOTS}/{slot}/"
     wanted = {"", *built, *(_parent(path)[1:] for path in (f"/{path}" for path in built))}
-    found = [path[len(place) :] for path in present if path.startswith(place)]
-    extra = [path for path in found if path not in wanted]
+    inside_place = [path[len(place) :] for path in present if path.startswith(place)]
+    extra = [path for path in inside_place if path not in wanted]
     if extra == [NUMBER] and not _changed(built, present, slot):
         return []
     return sorted(extra, key=lambda path: (path != NUMBER, path.endswith("/"), -len(path)))
@@ -198,8 +198,8 @@ def _differs(data: bytes, digest: str | None) -> bool:
 def _strays(present: Mapping[str, str], places: Sequence[str]) -> tuple[str, ...]:
     """All that is in `places`, files first, inner folders first: an old .py would win over a new .mpy."""
     inside = tuple(f"{place}/" for place in places)
-    found = [path for path in present if path in places or path.startswith(inside)]
-    return tuple(sorted(found, key=lambda path: (path.endswith("/"), -len(path))))
+    stale = [path for path in present if path in places or path.startswith(inside)]
+    return tuple(sorted(stale, key=lambda path: (path.endswith("/"), -len(path))))
 
 
 def _parent(path: str) -> str:

@@ -82,8 +82,8 @@ def modulus(path: Path) -> bytes:
 def signed(key: rsa.RSAPrivateKey, application: Mapping[str, bytes], facts: Mapping[str, Any]) -> bytes:
     """The release. `application`: path in a slot -> contents, the list of them the last."""
     *files, listed = application.values()
-    told = json.dumps(facts).encode()
-    head = struct.pack(START, MAGIC, len(told), len(listed)) + told + listed
+    head = json.dumps(facts).encode()
+    head = struct.pack(START, MAGIC, len(head), len(listed)) + head + listed
     return head + key.sign(head, padding.PKCS1v15(), hashes.SHA256()) + b"".join(files)
 
 

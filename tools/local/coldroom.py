@@ -75,12 +75,12 @@ def rooms(count: int, patient: int) -> tuple[Played, ...]:
         state, part = traces.healthy(drawn, state, 3600, PERIOD)
         states.append(state)
         parts.append(part)
-    t, h = np.concatenate([one.t for one in parts]), np.concatenate([one.h for one in parts])
+    t, h = np.concatenate([part.t for part in parts]), np.concatenate([part.h for part in parts])
     fails = _moment(t[:, patient])
     for _ in range(fails // HOUR + AFTER // HOUR - len(parts)):
         state, part = traces.healthy(drawn, state, 3600, PERIOD)
         t, h = np.concatenate([t, part.t]), np.concatenate([h, part.h])
-    dead = replace(next(one for one in FAILURES if one.name == "dead compressor"), hours=AFTER / HOUR)
+    dead = replace(next(each for each in FAILURES if each.name == "dead compressor"), hours=AFTER / HOUR)
     dies = traces.failed(drawn.take([patient]), states[fails // HOUR].take([patient]), dead, PERIOD)
     played = []
     for room in range(count):

@@ -95,19 +95,19 @@ def _lazy(node: ast.AST | None) -> str:
 
 def needed(sources: Mapping[str, str], name: str) -> dict[str, str]:
     """{path: text} of the module `name` and all that it imports of the package, be it within functions."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     paths = [f"{PACKAGE}/__init__.py", *(path for path in sources if PurePosixPath(path).stem == name)]
     while paths:
         path = paths.pop()
-        if path in sources and path not in found:
-            found[path] = sources[path]
+        if path in sources and path not in texts:
+            texts[path] = sources[path]
             for node in ast.walk(ast.parse(sources[path], path)):
                 if isinstance(node, ast.ImportFrom) and node.level:
                     source = _folder(path, node)
                     paths += [f"{source}.py", *(f"{source}/{alias.name}.py" for alias in node.names)]
                 elif name := _lazy(node):
                     paths.append(f"{PACKAGE}/{name.replace('.', '/')}.py")
-    return found
+    return texts
 
 
 def _folder(path: str, node: ast.ImportFrom) -> str:
@@ -189,16 +189,16 @@ def _named(modules: Iterable[_Module]) -> Iterator[str]:
 
 def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, int]]:
     """What the top level binds, names from files that stay apart among it; and its whole numbers."""
-    found: set[str] = set()
+    bound: set[str] = set()
     constants = {}
     for node in _top(tree.body):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
+            bound.add(node.name)
         elif isinstance(node, ast.Assign):
             names = [
                 each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)
             ]
-            found.update(names)
+            bound.update(names)
             value = node.value
             if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "const":
                 try:
@@ -206,8 +206,8 @@ def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, 
                 except ValueError:
                     pass  # an expression: imported like any other name
         elif isinstance(node, ast.ImportFrom) and node.level and node.module in apart:
-            found.update(alias.asname or alias.name for alias in node.names)
-    return found, constants
+            bound.update(alias.asname or alias.name for alias in node.names)
+    return bound, constants
 
 
 def _defines(node: ast.stmt) -> str:
@@ -271,18 +271,18 @@ def _names(
 
 def _elsewhere(tree: ast.Module) -> set[str]:
     """Names that a module binds within its functions, or imports from others than the package's."""
-    found = {name for node in _top(tree.body) for name in _brought(node)}
+    brought = {name for node in _top(tree.body) for name in _brought(node)}
     scopes = ast.FunctionDef | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
     for scope in (node for node in ast.walk(tree) if isinstance(node, scopes)):
         for node in ast.walk(scope):
-            found.update(_brought(node))
+            brought.update(_brought(node))
             if isinstance(node, ast.arg):
-                found.add(node.arg)
+                brought.add(node.arg)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                found.add(node.id)
+                brought.add(node.id)
             elif isinstance(node, ast.ExceptHandler | ast.FunctionDef | ast.ClassDef) and node is not scope:
-                found.add(node.name or "")
-    return found
+                brought.add(node.name or "")
+    return brought
 
 
 def _brought(node: ast.AST) -> Iterator[str]:

@@ -70,7 +70,7 @@ def _altered(count: int, seed: int = SEED) -> Iterator[tuple[str, bytes]]:
         body = json.dumps(message).encode()
         if chance.random() < 0.15:
             body = _damaged(chance, body)
-        body = _said(topic, body)
+        body = _answer(topic, body)
         if chance.random() < 0.05:
             body = _damaged(chance, body)
         yield topic, body
@@ -81,11 +81,11 @@ def _damaged(chance: random.Random, body: bytes) -> bytes:
     return body[:place] + chance.randbytes(chance.randrange(3)) + body[place + chance.randrange(4) :]
 
 
-def _said(topic: str, body: bytes) -> bytes:
+def _answer(topic: str, body: bytes) -> bytes:
     """As its board would say it, so that the worker has to look into it; no board speaks to other topics."""
     try:
         site, device, _ = messages.parse_topic(topic)
-    except messages.Refused:
+    except messages.MessageRefused:
         return body
     return messages.signed(device_key(KEY, site, device), topic, body)
 

@@ -127,11 +127,11 @@ def tell_cold_room(stack: Stack, plays_s: float) -> None:
         PATIENT, "FAILS now: its compressor is dead. The air warms as in a defrost, and stays warm", "warning"
     )
 
-    def told() -> list[float]:
+    def mail_times() -> list[float]:
         return [m.received for m in stack.sendgrid.mails if m.received >= failed_at and PATIENT in m.subject]
 
-    if await_true(lambda: bool(told()), OVER_TIMEOUT):
-        minutes = (told()[0] - failed_at) * fast / 60
+    if await_true(lambda: bool(mail_times()), OVER_TIMEOUT):
+        minutes = (mail_times()[0] - failed_at) * fast / 60
         say(
             PATIENT, f"the mail came {minutes:.0f} minutes of the cold room after its compressor died", "good"
         )

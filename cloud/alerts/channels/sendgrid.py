@@ -96,7 +96,7 @@ class SendGrid:
 
 def _refused(refusal: HTTPError) -> SendOutcome:
     status = int(refusal.status_code)
-    message = _said(refusal.body)
+    message = _reason(refusal.body)
     answer = f"{status} {message}".strip()
     if status == 429:
         return Later("rate", "SendGrid's rate limit is reached", _reset(refusal.headers))
@@ -116,7 +116,7 @@ def _refused(refusal: HTTPError) -> SendOutcome:
     return Failed("refused", f"SendGrid does not take this mail ({answer})")
 
 
-def _said(body: bytes | str) -> str:
+def _reason(body: bytes | str) -> str:
     """The message in an error's body; "" when there is none."""
     try:
         return str(json.loads(body)["errors"][0]["message"])[:200]

@@ -57,7 +57,7 @@ class Smtp:
             trouble = f"{self._name} does not begin with TLS ({problem.reason or problem})"
             return Later("key", f"{trouble}: check SMTP_SECURITY and SMTP_PORT", REFUSED_PAUSE)
         except smtplib.SMTPAuthenticationError as problem:
-            trouble = _told(problem.smtp_code, problem.smtp_error)
+            trouble = _answer(problem.smtp_code, problem.smtp_error)
             return Later(
                 "key",
                 f"{self._name} refuses us ({trouble}): check SMTP_USER and SMTP_PASSWORD",
@@ -66,9 +66,8 @@ class Smtp:
         except smtplib.SMTPNotSupportedError as problem:
             return Later("key", f"{self._name}: {problem}: check SMTP_SECURITY and SMTP_PORT", REFUSED_PAUSE)
         except smtplib.SMTPResponseException as problem:
-            return Later(
-                "server", f"{self._name} does not let us in ({_told(problem.smtp_code, problem.smtp_error)})"
-            )
+            answer = _answer(problem.smtp_code, problem.smtp_error)
+            return Later("server", f"{self._name} does not let us in ({answer})")
         except (OSError, smtplib.SMTPException) as problem:
             trouble = f"{self._name} cannot be reached: {problem or type(problem).__name__}"
             return Later("network", f"{trouble}: check SMTP_HOST, SMTP_PORT and the network")
@@ -172,7 +171,7 @@ def message_of(mail: Mail, sender: str) -> EmailMessage:
 
 
 def _refused(code: int, message: bytes | str, kind: str) -> Later | Failed:
-    answer = _told(code, message)
+    answer = _answer(code, message)
     if code == LOGIN_NEEDED:
         cure = "check SMTP_USER and SMTP_PASSWORD"
         return Later("key", f"the mail server asks for a login ({answer}): {cure}", REFUSED_PAUSE)
@@ -189,6 +188,6 @@ def _knows_size(server: smtplib.SMTP) -> bool:
     return server.has_extn("size")
 
 
-def _told(code: int, message: bytes | str) -> str:
+def _answer(code: int, message: bytes | str) -> str:
     text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
     return f"{code} {text}"[:200]

@@ -19,13 +19,13 @@ _ADDRESS = re.compile(r"[^\s<>,;:]+@[^\s<>,;:]+")
 
 
 @st.cache_resource(ttl=source.SHARED, max_entries=2, show_spinner=False)
-def _found() -> list[Alert]:
+def _failed() -> list[Alert]:
     return source.reader().undelivered(limit=LISTED)
 
 
 def show(*, expanded: bool = False) -> bool:
     """Part of a page; whether there were any. Shows mail addresses only after a login. Raises Unavailable."""
-    say, mails = frame.say(), source.ask("undelivered", _found).value
+    say, mails = frame.say(), source.ask("undelivered", _failed).value
     if not mails:
         return False
     title = say("not delivered", mails=say.many(len(mails), "mail"))

@@ -33,8 +33,8 @@ def table(say: Words, latest: Sequence[Latest], wanted: Mapping[str, Document]) 
 
 def standing(say: Words, state: Mapping[str, object], want: Mapping[str, str | int]) -> str:
     """What of `want` the board does not have, and why."""
-    found: object = state.get("updates") or ()
-    updates = found if isinstance(found, list) else []
+    units: object = state.get("updates") or ()
+    updates = units if isinstance(units, list) else []
     tried = {(each[0], each[1]): str(each[2]) for each in updates}
     open_ = []
     for what in KINDS:

@@ -85,7 +85,7 @@ def _answer(allowed: Permission, text: Words) -> None:
         pass  # pressed twice, or by two people: it is done
     if allowed.act in CAUSES:
         episodes = database["episodes"].find({"_id": {"$in": alert["episodes"]}}, {"edge_flags": 1})
-        flags = reduce(or_, (one["edge_flags"] for one in episodes), 0)
+        flags = reduce(or_, (each["edge_flags"] for each in episodes), 0)
         st.success(teaches(text, allowed.act, flags))
     else:
         st.success(text(f"answer {allowed.act}"))

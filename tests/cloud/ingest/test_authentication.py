@@ -221,7 +221,7 @@ def test_any_number_in_a_state_fits_the_database_or_is_left_out(name, value):
     body = json.dumps(state(dropped=[[1, 4]], **{name: value})).encode()
     try:
         read = messages.decode_state(body)
-    except messages.Refused:
+    except messages.MessageRefused:
         assert name in ("boot", "v")
         return
     bson(

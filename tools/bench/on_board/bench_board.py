@@ -40,13 +40,13 @@ def median(work, pause_ms=0):
     return sorted(taken)[READINGS // 2]
 
 
-found = {"reading_us": median(reading, min(node.period_ms, 2000))}
+figures = {"reading_us": median(reading, min(node.period_ms, 2000))}
 message = memoryview(bytearray(SIZE))
-found["mac_us"] = median(authenticate)
+figures["mac_us"] = median(authenticate)
 gc.collect()
 gc.disable()
 before = gc.mem_alloc()
 authenticate()
-found["mac_bytes"] = gc.mem_alloc() - before
+figures["mac_bytes"] = gc.mem_alloc() - before
 gc.enable()
-print(json.dumps(found))
+print(json.dumps(figures))

@@ -37,11 +37,11 @@ class Day:
 
 def day(rooms: Rooms, number: int) -> Day:
     """Day `number` of every room, counted from its own step 0."""
-    columns = [_one(rooms, room, number) for room in range(len(rooms))]
+    columns = [_day_of_room(rooms, room, number) for room in range(len(rooms))]
     return Day(*(np.stack(parts, axis=1) for parts in zip(*columns, strict=True)))
 
 
-def _one(rooms: Rooms, room: int, number: int) -> tuple[Floats, ...]:
+def _day_of_room(rooms: Rooms, room: int, number: int) -> tuple[Floats, ...]:
     p = {name: float(values[room]) for name, values in rooms.p.items()}
     random = _random(rooms, room, number)
     hours = float(rooms.hour[room]) + np.arange(STEPS) * (STEP / 3600)  # past 24 in the next local day

@@ -41,10 +41,10 @@ class Chip:
 
     def __init__(self, port: Port, baud: int = SLOW) -> None:
         self.port = port
-        self._said = io.StringIO()
+        self._output = io.StringIO()
         log.set_verbosity("silent")
         try:
-            with contextlib.redirect_stdout(self._said):
+            with contextlib.redirect_stdout(self._output):
                 self._chip: Any = cmds.detect_chip(port.device, SLOW, connect_attempts=3)
         except ERRORS as error:
             raise ToolFailed(ports.trouble(port) or f"{NOT_LOADING}\n({_first_line(error)})") from None
@@ -97,7 +97,7 @@ class Chip:
 
     def _do(self, command: Any, *arguments: Any, **options: Any) -> Any:
         try:
-            with contextlib.redirect_stdout(self._said):
+            with contextlib.redirect_stdout(self._output):
                 return command(self._chip, *arguments, **options)
         except ERRORS as error:
             if "MD5 of file does not match" in str(error):

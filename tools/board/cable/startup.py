@@ -73,18 +73,18 @@ class Start:
     done: set[str] = field(default_factory=set)
     trouble: str | None = None
     ended: str | None = None  # why the board will not get further without a person
-    _said: deque[str] = field(default_factory=lambda: deque(maxlen=20))  # since a traceback began
+    _traceback: deque[str] = field(default_factory=lambda: deque(maxlen=20))  # since a traceback began
     _crash: str = ""
 
     def feed(self, text: str) -> StartStep | None:
         """The tick that this line earns."""
         line = ConsoleLine.parse(text)
         if text.startswith("Traceback"):
-            self._said.clear()
+            self._traceback.clear()
         if text.startswith("Restart in ") and not self.ended:
-            *where, self._crash = self._said or [""]
+            *where, self._crash = self._traceback or [""]
             self.trouble = "\n".join([f"it crashed: {self._crash}", *where])
-        self._said.append(text)
+        self._traceback.append(text)
         if line.mark in ("!", "E") and not line.text.startswith("ABNORMAL"):  # a verdict stops no start
             self.trouble = f"{line.area}: {line.text}"
             if line.area == "config" or (line.area == "link" and any(no in line.text for no in REFUSED)):

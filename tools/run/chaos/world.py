@@ -70,7 +70,7 @@ class World(Stack):
     """
 
     def __init__(self, plan: StackPlan) -> None:
-        super().__init__(plan, on_board_line=self._said, on_board_event=self._heard)
+        super().__init__(plan, on_board_line=self._on_line, on_board_event=self._heard)
         self.proxies = Proxies()
         self.times: list[NtpServer] = []
         self.workers: dict[str, Worker] = {}
@@ -245,7 +245,7 @@ class World(Stack):
         for board in self.boards.values():
             board.tell("ask")
 
-    def _said(self, name: str, line: str) -> None:
+    def _on_line(self, name: str, line: str) -> None:
         error = line[9:10] == "E" and not any(words in line for words in OUR_DOING)
         start = START.search(line)
         unknown = start and not start[1].startswith(STARTS)
@@ -304,11 +304,11 @@ class ChaosEvents:
             return len(self._all[name])
 
     def wait(self, name: str, begin: str, after: int, timeout: float) -> str | None:
-        def found() -> str | None:
+        def first() -> str | None:
             return next((event for event in self._all[name][after:] if event.startswith(begin)), None)
 
         with self._news:
-            return self._news.wait_for(found, timeout)
+            return self._news.wait_for(first, timeout)
 
 
 def is_stopped(pid: int) -> bool:

@@ -77,13 +77,13 @@ class WDT:
 
     def __init__(self, id=0, timeout=5000):
         self._timeout = timeout
-        self._told = time.ticks_ms()
+        self._fed = time.ticks_ms()
         chip.tell("watchdog %d" % timeout)
 
     def feed(self):
         now = time.ticks_ms()
-        if time.ticks_diff(now, self._told) * 10 >= self._timeout:
-            self._told = now
+        if time.ticks_diff(now, self._fed) * 10 >= self._timeout:
+            self._fed = now
             chip.tell("feed")
 
 

@@ -26,7 +26,7 @@ PERIODS = 70  # readings before, where the period is longer
 def show(say: Words, episode: Episode) -> None:
     """One plain sentence below the episode; what the detectors said under *details*."""
     try:
-        first = _found(episode.id, episode.site, episode.device, episode.opened)
+        first = _noticed(episode.id, episode.site, episode.device, episode.opened)
     except PyMongoError:
         st.caption(say("why not now"))
         return
@@ -52,7 +52,7 @@ def _details(say: Words, readings: Readings, row: int, report: Mapping[str, Any]
 
 
 @st.cache_resource(ttl=source.COUNTED, max_entries=64, show_spinner=False)
-def _found(
+def _noticed(
     name: str, site: str, device: str, opened: float
 ) -> tuple[Readings, int, Mapping[str, Any]] | None:
     """The readings up to the first abnormal one, its row among them, and what its model learned."""

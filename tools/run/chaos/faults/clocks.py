@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from random import Random
 
 from tools.run.chaos.faults.fault import Observed, fixed
-from tools.run.chaos.faults.flash import told
+from tools.run.chaos.faults.flash import by_harness
 from tools.run.chaos.world import World, set_clock
 
 DAY = 86400
 GREAT_LIES = (-400 * DAY, -35 * DAY, 35 * DAY, 365 * DAY, 4000 * DAY)
 LIES = (-400 * DAY, -3600, -120, 90, 240, 3600, DAY, 4000 * DAY)  # s
 
-chip_jumps = told(lambda random: f"rtc {random.choice(LIES)}", "")
+chip_jumps = by_harness(lambda random: f"rtc {random.choice(LIES)}", "")
 
 
 @contextmanager

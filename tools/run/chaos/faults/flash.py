@@ -12,7 +12,7 @@ from tools.run.chaos.world import World
 RAM_MS = 1200  # a full flash as long as a board's RAM holds, above the batch that it may hold already
 
 
-def told(command: Callable[[Random], str], effect: str) -> Harm:
+def by_harness(command: Callable[[Random], str], effect: str) -> Harm:
     """Something that the board's harness does when it is told so, and that ends by itself."""
 
     @contextmanager
@@ -45,5 +45,5 @@ def _tear(random: Random) -> str:
 
 
 # Of the next write to the outbox a part arrives, sometimes with rubbish behind it.
-power_cut_in_write = told(_tear, "torn ")
-flash_full = told(lambda random: f"full {random.randrange(1, RAM_MS)}", "refused ")
+power_cut_in_write = by_harness(_tear, "torn ")
+flash_full = by_harness(lambda random: f"full {random.randrange(1, RAM_MS)}", "refused ")

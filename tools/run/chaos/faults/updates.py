@@ -45,7 +45,7 @@ def settings(world: World, name: str, random: Random) -> Iterator[Observed]:
     number = world.do(
         lambda database: change.want_settings(database, board, key, _state(database, world, name), asked)
     )
-    yield lambda: _told(world, name, "config", identity(number))
+    yield lambda: _board_says(world, name, "config", identity(number))
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def model(world: World, name: str, random: Random) -> Iterator[Observed]:
         return change.want_model(database, (world.site, name), chosen, runs)
 
     world.do(want)
-    yield lambda: _told(world, name, "model", chosen)
+    yield lambda: _board_says(world, name, "model", chosen)
 
 
 @contextmanager
@@ -79,15 +79,15 @@ def app(world: World, name: str, random: Random) -> Iterator[Observed]:
         Wanted(database).want((world.site, name), "app", number, change.now(database))
 
     world.do(want)
-    yield lambda: _told(world, name, "app", identity(number))
+    yield lambda: _board_says(world, name, "app", identity(number))
 
 
 def _state(database: Database[Document], world: World, name: str) -> Document:
-    found = database["latest"].find_one({"_id": f"{world.site}/{name}"}, {"state": 1}) or {}
-    return dict(found.get("state") or {})
+    latest = database["latest"].find_one({"_id": f"{world.site}/{name}"}, {"state": 1}) or {}
+    return dict(latest.get("state") or {})
 
 
-def _told(world: World, name: str, what: str, identity_: str) -> bool:
+def _board_says(world: World, name: str, what: str, identity_: str) -> bool:
     """Whether the board says that it has it."""
     state = _state(world.reader.database, world, name)
     return [what, identity_, ""] in (state.get("updates") or [])

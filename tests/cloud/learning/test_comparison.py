@@ -8,7 +8,7 @@ import pytest
 
 from cloud.contract.keys import device_key
 from cloud.learning.answers import Span, opens
-from cloud.learning.comparison import LOST, Trial, TrialOutcome
+from cloud.learning.comparison import LOST, Comparison, ModelOutcome
 from cloud.learning.known import THRESHOLDS, Known
 from cloud.learning.learn_command import PACE, same_pace
 from cloud.training import bundle, fit
@@ -60,17 +60,17 @@ def lived() -> tuple[History, list[Span]]:
 
 
 @cache
-def tried() -> tuple[Trial, TrialOutcome]:
-    """A trial with three harmless doors, and what the running model says in it."""
+def tried() -> tuple[Comparison, ModelOutcome]:
+    """A comparison with three harmless doors, and what the running model says in it."""
     past, spans = lived()
-    trial = Trial(past, spans, [], faulty=FAULTY)
-    return trial, trial.said(running())
+    comparison = Comparison(past, spans, [], faulty=FAULTY)
+    return comparison, comparison.outcome_of(running())
 
 
 @cache
-def taught() -> tuple[Known, TrialOutcome]:
-    trial, before = tried()
-    return trial.taught(running(), before)
+def taught() -> tuple[Known, ModelOutcome]:
+    comparison, before = tried()
+    return comparison.taught(running(), before)
 
 
 def sizes() -> np.ndarray:
@@ -98,10 +98,10 @@ def test_harmless_episodes_fall_silent_and_no_fault_is_missed_for_it():
     past, _ = lived()
     past, spans = lived()
     assert all(loud(running(), past, span) for span in spans)
-    trial = Trial(past, spans, [], faulty=FAULTY)
-    before = trial.said(running())
-    new, after = trial.taught(running(), before)
-    result = trial.result(running(), before, new, after)
+    comparison = Comparison(past, spans, [], faulty=FAULTY)
+    before = comparison.outcome_of(running())
+    new, after = comparison.taught(running(), before)
+    result = comparison.result(running(), before, new, after)
     assert result.passed and result.silent == result.harmless == 3 and result.raised
     assert result.recall_before > 30 and not (before.faults & ~after.faults).any()
     assert result.mails < result.mails_before and result.quieter
@@ -114,20 +114,20 @@ def test_no_threshold_is_raised_as_far_as_a_fault_would_be_missed():
     """Somebody calls a reading of 75 degC harmless that lasts for ten minutes: no."""
     past = history(*room(4, seed=1))
     past, span = door(past, 5000, size=-60)
-    trial = Trial(past, [span], [], faulty=FAULTY)
-    before = trial.said(running())
-    new, after = trial.taught(running(), before)
-    result = trial.result(running(), before, new, after)
+    comparison = Comparison(past, [span], [], faulty=FAULTY)
+    before = comparison.outcome_of(running())
+    new, after = comparison.taught(running(), before)
+    result = comparison.result(running(), before, new, after)
     assert result.silent == 0 and result.passed and not result.quieter
     assert loud(new, past, span)
 
 
 def test_what_was_a_real_fault_is_still_found_although_the_same_was_called_harmless_once():
     past, spans = lived()
-    trial = Trial(past, spans[:2], spans[2:], faulty=FAULTY)
-    before = trial.said(running())
-    new, after = trial.taught(running(), before)
-    result = trial.result(running(), before, new, after)
+    comparison = Comparison(past, spans[:2], spans[2:], faulty=FAULTY)
+    before = comparison.outcome_of(running())
+    new, after = comparison.taught(running(), before)
+    result = comparison.result(running(), before, new, after)
     assert result.found == result.real == 1 and loud(new, past, spans[2])
 
 
@@ -141,8 +141,8 @@ def held() -> tuple[History, Span]:
 
 def test_an_answer_may_not_cost_a_medium_or_high_fault_although_another_one_is_found_instead():
     """Each fault is compared with itself; a model that was trained anew may find others, and not fewer."""
-    (trial, before), (new, after) = tried(), taught()
-    assert trial.result(running(), before, new, after).passed
+    (comparison, before), (new, after) = tried(), taught()
+    assert comparison.result(running(), before, new, after).passed
     one, other = np.flatnonzero(before.faults & (sizes() != "low"))[:2]
     finds = [before.faults.copy() for _ in range(3)]
     finds[0][other] = finds[1][one] = finds[2][one] = finds[2][other] = False
@@ -154,20 +154,23 @@ def test_an_answer_may_not_cost_a_medium_or_high_fault_although_another_one_is_f
         (fewer, True, ("recall",)),
     ):
         now = replace(after, faults=faults)
-        assert trial.result(running(), was, new, now, anew=anew).reasons == reasons
+        assert comparison.result(running(), was, new, now, anew=anew).reasons == reasons
 
 
 def test_one_answer_and_all_answers_together_may_cost_a_few_low_faults_and_no_other():
-    (trial, before), (new, after) = tried(), taught()
+    (comparison, before), (new, after) = tried(), taught()
     for size, most in (("low", int(LOST * len(sizes()))), ("medium", 0)):
         rows = np.flatnonzero(before.faults & (sizes() == size))
         for lost, passed in ((most, True), (most + 1, False)):
             now = before.faults.copy()
             now[rows[:lost]] = False
             less = replace(after, faults=after.faults & now)
-            assert trial.result(running(), before, new, less).passed == passed, (size, lost)
+            assert comparison.result(running(), before, new, less).passed == passed, (size, lost)
             earlier = replace(before, faults=before.faults & now)
-            assert trial.result(running(), earlier, new, less, before.faults).passed == passed, (size, lost)
+            assert comparison.result(running(), earlier, new, less, before.faults).passed == passed, (
+                size,
+                lost,
+            )
 
 
 def blind(known: Known, name: str) -> Known:
@@ -178,33 +181,35 @@ def blind(known: Known, name: str) -> Known:
 
 @pytest.mark.parametrize("name", ["forest", "drift", "jump", "envelope"])
 def test_a_model_with_fewer_detectors_is_never_newer(name):
-    trial, before = tried()
+    comparison, before = tried()
     new = blind(running(), name)
-    result = trial.result(running(), before, new, trial.said(new), anew=True)
+    result = comparison.result(running(), before, new, comparison.outcome_of(new), anew=True)
     assert not result.passed and "detectors" in result.reasons
 
 
 def test_a_model_that_misses_a_real_fault_or_more_injected_ones_is_not_newer():
     past, spans = lived()
-    trial = Trial(past, [], spans, faulty=FAULTY)
+    comparison = Comparison(past, [], spans, faulty=FAULTY)
     never = dict.fromkeys(THRESHOLDS, NEVER - 1)
     deaf = running().having({**running().values, **never}, threshold=1)
-    result = trial.result(running(), trial.said(running()), deaf, trial.said(deaf), anew=True)
+    result = comparison.result(
+        running(), comparison.outcome_of(running()), deaf, comparison.outcome_of(deaf), anew=True
+    )
     assert {"recall", "real"} <= set(result.reasons) and "detectors" not in result.reasons
 
 
 def test_a_model_that_brings_more_episodes_is_not_newer():
-    trial, before = tried()
+    comparison, before = tried()
     nervous = running().having({**running().values, "jump": 1, "zscore": 1})
-    result = trial.result(running(), before, nervous, trial.said(nervous))
+    result = comparison.result(running(), before, nervous, comparison.outcome_of(nervous))
     assert "alarms" in result.reasons
 
 
 def test_stuck_range_and_forest_are_raised_past_what_they_scored():
     past, span = held()
     assert running().replay(past).flags[5080] & codes.STUCK
-    trial = Trial(past, [span], [], faulty=FAULTY)
-    before = trial.said(running())
+    comparison = Comparison(past, [span], [], faulty=FAULTY)
+    before = comparison.outcome_of(running())
     from cloud.learning.answers import raised
 
     new = raised(running(), past, before.judged, [span])

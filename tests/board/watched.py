@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,14 @@ class Watched:
         return self.wait_until(lambda lines: next((x for x in lines[since:] if text in x), None), seconds)
 
     def wait_until(self, ready: Callable[[list[str]], Any], seconds: float = 20) -> Any:
-        """What `ready(lines)` answers once that is true."""
+        """What `ready(lines)` answers once that is true; asked with each line, and in between, because what
+        it looks at may be a file."""
+        deadline = time.monotonic() + seconds
         with self._more:
-            assert self._more.wait_for(lambda: ready(self.lines), seconds), "\n".join(self.lines)
-            return ready(self.lines)
+            while not (answer := ready(self.lines)):
+                assert time.monotonic() < deadline, "\n".join(self.lines)
+                self._more.wait(0.1)
+            return answer
 
     def reset(self) -> None:
         """As by the chip's reset button."""

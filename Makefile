@@ -26,8 +26,11 @@ smoke: $(VENV)/local ## the demo for 90 s, then every reading is accounted for; 
 chaos: $(VENV)/local ## faults of every kind on the real parts, then every reading is accounted for: FAULTS=200 SEED=7 BROKER=hivemq
 	@$(PY) -m tools chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(if $(BROKER),--broker $(BROKER))
 
-test: lint ## the whole test suite: CPython, MicroPython, real broker and database
-	@$(PY) -m pytest -n 4 --dist loadscope --no-loadscope-reorder
+# Lint goes on beside the tests. Bytecode is kept: else each of some hundred processes compiles what it imports.
+test: $(VENV)/local ## the whole test suite: CPython, MicroPython, real broker and database; and lint
+	@make -s lint & linted=$$!; \
+	MAKEFLAGS= PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 8 --dist loadscope --no-loadscope-reorder; \
+	passed=$$?; wait $$linted && exit $$passed
 
 lint: $(VENV)/local ## ruff and mypy
 	@$(PY) -m ruff check .

@@ -10,45 +10,46 @@ from pathlib import Path
 
 import pytest
 
-from tests import needed
+from tests import needed, sharing
 from tests.parts import broker, hivemq, iotcore, mongod, mosquitto  # noqa: F401  fixtures
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+HERE = Path(__file__).parent
+DATA = HERE.parents[1] / "shared" / "data"
+
+
+def pytest_configure(config):
+    worker = sharing_worker(config)
+    if worker and sharing.computes(worker):
+        os.nice(sharing.NICENESS)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Where several processes share the run, the tests of a file stay together, and so do all that need the
-    JVM of HiveMQ or the browser: each is then started once.
-    """
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Together(LoadScopeScheduling):
-        def _split_scope(self, nodeid):
-            return _place(nodeid)
-
-    return Together(config, log) if config.getvalue("dist") == "loadscope" else None
+    return sharing.scheduler(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
-def _place(nodeid):
-    file = nodeid.partition("::")[0]
-    if "/e2e/" in file:
-        return nodeid  # a world of its own
-    if "hivemq" in nodeid.partition("[")[2]:
-        return "hivemq"
-    return "browser" if file.endswith(("_browser.py", "_accessible.py")) else file
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["dist"] = node.config.getvalue("dist")
+
+
+def sharing_worker(config):
+    """The name of this process when it is a worker of such a run, else None."""
+    worker = getattr(config, "workerinput", {})
+    return worker.get("workerid") if worker.get("dist") == "loadscope" else None
+
+
+def pytest_ignore_collect(collection_path, config):
+    worker = sharing_worker(config)
+    if worker and not sharing.computes(worker) and collection_path.name.startswith("test_"):
+        file = collection_path.relative_to(HERE).as_posix()
+        return None if collection_path.is_dir() or sharing.waits_in(file) else True
+    return None
 
 
 def pytest_collection_modifyitems(items):
     """What takes longest begins first."""
-    order = ("e2e", "hivemq", "browser")
-    first = {place: number for number, place in enumerate(order)}
-
-    def rank(item):
-        place = _place(item.nodeid)
-        return first.get("e2e" if place == item.nodeid else place, len(order))
-
-    items.sort(key=rank)
+    items.sort(key=lambda item: sharing.rank(item.nodeid))
 
 
 def pytest_terminal_summary(terminalreporter):

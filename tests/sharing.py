@@ -1,0 +1,95 @@
+"""How the workers of a run share the tests: some compute, the others wait for real parts.
+
+Most of a run is waiting: a board starts for two seconds, a broker forgets a client after ten. So there are
+more workers than cores. One a core takes what computes, at a lower priority: a test that counts seconds
+beside it finds a machine that is as good as idle. The others take what waits, and know of nothing else,
+because to import every test costs a worker ten seconds.
+"""
+
+import os
+import re
+
+COMPUTING = min(os.cpu_count() or 1, 4)  # workers
+NICENESS = 10  # of those
+# Whose tests start real parts and wait for them; in `ALONE` each test is a world of its own.
+WAITING = (
+    *("e2e/", "board/", "link/", "deploy/", "cloud/ingest/", "cloud/whole/", "cloud/test_doctor"),
+    *("cloud/updates/", "tools/local/", "tools/process/", "tools/virtual_board/"),
+)
+BROWSER = ("_browser.py", "_accessible.py")
+ALONE = ("e2e/", "board/", "interpreters/")
+# What begins first, because it takes longest; the rest follows in the order of the files.
+FIRST = (
+    *("e2e/", "hivemq", "board/test_release_over_the_air", "board/test_over_the_air", "browser"),
+    *("cloud/ingest/test_flood", "cloud/whole/", "board/", "deploy/", "cloud/ingest/"),
+    *("cloud/learning/", "interpreters/", "cloud/training/", "dashboard/"),
+)
+
+
+def scope(nodeid):
+    """Tests of one scope run in one worker, one after the other: those of a file; those that need HiveMQ or
+    the browser, which is then started once; or a test alone."""
+    file, _, test = nodeid.removeprefix("tests/").partition("::")
+    if "hivemq" in re.split(r"[][-]", test) and not file.startswith("e2e/"):
+        return "hivemq"
+    if file.endswith(BROWSER):
+        return "browser"
+    return f"{file}::{test}" if file.startswith(ALONE) else file
+
+
+def waits(scope):
+    return scope in ("hivemq", "browser") or waits_in(scope.partition("::")[0])
+
+
+def waits_in(file):
+    return file.startswith(WAITING) or file.endswith(BROWSER)
+
+
+def rank(nodeid):
+    place = scope(nodeid)
+    return next((number for number, first in enumerate(FIRST) if place.startswith(first)), len(FIRST))
+
+
+def computes(worker):
+    """Whether the worker of this name ("gw0", "gw1", …) takes what computes, and in the end what is left."""
+    return int(worker.removeprefix("gw")) < COMPUTING
+
+
+def scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling  # only a run with workers needs it
+
+    class Sharing(LoadScopeScheduling):
+        """Gives each worker the first scope that is for it."""
+
+        def _split_scope(self, nodeid):
+            return scope(nodeid)
+
+        def _next(self, node):
+            """The scope that `node` shall take now, None when there is none."""
+            computing = computes(node.gateway.id)
+            own = (place for place in self.workqueue if waits(place) != computing)
+            return next(own, next(iter(self.workqueue), None) if computing else None)
+
+        def _assign_work_unit(self, node):
+            if (place := self._next(node)) is None:
+                node.shutdown()
+            else:
+                self.workqueue.move_to_end(place, last=False)
+                super()._assign_work_unit(node)
+
+        def _reschedule(self, node):
+            if not node.shutting_down and self._next(node) is None:
+                node.shutdown()
+            else:
+                super()._reschedule(node)
+
+        def add_node_collection(self, node, collection):
+            self.registered_collections[node] = list(collection)
+
+        def _check_nodes_have_same_collection(self):
+            """They have not; from here on the fullest one comes first, which is taken for all tests."""
+            fullest = sorted(self.registered_collections.items(), key=lambda item: -len(item[1]))
+            self.registered_collections = dict(fullest)
+            return True
+
+    return Sharing(config, log)

@@ -14,10 +14,18 @@ NICENESS = 10  # of those
 # Whose tests start real parts and wait for them; in `ALONE` each test is a world of its own.
 WAITING = (
     *("e2e/", "board/", "link/", "deploy/", "cloud/ingest/", "cloud/whole/", "cloud/test_doctor"),
-    *("cloud/updates/", "tools/local/", "tools/process/", "tools/virtual_board/"),
+    *("cloud/updates/", "docs/", "tools/local/", "tools/process/", "tools/virtual_board/"),
 )
 BROWSER = ("_browser.py", "_accessible.py")
-ALONE = ("e2e/", "board/", "interpreters/")
+ALONE = (
+    *("e2e/", "board/", "interpreters/", "link/", "deploy/", "docs/test_secrets", "cloud/test_doctor"),
+    *(
+        "cloud/whole/test_backend",
+        "cloud/whole/test_health",
+        "cloud/whole/test_kills",
+        "cloud/ingest/test_flood",
+    ),
+)
 # What begins first, because it takes longest; the rest follows in the order of the files.
 FIRST = (
     *("e2e/", "hivemq", "board/test_release_over_the_air", "board/test_over_the_air", "browser"),

@@ -19,7 +19,9 @@ RECORDINGS = (
 )
 
 
-@pytest.mark.parametrize("name", RECORDINGS)
+@pytest.mark.parametrize(
+    "name", [RECORDINGS[0], *(pytest.param(name, marks=pytest.mark.long) for name in RECORDINGS[1:])]
+)
 def test_sleeping_through_a_recording_changes_no_verdict_on_either_interpreter(name):
     file = DATA / name
     if not file.exists():

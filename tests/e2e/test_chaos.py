@@ -1,11 +1,14 @@
 """Every kind of fault once, on the real parts, in two minutes; `make chaos` is the long form."""
 
+import pytest
+
 from tests.needed import need
 from tools.run.chaos.chaos import run
 from tools.run.chaos.faults import FAULTS
 from tools.run.chaos.lanes import Ordeal
 
 
+@pytest.mark.long  # `make chaos` is there for a person
 def test_under_every_kind_of_fault_nothing_is_lost_stored_twice_or_wrongly_dated(tmp_path):
     need("mosquitto")  # with rumqttd, updates need a backend alone: docs/over-the-air.md
     short = Ordeal(

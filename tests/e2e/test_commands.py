@@ -84,7 +84,15 @@ def demo(tmp_path):
 
 
 # Somewhere in each stretch of the start: between the parts, in the middle of training, when the boards boot.
-@pytest.mark.parametrize("line", ["^.{8}  pki", "^.{8}  broker", "^.{8}  database", "^.{8}  training"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("^.{8}  pki", marks=pytest.mark.long),
+        "^.{8}  broker",
+        pytest.param("^.{8}  database", marks=pytest.mark.long),
+        "^.{8}  training",
+    ],
+)
 def test_nothing_is_left_when_it_is_killed_in_the_middle_of_its_start(demo, line):
     running = demo()
     running.await_line(line, 60)

@@ -10,6 +10,8 @@ import time
 from dataclasses import replace
 from functools import partial
 
+import pytest
+
 from cloud.contract.keys import device_key
 from cloud.learning.known import Known
 from cloud.training import bundle, fit
@@ -99,6 +101,7 @@ class Fleet(Stack):
         return self.reader.database["rollouts"].find_one({}, sort=[("_id", -1)])
 
 
+@pytest.mark.long  # tests/cloud/updates/test_rollout.py has the same with twenty boards and no MicroPython
 def test_one_bad_board_halts_a_roll_out_by_itself_with_one_mail_and_the_rest_stays_as_it_was(tmp_path):
     need("mosquitto")  # with rumqttd, updates need a backend alone: docs/over-the-air.md
     plan = StackPlan(tmp_path, boards=NAMES, period_ms=1000, dashboard=False)

@@ -31,7 +31,7 @@ def check(result):
     assert told["emails"] >= 1 and told["episodes"] >= 1
 
 
-@pytest.mark.parametrize("broker", ["mosquitto", "hivemq"])
+@pytest.mark.parametrize("broker", ["mosquitto", pytest.param("hivemq", marks=pytest.mark.long)])
 def test_every_reading_arrives_once_and_a_failing_sensor_sends_a_mail(tmp_path, broker):
     need(broker)
     check(smoke.run(plan(tmp_path, broker), 26))

@@ -179,7 +179,8 @@ class Bench:
             running.callback(boards_side.close)
             total = sum(map(len, boards))
             first = len(boards) if len(models) > 1 else 0
-            boards_side.send(messages[:first], first * a_message)
+            if first:
+                boards_side.send(messages[:first], first * a_message)
             before, began = self._spent(children), time.monotonic()
             boards_side.send(messages[first:], total)
             after, wall = self._spent(children), time.monotonic() - began

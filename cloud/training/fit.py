@@ -6,11 +6,10 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.ensemble import IsolationForest
 
 from cloud.alerts.hindsight import PastMail, mails
 from cloud.detectors import LEARNED
@@ -32,6 +31,9 @@ from device.judge.params import NEVER
 from device.judge.reading import LONG_GAP
 from device.judge.stuck import UNIT
 from device.judge.window import SIZE as WINDOW
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import IsolationForest
 
 # Alarms a day that each threshold may give where one false mail a week is allowed. Few of them are mails: an
 # episode takes three abnormal readings, which a jump seldom has, and a slow drift waits for the digest. Range
@@ -134,6 +136,8 @@ def train(  # noqa: PLR0917
     bytes, under which the bundle is authentic. Raises HistoryError for a history that cannot be used; one
     shorter than a day gives a model that judges relative changes only.
     """
+    from sklearn.ensemble import IsolationForest  # noqa: PLC0415  see forest/assemble.py
+
     past = history(ts, t, h)
     fitted = fit(past, budget=budget, seed=seed, progress=progress)
     progress("the cloud's larger forest")
@@ -208,6 +212,8 @@ def fit(
             f"only {int(ready.sum())} readings follow {WINDOW} others without a pause of {LONG_GAP} periods: "
             f"{LEAST_READY} are needed. Let the board measure on without a break."
         )
+    from sklearn.ensemble import IsolationForest  # noqa: PLC0415
+
     progress("the board's forest")
     board = IsolationForest(
         n_estimators=BOARD_TREES, max_samples=min(BOARD_SAMPLES, int(ready.sum())), random_state=seed

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.ensemble import IsolationForest
 
 from cloud.training import bundle, params
 from cloud.training.forest.assemble import IsolationForestAssembler
@@ -84,6 +83,8 @@ def test_a_board_with_the_largest_forest_sleeps_and_wakes_with_it(sleeper, confi
 
 def large_bundle(key):
     """A model of 300 trees, whose buffer alone is more than RTC memory holds."""
+    from sklearn.ensemble import IsolationForest
+
     x = np.random.default_rng(1).integers(-3000, 3000, (2000, 8)).astype(np.int16)
     forest = IsolationForest(n_estimators=300, max_samples=256, random_state=1).fit(x.astype(np.float32))
     packed = PackedInterpreter().interpret(IsolationForestAssembler(forest).assemble())

@@ -8,12 +8,16 @@ the trees; short paths are abnormal.
 With `scale` the expression is exact in integers: a threshold is floored (`x <= floor(t)` is `x <= t` for
 every integer x) and a leaf is rounded to the nearest `1/scale`, which is the only error: at most half a unit
 a tree.
+
+scikit-learn takes two seconds of a processor to load: a backend without a model never needs it, so it is
+imported where it is used, here and in the modules beside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from m2cgen import ast
@@ -21,18 +25,31 @@ from m2cgen.assemblers import TreeModelAssembler
 from m2cgen.assemblers.base import ModelAssembler
 from m2cgen.assemblers.utils import add, lte
 from numpy.typing import NDArray
-from sklearn.ensemble import IsolationForest
-from sklearn.ensemble._iforest import _average_path_length
-from sklearn.tree._tree import Tree
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import IsolationForest
+    from sklearn.tree._tree import Tree
 
 SCALE = 1024  # units of one edge of a path in the integer forest: a power of two, so that depths stay exact
 
-_INTEGER_C = np.rint(_average_path_length(np.arange(1, 1 << 14)) * SCALE)
+
+def average_path_length(samples: Any) -> NDArray[np.float64]:
+    """c(n), scikit-learn's own."""
+    from sklearn.ensemble._iforest import _average_path_length  # noqa: PLC0415
+
+    lengths: NDArray[np.float64] = _average_path_length(samples)
+    return lengths
+
+
+@cache
+def _integer_c() -> NDArray[np.float64]:
+    """c(1), c(2), … in units of 1/SCALE."""
+    return np.rint(average_path_length(np.arange(1, 1 << 14)) * SCALE)
 
 
 def path_lengths(depth: NDArray[Any], samples: NDArray[Any]) -> NDArray[np.float64]:
     """`depth + c(n)` of nodes at these depths (0 = root), as score_samples adds it up at the leaves."""
-    lengths: NDArray[np.float64] = depth + 1.0 + _average_path_length(samples) - 1.0
+    lengths: NDArray[np.float64] = depth + 1.0 + average_path_length(samples) - 1.0
     return lengths
 
 
@@ -48,7 +65,7 @@ def depths(tree: Tree) -> NDArray[np.int64]:
 
 def samples(length: int, depth: int) -> int:
     """Training samples of a leaf with this integer path length at this depth: c(n) the other way."""
-    return int(np.searchsorted(_INTEGER_C, length - depth * SCALE)) + 1
+    return int(np.searchsorted(_integer_c(), length - depth * SCALE)) + 1
 
 
 class IsolationTreeAssembler(TreeModelAssembler):  # type: ignore[misc]
@@ -79,6 +96,8 @@ class IsolationForestAssembler(ModelAssembler):  # type: ignore[misc]
     """
 
     def __init__(self, model: IsolationForest, scale: int | None = SCALE) -> None:
+        from sklearn.ensemble import IsolationForest  # noqa: PLC0415
+
         if not isinstance(model, IsolationForest):
             raise TypeError(f"expected a scikit-learn IsolationForest, not {type(model).__name__}")
         if not hasattr(model, "estimators_"):

@@ -12,18 +12,18 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import IsolationForest
-from sklearn.ensemble._gradient_boosting import predict_stages
-from sklearn.ensemble._iforest import _average_path_length
-from sklearn.tree._tree import NODE_DTYPE, Tree
 
 from cloud.contract import keys
-from cloud.training.forest.assemble import SCALE, integer_path_lengths, path_lengths
+from cloud.training.forest.assemble import SCALE, average_path_length, integer_path_lengths, path_lengths
 from cloud.training.forest.interpret_packed import FEATURES
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import IsolationForest
+    from sklearn.tree._tree import Tree
 
 Arrays = dict[str, NDArray[Any]]
 Lengths = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]  # of nodes by depth and samples
@@ -41,6 +41,9 @@ class Trees:
     """
 
     def __init__(self, trees: Sequence[Tree]) -> None:
+        from sklearn.ensemble._gradient_boosting import predict_stages  # noqa: PLC0415  see assemble.py
+
+        self._predict = predict_stages
         self._trees = trees
         self._stages = np.empty((len(trees), 1), object)
         self._stages[:, 0] = [SimpleNamespace(tree_=tree) for tree in trees]
@@ -60,7 +63,7 @@ class Trees:
         """The leaves' values of each row of int16[n, 8], added up in the order of the trees (float64[n])."""
         order = np.argsort(x[:, 1])  # like by like: the processor guesses their ways through a tree better
         total = np.zeros((len(x), 1))
-        predict_stages(self._stages, x[order].astype(np.float32), 1.0, total)  # int16 fits in 24 bits
+        self._predict(self._stages, x[order].astype(np.float32), 1.0, total)  # int16 fits in 24 bits
         sums = np.empty(len(x))
         sums[order] = total[:, 0]
         return sums
@@ -84,6 +87,8 @@ class Trees:
 
     @classmethod
     def from_arrays(cls, name: str, arrays: Mapping[str, NDArray[Any]], lengths: Lengths) -> Trees:
+        from sklearn.tree._tree import NODE_DTYPE  # noqa: PLC0415
+
         counts = arrays[f"{name}.counts"]
         feature = arrays[f"{name}.feature"]
         inner = feature >= 0
@@ -102,6 +107,8 @@ class Trees:
 
 def _grown(parts: Sequence[NDArray[Any]], deepest: Sequence[int], lengths: Lengths) -> list[Tree]:
     """Trees of scikit-learn's with these nodes, whose features are the reading's columns."""
+    from sklearn.tree._tree import Tree  # noqa: PLC0415
+
     counts = [len(nodes) for nodes in parts]
     first = np.repeat(np.cumsum(counts) - counts, counts)
     joined = np.concatenate(parts)
@@ -220,7 +227,7 @@ class CloudModel:
 
 def unit(forest: IsolationForest) -> float:
     """Trees times c(max_samples): a sum of path lengths divided by it is scikit-learn's exponent."""
-    return len(forest.estimators_) * float(_average_path_length([forest.max_samples_])[0])
+    return len(forest.estimators_) * float(average_path_length([forest.max_samples_])[0])
 
 
 def offset(forest: IsolationForest, threshold: int) -> float:

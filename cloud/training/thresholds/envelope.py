@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.covariance import EmpiricalCovariance
 
 from device.judge.envelope import FARTHEST, FEATURES, SHIFT
 
@@ -33,6 +32,8 @@ class Envelope:
 
 def fit(x: NDArray[np.int16]) -> Envelope:
     """From the features int16[n, 8] of a history."""
+    from sklearn.covariance import EmpiricalCovariance  # noqa: PLC0415  a backend only computes distances
+
     fitted = EmpiricalCovariance().fit(x.astype(np.float64))
     covariance = fitted.covariance_ + LEAST_VARIANCE * np.eye(FEATURES)
     # W'W = inverse covariance with W lower triangular: the inverse of the covariance's Cholesky factor.

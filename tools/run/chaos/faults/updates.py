@@ -14,7 +14,6 @@ from random import Random
 
 import numpy as np
 from pymongo.database import Database
-from sklearn.ensemble import IsolationForest
 
 from cloud.contract import keys
 from cloud.store.database import Document
@@ -102,6 +101,8 @@ def _model(key: bytes, number: int) -> bytes:
 
 @cache
 def _forest() -> tuple[PackedForest, np.ndarray]:
+    from sklearn.ensemble import IsolationForest  # noqa: PLC0415  it takes its time to load
+
     x = np.random.default_rng(1).integers(-500, 500, (500, 8)).astype(np.int16)
     fitted = IsolationForest(n_estimators=16, max_samples=64, random_state=0).fit(x.astype(np.float32))
     return PackedInterpreter().interpret(IsolationForestAssembler(fitted).assemble()), x

@@ -11,27 +11,23 @@ import re
 
 COMPUTING = min(os.cpu_count() or 1, 4)  # workers
 NICENESS = 10  # of those
-# Whose tests start real parts and wait for them; in `ALONE` each test is a world of its own.
-WAITING = (
-    *("e2e/", "board/", "link/", "deploy/", "cloud/ingest/", "cloud/whole/", "cloud/test_doctor"),
-    *("cloud/updates/", "docs/", "tools/local/", "tools/process/", "tools/virtual_board/"),
+# By path from tests/, its beginning is enough. These start real parts and wait for them:
+WAITING = tuple(
+    "e2e/ board/ link/ deploy/ docs/test_secrets cloud/ingest/ cloud/whole/ cloud/updates/ cloud/test_doctor"
+    " cloud/learning/test_loop tools/local/ tools/process/ tools/virtual_board/".split()
 )
 BROWSER = ("_browser.py", "_accessible.py")
-ALONE = (
-    *("e2e/", "board/", "interpreters/", "link/", "deploy/", "docs/test_secrets", "cloud/test_doctor"),
-    *(
-        "cloud/whole/test_backend",
-        "cloud/whole/test_health",
-        "cloud/whole/test_kills",
-        "cloud/ingest/test_flood",
-    ),
+# Here each test is a world of its own, so that another worker may take the next one:
+ALONE = tuple(
+    "e2e/ board/ interpreters/ link/ deploy/ docs/test_secrets cloud/test_doctor cloud/whole/test_backend"
+    " cloud/whole/test_health cloud/ingest/test_flood".split()
 )
-# What begins first, because it takes longest; the rest follows in the order of the files.
+# These take longest and begin first, in this order; the rest follows in the order of the files:
 FIRST = (
-    *("e2e/", "hivemq", "board/test_release_over_the_air", "board/test_over_the_air", "browser"),
-    *("cloud/ingest/test_flood", "cloud/whole/", "board/", "deploy/", "cloud/ingest/"),
-    *("cloud/learning/", "interpreters/", "cloud/training/", "dashboard/"),
-)
+    "e2e/test_one_click e2e/test_chaos hivemq browser cloud/learning/ e2e/ board/test_re board/test_over"
+    " cloud/whole/ cloud/ingest/test_flood board/cable/test_esptool board/ deploy/ interpreters/"
+    " cloud/training/ dashboard/"
+).split()
 
 
 def scope(nodeid):

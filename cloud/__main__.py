@@ -50,7 +50,7 @@ def main(argv: list[str], prog: str = "python -m cloud") -> int:
 
 def _dispatch(argv: list[str], prog: str) -> int:
     if argv[:1] == ["train"]:  # its own options
-        from cloud.training import train_command  # noqa: PLC0415  scikit-learn takes its time to load
+        from cloud.training import train_command  # noqa: PLC0415  few commands need it
 
         return int(train_command.main(argv[1:]))
     if argv[:1] == ["learn"]:
@@ -148,7 +148,7 @@ def _parser(prog: str = "python -m cloud") -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     loaded = options.needs(os.environ, ENV_FILE)
-    from cloud import service  # noqa: PLC0415  scikit-learn takes its time to load
+    from cloud import service  # noqa: PLC0415  few commands need it
 
     log.start(as_json=loaded.json_logs)
     return service.run(loaded, ingest=options.ingest)
@@ -196,7 +196,7 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _alert_test(options: argparse.Namespace) -> int:
-    from cloud.alerts import sample_mail  # noqa: PLC0415  matplotlib takes its time to load
+    from cloud.alerts import sample_mail  # noqa: PLC0415  few commands need it
 
     return sample_mail.send(settings.load_mail(os.environ, ENV_FILE))
 
@@ -211,7 +211,7 @@ def _alert_key(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from cloud.commands import explain  # noqa: PLC0415  scikit-learn takes its time to load
+    from cloud.commands import explain  # noqa: PLC0415  few commands need it
     from cloud.ingest.rescore import Models  # noqa: PLC0415
 
     known = settings.load_database(os.environ, ENV_FILE)

@@ -298,7 +298,7 @@ def _watch_loops(
     counters: dict[str, Callable[[], float]],
     clock: DatabaseClock,
 ) -> dict[str, Loop]:
-    # These load matplotlib, which a worker that only ingests does not need.
+    # A worker that only ingests needs none of these.
     from cloud.alerts import channels  # noqa: PLC0415
     from cloud.alerts.courier import Courier  # noqa: PLC0415
     from cloud.alerts.letters import LetterContext  # noqa: PLC0415

@@ -1,19 +1,22 @@
-"""The small chart in a mail: the hours around an episode, what is normal, where it was abnormal."""
+"""The small chart in a mail: the hours around an episode, what is normal, where it was abnormal.
+
+matplotlib takes half a second of a processor to load, so the first chart loads it: most commands draw none.
+"""
 
 from __future__ import annotations
 
 import io
 from datetime import tzinfo
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.dates import AutoDateLocator, DateFormatter
-from matplotlib.figure import Figure
 
 from cloud.alerts.episodes import Episode
 from cloud.alerts.facts import LEAST_SPAN, EpisodeCurve, Facts, Floats, Span
 from cloud.words import Words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INK, FAINT, GROUND = "#1b1b1f", "#8a8a94", "#ffffff"
 ALARM, USUAL = "#d92d20", "#e3efe6"
@@ -23,6 +26,9 @@ WIDTH, HEIGHT, DPI = 5.6, 3.9, 200  # inches: 560 points wide in a mail, twice t
 
 def draw(episode: Episode, facts: Facts, words: Words, now: float) -> bytes | None:
     """A PNG on white, 1120 x 780; None when there is nothing to show."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     curve = facts.curve
     if curve is None:
         return None
@@ -77,6 +83,8 @@ def _title(usual: Span | None, unit: str, words: Words) -> str:
 
 
 def _time_axis(axes: Axes, zone: tzinfo) -> None:
+    from matplotlib.dates import AutoDateLocator, DateFormatter  # noqa: PLC0415
+
     axes.xaxis.set_major_locator(AutoDateLocator(tz=zone, minticks=3, maxticks=5))  # type: ignore[no-untyped-call]
     begin, end = axes.get_xlim()
     form = "%H:%M:%S" if end - begin < 3 / 1440 else "%H:%M" if end - begin < 2 else "%d/%m %H:%M"

@@ -104,6 +104,6 @@ def _sent(settings: MailSettings) -> Finding:
 
 
 def _trial(settings: MailSettings) -> Mail:
-    from cloud.alerts import sample_mail  # noqa: PLC0415  matplotlib takes its time to load
+    from cloud.alerts import sample_mail  # noqa: PLC0415  few commands need it
 
     return sample_mail.mail(settings, time.time())

@@ -21,7 +21,16 @@ from cloud.training.forest.packed import packed_scores
 from cloud.training.forest.twin import CloudModel, unit
 from cloud.training.history import SENSOR_H, SENSOR_T, History, HistoryError, history
 from cloud.training.judged import Judged, judge
-from cloud.training.thresholds import calibrate, envelope, excursion, least_step, levels, own_limits, rhythm
+from cloud.training.thresholds import (
+    calibrate,
+    envelope,
+    excursion,
+    least_step,
+    levels,
+    own_limits,
+    restless,
+    rhythm,
+)
 from cloud.training.thresholds.calibrate import Prior
 from cloud.training.thresholds.envelope import Envelope
 from device import codes
@@ -41,7 +50,7 @@ if TYPE_CHECKING:
 SHARES = {
     "stuck": 0.05,
     "jump": 0.4,
-    "drift": 0.3,
+    "drift": 0.38,
     "jitter": 0.06,
     "envelope": 0.005,
     "forest": 0.005,
@@ -223,6 +232,9 @@ def fit(
     sums = packed_scores(packed, x)
     smallest = least_step.score(past, values) if whole else None
     shares = {name: share * budget for name, share in SHARES.items()}
+    if whole:
+        jumps = judged.column("jump")
+        values |= restless.learn(past, jumps, lambda: _thresholds(judged, past, shares, smallest)["jump"])
     for attempt in range(ROUNDS):
         progress(f"thresholds, round {attempt + 1}")
         values |= _thresholds(judged, past, shares, smallest)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cloud.alerts import hindsight
 from cloud.detectors import DETECTORS, Detector
 from cloud.training.history import History
-from cloud.training.thresholds import calibrate
+from cloud.training.thresholds import calibrate, restless
 from cloud.training.thresholds.excursion import NOWHERE
 from device import codes
 from device.judge import table
@@ -91,6 +91,7 @@ def numbers(values: Mapping[str, int], threshold: int, stays: Levels | None, per
         },
         "runs": {name: _repeats(values, f"rate_{name}") for name in ("t", "h", "both")},
         "stays": _stays(stays, period),
+        "restless": {"half_hours": restless.half_hours(values), "part": 1 << values["restless_shift"]},
         "thresholds": {
             **{each.name: _times(each, values[each.name]) for each in DETECTORS if each.set_to},
             "forest": threshold or None,
@@ -120,6 +121,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
         *(f"  {each.name:<15}{_set_to(each, levels[each.name])}" for each in DETECTORS if each.set_to),
         f"  typical step   {text['typical_step']['t']:.3f} degC, {text['typical_step']['moisture']:.3f} %RH",
         f"  forest         {_forest(levels['forest'])}",
+        *_restless(text.get("restless", {})),
         f"  excursion      {_excursion(text['stays'])}",
         f"  rhythm         {_rhythm(text['rhythm'])}",
         f"  false alarms   {text['alarms']} in these {text['days']} days, {text['mails']} of them mails; "
@@ -200,6 +202,15 @@ def _stage(alarms: int, minutes: int | None) -> str:
         return "would not have alarmed in these days"
     cure = "set a wider one" if minutes is None else f"for_minutes = {minutes} would not have"
     return f"would have alarmed {alarms} times in these days: {cure}"
+
+
+def _restless(told: Mapping[str, Any]) -> list[str]:
+    if not told.get("half_hours"):
+        return []
+    times = ", ".join(f"{half // 2:02}:{30 * (half % 2):02}" for half in told["half_hours"])
+    return [
+        f"                 it often jumps in the half hour from {times} UTC: there it counts 1/{told['part']}"
+    ]
 
 
 def _rhythm(channels: Sequence[str]) -> str:

@@ -3,8 +3,8 @@
 The recent half of the rise is a straight line (Theil and Sen's, through the quieter readings of each five
 minutes, which leaves doors out). It says something only where it holds: the younger half and third of it,
 and the whole rise, must lead to about the same moment. That moment must be near, the way to it no longer
-than what the air has come, and the readings close to the line: a plant that still cycles is on no straight
-way. What scatters passes the limit before the line does.
+than twice what the air has come, and the readings close to the line: a plant that still cycles is on no
+straight way. What scatters passes the limit before the line does.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ RECENT = 0.5  # of the time since it left
 LONGEST = 4 * 3600.0  # s of a line
 SHORTEST, LEAST_LINE = 1800.0, 1500.0  # the younger parts' least
 # Times as long that the younger half of the line, its third, and all since the air left may say.
-HALF, THIRD, WHOLE = (0.95, 1.2), (0.9, 1.3), (0.5, 1.5)
+HALF, THIRD, WHOLE = (0.95, 1.2), (0.9, 1.3), (0.4, 2.0)
 UPPER = 0.4  # of the scatter: readings so far above the line are past the limit
-SCATTER = 0.5  # of the way to the limit: nine points of ten are so near to the line
-NEAR = 7200.0  # s ahead
+SCATTER = 1.0  # of the way to the limit: nine points of ten are so near to the line
+NEAR = 12600.0  # s ahead
+FAR = 2.0  # times the way that the air has come, which is left at most
 MOST = 0.9  # quantile of those distances
 USUAL = 0.9  # quantile of the day before: beyond it the air is away
 DAY = 86400.0
@@ -53,7 +54,7 @@ def forecast(ts: Floats, t: Floats, limit: float, side: int, opened: float) -> f
         return None
     level, slope, scatter = line
     gap = side * limit - level
-    if scatter > SCATTER * gap or not 0 < gap <= min(level - usual, NEAR * slope):
+    if scatter > SCATTER * gap or not 0 < gap <= min(FAR * (level - usual), NEAR * slope):
         return None
     others = (max(LEAST_LINE, length / 2), HALF), (max(LEAST_LINE, length / 3), THIRD)
     for seconds, (least, most) in (*others, (min(2 * LONGEST, now - begin), WHOLE)):

@@ -6,6 +6,7 @@ from .jitter import SIZE
 
 FARTHEST = const(16)  # periods: a step across a longer pause says nothing
 MOST = const(16000)
+HALF_DAY = const(24)  # half hours
 # 128 / periods^0.3: how much less a step says that had more than one period to grow.
 _SLOWER = b"\x00\x80\x68\x5c\x54\x4f\x4b\x47\x45\x42\x40\x3e\x3d\x3b\x3a\x39"
 
@@ -32,15 +33,27 @@ def square(step_t, step_m, steps_t, steps_m):
 
 
 class Jump(Detector):
-    """One step of temperature and moisture."""
+    """One step of temperature and moisture.
+
+    In a half hour of the day that often jumps, as when the heating starts, it counts a part only.
+    """
 
     warm = SIZE  # only then the sixteen steps are this sensor's own
+
+    def __init__(self, params):
+        self._restless = (params.restless_am, params.restless_pm)
+        self._shift = params.restless_shift
 
     def score(self, reading):
         """Its square; 0 across a long pause."""
         if reading.step_m < 0:
             return 0
-        return square(reading.step_t, reading.step_m, reading.steps_t, reading.steps_m)
+        score = square(reading.step_t, reading.step_m, reading.steps_t, reading.steps_m)
+        return score >> self._shift if self.is_restless(reading.half) else score
+
+    def is_restless(self, half):
+        """Whether this half hour of the day (-1: nobody knows which) is one."""
+        return half >= 0 and self._restless[half // HALF_DAY] >> half % HALF_DAY & 1
 
     def learn(self, reading):
         if reading.step_m >= 0:

@@ -27,12 +27,14 @@ FIELDS = (
     "drift",
     "envelope",
     "stuck",
+    "restless_am", "restless_pm",  # a bit for each half hour (UTC) that often jumps (jump.py)
+    "restless_shift",  # there a jump counts 1/2^this
 )  # fmt: skip
 # No history yet: only what is safe for any room. The sensor's own limits, Z = 12, jumps 15 times what a
 # restless sensor does, repeats that are a surprise of 60 bits; nothing that needs the absolute level or the
 # rhythm of the day.
 DEFAULTS = [
-    0, 0, -4000, 8000, 50, 10000, 32768, 32768, 16384, 0, 1887, 2200, 480, 1600, 0, 0, 8000, 0, 0, 0,
+    0, 0, -4000, 8000, 50, 10000, 32768, 32768, 16384, 0, 1887, 2200, 480, 1600, 0, 0, 8000, 0, 0, 0, 0, 0, 0,
 ]  # fmt: skip
 for _name, _, _default, _ in borrow("judge.table").DETECTORS:
     if _default is not None:

@@ -41,7 +41,7 @@ DETECTORS = (
     ("range", RANGE, None, lambda params, model: Range(params)),
     ("stuck", STUCK, 960, lambda params, model: Stuck(params)),
     ("zscore", ZSCORE, 144, lambda params, model: ZScore()),
-    ("jump", ZSCORE, 1000000, lambda params, model: Jump()),
+    ("jump", ZSCORE, 1000000, lambda params, model: Jump(params)),
     ("forest", FOREST, None, lambda params, model: model and model.forest and Isolation(model)),
     ("envelope", ENVELOPE, NEVER, lambda params, model: model and Envelope(params)),
     ("jitter", JITTER, 640, lambda params, model: Jitter()),

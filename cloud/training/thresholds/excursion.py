@@ -63,12 +63,12 @@ def fit(past: History) -> Excursions | None:
     seen = watch(past, step)
     busy, loud = _busy(seen)
     rows: list[tuple[int, int, int, int]] = []
+    if not _cycles(seen):
+        return None
     for sign in (1, -1):
         steps = _side(seen, sign, loud)
         rows += [(sign * level, most, still, quiet) for level, most, still, quiet in steps]
         rows += [(sign * NOWHERE, LONGEST, LONGEST, LONGEST)] * (SIDE - len(steps))
-    if all(abs(level) == NOWHERE for level, *_ in rows):
-        return None
     return Excursions(step, busy, *zip(*rows, strict=True))
 
 
@@ -159,17 +159,26 @@ def _upper(longest_stays: Ints) -> Mask:
     return busy
 
 
+def _cycles(seen: StayWatch) -> bool:
+    """Whether a plant brings the temperature across its middle again and again, from one side at least.
+
+    From the other side it may take its time: people at the door keep a cold room warm for hours.
+    """
+    past, middle = seen.past, int(np.median(seen.past.t))
+    every = np.ones(len(past.t), np.bool_)
+    sides = [
+        longest(seen.stays(middle, sign, False), every, _begins(sign * (past.t - middle) > 0, seen.fresh))
+        for sign in (1, -1)
+    ]
+    often = min(map(len, sides)) >= LEAST_CYCLES * past.days
+    return often and min(each[0] for each in sides) <= LONGEST_CYCLE * DAY / past.period
+
+
 def _side(seen: StayWatch, sign: int, loud: Mask) -> list[tuple[int, int, int, int]]:
     """(level, longest, still, quiet) to be above of in `sign` times the history."""
     past, period = seen.past, seen.past.period
     every = np.ones(len(loud), np.bool_)
     quiet_days = past.days * float(1 - loud.mean())
-    middle = int(np.median(past.t))
-    cycles = longest(
-        seen.stays(middle, sign, False), every, _begins(sign * (past.t - middle) > 0, seen.fresh)
-    )
-    if len(cycles) < LEAST_CYCLES * past.days or cycles[0] > LONGEST_CYCLE * DAY / period:
-        return []
     steps: list[tuple[int, int, int, int]] = []
     t = sign * past.t
     for level in np.quantile(t, QUANTILES).astype(int).tolist():

@@ -134,6 +134,16 @@ def test_a_place_that_does_not_cycle_is_not_watched():
     assert excursion.fit(replace(past, t=slow)) is None
 
 
+def test_a_cold_room_that_people_keep_warm_for_hours_is_watched_all_the_same():
+    past = cycling()
+    hour = past.ts % 86400 / 3600
+    t = np.where((hour > 9) & (hour < 17), np.maximum(past.t, 450), past.t)
+    kept_open = replace(past, t=t)
+    found = excursion.fit(kept_open)
+    broken, row = dead(kept_open, day=6, hour=20)
+    assert found.levels[0] < excursion.NOWHERE and first(broken, row, found) <= 75
+
+
 def test_a_long_gap_forgets():
     found = excursion.fit(cycling())
     judge = board(found)

@@ -69,8 +69,8 @@ def test_doors_do_not_disturb_it():
     ("hours", "rate", "bend", "why"),
     [
         (0.5, 2.0, 0.0, "it has only begun"),
-        (3, 0.6, 0.0, "the limit is hours away"),
-        (2.2, 1.0, 0.0, "the way there is longer than the way it has come"),
+        (4, 0.55, 0.0, "the limit is hours away"),
+        (2.2, 1.0, 0.0, "the way there is longer than twice the way it has come"),
         (6, 1.2, 0.1, "it levels off before"),
         (4, 0.0, 0.0, "it does not rise"),
         (5, 1.0, 0.0, "it has passed"),

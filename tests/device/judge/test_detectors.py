@@ -137,7 +137,7 @@ def test_a_step_over_a_pause_says_less():
 
 
 def jump(step_t, step_m, t, m):
-    return Asked(Jump()).score(2200, 4000, step_t=step_t, step_m=step_m, steps_t=t, steps_m=m)
+    return Asked(Jump(Params())).score(2200, 4000, step_t=step_t, step_m=step_m, steps_t=t, steps_m=m)
 
 
 def test_a_jump_of_temperature_counts_as_far_as_moisture_confirms_it():
@@ -153,8 +153,19 @@ def test_a_restless_quarter_of_an_hour_makes_a_jump_smaller():
     assert jump(0, 500, t, m) < alone // 10
 
 
+def test_a_jump_at_a_time_of_the_day_that_often_jumps_counts_less():
+    params = Given(restless_am=1 << 14, restless_pm=1 << 23, restless_shift=3)
+    alone = jump(160, 500, Steps(160), Steps(160))
+    for half, part in ((13, 1), (14, 8), (15, 1), (46, 1), (47, 8), (23, 1), (24, 1), (0, 1), (-1, 1)):
+        asked = Asked(Jump(params))
+        found = asked.score(
+            2200, 4000, half=half, step_t=160, step_m=500, steps_t=Steps(160), steps_m=Steps(160)
+        )
+        assert found == alone // part, half
+
+
 def test_jump_learns_the_step_that_jitter_looks_at_and_neither_looks_across_a_pause():
-    asked = Asked(Jump())
+    asked = Asked(Jump(Params()))
     for i in range(SIZE + 1):
         asked.score(2200 + i, 4000)
     assert asked.reading.steps_t.sum == 8 * SIZE
@@ -229,6 +240,14 @@ def test_parameters_say_what_is_wrong_with_them():
             assert word in str(error)
         else:
             assert False, "taken"
+
+
+def test_a_model_of_the_second_layout_has_no_restless_half_hour():
+    body = list(DEFAULTS[:20]) + list(range(MEANS + WEIGHTS))
+    body[0], body[FIELDS.index("stuck")] = 2, 400
+    params = Params(bytes(array("i", body)))
+    assert (params.stuck, params.restless_am, params.restless_pm) == (400, 0, 0)
+    assert list(params.means) == list(range(MEANS))
 
 
 def test_a_model_of_the_first_layout_goes_on_and_what_it_did_not_watch_still_is_not():

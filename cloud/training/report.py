@@ -204,13 +204,12 @@ def _stage(alarms: int, minutes: int | None) -> str:
     return f"would have alarmed {alarms} times in these days: {cure}"
 
 
-def _restless(told: Mapping[str, Any]) -> list[str]:
-    if not told.get("half_hours"):
+def _restless(when: Mapping[str, Any]) -> list[str]:
+    if not when.get("half_hours"):
         return []
-    times = ", ".join(f"{half // 2:02}:{30 * (half % 2):02}" for half in told["half_hours"])
-    return [
-        f"                 it often jumps in the half hour from {times} UTC: there it counts 1/{told['part']}"
-    ]
+    times = ", ".join(f"{half // 2:02}:{30 * (half % 2):02}" for half in when["half_hours"])
+    part = when["part"]
+    return [f"  restless       jumps count 1/{part} in half hours that often jump, from {times} UTC"]
 
 
 def _rhythm(channels: Sequence[str]) -> str:

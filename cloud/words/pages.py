@@ -596,7 +596,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "would have alarmed {alarms} times in these days: after {minutes} minutes they would not have",
         "auraient alerté {alarms} fois pendant ces jours{nbsp}: après {minutes} minutes, jamais",
     ),
-    "learned limits severe": ("; their severe stage {told}", "{nbsp}; au second seuil, elles {told}"),
+    "learned restless": (
+        "; it often jumps in the half hour from {times} UTC and counts 1/{part} there",
+        "{nbsp}; il y en a souvent dans la demi-heure de {times} UTC, où il compte pour 1/{part}",
+    ),
+    "learned limits severe": ("; their severe stage {stage}", "{nbsp}; au second seuil, elles {stage}"),
     "learned rhythm": (
         "outside the band of this half hour for half an hour: {channels}",
         "hors de la bande de cette demi-heure pendant une demi-heure{nbsp}: {channels}",

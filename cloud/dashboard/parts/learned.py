@@ -65,7 +65,11 @@ def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
         (say.detector(codes.RANGE), f"{say.span(t_low, t_high, '°C')}, {say.span(h_low, h_high, '%RH')}"),
         (say.detector(codes.STUCK), say("learned stuck", **{name: _run(runs[name]) for name in runs})),
         *(
-            (say.own_name(each), _times(say, each, levels.get(each.name)))
+            (
+                say.own_name(each),
+                _times(say, each, levels.get(each.name))
+                + (_restless(say, report.get("restless") or {}) if each.name == "jump" else ""),
+            )
             for each in DETECTORS
             if each.set_to
         ),
@@ -85,10 +89,18 @@ def _stays(say: Words, stays: Sequence[tuple[float, float]]) -> str:
     return say("learned excursion", times=", ".join(parts))
 
 
+def _restless(say: Words, when: Mapping[str, Any]) -> str:
+    """The half hours of the day in which a jump counts a part only."""
+    if not when.get("half_hours"):
+        return ""
+    times = ", ".join(f"{half // 2:02}:{30 * (half % 2):02}" for half in when["half_hours"])
+    return say("learned restless", times=times, part=when["part"])
+
+
 def _own(say: Words, own: Mapping[str, Any]) -> str:
     """What the user's limits would have said of the history, and what would have been quiet."""
     severe = own.get("severe")
-    return _stage(say, own) + (say("learned limits severe", told=_stage(say, severe)) if severe else "")
+    return _stage(say, own) + (say("learned limits severe", stage=_stage(say, severe)) if severe else "")
 
 
 def _stage(say: Words, own: Mapping[str, Any]) -> str:

@@ -214,7 +214,7 @@ def _restless(when: Mapping[str, Any]) -> list[str]:
 
 def _rhythm(channels: Sequence[str]) -> str:
     if not channels:
-        return "does not watch: no day here is like the other, or there is less than a week"
+        return "does not watch: the days here do not resemble each other, or there are fewer than seven"
     return f"{' and '.join(channels)} outside the band of this half hour of the day for half an hour"
 
 

@@ -41,8 +41,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "next title": ("Its next model", "Son prochain modèle"),
     "next none": (
-        "Nothing is under way: answers and a longer history bring its next model.",
-        "Rien en cours{nbsp}: des réponses et un historique plus long apportent son prochain modèle.",
+        "No next model is on its way yet: your answers and a longer history lead to one.",
+        "Pas encore de prochain modèle{nbsp}: vos réponses et un historique plus long y mènent.",
     ),
     "next kept": (
         "Your answers changed nothing yet: no threshold can be raised without missing a fault.",
@@ -64,7 +64,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "il alerte là où vous avez dit que ce n'était rien",
     ),
     "next not alarms": ("it alarms more often", "il alerte plus souvent"),
-    "next not else": ("it did not do in its trial", "son essai n'a pas réussi"),
+    "next not else": ("it failed its trial", "son essai a échoué"),
     "next first": (
         "The first model was trained on {days} days of readings.",
         "Le premier modèle a appris de {days} jours de mesures.",
@@ -100,11 +100,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "panne trouvée aujourd'hui n'est manquée. La page Modèles dit ce qu'il en est.",
     ),
     "teach fault": (
-        "It is not learned as normal, and every newer model must find it.",
-        "Ce n'est pas appris comme normal, et tout modèle plus récent devra le trouver.",
+        "Vigie does not learn it as normal, and every newer model must find it.",
+        "Vigie ne l'apprend pas comme normal, et tout modèle plus récent devra le trouver.",
     ),
     "teach unknown": (
-        "It is kept with the episode and changes nothing.",
-        "C'est gardé avec l'épisode et ne change rien.",
+        "Vigie keeps your answer with the episode; nothing else changes.",
+        "Vigie garde votre réponse avec l'épisode{nbsp}; rien d'autre ne change.",
     ),
 }

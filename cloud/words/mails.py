@@ -235,12 +235,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "le broker, qui a perdu la connexion avec la carte",
     ),
     "by timer": (
-        "a timer: the board missed several of its turns",
-        "une minuterie{nbsp}: la carte a manqué plusieurs tours",
+        "a timer: several messages were due, and none came",
+        "une minuterie{nbsp}: plusieurs messages étaient attendus, aucun n'est venu",
     ),
     "by due": (
-        "a timer: the board was due to wake up",
-        "une minuterie{nbsp}: la carte devait se réveiller",
+        "a timer: the board did not wake up when it was due",
+        "une minuterie{nbsp}: la carte ne s'est pas réveillée à l'heure dite",
     ),
     "last sign": ("Last sign of it", "Dernier signe"),
     "claim seqs": (

@@ -62,11 +62,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "refused cures": (
         "1. Are user and password in `MONGODB_URI` right?\n"
         "1. May that user read the database `MONGODB_DATABASE`? docs/security.md has its rights.\n"
-        "1. Which one is lacking? `python -m cloud doctor --dashboard` tries each.",
+        "1. Which right is missing? `python -m cloud doctor --dashboard` tries each.",
         "1. L'utilisateur et le mot de passe dans `MONGODB_URI` sont-ils justes{nbsp}?\n"
         "1. Cet utilisateur peut-il lire la base `MONGODB_DATABASE`{nbsp}? Ses droits sont dans "
         "docs/security.md.\n"
-        "1. Lequel manque{nbsp}? `python -m cloud doctor --dashboard` les essaie tous.",
+        "1. Quel droit manque{nbsp}? `python -m cloud doctor --dashboard` les essaie tous.",
     ),
     "misconfigured title": (
         "The dashboard does not know its database",
@@ -110,8 +110,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "avec les mêmes `MONGODB_URI` et `MONGODB_DATABASE` que cette page.",
     ),
     "empty looked": (
-        "Looked at {when}. This page looks again by itself.",
-        "Regardé à {when}. Cette page regarde à nouveau d'elle-même.",
+        "Last check: {when}. This page checks again by itself.",
+        "Dernière vérification{nbsp}: {when}. Cette page revérifie d'elle-même.",
     ),
     # boards
     "need severe": ("Severe", "Grave"),
@@ -231,8 +231,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "legend cloud": ("Cloud says abnormal", "Anormal selon le cloud"),
     "legend settling": ("Settling: normal again", "Se calme{nbsp}: redevenu normal"),
     "settling": (
-        "normal again; windows still hold the fault ({saw})",
-        "redevenu normal{nbsp}; les fenêtres gardent encore le défaut ({saw})",
+        "normal again; the detectors still remember the fault ({saw})",
+        "redevenu normal{nbsp}; les détecteurs gardent encore le défaut en mémoire ({saw})",
     ),
     "legend episode": ("Episode", "Épisode"),
     "legend normal": ("Normal for this board", "Normal pour cette carte"),
@@ -241,8 +241,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "panel t": ("Temperature, °C", "Température, °C"),
     "panel h": ("Humidity, %RH", "Humidité, % HR"),
     "panel score": (
-        "Scores of board and cloud, 0 to 1: higher is stranger",
-        "Scores de la carte et du cloud, 0 à 1{nbsp}: plus haut, plus étrange",
+        "Scores of board and cloud, 0 to 1: the higher, the more unusual",
+        "Scores de la carte et du cloud, 0 à 1{nbsp}: plus le score est haut, plus c'est inhabituel",
     ),
     "panel share": (
         "Abnormal readings of board and cloud, %",
@@ -256,7 +256,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "who board": ("Board", "Carte"),
     "who cloud": ("Cloud", "Cloud"),
     "who failed": ("Failed reads", "Lectures ratées"),
-    "gap silence": ("Nothing is stored of {length}", "Rien n'est enregistré pendant {length}"),
+    "gap silence": ("Nothing is stored for {length}", "Rien n'est enregistré pendant {length}"),
     "gap missing": ("{readings} not stored, {length}", "{readings} non enregistrées, {length}"),
     "gap restart": (
         "The board was off or restarting for {length}",
@@ -410,8 +410,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "La valeur n'a pas bougé du tout depuis {length}.",
     ),
     "why long": (
-        "At {value} it has been away from normal for longer than this place ever was.",
-        "À {value}, l'écart dure plus longtemps que jamais ici.",
+        "The value, now {value}, has been away from normal for longer than ever before at this place.",
+        "La valeur, {value} à présent, s'écarte de la normale depuis plus longtemps que jamais ici.",
     ),
     "why no past": (
         "Unusual for this board ({saw}); there is nothing before it to compare it with.",
@@ -476,7 +476,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column moved": ("Moved, deviations", "Écart, en écarts-types"),
     "column moved bar": ("0 to 5", "0 à 5"),
     "column lag": ("Delay", "Retard"),
-    "column heard": ("Heard", "Nouvelles"),
+    "column heard": ("Last heard", "Dernières nouvelles"),
     "column dropped": ("Dropped, flash full", "Perdues, flash pleine"),
     "column seq": ("Record", "Numéro"),
     "column reason": ("Reason", "Raison"),
@@ -606,8 +606,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "hors de la bande de cette demi-heure pendant une demi-heure{nbsp}: {channels}",
     ),
     "learned no rhythm": (
-        "does not watch: no day here is like the other",
-        "ne surveille pas{nbsp}: ici aucun jour ne ressemble à l'autre",
+        "does not watch: the days here do not resemble each other",
+        "ne surveille pas{nbsp}: ici, les jours ne se ressemblent pas",
     ),
     "learned no cycles": (
         "does not watch: the temperature of this place does not cycle",
@@ -630,8 +630,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{alarms} fausses alertes par jour, appris du reste",
     ),
     "learned less": (
-        "Less than a day: drift, envelope and forest watch after a training on more.",
-        "Moins d'un jour{nbsp}: dérive, enveloppe et forêt surveilleront après un entraînement plus long.",
+        "Less than a day: drift, envelope and forest begin to watch after a training on a longer history.",
+        "Moins d'un jour{nbsp}: dérive, enveloppe et forêt surveilleront après un apprentissage sur un "
+        "historique plus long.",
     ),
     "language": ("Language", "Langue"),
     # usage
@@ -697,7 +698,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "updates title": ("Which board runs what?", "Que fait tourner chaque carte{nbsp}?"),
     "updates none": ("none", "aucun"),
-    "updates cable": ("as the cable set them", "ceux du câble"),
+    "updates cable": ("set by cable", "réglés par câble"),
     "updates model": ("model {value}", "modèle {value}"),
     "updates config": ("settings {value}", "réglages {value}"),
     "updates app": ("release {value}", "version {value}"),

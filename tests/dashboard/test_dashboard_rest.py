@@ -229,7 +229,7 @@ def test_the_system_page_says_who_runs_what_and_what_is_under_way(app, house, no
     assert "settings 13: under way" in row["Over the air"]
     assert "model 0000000b: not in use, its self-test failed" in row["Over the air"]
     other = table[table["Board"] != "demo/C001"].iloc[0]
-    assert other["Over the air"] == "nothing is under way" and other["Settings"] == "as the cable set them"
+    assert other["Over the air"] == "nothing is under way" and other["Settings"] == "set by cable"
 
 
 def test_readings_that_come_late_are_told(app, house, now):

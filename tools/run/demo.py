@@ -167,7 +167,7 @@ def teach(stack: Stack) -> None:
         "a minute it judges with its next model, and the door alarms no more",
         "good",
     )
-    say("demo", f"Door for {PATIENT}'s fault changes nothing: a model that misses such faults is no next one")
+    say("demo", f"Door as an answer to {PATIENT}'s fault changes nothing: no model may miss such a fault")
     alarmed = None
     while True:
         opened_at = time.time()

@@ -158,7 +158,7 @@ def test_a_hole_of_a_day_in_a_year_is_a_gap_and_breaks_the_line():
     found = Spans(**{name: getattr(found, name)[kept] for name in vars(found)})
     drawn = curve.shape_spans(EN, found, [], start=0, end=8760 * 3600.0)
     assert len(drawn.gaps["begin"]) == 1
-    assert plain(drawn.gaps["saw"][0]) == "Nothing is stored of 1 d"
+    assert plain(drawn.gaps["saw"][0]) == "Nothing is stored for 1 d"
     assert len(set(drawn.band["segment"])) == 2
 
 

@@ -30,9 +30,9 @@ from cloud.training.thresholds import calibrate
 from device import codes
 from device.judge.table import SCORES
 from tools.process.child import ToolFailed
+from tools.process.places import ROOT
 from tools.virtual_board.virtual_board import find_micropython
 
-ROOT = Path(__file__).resolve().parent.parent
 DRIVER = ROOT / "tools" / "bench" / "on_board" / "judge_readings.py"
 KEY = bytes(32)  # the bundle never leaves this process
 COLUMNS = ("ts", "t", "h", "abnormal", "flags", *SCORES)

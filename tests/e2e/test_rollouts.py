@@ -20,10 +20,10 @@ from cloud.updates.rollout import waves
 from tests.cloud.conftest import wait_for
 from tests.e2e.test_updates import whole
 from tests.needed import need
-from tools.local.stack import BACKEND_TIMEOUT, SITE, Stack, StackPlan
-from tools.process.child import Child
+from tools.local.backend import Backend
+from tools.local.stack import SITE, Stack, StackPlan
+from tools.process.places import ROOT
 from tools.run.account import account
-from tools.virtual_board.virtual_board import REPOSITORY
 
 FULL = bool(os.environ.get("VIGIE_FULL"))
 NAMES = tuple(f"C{number:03}" for number in range(1, 21 if FULL else 5))
@@ -69,19 +69,10 @@ class Fleet(Stack):
 
     def start_backend(self, *, wait=True):
         super().start_backend(wait=wait)
-        lines = []
-        second = Child(
-            "second backend",
-            [sys.executable, "-m", "cloud", "run"],
-            log=self.log("second"),
-            env={**self.environment(), "MQTT_CLIENT_ID": "second"},
-            cwd=REPOSITORY,
-            on_line=lines.append,
-        )
+        settings = {**self.environment(), "MQTT_CLIENT_ID": "second"}
+        second = Backend("second backend", ["cloud", "run"], self.log("second"), settings)
         self._parts.callback(second.stop)
-        second.wait_until(
-            lambda: any("listening to" in each for each in lines), "it listened", BACKEND_TIMEOUT
-        )
+        second.wait()
 
     def state(self, name):
         return (self.reader.database["latest"].find_one({"_id": f"{SITE}/{name}"}) or {}).get("state") or {}
@@ -92,7 +83,7 @@ class Fleet(Stack):
     def command(self, *words):
         asked = [sys.executable, "-m", "cloud", "rollout", *words]
         done = subprocess.run(
-            asked, env=self.environment(), cwd=REPOSITORY, capture_output=True, text=True, check=False
+            asked, env=self.environment(), cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

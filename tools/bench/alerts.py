@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -31,12 +30,11 @@ from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from device import codes
 from tools.local import pki, ports
+from tools.local.backend import Backend, settings_of
 from tools.local.broker.broker import Broker
 from tools.local.database.mongod import Database
 from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
 from tools.local.users import BACKEND_USER
-from tools.process.child import Child
-from tools.virtual_board.virtual_board import REPOSITORY
 
 BOARDS = 40
 RATE = 20.0  # readings a second, all boards together
@@ -125,44 +123,28 @@ def run(folder: Path, parts: ExitStack, names: list[str], mails: Mails) -> dict[
     """Start all, let the boards live; returns when each published the reading that opens its episode."""
     passwords = {BACKEND_USER: "b" * 32, **{f"demo/{name}": name * 8 for name in names}}
     keys = pki.ensure(folder / "pki")
-    broker = Broker(folder / "broker", folder / "broker.log", keys, passwords, port=ports.free())
-    parts.callback(broker.stop)
-    broker.start()
-    database = Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
-    parts.callback(database.stop)
-    database.start()
+    broker = parts.enter_context(
+        Broker(folder / "broker", folder / "broker.log", keys, passwords, port=ports.free())
+    )
+    database = parts.enter_context(
+        Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
+    )
     sendgrid = parts.enter_context(SendGridStandIn(folder / "outbox", key="SG.bench", on_mail=mails.take))
     remember(database.uri, names)
-    environment = {
-        **os.environ,
-        "MQTT_HOST": "localhost",
-        "MQTT_PORT": str(broker.backend_port),
-        "MQTT_CA": str(keys.ca_pem),
-        "MQTT_USER": BACKEND_USER,
-        "MQTT_PASSWORD": passwords[BACKEND_USER],
-        "VIGIE_KEY": MASTER.hex(),
-        "MONGODB_URI": database.uri,
-        "MONGODB_DATABASE": "vigie",
-        "PYTHONUNBUFFERED": "1",
-        "SENDGRID_API_KEY": "SG.bench",
-        "SENDGRID_HOST": sendgrid.url,
-        "MAIL_FROM": "vigie@example.org",
-        "MAIL_TO": "you@example.org",
-        "DASHBOARD_URL": "http://localhost:8501",
-        "MAIL_PER_DAY": "1000",
-        "ALERT_SINGLE_MAILS": "1000",  # here each episode is to be a mail
-    }
-    lines: list[str] = []
-    backend = Child(
-        "backend",
-        [sys.executable, "-m", "cloud", "run"],
-        log=folder / "backend.log",
-        env=environment,
-        cwd=REPOSITORY,
-        on_line=lines.append,
+    settings = settings_of(
+        broker,
+        database.uri,
+        "vigie",
+        MASTER,
+        SENDGRID_API_KEY="SG.bench",
+        SENDGRID_HOST=sendgrid.url,
+        DASHBOARD_URL="http://localhost:8501",
+        MAIL_PER_DAY="1000",
+        ALERT_SINGLE_MAILS="1000",  # here each episode is to be a mail
     )
+    backend = Backend("backend", ["cloud", "run"], folder / "backend.log", settings)
     parts.callback(backend.stop)
-    backend.wait_until(lambda: any("listening to the boards" in line for line in lines), "it listened", 60)
+    backend.wait()
     boards = [AlertBoard(name, passwords[f"demo/{name}"], broker.port, keys.ca_pem) for name in names]
     for board in boards:
         parts.callback(board.close)

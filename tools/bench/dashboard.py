@@ -78,9 +78,9 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         raise ToolFailed("needs Chromium: apt-get install chromium")
     shutil.rmtree(FOLDER, ignore_errors=True)
     with ExitStack() as parts:
-        mongod = Database(FOLDER / "database", FOLDER / "database.log", port=ports.free(), outside=False)
-        parts.callback(mongod.stop)
-        mongod.start()
+        mongod = parts.enter_context(
+            Database(FOLDER / "database", FOLDER / "database.log", port=ports.free(), outside=False)
+        )
         database = databases.connect(mongod.uri, "bench", timeout=60)
         databases.prepare(database)
         _fill(database, int(readings))

@@ -32,9 +32,10 @@ from cloud.training.thresholds import calibrate
 from cloud.training.thresholds.faults import KINDS, SIZES, Injected, inject
 from tools import replay
 from tools.bench.docs_table import write
+from tools.process.places import ROOT
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "detectors.md"
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "intel"
+PAGE = ROOT / "docs" / "detectors.md"
+DATA = ROOT.parent / "shared" / "data" / "intel"
 TUNED, REPORTED = ("01", "19"), ("23",)
 TRAIN = 8000
 MOST = 28000

@@ -30,7 +30,8 @@ from cloud.training.forest.interpret_packed import PackedForest, PackedInterpret
 from cloud.training.forest.interpret_python import ReadablePythonInterpreter
 from cloud.training.thresholds import envelope
 from device.sensors.simulated import Simulated
-from tools.proofs.forest import KEY, ROOT
+from tools.process.places import ROOT
+from tools.proofs.forest import KEY
 from tools.virtual_board.virtual_board import find_micropython
 
 SIZES = ((32, 128), (64, 256))

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools.process.child import Child
+from tools.process.places import ROOT
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-APP = REPOSITORY / "cloud" / "dashboard" / "app.py"
+APP = ROOT / "cloud" / "dashboard" / "app.py"
 TIMEOUT = 60.0
 
 
@@ -40,7 +40,7 @@ class Dashboard:
             ],
             log=log,
             env=environment,
-            cwd=REPOSITORY,
+            cwd=ROOT,
             on_exit=on_exit,
         )
 

@@ -8,12 +8,14 @@ import threading
 import time
 from typing import Self
 
+from tools.process.part import Part
+
 EPOCH_1900 = 2_208_988_800  # Unix time 0, in seconds since 1900
 PACKET = struct.Struct("!BBbb3I4Q")
 LOCAL_CLOCK = int.from_bytes(b"LOCL", "big")
 
 
-class NtpServer:
+class NtpServer(Part):
     """Answers from `start` to `stop`. `offset` (s) makes it wrong on purpose, `silent` makes it deaf."""
 
     def __init__(self, port: int = 0, address: str = "127.0.0.1") -> None:
@@ -38,12 +40,6 @@ class NtpServer:
         self._stopping.set()
         self._thread.join(2)
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
 
     def _serve(self) -> None:
         while not self._stopping.is_set():

@@ -26,6 +26,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
+from tools.process.part import Part
+
 MAX_BYTES = 30 * 1024 * 1024  # "The total size of your email, including attachments, must be less than 30MB"
 RATE_LIMIT = 600
 REASON = {
@@ -61,7 +63,7 @@ class Refusal:
     delay: float = 0.0  # s of silence before the answer
 
 
-class SendGridStandIn:
+class SendGridStandIn(Part):
     """Listens from `start` to `stop`. `mails` holds what was taken in this run, oldest first."""
 
     def __init__(
@@ -105,12 +107,6 @@ class SendGridStandIn:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
 
     def refuse(
         self,

@@ -28,20 +28,21 @@ from cloud.contract import keys
 from cloud.read.reader import Reader
 from cloud.store import database as databases
 from tools.local import pki, ports, secrets_file
+from tools.local.backend import Backend, settings_of
 from tools.local.broker.broker import Broker
 from tools.local.dashboard_process import Dashboard
 from tools.local.database.mongod import Database
 from tools.local.ntp_server import NtpServer
 from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
 from tools.local.sensor_choice import SensorChoice
-from tools.local.users import BACKEND_USER, private_write
+from tools.local.users import private_write
 from tools.process.child import Child, ToolFailed
+from tools.process.places import ROOT
 from tools.process.terminal import say
-from tools.virtual_board.virtual_board import REPOSITORY, VirtualBoard
+from tools.virtual_board.virtual_board import VirtualBoard
 
 SITE = "demo"
 DATABASE = "vigie"
-BACKEND_TIMEOUT = 60.0
 MODEL_TIMEOUT = 300.0
 RUNNING = "running.json"  # where it listens, for `make demo-board`
 LOOK_S = 0.5
@@ -72,7 +73,7 @@ class Stack:
     database: Database
     sendgrid: SendGridStandIn
     ntp: NtpServer
-    backend: Child
+    backend: Backend
     dashboard: Dashboard | None = None
     reader: Reader
 
@@ -167,24 +168,24 @@ class Stack:
 
     def _start_broker(self) -> None:
         plan = self.plan
-        self.broker = Broker(
-            plan.folder / "broker",
-            self.log("broker"),
-            self.pki,
-            self.secrets.passwords,
-            port=self.ports["broker"],
-            address=plan.address,
-            kind=plan.broker,
+        self.broker = self._parts.enter_context(
+            Broker(
+                plan.folder / "broker",
+                self.log("broker"),
+                self.pki,
+                self.secrets.passwords,
+                port=self.ports["broker"],
+                address=plan.address,
+                kind=plan.broker,
+            )
         )
-        self._parts.callback(self.broker.stop)
-        self.broker.start()
         say("broker", f"{self.broker.kind} on {plan.address}:{self.ports['broker']}, TLS and passwords only")
 
     def _start_database(self) -> None:
         plan = self.plan
-        self.database = Database(plan.folder / "database", self.log("database"), port=self.ports["database"])
-        self._parts.callback(self.database.stop)
-        self.database.start()
+        self.database = self._parts.enter_context(
+            Database(plan.folder / "database", self.log("database"), port=self.ports["database"])
+        )
         self._open_reader(self.database.uri)
         where = (
             "of MONGODB_URI"
@@ -198,19 +199,19 @@ class Stack:
         self._parts.callback(self.reader.database.client.close)
 
     def _start_mail_and_time(self) -> None:
-        self.sendgrid = SendGridStandIn(
-            self.plan.folder / "outbox",
-            key=self.secrets.mail_key,
-            port=self.ports["mail"],
-            on_mail=self._on_mail,
-        ).start()
-        self._parts.callback(self.sendgrid.stop)
+        self.sendgrid = self._parts.enter_context(
+            SendGridStandIn(
+                self.plan.folder / "outbox",
+                key=self.secrets.mail_key,
+                port=self.ports["mail"],
+                on_mail=self._on_mail,
+            )
+        )
         say(
             "mail",
             f"stand-in for SendGrid on {self.sendgrid.url}; mails land in {shown(self.sendgrid.outbox)}",
         )
-        self.ntp = NtpServer(self.ports["ntp"], self.plan.address).start()
-        self._parts.callback(self.ntp.stop)
+        self.ntp = self._parts.enter_context(NtpServer(self.ports["ntp"], self.plan.address))
         say("time", f"NTP on {self.plan.address}:{self.ntp.port}")
 
     def environment(self) -> dict[str, str]:
@@ -218,24 +219,18 @@ class Stack:
         return {**os.environ, **self._settings(), "PYTHONUNBUFFERED": "1"}
 
     def _settings(self) -> dict[str, str]:
-        return {
-            "MQTT_HOST": "localhost",
-            "MQTT_PORT": str(self.broker.backend_port),
-            "BOARD_PORT": str(self.ports["broker"]),
-            "MQTT_USER": BACKEND_USER,
-            "MQTT_PASSWORD": self.secrets.passwords[BACKEND_USER],
-            "MQTT_CA": str(self.pki.ca_pem.resolve()),
-            "MONGODB_URI": self.database_uri,
-            "MONGODB_DATABASE": DATABASE,
-            "VIGIE_KEY": self.secrets.master_key.hex(),
-            "SENDGRID_API_KEY": self.secrets.mail_key,
-            "SENDGRID_HOST": self.sendgrid.url,
-            "MAIL_FROM": "vigie@example.org",
-            "MAIL_TO": "you@example.org",
-            "AUTO_MODEL": self.plan.auto_model,
-            "DASHBOARD_URL": self.dashboard_url,
-            "DASHBOARD_PASSWORD_HASH": self._login_hash,
-        }
+        return settings_of(
+            self.broker,
+            self.database_uri,
+            DATABASE,
+            self.secrets.master_key,
+            BOARD_PORT=str(self.ports["broker"]),
+            SENDGRID_API_KEY=self.secrets.mail_key,
+            SENDGRID_HOST=self.sendgrid.url,
+            AUTO_MODEL=self.plan.auto_model,
+            DASHBOARD_URL=self.dashboard_url,
+            DASHBOARD_PASSWORD_HASH=self._login_hash,
+        )
 
     @property
     def database_uri(self) -> str:
@@ -254,23 +249,13 @@ class Stack:
         """Returns when it listens to the boards, or at once."""
         self._write_settings()
         began = time.monotonic()
-        lines: list[str] = []
-        self.backend = Child(
-            "backend",
-            [sys.executable, "-m", "cloud", "run"],
-            log=self.log("backend"),
-            append=True,
-            env=self.environment(),
-            cwd=REPOSITORY,
-            on_line=lines.append,
-            on_exit=lambda: self._died("backend"),
+        self.backend = Backend(
+            "backend", ["cloud", "run"], self.log("backend"), self._settings(), lambda: self._died("backend")
         )
         self._parts.callback(self.backend.stop)
         if not wait:
             return
-        self.backend.wait_until(
-            lambda: any("listening to the boards" in line for line in lines), "it listened", BACKEND_TIMEOUT
-        )
+        self.backend.wait()
         say("backend", f"listening, re-scoring, watching ({time.monotonic() - began:.1f} s)")
 
     def _died(self, name: str) -> None:
@@ -318,7 +303,7 @@ class Stack:
             ],
             log=self.log(f"training-{name}"),
             env=self.environment(),
-            cwd=REPOSITORY,
+            cwd=ROOT,
         )
         self._parts.callback(child.stop)
         return child

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
+from tools.process.places import ROOT
 from tools.process.terminal import progress
 from tools.proofs import ProofResult, forest, fuzz, mails
 
@@ -15,7 +15,7 @@ PROOFS = {
     "No mail goes out twice": mails.prove_all,
     "No message stops the worker": fuzz.prove_all,
 }
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "proofs.md"
+PAGE = ROOT / "docs" / "proofs.md"
 
 
 def main() -> int:

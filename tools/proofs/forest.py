@@ -27,10 +27,10 @@ from cloud.training.forest.interpret_packed import PackedInterpreter
 from cloud.training.forest.interpret_python import ReadablePythonInterpreter
 from cloud.training.forest.packed import packed_scores
 from cloud.training.forest.twin import CloudModel, offset
+from tools.process.places import ROOT
 from tools.proofs import Progress, ProofResult
 from tools.virtual_board.virtual_board import find_micropython
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = bytes(range(32))
 MASTER_KEY = bytes(range(32, 64))
 PLAIN_SHARE = 10  # one reading in ten also goes through the plain walker

@@ -125,12 +125,9 @@ def _state(chance: random.Random) -> dict[str, Any]:
 def prove_all(progress: Progress, count: int = MESSAGES) -> ProofResult:
     """Feed `count` messages to the workers; see that all are accounted for and that memory stays flat."""
     with tempfile.TemporaryDirectory() as folder:
-        mongod = Database(Path(folder) / "db", Path(folder) / "log", port=ports.free(), outside=False)
-        mongod.start()
-        try:
+        place = Path(folder)
+        with Database(place / "db", place / "log", port=ports.free(), outside=False) as mongod:
             return _prove(mongod.uri, count, progress)
-        finally:
-            mongod.stop()
 
 
 def _prove(uri: str, count: int, progress: Progress) -> ProofResult:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 import tempfile
 import threading
 import time
@@ -23,11 +21,11 @@ from cloud.alerts.policy import Letter
 from cloud.store import database as databases
 from cloud.store.database import Document
 from tools.local import ports
+from tools.local.backend import Backend
 from tools.local.database.mongod import Database
 from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
-from tools.process.child import Child, ToolFailed
+from tools.process.child import ToolFailed
 from tools.proofs import Progress, ProofResult
-from tools.virtual_board.virtual_board import REPOSITORY
 
 KILLS = 50
 MORE = 10  # mails beyond one for each kill
@@ -61,9 +59,9 @@ def kill_while_sending(kills: int, progress: Progress) -> MailTally:
     """Kill the backend `kills` times during hand-overs; then let it finish."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as parts:
         folder = Path(name)
-        mongod = Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
-        parts.callback(mongod.stop)
-        mongod.start()
+        mongod = parts.enter_context(
+            Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
+        )
         taken: Counter[str] = Counter()
         hand_over = threading.Event()
 
@@ -142,9 +140,8 @@ def _fill(database: Collections[Document], count: int) -> None:
         database["alerts"].insert_one(courier.pending(name, letter, ["you@example.org"], name, now))
 
 
-def _start(folder: Path, parts: ExitStack, uri: str, host: str) -> Child:
-    environment = {
-        **os.environ,
+def _start(folder: Path, parts: ExitStack, uri: str, host: str) -> Backend:
+    settings = {
         "MQTT_HOST": "localhost",
         "MQTT_USER": "unused",
         "MQTT_PASSWORD": "unused",
@@ -157,14 +154,7 @@ def _start(folder: Path, parts: ExitStack, uri: str, host: str) -> Child:
         "MAIL_TO": "you@example.org",
         "MAIL_PER_DAY": "1000",
     }
-    backend = Child(
-        "backend",
-        [sys.executable, "-m", "cloud", "watch"],
-        log=folder / "backend.log",
-        append=True,
-        env=environment,
-        cwd=REPOSITORY,
-    )
+    backend = Backend("backend", ["cloud", "watch"], folder / "backend.log", settings)
     parts.callback(backend.stop)
     return backend
 

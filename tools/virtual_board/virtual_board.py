@@ -24,7 +24,6 @@ from tools.process.child import Child, ToolFailed
 from tools.virtual_board import umqtt
 from tools.virtual_board.interpreter import CTRL_C, LIBRARY
 
-REPOSITORY = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 HEAP = "326k"  # a 64-bit object is twice as large as the chip's: this stands for the 163 KB of a stock ESP32
 BOOT_PAUSE = 1.0  # s between two boots that nobody asked for: a chip is no faster

@@ -20,15 +20,15 @@ from tools.bench.cloud.chain import Bench, Cost
 from tools.bench.docs_table import write
 from tools.process.child import ToolFailed
 from tools.process.exit_code import exit_code
+from tools.process.places import ROOT
 from tools.process.terminal import progress
-from tools.virtual_board.virtual_board import REPOSITORY
 
 READINGS = 1_000_000
 QUERIED = 10  # times as many in the query bench
 LEAST_QUERIED = 9000  # of each board there: a day, and some more
 BOARDS = 190
 NAIVE = 300  # messages
-DOCUMENT = REPOSITORY / "docs" / "cloud.md"
+DOCUMENT = ROOT / "docs" / "cloud.md"
 HEAD = (
     "| chain | readings | messages / core-s: ingest | all in | readings / core-s: ingest | all in "
     "| CPU s: ingest | broker | mongod | wall s | MB |\n|---|" + "---:|" * 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 import threading
@@ -28,13 +27,13 @@ from tools.bench.cloud.naive import SAMPLES, TREES
 from tools.bench.cloud.programs import cpu_seconds, memory_mb
 from tools.bench.cloud.workload import MASTER, SITE, BenchBoard, interleaved
 from tools.local import pki, ports
+from tools.local.backend import Backend, settings_of
 from tools.local.broker.broker import Broker
 from tools.local.database.mongod import Database
 from tools.local.users import BACKEND_USER
 from tools.process.child import Child, ToolFailed
 
 PASSWORD = "b" * 32
-START_TIMEOUT = 300.0  # s; scikit-learn takes its time to load on a busy machine
 PATIENCE = 120.0  # s without a single new reading stored
 AGAIN = 20.0  # s without one, and the boards send again what is not acknowledged
 IN_FLIGHT = 2000  # messages that are published and not yet stored
@@ -92,8 +91,7 @@ class Bench:
             self.folder / "database", self.folder / "database.log", port=ports.free(), outside=False
         )
         for part in (self.broker, self.mongod):
-            self._parts.callback(part.stop)
-            part.start()
+            self._parts.enter_context(part)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -110,37 +108,12 @@ class Bench:
             made.client.drop_database(made.name)
             made.client.close()
 
-    def environment(self, database: str, **more: str) -> dict[str, str]:
-        return {
-            **os.environ,
-            "MQTT_HOST": "localhost",
-            "MQTT_PORT": str(self.broker.backend_port),
-            "MQTT_USER": BACKEND_USER,
-            "MQTT_PASSWORD": PASSWORD,
-            "MQTT_CA": str(self.pki.ca_pem.resolve()),
-            "MONGODB_URI": self.mongod.uri,
-            "MONGODB_DATABASE": database,
-            "VIGIE_KEY": MASTER.hex(),
-            "SENDGRID_API_KEY": "SG.never-used",
-            "MAIL_FROM": "vigie@example.org",
-            "MAIL_TO": "you@example.org",
-            "PYTHONUNBUFFERED": "1",
-            # scikit-learn would start threads that wait for each other in a hot loop.
-            "OMP_NUM_THREADS": "1",
-            **more,
-        }
-
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Child:
-        """A process that is ready once it says that it listens."""
-        lines: list[str] = []
-        child = Child(
-            name,
-            [sys.executable, "-m", *command],
-            log=self.folder / f"{name}.log",
-            env=environment,
-            on_line=lines.append,
-        )
-        child.wait_until(lambda: any("listening" in line for line in lines), "it listened", START_TIMEOUT)
+    def start(self, name: str, words: Sequence[str], database: str, **more: str) -> Backend:
+        """A process that listens to the boards."""
+        # scikit-learn would start threads that wait for each other in a hot loop.
+        settings = settings_of(self.broker, self.mongod.uri, database, MASTER, OMP_NUM_THREADS="1", **more)
+        child = Backend(name, words, self.folder / f"{name}.log", settings)
+        child.wait()
         return child
 
     def vigie(
@@ -165,9 +138,7 @@ class Bench:
                 named = {"MQTT_CLIENT_ID": f"{database.name}-{k}"}
                 if workers > 1:
                     named["MQTT_SHARE"] = database.name
-                child = self.start(
-                    f"worker-{k}", ["cloud", "ingest"], self.environment(database.name, **named)
-                )
+                child = self.start(f"worker-{k}", ["cloud", "ingest"], database.name, **named)
                 running.callback(child.stop)
                 children.append(child)
             messages = list(interleaved(boards, a_message))
@@ -196,9 +167,7 @@ class Bench:
         file = self.folder / "forest.joblib"
         joblib.dump(forest, file)
         with self.database() as database, ExitStack() as running:
-            child = self.start(
-                "naive", ["tools.bench.cloud.naive", str(file)], self.environment(database.name)
-            )
+            child = self.start("naive", ["tools.bench.cloud.naive", str(file)], database.name)
             running.callback(child.stop)
             publisher = _Publisher(self, {})
             running.callback(publisher.close)
@@ -214,7 +183,7 @@ class Bench:
                 raise ToolFailed("the naive chain lost or changed readings")
         return cost
 
-    def _spent(self, children: list[Child]) -> Spent:
+    def _spent(self, children: Sequence[Child]) -> Spent:
         assert self.broker.child is not None and self.mongod.child is not None
         return cpu_seconds(children), cpu_seconds([self.broker.child]), cpu_seconds([self.mongod.child])
 

@@ -21,21 +21,22 @@ from tools.bench.cloud.programs import cpu_seconds, memory_mb
 from tools.bench.docs_table import write
 from tools.bench.fleet.publishers import MASTER, PERIOD, password, user
 from tools.local import pki, ports
+from tools.local.backend import Backend, settings_of
 from tools.local.broker.broker import Broker
 from tools.local.database.mongod import Database
 from tools.local.sendgrid_standin import SendGridStandIn
 from tools.local.users import BACKEND_USER
-from tools.process.child import Child, ToolFailed
+from tools.process.child import ToolFailed
 from tools.process.exit_code import exit_code
+from tools.process.places import ROOT
 from tools.process.terminal import progress
-from tools.virtual_board.virtual_board import REPOSITORY
 
 BOARDS, WORKERS, SECONDS = "100 1000 5000", "1 3", "180"
 A_PROCESS = 2500  # boards
 SILENCE = 100.0  # s after a power cut of all boards in which mails are counted
 CARRIED = 0.99  # of the messages acknowledged, or it was not carried
 BACKEND_PASSWORD = "b" * 32
-DOCUMENT = REPOSITORY / "docs" / "cloud.md"
+DOCUMENT = ROOT / "docs" / "cloud.md"
 HEAD = (
     "| boards | workers | messages / s | acknowledged | publish to ack: median | p99 | CPU all in, of a core "
     "| ingest | broker | mongod | publishers | MB a worker | mails when all fall silent |\n"
@@ -111,18 +112,32 @@ def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
     users = {BACKEND_USER: BACKEND_PASSWORD, **{user(k): password(k) for k in range(boards)}}
     with ExitStack() as parts:
         keys = pki.ensure(folder / "pki")
-        broker = Broker(folder / "broker", folder / "broker.log", keys, users, port=ports.free())
-        database = Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
-        for part in (broker, database):
-            parts.callback(part.stop)
-            part.start()
+        broker = parts.enter_context(
+            Broker(folder / "broker", folder / "broker.log", keys, users, port=ports.free())
+        )
+        database = parts.enter_context(
+            Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
+        )
         assert broker.child is not None and database.child is not None
         sendgrid = parts.enter_context(SendGridStandIn(folder / "outbox", key="SG.bench"))
-        children = []
+        children: list[Backend] = []
         for k in range(workers):
             command = "run" if k == 0 else "ingest"
-            environment = _environment(broker, database, sendgrid, k, workers)
-            children.append(_worker(parts, folder, f"{command}-{k}", command, environment))
+            settings = settings_of(
+                broker,
+                database.uri,
+                "fleet",
+                MASTER,
+                MQTT_CLIENT_ID=f"fleet-{k}",
+                **({"MQTT_SHARE": "fleet"} if workers > 1 else {}),
+                OMP_NUM_THREADS="1",
+                SENDGRID_API_KEY="SG.bench",
+                SENDGRID_HOST=sendgrid.url,
+            )
+            name = f"{command}-{k}"
+            children.append(Backend(name, ["cloud", command], folder / f"{name}.log", settings))
+            parts.callback(children[-1].stop)
+            children[-1].wait()
         publishers = _publishers(parts, broker, boards, seconds)
         progress(f"{boards} boards are logged in")
         spent = [cpu_seconds(children), cpu_seconds([broker.child]), cpu_seconds([database.child])]
@@ -145,41 +160,6 @@ def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
             ingest, broking, storing, sum(report["cpu"] for report in reports), memory,
             len(sendgrid.mails) - before,
         )  # fmt: skip
-
-
-def _environment(
-    broker: Broker, database: Database, sendgrid: SendGridStandIn, number: int, workers: int
-) -> dict[str, str]:
-    return {
-        **os.environ,
-        "MQTT_HOST": "localhost",
-        "MQTT_PORT": str(broker.backend_port),
-        "MQTT_CA": str(broker.pki.ca_pem.resolve()),
-        "MQTT_USER": BACKEND_USER,
-        "MQTT_PASSWORD": BACKEND_PASSWORD,
-        "MQTT_CLIENT_ID": f"fleet-{number}",
-        **({"MQTT_SHARE": "fleet"} if workers > 1 else {}),
-        "VIGIE_KEY": MASTER.hex(),
-        "MONGODB_URI": database.uri,
-        "MONGODB_DATABASE": "fleet",
-        "PYTHONUNBUFFERED": "1",
-        "OMP_NUM_THREADS": "1",
-        "SENDGRID_API_KEY": "SG.bench",
-        "SENDGRID_HOST": sendgrid.url,
-        "MAIL_FROM": "vigie@example.org",
-        "MAIL_TO": "you@example.org",
-    }
-
-
-def _worker(parts: ExitStack, folder: Path, name: str, command: str, environment: dict[str, str]) -> Child:
-    lines: list[str] = []
-    child = Child(
-        name, [sys.executable, "-m", "cloud", command], log=folder / f"{name}.log", env=environment,
-        cwd=REPOSITORY, on_line=lines.append,
-    )  # fmt: skip
-    parts.callback(child.stop)
-    child.wait_until(lambda: any("listening to the boards" in line for line in lines), "it listened", 120)
-    return child
 
 
 def _publishers(parts: ExitStack, broker: Broker, boards: int, seconds: int) -> list[subprocess.Popen[str]]:

@@ -19,9 +19,10 @@ from tools.bench.plant.contestants import columns
 from tools.bench.plant.results import RoomResult
 from tools.bench.plant.rooms import KINDS
 from tools.process.child import ToolFailed
+from tools.process.places import ROOT
 from tools.process.terminal import progress
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "detectors.md"
+PAGE = ROOT / "docs" / "detectors.md"
 
 
 def main(environment: Mapping[str, str] = os.environ, page: Path = PAGE) -> int:

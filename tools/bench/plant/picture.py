@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,8 +12,9 @@ from tools.bench.plant.contestants import columns
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.rooms import LIMITS
 from tools.process.exit_code import exit_code
+from tools.process.places import ROOT
 
-PICTURE = Path(__file__).resolve().parents[3] / "docs" / "img" / "plant.png"
+PICTURE = ROOT / "docs" / "img" / "plant.png"
 KIND, FAILURE, SEED, PERIOD = "walk-in", "dead compressor", 5, 60
 SHOWN = {"Vigie": "#0f6cbd", "limit, 30 min": "#d97706", "limit, 45 min": "#b42318"}
 BEFORE, AFTER = 4.0, 9.0  # hours

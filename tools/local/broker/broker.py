@@ -21,6 +21,7 @@ from tools.local.broker import hivemq
 from tools.local.pki import Pki
 from tools.local.users import BACKEND_USER, passwords, private_write, write_users
 from tools.process.child import Child, ToolFailed
+from tools.process.part import Part
 
 START_TIMEOUT = 20.0
 LOGIN_TIMEOUT = 3.0
@@ -96,7 +97,7 @@ dynamic_filters = true
 SERVE = "import sys; from iotcore import IotCoreBroker; IotCoreBroker(config_path=sys.argv[1]).run_forever()"
 
 
-class Broker:
+class Broker(Part):
     """Runs from `start` to `stop`; `users` maps a user name ("demo/C001" for a device, "backend") to its
     password. Boards log in at `port`, backends at `backend_port`, which is another one with mosquitto alone.
     """

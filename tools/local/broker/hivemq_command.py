@@ -17,16 +17,11 @@ def main(argv: Sequence[str]) -> int:
         raise WrongUse("usage: python -m tools hivemq")
     folder = Path("var/demo")
     known = secrets_file.load(folder / "secrets.json", [f"demo/C00{k}" for k in (1, 2, 3)])
-    broker = Broker(
-        folder / "hivemq", folder / "log" / "hivemq.log", pki.ensure(folder / "pki"), known.passwords,
-        port=8883, kind="hivemq",
-    )  # fmt: skip
+    keys = pki.ensure(folder / "pki")
+    log = folder / "log" / "hivemq.log"
     say("broker", "HiveMQ CE starts …")
-    try:
-        broker.start()
+    with Broker(folder / "hivemq", log, keys, known.passwords, port=8883, kind="hivemq") as broker:
         say("broker", f"on 127.0.0.1:8883, TLS; users and passwords in {folder}/secrets.json; Ctrl-C ends it")
         assert broker.child is not None
         broker.child.exited.wait()
         raise ToolFailed(f"HiveMQ ended by itself\n{broker.child.last_words()}")
-    finally:
-        broker.stop()

@@ -25,6 +25,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from tools.process.child import Child, ToolFailed
+from tools.process.part import Part
 
 START_TIMEOUT = 40.0
 SET_NAME = "vigie"
@@ -38,7 +39,7 @@ PACKAGES = {  # Debian's, by the library in it
 INVALID_SET_CONFIG = 93
 
 
-class Database:
+class Database(Part):
     """`uri` is what clients use; with an outside MONGODB_URI nothing is started or stopped.
 
     `arguments`: more of mongod's own.

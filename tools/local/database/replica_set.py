@@ -16,13 +16,14 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from tools.local.database.mongod import NOT_YET_INITIALIZED, SET_NAME, Database
 from tools.process.child import ToolFailed
+from tools.process.part import Part
 
 START_TIMEOUT = 60.0
 ASK_MS = 1000
 Client = MongoClient[dict[str, Any]]
 
 
-class ReplicaSet:
+class ReplicaSet(Part):
     """`uri` is what clients use: any primary serves them."""
 
     def __init__(self, folder: Path, log: Path, ports: Sequence[int], hosts: Sequence[str]) -> None:

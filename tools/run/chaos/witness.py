@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from cloud.commands.audit import audit as accounts
+from tools.process.places import ROOT
 from tools.process.terminal import say
 from tools.run.chaos.tally import BoardReports, Tally, tally
 from tools.run.chaos.world import World
-from tools.virtual_board.virtual_board import REPOSITORY, VirtualBoard
+from tools.virtual_board.virtual_board import VirtualBoard
 
 Streams = Mapping[str, set[str]]  # by board
 
@@ -35,7 +36,7 @@ def audit(world: World) -> list[str]:
     audited = subprocess.run(
         [sys.executable, "-m", "cloud", "audit"],
         env=world.environment(),
-        cwd=REPOSITORY,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

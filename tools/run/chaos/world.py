@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 import threading
 import time
 from collections import defaultdict
@@ -27,14 +26,15 @@ from pymongo.errors import PyMongoError
 from cloud.store.database import Document
 from device.update.release import RSA
 from tools.local import ports
+from tools.local.backend import Backend
 from tools.local.database.mongod import Database
 from tools.local.database.replica_set import ReplicaSet
 from tools.local.ntp_server import NtpServer
-from tools.local.stack import BACKEND_TIMEOUT, Stack, StackPlan
+from tools.local.stack import Stack, StackPlan
 from tools.process.child import Child, ToolFailed
 from tools.process.terminal import say
 from tools.run.chaos.proxy import Proxies, Proxy
-from tools.virtual_board.virtual_board import REPOSITORY, VirtualBoard
+from tools.virtual_board.virtual_board import VirtualBoard
 
 TIME_SERVERS = 3
 MEMBERS = 3
@@ -106,9 +106,9 @@ class World(Stack):
         hosts = [
             f"127.0.0.1:{self.proxies.to(_member(number), port).port}" for number, port in enumerate(own)
         ]
-        self.members = ReplicaSet(self.plan.folder / "database", self.log("database"), own, hosts)
-        self._parts.callback(self.members.stop)
-        self.members.start()
+        self.members = self._parts.enter_context(
+            ReplicaSet(self.plan.folder / "database", self.log("database"), own, hosts)
+        )
         self._open_reader(self.members.uri)
         say("database", f"MongoDB, a replica set of {MEMBERS}")
 
@@ -147,9 +147,8 @@ class World(Stack):
 
     def _start_mail_and_time(self) -> None:
         super()._start_mail_and_time()
-        self.times = [self.ntp, *(NtpServer().start() for _ in range(TIME_SERVERS - 1))]
-        for server in self.times[1:]:
-            self._parts.callback(server.stop)
+        more = (self._parts.enter_context(NtpServer()) for _ in range(TIME_SERVERS - 1))
+        self.times = [self.ntp, *more]
 
     def _make_models(self) -> None:
         """None: rules and Z-score judge alone, which is as good for losing readings."""
@@ -161,42 +160,34 @@ class World(Stack):
 
     def start_worker(self, name: str, *, wait: bool = True) -> None:
         """Returns when it listens to the boards, or at once."""
-        lines: list[str] = []
         clock = self.worker_clock(name)
         if not clock.exists():
             set_clock(clock, 0)
-        child = Child(
+        child = Backend(
             name,
-            [sys.executable, "-m", "tools.run.chaos.skewed", clock, WORKERS[name]],
-            log=self.log(name.replace(" ", "-")),
-            append=True,
-            env=self.worker_environment(name),
-            cwd=REPOSITORY,
-            on_line=lines.append,
-            on_exit=lambda: self._ended(name),
+            ["tools.run.chaos.skewed", clock, WORKERS[name]],
+            self.log(name.replace(" ", "-")),
+            self.worker_settings(name),
+            lambda: self._ended(name),
         )
         self.workers[name] = Worker(child)
         self._parts.callback(child.stop)
         if wait:
-            child.wait_until(
-                lambda: any("listening to the boards" in line for line in lines),
-                "it listened",
-                BACKEND_TIMEOUT,
-            )
+            child.wait()
             say(name, "listens to the boards")
 
     def worker_clock(self, name: str) -> Path:
         """The file that says by how many seconds the clock of a worker's machine is off."""
         return (self.plan.folder / f"clock of {name}").resolve()
 
-    def worker_environment(self, name: str) -> dict[str, str]:
+    def worker_settings(self, name: str) -> dict[str, str]:
         number = list(WORKERS).index(name)
         own = {
             "MQTT_PORT": str(self.wires[name].port),
             "MQTT_CLIENT_ID": f"backend-{number}",
             "MQTT_SHARE": "vigie",
         }
-        return {**self.environment(), **own}
+        return {**self._settings(), **own}
 
     def _settings(self) -> dict[str, str]:
         mails = {"ALERT_COOL_DOWN_MINUTES": "0", "ALERT_SINGLE_MAILS": "1000", "MAIL_PER_DAY": "100000"}

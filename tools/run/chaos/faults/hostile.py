@@ -72,7 +72,7 @@ def flood(world: World, name: str, random: Random) -> Iterator[Observed]:
 def session_claimed(world: World, name: str, random: Random) -> Iterator[Observed]:
     """A board's password, and the client id of a backend's worker: its session holds everybody's readings."""
     board = f"{world.site}/{random.choice(list(world.boards))}"
-    own_id = world.worker_environment(name)["MQTT_CLIENT_ID"]
+    own_id = world.worker_settings(name)["MQTT_CLIENT_ID"]
     listeners = {world.broker.port, world.broker.backend_port}
     with _all(Intruder(world.broker, board, client_id=own_id, port=port) for port in listeners) as intruders:
         yield lambda: all(intruder.answers for intruder in intruders)
@@ -81,7 +81,7 @@ def session_claimed(world: World, name: str, random: Random) -> Iterator[Observe
 @contextmanager
 def session_lost(world: World, name: str, random: Random) -> Iterator[Observed]:
     """The broker forgets a worker's session: subscriptions, and what waits in it."""
-    own_id = world.worker_environment(name)["MQTT_CLIENT_ID"]
+    own_id = world.worker_settings(name)["MQTT_CLIENT_ID"]
     port = world.broker.backend_port
     with Intruder(world.broker, BACKEND_USER, client_id=own_id, port=port) as intruder:
         intruder.connected.wait(5)

@@ -22,8 +22,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Le premier modèle de {device} est prêt{nbsp}: il a appris de {days} jours de ses propres mesures.",
     ),
     "lead model": (
-        "The next model of {device} has judged its last {days} days again: {after} mails where the "
-        "present one has {before}. It finds as many medium and strong faults as the present one.",
+        "The next model of {device} has judged its last {days} days again: {after} mails where the present "
+        "one has {before}. It finds as many medium and strong faults as the present one.",
         "Le prochain modèle de {device} a rejugé ses {days} derniers jours{nbsp}: {after} e-mails là où le "
         "modèle actuel en compte {before}. Il trouve autant de pannes moyennes et fortes que l'actuel.",
     ),
@@ -71,10 +71,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "next raised": ("Raised: {names}.", "Relevés{nbsp}: {names}."),
     "next did": (
-        "On the last {days} days, judged again: {before} → {after}; {found} of {faults} faults that were put "
-        "in are found.",
-        "Sur les {days} derniers jours, rejugés{nbsp}: {before} → {after}{nbsp}; {found} des {faults} pannes "
-        "ajoutées sont trouvées.",
+        "On the last {days} days, judged again: {before} → {after}; {found} of {faults} faults that were "
+        "put in are found.",
+        "Sur les {days} derniers jours, rejugés{nbsp}: {before} → {after}{nbsp}; {found} des {faults} "
+        "pannes ajoutées sont trouvées.",
     ),
     "next shadow": (
         "It now judges a day beside the present one before the board gets it.",
@@ -94,8 +94,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "teach thanks": ("Thank you: {cause}. {what}", "Merci{nbsp}: {cause}. {what}"),
     "teach harmless": (
-        "Vigie now tries to raise the thresholds of what alarmed ({detectors}), as far as no fault is missed "
-        "that is found today. The page Models says what came of it.",
+        "Vigie now tries to raise the thresholds of what alarmed ({detectors}), as far as no fault is "
+        "missed that is found today. The page Models says what came of it.",
         "Vigie essaie maintenant de relever les seuils de ce qui a alerté ({detectors}), tant qu'aucune "
         "panne trouvée aujourd'hui n'est manquée. La page Modèles dit ce qu'il en est.",
     ),

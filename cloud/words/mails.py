@@ -26,10 +26,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{device}: did not wake up, last heard {when}",
         "{device}{nbsp}: ne s'est pas réveillée, dernières nouvelles {when}",
     ),
-    "subject claim": (
-        "two boards claim to be {device}",
-        "deux cartes disent être {device}",
-    ),
+    "subject claim": ("two boards claim to be {device}", "deux cartes disent être {device}"),
     "subject flood messages": (
         "{device} sends {times} times what its period allows: the surplus is held back",
         "{device} envoie {times} fois ce que sa période permet{nbsp}: le surplus est retenu",
@@ -38,10 +35,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{device} starts a new memory again and again: the surplus is held back",
         "{device} commence sans cesse une nouvelle mémoire{nbsp}: le surplus est retenu",
     ),
-    "subject siblings": (
-        "{device} has left {others}: {away}",
-        "{device} s'écarte de {others}{nbsp}: {away}",
-    ),
+    "subject siblings": ("{device} has left {others}: {away}", "{device} s'écarte de {others}{nbsp}: {away}"),
     "and": ("{first} and {last}", "{first} et {last}"),
     "away warmer": ("{value} warmer", "{value} plus chaud"),
     "away colder": ("{value} colder", "{value} plus froid"),
@@ -66,10 +60,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{device} ({site}) donne des mesures anormales depuis {when}.",
     ),
     "lead sensor": (
-        "The sensor of {device} at {site} has not answered since {when}. The board measures nothing until it "
-        "answers again, and makes no value up. Check its wires and its supply.",
-        "Le capteur de {device} ({site}) ne répond plus depuis {when}. Tant qu'il ne répond pas, la carte ne "
-        "mesure rien et n'invente aucune valeur. Vérifiez ses fils et son alimentation.",
+        "The sensor of {device} at {site} has not answered since {when}. The board measures nothing until "
+        "it answers again, and makes no value up. Check its wires and its supply.",
+        "Le capteur de {device} ({site}) ne répond plus depuis {when}. Tant qu'il ne répond pas, la carte "
+        "ne mesure rien et n'invente aucune valeur. Vérifiez ses fils et son alimentation.",
     ),
     "lead silent": (
         "{device} at {site} has sent nothing since {when}. If it has power, it keeps what it measures and "
@@ -80,14 +74,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lead claim": (
         "Since {when} two boards send as {device} at {site}: a flash was copied, or a replaced board runs "
         "again. Where both used the same number, the first reading is stored and the other one is in "
-        "quarantine. "
-        "Switch one of them off, or give it a name of its own (make flash ERASE=1, then make provision). "
-        "python -m cloud audit names the readings.",
+        "quarantine. Switch one of them off, or give it a name of its own (make flash ERASE=1, then make "
+        "provision). python -m cloud audit names the readings.",
         "Depuis {when}, deux cartes envoient sous le nom {device} ({site}){nbsp}: une mémoire a été copiée, "
         "ou une carte remplacée fonctionne de nouveau. Quand toutes deux ont utilisé le même numéro, la "
-        "première "
-        "mesure est enregistrée, l'autre est mise en quarantaine. Éteignez l'une d'elles, ou donnez-lui son "
-        "propre nom (make flash ERASE=1, puis make provision). python -m cloud audit nomme les mesures.",
+        "première mesure est enregistrée, l'autre est mise en quarantaine. Éteignez l'une d'elles, ou "
+        "donnez-lui son propre nom (make flash ERASE=1, puis make provision). python -m cloud audit nomme "
+        "les mesures.",
     ),
     "lead flood": (
         "Since {when} {device} at {site} sends far more messages than a board with its period needs. The "
@@ -97,9 +90,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Depuis {when}, {device} ({site}) envoie bien plus de messages qu'il n'en faut à une carte de sa "
         "période. Le backend retient ce qui dépasse sa part{nbsp}: il ne l'enregistre pas et ne le confirme "
         "pas, donc la carte le garde et le renvoie. Les autres cartes n'attendent pas. Si cette carte ne "
-        "fait "
-        "rien d'inhabituel, quelqu'un d'autre a son mot de passe du broker{nbsp}: changez ce mot de passe "
-        "(docs/security.md).",
+        "fait rien d'inhabituel, quelqu'un d'autre a son mot de passe du broker{nbsp}: changez ce mot de "
+        "passe (docs/security.md).",
     ),
     "lead over": (
         "It is over: {device} at {site} was abnormal from {when} for {length}.",
@@ -111,8 +103,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lead siblings": (
         "Since {when} {device} at {site} moves away from {others}, which it had followed until then. They "
-        "still agree: it is this sensor or what stands near it, not the whole room. Put a thermometer beside "
-        "it and compare.",
+        "still agree: it is this sensor or what stands near it, not the whole room. Put a thermometer "
+        "beside it and compare.",
         "Depuis {when}, {device} ({site}) s'éloigne de {others}, qu'elle suivait jusque-là. Elles restent "
         "d'accord{nbsp}: c'est ce capteur, ou ce qui l'entoure, et non toute la pièce. Comparez-le à un "
         "thermomètre posé à côté.",
@@ -142,10 +134,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "C'est fini{nbsp}: deux cartes ont envoyé sous le nom {device} ({site}) à partir de {when}, pendant "
         "{length}.",
     ),
-    "lead worse": (
-        "This warning has become severe.",
-        "Ce qui était un avertissement est devenu grave.",
-    ),
+    "lead worse": ("This warning has become severe.", "Ce qui était un avertissement est devenu grave."),
     "lead reminder": (
         "It still goes on, and nobody has said that they have seen it.",
         "L'épisode continue, et personne n'a dit l'avoir vu.",
@@ -162,10 +151,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rollout config": ("settings", "des réglages"),
     "rollout app": ("a release", "d'une version"),
     "lead rollout": (
-        "No other board gets it. The boards that have it keep it, unless you say: "
-        "python -m cloud rollout back",
-        "Aucune autre carte ne le reçoit. Les cartes qui l'ont le gardent, sauf si vous dites{nbsp}: "
-        "python -m cloud rollout back",
+        "No other board gets it. The boards that have it keep it, unless you say: python -m cloud rollout "
+        "back",
+        "Aucune autre carte ne le reçoit. Les cartes qui l'ont le gardent, sauf si vous dites{nbsp}: python "
+        "-m cloud rollout back",
     ),
     "lead many": (
         "One mail tells you of all these episodes, so that you need not read {count} mails.",
@@ -251,10 +240,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "an older start that went on after a newer one",
         "un démarrage plus ancien qui a continué après un plus récent",
     ),
-    "claim streams": (
-        "two memories that sent in turn",
-        "deux mémoires qui ont envoyé tour à tour",
-    ),
+    "claim streams": ("two memories that sent in turn", "deux mémoires qui ont envoyé tour à tour"),
     "do acknowledge": ("I have seen it", "Je l'ai vu"),
     "do acknowledge all": ("I have seen them", "Je les ai vus"),
     "do real": ("It was real", "C'était réel"),
@@ -294,8 +280,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "test lead": (
         "This is a test: mails reach you. An alert looks like the one below; its board and its values are "
         "made up.",
-        "Ceci est un essai{nbsp}: les e-mails vous parviennent. Une alerte ressemble à ce qui suit{nbsp}; sa "
-        "carte et ses valeurs sont inventées.",
+        "Ceci est un essai{nbsp}: les e-mails vous parviennent. Une alerte ressemble à ce qui suit{nbsp}; "
+        "sa carte et ses valeurs sont inventées.",
     ),
     "answer nothing": ("Nothing was changed", "Rien n'a changé"),
     "answer trouble": (
@@ -323,7 +309,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "answer no key": (
         "The dashboard cannot check links: set LINK_KEY (python -m cloud alert key prints it).",
-        "Le tableau de bord ne peut pas vérifier les liens{nbsp}: définissez LINK_KEY "
-        "(python -m cloud alert key l'affiche).",
+        "Le tableau de bord ne peut pas vérifier les liens{nbsp}: définissez LINK_KEY (python -m cloud "
+        "alert key l'affiche).",
     ),
 }

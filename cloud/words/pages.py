@@ -36,8 +36,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "1. Is this machine let in? In Atlas: Network Access, add its address.\n"
         "1. Is the address right? `python -m cloud doctor` looks at settings and database.",
         "1. Est-elle en marche{nbsp}? `make demo` en démarre une{nbsp}; Atlas met en pause un cluster "
-        "gratuit "
-        "resté longtemps inactif.\n"
+        "gratuit resté longtemps inactif.\n"
         "1. Cette machine est-elle admise{nbsp}? Dans Atlas{nbsp}: Network Access, ajoutez son adresse.\n"
         "1. L'adresse est-elle juste{nbsp}? `python -m cloud doctor` vérifie réglages et base.",
     ),
@@ -75,13 +74,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "misconfigured what": (
         "Something is wrong with {names}. The program's log says what it is; this page does not, because it "
         "may hold a secret.",
-        "Quelque chose ne va pas avec {names}. Le détail est dans le journal du programme, pas ici{nbsp}: il "
-        "peut contenir un secret.",
+        "Quelque chose ne va pas avec {names}. Le détail est dans le journal du programme, pas ici{nbsp}: "
+        "il peut contenir un secret.",
     ),
     "misconfigured section": (
         "In the secrets {names} is below {section}, where it has no effect: move it above the first section.",
-        "Dans les secrets, {names} se trouve sous {section}, où cela ne compte pas{nbsp}: placez-le avant la "
-        "première section.",
+        "Dans les secrets, {names} se trouve sous {section}, où cela ne compte pas{nbsp}: placez-le avant "
+        "la première section.",
     ),
     "misconfigured cures": (
         "1. On your machine: put it into `.env`; `.env.example` shows how.\n"
@@ -101,11 +100,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "1. **It is connected, and still nothing here?** The backend must run, `python -m cloud run`, with "
         "the same `MONGODB_URI` and `MONGODB_DATABASE` as this page.",
         "La base de données est là, et elle est vide. Les mesures apparaissent d'elles-mêmes dès qu'une "
-        "carte "
-        "en envoie.\n\n"
+        "carte en envoie.\n"
+        "\n"
         "1. **Essayer sans carte{nbsp}:** `make demo` en démarre trois virtuelles.\n"
-        "1. **Avec une carte{nbsp}:** `make flash`, puis `make provision`{nbsp}; sa console affiche "
-        "`link  connected`.\n"
+        "1. **Avec une carte{nbsp}:** `make flash`, puis `make provision`{nbsp}; sa console affiche `link  "
+        "connected`.\n"
         "1. **Elle est connectée, et toujours rien{nbsp}?** Le backend doit tourner, `python -m cloud run`, "
         "avec les mêmes `MONGODB_URI` et `MONGODB_DATABASE` que cette page.",
     ),
@@ -169,8 +168,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "backend silent": (
         "**The backend has not been seen for {length}.** Boards keep their readings meanwhile, but nothing "
-        "is "
-        "stored and no mail is sent. Start it: `python -m cloud run`.",
+        "is stored and no mail is sent. Start it: `python -m cloud run`.",
         "**Le backend n'a pas été vu depuis {length}.** Les cartes gardent leurs mesures, mais rien n'est "
         "enregistré et aucun e-mail ne part. Démarrez-le{nbsp}: `python -m cloud run`.",
     ),
@@ -183,8 +181,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "with version": ("version {what}", "version {what}"),
     "not authenticated": ("Not authenticated", "Non authentifiée"),
     "not authenticated why": (
-        "This board speaks version 1 of the contract, so its readings cannot be told from what somebody with "
-        "its broker password sends. Update its software with make deploy.",
+        "This board speaks version 1 of the contract, so its readings cannot be told from what somebody "
+        "with its broker password sends. Update its software with make deploy.",
         "Cette carte parle la version 1 du contrat{nbsp}: ses mesures ne se distinguent pas de ce qu'envoie "
         "quelqu'un qui a son mot de passe du broker. Mettez son logiciel à jour avec make deploy.",
     ),
@@ -249,10 +247,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Mesures anormales selon la carte et le cloud, %",
     ),
     "panel lanes": ("Who says abnormal, and why", "Qui dit anormal, et pourquoi"),
-    "panel lanes how": (
-        "Board above, cloud below",
-        "Carte en haut, cloud en bas",
-    ),
+    "panel lanes how": ("Board above, cloud below", "Carte en haut, cloud en bas"),
     "who board": ("Board", "Carte"),
     "who cloud": ("Cloud", "Cloud"),
     "who failed": ("Failed reads", "Lectures ratées"),
@@ -271,8 +266,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{readings} of this range are not stored yet. A board sends again what was not confirmed, so a gap "
         "may still close.",
         "{readings} de cette plage ne sont pas encore enregistrées. Une carte renvoie ce qui n'a pas été "
-        "confirmé{nbsp}: "
-        "le trou peut encore se combler.",
+        "confirmé{nbsp}: le trou peut encore se combler.",
     ),
     "remark undated": (
         "{readings} without a date, because the board did not know the time; the chart shows them dotted "
@@ -283,24 +277,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "remark said": (
         "{readings} without a date: the board gave an impossible one, lastly {date}, so a clock is wrong. "
         "The chart shows them dotted between their neighbours.",
-        "{readings} sans date{nbsp}: la carte en a donné une impossible, en dernier {date}, donc une horloge "
-        "est fausse. Le graphique les montre en pointillé entre leurs voisines.",
+        "{readings} sans date{nbsp}: la carte en a donné une impossible, en dernier {date}, donc une "
+        "horloge est fausse. Le graphique les montre en pointillé entre leurs voisines.",
     ),
     "remark thinned": (
         "The chart shows the lowest and the highest value of every {length}, so no spike is lost. A shorter "
         "range shows every reading.",
         "Le graphique montre le minimum et le maximum de chaque tranche de {length}{nbsp}: aucun pic ne se "
-        "perd. Une plage plus "
-        "courte "
-        "montre chaque mesure.",
+        "perd. Une plage plus courte montre chaque mesure.",
     ),
     "remark summed": (
         "The chart shows mean, minimum and maximum of about every {length}. A shorter range shows every "
         "reading.",
         "Le graphique montre moyenne, minimum et maximum d'environ chaque tranche de {length}. Une plage "
-        "plus "
-        "courte "
-        "montre chaque mesure.",
+        "plus courte montre chaque mesure.",
     ),
     "normal by history": (
         "Green: {spans}, where 98 % of its calm readings of the last {length} lie.",
@@ -321,17 +311,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "; severe after {length} beyond {limits}",
         "{nbsp}; grave après {length} au-delà de {limits}",
     ),
-    "limits far": (
-        "Too far away to be drawn: {values}.",
-        "Trop loin pour être tracé{nbsp}: {values}.",
-    ),
+    "limits far": ("Too far away to be drawn: {values}.", "Trop loin pour être tracé{nbsp}: {values}."),
     "download csv": ("CSV", "CSV"),
     "download parquet": ("Parquet", "Parquet"),
     "download too much": (
         "More than {most} readings: download them with `python -m cloud export`, or choose a shorter range.",
         "Plus de {most} mesures{nbsp}: exportez-les avec `python -m cloud export`, ou choisissez une plage "
-        "plus "
-        "courte.",
+        "plus courte.",
     ),
     "episodes here": ("Episodes in this range", "Épisodes dans cette plage"),
     # episodes
@@ -371,10 +357,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Elle envoie bien plus que sa part{nbsp}: le surplus est retenu.",
     ),
     "only board": ("Only the board says so.", "Seule la carte le dit."),
-    "only board can": (
-        "Only the board has a detector for this.",
-        "Seule la carte a un détecteur pour cela.",
-    ),
+    "only board can": ("Only the board has a detector for this.", "Seule la carte a un détecteur pour cela."),
     "only cloud": ("Only the cloud says so.", "Seul le cloud le dit."),
     "both agree": ("Board and cloud agree.", "Carte et cloud sont d'accord."),
     "both agree partly": (
@@ -541,8 +524,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "drift some": (
         "Yes: **{names}**. If that is the new normal, train it again: `python -m cloud train`.",
-        "Oui{nbsp}: **{names}**. Si c'est la nouvelle normale, refaites un apprentissage{nbsp}: "
-        "`python -m cloud train`.",
+        "Oui{nbsp}: **{names}**. Si c'est la nouvelle normale, refaites un apprentissage{nbsp}: `python -m "
+        "cloud train`.",
     ),
     "feature t": ("temperature, °C", "température, °C"),
     "feature h": ("humidity, %RH", "humidité, % HR"),
@@ -557,8 +540,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "**No model yet.** The board is learning: {learning}. After a day of history the backend trains a "
         "model and says which command to run.",
         "**Pas encore de modèle.** La carte apprend{nbsp}: {learning}. Après un jour d'historique, le "
-        "backend "
-        "entraîne un modèle et dit quelle commande lancer.",
+        "backend entraîne un modèle et dit quelle commande lancer.",
     ),
     "calibration picture": (
         "The readings that it learned from: dashes show its range, dots show where it would have alarmed",
@@ -579,10 +561,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "la même température {t} fois, humidité {h} fois, les deux {both} fois",
     ),
     "learned forest": ("a sum of path lengths below {sum}", "une somme des longueurs de chemin sous {sum}"),
-    "learned excursion": (
-        "longer than {times}",
-        "plus longtemps que {times}",
-    ),
+    "learned excursion": ("longer than {times}", "plus longtemps que {times}"),
     "learned stay": ("{minutes} min above {level}", "{minutes} min au-dessus de {level}"),
     "learned limits quiet": (
         "would not have alarmed in these days",
@@ -620,8 +599,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "learned mails": (
         "{alarms} in these {days} days, {mails} of them mails; {budget} mails a week are allowed",
-        "{alarms} pendant ces {days} jours, dont {mails} e-mails{nbsp}; "
-        "{budget} e-mails par semaine sont permis",
+        "{alarms} pendant ces {days} jours, dont {mails} e-mails{nbsp}; {budget} e-mails par semaine sont "
+        "permis",
     ),
     "learned rate mails": ("; {mails} false mails a week", "{nbsp}; {mails} faux e-mails par semaine"),
     "learned held out": ("On the last third", "Sur le dernier tiers"),
@@ -636,10 +615,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "language": ("Language", "Langue"),
     # usage
-    "usage fine": (
-        "There is room everywhere",
-        "Il y a de la place partout",
-    ),
+    "usage fine": ("There is room everywhere", "Il y a de la place partout"),
     "usage near": ("{limit}: {share} is used", "{limit}{nbsp}: {share} utilisés"),
     "usage full": ("{limit}: nothing is left", "{limit}{nbsp}: il ne reste rien"),
     "usage amount": ("{used} of {most} {unit}, **{share}**", "{used} sur {most} {unit}, **{share}**"),
@@ -690,11 +666,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lag late": ("late", "en retard"),
     "lag undated": ("undated", "sans date"),
     "lag how": (
-        "The time from when a board takes its newest reading to when the backend stores it. A normal reading "
-        "may wait a minute on the board to share a message.",
+        "The time from when a board takes its newest reading to when the backend stores it. A normal "
+        "reading may wait a minute on the board to share a message.",
         "De la mesure la plus récente de chaque carte à son enregistrement. Une mesure calme peut attendre "
-        "une "
-        "minute sur la carte pour partager un message.",
+        "une minute sur la carte pour partager un message.",
     ),
     "updates title": ("Which board runs what?", "Que fait tourner chaque carte{nbsp}?"),
     "updates none": ("none", "aucun"),
@@ -734,13 +709,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Everyone who has this address may look. Once you have logged in, you can also say that you have "
         "seen an episode, and whether it was real.",
         "Toute personne qui a cette adresse peut regarder. Une fois connecté, vous pouvez aussi dire que "
-        "vous "
-        "avez vu un épisode, et s'il était réel.",
+        "vous avez vu un épisode, et s'il était réel.",
     ),
     "login none": (
         "No way to log in is set up here: set `DASHBOARD_PASSWORD_HASH` (`python -m cloud password` makes "
-        "it) "
-        "or Streamlit's section `[auth]`; docs/dashboard.md says how.",
+        "it) or Streamlit's section `[auth]`; docs/dashboard.md says how.",
         "Aucune connexion n'est prévue ici{nbsp}: définissez `DASHBOARD_PASSWORD_HASH` (`python -m cloud "
         "password` le fabrique) ou la section `[auth]` de Streamlit{nbsp}; voir docs/dashboard.md.",
     ),

@@ -19,7 +19,7 @@ def find_chromium():
 # Program -> what finds it, the packages of Debian that have it.
 PROGRAMS = {
     "mosquitto": (find_mosquitto, "mosquitto"),
-    "hivemq": (hivemq.is_here, "default-jdk-headless maven"),
+    "hivemq": (lambda: not hivemq.missing(), "default-jdk-headless maven"),
     "chromium": (find_chromium, "chromium"),
     "npm": (lambda: shutil.which("npm"), "npm"),
     "systemd-analyze": (lambda: shutil.which("systemd-analyze"), "systemd"),

@@ -163,10 +163,6 @@ class Reader:
             h_max=columns["h_max"],
         )
 
-    def storage(self) -> Document | None:
-        """`used`, `quota` (bytes), `level` ("fine", "warning", "reducing"), `at`; None = not yet measured."""
-        return self.database["status"].find_one({"_id": "storage"})
-
     def kept_settings(self) -> Document:
         """The backend's own settings as it published them; empty = it has not run yet.
 

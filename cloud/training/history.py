@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
-    from cloud.recording import Recording
+    pass
 
 SENSOR_T = (-4000, 8000)  # hundredths of degC that any supported sensor can measure
 SENSOR_H = (50, 10000)  # hundredths of %RH; 0 is what broken ones say
@@ -114,10 +113,3 @@ def history(ts: ArrayLike, t: ArrayLike, h: ArrayLike) -> History:
             + ("Is ts in seconds?" if period < 1 else "Take a recording with more of them.")
         )
     return History(seconds, ct, ch, period, unfit)
-
-
-def read_csv(path: Path) -> Recording:
-    """A recording as it is read without options. Raises cloud.recording.Refused."""
-    from cloud import recording  # noqa: PLC0415  pandas takes its time to load
-
-    return recording.read(path)

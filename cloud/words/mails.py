@@ -197,7 +197,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Cet e-mail a attendu, car cette carte avait épuisé sa part des e-mails du jour.",
     ),
     "again": ("began again {count} times", "a recommencé {count} fois"),
-    "measured": ("Measured", "Mesuré"),
     "normal here": ("Normal for this board", "Normal pour cette carte"),
     "normal basis": ("98 % of its readings in the {length} before", "98 % de ses mesures des {length} avant"),
     "normal trained": ("its trained range", "sa plage apprise"),

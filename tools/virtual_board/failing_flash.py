@@ -155,18 +155,13 @@ class Flash:
         return getattr(self._files, name)
 
 
-class _Unreadable:
-    """A file that can be opened and not read."""
+class _File:
+    """A file of the flash, as the application has it open."""
 
     def __init__(self, flash, file, path):
         self._flash = flash
         self._file = file
         self._path = path
-
-    def _read(self, *arguments):
-        self._flash._fail(self._path, "read")
-
-    read = readinto = _read
 
     def __enter__(self):
         return self
@@ -178,15 +173,19 @@ class _Unreadable:
         return getattr(self._file, name)
 
 
-class _WrittenBytes:
-    """A file that is being written."""
+class _Unreadable(_File):
+    """It can be opened and not read."""
 
-    def __init__(self, flash, file, path):
-        self._flash = flash
-        self._file = file
-        self._path = path
-        self.size = 0
-        self.safe = 0
+    def _read(self, *arguments):
+        self._flash._fail(self._path, "read")
+
+    read = readinto = _read
+
+
+class _WrittenBytes(_File):
+    """It is being written: `size` bytes so far, `safe` records that a flush put there."""
+
+    size = safe = 0
 
     def write(self, data):
         count = self._flash.write(self._file, self._path, data)
@@ -196,12 +195,3 @@ class _WrittenBytes:
     def flush(self):
         self._file.flush()
         self._flash.flushed(self)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.close()
-
-    def __getattr__(self, name):
-        return getattr(self._file, name)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cloud import recording
 from cloud.training.features import features
-from cloud.training.history import hundredths, read_csv
+from cloud.training.history import hundredths
 from tools.virtual_board.virtual_board import find_micropython
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,7 +32,7 @@ def traces() -> np.ndarray:
         pytest.skip(f"data: no traces in {DATA}")
     joined = []
     for file in files:
-        table = read_csv(file)
+        table = recording.read(file)
         (t, good_t), (h, good_h) = hundredths(table.t), hundredths(table.h)
         joined.append(np.column_stack([t, h])[good_t & good_h])
     return np.concatenate(joined)

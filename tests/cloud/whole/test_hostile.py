@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from bson.binary import Binary
 
+from cloud import recording
 from cloud.alerts.channels.channel import Mail, Sent
 from cloud.alerts.channels.sendgrid import SendGrid
 from cloud.alerts.channels.smtp import Folder, message_of
@@ -26,7 +27,6 @@ from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, SendGridSettings
 from cloud.store.quota import Keeper
 from cloud.store.sealing import Sealer
-from cloud.training.history import read_csv
 from cloud.words import Words
 from device import codes
 from tests.cloud.alerts.test_courier import EPISODE, alert, put, states
@@ -171,7 +171,7 @@ def test_an_exported_text_is_no_formula_and_the_export_is_read_again(store, data
     path = tmp_path / "own.csv"
     with path.open("w", newline="") as own:
         export.write_csv([Reader(database).readings("demo", "C001")], own)
-    assert read_csv(path).t.tolist()[:2] == [-3.15, -3.16]
+    assert recording.read(path).t.tolist()[:2] == [-3.15, -3.16]
 
 
 # The parts that go over all boards

@@ -65,12 +65,8 @@ CONFIG = """\
 """
 
 
-def is_here() -> bool:
-    """Whether HiveMQ could be started: a JDK and Maven are on PATH."""
-    return not missing()
-
-
 def missing() -> list[str]:
+    """The commands of a JDK and of Maven that are not on PATH."""
     return [name for name in ("java", "javac", "mvn") if not shutil.which(name)]
 
 

@@ -36,7 +36,6 @@ PACKAGES = {  # Debian's, by the library in it
     "libcrypto.so.3": "libssl3",
     "liblzma.so.5": "liblzma5",
 }
-INVALID_SET_CONFIG = 93
 
 
 class Database(Part):

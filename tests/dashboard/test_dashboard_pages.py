@@ -230,7 +230,7 @@ def test_a_database_that_hangs_leaves_what_was_known_and_says_since_when(app, ad
 
 def forget():
     """As when all that viewers share has grown old."""
-    for shared in (source.fleet, source._spark, source.history, source.normal, undelivered._found):
+    for shared in (source.fleet, source._spark, source.history, source.normal, undelivered._failed):
         shared.clear()
 
 

@@ -10,11 +10,11 @@ import os
 import re
 
 COMPUTING = min(os.cpu_count() or 1, 4)  # workers
-NICENESS = 10  # of those
+NICENESS = 5  # of those: a third of the time that the others get
 # By path from tests/, its beginning is enough. These start real parts and wait for them:
 WAITING = tuple(
     "e2e/ board/ link/ deploy/ docs/test_secrets cloud/ingest/ cloud/whole/ cloud/updates/ cloud/test_doctor"
-    " cloud/learning/test_loop tools/local/ tools/process/ tools/virtual_board/".split()
+    " cloud/learning/test_loop tools/local/ tools/test_child tools/virtual_board/".split()
 )
 BROWSER = ("_browser.py", "_accessible.py")
 # Here each test is a world of its own, so that another worker may take the next one:

@@ -31,7 +31,7 @@ def test_sleeping_through_a_recording_changes_no_verdict_on_either_interpreter(n
             [*command, str(DRIVER), str(file), str(ROWS)],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
             cwd=DRIVER.parents[3],
             env={"PYTHONPATH": str(DRIVER.parents[3]), "MICROPYPATH": str(DRIVER.parents[3])},

@@ -17,7 +17,7 @@ def test_device_code_holds_under_micropython(name: str, tmp_path: Path) -> None:
         [find_micropython(), "-X", "heapsize=4M", str(DEVICE / "run.py"), name],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         cwd=tmp_path,
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -33,7 +33,7 @@ def said(folder, *words, **more):
     done = subprocess.run(
         [sys.executable, "-m", "tools", *words],
         cwd=folder, env={**kept, "PYTHONPATH": str(ROOT), **more},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
     )  # fmt: skip
     return done.returncode, done.stdout
 

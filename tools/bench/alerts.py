@@ -34,6 +34,7 @@ from tools.local.backend import Backend, settings_of
 from tools.local.broker.broker import Broker
 from tools.local.database.mongod import Database
 from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
+from tools.local.up_message import CALM, up
 from tools.local.users import BACKEND_USER
 
 BOARDS = 40
@@ -62,21 +63,7 @@ class AlertBoard:
     def send(self, flags: int, t: int) -> float:
         """Publish one reading; returns when (Unix s)."""
         seq, now = next(self.seq), time.time()
-        message = {
-            "v": 2,
-            "stream": STREAM,
-            "boot": 1,
-            "sensor": 0,
-            "model": None,
-            "features": 1,
-            "seq": [seq],
-            "ts": [int(now)],
-            "up": [seq],
-            "x": [[t, 4500, 0, 0, 0, 0, 5, 20]],
-            "flags": [flags],
-            "score": [None],
-            "why": [None],
-        }
+        message = up(STREAM, [seq], ts=[int(now)], up=[seq], x=[(t, *CALM[1:])], flags=[flags])
         topic = topic_of(f"demo/{self.name}", "up")
         self._client.publish(topic, messages.signed(self._key, topic, message), qos=1)
         return now

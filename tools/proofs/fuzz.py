@@ -25,6 +25,7 @@ from cloud.store import database as databases
 from cloud.store.writer import QUARANTINE_KEPT, Store
 from tools.local import ports
 from tools.local.database.mongod import Database
+from tools.local.up_message import CALM, up
 from tools.proofs import Progress, ProofResult
 
 MESSAGES = 1_000_000
@@ -94,21 +95,8 @@ def _up(chance: random.Random, now: int) -> dict[str, Any]:
     count = chance.choice((1, 1, 2, 6, 10, 40))
     first = chance.randrange(SEQS - count)
     seqs = list(range(first, first + count))
-    return {
-        "v": 2,
-        "stream": f"{chance.randrange(STREAMS):08x}",
-        "boot": 1,
-        "sensor": 0,
-        "model": None,
-        "features": 1,
-        "seq": seqs,
-        "ts": [now + seq for seq in seqs],
-        "up": list(seqs),
-        "x": [[2100 + seq % 7, 4500, 0, 0, 0, 0, 5, 20] for seq in seqs],
-        "flags": [0] * count,
-        "score": [None] * count,
-        "why": [None] * count,
-    }
+    stream, x = f"{chance.randrange(STREAMS):08x}", [[2100 + seq % 7, *CALM[1:]] for seq in seqs]
+    return up(stream, seqs, ts=[now + seq for seq in seqs], up=list(seqs), x=x)
 
 
 def _state(chance: random.Random) -> dict[str, Any]:

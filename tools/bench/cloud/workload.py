@@ -17,6 +17,7 @@ from cloud.training.forest.twin import CloudModel
 from device import codes
 from device.judge.window import SIZE as WARM_UP
 from tools.local.sensor_choice import SensorChoice
+from tools.local.up_message import up
 
 MASTER = bytes(range(32))
 SITE = "bench"
@@ -47,17 +48,17 @@ class BenchBoard:
     def message(self, first: int, last: int) -> bytes:
         """The `up` message with the readings first..last - 1, as a board writes it."""
         seqs = range(first, last)
-        up: dict[str, Any] = {
-            "v": 2, "stream": self.stream, "boot": 1, "sensor": 0, "model": self.model, "features": 1,
-            "seq": list(seqs),
-            "ts": [self.began + PERIOD * seq for seq in seqs],
-            "up": [PERIOD * seq for seq in seqs],
-            "x": self.x[first:last].tolist(),
-            "flags": self.flags[first:last].tolist(),
-            "score": [None if score < 0 else score for score in self.score[first:last].tolist()],
-            "why": [None] * len(seqs),
-        }  # fmt: skip
-        return signed(device_key(MASTER, SITE, self.name), self.topic, up)
+        message = up(
+            self.stream,
+            seqs,
+            self.model,
+            ts=[self.began + PERIOD * seq for seq in seqs],
+            up=[PERIOD * seq for seq in seqs],
+            x=self.x[first:last].tolist(),
+            flags=self.flags[first:last].tolist(),
+            score=[None if score < 0 else score for score in self.score[first:last].tolist()],
+        )
+        return signed(device_key(MASTER, SITE, self.name), self.topic, message)
 
 
 @dataclass(frozen=True)

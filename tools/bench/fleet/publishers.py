@@ -14,13 +14,13 @@ import ssl
 import sys
 import time
 from itertools import count
-from typing import Any
 
 import msgspec
 
 from cloud.contract.keys import device_key
 from cloud.contract.messages import Ack, signed, topic_of
 from tools.bench.fleet.wire import MqttConnection, connect
+from tools.local.up_message import CALM, up
 
 MASTER = bytes.fromhex("ab" * 32)
 SITE = "fleet"
@@ -79,13 +79,9 @@ class FleetBoard:
                     self.waits.append(round(1000 * (now - at)))
 
     def _up(self, seq: int) -> bytes:
-        now, x = int(time.time()), [2100 + seq % 7, 4500, 0, 0, 0, 0, 5, 20]
-        columns: dict[str, Any] = {
-            "seq": [seq], "ts": [now], "up": [int(now - self._began)], "x": [x],
-            "flags": [0], "score": [None], "why": [None],
-        }  # fmt: skip
-        head = {"v": 2, "stream": self._stream, "boot": 1, "sensor": 0, "model": None, "features": 1}
-        return signed(self._key, topic_of(self._user, "up"), {**head, **columns})
+        now, x = int(time.time()), (2100 + seq % 7, *CALM[1:])
+        message = up(self._stream, [seq], ts=[now], up=[int(now - self._began)], x=[x])
+        return signed(self._key, topic_of(self._user, "up"), message)
 
     def _state(self, state: str) -> bytes:
         message = {"v": 2, "stream": self._stream, "boot": 1, "state": state}

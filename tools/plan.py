@@ -32,7 +32,7 @@ from cloud.plans.plans import (
 )
 from cloud.store.packing import SIZE
 from device.judge.window import SIZE as WARM_UP
-from tools.local.sensor_choice import SensorChoice
+from tools.local.sensor.sensor_choice import SensorChoice
 from tools.process.child import ToolFailed, WrongUse
 
 LEAST_UPTIME = 60.0  # s; what a start costs is not what a month costs

@@ -9,7 +9,7 @@ from cloud.contract.keys import link_key
 from cloud.dashboard.views.answer import record
 from cloud.learning.answers import opens
 from tests.cloud.conftest import wait_for
-from tools.local.sensor_choice import SensorChoice
+from tools.local.sensor.sensor_choice import SensorChoice
 from tools.local.stack import SITE, Stack, StackPlan
 from tools.run.account import account
 from tools.run.demo import DOOR_S, PUPIL, WARM_UP

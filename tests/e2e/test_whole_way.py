@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.needed import need
-from tools.local.sensor_choice import SensorChoice
+from tools.local.sensor.sensor_choice import SensorChoice
 from tools.local.stack import StackPlan
 from tools.run import smoke
 

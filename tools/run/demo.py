@@ -13,7 +13,7 @@ from types import FrameType
 
 from cloud.alerts.episodes import RULES
 from tools.local.sendgrid_standin import ReceivedMail
-from tools.local.sensor_choice import SensorChoice
+from tools.local.sensor.sensor_choice import SensorChoice
 from tools.local.stack import Stack, StackPlan, shown
 from tools.process.child import WrongUse
 from tools.process.terminal import say
@@ -109,7 +109,7 @@ def show(chosen: StackPlan) -> None:
 
 def tell_cold_room(stack: Stack, plays_s: float) -> None:
     """C002 plays a failure, `plays_s` after its first reading: say so, and how soon the mail came."""
-    from tools.local.coldroom import PERIOD  # noqa: PLC0415  the simulator takes its time to load
+    from tools.local.sensor.coldroom import PERIOD  # noqa: PLC0415  the simulator takes its time to load
 
     fast = round(1000 * PERIOD / stack.plan.period_ms)
     begun = time.time()

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.local.sensor_choice import SensorChoice
+from tools.local.sensor.sensor_choice import SensorChoice
 from tools.local.stack import Stack, StackPlan
 from tools.process.child import ToolFailed, WrongUse
 from tools.process.terminal import say

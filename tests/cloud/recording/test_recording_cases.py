@@ -11,7 +11,7 @@ import pytest
 from cloud.recording import RecordingRefused, description, read
 from cloud.training.train_command import main as train
 from tools import replay
-from tools.local.sensor_choice import SensorChoice
+from tools.local.sensor.sensor_choice import SensorChoice
 from tools.process.child import ToolFailed
 from tools.virtual_board.virtual_board import find_micropython
 

@@ -9,8 +9,8 @@ from cloud.training import fit
 from cloud.training.history import history
 from device import codes
 from tools import replay
-from tools.local.coldroom import BEFORE, DAY, HOUR, PERIOD, ColdRooms, rooms
-from tools.local.sensor_choice import ON_FLASH, SensorChoice
+from tools.local.sensor.coldroom import BEFORE, DAY, HOUR, PERIOD, ColdRooms, rooms
+from tools.local.sensor.sensor_choice import ON_FLASH, SensorChoice
 from tools.process.child import ToolFailed
 
 

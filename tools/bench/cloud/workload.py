@@ -16,7 +16,7 @@ from cloud.training.fit import train
 from cloud.training.forest.twin import CloudModel
 from device import codes
 from device.judge.window import SIZE as WARM_UP
-from tools.local.sensor_choice import SensorChoice
+from tools.local.sensor.sensor_choice import SensorChoice
 from tools.local.up_message import up
 
 MASTER = bytes(range(32))

@@ -41,7 +41,7 @@ class SensorChoice:
         if kind == "simulated" and not rest:
             return cls()
         if kind == "coldroom" and not rest:
-            from tools.local.coldroom import ColdRooms  # noqa: PLC0415  it builds on this class
+            from tools.local.sensor.coldroom import ColdRooms  # noqa: PLC0415  it builds on this class
 
             return ColdRooms()
         if kind != "replay" or not rest:

@@ -18,7 +18,7 @@ from tools.bench.plant import traces
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.rooms import draw
 from tools.bench.plant.traces import Hundredths
-from tools.local.sensor_choice import ON_FLASH, Floats, SensorChoice
+from tools.local.sensor.sensor_choice import ON_FLASH, Floats, SensorChoice
 
 SEED, KIND = 1, "walk-in"
 PERIOD = 30  # s of the room between two readings

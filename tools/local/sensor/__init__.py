@@ -1,0 +1,1 @@
+"""What the virtual boards measure: simulated rooms, three cold rooms, or a recording."""

@@ -127,8 +127,8 @@ class Forged(MessageRefused):
     """A message that its board cannot have sent."""
 
 
-class Up(msgspec.Struct):
-    """The `up` message when everything in it is as it should be."""
+class _Head(msgspec.Struct):
+    """What an `up` message says of all its readings, and which they are."""
 
     v: int
     stream: Stream
@@ -136,31 +136,29 @@ class Up(msgspec.Struct):
     model: Model | None
     features: int
     seq: list[Seq]
+    sensor: Small = 0
+
+
+class Up(_Head, kw_only=True):
+    """The `up` message when everything in it is as it should be."""
+
     ts: list[Date | None]
     up: list[Seconds]
     x: list[X | None]
     flags: list[Flags]
     score: list[Score | None]
     why: list[Why | None]
-    sensor: Small = 0
 
 
-class _Loose(msgspec.Struct):
+class _Loose(_Head, kw_only=True):
     """The same with the readings not decoded yet: it tells one bad reading from a bad message."""
 
-    v: int
-    stream: Stream
-    boot: Seconds
-    model: Model | None
-    features: int
-    seq: list[Seq]
     ts: list[msgspec.Raw]
     up: list[msgspec.Raw]
     x: list[msgspec.Raw]
     flags: list[msgspec.Raw]
     score: list[msgspec.Raw]
     why: list[msgspec.Raw]
-    sensor: Small = 0
 
 
 class _Values(msgspec.Struct):

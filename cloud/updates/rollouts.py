@@ -102,7 +102,7 @@ class Rollouts:
         return self._end({"state": RUNNING}, "halted", why)
 
     def back(self) -> list[str]:
-        """Let each board of the newest one that was told have what it had before; which these are."""
+        """Give the boards of the newest roll-out that have it what they had before; returns their names."""
         rollout = self.newest()
         if rollout is None:
             return []

@@ -9,7 +9,7 @@ CALM = (2100, 4500, 0, 0, 0, 0, 5, 20)  # 21.00 degC, 45.00 %RH
 
 
 def up(stream: str, seqs: Sequence[int], model: str | None = None, **columns: list[Any]) -> dict[str, Any]:
-    """Version 2, without its mac: calm and undated readings, but for what `columns` say of each."""
+    """Version 2, without its mac: calm and undated readings, except where `columns` say otherwise."""
     calm = {"ts": None, "up": 1, "x": CALM, "flags": 0, "score": None, "why": None}
     return {
         "v": 2,

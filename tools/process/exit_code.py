@@ -9,7 +9,7 @@ from tools.process.child import ToolFailed, WrongUse
 
 
 def exit_code(name: str, command: Callable[[], int]) -> int:
-    """Run `command`; what it fails for is told on stderr behind its `name`."""
+    """Run `command`; when it fails, stderr says why, behind its `name`."""
     try:
         return command()
     except ToolFailed as failed:

@@ -166,7 +166,7 @@ def first_sample(stack: Stack) -> float:
 
 
 def drained(stack: Stack) -> bool:
-    """Whether as much is stored of each board as its sensor gave."""
+    """Whether all that each board's sensor gave is stored."""
     return all(
         sum(len(seqs) for _, seqs in stack.reader.stored(stack.site, name)) >= sum(1 for _ in board.taken())
         for name, board in stack.boards.items()

@@ -8,7 +8,7 @@ the raw REPL a chip runs boot.py alone.
 
 import sys
 
-from failing_flash import Flash, power_on
+from failing_flash import Flash, power_on, run
 
 _flash, _firmware, _rtc, _events, _cause, _name, _what = sys.argv[1:8]
 
@@ -26,12 +26,7 @@ chip.begin(_pipe, _cause, _name, _rtc)
 
 def _run(path):
     try:
-        with open(path) as file:
-            code = file.read()
-    except OSError:
-        return
-    try:
-        exec(compile(code, path, "exec"), globals())
+        run(path, globals())
     except KeyboardInterrupt:
         print("KeyboardInterrupt")
 

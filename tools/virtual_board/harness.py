@@ -14,7 +14,7 @@ import builtins
 import sys
 import time
 
-from failing_flash import Flash, power_on
+from failing_flash import Flash, power_on, run
 
 _flash, _firmware, _readings, _commands, _rtc, _events, _cause, _name = sys.argv[1:9]
 _readings = open(_readings, "ab")
@@ -201,21 +201,12 @@ def _imported(name, *more):
 _main = {"__name__": "__main__"}  # boot.py and main.py share their names, as on the chip
 
 
-def _run(path):
-    try:
-        with open(path) as file:
-            code = file.read()
-    except OSError:
-        return
-    exec(compile(code, path, "exec"), _main)
-
-
 def _power_on():
     _note('"boot":"%s","host_ts":%.3f' % (_cause, time.time()))
     try:
-        _run("/boot.py")
+        run("/boot.py", _main)
         builtins.__import__ = _imported
-        _run("/main.py")
+        run("/main.py", _main)
         chip.tell("ended")
     except SystemExit:
         chip.tell("reset soft")  # sys.exit() is a soft reset on a board

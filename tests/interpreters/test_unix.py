@@ -9,9 +9,12 @@ from tools.virtual_board.virtual_board import find_micropython
 
 DEVICE = Path(__file__).parents[1] / "device"
 FILES = sorted(path.relative_to(DEVICE).with_suffix("").as_posix() for path in DEVICE.rglob("test_*.py"))
+LONG = {"sleep/test_sleep"}  # more than 20 s of a processor for its nights; CPython plays them in each run
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in FILES]
+)
 def test_device_code_holds_under_micropython(name: str, tmp_path: Path) -> None:
     result = subprocess.run(
         [find_micropython(), "-X", "heapsize=4M", str(DEVICE / "run.py"), name],

@@ -213,6 +213,18 @@ class UserLimits(Stage, omit_defaults=True):
     severe: Stage | None = None
 
 
+class Tried(msgspec.Struct, array_like=True):
+    """What became of what a board was told to have."""
+
+    what: What
+    id: Identity
+    text: str  # "" when it has it, else why not
+    n: Seconds | None = (
+        None  # the highest `n` of a `want` that it knew then; None: an older board, which never tries again
+    )
+    again: bool = False  # nothing says that the thing itself is wrong
+
+
 class State(_Core):
     """A board's `state` (retained; its last will too). Keys that are not named here are left out."""
 
@@ -234,8 +246,7 @@ class State(_Core):
     config: Seconds | None = None  # the number of its settings; 0: those that the cable gave it
     app: Seconds | None = None  # the number of the release that it runs; 0: what the cable gave it
     mpy: Small | None = None  # the machine code that it runs, as MicroPython numbers it
-    # What it was told to have, and what became of it: "" when it has it, else why not.
-    updates: Annotated[list[tuple[What, Identity, str]], Meta(max_length=len(WHATS))] = []
+    updates: Annotated[list[Tried], Meta(max_length=len(WHATS))] = []
     settings: msgspec.Raw = msgspec.Raw(b"")  # its config.json without passwords and key
 
     @property
@@ -395,7 +406,8 @@ def decode_state(payload: bytes, version: int = VERSION) -> State:
         text = getattr(state, name)
         if text is not None:
             setattr(state, name, _cut(text, most))
-    state.updates = [(what, name, _cut(text, 256)) for what, name, text in state.updates]
+    for each in state.updates:
+        each.text = _cut(each.text, 256)
     if any(first > last for first, last in state.dropped):
         raise MessageRefused("a dropped run ends before it begins")
     return state

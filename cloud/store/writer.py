@@ -273,7 +273,7 @@ class Store:
             "config": state.config,
             "app": state.app,
             "mpy": state.mpy,
-            "updates": [list(each) for each in state.updates],
+            "updates": msgspec.to_builtins(state.updates),
             "settings": state.settings_text,
         }
         if state.state == "offline":  # a last will knows nothing but that: keep what is known of the board

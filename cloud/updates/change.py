@@ -9,7 +9,7 @@ from pymongo.database import Database
 from cloud.store.clock import DatabaseClock
 from cloud.store.database import Document
 from cloud.updates import settings
-from cloud.updates.wanted import Board, Wanted, identity
+from cloud.updates.wanted import Board, Wanted, outcome
 
 TRIES = 5  # that a change is made anew because another one came between
 
@@ -27,8 +27,9 @@ def earlier(
         return {}, None
     if state.get("config") == last["number"]:
         good = bytes(last["sealed"])
-    outcomes = {name: text for what, name, text in state.get("updates") or () if what == "config"}
-    sealed = good if outcomes.get(identity(last["number"])) else bytes(last["sealed"])
+    became = outcome({"want": {"config": last["number"]}}, state, "config")
+    at_fault = became and became.text and not became.may_follow
+    sealed = good if at_fault else bytes(last["sealed"])
     return settings.unseal(key, sealed) if sealed else {}, good
 
 

@@ -28,7 +28,7 @@ from cloud.read.reader import Reader
 from cloud.store.database import Document
 from cloud.updates import change, settings
 from cloud.updates.rollout import Behaviour, RolloutBoard, Step, decide
-from cloud.updates.wanted import Wanted, identity
+from cloud.updates.wanted import Wanted, outcome
 from cloud.words import Words
 
 log = logging.getLogger("rollout")
@@ -149,16 +149,17 @@ class Rollouts:
         what, value = rollout["what"], rollout["values"][name]
         latest = self._database["latest"].find_one({"_id": name}) or {}
         state = latest.get("state") or {}
-        tried = {(each[0], each[1]): each[2] for each in state.get("updates") or ()}
         if isinstance(value, bytes) or (begun.settled is None and not self._is_wanted(name, what, value)):
             value = self._want(name, what, value)  # a crash came between the mark and this
             self._all.update_one({"_id": rollout["_id"]}, {"$set": {f"values.{name}": value}})
-        kept = what == "model" or tried.get((what, identity(value))) == ""
+        wanted = Wanted(self._database).of([_board(name)]).get(_board(name)) or {}
+        became = outcome({**wanted, "want": {what: value}}, state, what)
+        kept = what == "model" or (became is not None and not became.text)
         since = begun.settled if begun.settled is not None else now
         span = max(now - since, 1.0)
         return Behaviour(
             has=state.get(what) == value and kept,
-            refused=tried.get((what, identity(value)), ""),
+            refused=became.text if became and not became.may_follow else "",
             boots=int(state.get("boot") or 0),
             episodes=self._episodes(name, since, now),
             episodes_before=self._episodes(name, begun.told - span, begun.told),

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
@@ -20,14 +21,16 @@ from cloud.contract.messages import Get, State
 from cloud.process.alone import Alone
 from cloud.process.failure import brief
 from cloud.store.database import Document, device_id
+from cloud.updates import change
 from cloud.updates.releases import Releases
-from cloud.updates.wanted import Board, Wanted, to_tell
+from cloud.updates.wanted import Board, Wanted, given_up, to_tell
 
 log = logging.getLogger("updates")
 
 LOOK_EVERY = 5.0  # s between two looks at what was changed
 AGAIN = 60.0  # s until a board is told again what it does not have yet: the word may have been lost
 LAST_CHANGES = 86400.0  # s for which that goes on; after that it hears of it with each `state`
+ONCE_MORE = 3600.0  # s after which a board may try once more what it gave up for no fault of the thing
 OVERLAP = 30.0  # s by which such a look goes back: a write takes its time
 ROOM = 8 * 1024 * 1024  # bytes of what boards fetch that stay in memory
 Send = Callable[[str, bytes], None]
@@ -105,9 +108,21 @@ class Answers:
 
     def _tell(self, wanted: Mapping[Board, Document], states: Mapping[Board, Mapping[str, Any]]) -> None:
         for board, state in states.items():
-            if want := to_tell(wanted.get(board, {}), state):
+            document = self._once_more(board, wanted.get(board, {}), state)
+            if want := to_tell(document, state):
                 payload = messages.want_ack(self._key(*board), state["stream"], want)
                 self._publish(messages.topic_of("/".join(board), "ack"), payload)
+
+    def _once_more(self, board: Board, document: Document, state: Mapping[str, Any]) -> Document:
+        """`document`, with what the board gave up meant once more, an hour after it was meant first."""
+        for what in given_up(document, state):
+            now = change.now(self._database)
+            if now - document["at"] >= ONCE_MORE and (
+                new := self._wanted.once_more(board, what, document, now)
+            ):
+                log.info("%s/%s may try %s %s once more", *board, what, document["want"][what])
+                document = new
+        return document
 
     def _answer(self, site: str, device: str, get: Get) -> None:
         whole = self._whole(site, device, get)
@@ -153,7 +168,7 @@ def _plain(states: Mapping[Board, State]) -> dict[Board, dict[str, Any]]:
             "config": state.config,
             "model": state.model,
             "app": state.app,
-            "updates": state.updates,
+            "updates": msgspec.to_builtins(state.updates),
         }
         for board, state in states.items()
     }

@@ -12,8 +12,9 @@ from pymongo.database import Database
 from cloud.process.printable import printable
 from cloud.store.database import Document, device_id
 from cloud.updates import settings
-from cloud.updates.wanted import Board, Wanted, identity
+from cloud.updates.wanted import Board, Wanted, outcome
 
+AGAIN = "the same command asks the board to try again"
 TIMES = "%Y-%m-%d %H:%M"
 
 
@@ -40,10 +41,13 @@ def standing(database: Database[Document], board: Board, state: Document, what: 
     since = datetime.fromtimestamp(document["at"], UTC).strftime(TIMES)
     if state.get(what) == wanted:
         return f"{kind} {wanted}: in use"
-    for each, name, text in state.get("updates") or ():
-        if each == what and name == identity(wanted):
-            return printable(f"{kind} {wanted}: not in use: {text or 'it was changed at the board since'}")
-    return f"{kind} {wanted}: under way since {since}"
+    became = outcome(document, state, what)
+    if became is None:
+        return f"{kind} {wanted}: under way since {since}"
+    next_step = "the board is asked once more within the hour" if became.may_follow else AGAIN
+    return printable(
+        f"{kind} {wanted}: not in use: {became.text or 'it was changed at the board since'}; {next_step}"
+    )
 
 
 def with_secret(text: str) -> str:

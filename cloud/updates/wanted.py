@@ -1,12 +1,14 @@
 """What each board should have: one document a board, and a number that rises with each change.
 
 _id "site/device" · n rises · at Unix s of the last change · want {"config": 12, "model": "8b7da160"}
+asked: {"config": n of the change that asked for it last} · once_more: {"app": id that was asked for twice}
 before: the model that was wanted before · settings: what `config` consists of (cloud.updates.settings)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -54,15 +56,23 @@ class Wanted:
         """From now on the board should have `value`; the number of this change."""
         document = self._boards.find_one_and_update(
             {"_id": device_id(*board)},
-            {"$inc": {"n": 1}, "$set": {"at": at, f"want.{what}": value, **more}},
+            _meant(what, {"at": at, f"want.{what}": value, **more}),
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
         return _number(document)
 
+    def once_more(self, board: Board, what: str, document: Document, at: float) -> Document | None:
+        """Ask for the same once more; the document then. None: it changed, or another worker did that."""
+        which = {"_id": device_id(*board), "n": document["n"]}
+        twice = {"at": at, f"once_more.{what}": identity(document["want"][what])}
+        return self._boards.find_one_and_update(
+            which, _meant(what, twice), {"settings": 0}, return_document=ReturnDocument.AFTER
+        )
+
     def want_settings(self, board: Board, number: int, settings: Mapping[str, Any], at: float) -> bool:
         """The same for settings that were sealed under `number`; False when there was a change meanwhile."""
-        change = {"at": at, "want.config": number, "settings": dict(settings)}
+        change = {"at": at, "want.config": number, "asked.config": number, "settings": dict(settings)}
         key = {"_id": device_id(*board), "n": number}
         return self._boards.update_one(key, {"$set": change}).matched_count == 1
 
@@ -71,6 +81,13 @@ class Wanted:
         self._boards.update_one(
             {"_id": device_id(*board)}, {"$inc": {"n": 1}, "$set": {"at": at}, "$unset": {f"want.{what}": ""}}
         )
+
+
+def _meant(what: str, values: Mapping[str, Any]) -> list[Document]:
+    """The update that sets `values` and the next number, by which a board knows that it is asked anew."""
+    literal = {name: {"$literal": value} for name, value in values.items()}
+    number = {"$add": [{"$ifNull": ["$n", 0]}, 1]}
+    return [{"$set": {"n": number, **literal}}, {"$set": {f"asked.{what}": "$n"}}]
 
 
 def _number(document: Document | None) -> int:
@@ -89,13 +106,36 @@ def to_tell(document: Mapping[str, Any], state: Mapping[str, Any]) -> Document:
     In the form of the contract: `n` and what is wanted.
     """
     want = document.get("want") or {}
-    tried = {(each[0], each[1]) for each in state.get("updates") or ()}
     due = {
         what: want[what]
         for what in KINDS
-        if what in want and state.get(what) != want[what] and (what, identity(want[what])) not in tried
+        if what in want and state.get(what) != want[what] and not outcome(document, state, what)
     }
     return {"n": document["n"], **due} if due else {}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of what a board was asked for."""
+
+    text: str  # "" where the board has it, or had it before a person changed it at the board
+    may_follow: bool = False  # it is meant once more by itself
+
+
+def outcome(document: Mapping[str, Any], state: Mapping[str, Any], what: str) -> Outcome | None:
+    """What a board says in `state` of the `what` that it was asked for; None: nothing yet."""
+    wanted = identity((document.get("want") or {})[what])
+    for kind, name, text, *rest in state.get("updates") or ():
+        n, again = (*rest, None, False)[:2]
+        if (kind, name) == (what, wanted) and (n is None or n >= (document.get("asked") or {}).get(what, 0)):
+            return Outcome(text, bool(again) and (document.get("once_more") or {}).get(what) != wanted)
+    return None
+
+
+def given_up(document: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
+    """What the board gave up, though it may be good, and was not asked for once more yet."""
+    found = {what: outcome(document, state, what) for what in document.get("want") or ()}
+    return [what for what, each in found.items() if each and each.may_follow]
 
 
 def identity(value: str | int) -> str:

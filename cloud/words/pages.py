@@ -679,6 +679,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "updates app": ("release {value}", "version {value}"),
     "updates under way": ("{what}: under way", "{what}{nbsp}: en route"),
     "updates refused": ("{what}: not in use, {why}", "{what}{nbsp}: non utilisé, {why}"),
+    "updates once more": (
+        "{what}: not in use yet, {why}; the board is asked once more within the hour",
+        "{what}{nbsp}: pas encore utilisé, {why}{nbsp}; nouvel essai dans l'heure",
+    ),
     "updates done": ("nothing is under way", "rien n'est en route"),
     "column over the air": ("Over the air", "Par radio"),
     "column version": ("Software", "Logiciel"),

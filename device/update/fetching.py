@@ -57,15 +57,15 @@ def _finish(pull, node):
     pull._told(node, "")
 
 
-def _fail(pull, node, why):
-    """Give up on it, and say why."""
+def _fail(pull, node, why, again=False):
+    """Give up on it, and say why. `again`: another time it may go well."""
     remove(pull._path)
-    pull._told(node, why)
+    pull._told(node, why, again)
 
 
-def _told(pull, node, text):
+def _told(pull, node, text, again=False):
     try:
-        borrow("update.notes").Notes().tell(pull.what, pull.name, text)
+        borrow("update.notes").Notes().tell(pull.what, pull.name, text, again)
     except OSError:
         node._count("update: flash refuses")  # it is tried again after the next start
     if text:

@@ -49,7 +49,8 @@ def _verify(install, node):
         install._first = install._line = file.tell()
     if "%08x" % facts["number"] != install._name:
         raise ValueError("this is release %d" % facts["number"])
-    release.fit(facts, notes.Notes().app, node.clock.now() + UNIX_2000)
+    newest = max(notes.Notes().app, notes.release())  # notes may be lost
+    release.fit(facts, newest, node.clock.now() + UNIX_2000)
     install._strays = notes.number(install._folder) != facts["number"]
     if install._strays:
         remove(install._folder + "number")

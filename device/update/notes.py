@@ -17,8 +17,9 @@ _SPARE = const(65536)  # bytes of flash that an update leaves free
 
 
 class Notes:
-    """`n`: no older word counts. `told`: what -> [id, text]; the text is empty where it is in use.
-    `app`: the number of the newest release that was kept."""
+    """`n`: no older word counts. `told`: what -> [id, text, n, again]; the text is empty where it is in use,
+    `n` is what it was then, `again` says that the thing may be good all the same. `app`: the number of the
+    newest release that was kept."""
 
     def __init__(self):
         self.n = self.app = 0
@@ -30,10 +31,15 @@ class Notes:
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             pass  # there are none yet, or they are damaged: what is tried again does no harm
 
-    def tell(self, what, name, text):
+    def tell(self, what, name, text, again=False):
         """This became of `what` with the id `name`. OSError when flash refuses."""
-        self.told[what] = [name, text[:200]]
+        self.told[what] = [name, text[:200], self.n, again]
         self.save()
+
+    def tried(self, what, name, n):
+        """Whether the word `n` says nothing new about `name`: only a newer one asks for it once more."""
+        told = self.told.get(what, ("",))
+        return told[0] == name and n <= (told[2] if len(told) > 2 else n)
 
     def save(self):
         """Onto flash. OSError when it refuses."""

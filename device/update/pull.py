@@ -50,7 +50,7 @@ class Pull:
                 self._ask(node)
         except OSError as error:
             node._count("update: flash refuses")
-            self._fail(node, "flash refuses it: %s" % error)
+            self._fail(node, "it cannot be kept now: %s" % error, True)
         except ValueError as error:
             self._fail(node, str(error))
 

@@ -3,6 +3,7 @@
 The old one stays in its slot, one step away.
 """
 
+import gc
 import os
 from binascii import hexlify
 from hashlib import sha256
@@ -52,7 +53,7 @@ def find(name):
 def take(node, path, name):
     """Judge with the model `name` at `path`, or in the idle slot, from the next reading on.
 
-    ValueError says why not; then the old one goes on.
+    ValueError says why not, OSError why not now; then the old one goes on.
     """
     from ..judge.judge import Judge
 
@@ -64,14 +65,12 @@ def take(node, path, name):
     try:
         os.rename(path, slot)
     except OSError:
-        pass  # it is in the slot already; if it is nowhere, load() says so
-    model, problem = borrow("model.bundle").load(slot, node.key)
-    if model and hexlify(model.id).decode() != name:
-        model.forest.file.close()
-        model, problem = None, "it is another model"
-    if model is None:
+        pass  # it is in the slot already; if it is nowhere, _read() says so
+    try:
+        model = _read(slot, node.key, name)
+    except (OSError, ValueError):
         remove(slot)
-        raise ValueError(problem)
+        raise
     if not node.outbox.flush():
         model.forest.file.close()
         raise OSError(28)
@@ -85,3 +84,20 @@ def take(node, path, name):
     node.judge = judge
     if old and old.forest:
         old.forest.file.close()
+
+
+def _read(slot, key, name):
+    """The model in `slot`, whose file stays open."""
+    gc.collect()
+    file = open(slot, "rb")
+    try:
+        model = borrow("model.bundle").read(file, os.stat(slot)[6], key)
+        if hexlify(model.id).decode() != name:
+            raise ValueError("it is another model")
+        return model
+    except MemoryError:
+        file.close()
+        raise OSError("no room on the heap") from None
+    except (OSError, ValueError):
+        file.close()
+        raise

@@ -21,6 +21,8 @@ CONFIG = "/config.json"
 _MOST_STARTS = const(4)
 _MOST_S = const(1800)
 _PERIODS = const(4)  # of a board that seldom measures
+_SILENCE = "no reading was acknowledged"  # so the reason begins where that need not be the release's fault
+_THERE = "though the broker was there"  # so it ends where it need not be the settings' either
 
 
 def begin():
@@ -30,7 +32,7 @@ def begin():
         return ReleaseTrial(words[0], words[2])
     if words[1:2] == ["back"]:
         try:
-            Notes().tell("app", words[2], words[3])
+            Notes().tell("app", words[2], words[3], words[3].startswith(_SILENCE))
             remove(at("/app/%s/sha256.txt" % notes.other(words[0])))  # nothing must choose that slot any more
             notes.activate(words[0])
         except OSError:
@@ -72,9 +74,10 @@ class Trial:
         """Why it is over, or None."""
         if node.clock.uptime() < max(_MOST_S, _PERIODS * node.period_ms // 1000):
             return None
-        why = "no reading was acknowledged in %d minutes" % (node.clock.uptime() // 60)
-        error = node.link.last_error()
-        return "%s: %s" % (why, error) if error else why
+        minutes = node.clock.uptime() // 60
+        if node._was_ready:
+            return "%s in %d minutes, %s" % (_SILENCE, minutes, _THERE)
+        return "%s in %d minutes: %s" % (_SILENCE, minutes, node.link.last_error() or "no connection")
 
     def keep(self):
         """The new settings are good. OSError: flash refuses, and the trial goes on."""
@@ -85,7 +88,7 @@ class Trial:
 
     def back(self, why):
         """The old settings are in place again from now on; `state` will say why. OSError: flash refuses."""
-        Notes().tell("config", "%08x" % number(), why)
+        Notes().tell("config", "%08x" % number(), why, why.endswith(_THERE))
         os.rename(at(OLD), at(CONFIG))
         self.over = True
         remove(at(STARTS))

@@ -29,7 +29,7 @@ def begin(node, payload):
             has = {"config": node.number, "app": told.release()}.get(what)
             later = what == "app" and (node.trial or not node.clock.is_set())
             later = later or (what == "config" and node.trial and node.trial.release)
-            if notes.told.get(what, ("",))[0] != name and has != want[what] and not later:
+            if has != want[what] and not later and not notes.tried(what, name, want["n"]):
                 due.append((what, name))
     if not due or (node.update and node.update.due == due):
         return None  # nothing, or it is being fetched already

@@ -9,7 +9,7 @@ import pandas as pd  # type: ignore[import-untyped]
 from cloud.process.printable import cell
 from cloud.read.rows import Latest
 from cloud.store.database import Document, device_id
-from cloud.updates.wanted import KINDS, identity
+from cloud.updates.wanted import KINDS, outcome
 from cloud.words import Words
 
 
@@ -18,9 +18,7 @@ def table(say: Words, latest: Sequence[Latest], wanted: Mapping[str, Document]) 
     rows = [
         (
             cell(f"{board.site}/{board.device}"),
-            standing(
-                say, board.state, (wanted.get(device_id(board.site, board.device)) or {}).get("want") or {}
-            ),
+            standing(say, board.state, wanted.get(device_id(board.site, board.device)) or {}),
             cell(str(board.state.get("version") or "?")),
             cell(str(board.state.get("model") or say("updates none"))),
             say("updates cable") if not board.state.get("config") else say.count(board.state["config"]),
@@ -31,18 +29,17 @@ def table(say: Words, latest: Sequence[Latest], wanted: Mapping[str, Document]) 
     return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])
 
 
-def standing(say: Words, state: Mapping[str, object], want: Mapping[str, str | int]) -> str:
-    """What of `want` the board does not have, and why."""
-    units: object = state.get("updates") or ()
-    updates = units if isinstance(units, list) else []
-    tried = {(each[0], each[1]): str(each[2]) for each in updates}
+def standing(say: Words, state: Mapping[str, object], wanted: Document) -> str:
+    """What of `wanted` the board does not have, and why."""
+    want = wanted.get("want") or {}
     open_ = []
     for what in KINDS:
         if what in want and state.get(what) != want[what]:
-            why = tried.get((what, identity(want[what])))
+            became = outcome(wanted, state, what)
             name = say(f"updates {what}", value=want[what])
-            if why is None:
+            if became is None:
                 open_.append(say("updates under way", what=name))
-            elif why:
-                open_.append(say("updates refused", what=name, why=cell(why)))
+            elif became.text:
+                end = "updates once more" if became.may_follow else "updates refused"
+                open_.append(say(end, what=name, why=cell(became.text)))
     return "; ".join(open_) or say("updates done")

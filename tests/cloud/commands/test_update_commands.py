@@ -133,7 +133,14 @@ def test_what_became_of_a_change_is_told(say, database):
     assert f"settings {number}: under way" in say("config", "C001")[1]
     why = ["config", f"{number:08x}", "wifi: wrong password"]
     database["latest"].update_one({}, {"$set": {"state.updates": [why]}})
-    assert f"settings {number}: not in use: wifi: wrong password" in say("config", "C001")[1]
+    told = say("config", "C001")[1]
+    assert f"settings {number}: not in use: wifi: wrong password; the same command asks" in told
+    why = ["config", f"{number:08x}", "no reading was acknowledged", number, True]
+    database["latest"].update_one({}, {"$set": {"state.updates": [why]}})
+    assert "the board is asked once more within the hour" in say("config", "C001")[1]
+    say("config", "C001", "--set", "period_ms=20000", "--yes")
+    assert sealed(database)["limits"]["t_max"] == 8, "nothing says that the limit was at fault"
+    number = database["wanted"].find_one()["n"]
     database["latest"].update_one({}, {"$set": {"state.config": number}})
     assert f"settings {number}: in use" in say("config", "C001")[1]
 

@@ -178,3 +178,55 @@ def test_a_database_that_does_not_answer_costs_no_acknowledgement(workers, monke
         ]
     )
     assert [topic.rpartition("/")[2] for topic, _ in worker.sent] == ["ack"]
+
+
+SILENT = ["model", "00000002", "it cannot be kept now: [Errno 28] ENOSPC", 1, True]
+
+
+def test_the_same_command_asks_a_board_again_for_what_it_refused(workers, wanted):
+    worker = workers[0]
+    n = wanted.want(BOARD, "model", "00000002", time.time())
+    refused = {**STATE, "updates": [["model", "00000002", "its self-test failed", n, False]]}
+    worker.hear(refused, "state")
+    assert worker.told() is None
+    higher = wanted.want(BOARD, "model", "00000002", time.time())
+    worker.hear(refused, "state")
+    assert worker.told() == {"n": higher, "model": "00000002"} and higher > n
+    again = {**STATE, "updates": [["model", "00000002", "its self-test failed", higher, False]]}
+    worker.hear(again, "state")
+    assert worker.told() is None
+
+
+def test_what_a_board_gave_up_for_no_fault_of_the_thing_is_asked_for_once_more_after_an_hour(
+    workers, wanted, database
+):
+    n = wanted.want(BOARD, "model", "00000002", time.time() - 3500)
+    workers[0].hear({**STATE, "updates": [SILENT]}, "state")
+    assert workers[0].told() is None, "not at once"
+    database["wanted"].update_one({}, {"$inc": {"at": -200}})
+    workers[0].hear({**STATE, "updates": [SILENT]}, "state")
+    assert workers[0].told() == {"n": n + 1, "model": "00000002"}
+    workers[1].hear({**STATE, "updates": [SILENT]}, "state")
+    assert workers[1].told() == {"n": n + 1, "model": "00000002"}, "the same word, by another worker"
+    database["wanted"].update_one({}, {"$inc": {"at": -9000}})
+    workers[1].hear({**STATE, "updates": [[*SILENT[:3], n + 1, True]]}, "state")
+    assert workers[1].told() is None, "once, not for ever"
+    assert database["wanted"].find_one()["n"] == n + 1
+
+
+def test_what_is_asked_for_once_more_also_reaches_a_board_that_stays_online(workers, wanted, database):
+    n = wanted.want(BOARD, "model", "00000002", time.time() - 3700)
+    worker = workers[0]
+    worker.hear({**STATE, "updates": [[*SILENT[:3], n, False]]}, "state")
+    database["latest"].update_one({}, {"$set": {"state.updates": [SILENT]}})
+    answers = worker.ingest._answers
+    answers._look_at = answers._again_at = 0.0
+    answers.changes()
+    assert worker.told() == {"n": n + 1, "model": "00000002"}
+
+
+def test_a_board_with_older_software_is_not_asked_again(workers, wanted):
+    wanted.want(BOARD, "model", "00000002", time.time())
+    wanted.want(BOARD, "model", "00000002", time.time())
+    workers[0].hear({**STATE, "updates": [["model", "00000002", "its self-test failed"]]}, "state")
+    assert workers[0].told() is None

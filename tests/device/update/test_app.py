@@ -67,7 +67,7 @@ def active(folder):
 
 
 def told():
-    return notes.Notes().told.get("app")
+    return notes.Notes().told.get("app", [])[:2] or None
 
 
 def test_a_release_is_fetched_checked_and_started_on_trial_and_what_is_the_same_is_not_fetched():
@@ -122,8 +122,12 @@ def test_without_an_acknowledgement_the_one_before_comes_back_after_half_an_hour
             assert begin() is None and active(folder) == "a"
             assert told()[0] == ID and "no network" in told()[1] and notes.Notes().app == 0
             assert "sha256.txt" not in os.listdir(folder + "/app/b"), "nothing chooses that slot again"
-            house.mean(n=2, app=12)
+            assert notes.Notes().told["app"][3], "nobody knows that the release is at fault"
+            house.mean(n=1, app=12)
             assert house.node.update is None, "it is not tried again"
+            house.mean(n=2, app=12)
+            assert house.until_reset(100), "but by a newer word"
+            assert active(folder) == "b trial %s 0" % ID and not house.network.asked[1:], house.network.asked
 
 
 def refused(folder, data, number=12, clock=850000000, **changes):

@@ -89,7 +89,7 @@ def _state(database: Database[Document], world: World, name: str) -> Document:
 def _board_says(world: World, name: str, what: str, identity_: str) -> bool:
     """Whether the board says that it has it."""
     state = _state(world.reader.database, world, name)
-    return [what, identity_, ""] in (state.get("updates") or [])
+    return any(each[:3] == [what, identity_, ""] for each in state.get("updates") or ())
 
 
 def _model(key: bytes, number: int) -> bytes:

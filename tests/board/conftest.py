@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,7 @@ class Cloud:
     ca_der: bytes
     ca_pem: Path
     backend_port: int
+    silent: threading.Event  # while it is set, nothing is acknowledged
 
     def config(self) -> dict[str, Any]:
         """config.json of that board."""
@@ -89,7 +91,8 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     client.username_pw_set(BACKEND_USER, PASSWORDS[BACKEND_USER])
     client.tls_set_context(ssl.create_default_context(cafile=str(made.ca_pem)))
     client.on_connect = lambda *_: client.subscribe("vigie/1/+/+/up")
-    client.on_message = lambda _, __, message: _acknowledge(client, message)
+    silent = threading.Event()
+    client.on_message = lambda _, __, message: None if silent.is_set() else _acknowledge(client, message)
     client.connect("localhost", broker.backend_port)
     client.loop_start()
     toml = tmp_path / "c001.toml"
@@ -113,7 +116,7 @@ for_minutes = 10
     )
     key = {"VIGIE_KEY": MASTER.hex()}
     where = f"127.0.0.1:{ntp.port}"
-    yield Cloud(toml, key, where, made.ca_der.read_bytes(), made.ca_pem, broker.backend_port)
+    yield Cloud(toml, key, where, made.ca_der.read_bytes(), made.ca_pem, broker.backend_port, silent)
     client.disconnect()
     client.loop_stop()
     ntp.stop()

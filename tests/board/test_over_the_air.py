@@ -79,7 +79,7 @@ def watched(cloud, tmp_path):
 def test_settings_come_over_the_air_are_tried_and_kept(air, watched):
     air.mean(12, {"limits": {"t_max": 9}, "period_ms": 400})
     watched.board.power_on()
-    state = air.wait(lambda state: ("config", "0000000c", "") in state.updates)
+    state = air.wait(lambda state: [each.text for each in state.updates if each.id == "0000000c"] == [""])
     assert state.config == 12 and state.reset == "settings 12" and state.boot == 2
     told = json.loads(state.settings_text)
     assert told["limits"] == {"t_max": 9, "for_minutes": 10} and told["period_ms"] == 400
@@ -91,9 +91,9 @@ def test_settings_that_end_in_a_crash_are_taken_back_and_the_reason_is_told(air,
     """A replay of a file that is not there: sound by the schema, and no board can start with it."""
     air.mean(12, {"sensor": {"kind": "replay", "file": "/nothing.csv"}})
     watched.board.power_on()
-    state = air.wait(lambda state: state.updates and state.updates[0][2], 120)
-    assert state.config == 0 and "3 starts without an acknowledgement" in state.updates[0][2]
-    assert "nothing.csv" in state.updates[0][2] or "ENOENT" in state.updates[0][2]
+    state = air.wait(lambda state: state.updates and state.updates[0].text, 120)
+    assert state.config == 0 and "3 starts without an acknowledgement" in state.updates[0].text
+    assert "nothing.csv" in state.updates[0].text or "ENOENT" in state.updates[0].text
     watched.wait_until(lambda _: len(list(watched.board.taken())) > 3, 40)
     assert not watched.flash("config.old").exists()
 
@@ -105,8 +105,8 @@ def test_settings_that_are_wrong_are_taken_back_by_the_next_start_which_goes_on_
     before = json.loads(watched.flash("config.json").read_text())
     air.mean(12, {"limits": {"t_max": "hot"}})
     watched.board.power_on()
-    state = air.wait(lambda state: state.updates and state.updates[0][2], 120)
-    assert (state.config, state.boot) == (0, 2) and "limits.t_max is 'hot'" in state.updates[0][2]
+    state = air.wait(lambda state: state.updates and state.updates[0].text, 120)
+    assert (state.config, state.boot) == (0, 2) and "limits.t_max is 'hot'" in state.updates[0].text
     assert json.loads(watched.flash("config.json").read_text()) == before
     watched.wait_until(lambda _: len(list(watched.board.taken())) > 10, 40)
     assert not watched.flash("config.old").exists()
@@ -120,7 +120,8 @@ def test_a_board_that_is_cut_off_in_the_middle_goes_on_where_it_was(air, watched
     air.wait(lambda state: len(air.gets) >= 3)
     watched.reset()
     state = air.wait(lambda state: state.updates)
-    assert state.updates[0][:2] == ("model", "0000000a") and "not a Vigie model" in state.updates[0][2]
+    (became,) = state.updates
+    assert (became.what, became.id) == ("model", "0000000a") and "not a Vigie model" in became.text
     offsets = [offset for _, _, offset in air.gets]
     assert sorted(offsets) == offsets and offsets[-1] == 5120, "nothing is fetched twice"
     watched.wait_until(lambda _: len(list(watched.board.taken())) > 10, 40)

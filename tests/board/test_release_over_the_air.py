@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.board.test_over_the_air import air, watched
+from tests.board.watched import Watched
 from tools.board import release
 from tools.mpy import build
 from tools.virtual_board.virtual_board import architecture, find_micropython
@@ -48,7 +49,7 @@ def sign(key, air, watched, tmp_path):
 def became(number):
     """Whether a `state` says what became of the release."""
     name = f"{number:08x}"
-    return lambda state: [text for what, told, text in state.updates if (what, told) == ("app", name)]
+    return lambda state: [each.text for each in state.updates if (each.what, each.id) == ("app", name)]
 
 
 def test_a_release_lands_and_is_kept_once_a_reading_was_acknowledged(air, watched, sign):
@@ -118,3 +119,48 @@ def test_a_release_whose_files_were_damaged_on_flash_is_not_imported(air, watche
     state = air.wait(became(12), 60)
     assert became(12)(state) == ["damaged: /app/b/device/app.mpy"] and state.version == "0.1.0"
     assert not any("Traceback" in line for line in watched.lines)
+
+
+@pytest.fixture
+def sleeper(cloud, tmp_path):
+    """A board that sleeps between samples, where `watched` is asked for."""
+    (tmp_path / "board").mkdir()
+    config = {**cloud.config(), "period_ms": 5000, "sleep": True, "limits": None}
+    made = Watched(tmp_path / "board", config, cloud.ca_der)
+    yield made
+    made.board.power_off()
+    print("\n".join(line for line in made.lines if "pin" not in line))
+
+
+class TestOfASleeper:
+    @pytest.fixture
+    def watched(self, sleeper):
+        return sleeper
+
+    def test_it_fetches_a_release_awake_and_keeps_it_before_it_sleeps(self, air, watched, sign):
+        sign(12, {})
+        watched.board.power_on()
+        watched.wait("boot hard", 150)
+        state = air.wait(became(12), 150)
+        assert became(12)(state) == [""] and state.version == "0.2.12" and state.boot == 2
+        lines = watched.lines
+        restart = next(at for at, line in enumerate(lines) if line.startswith("boot hard"))
+        kept = next(at for at, line in enumerate(lines) if "release 12 kept" in line)
+        assert not [line for line in lines[restart:kept] if line.startswith("sleep ")]
+        watched.wait_until(lambda lines: [each for each in lines[kept:] if each == "boot deep sleep"][1:], 60)
+        assert watched.flash("app/active").read_text() == "b"
+
+    def test_a_release_is_not_taken_back_for_sleeping_while_nobody_acknowledges(
+        self, air, watched, sign, cloud
+    ):
+        """More wakes than a release has starts. This one waits for 8 s online instead of 45."""
+        sign(12, {"device/sleep/sleeper.py": ("_ONLINE_MS = const(45000)", "_ONLINE_MS = const(8000)")})
+        watched.board.power_on()
+        watched.wait("boot hard", 150)
+        cloud.silent.set()
+        before = len(watched.lines)
+        watched.wait_until(lambda lines: [e for e in lines[before:] if e == "boot deep sleep"][4:], 150)
+        assert watched.flash("app/active").read_text().startswith("b trial 0000000c 1")
+        cloud.silent.clear()
+        state = air.wait(became(12), 150)
+        assert became(12)(state) == [""] and state.version == "0.2.12" and state.boot == 2

@@ -29,6 +29,7 @@ FULL = bool(os.environ.get("VIGIE_FULL"))
 NAMES = tuple(f"C{number:03}" for number in range(1, 21 if FULL else 5))
 BAD = NAMES[1]  # of the second wave
 PAUSE_MINUTES = 0.1
+PATIENCE = len(NAMES) / 4  # five times as many boards take their time to start, on the same computer
 
 
 def with_another_sum(blob, key):
@@ -97,13 +98,15 @@ def test_one_bad_board_halts_a_roll_out_by_itself_with_one_mail_and_the_rest_sta
     need("mosquitto")  # with rumqttd, updates need a backend alone: docs/over-the-air.md
     plan = StackPlan(tmp_path, boards=NAMES, period_ms=1000, dashboard=False)
     with Fleet(plan) as fleet:
-        wait_for(lambda: fleet.running() == fleet.first, "all boards with their first model", 120)
+        wait_for(lambda: fleet.running() == fleet.first, "all boards with their first model", 120 * PATIENCE)
         boots = {name: fleet.state(name)["boot"] for name in NAMES}
         second = fleet.offer("second", bad=BAD)
         start = ("start", "model", "--yes", "--pause", str(PAUSE_MINUTES))
         began = time.monotonic()
         assert f"first {SITE}/C001" in fleet.command(*start)
-        halted = wait_for(lambda: (r := fleet.rollout())["state"] != "running" and r, "its end", 180)
+        halted = wait_for(
+            lambda: (r := fleet.rollout())["state"] != "running" and r, "its end", 180 * PATIENCE
+        )
         halted_s = time.monotonic() - began
         assert halted["state"] == "halted" and BAD in halted["why"] and "self-test" in halted["why"]
         told = [name for wave in waves(NAMES)[:2] for name in wave]
@@ -113,11 +116,13 @@ def test_one_bad_board_halts_a_roll_out_by_itself_with_one_mail_and_the_rest_sta
         wait_for(
             lambda: fleet.running() == expected, "good ones have it, the bad one and the rest do not", 60
         )
-        (mail,) = wait_for(lambda: [m for m in fleet.sendgrid.mails if "roll-out" in m.subject], "a mail", 60)
+        (mail,) = wait_for(
+            lambda: [m for m in fleet.sendgrid.mails if "roll-out" in m.subject], "a mail", 60 * PATIENCE
+        )
         assert BAD in mail.subject
 
         assert BAD in fleet.command("back")
-        wait_for(lambda: fleet.running() == fleet.first, "what they had before", 90)
+        wait_for(lambda: fleet.running() == fleet.first, "what they had before", 90 * PATIENCE)
         if FULL:
             third = fleet.offer("third")
             fleet.command(*start)
@@ -130,7 +135,7 @@ def test_one_bad_board_halts_a_roll_out_by_itself_with_one_mail_and_the_rest_sta
         for name, board in fleet.boards.items():
             assert board.tell("stop", 20)
             taken = list(board.taken())
-            stored = wait_for(partial(whole, fleet, name, taken), "all of its readings", 60)
+            stored = wait_for(partial(whole, fleet, name, taken), "all of its readings", 60 * PATIENCE)
             done = account(taken, stored)
             assert (done.lost, done.surplus, done.misdated, done.twin_differs) == (0, 0, 0, 0), (name, done)
         assert len([m for m in fleet.sendgrid.mails if "roll-out" in m.subject]) == 1

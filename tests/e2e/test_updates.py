@@ -57,7 +57,7 @@ def test_settings_a_model_and_a_release_reach_a_board_and_no_reading_is_lost(tmp
         wait_for(lambda: state().get("settings"), "its settings", 60)
         number = change.want_settings(database, BOARD, key, state(), {"limits": {"t_max": 60}})
         began = time.monotonic()
-        wait_for(lambda: ["config", f"{number:08x}", ""] in state().get("updates", []), "the settings", 90)
+        wait_for(lambda: kept(state(), "config", number), "the settings", 90)
         settings_s = time.monotonic() - began
         assert state()["config"] == number and state()["limits"] == {"t_max": 6000}
 
@@ -81,7 +81,7 @@ def test_settings_a_model_and_a_release_reach_a_board_and_no_reading_is_lost(tmp
         began = time.monotonic()
         asked = argparse.Namespace(device="C001", file=str(file))
         assert app(asked, database, stack.secrets.master_key) == 0
-        wait_for(lambda: ["app", "0000000c", ""] in state().get("updates", []), "the release", 120)
+        wait_for(lambda: kept(state(), "app", 12), "the release", 120)
         app_s = time.monotonic() - began
         assert state()["app"] == 12 and state()["version"] == "9.9.9" and state()["boot"] == boot + 1
 
@@ -94,6 +94,11 @@ def test_settings_a_model_and_a_release_reach_a_board_and_no_reading_is_lost(tmp
             assert (told.lost, told.surplus, told.misdated) == (0, 0, 0), told
         print(f"settings {settings_s:.1f} s, a model of {len(bundle)} bytes {model_s:.1f} s")
         print(f"a release of {file.stat().st_size} bytes {app_s:.1f} s")
+
+
+def kept(state, what, number):
+    """Whether a board's `state` says that it keeps it."""
+    return any(each[:3] == [what, f"{number:08x}", ""] for each in state.get("updates", ()))
 
 
 def whole(stack, device, taken):

@@ -131,7 +131,7 @@ def main(
             "firmware": [int(part) for part in firmware.split(".")],
         }
         whole = signed(key, build.application(name), facts)
-        path = out / f"vigie-{VERSION}-{number}-{name}.release"
+        path = out / f"vigie-{VERSION}-{number}-{name or 'bytecode'}.release"
         path.write_bytes(whole)
         screen.tick("release", f"{path}, {len(whole) // 1024} KB, number {number}, for {days} days")
     screen.tick("next", f"python -m cloud app C001 {out}/…: gives it to a board", "plain")

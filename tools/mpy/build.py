@@ -110,6 +110,8 @@ def _built(arch: str, root: Path) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as scratch:
         source, target = Path(scratch) / "source.py", Path(scratch) / "out.mpy"
         for name, text in sorted(linked(root).items()):
+            if not arch and "@micropython.viper" in text:
+                continue  # machine code: this board uses its plain twin (device/model/forest.py)
             source.write_text(text, encoding="utf-8")
             compiled = f"{name.removesuffix('.py')}.mpy"
             compile_file(source, target, arch, compiled)
@@ -169,15 +171,7 @@ def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
     ]
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     if done.returncode:
-        if arch and "-march" not in done.stderr and _has_native(source):
-            # A file with machine code that this chip cannot run: the board uses its plain twin.
-            return compile_file(source, target, "", name)
         raise ToolFailed(f"{name} does not compile for {arch or 'bytecode'}: {done.stderr.strip()}")
-    return None
-
-
-def _has_native(source: Path) -> bool:
-    return "@micropython." in source.read_text(encoding="utf-8")
 
 
 @cache

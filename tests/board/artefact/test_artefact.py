@@ -77,6 +77,13 @@ def test_a_board_runs_where_it_cannot_be_kept(fresh):
     assert build.files("x64", fresh)
 
 
+def test_a_firmware_that_takes_no_machine_code_gets_all_but_that_in_bytecode():
+    built, native = build.application(""), build.application("x64")
+    assert set(native) - set(built) == {"device/walk_viper.mpy"}, "walk_plain.mpy does the same"
+    assert not [path for path, data in built.items() if path.endswith(".mpy") and data[2] >> 2]
+    assert [path for path, data in native.items() if path.endswith(".mpy") and data[2] >> 2]
+
+
 def test_machine_code_is_made_only_for_a_firmware_that_takes_it():
     assert build.arch_of(6 | 3 << 8 | 10 << 10) == "xtensawin"
     assert build.arch_of(6 | 2 << 8 | 10 << 10) == "", (

@@ -3,7 +3,9 @@
     _id when it was begun · what "model", "config" or "app" · order the boards
     values {board: what it shall have} · before {board: what it had}
     begun {board: {told, settled, boots}} · pause s · why
-    state running, halted, done or back. Settings are sealed changes until their turn comes, then a number.
+    state running, halted, done or back · to_tell: it has halted itself, and no mail says so yet
+
+Settings are sealed changes until their turn comes, then a number.
 
 A step may be made twice, by two processes: it changes nothing then.
 """
@@ -46,6 +48,7 @@ class Rollouts:
     ) -> None:
         self._database, self._master, self._clock = database, master, clock
         self._all = database["rollouts"]
+        self._since = clock()  # when this process began to listen
         self._reader = Reader(database)
 
     def start(
@@ -85,7 +88,7 @@ class Rollouts:
         step = decide(rollout["order"], begun, behaviours, rollout["pause"], now)
         which = {"_id": rollout["_id"], "state": RUNNING}
         if step.halt:
-            if self._end(which, "halted", step.halt):
+            if self._end(which, "halted", step.halt, to_tell=True):
                 log.warning("the roll-out of %s is halted: %s", rollout["what"], step.halt)
         elif step.done:
             self._end(which, "done", "")
@@ -112,8 +115,14 @@ class Rollouts:
             self._want(name, rollout["what"], rollout["before"].get(name))
         return boards
 
-    def _end(self, which: Mapping[str, Any], state: str, why: str) -> bool:
-        change = {"$set": {"state": state, "why": why}, "$unset": {"running": ""}}
+    def tell_halted(self, tell: Callable[[Document], None]) -> None:
+        """`tell` hears of each that has halted itself, again and again until it has returned once."""
+        for halted in self._all.find({"to_tell": True}):
+            tell(halted)
+            self._all.update_one({"_id": halted["_id"]}, {"$unset": {"to_tell": ""}})
+
+    def _end(self, which: Mapping[str, Any], state: str, why: str, **more: Any) -> bool:
+        change = {"$set": {"state": state, "why": why, **more}, "$unset": {"running": ""}}
         return self._all.update_one(which, change).modified_count == 1
 
     def _tell(self, rollout: Document, name: str, which: Mapping[str, Any], now: float) -> None:
@@ -164,7 +173,7 @@ class Rollouts:
             episodes=self._episodes(name, since, now),
             episodes_before=self._episodes(name, begun.told - span, begun.told),
             twin_differs=self._twin(name, value) if what == "model" and begun.settled is not None else 0,
-            silent=now - float(latest.get("received") or state.get("at") or now),
+            silent=now - max(self._since, float(latest.get("received") or state.get("at") or now)),
             period=float(latest.get("period") or 10.0),
             sleeps=state.get("state") == "sleeping",
         )
@@ -199,9 +208,8 @@ def run(
         if not holds_lease():
             continue
         try:
-            step = alone("the roll-out", rollouts.step)
-            if step and step.halt and (halted := rollouts.newest()):
-                tell(halted)
+            alone("the roll-out", rollouts.step)
+            alone("the mail of a roll-out", lambda: rollouts.tell_halted(tell))
         except PyMongoError as problem:
             log.warning("the roll-out waits for the database (%s)", brief(problem))
 

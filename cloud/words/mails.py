@@ -151,10 +151,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rollout config": ("settings", "des réglages"),
     "rollout app": ("a release", "d'une version"),
     "lead rollout": (
-        "No other board gets it. The boards that have it keep it, unless you say: python -m cloud rollout "
-        "back",
-        "Aucune autre carte ne le reçoit. Les cartes qui l'ont le gardent, sauf si vous dites{nbsp}: python "
-        "-m cloud rollout back",
+        "No other board gets it; python -m cloud rollout show names each one. The boards that have it keep "
+        "it, unless you say: python -m cloud rollout back. No board takes an older release: sign the "
+        "application from before anew, and roll that out.",
+        "Aucune autre carte ne le reçoit{nbsp}; python -m cloud rollout show les nomme toutes. Les cartes "
+        "qui l'ont le gardent, sauf si vous dites{nbsp}: python -m cloud rollout back. Aucune carte ne prend "
+        "une version plus ancienne{nbsp}: signez de nouveau l'application d'avant, puis déployez-la.",
     ),
     "lead many": (
         "One mail tells you of all these episodes, so that you need not read {count} mails.",

@@ -33,7 +33,10 @@ def begin():
     if words[1:2] == ["back"]:
         try:
             Notes().tell("app", words[2], words[3], words[3].startswith(_SILENCE))
-            remove(at("/app/%s/sha256.txt" % notes.other(words[0])))  # nothing must choose that slot any more
+            slot = at("/app/%s/" % notes.other(words[0]))
+            remove(slot + "sha256.txt")  # nothing must choose that slot any more
+            if words[3].startswith("damaged"):
+                remove(slot + "number")  # all of it comes anew, if it is asked for once more
             notes.activate(words[0])
         except OSError:
             pass  # flash refuses: at the next start

@@ -1,13 +1,19 @@
 """A board that sleeps between samples, on the real broker, database, backend and interpreter."""
 
+import argparse
 import threading
 import time
+from functools import partial
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
+from cloud.updates.app import app
 from cloud.watch.watch import Watch
 from tests.cloud.conftest import wait_for
+from tests.e2e.test_updates import kept, signed, whole
 from tools.local.stack import SITE, Stack, StackPlan
 from tools.run.account import account
 
@@ -73,6 +79,38 @@ def test_a_sleeping_board_tells_what_is_abnormal_at_once_and_the_rest_in_time(tm
         stored = reader.readings(SITE, "C001")
         told = account(list(board.taken())[: len(stored)], stored)
         assert (told.lost, told.surplus, told.misdated, told.undated, told.twin_differs) == (0, 0, 0, 0, 0)
+
+
+def test_a_release_for_a_board_that_sleeps_goes_from_the_command_to_kept_while_it_sleeps_and_wakes(
+    tmp_path, capsys
+):
+    heard = Heard()
+    plan = StackPlan(tmp_path, boards=("C001",), period_ms=5000, dashboard=False)
+    with Sleepers(plan, on_board_event=heard) as stack:
+        board, reader = stack.boards["C001"], stack.reader
+
+        def state():
+            return reader.latest()[0].state
+
+        owner = rsa.generate_private_key(65537, 3072)
+        (board.flash / "release.key").write_bytes(owner.public_key().public_numbers().n.to_bytes(384, "big"))
+        heard.sleeps(1)
+        wait_for(lambda: state().get("state") == "sleeping", "its good night", 30)
+        asked = argparse.Namespace(device="C001", file=str(signed(owner, tmp_path / "tree", 12)))
+        assert app(asked, reader.database, stack.secrets.master_key) == 0
+        assert "hears of it when it wakes" in capsys.readouterr().out
+        board.inject("dropout", 12)  # so that it connects at once and not after 40 readings
+        wait_for(lambda: kept(state(), "app", 12), "the release", 240)
+        assert state()["app"] == 12 and state()["version"] == "9.9.9" and state()["boot"] == 2
+        assert (board.flash / "app/active").read_text() == "b"
+        heard.sleeps(4)
+        assert (board.flash / "app/active").read_text() == "b" and state()["boot"] == 2
+        board.power_off()
+        taken = list(board.taken())
+        board.power_on()
+        stored = wait_for(partial(whole, stack, "C001", taken), "what was kept", 120)
+        told = account(list(board.taken())[: len(stored)], stored)
+        assert (told.lost, told.surplus, told.misdated, told.twin_differs) == (0, 0, 0, 0), told
 
 
 def silence_is_told_only_after_it_was_due(reader):

@@ -200,3 +200,48 @@ def test_a_crash_between_the_mark_and_the_word_leaves_no_board_waiting(
         work.step()
     go(Rollouts(database, MASTER, lambda: now[0]), fleet, now, 300)
     assert fleet.running("0000000b") == 1
+
+
+def test_a_backend_that_was_away_takes_its_own_silence_for_no_boards(database, work, fleet, now):
+    begin(work)
+    go(work, fleet, now, 300)
+    now[0] += 3600
+    after = Rollouts(database, MASTER, lambda: now[0])
+    assert not after.step().halt
+    now[0] += 1000
+    assert "silent" in after.step().halt
+
+
+def test_the_mail_of_a_halt_survives_the_process_that_halted(database, work, fleet, now):
+    fleet.bad = {NAMES[0]}
+    begin(work)
+    for _ in range(4):
+        go(work, fleet, now, 60)
+    assert work.newest()["state"] == "halted"
+    heard = []
+    with pytest.raises(OSError):
+        work.tell_halted(lambda halted: (_ for _ in ()).throw(OSError))
+    other = Rollouts(database, MASTER, lambda: now[0])
+    other.tell_halted(heard.append)
+    other.tell_halted(heard.append)
+    assert [each["_id"] for each in heard] == [work.newest()["_id"]]
+    work.start("model", {NAMES[0]: "0000000c"}, {}, PAUSE)
+    work.halt("a person has halted it")
+    other.tell_halted(heard.append)
+    assert len(heard) == 1, "who halts it needs no mail"
+
+
+def test_what_a_board_may_try_once_more_halts_nothing_until_it_failed_again(database, work, fleet, now):
+    begin(work)
+    work.step()
+    name = {"_id": NAMES[0]}
+    silent = ["model", "0000000b", "it cannot be kept now: [Errno 28] ENOSPC", 1, True]
+    database["latest"].update_one(name, {"$set": {"state.updates": [silent]}})
+    assert not work.step().halt
+    wanted = Wanted(database)
+    document = wanted.of([tuple(NAMES[0].split("/"))])[tuple(NAMES[0].split("/"))]
+    wanted.once_more(tuple(NAMES[0].split("/")), "model", document, now[0])
+    assert not work.step().halt, "it was asked once more"
+    silent[3] = 2
+    database["latest"].update_one(name, {"$set": {"state.updates": [silent]}})
+    assert "cannot be kept" in work.step().halt

@@ -130,6 +130,23 @@ def test_without_an_acknowledgement_the_one_before_comes_back_after_half_an_hour
             assert active(folder) == "b trial %s 0" % ID and not house.network.asked[1:], house.network.asked
 
 
+def test_a_release_that_was_damaged_on_flash_comes_anew_as_a_whole_when_it_is_asked_for_once_more():
+    with scratch.Folder() as folder:
+        furnished(folder)
+        with Board(folder) as house:
+            house.mean(n=1, app=12)
+            assert house.until_reset(100)
+        scratch.write(folder + "/app/b/device/app.mpy", b"not what was signed")
+        why = "damaged: /app/b/device/app.mpy"
+        scratch.write(
+            folder + "/app/active", b"a back %s %s" % (ID.encode(), why.encode())
+        )  # as choice.py does
+        with Board(folder) as house:
+            assert begin() is None and told() == [ID, why] and not notes.Notes().told["app"][3]
+            house.mean(n=2, app=12)
+            assert house.until_reset(100) and holds(folder, NEW)
+
+
 def refused(folder, data, number=12, clock=850000000, **changes):
     """Why a board with the furnished flash does not take the release `data`."""
     if "app" not in os.listdir(folder):

@@ -85,7 +85,9 @@ def test_a_model_of_another_board_damaged_or_of_another_name_is_refused_and_the_
         running = house.node.judge
         damaged = bytearray(model(5)[1])
         damaged[60] ^= 1
+        short, long = model(6), model(7)
         bad = {"0000000a": model(3, b"x" * 32)[1], "0000000b": bytes(damaged), "0000000c": model(4)[1]}
+        bad.update({short[0]: short[1][:-40], long[0]: long[1] + b"x"})
         n = 1
         for name in sorted(bad):
             n += 1
@@ -173,9 +175,15 @@ def test_what_is_not_there_or_too_large_is_given_up_and_not_tried_again():
         house.run(20)
         assert len(house.network.asked) == asked and house.node.update is None
         house.network.wholes["0000000b"] = bytes(200000)
-        house.mean(n=2, model="0000000b")
+        house.network.wholes["0000000c"] = bytes(9000)
+        house.node.clock.set(850000000)
+        house.mean(n=2, model="0000000b", config=12)
         house.run(20)
-        assert "more than fits" in told()["model"][1]
+        house.network.wholes["0000000c"] = bytes(300000)
+        house.mean(n=3, app=12)
+        house.run(20)
+        for what in ("model", "config", "app"):
+            assert "more than fits" in told()[what][1], told()
 
 
 def test_readings_stay_on_the_grid_and_leave_while_parts_come():

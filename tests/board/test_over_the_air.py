@@ -33,12 +33,15 @@ class Air:
                 state = messages.decode_state(message.payload)
                 self.states.append(state)
                 if state.state == "online" and self.want:
-                    client.publish(TOPIC + "ack", messages.want_ack(KEY, state.stream, self.want))
+                    self.tell(state.stream)
             else:
                 asked = messages.decode_get(message.payload)
                 self.gets.append((asked.what, asked.id, asked.offset))
                 client.publish(TOPIC + "part", messages.part(asked, self.wholes.get((asked.what, asked.id))))
             self._more.notify_all()
+
+    def tell(self, stream):
+        self._client.publish(TOPIC + "ack", messages.want_ack(KEY, stream, self.want))
 
     def wait(self, ready, seconds=60):
         """The newest `state` for which `ready` is true."""

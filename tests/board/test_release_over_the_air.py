@@ -100,6 +100,27 @@ def test_a_release_whose_readings_nobody_acknowledges_is_taken_back_and_says_so(
     assert state.reset == "release 12 taken back"
 
 
+def test_a_good_release_that_was_taken_back_while_the_cloud_was_silent_is_kept_when_it_is_asked_for_again(
+    air, watched, sign, cloud
+):
+    """It waits for 15 s instead of half an hour."""
+    sign(12, {"device/update/trial.py": ("_MOST_S = const(1800)", "_MOST_S = const(15)")})
+    watched.board.power_on()
+    watched.wait("boot hard", 150)
+    cloud.silent.set()
+    state = air.wait(became(12), 250)
+    (given_up,) = state.updates
+    assert given_up.text.endswith("though the broker was there") and given_up.again and given_up.n == 12
+    assert state.version == "0.1.0" and state.app == 0
+    cloud.silent.clear()
+    fetched = len(air.gets)
+    air.want = {"n": 13, "app": 12}
+    air.tell(state.stream)
+    state = air.wait(lambda state: became(12)(state) == [""], 200)
+    assert state.version == "0.2.12" and state.app == 12
+    assert len(air.gets) - fetched < 10, "its files are in the slot still"
+
+
 def test_what_another_key_has_signed_is_refused_and_the_board_goes_on(air, watched, sign):
     sign(12, {})
     other = rsa.generate_private_key(65537, 3072).public_key().public_numbers().n

@@ -308,6 +308,6 @@ def refused_everywhere(prepare, what, step, story_of=Story, **want):
 def test_what_flash_refused_once_is_tried_again_when_it_is_meant_once_more():
     if sys.implementation.name != "micropython":
         return
-    refused_everywhere(furnished, "config", steps(211), n=12, config=12)
-    refused_everywhere(furnished, "model", steps(211), n=12, model=OTHER[0])
-    refused_everywhere(with_slots, "app", steps(499), ReleaseStory, app=12, n=12)
+    refused_everywhere(furnished, "config", steps(307), n=12, config=12)
+    refused_everywhere(furnished, "model", steps(307), n=12, model=OTHER[0])
+    refused_everywhere(with_slots, "app", steps(701), ReleaseStory, app=12, n=12)

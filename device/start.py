@@ -1,12 +1,13 @@
 """Puts the parts of a real board together. Imported for that, and let go."""
 
 import gc
+import os
 import sys
 
 from . import VERSION
 from .chip import log
 from .chip.board import Board
-from .chip.lazy import borrow
+from .chip.lazy import Shelf, borrow
 from .chip.clock import Clock
 from .chip.compat import const
 from .starts import CRASH, forget_crash, good_start, watch_stopped
@@ -23,6 +24,7 @@ def start():
     for name in _FIRMWARE.split():
         # MicroPython looks on flash for a file of that name with each import, unless it knows the module.
         sys.modules[name] = __import__(name)
+    _put_up_shelf()
     trial = _trial()
     config = _configuration(trial)
     if config is None:
@@ -38,6 +40,13 @@ def start():
     except KeyboardInterrupt:
         watch_stopped(board)
         raise
+
+
+def _put_up_shelf():
+    """From now on what is borrowed leaves no names in RAM."""
+    package = sys.modules[__name__.partition(".")[0]]
+    Shelf.folder, package.__path__ = package.__path__, "/lent"
+    os.mount(Shelf(), "/lent")
 
 
 def _trial():

@@ -22,15 +22,17 @@ ABNORMAL = const(18943)  # any detector, or a failed read; warming up and an uns
 FEATURES = const(1)  # version of the eight numbers of a reading (judge/reading.py)
 
 # Reasons of a failed read; the index is what flash keeps, the text is what the wire says. Append only.
-WHY = (
-    None,
-    "no answer",
-    "bad checksum",
-    "not a number",
-    "out of range",
-    "starting up",
-    "end of data",
-    "driver error",
+WHY = const(
+    (
+        None,
+        "no answer",
+        "bad checksum",
+        "not a number",
+        "out of range",
+        "starting up",
+        "end of data",
+        "driver error",
+    )
 )
 NO_ANSWER = const(1)
 BAD_CHECKSUM = const(2)

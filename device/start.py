@@ -16,7 +16,7 @@ _CONNECT_S = const(15)
 _2100 = const(3155760000)
 _HOUR_S = const(3600)
 _DAY_S = const(86400)
-_FIRMWARE = "array binascii errno hashlib json os select socket ssl struct time"
+_FIRMWARE = const("array binascii errno hashlib json os select socket ssl struct time")
 
 
 def start():

@@ -4,8 +4,8 @@ import os
 
 from .chip.compat import const
 
-STARTS = "/boot/starts"  # boot.py counts starts in it
-CRASH = "/last_error.txt"  # main.py writes what ended the last start
+STARTS = const("/boot/starts")  # boot.py counts starts in it
+CRASH = const("/last_error.txt")  # main.py writes what ended the last start
 _STOPPED_S = const(3600)  # time for a person, or a deployment, at the REPL
 
 root = ""  # of flash; a test has one of its own

@@ -5,7 +5,7 @@ import machine
 from .lazy import begun, lent
 from .compat import const
 
-REASON = "/reset.txt"  # why Vigie itself asked for the last reset
+REASON = const("/reset.txt")  # why Vigie itself asked for the last reset
 _WATCHDOG_S = const(
     60
 )  # longer than any blocking call, such as a name look-up at three servers that are silent

@@ -6,6 +6,7 @@
 import json
 
 from ..chip.lazy import borrow
+from ..chip.compat import const
 
 schema = borrow("config.schema")
 
@@ -38,9 +39,9 @@ _CURES = {
     "wifi2.ssid": "the network's name",
     "broker.host": "the broker's name",
 }
-_IN_NAMES = b"09azAZ--__"  # first and last of each range
-_IN_KEYS = b"09afAF"
-_NAME = "letters, digits, - and _, at most 32"
+_IN_NAMES = const(b"09azAZ--__")  # first and last of each range
+_IN_KEYS = const(b"09afAF")
+_NAME = const("letters, digits, - and _, at most 32")
 
 
 class ConfigError(Exception):
@@ -82,12 +83,12 @@ def check(values, path="config.json"):
         raise ConfigError(["%s holds no object: run make provision again" % path])
     config = checker.filled(values, DEFAULTS, "")
     if config["v"] != 1:
-        checker.wrong("v", "is %r" % (config["v"],), "this Vigie reads version 1: run make provision again")
+        checker.wrong("v", "is %r: this Vigie reads version 1: run make provision again" % (config["v"],))
     for key in ("site", "device"):
         if config[key] is not None and not _is_name(config[key]):
-            checker.wrong(key, "is %r" % (config[key],), "use " + _NAME)
+            checker.wrong(key, "is %r: use %s" % (config[key], _NAME))
     if config["key"] is not None and not _is_key(config["key"]):
-        checker.wrong("key", "is not a key", "it takes 64 hex digits")
+        checker.wrong("key", "is not a key: it takes 64 hex digits")
     config["wifi"] = checker.section(config["wifi"], _WIFI, "wifi")
     config["wifi2"] = checker.section(config["wifi2"], _WIFI, "wifi2")
     broker = config["broker"] = checker.section(config["broker"], _BROKER, "broker")
@@ -96,7 +97,7 @@ def check(values, path="config.json"):
         checker.number(broker, "port", 1, 65535, "broker.")
     ntp = config["ntp"]
     if not isinstance(ntp, list) or not ntp or not all(isinstance(name, str) and name for name in ntp):
-        checker.wrong("ntp", "is %r" % (ntp,), 'give a list of servers, such as ["pool.ntp.org"]')
+        checker.wrong("ntp", 'is %r: give a list of servers, such as ["pool.ntp.org"]' % (ntp,))
     config["sensor"] = schema.sensor(checker, config["sensor"], config["period_ms"])
     config["limits"] = schema.limits(checker, config["limits"])
     checker.number(config, "number", 0, 0x3FFFFFFF)
@@ -115,38 +116,38 @@ class _Check:
         self._path = path
         self.problems = []
 
-    def wrong(self, key, what, cure):
-        self.problems.append("%s: %s %s: %s" % (self._path, key, what, cure))
+    def wrong(self, key, text):
+        self.problems.append("%s: %s %s" % (self._path, key, text))
 
     def filled(self, values, defaults, prefix):
         for key in values:
             if key not in defaults:
-                self.wrong(prefix + key, "is unknown", "known are " + ", ".join(sorted(defaults)))
+                self.wrong(prefix + key, "is unknown: known are " + ", ".join(sorted(defaults)))
         filled = {}
         for key, default in defaults.items():
             value = filled[key] = values.get(key, default)
             if value is None and prefix + key in _CURES:
-                self.wrong(prefix + key, "is missing", _CURES[prefix + key])
+                self.wrong(prefix + key, "is missing: " + _CURES[prefix + key])
         return filled
 
     def section(self, values, defaults, name):
         if values is None:
             return None  # reported as missing
         if not isinstance(values, dict):
-            self.wrong(name, "is no object", _CURES[name.rstrip("2")])
+            self.wrong(name, "is no object: " + _CURES[name.rstrip("2")])
             return None
         filled = self.filled(values, defaults, name + ".")
         for key, default in defaults.items():
             if default is None or isinstance(default, str):
                 value = filled[key]
                 if value is not None and not isinstance(value, str):
-                    self.wrong("%s.%s" % (name, key), "is %r" % (value,), "write it in quotes")
+                    self.wrong("%s.%s" % (name, key), "is %r: write it in quotes" % (value,))
         return filled
 
     def number(self, values, key, least, most, prefix=""):
         value = values[key]
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            self.wrong(prefix + key, "is %r" % (value,), "a whole number from %d to %d" % (least, most))
+            self.wrong(prefix + key, "is %r: a whole number from %d to %d" % (value, least, most))
 
 
 def _is_name(text):

@@ -1,5 +1,7 @@
 """The options of sensors and of the user's own limits; checked on the PC and again when the board starts."""
 
+from ..chip.compat import const
+
 # For each kind of sensor: option -> (default, least, most), whole numbers; None stands for "must be given".
 _I2C = {"scl": (22, 0, 48), "sda": (21, 0, 48)}
 SENSORS = {
@@ -10,41 +12,41 @@ SENSORS = {
     "bme280": dict(_I2C, address=(0x76, 0x76, 0x77)),
 }
 SLOWEST = {"dht22": 2000, "sht3x": 50, "bme280": 50}  # milliseconds between two reads, at least
-SLEEP_MS = 5000  # a board that sleeps takes a second or two to wake; from here on each reading is flushed
+SLEEP_MS = const(5000)  # a board that sleeps takes a second or two to wake, and flushes each reading
 OFFSETS = {"offset_t": (-20, 20), "offset_h": (-50, 50)}  # added to what it says: degC and %RH
 LIMITS = {"t_min": (-40, 125), "t_max": (-40, 125), "h_min": (0, 100), "h_max": (0, 100)}
-_EXAMPLE = 'write {"t_max": 8.0, "for_minutes": 10}'
+_EXAMPLE = const('write {"t_max": 8.0, "for_minutes": 10}')
 
 
 def sensor(checker, options, period_ms):
-    """`options` with its defaults; problems go to `checker.wrong(key, what, cure)`."""
+    """`options` with its defaults; problems go to `checker.wrong(key, text)`, the cure in the text."""
     kind = options.get("kind") if isinstance(options, dict) else None
     if not isinstance(kind, str) or kind not in SENSORS:
-        checker.wrong("sensor.kind", "is %r" % (kind,), "use one of " + ", ".join(sorted(SENSORS)))
+        checker.wrong("sensor.kind", "is %r: use one of %s" % (kind, ", ".join(sorted(SENSORS))))
         return options
     known = SENSORS[kind]
     filled = {"kind": kind}
     for key in options:
         if key not in known and key not in OFFSETS and key != "kind" and (kind, key) != ("replay", "file"):
             names = ", ".join(sorted(known) + sorted(OFFSETS) + (["file"] if kind == "replay" else []))
-            checker.wrong("sensor." + key, "is unknown", "a %s takes %s" % (kind, names))
+            checker.wrong("sensor." + key, "is unknown: a %s takes %s" % (kind, names))
     if kind == "replay":
         filled["file"] = options.get("file")
         if not isinstance(filled["file"], str):
-            checker.wrong("sensor.file", "is missing", 'name it, such as "/readings.csv"')
+            checker.wrong("sensor.file", 'is missing: name it, such as "/readings.csv"')
     for key, (default, least, most) in known.items():
         value = filled[key] = options.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            cure = "a whole number from %d to %d" % (least, most)
-            checker.wrong("sensor." + key, "is missing" if value is None else "is %r" % (value,), cure)
+            wrong = "missing" if value is None else repr(value)
+            checker.wrong("sensor." + key, "is %s: a whole number from %d to %d" % (wrong, least, most))
     for key, (least, most) in OFFSETS.items():
         value = options.get(key, 0)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
-            checker.wrong("sensor." + key, "is %r" % (value,), "a number from %d to %d" % (least, most))
+            checker.wrong("sensor." + key, "is %r: a number from %d to %d" % (value, least, most))
         elif value:
             filled[key] = round(value * 100)
     if isinstance(period_ms, int) and period_ms < SLOWEST.get(kind, 0):
-        checker.wrong("period_ms", "is %d" % period_ms, "a %s needs at least %d" % (kind, SLOWEST[kind]))
+        checker.wrong("period_ms", "is %d: a %s needs at least %d" % (period_ms, kind, SLOWEST[kind]))
     return filled
 
 
@@ -54,11 +56,11 @@ def sleep(checker, config):
         return
     period_ms = config["period_ms"]
     if config["sleep"] is not True:
-        checker.wrong("sleep", "is %r" % (config["sleep"],), "write true or false")
+        checker.wrong("sleep", "is %r: write true or false" % (config["sleep"],))
     elif isinstance(period_ms, int) and period_ms < SLEEP_MS:
-        checker.wrong("period_ms", "is %d" % period_ms, "with sleep at least %d" % SLEEP_MS)
+        checker.wrong("period_ms", "is %d: with sleep at least %d" % (period_ms, SLEEP_MS))
     elif isinstance(config["sensor"], dict) and config["sensor"].get("kind") == "replay":
-        checker.wrong("sleep", "is true", "a replay would begin anew each time")
+        checker.wrong("sleep", "is true: a replay would begin anew each time")
 
 
 def limits(checker, values, place="limits"):
@@ -69,7 +71,7 @@ def limits(checker, values, place="limits"):
     if values is None:
         return None
     if not isinstance(values, dict):
-        checker.wrong(place, "is no object", _EXAMPLE)
+        checker.wrong(place, "is no object: " + _EXAMPLE)
         return None
     filled = {}
     for key, value in values.items():
@@ -83,16 +85,12 @@ def limits(checker, values, place="limits"):
         elif key in LIMITS:
             least, most = LIMITS[key]
         else:
-            checker.wrong(
-                "%s.%s" % (place, key),
-                "is unknown",
-                "known are " + ", ".join(sorted(LIMITS) + ["for_minutes", "severe"]),
-            )
+            known = ", ".join(sorted(LIMITS) + ["for_minutes", "severe"])
+            checker.wrong("%s.%s" % (place, key), "is unknown: known are " + known)
             continue
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not least <= value <= most:
-            checker.wrong(
-                "%s.%s" % (place, key), "is %r" % (value,), "a number from %d to %d" % (least, most)
-            )
+            text = "is %r: a number from %d to %d" % (value, least, most)
+            checker.wrong("%s.%s" % (place, key), text)
         elif key == "for_minutes":
             filled["for_s"] = round(value * 60)
         else:
@@ -100,7 +98,7 @@ def limits(checker, values, place="limits"):
     for channel in ("t", "h"):
         low, high = filled.get(channel + "_min"), filled.get(channel + "_max")
         if low is not None and high is not None and low >= high:
-            checker.wrong("%s.%s_min" % (place, channel), "is not below %s_max" % channel, "exchange them")
+            checker.wrong("%s.%s_min" % (place, channel), "is not below %s_max: exchange them" % channel)
     if not [key for key in filled if key in LIMITS] and not checker.problems:
-        checker.wrong(place, "sets none", _EXAMPLE)
+        checker.wrong(place, "sets none: " + _EXAMPLE)
     return filled

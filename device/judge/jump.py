@@ -8,7 +8,7 @@ FARTHEST = const(16)  # periods: a step across a longer pause says nothing
 MOST = const(16000)
 HALF_DAY = const(24)  # half hours
 # 128 / periods^0.3: how much less a step says that had more than one period to grow.
-_SLOWER = b"\x00\x80\x68\x5c\x54\x4f\x4b\x47\x45\x42\x40\x3e\x3d\x3b\x3a\x39"
+_SLOWER = const(b"\x00\x80\x68\x5c\x54\x4f\x4b\x47\x45\x42\x40\x3e\x3d\x3b\x3a\x39")
 
 
 def per_period(step, periods):

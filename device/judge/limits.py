@@ -1,8 +1,9 @@
 """The user's own limits: a cold room is about "above 8 degC for 10 minutes"; no statistics replace that."""
 
 from ..codes import LIMIT
+from ..chip.compat import const
 
-_FAR = 1 << 20
+_FAR = const(1 << 20)
 
 
 class Bounds:

@@ -4,6 +4,7 @@ import errno
 from time import gmtime
 
 from .stages import CA, DNS, TCP, TLS, WELCOME, WIFI
+from ..chip.compat import const
 
 _SILENCE = (  # from TCP on
     " does not answer: check broker.host, broker.port, firewall and internet access",
@@ -22,7 +23,7 @@ _CERTIFICATE = (
     ("expired", "has expired: renew it (if the date here, %s, is right)"),
     ("future", "is not valid yet: is the date here, %s, right?"),
 )
-_ALERTS = (-0x7780, -0x6E80, -0x6E00)  # mbedTLS: a fatal alert, another version, no way to agree
+_ALERTS = const((-0x7780, -0x6E80, -0x6E00))  # mbedTLS: a fatal alert, another version, no way to agree
 _CONNECT = {
     1: "speaks another version of MQTT",
     2: "does not like the client's name",

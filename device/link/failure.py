@@ -9,7 +9,7 @@ from .stages import DNS, TCP, WIFI
 
 explain = borrow("link.explain")
 
-_NAMES = ("wifi", "date", "ca", "dns", "tcp", "tls", "login", "session")  # by stage
+_NAMES = const(("wifi", "date", "ca", "dns", "tcp", "tls", "login", "session"))  # by stage
 _ANSWERS = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOENT)  # ENOENT: DNS knows no such name
 
 _SHORTEST_MS = const(2000)

@@ -17,7 +17,7 @@ RADIO_OFF = const(-1)
 
 # Milliseconds that each stage may take: Wi-Fi, the date (8 s let NTP ask twice), CA, DNS, TCP, TLS, CONNACK
 # with SUBACK. Last, a session: when it has lasted this long, the back-off is over.
-LIMITS = (30000, 8000, 0, 0, 10000, 15000, 10000, 5000)
+LIMITS = const((30000, 8000, 0, 0, 10000, 15000, 10000, 5000))
 _PUBACK_MS = const(20000)
 _ROUNDS = const(8)  # of one step
 

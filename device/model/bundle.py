@@ -16,16 +16,17 @@ import struct
 from array import array
 
 from ..codes import FEATURES
-from ..auth import hmac_sha256, same
 from ..chip.compat import const
 from .forest import Model
 from ..chip.lazy import borrow
 
-MAGIC = b"VGM1"
+auth = borrow("auth")
+
+MAGIC = const(b"VGM1")
 FORMAT = const(1)
-_HEADER = "<4sBBHI"
+_HEADER = const("<4sBBHI")
 _HEADER_SIZE = const(12)
-_SECTION = "<4sI"
+_SECTION = const("<4sI")
 _SECTION_SIZE = const(8)
 _MAC_SIZE = const(32)
 _VECTOR_SIZE = const(20)  # 8 int16 and the expected sum, int32
@@ -119,8 +120,8 @@ def _authenticate(file, length, key):
     if total != length:
         raise ValueError("it is cut short or joined: %d bytes, not %d" % (length, total))
     digest = hashlib.sha256()
-    mac = hmac_sha256(key, _parts(file, header, length - _HEADER_SIZE - _MAC_SIZE, digest))
-    if not same(mac, file.read(_MAC_SIZE)):
+    mac = auth.hmac_sha256(key, _parts(file, header, length - _HEADER_SIZE - _MAC_SIZE, digest))
+    if not auth.same(mac, file.read(_MAC_SIZE)):
         raise ValueError("it is damaged or was made for another device: copy this device's model again")
     if features_version != FEATURES:
         raise ValueError(

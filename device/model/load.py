@@ -9,7 +9,7 @@ from array import array
 from ..chip.compat import const
 from .forest import BYTES, END, READING, TREE, Forest
 
-_HEADER = "<HHIi"  # trees, units of one edge, entries after the reading, threshold
+_HEADER = const("<HHIi")  # trees, units of one edge, entries after the reading, threshold
 _SMALL = const(3072)  # entries: a forest of so many is read once and stays in RAM
 _BUFFER = const(512)  # for a larger one: some three trees of 256 samples; a larger tree gets what it needs
 

@@ -5,14 +5,12 @@ flush(); whatever leaves the board is read back from flash. So a seq that left t
 never be given again. After a reboot what is kept is sent again.
 """
 
-import os
-
 from . import segment
 from ..chip.lazy import begun, lent
 from ..chip.compat import const
-from .segment import BLOCK, BOOT, COUNT, FIRST, RECORDS, SIZE
+from .segment import BOOT, COUNT, FIRST, RECORDS, SIZE
 
-NO_MODEL = b"\0\0\0\0"
+NO_MODEL = const(b"\0\0\0\0")
 PENDING = const(32)  # records that may wait in RAM
 ENOSPC = const(28)  # MicroPython's errno has no name for it
 
@@ -25,7 +23,7 @@ class Outbox:
     be read), `unkept` (readings that neither flash nor RAM had room for), `failures` (of flash).
     """
 
-    lender = "outbox.rotation"  # resume, _open, _drop_oldest, turn, give_up, salvage
+    lender = "outbox.rotation"  # resume, _open, _forget, _drop_oldest, turn, give_up, salvage
     __init__ = begun  # (folder, capacity, random=os.urandom)
     __getattr__ = lent
 
@@ -84,23 +82,8 @@ class Outbox:
                 self._first += self._count
                 self._count = 0
 
-    def _used(self):
-        return sum(blocks(part[COUNT]) for part in self._closed)
-
     def _path(self, first, boot):
         return self._folder + "/" + segment.name(first, boot)
-
-    def _remove(self, path):
-        try:
-            os.remove(path)
-        except OSError:
-            self.failures += 1  # the next boot finds it again
-
-    def _forget(self, part):
-        self._closed.remove(part)
-        self._acks.forget(part[FIRST])
-        self._remove(self._path(part[FIRST], part[BOOT]))
-        self.journal.catch_up()  # a full flash may have refused what was told of it; now there is room
 
     # Acknowledging
 
@@ -171,7 +154,3 @@ class Outbox:
     def _segments(self):
         open_one = (self._first, self._count, self.boot, self.model)
         return self._closed + [open_one] if self._count else list(self._closed)
-
-
-def blocks(count):
-    return ((1 + count) * SIZE + BLOCK - 1) // BLOCK

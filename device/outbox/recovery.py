@@ -8,7 +8,10 @@ import os
 
 from . import segment
 from ..chip.compat import const
+from ..chip.lazy import borrow
 from .segment import BOOT, COUNT, FIRST, RECORDS, SIZE
+
+header = borrow("outbox.header")
 
 _FOLDER = const(0x4000)  # of a file's mode
 _FARTHEST = const(0x80000000)  # a first seq that no name is believed unless the header says it too
@@ -134,7 +137,7 @@ def _look(path, first, boot):
     try:
         count = max((os.stat(path)[6] - SIZE) // SIZE, 0)  # a torn tail is no record
         with open(path, "rb") as file:
-            head = segment.parse_header(file.read(SIZE))
+            head = header.parsed(file.read(SIZE))
     except OSError:
         head = None  # flash cannot read it
     if not head or (head[1], head[3]) != (boot, first):

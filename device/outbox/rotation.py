@@ -2,12 +2,11 @@
 
 import os
 
-from . import segment
 from ..chip.lazy import borrow
 from .acks import Acks
 from .journal import DAMAGED, FULL, Journal
 from .segment import BLOCK, BOOT, COUNT, FIRST, MODEL, RECORDS, SIZE
-from .outbox import NO_MODEL, PENDING, ENOSPC, blocks
+from .outbox import NO_MODEL, PENDING, ENOSPC
 
 
 def begin(outbox, folder, capacity, random=os.urandom):
@@ -58,11 +57,12 @@ def resume(outbox, boot, first, count):
 
 def _open(outbox):
     """Begin a segment. Older files go only after this header, which holds the next seq, is on flash."""
-    while outbox._used() + blocks(RECORDS) > outbox._blocks and _drop_oldest(outbox):
+    while _used(outbox) + _blocks(RECORDS) > outbox._blocks and _drop_oldest(outbox):
         pass
+    header = borrow("outbox.header").made(outbox.stream, outbox.boot, outbox.model, outbox._first)
     file = open(outbox._path(outbox._first, outbox.boot), "wb")
     try:
-        if file.write(segment.header(outbox.stream, outbox.boot, outbox.model, outbox._first)) != SIZE:
+        if file.write(header) != SIZE:
             raise OSError(ENOSPC)
         file.flush()
     except OSError:
@@ -71,7 +71,7 @@ def _open(outbox):
     outbox._file = file
     outbox.journal.opens(outbox.stream, outbox._first)
     for text in outbox._useless:
-        outbox._remove(outbox._folder + "/" + text)
+        _remove(outbox, outbox._folder + "/" + text)
     outbox._useless = []
     for part in list(outbox._closed):
         outbox._free(part)
@@ -89,8 +89,30 @@ def _drop_oldest(outbox):
         while outbox._acks.has(first, end - 1):
             end -= 1
         outbox.journal.drop(a, end - 1, FULL)  # noted before it is gone
-    outbox._forget(part)
+    _forget(outbox, part)
     return True
+
+
+def _used(outbox):
+    return sum(_blocks(part[COUNT]) for part in outbox._closed)
+
+
+def _blocks(count):
+    return ((1 + count) * SIZE + BLOCK - 1) // BLOCK
+
+
+def _forget(outbox, part):
+    outbox._closed.remove(part)
+    outbox._acks.forget(part[FIRST])
+    _remove(outbox, outbox._path(part[FIRST], part[BOOT]))
+    outbox.journal.catch_up()  # a full flash may have refused what was told of it; now there is room
+
+
+def _remove(outbox, path):
+    try:
+        os.remove(path)
+    except OSError:
+        outbox.failures += 1  # the next boot finds it again
 
 
 def turn(outbox, model):

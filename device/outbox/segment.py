@@ -11,9 +11,7 @@ from ..chip.compat import const
 SIZE = const(32)  # bytes of a header, and of a record
 RECORDS = const(510)  # a segment fills four 4 KB blocks of LittleFS, which keeps 4 to 8 bytes of each
 BLOCK = const(4096)  # flash is taken in blocks
-_MAGIC = const(b"VGS1")
-_HEADER = const("<4s4sI4sI8x")  # magic, stream, boot, model, first seq
-_RECORD = const("<I8hHBBi")  # of which each begins at byte:
+_RECORD = const("<I8hHBBi")  # each begins at byte:
 UP = const(0)  # uptime s
 X = const(4)  # features
 FLAGS = const(20)
@@ -33,19 +31,6 @@ MODEL = const(3)
 def name(first, boot):
     """The file's name says what must not be lost with a broken header."""
     return "%010d-%d.seg" % (first, boot)
-
-
-def header(stream, boot, model, first):
-    body = struct.pack(_HEADER, _MAGIC, stream, boot, model, first)
-    return body + struct.pack("<I", crc32(body))
-
-
-def parse_header(data):
-    """(stream, boot, model, first), or None when `data` is no sound header."""
-    if len(data) != SIZE or struct.unpack_from("<I", data, 28)[0] != crc32(memoryview(data)[:28]):
-        return None
-    magic, stream, boot, model, first = struct.unpack_from(_HEADER, data)
-    return (stream, boot, model, first) if magic == _MAGIC else None
 
 
 def pack(buffer, at, up, x, flags, why, score):  # noqa: PLR0917 - keyword arguments would allocate

@@ -3,8 +3,10 @@
 import json
 from binascii import hexlify
 
-from ..auth import mac, same
 from ..chip.compat import const
+from ..chip.lazy import borrow
+
+auth = borrow("auth")
 
 _LONGEST = const(512)
 _MOST_RUNS = const(16)
@@ -54,6 +56,6 @@ def read_ack(payload, stream, key):
     if name != hexlify(stream).decode():
         raise ValueError("another stream")
     text = "%s:%s:%s" % ("drop" if dropped else "ack", name, ",".join(parts))
-    if not same(mac(key, text.encode()), signature.encode()):
+    if not auth.same(auth.mac(key, text.encode()), signature.encode()):
         raise ValueError("wrong mac")
     return runs, dropped

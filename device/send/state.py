@@ -5,11 +5,14 @@ from binascii import hexlify
 
 from .. import VERSION
 from ..codes import FEATURES
-from ..auth import mac
 from ..codes import ABNORMAL
 from ..outbox.outbox import NO_MODEL
+from ..chip.compat import const
+from ..chip.lazy import borrow
 
-_CAUSES = ("flash was full", "damaged on flash", "refused by the cloud")  # bits of outbox/journal.py
+auth = borrow("auth")
+
+_CAUSES = const(("flash was full", "damaged on flash", "refused by the cloud"))  # bits of outbox/journal.py
 # One sensor, in the units of the contract: a value is a number of `x` times `scale`, plus `offset`.
 _SENSORS = (
     ',"sensors":[{"index":0,"name":"%s","kind":"%s","channels":['
@@ -45,5 +48,5 @@ def payload(online, outbox, fields, *, key, topic, kind=None):
     if online and kind:
         payload[end:] = (_SENSORS % (kind, kind)).encode()
         end = len(payload)
-    payload[end:] = b',"mac":"%s"}' % mac(key, b"state:", topic, b":", memoryview(payload)[:end])
+    payload[end:] = b',"mac":"%s"}' % auth.mac(key, b"state:", topic, b":", memoryview(payload)[:end])
     return payload

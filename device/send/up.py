@@ -4,12 +4,14 @@ import struct
 from binascii import hexlify
 
 from ..outbox import segment
-from ..auth import mac
 from ..chip.clock import UNIX_2000
 from ..codes import FEATURES, WHY
 from ..outbox.outbox import NO_MODEL
 from ..outbox.segment import BOOT, MODEL, SIZE
 from .queue import ROOM
+from ..chip.lazy import borrow
+
+auth = borrow("auth")
 
 
 class TooLong(Exception):
@@ -72,53 +74,55 @@ class Writer:
         records = self._records
         date = self._outbox.journal.date
         self._at = 0
-        self._put(
-            '{"v":2,"stream":"%s","boot":%d,"sensor":0,' % (hexlify(self._outbox.stream).decode(), boot)
-        )
-        self._put('"model":%s,' % ("null" if model == NO_MODEL else '"%s"' % hexlify(model).decode()))
-        self._put('"features":%d,"seq":[' % FEATURES)
+        self._put(b'{"v":2,"stream":"%s","boot":%d,"sensor":0,' % (hexlify(self._outbox.stream), boot))
+        self._put(b'"model":%s,' % (b"null" if model == NO_MODEL else b'"%s"' % hexlify(model)))
+        self._put(b'"features":%d,"seq":[' % FEATURES)
         for i in places:
             self._item(first + i)
-        self._next('"ts":[')
+        self._next(b'"ts":[')
         for i in places:
             sec = date(boot, struct.unpack_from("<I", records, i * SIZE + segment.UP)[0])
-            self._item("null" if sec is None else sec + UNIX_2000)
-        self._next('"up":[')
+            self._item(None if sec is None else sec + UNIX_2000)
+        self._next(b'"up":[')
         for i in places:
             self._item(struct.unpack_from("<I", records, i * SIZE + segment.UP)[0])
-        self._next('"x":[')
+        self._next(b'"x":[')
         for i in places:
             if records[i * SIZE + segment.KIND] == segment.FAILED:
-                self._item("null")
+                self._item(None)
             else:
-                self._item(
-                    "[%d,%d,%d,%d,%d,%d,%d,%d]" % struct.unpack_from("<8h", records, i * SIZE + segment.X)
-                )
-        self._next('"flags":[')
+                x = struct.unpack_from("<8h", records, i * SIZE + segment.X)
+                self._put(b"[%d,%d,%d,%d,%d,%d,%d,%d]," % x)
+        self._next(b'"flags":[')
         for i in places:
             self._item(struct.unpack_from("<H", records, i * SIZE + segment.FLAGS)[0])
-        self._next('"score":[')
+        self._next(b'"score":[')
         for i in places:
             score = struct.unpack_from("<i", records, i * SIZE + segment.SCORE)[0]
-            self._item("null" if score < 0 else score)
-        self._next('"why":[')
+            self._item(None if score < 0 else score)
+        self._next(b'"why":[')
         for i in places:
             why = records[i * SIZE + segment.WHY]
-            self._item('"%s"' % WHY[why] if 0 < why < len(WHY) else "null")
+            if 0 < why < len(WHY):
+                self._put(b'"%s",' % WHY[why].encode())
+            else:
+                self._item(None)
         self._at -= 1
-        self._put("]")
-        self._put(',"mac":"%s"}' % mac(self._key, b"up:", self._topic, b":", self._out[: self._at]).decode())
+        self._put(b"]")
+        mac = auth.mac(self._key, b"up:", self._topic, b":", self._out[: self._at])
+        self._put(b',"mac":"%s"}' % mac)
 
-    def _item(self, value):
-        self._put("%s," % value)
+    def _item(self, number):
+        self._put(b"null," if number is None else b"%d," % number)
 
-    def _next(self, text):
+    def _next(self, name):
         self._at -= 1  # the last comma
-        self._put("]," + text)
+        self._put(b"]," + name)
 
-    def _put(self, text):
-        end = self._at + len(text)
+    def _put(self, data):
+        """`data` in bytes: a short text would be one more name that stays in RAM for ever."""
+        end = self._at + len(data)
         if end > ROOM - len(self._records):
             raise TooLong
-        self._out[self._at : end] = text.encode()
+        self._out[self._at : end] = data
         self._at = end

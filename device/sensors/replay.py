@@ -6,9 +6,10 @@ guessed at: other files are read on the computer.
 """
 
 from ..codes import END_OF_DATA, NOT_A_NUMBER, OUT_OF_RANGE
+from ..chip.compat import const
 
-_HEADER = "ts,t,h"
-_CURE = "make it plain: python -m cloud recording FILE --out plain.csv"
+_HEADER = const("ts,t,h")
+_CURE = const("make it plain: python -m cloud recording FILE --out plain.csv")
 
 
 class Replay:

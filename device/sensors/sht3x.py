@@ -3,7 +3,7 @@
 from ..codes import BAD_CHECKSUM, NO_ANSWER
 from ..chip.compat import const
 
-_MEASURE = b"\x24\x00"  # high repeatability, no clock stretching
+_MEASURE = const(b"\x24\x00")  # high repeatability, no clock stretching
 _MEASURE_MS = const(16)  # data sheet, table 4: 15 ms at most, and what a tick may lack
 
 

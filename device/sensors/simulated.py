@@ -7,7 +7,7 @@ Nothing here allocates while reading.
 from ..codes import NO_ANSWER
 from ..chip.compat import const
 
-FAULTS = ("spike", "stuck", "drift", "noise", "offset", "dropout")
+FAULTS = const(("spike", "stuck", "drift", "noise", "offset", "dropout"))
 _NONE = const(-1)
 _SPIKE = const(0)
 _STUCK = const(1)

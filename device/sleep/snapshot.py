@@ -12,8 +12,8 @@ from binascii import crc32
 from ..chip.compat import const
 
 MOST = const(2048)  # bytes of RTC memory on an ESP32
-_MAGIC = b"VGR1"
-_HEADER = "<4sIHqIIIII"  # magic, layout, bytes of numbers, then `facts`
+_MAGIC = const(b"VGR1")
+_HEADER = const("<4sIHqIIIII")  # magic, layout, bytes of numbers, then `facts`
 _SIZE = const(38)
 
 

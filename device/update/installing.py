@@ -8,8 +8,8 @@ from ..chip.compat import const
 from ..chip.lazy import borrow
 from ..starts import at, good_start, remove
 
-_KEY = "/release.key"  # the modulus of the owner's key; `make provision` writes it
-_LIST = "sha256.txt"
+_KEY = const("/release.key")  # the modulus of the owner's key; `make provision` writes it
+_LIST = const("sha256.txt")
 _BLOCK = const(4096)  # flash is taken in blocks
 
 

@@ -11,8 +11,8 @@ import sys
 from ..chip.compat import const
 from ..starts import at
 
-_PATH = "/update/notes"
-_ACTIVE = "/app/active"
+_PATH = const("/update/notes")
+_ACTIVE = const("/app/active")
 _SPARE = const(65536)  # bytes of flash that an update leaves free
 
 

@@ -6,13 +6,12 @@ A part goes onto flash behind those before it: after a power cut the file's leng
 import struct
 from binascii import hexlify
 
-from ..auth import mac
 from ..chip.compat import const
-from ..chip.lazy import begun, lent
+from ..chip.lazy import begun, borrow, lent
 from ..starts import remove
 
-_WHATS = ("", "model", "config", "app")  # by their number in a part
-_HEADER = ">B3x4sII"
+_WHATS = const(("", "model", "config", "app"))  # by their number in a part
+_HEADER = const(">B3x4sII")
 _HEADER_SIZE = const(16)
 _PACKET = const(1152)  # bytes of a part with its topic
 _FIRST_S = const(5)  # until a part is asked for again; doubled each time
@@ -74,7 +73,7 @@ class Pull:
             return
         asked = '{"v":2,"what":"%s","id":"%s","offset":%d' % (self.what, self.name, self._have)
         asked = asked.encode()
-        said = asked + b',"mac":"%s"}' % mac(node.key, b"get:", self._topic, b":", asked)
+        said = asked + b',"mac":"%s"}' % borrow("auth").mac(node.key, b"get:", self._topic, b":", asked)
         if node.link.publish(self._topic, said, 0) is not None:
             self._at_s = node.clock.uptime() + self._wait_s
             self._wait_s = min(2 * self._wait_s, _LONGEST_S)

@@ -14,15 +14,18 @@ import struct
 import sys
 from hashlib import sha256
 
-from ..auth import same
 from ..chip.compat import const
+from ..chip.lazy import borrow
 
-MAGIC = b"VGA1"
-START = ">4sHH"
+auth = borrow("auth")
+
+MAGIC = const(b"VGA1")
+START = const(">4sHH")
 START_SIZE = const(8)
 RSA = const(384)  # bytes of modulus and signature
 _EXPONENT = const(65537)
-_INFO = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"  # it is SHA-256
+# What says that it is SHA-256.
+_INFO = const(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20")
 _CHUNK = const(256)
 _MPY = const(0x7FFF)  # version, sub-version and architecture in sys.implementation._mpy
 
@@ -66,7 +69,7 @@ def signed(digest, signature, modulus):
     if len(signature) != RSA or len(modulus) != RSA or number >= n:
         return False
     padded = b"\x00\x01" + b"\xff" * (RSA - 3 - len(_INFO) - len(digest)) + b"\x00" + _INFO + digest
-    return same(pow(number, _EXPONENT, n).to_bytes(RSA, "big"), padded)
+    return auth.same(pow(number, _EXPONENT, n).to_bytes(RSA, "big"), padded)
 
 
 def fit(facts, newest, now, firmware=None, mpy=None):

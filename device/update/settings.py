@@ -8,20 +8,23 @@ HMAC-SHA256(key, "vigie/1/config"). Numbers are big-endian.
 import json
 import struct
 
-from ..auth import hmac_sha256, same
+from ..chip.compat import const
+from ..chip.lazy import borrow
 
-MAGIC = b"VGS1"
-CABLE = ("v", "site", "device", "key", "number")  # what a board is, only a cable changes
-_HEADER = ">4sI16s"
-_SIZE = 24
-_MAC = 32
+auth = borrow("auth")
+
+MAGIC = const(b"VGS1")
+CABLE = const(("v", "site", "device", "key", "number"))  # what a board is, only a cable changes
+_HEADER = const(">4sI16s")
+_SIZE = const(24)
+_MAC = const(32)
 
 
 def opened(blob, key):
     """(number, change) of what was sealed under `key`. ValueError says why not."""
     if len(blob) < _SIZE + _MAC or blob[:4] != MAGIC:
         raise ValueError("these are no settings")
-    if not same(hmac_sha256(key, (blob[:-_MAC],)), blob[-_MAC:]):
+    if not auth.same(auth.hmac_sha256(key, (blob[:-_MAC],)), blob[-_MAC:]):
         raise ValueError("they are damaged or for another board")
     _, number, nonce = struct.unpack(_HEADER, blob[:_SIZE])
     return number, json.loads(mixed(blob[_SIZE:-_MAC], key, nonce))
@@ -30,17 +33,17 @@ def opened(blob, key):
 def sealed(number, change, key, nonce):
     """The other way round: `change` (bytes of JSON) for the board with this key. `nonce`: 16 random bytes."""
     blob = struct.pack(_HEADER, MAGIC, number, nonce) + mixed(change, key, nonce)
-    return blob + hmac_sha256(key, (blob,))
+    return blob + auth.hmac_sha256(key, (blob,))
 
 
 def mixed(data, key, nonce):
     """`data` encrypted, or decrypted again."""
-    secret = hmac_sha256(key, (b"vigie/1/config",))
+    secret = auth.hmac_sha256(key, (b"vigie/1/config",))
     out = bytearray(data)
     block = b""
     for i in range(len(out)):
         if i % 32 == 0:
-            block = hmac_sha256(secret, (nonce, struct.pack(">I", i // 32)))
+            block = auth.hmac_sha256(secret, (nonce, struct.pack(">I", i // 32)))
         out[i] ^= block[i % 32]
     return bytes(out)
 

@@ -10,11 +10,12 @@ import os
 
 from ..chip.lazy import borrow
 from ..starts import at, good_start, remove
+from ..chip.compat import const
 
 settings = borrow("update.settings")
 trial = borrow("update.trial")
 
-NEXT = "/config.next"
+NEXT = const("/config.next")
 
 
 def take(node, path, name):

@@ -10,9 +10,10 @@ from hashlib import sha256
 
 from ..chip.lazy import borrow
 from ..starts import at, remove
+from ..chip.compat import const
 
-_FOLDER = "/model"
-_ACTIVE = "/model/active"
+_FOLDER = const("/model")
+_ACTIVE = const("/model/active")
 _HEADER, _MAC = 12, 32  # bytes before and after what the id is made of
 
 

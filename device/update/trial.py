@@ -15,9 +15,9 @@ from ..starts import CRASH, at, good_start, remove
 notes = borrow("update.notes")
 Notes = notes.Notes
 
-OLD = "/config.old"
-STARTS = "/update/starts"
-CONFIG = "/config.json"
+OLD = const("/config.old")
+STARTS = const("/update/starts")
+CONFIG = const("/config.json")
 _MOST_STARTS = const(4)
 _MOST_S = const(1800)
 _PERIODS = const(4)  # of a board that seldom measures

@@ -3,10 +3,12 @@
 import json
 from binascii import hexlify
 
-from ..auth import mac, same
 from ..chip.lazy import borrow
+from ..chip.compat import const
 
-KINDS = ("config", "model", "app")  # what this board knows to use, in this order
+auth = borrow("auth")
+
+KINDS = const(("config", "model", "app"))  # what this board knows to use, in this order
 
 
 def begin(node, payload):
@@ -50,6 +52,6 @@ def read(payload, stream, key):
         raise ValueError("malformed") from None
     if name != hexlify(stream).decode():
         raise ValueError("another stream")
-    if not same(mac(key, ("want:%s:%s" % (name, text)).encode()), told):
+    if not auth.same(auth.mac(key, ("want:%s:%s" % (name, text)).encode()), told):
         raise ValueError("wrong mac")
     return want

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from device.outbox import segment
+from device.outbox import header
 from tests.board.watched import CONFIG, Watched
 from tests.device.model.test_bundle import bundle
 from tools.local.ntp_server import NtpServer
@@ -151,7 +151,7 @@ def test_what_flash_cannot_read_is_told_by_the_start(watched):
     outbox = watched.flash("outbox")
     outbox.mkdir()
     (outbox / "0000000000-1.seg").write_bytes(b"VGS1" + JUNK)
-    (outbox / "0000000040-2.seg").write_bytes(segment.header(b"\x9f\x3a\x1c\x07", 2, bytes(4), 40))
+    (outbox / "0000000040-2.seg").write_bytes(header.made(b"\x9f\x3a\x1c\x07", 2, bytes(4), 40))
     watched.board.power_on()
     assert "40 readings on flash cannot be read" in watched.wait("cannot be read")
     watched.wait("outbox boot 3 of stream 9f3a1c07")

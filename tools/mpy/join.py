@@ -33,7 +33,7 @@ class _Module:
     text: str
     tree: ast.Module
     own: set[str] = field(default_factory=set)  # what its top level binds, imports of the package left out
-    constants: dict[str, int] = field(default_factory=dict)
+    constants: dict[str, object] = field(default_factory=dict)
 
 
 def join(
@@ -187,10 +187,10 @@ def _named(modules: Iterable[_Module]) -> Iterator[str]:
                 yield node.name
 
 
-def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, int]]:
-    """What the top level binds, names from files that stay apart among it; and its whole numbers."""
+def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, object]]:
+    """What the top level binds, names from files that stay apart among it; and its constants."""
     bound: set[str] = set()
-    constants = {}
+    constants: dict[str, object] = {}
     for node in _top(tree.body):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             bound.add(node.name)
@@ -202,7 +202,7 @@ def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, 
             value = node.value
             if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "const":
                 try:
-                    constants[names[0]] = int(ast.literal_eval(value.args[0]))
+                    constants[names[0]] = ast.literal_eval(value.args[0])
                 except ValueError:
                     pass  # an expression: imported like any other name
         elif isinstance(node, ast.ImportFrom) and node.level and node.module in apart:
@@ -487,15 +487,15 @@ class _Rewriter(ast.NodeVisitor):
         assert isinstance(node.value, ast.Name) and node.end_lineno and node.end_col_offset
         key = target.removeprefix("module ")
         new = self._reference(key, node.attr, node)
-        if self._seen is None and not new.lstrip("-").isdigit():
+        if self._seen is None and new.isidentifier():
             new = f"{node.value.id}.{new}"
         self._edit(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, new)
 
     def _reference(self, key: str, name: str, node: ast.AST) -> str:
-        """What stands for `name` of the joined module `key`: a number, or its name in app.py."""
+        """What stands for `name` of the joined module `key`: a constant's value, or its name in app.py."""
         module = self._modules[key]
         if self._seen is None and name in module.constants:
-            return str(module.constants[name])
+            return repr(module.constants[name])
         if (key, name) not in self._names:
             raise ValueError(f"{self._at(node)}: {key} has no {name}")
         return self._names[key, name]
@@ -521,7 +521,7 @@ class _Rewriter(ast.NodeVisitor):
             for alias in node.names:
                 new = self._reference(source, alias.name, node)
                 scope[alias.asname or alias.name] = new
-                if self._seen is None and not new.lstrip("-").isdigit():
+                if self._seen is None and new.isidentifier():
                     left.append(new)
             text = f"from {'.' * node.level}{self._into} import {', '.join(left)}" if left else ""
             self._replace(node, text)

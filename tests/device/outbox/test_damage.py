@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from device.outbox import journal_file, recovery, rotation, segment
+from device.outbox import header, journal_file, recovery, rotation, segment
 from device.outbox import outbox as outbox_module
 from device.outbox.outbox import Outbox
 from device.send.queue import ROOM, Sender
@@ -29,7 +29,7 @@ class Fails:
         self._end = end
         self._alone = alone  # a seq: only what holds that record cannot be read
         self._open = open
-        self._os = outbox_module.os
+        self._os = os
 
     def __enter__(self):
         for module in FILES:
@@ -231,7 +231,7 @@ def test_two_files_that_claim_the_same_seqs_cost_neither_a_reading_nor_a_seq():
         for records in (0, 1, 5, 70):
             with scratch.Folder() as folder:
                 old = three_boots(folder)
-                other = segment.header(old.stream, boot, b"\0\0\0\0", first) + b"\7" * 32 * records
+                other = header.made(old.stream, boot, b"\0\0\0\0", first) + b"\7" * 32 * records
                 scratch.write(folder + "/" + segment.name(first, boot), other)
                 box = Outbox(folder, ROOMY)
                 assert box.append(0, x_of(0), 0) >= max(60, first + records)
@@ -278,7 +278,7 @@ def test_the_newest_segment_may_be_gone_and_its_seqs_are_not_given_again():
 def test_a_file_of_another_board_changes_nothing():
     with scratch.Folder() as folder:
         old = three_boots(folder)
-        other = segment.header(b"\1\2\3\4", 77, b"\0\0\0\0", 5000) + b"\7" * 320
+        other = header.made(b"\1\2\3\4", 77, b"\0\0\0\0", 5000) + b"\7" * 320
         scratch.write(folder + "/" + segment.name(5000, 77), other)
         box = Outbox(folder, ROOMY)
         assert box.stream == old.stream and box.journal.dropped == []

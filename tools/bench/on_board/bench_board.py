@@ -12,6 +12,7 @@ READINGS = 20
 SIZE = 1900  # bytes of the longest message, nearly
 app = sys.modules["device.app"]
 node = app.stopped
+auth = app.borrow("auth")
 
 
 def micros(work, *what):
@@ -29,7 +30,7 @@ def reading():
 
 
 def authenticate():
-    app.auth_mac(node.key, b"up:", b"vigie/1/site/device/up", b":", message)
+    auth.mac(node.key, b"up:", b"vigie/1/site/device/up", b":", message)
 
 
 def median(work, pause_ms=0):

@@ -166,7 +166,7 @@ class Node:
         if payload[0] == _BRACE:
             borrow("send.ack").take(self, payload)
         elif self.update:
-            self.update.part(payload)
+            self.update.part(self, payload)
 
     def topic(self, leaf):
         """This board's topic `leaf` (bytes)."""

@@ -17,4 +17,7 @@ class Isolation(Detector):
         self.most = model.threshold - 1
 
     def score(self, reading):
-        return self._forest.score(reading.x) if reading.ready else 0
+        if not reading.ready:
+            return 0
+        reading.sum = self._forest.score(reading.x)
+        return reading.sum

@@ -1,11 +1,8 @@
 """The judge: one reading in, one verdict out. Works without a model, with safe thresholds."""
 
-from ..chip.compat import const
 from ..chip.lazy import begun, lent
 from ..codes import SENSOR_ERROR, WARMING_UP
 from .window import SIZE
-
-FOREST = const(4)  # its place in table.DETECTORS
 
 
 class Judge:
@@ -14,7 +11,7 @@ class Judge:
 
     `x`: the eight features of the last good reading. `flags`: its verdict. `score`: the forest's path-length
     sum, -1 when no forest ran. In the order of table.DETECTORS: `detectors`, None where one has nothing
-    to go by; `bits`, their flags; `scores`, their own numbers.
+    to go by; `places`, where one has; `bits`, their flags; `scores`, their own numbers.
     """
 
     lender = "judge.table"  # take_over
@@ -30,15 +27,14 @@ class Judge:
         now = self.now
         scores = self.scores
         now.take(t, h, periods, half)
-        place = 0
-        for detector in self.detectors:
-            if detector:
-                scores[place] = score = detector.score(now)
-                if detector.threshold < score <= detector.most and now.fresh >= detector.warm:
-                    now.flags |= self.bits[place]
-                detector.learn(now)
-            place += 1
-        self.score = scores[FOREST] if now.ready and self.detectors[FOREST] else -1
+        detectors = self.detectors
+        for place in self.places:
+            detector = detectors[place]
+            scores[place] = score = detector.score(now)
+            if detector.threshold < score <= detector.most and now.fresh >= detector.warm:
+                now.flags |= self.bits[place]
+            detector.learn(now)
+        self.score = now.sum
         self.flags = now.flags if now.ready else now.flags | WARMING_UP
         now.fresh += 1
         self.good += 1

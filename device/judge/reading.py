@@ -26,7 +26,7 @@ class Reading:
     m: moisture. periods: since the last good reading. half: the half hour of the day, -1 when nobody knows.
     fresh: good readings before this one since the start or the last long gap; ready: there are 60.
     step_t, step_m: steps over one period (per_period), -1 across a pause; steps_t, steps_m: the 16 before.
-    flags: of the detectors that have scored it so far.
+    flags: of the detectors that have scored it so far. sum: the forest's path-length sum, -1 when none ran.
     """
 
     def __init__(self, params):
@@ -41,6 +41,7 @@ class Reading:
         self.m = self.periods = self.half = self.step_t = self.step_m = self.fresh = self.missed = (
             self.flags
         ) = 0
+        self.sum = -1
         self.ready = False
 
     def take(self, t, h, periods, half):
@@ -48,6 +49,7 @@ class Reading:
         self.periods = periods = periods or self.missed + 1
         self.half = half
         self.missed = self.flags = 0
+        self.sum = -1
         if periods >= LONG_GAP:
             self.fresh = 0
         self.ready = self.fresh >= SIZE
@@ -84,4 +86,6 @@ def moisture(t, h, coupling, t_ref):
 
 
 def _int16(value):
-    return max(-32768, min(32767, value))
+    if -32769 < value < 32768:
+        return value
+    return 32767 if value > 0 else -32768

@@ -43,9 +43,15 @@ class Stuck(Detector):
         self._same = same
         runs = self._runs
         worst = 0
+        bits = self._bits
         for i in range(CHANNELS):
-            runs[i] = min(runs[i] + 1, LONGEST) if same >> i & 1 else 0
-            worst = max(worst, runs[i] * self._bits[i] >> 4)
+            if same >> i & 1:
+                if runs[i] < LONGEST:
+                    runs[i] += 1
+                worth = runs[i] * bits[i] >> 4
+                worst = max(worst, worth)
+            else:
+                runs[i] = 0
         return worst
 
     def learn(self, reading):

@@ -83,6 +83,7 @@ def begin(judge, model=None):
     judge.model = model
     judge.bits = tuple([row[1] for row in DETECTORS])
     judge.detectors = tuple([_made(row, params, model) for row in DETECTORS])
+    judge.places = tuple([i for i in range(len(DETECTORS)) if judge.detectors[i]])
 
 
 def _made(row, params, model):

@@ -108,4 +108,5 @@ class Wire:
         self._at += size
         if size < 0 or self._at > self._end:
             raise OSError(errno.EINVAL)  # the packet's lengths contradict each other
-        return bytes(self._source[start : self._at])
+        data = self._source[start : self._at]
+        return bytes(data) if size <= _LONGEST else data  # a part of an update is used before the next packet

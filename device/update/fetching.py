@@ -13,7 +13,7 @@ def begin(pull, node, due):
     pull.over = False
     pull.due = due
     pull._topic = node.topic(b"get")
-    pull._held = None  # a part that came and is not on flash yet
+    pull._held = None  # a part that comes just now
     pull._next(node)
 
 

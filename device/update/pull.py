@@ -27,22 +27,28 @@ class Pull:
     __init__ = begun  # (node, due)
     __getattr__ = lent
 
-    def part(self, payload):
-        """A part came. It waits until there is time to write it."""
+    def part(self, node, payload):
+        """A part came. It lies in the link's own buffer until this returns: a copy would take 1 KB."""
         self._held = payload
+        self.step(node)
+        self._held = None
 
     def step(self, node):
         """Go on: called when no reading is due to be sent, and nothing else waits in the link."""
         clock = node.clock
         left = clock.until(node.next)
+        if self.over:
+            return
         if left < min(_NEAR_MS, node.period_ms // 4):
+            if self._held:
+                self._ready(clock.uptime())  # there is no time to write it: it is asked for again
             return
         try:
             if self._held:
                 self._keep(node)
-            if self._install and self._busy(node):
+            elif self._install and self._busy(node):
                 return
-            if self._total is not None and self._have >= self._total:
+            elif self._total is not None and self._have >= self._total:
                 if left >= node.period_ms // 2:
                     self._finish(node)
             elif clock.uptime() >= self._at_s:
@@ -81,7 +87,6 @@ class Pull:
     def _keep(self, node):
         """Put the part that came onto flash. ValueError when the whole can be of no use."""
         payload = self._held
-        self._held = None
         if len(payload) < _HEADER_SIZE:
             node._count("parts refused")
             return

@@ -138,6 +138,24 @@ def test_words_that_are_forged_older_or_for_another_board_change_nothing():
         assert sum(house.node.counts[name] for name in refused) == 6, house.node.counts
 
 
+def test_a_part_that_comes_just_before_a_reading_is_asked_for_again():
+    with scratch.Folder() as folder:
+        house = House(folder)
+        name, data = model()
+        house.network.deaf = 1
+        house.mean(n=1, model=name)
+        house.run(20)
+        asked = len(house.network.asked)
+        while house.clock.until(house.node.next) > 200:
+            house.node.step()
+        house.node.on_ack(memoryview(part("model", name, 0, data)))
+        assert house.node.update._have == 0
+        house.network.wholes[name] = data
+        house.run(10)
+        assert house.network.asked[asked] == ("model", name, 0)
+        assert told() == {"model": [name, ""]}
+
+
 def test_parts_that_nobody_asked_for_change_nothing():
     with scratch.Folder() as folder:
         house = House(folder)
@@ -154,8 +172,8 @@ def test_parts_that_nobody_asked_for_change_nothing():
             b"\x09" + part("model", name, 0, data)[1:],
             b"\x01",
         ):
+            house.run(1)  # so no reading is due just now
             house.node.on_ack(said)
-            house.run(1)
             assert house.node.update._have == 0, said
         assert house.node.counts["parts refused"] == 6
         house.network.deaf = 0

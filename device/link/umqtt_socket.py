@@ -8,15 +8,15 @@ import errno
 
 from ..chip.compat import const
 
-_LONGEST = const(576)  # bytes: an ack of 16 runs on the longest topic takes 530
+LONGEST = const(576)  # bytes: an ack of 16 runs on the longest topic takes 530
 _FILLS = const(16)  # reads of one receive(): a flood must not hold up the caller
 
 
 class Wire:
-    """Packets of up to 576 bytes, or as resize() says; longer ones are skipped and counted in `oversize`."""
+    """Packets of up to 576 bytes, or what `_rx` holds; longer ones are skipped and counted in `oversize`."""
 
     def __init__(self):
-        self._rx = memoryview(bytearray(_LONGEST))
+        self._rx = memoryview(bytearray(LONGEST))
         self.oversize = 0
         self.attach(None)
 
@@ -29,14 +29,6 @@ class Wire:
         self._taken = 0  # of them, the packet handed out last
         self._skip = 0  # bytes to throw away: the rest of a packet that is too long
         self.promise(b"")
-
-    def resize(self, size):
-        """Take packets of up to `size` bytes from now on; of 576 if it is 0."""
-        size = max(size, _LONGEST, self._have)
-        if size != len(self._rx):
-            rx = memoryview(bytearray(size))
-            rx[: self._have] = self._rx[: self._have]
-            self._rx = rx
 
     def promise(self, answer):
         """Let umqtt read `answer`, for which it would otherwise wait."""
@@ -109,4 +101,4 @@ class Wire:
         if size < 0 or self._at > self._end:
             raise OSError(errno.EINVAL)  # the packet's lengths contradict each other
         data = self._source[start : self._at]
-        return bytes(data) if size <= _LONGEST else data  # a part of an update is used before the next packet
+        return bytes(data) if size <= LONGEST else data  # a part of an update is used before the next packet

@@ -23,7 +23,7 @@ class Outbox:
     be read), `unkept` (readings that neither flash nor RAM had room for), `failures` (of flash).
     """
 
-    lender = "outbox.rotation"  # resume, _open, _forget, _drop_oldest, turn, give_up, salvage
+    lender = "outbox.rotation"  # resume, _open, _close, _forget, _drop_oldest, turn, give_up, salvage
     __init__ = begun  # (folder, capacity, random=os.urandom)
     __getattr__ = lent
 
@@ -68,19 +68,6 @@ class Outbox:
         if self._pending:
             left = bytes(self._view[count * SIZE : (count + self._pending) * SIZE])
             self._view[: len(left)] = left
-
-    def _close(self):
-        """End the open segment; what of it is not known to be on flash is written again into the next."""
-        if self._file:
-            try:
-                self._file.close()
-            except OSError:
-                pass  # what its last flush() did not confirm is still in RAM
-            self._file = None
-            if self._count:
-                self._closed.append((self._first, self._count, self.boot, self.model))
-                self._first += self._count
-                self._count = 0
 
     def _path(self, first, boot):
         return self._folder + "/" + segment.name(first, boot)

@@ -77,6 +77,20 @@ def _open(outbox):
         outbox._free(part)
 
 
+def _close(outbox):
+    """End the open segment; what of it is not known to be on flash is written again into the next."""
+    if outbox._file:
+        try:
+            outbox._file.close()
+        except OSError:
+            pass  # what its last flush() did not confirm is still in RAM
+        outbox._file = None
+        if outbox._count:
+            outbox._closed.append((outbox._first, outbox._count, outbox.boot, outbox.model))
+            outbox._first += outbox._count
+            outbox._count = 0
+
+
 def _drop_oldest(outbox):
     """Give up the oldest segment; False when there is none."""
     if not outbox._closed:
@@ -117,7 +131,7 @@ def _remove(outbox, path):
 
 def turn(outbox, model):
     """What comes from now on is judged by `model`: it begins a segment. Nothing may wait in RAM."""
-    outbox._close()
+    _close(outbox)
     outbox.model = model
 
 

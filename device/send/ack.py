@@ -22,10 +22,11 @@ def take(node, payload):
     except ValueError as error:
         node._count("acks refused: %s" % error)
         return
+    acked = node.sender.acked
     for first, last in runs:
         if dropped:
             node.outbox.journal.settle(first, last)
-        elif node.sender.acked(first, last, node.clock.uptime()) < 0:
+        elif acked(first, last, node.clock.uptime()) < 0:
             node._count("acks refused: no such readings")
         elif node.trial and last >= node.outbox.boot_first:
             node._update("proven")

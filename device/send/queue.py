@@ -10,12 +10,10 @@ from ..outbox.segment import COUNT, FIRST
 
 MOST = const(16)  # readings in a message; the contract allows 40, which would take more RAM
 ROOM = const(1984)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
-_FLIGHTS = const(12)  # messages on their way
-_BACKLOG = const(4)  # of them, those of the backlog: what leaves room for live ones
+_BACKLOG = const(4)  # messages of the backlog on their way: what leaves room for live ones
 RETRY_S = const(30)
 _SENDS = const(5)  # a message that the living cloud did not acknowledge so often is halved
 HOUR_S = const(3600)
-_SILENCE_S = const(120)  # an ack after so long: the cloud is back
 
 
 class Flight:
@@ -35,7 +33,7 @@ class Flight:
 class Sender:
     """Decides over the records of `outbox`; a quiet one waits up to `share_s` to share a message."""
 
-    lender = "send.resend"  # _sent_again, unread, _halve
+    lender = "send.flights"  # sent, acked, sweep, unread, _halve
     __init__ = begun  # (outbox, share_s)
     __getattr__ = lent
 
@@ -106,49 +104,12 @@ class Sender:
         part = self._outbox.find(first)
         return first, min(last, first + MOST - 1, part[FIRST] + part[COUNT] - 1)
 
-    def sent(self, first, last, now):
-        """The records first..last that still wait have left the board."""
-        if first in self.refused:
-            self.refused[first] = now + HOUR_S
-            return
-        for flight in self._flights:
-            if flight.first == first:
-                self._sent_again(flight, last, now)
-                return
-        live = first >= self._live
-        self.skip(first, last)
-        if live and last == self._outbox.newest():
-            self._shared_at = now
-        if len(self._flights) >= _FLIGHTS:
-            self._back = min(self._back, self._flights.pop(0).first)
-        self._flights.append(Flight(first, last, live, now, self._acks))
-
     def skip(self, first, last):
         """Nothing of first..last waits any more, or it is on its way."""
         if first >= self._live:
             self._live = last + 1
         elif first == self._back:
             self._back = last + 1
-
-    def acked(self, first, last, now):
-        """The cloud has first..last. Returns how many were news, -1 for nonsense."""
-        news = self._outbox.ack(first, last)
-        if news < 0:
-            return -1
-        self._acks += 1
-        if now - self._acked_at > _SILENCE_S:
-            self.again(now)
-        self._acked_at = now
-        self.sweep()
-        return news
-
-    def sweep(self):
-        """Forget what no longer waits: acknowledged, dropped or damaged."""
-        outbox = self._outbox
-        self._flights = [f for f in self._flights if 0 <= outbox.next_waiting(f.first) <= f.last]
-        for seq in list(self.refused):
-            if outbox.next_waiting(seq) != seq:
-                del self.refused[seq]
 
     def again(self, now):
         """The link or the cloud is back: what is on its way may be lost, so all of it is due."""

@@ -142,7 +142,7 @@ def test_a_part_that_comes_just_before_a_reading_is_asked_for_again():
     with scratch.Folder() as folder:
         house = House(folder)
         name, data = model()
-        house.network.deaf = 1
+        house.network.deaf = 1000
         house.mean(n=1, model=name)
         house.run(20)
         asked = len(house.network.asked)
@@ -150,6 +150,7 @@ def test_a_part_that_comes_just_before_a_reading_is_asked_for_again():
             house.node.step()
         house.node.on_ack(memoryview(part("model", name, 0, data)))
         assert house.node.update._have == 0
+        house.network.deaf = 0
         house.network.wholes[name] = data
         house.run(10)
         assert house.network.asked[asked] == ("model", name, 0)

@@ -1,4 +1,4 @@
-"""What the cloud does not acknowledge is sent again. Functions of a Sender."""
+"""What is on its way: noted, acknowledged, or sent again. Functions of a Sender."""
 
 from ..chip.compat import const
 from ..outbox.journal import REFUSED
@@ -6,6 +6,8 @@ from .queue import RETRY_S, HOUR_S, Flight
 
 _REFUSED = const(32)
 _LONGEST_S = const(600)
+_FLIGHTS = const(12)  # messages on their way
+_SILENCE_S = const(120)  # an ack after so long: the cloud is back
 _READS = const(2)  # refused, half a minute and a minute apart: it may have been a want of memory
 
 
@@ -22,6 +24,46 @@ def begin(sender, outbox, share_s):
     sender._acked_at = 0
 
 
+def sent(sender, first, last, now):
+    """The records first..last that still wait have left the board."""
+    if first in sender.refused:
+        sender.refused[first] = now + HOUR_S
+        return
+    for flight in sender._flights:
+        if flight.first == first:
+            _sent_again(sender, flight, last, now)
+            return
+    live = first >= sender._live
+    sender.skip(first, last)
+    if live and last == sender._outbox.newest():
+        sender._shared_at = now
+    if len(sender._flights) >= _FLIGHTS:
+        sender._back = min(sender._back, sender._flights.pop(0).first)
+    sender._flights.append(Flight(first, last, live, now, sender._acks))
+
+
+def acked(sender, first, last, now):
+    """The cloud has first..last. Returns how many were news, -1 for nonsense."""
+    news = sender._outbox.ack(first, last)
+    if news < 0:
+        return -1
+    sender._acks += 1
+    if now - sender._acked_at > _SILENCE_S:
+        sender.again(now)
+    sender._acked_at = now
+    sweep(sender)
+    return news
+
+
+def sweep(sender):
+    """Forget what no longer waits: acknowledged, dropped or damaged."""
+    outbox = sender._outbox
+    sender._flights = [f for f in sender._flights if 0 <= outbox.next_waiting(f.first) <= f.last]
+    for seq in list(sender.refused):
+        if outbox.next_waiting(seq) != seq:
+            del sender.refused[seq]
+
+
 def _sent_again(sender, flight, last, now):
     if last < flight.last:
         sender._flights.append(Flight(last + 1, flight.last, flight.live, now - RETRY_S, sender._acks))
@@ -35,7 +77,7 @@ def _sent_again(sender, flight, last, now):
 
 def unread(sender, first, last, now):
     """Flash did not give first..last: tried again later. True when it has been patient enough."""
-    sender.sent(first, last, now)
+    sent(sender, first, last, now)
     for flight in sender._flights:
         if flight.first == first:
             flight.reads += 1
@@ -49,7 +91,7 @@ def _halve(sender, flight, now):
     if flight.first == flight.last:
         if len(sender.refused) >= _REFUSED:
             sender._outbox.give_up(min(sender.refused), REFUSED)
-            sender.sweep()
+            sweep(sender)
         sender.refused[flight.first] = now + HOUR_S
         return
     middle = (flight.first + flight.last) // 2

@@ -1,7 +1,7 @@
 """Runs a board: what start.py put together, until something breaks."""
 
 from .chip.lazy import borrow
-from .starts import STARTS, remove, watch_stopped
+from .starts import STARTS, STOPPED_S, remove
 
 stopped = None
 
@@ -26,7 +26,7 @@ def run(node):
                 node.sleeper.rest(node)
     except KeyboardInterrupt:
         stopped = node
-        watch_stopped(node.board)
+        node.board.watch(STOPPED_S)
         raise
     finally:
         node.close()

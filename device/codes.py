@@ -42,7 +42,4 @@ STARTING_UP = const(5)
 END_OF_DATA = const(6)
 DRIVER_ERROR = const(7)
 
-
-def topics(config):
-    """What the topics of a board with this configuration begin with (bytes)."""
-    return ("vigie/1/%s/%s/" % (config["site"], config["device"])).encode()
+TOPIC = const("vigie/1/%s/%s/%s")  # of a board: its site, its name, what it is about

@@ -9,7 +9,7 @@ import sys
 from .chip.board import Board
 from .chip.clock import Clock
 from .chip.compat import const
-from .codes import topics
+from .codes import TOPIC
 from .config.config import load
 
 _TURN_MS = const(100)
@@ -73,7 +73,7 @@ class Voice:
         self._clock = clock
         self._fields = {"reset": "safe mode, " + why, "last_error": _last_error()}
         self._key = bytes.fromhex(config["key"])
-        self._topic = topics(config) + b"state"
+        self._topic = (TOPIC % (config["site"], config["device"], "state")).encode()
         self._outbox = Outbox("/outbox", config["outbox_bytes"])
         clock.floor = self._outbox.journal.seen
         if clock.floor:

@@ -10,7 +10,7 @@ from .chip.board import Board
 from .chip.lazy import Shelf, borrow
 from .chip.clock import Clock
 from .chip.compat import const
-from .starts import CRASH, forget_crash, good_start, watch_stopped
+from .starts import CRASH, STARTS, STOPPED_S, remove
 
 _CONNECT_S = const(15)
 _2100 = const(3155760000)
@@ -38,7 +38,7 @@ def start():
     try:
         return build(config, board, trial)
     except KeyboardInterrupt:
-        watch_stopped(board)
+        board.watch(STOPPED_S)
         raise
 
 
@@ -122,6 +122,17 @@ def build(config, board, trial=None):
     if sleeper:
         sleeper.start(node)
     return node
+
+
+def good_start():
+    """This start was a good one: choice.py may forget those before it."""
+    remove(STARTS)
+
+
+def forget_crash(node):
+    """`state` has carried what ended the last start."""
+    node.crash = None
+    remove(CRASH)
 
 
 def network(node, config):

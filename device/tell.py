@@ -5,12 +5,12 @@ from array import array
 
 from .chip import log
 from .chip.lazy import borrow
-from .codes import WHY, topics
+from .codes import TOPIC, WHY
 from .chip.compat import const
 from .outbox.outbox import NO_MODEL
 from .send.queue import ROOM, Sender
 from .node import TURN_MS
-from .starts import forget_crash, good_start
+from .starts import CRASH, STARTS, remove
 
 _STATE_S = const(900)
 _LEARN_H = const(24)  # of readings before a first model is worth having
@@ -33,7 +33,7 @@ def begin(node, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 -
     node.trial = None  # a Trial, while settings are on trial
     node.number = config["number"]  # of the settings
     node.key = bytes.fromhex(config["key"])
-    node._topic = topics(config) + b"up"
+    node._topic = (TOPIC % (config["site"], config["device"], "up")).encode()
     node.kind = config["sensor"]["kind"]
     node._message = memoryview(bytearray(ROOM))
     node._out = array("h", (0, 0))
@@ -142,9 +142,10 @@ def _minute(node):
     if not node.sleeper:  # which sees to both itself
         if not node.good:  # a start that lives for a minute was a good one
             node.good = True
-            good_start()
+            remove(STARTS)
         if node.crash and node._was_ready:
-            forget_crash(node)
+            node.crash = None  # `state` has carried it
+            remove(CRASH)
     gc.collect()
     if node.clock.is_set() and not node.clock.wild:
         node.outbox.journal.see(node.clock.now())

@@ -6,7 +6,7 @@ import ssl
 from . import stages
 from ..chip.compat import const
 from ..chip.lazy import borrow
-from ..codes import topics
+from ..codes import TOPIC
 from .ladder import Ladder
 from .session import Session
 from .transport import Transport
@@ -27,7 +27,8 @@ def begin(link, config, board, clock, log, *, state, on_ack, keepalive_s=30, pat
     link._state = state
     link._on_ack = on_ack
     link._ping_ms = keepalive_s * 500
-    link._state_topic = topics(config) + b"state"
+    topic = TOPIC % (config["site"], config["device"], "%s")
+    link._state_topic = (topic % "state").encode()
     link._wire = Wire()
     link._session = Session(
         link._wire,
@@ -35,7 +36,7 @@ def begin(link, config, board, clock, log, *, state, on_ack, keepalive_s=30, pat
         broker["user"].encode(),
         broker["password"].encode(),
         keepalive_s=keepalive_s,
-        inbox=topics(config) + b"ack",
+        inbox=(topic % "ack").encode(),
         outbox=link._state_topic,
         will=state(False),
     )

@@ -6,6 +6,8 @@ import socket
 
 from .transport import CHUNK
 
+_FAILED = select.POLLERR | select.POLLHUP
+
 
 def begin(transport, address, name, context):
     transport._name = name
@@ -28,6 +30,19 @@ def begin(transport, address, name, context):
         if error.errno != errno.EINPROGRESS:
             transport.close()
             raise
+
+
+def connected(transport):
+    """True once TCP has connected."""
+    if transport._tls:
+        return True
+    for _, event in transport._poll.poll(0):
+        if event & _FAILED:
+            transport._sock.recv(1)  # raises what went wrong
+            raise OSError(errno.ECONNRESET)
+        _secure(transport)
+        return True
+    return False
 
 
 def _secure(transport):

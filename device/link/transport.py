@@ -10,7 +10,6 @@ from ..chip.lazy import begun, lent
 from ..chip.compat import const
 
 CHUNK = const(1024)  # bytes handed to TLS at once: one record
-_FAILED = select.POLLERR | select.POLLHUP
 
 
 class Transport:
@@ -19,21 +18,9 @@ class Transport:
     Methods raise OSError, or ValueError when the certificate is not acceptable; then close() and forget it.
     """
 
-    lender = "link.handshake"  # _secure
+    lender = "link.handshake"  # connected
     __init__ = begun  # (address, name, context)
     __getattr__ = lent
-
-    def connected(self):
-        """True once TCP has connected."""
-        if self._tls:
-            return True
-        for _, event in self._poll.poll(0):
-            if event & _FAILED:
-                self._sock.recv(1)  # raises what went wrong
-                raise OSError(errno.ECONNRESET)
-            self._secure()
-            return True
-        return False
 
     def wait(self, ms):
         """Wait until something can go on, at most `ms`."""

@@ -55,7 +55,7 @@ class Radio:
 class Sleeper:
     """Of one start. `woke`: it was a deep sleep that ended. `ticks`: the clock's source.
 
-    network(node, config) gives a node its link and NTP; good_start(), forget_crash(node): starts.py.
+    network(node, config) gives a node its link and NTP; good_start(), forget_crash(node): start.py.
     """
 
     def __init__(self, config, board, *, network, good_start, forget_crash, source=None):

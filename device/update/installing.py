@@ -6,7 +6,7 @@ from hashlib import sha256
 from ..chip.clock import UNIX_2000
 from ..chip.compat import const
 from ..chip.lazy import borrow
-from ..starts import at, good_start, remove
+from ..starts import STARTS, at, remove
 
 _KEY = const("/release.key")  # the modulus of the owner's key; `make provision` writes it
 _LIST = const("sha256.txt")
@@ -139,7 +139,7 @@ def take(install, node):
                 left -= copy.write(file.read(min(left, 256)))
     if not node.outbox.flush():
         raise OSError(28)
-    good_start()  # no start from before counts towards safe mode: three of the release's may fail
+    remove(STARTS)  # no start from before counts towards safe mode: three of the release's may fail
     borrow("update.notes").activate("%s trial %s 0" % (install._folder[-2], install._name))
     remove(install._head)
     node.board.reset("release %d" % install._number)

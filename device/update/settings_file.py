@@ -9,7 +9,7 @@ import json
 import os
 
 from ..chip.lazy import borrow
-from ..starts import at, good_start, remove
+from ..starts import STARTS, at, remove
 from ..chip.compat import const
 
 settings = borrow("update.settings")
@@ -38,7 +38,7 @@ def take(node, path, name):
 def put(old, new):
     """Both onto flash, `new` in place; STARTS goes first, for it counts those of this trial."""
     remove(at(trial.STARTS))
-    good_start()  # no start from before counts towards safe mode: three of the new settings' may fail
+    remove(STARTS)  # no start from before counts towards safe mode: three of the new settings' may fail
     for path, values in ((NEXT, new), (trial.OLD + ".new", old)):
         with open(at(path), "w") as file:
             file.write(json.dumps(values))

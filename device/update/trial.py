@@ -10,7 +10,7 @@ import os
 
 from ..chip.compat import const
 from ..chip.lazy import borrow
-from ..starts import CRASH, at, good_start, remove
+from ..starts import CRASH, STARTS as COUNTED, at, remove
 
 notes = borrow("update.notes")
 Notes = notes.Notes
@@ -95,7 +95,7 @@ class Trial:
         os.rename(at(OLD), at(CONFIG))
         self.over = True
         remove(at(STARTS))
-        good_start()  # those that failed were the new settings'
+        remove(COUNTED)  # those that failed were the new settings'
 
 
 class ReleaseTrial(Trial):
@@ -122,7 +122,7 @@ class ReleaseTrial(Trial):
     def back(self, why):
         notes.activate("%s back %s %s" % (notes.other(self._slot), self._name, why[:150]))
         self.over = True
-        good_start()
+        remove(COUNTED)
 
 
 def number():

@@ -1,6 +1,5 @@
 from device import codes
 from device.judge import table
-from device.judge.judge import FOREST
 
 
 def test_each_bit_has_one_name_which_is_that_of_its_detector():
@@ -14,10 +13,6 @@ def test_each_bit_has_one_name_which_is_that_of_its_detector():
     for _, flag, _, _ in table.DETECTORS:
         flags |= flag
     assert flags | codes.LIMIT | codes.SENSOR_ERROR == codes.ABNORMAL
-
-
-def test_the_forests_sum_stands_where_the_judge_takes_it():
-    assert table.SCORES[FOREST] == "forest"
 
 
 def test_warming_up_and_an_unset_clock_are_not_alarms():

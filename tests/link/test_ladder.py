@@ -91,7 +91,7 @@ def test_a_refusing_broker_never_costs_the_radio_or_a_reset(board: Start) -> Non
         ("net/dns", None, "_address"),
         ("link/connecting", None, "borrow"),
         ("link/connecting", None, "Transport"),
-        ("link/transport", "Transport", "connected"),
+        ("link/handshake", None, "connected"),
         ("link/handshake", None, "_secure"),
         ("link/login", None, "connect"),
         ("link/transport", "Transport", "flush"),

@@ -127,9 +127,9 @@ class Bench:
     ) -> Cost:
         """Everything of `boards` through `workers` processes; then each reading is looked up in the database.
 
-        `models`: the documents of those that judged them; with more than one, the first message of each board
-        makes the worker load its model and is not counted. `repeats`: share of messages that are sent twice,
-        all of them in disorder then.
+        `models`: the documents of those that judged them. The first message of each board makes a worker load
+        its model, and with the first model all that forests need: they are not counted. `repeats`: share of
+        messages that are sent twice, all of them in disorder then.
         """
         with self.database() as database, ExitStack() as running:
             database["models"].insert_many(models)
@@ -142,6 +142,7 @@ class Bench:
                 running.callback(child.stop)
                 children.append(child)
             messages = list(interleaved(boards, a_message))
+            first, messages = messages[: len(boards)], messages[len(boards) :]
             if repeats:
                 chance = random.Random(1)  # noqa: S311
                 messages += chance.sample(messages, int(repeats * len(messages)))
@@ -149,15 +150,11 @@ class Bench:
             boards_side = _Publisher(self, {board.name: board.stream for board in boards})
             running.callback(boards_side.close)
             total = sum(map(len, boards))
-            first = len(boards) if len(models) > 1 else 0
-            if first:
-                boards_side.send(messages[:first], first * a_message)
+            boards_side.send(first, len(first) * a_message)
             before, began = self._spent(children), time.monotonic()
-            boards_side.send(messages[first:], total)
+            boards_side.send(messages, total)
             after, wall = self._spent(children), time.monotonic() - began
-            cost = Cost.of(
-                total - first * a_message, len(messages) - first, (before, after), wall, children[0]
-            )
+            cost = Cost.of(total - len(first) * a_message, len(messages), (before, after), wall, children[0])
             verify(Reader(database), boards)
         return cost
 

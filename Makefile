@@ -29,7 +29,7 @@ chaos: $(VENV)/local ## faults of every kind on the real parts, then every readi
 # Lint goes on beside the tests. Bytecode is kept: else each of some hundred processes compiles what it imports.
 test: $(VENV)/local ## the tests: CPython, MicroPython, real broker and database; and lint
 	@make -s lint & linted=$$!; \
-	MAKEFLAGS= PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -m "not long" -n 8 --dist loadscope --no-loadscope-reorder; \
+	MAKEFLAGS= PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -m "not long" -n auto --dist loadscope --no-loadscope-reorder; \
 	passed=$$?; wait $$linted && exit $$passed
 
 lint: $(VENV)/local ## ruff and mypy

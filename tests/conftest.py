@@ -29,6 +29,11 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    return sharing.COMPUTING + sharing.OTHERS
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
     node.workerinput["dist"] = node.config.getvalue("dist")
 

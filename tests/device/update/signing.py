@@ -5,8 +5,10 @@ import struct
 from binascii import hexlify
 from hashlib import sha256
 
-from device.update.release import _INFO, MAGIC, RSA, START
+from device.update.release import MAGIC, RSA, START
 
+# SHA-256 in PKCS#1 v1.5 (RFC 8017, 9.2).
+INFO = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
 _P = int(
     "eb8ee6eea46aa200b9578bd11f2e9a4a34b2ef760ffa0d63772254ec64594c2c1c49502f0476006ff787a1536d3cfb73"
     "aeeee47b5a415010bdc8f188ed7140e6d8bb48fae583674902223d972339c8aa301f6915862d89924f1bfd20400185a0"
@@ -38,7 +40,7 @@ def _inverse(a, n):
 _D = _inverse(_E, (_P - 1) * (_Q - 1))
 
 
-def sign(data, info=_INFO, padding=None):
+def sign(data, info=INFO, padding=None):
     """The signature of `data`, by the Chinese remainder theorem, which is four times as quick."""
     digest = sha256(data).digest()
     if padding is None:

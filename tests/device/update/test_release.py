@@ -5,7 +5,7 @@ import struct
 from hashlib import sha256
 
 from device.update.release import RSA, fit, sizes, verified
-from tests.device.update.signing import _INFO, MODULUS, listed, release, sign
+from tests.device.update.signing import INFO, MODULUS, listed, release, sign
 
 FILES = [("device/app.mpy", bytes(range(256)) * 9), ("safe.mpy", b"safe")]
 GOOD = release(7, FILES)
@@ -66,11 +66,11 @@ def test_one_signature_has_one_form():
 
 def test_a_padding_that_leaves_room_is_refused():
     """Bleichenbacher's forgery needs a reader that does not look at all of it."""
-    short = b"\x00\x01" + b"\xff" * 8 + b"\x00" + _INFO
+    short = b"\x00\x01" + b"\xff" * 8 + b"\x00" + INFO
     for padding in (
         bytes(RSA - 32 - len(short)) + short,
         b"\x00\x01" + b"\xff" * (RSA - 3 - 32) + b"\x00",  # no word of SHA-256
-        b"\x00\x02" + b"\xff" * (RSA - 3 - len(_INFO) - 32) + b"\x00" + _INFO,
+        b"\x00\x02" + b"\xff" * (RSA - 3 - len(INFO) - 32) + b"\x00" + INFO,
     ):
         made = release(7, FILES, signer=lambda head, padding=padding: sign(head, padding=padding))
         assert "not signed" in refusal(made)

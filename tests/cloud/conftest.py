@@ -180,6 +180,9 @@ class Board:
         body = payload if isinstance(payload, bytes) else outside(self._key, topic, payload)
         self._client.publish(topic, body, qos=1).wait_for_publish(10)
 
+    def is_connected(self):
+        return self._client.is_connected()
+
     def send(self, seqs, **changes):
         self.publish(up(seqs, stream=self.stream, **changes))
 

@@ -39,6 +39,7 @@ def board(device):
 def remember(looker, drawn=CHART):
     """Mark this page and its first chart, so that a reload or another chart would be noticed."""
     looker.page.wait_for_selector(drawn)
+    looker.page.wait_for_selector("[data-test-script-state='notRunning']")  # the page is whole
     looker.page.evaluate(
         f"() => {{ window.same = true; document.querySelector('{drawn}').dataset.same = 'yes' }}"
     )

@@ -92,6 +92,7 @@ def test_a_backend_that_starts_before_a_queue_of_giants_works_through_it(backend
     broker.start()
     second = backend("ingest")
     wait_for(lambda: database["quarantine"].count_documents({}) == 3, "three notes", 60)
+    wait_for(c002.is_connected, "the board, back after the broker's restart")
     c002.send([3])
     wait_for(lambda: 3 in c002.acked, "its ack", 30)
     assert sorted(Reader(database).readings("demo", "C002").seq.tolist()) == [1, 2, 3]

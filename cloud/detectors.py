@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from cloud.contract.messages import SIBLINGS
@@ -131,3 +132,8 @@ for _each in DETECTORS:
     FLAGS.setdefault(_each.flag, _each)
 CLOUD = sum(flag for flag, each in FLAGS.items() if each.cloud)  # what the cloud looks for too
 LEARNED = tuple(each.name for each in DETECTORS if each.learned)
+
+
+def clock(half_hours: Iterable[int]) -> str:
+    """When these half hours of the day (0 to 47) begin: "07:00, 07:30"."""
+    return ", ".join(f"{half // 2:02}:{30 * (half % 2):02}" for half in half_hours)

@@ -48,12 +48,14 @@ OTHER = set(
     )
 )
 NOT_TIMES = {"uptime", "duration", "zone", "difference", "delta"}
-UNITS = {"C": "celsius", "F": "fahrenheit", "K": "kelvin"}
 # A letter alone is a unit in brackets, after a word for temperature, or at the end: not in "K. temperature".
-_UNIT = (
-    r"°\s*{letter}|{word}|\bdeg\s*{letter}\b|[(\[]\s*{letter}\s*[)\]]"
-    r"|\bt(?:emp\w*)?\W+{letter}\b|\b{letter}\W*$"
-)
+UNITS = {
+    letter.upper(): re.compile(
+        rf"°\s*{letter}|{word}|\bdeg\s*{letter}\b|[(\[]\s*{letter}\s*[)\]]"
+        rf"|\bt(?:emp\w*)?\W+{letter}\b|\b{letter}\W*$"
+    )
+    for letter, word in (("c", "celsius"), ("f", "fahrenheit"), ("k", "kelvin"))
+}
 
 
 @cache
@@ -71,9 +73,7 @@ def words(name: str) -> list[str]:
 def unit(name: str) -> set[str]:
     """The units of temperature that a name has: C, F, K."""
     text = plain(name)
-    units = {
-        key for key, word in UNITS.items() if re.search(_UNIT.format(letter=key.casefold(), word=word), text)
-    }
+    units = {key for key, pattern in UNITS.items() if pattern.search(text)}
     for key, ending in (("C", "tempc"), ("F", "tempf"), ("C", "tc"), ("F", "tf")):
         if ending in words(name):
             units.add(key)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-if TYPE_CHECKING:
-    pass
 
 SENSOR_T = (-4000, 8000)  # hundredths of degC that any supported sensor can measure
 SENSOR_H = (50, 10000)  # hundredths of %RH; 0 is what broken ones say

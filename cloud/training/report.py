@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.alerts import hindsight
-from cloud.detectors import DETECTORS, Detector
+from cloud.detectors import DETECTORS, Detector, clock
 from cloud.training.history import History
 from cloud.training.thresholds import calibrate, restless
 from cloud.training.thresholds.excursion import NOWHERE
@@ -207,8 +207,7 @@ def _stage(alarms: int, minutes: int | None) -> str:
 def _restless(when: Mapping[str, Any]) -> list[str]:
     if not when.get("half_hours"):
         return []
-    times = ", ".join(f"{half // 2:02}:{30 * (half % 2):02}" for half in when["half_hours"])
-    part = when["part"]
+    times, part = clock(when["half_hours"]), when["part"]
     return [f"  restless       jumps count 1/{part} in half hours that often jump, from {times} UTC"]
 
 

@@ -162,7 +162,7 @@ class Rollouts:
             value = self._want(name, what, value)  # a crash came between the mark and this
             self._all.update_one({"_id": rollout["_id"]}, {"$set": {f"values.{name}": value}})
         wanted = Wanted(self._database).of([_board(name)]).get(_board(name)) or {}
-        became = outcome({**wanted, "want": {what: value}}, state, what)
+        became = outcome(wanted, state, what, value)
         kept = what == "model" or (became is not None and not became.text)
         since = begun.settled if begun.settled is not None else now
         span = max(now - since, 1.0)

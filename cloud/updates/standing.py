@@ -41,7 +41,7 @@ def standing(database: Database[Document], board: Board, state: Document, what: 
     since = datetime.fromtimestamp(document["at"], UTC).strftime(TIMES)
     if state.get(what) == wanted:
         return f"{kind} {wanted}: in use"
-    became = outcome(document, state, what)
+    became = outcome(document, state, what, wanted)
     if became is None:
         return f"{kind} {wanted}: under way since {since}"
     next_step = "the board is asked once more within the hour" if became.may_follow else AGAIN

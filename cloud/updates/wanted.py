@@ -109,7 +109,7 @@ def to_tell(document: Mapping[str, Any], state: Mapping[str, Any]) -> Document:
     due = {
         what: want[what]
         for what in KINDS
-        if what in want and state.get(what) != want[what] and not outcome(document, state, what)
+        if what in want and state.get(what) != want[what] and not outcome(document, state, what, want[what])
     }
     return {"n": document["n"], **due} if due else {}
 
@@ -122,9 +122,14 @@ class Outcome:
     may_follow: bool = False  # it is meant once more by itself
 
 
-def outcome(document: Mapping[str, Any], state: Mapping[str, Any], what: str) -> Outcome | None:
-    """What a board says in `state` of the `what` that it was asked for; None: nothing yet."""
-    wanted = identity((document.get("want") or {})[what])
+def outcome(
+    document: Mapping[str, Any], state: Mapping[str, Any], what: str, value: str | int
+) -> Outcome | None:
+    """What a board says in `state` of the `what` with this value, for which `document` asked it.
+
+    None: nothing yet.
+    """
+    wanted = identity(value)
     for kind, name, text, *rest in state.get("updates") or ():
         n, again = (*rest, None, False)[:2]
         if (kind, name) == (what, wanted) and (n is None or n >= (document.get("asked") or {}).get(what, 0)):
@@ -134,8 +139,9 @@ def outcome(document: Mapping[str, Any], state: Mapping[str, Any], what: str) ->
 
 def given_up(document: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
     """What the board gave up, though it may be good, and was not asked for once more yet."""
-    found = {what: outcome(document, state, what) for what in document.get("want") or ()}
-    return [what for what, each in found.items() if each and each.may_follow]
+    wanted = (document.get("want") or {}).items()
+    became = {what: outcome(document, state, what, value) for what, value in wanted}
+    return [what for what, each in became.items() if each and each.may_follow]
 
 
 def identity(value: str | int) -> str:

@@ -240,7 +240,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "panel h": ("Humidity, %RH", "Humidité, % HR"),
     "panel score": (
         "Scores of board and cloud, 0 to 1: the higher, the more unusual",
-        "Scores, carte et cloud, de 0 à 1{nbsp}: haut, c'est inhabituel",
+        "Scores, carte et cloud, de 0 à 1{nbsp}: plus haut, plus inhabituel",
     ),
     "panel share": (
         "Abnormal readings of board and cloud, %",

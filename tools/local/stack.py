@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
 from tools.local.sensor.sensor_choice import SensorChoice
 from tools.local.users import private_write
 from tools.process.child import Child, ToolFailed
+from tools.process.part import Part
 from tools.process.places import ROOT
 from tools.process.terminal import say
 from tools.virtual_board.virtual_board import VirtualBoard
@@ -65,7 +66,7 @@ class StackPlan:
     broker: str | None = None  # "mosquitto" or "iotcore"; None = mosquitto if it is there
 
 
-class Stack:
+class Stack(Part):
     """The parts by name, as long as the `with` lasts."""
 
     boards: dict[str, VirtualBoard]
@@ -95,17 +96,6 @@ class Stack:
         self._stopping = False
         self._over = threading.Event()
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
-
     def stop(self) -> None:
         """End every part, the last one first."""
         self._stopping = True
@@ -119,7 +109,8 @@ class Stack:
     def log(self, name: str) -> Path:
         return self.plan.folder / "log" / f"{name}.log"
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start every part, each once those that it needs can be used."""
         plan, folder = self.plan, self.plan.folder
         folder.mkdir(parents=True, exist_ok=True)
         self._parts.enter_context(only_one(folder))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Self
 
 
-class Part:
+class Part(ABC):
     """Runs from `start` to `stop`, or as long as a `with` lasts."""
 
+    @abstractmethod
     def start(self) -> object:
         """Returns when it can be used."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop(self) -> None:
         """End it; nothing happens when it does not run."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         try:

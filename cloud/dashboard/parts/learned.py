@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloud.dashboard.parts.markdown import plain
-from cloud.detectors import DETECTORS, Detector
+from cloud.detectors import DETECTORS, Detector, clock
 from cloud.words import Words
 from device import codes
 from device.judge.stuck import LONGEST
@@ -93,8 +93,7 @@ def _restless(say: Words, when: Mapping[str, Any]) -> str:
     """The half hours of the day in which a jump counts a part only."""
     if not when.get("half_hours"):
         return ""
-    times = ", ".join(f"{half // 2:02}:{30 * (half % 2):02}" for half in when["half_hours"])
-    return say("learned restless", times=times, part=when["part"])
+    return say("learned restless", times=clock(when["half_hours"]), part=when["part"])
 
 
 def _own(say: Words, own: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ def standing(say: Words, state: Mapping[str, object], wanted: Document) -> str:
     open_ = []
     for what in KINDS:
         if what in want and state.get(what) != want[what]:
-            became = outcome(wanted, state, what)
+            became = outcome(wanted, state, what, want[what])
             name = say(f"updates {what}", value=want[what])
             if became is None:
                 open_.append(say("updates under way", what=name))

@@ -61,10 +61,10 @@ def fit(past: History) -> Excursions | None:
     """The levels and limits of a place that cycles; None for one that does not."""
     step = max(1, round(STEP / past.period))
     seen = watch(past, step)
-    busy, loud = _busy(seen)
-    rows: list[tuple[int, int, int, int]] = []
     if not _cycles(seen):
         return None
+    busy, loud = _busy(seen)
+    rows: list[tuple[int, int, int, int]] = []
     for sign in (1, -1):
         steps = _side(seen, sign, loud)
         rows += [(sign * level, most, still, quiet) for level, most, still, quiet in steps]

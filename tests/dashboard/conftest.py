@@ -102,6 +102,11 @@ class Looker:
         except Late:
             raise AssertionError(f"{text!r} is not in:\n{self.page.locator('body').inner_text()}") from None
 
+    def sees_only(self, text):
+        """The same, and what the page held before is gone: Streamlit takes it away after it has drawn the new."""
+        self.sees(text)
+        self.page.locator("[data-stale=true]").first.wait_for(state="detached")
+
 
 @pytest.fixture
 def look(chromium):

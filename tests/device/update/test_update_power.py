@@ -7,7 +7,7 @@ from device.config import config
 from device.update import notes
 from device.update.notes import Notes
 from device.update.trial import begin
-from tests.device.outbox.test_power import ERASED, Chip, mounted, unmounted
+from tests.device.outbox.test_power import BLOCK, ERASED, Chip, mounted, unmounted
 from tests.device.scratch import read
 from tests.device.test_node import KEY
 from tests.device.update.over_the_air import House, Reset, model
@@ -17,16 +17,14 @@ from tests.device.update.test_pull import configured, settings
 
 FLASH = "/chip"
 CHOICE = __file__.rsplit("/", 4)[0] + "/device/chip/choice.py"
-first_cut = 0
 CHANGE = {"period_ms": 20000, "wifi": {"password": "another"}}
 ONE, OTHER = model(1), model(2)
 
 
 class Story:
-    """An update from its first word to its end, as many starts as that takes. `cut`: power ended it."""
+    """An update from its first word to its end, as many starts as that takes."""
 
-    def __init__(self, chip, acknowledged, **want):
-        self.chip = chip
+    def __init__(self, acknowledged, **want):
         self.acknowledged = acknowledged
         self.want = want
 
@@ -51,7 +49,7 @@ class Story:
         return house
 
     def live(self, most):
-        """Until nothing is left to do, in at most `most` starts. False: power was cut."""
+        """Until nothing is left to do, in at most `most` starts."""
         for _ in range(most):
             house = self.start()
             try:
@@ -61,8 +59,6 @@ class Story:
                     house.run(20)
                     if house.node.trial and not self.acknowledged:
                         house.network.busy_ms = 1800000  # half an hour in one turn
-                    if self.chip.left < 0:
-                        return False
                     if self.acknowledged:
                         house.ack((0, house.outbox.newest()))
                     if not house.node.update and not house.node.trial:
@@ -75,8 +71,6 @@ class Story:
             finally:
                 if house.node.judge.model:
                     house.node.judge.model.forest.file.close()
-            if self.chip.left < 0:
-                return False
         raise AssertionError("it does not come to an end")
 
     def is_due(self, house):
@@ -140,45 +134,63 @@ def flash_of(prepare):
     return bytes(chip.memory)
 
 
+class Diary(Chip):
+    """A flash that notes what is written, in order: (place, bytes), an erase as one byte of its block."""
+
+    def __init__(self, memory):
+        Chip.__init__(self, memory)
+        self.notes = []
+
+    def writeblocks(self, block, buffer, offset=0):
+        self.notes.append((block * BLOCK + offset, bytes(buffer)))
+        return Chip.writeblocks(self, block, buffer, offset)
+
+    def ioctl(self, request, argument):
+        if request == 6:
+            self.notes.append((argument * BLOCK, None))
+        return Chip.ioctl(self, request, argument)
+
+
+def cuts(image, notes, step):
+    """(bytes written, the flash) at every `step`th byte, and at the end. The flash is one, and changes."""
+    flash = bytearray(image)
+    at = 0
+    for place, data in notes:
+        for i in range(1 if data is None else len(data)):
+            if at % step == 0:
+                yield at, flash
+            if data is None:
+                memoryview(flash)[place : place + BLOCK] = ERASED
+            else:
+                flash[place + i] = data[i]
+            at += 1
+    yield at, flash
+
+
 def cut_everywhere(prepare, acknowledged, step, story_of=Story, **want):
     """At every `step`th byte: (offset, the story after the start that followed)."""
     image = flash_of(prepare)
-    at = first_cut
-    whole = None
-    while True:
-        chip = Chip(bytearray(image))
-        mounted(chip)
-        chip.left = at
-        try:
-            story = story_of(chip, acknowledged, **want)
-            done = story.live(6)
-        except Exception:
-            if chip.left >= 0:
-                raise
-            done = False  # the power is gone: what follows on a board is nothing
-        cut = chip.left < 0
-        if not cut:
-            assert done
-            whole = at
-            print("%d bytes written, %d blocks erased" % (chip.written, chip.erases))
-        chip.left = -1
+    whole = Diary(bytearray(image))
+    mounted(whole)
+    try:
+        assert story_of(acknowledged, **want).live(6)
+    finally:
         unmounted()
-        chip = Chip(chip.memory)
+    print("%d bytes written, %d blocks erased" % (whole.written, whole.erases))
+    for at, flash in cuts(image, whole.notes, step):
+        chip = Chip(bytearray(flash))
         mounted(chip)
         try:
-            story = story_of(chip, acknowledged, **want)
+            story = story_of(acknowledged, **want)
             assert story.live(8), "it comes to its end after a cut at %d" % at
             yield at, story
         finally:
             unmounted()
-        if whole is not None:
-            return
-        at += step
 
 
 def furnished(chip):
     configured(FLASH)
-    story = Story(chip, True, n=3, model=ONE[0])
+    story = Story(True, n=3, model=ONE[0])
     assert story.live(3)
 
 
@@ -280,7 +292,7 @@ def refused_everywhere(prepare, what, step, story_of=Story, **want):
         chip = Sick(bytearray(image), at, 1 + at % 4)
         mounted(chip)
         try:
-            story = story_of(chip, True, **want)
+            story = story_of(True, **want)
             story.live(8)
             if not chip.refused:
                 assert given_up

@@ -103,7 +103,7 @@ class Looker:
             raise AssertionError(f"{text!r} is not in:\n{self.page.locator('body').inner_text()}") from None
 
     def sees_only(self, text):
-        """The same, and what the page held before is gone: Streamlit takes it away after it has drawn the new."""
+        """The same, and what the page held before is gone: Streamlit removes it after it drew the new."""
         self.sees(text)
         self.page.locator("[data-stale=true]").first.wait_for(state="detached")
 

@@ -48,12 +48,18 @@ class Recording:
 
 def read(path: Path, asked: Asked = Asked()) -> Recording:  # noqa: B008  it is frozen
     """The recording in this file. Raises RecordingRefused with file, line and cure, or OSError."""
+    text.check_size(path)
     decoded, notes = text.decode(path.read_bytes(), path)
     sheet = long.widen(text_table.parse(decoded, path, asked), path, asked)
     if not sheet.rows:
         raise RecordingRefused(f"{path} has a header and no rows: export it again")
     chosen = columns.choose(sheet, path, asked)
-    notes += [*sheet.notes, *chosen.notes, *_one_device(sheet, chosen, path, asked)]
+    notes += [
+        *sheet.notes,
+        *_cut_short(sheet, chosen),
+        *chosen.notes,
+        *_one_device(sheet, chosen, path, asked),
+    ]
     cells = [
         (
             " ".join(row[place] for place in chosen.ts),
@@ -68,6 +74,19 @@ def read(path: Path, asked: Asked = Asked()) -> Recording:  # noqa: B008  it is 
     return Recording(
         ts[order], t[order], h[order], [cells[place] for place in order], notes + more + about + from_order
     )
+
+
+def _cut_short(sheet: Sheet, chosen: columns.Chosen) -> list[str]:
+    """What is said of rows that end too early; the last one, half written, is left out."""
+    needed = max(chosen.t, chosen.h or 0, *chosen.ts)
+    lines = [line for line, count in sheet.short.items() if count <= needed]
+    notes = []
+    if lines and lines[-1] == sheet.lines[-1] and len(sheet.lines) > 1:
+        del sheet.rows[-1], sheet.lines[-1]
+        notes.append(f"line {lines.pop()}, the last, ends early: left out")
+    if lines:
+        notes.append(f"{len(lines)} rows end early and count as failed reads (first: line {lines[0]})")
+    return notes
 
 
 def _one_device(sheet: Sheet, chosen: columns.Chosen, path: object, asked: Asked) -> list[str]:
@@ -102,7 +121,7 @@ def _times(
         period = asked.period or 0.0
         ts = times.BEGIN + np.arange(len(cells), dtype=np.float64) * period
         return ts, [f"no times: the rows are taken {period:g} s apart from 2020 on"]
-    name = "+".join(sheet.header[place] for place in chosen.ts)
+    name = "+".join(sheet.named(place) for place in chosen.ts)
     return times.seconds([ts for ts, _, _ in cells], sheet.lines, name, path, asked)
 
 
@@ -114,7 +133,10 @@ def _values(
     name = sheet.header[chosen.t]
     where = f"{path}: t" + ("" if name == "t" else f" ({name})")
     t, notes = units.temperature(
-        temperatures.values, asked.unit.get("t"), headings.unit(name) | temperatures.units, where
+        temperatures.values,
+        asked.unit.get("t"),
+        headings.unit(sheet.named(chosen.t)) | temperatures.units,
+        where,
     )
     wet: list[str] = []
     if chosen.h is None:
@@ -130,7 +152,7 @@ def _values(
             wet.append(
                 "t looks like a humidity and h like a temperature: are they swapped (--columns t=…,h=…)?"
             )
-    notes = [*temperatures.notes, *notes, *wet]
+    notes = [*temperatures.notes, *notes, *units.changes(t, sheet.lines), *wet]
     for what, values, (low, high) in (("t", t, T_RANGE), ("h", h, H_RANGE)):
         beyond = np.flatnonzero((values < low) | (values > high))
         if 2 * len(beyond) > np.isfinite(values).sum():
@@ -181,7 +203,7 @@ def _order(
     if len(repeated):
         many = (
             ": several devices in one file? --columns device=… tells them apart"
-            if 2 * len(repeated) > len(order)
+            if 3 * len(repeated) > len(order)
             else ""
         )
         notes.append(

@@ -13,6 +13,8 @@ from cloud.recording.refused import RecordingRefused
 from cloud.recording.text_table import Sheet
 
 CLOCK = re.compile(r"\d\d?[:.]\d\d([:.]\d\d)?\s*([ap]\.?m\.?)?", re.IGNORECASE)
+DATED = re.compile(r"[12]\d{9}|\d{1,4}[-/.年]\d\d?[-/.月]\d")  # what begins as a time does
+NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?\D{0,5}$")
 SHOWN = 12  # columns that a refusal lists
 
 
@@ -70,23 +72,28 @@ def choose(sheet: Sheet, path: object, asked: Asked) -> Chosen:
 
 def _cure(sheet: Sheet, asked: Asked, ts: Sequence[int] | None, t: Sequence[int], h: Sequence[int]) -> str:
     """Options that read this file: they choose the first of the unclear columns."""
-    times = headings.times(sheet.header)
+    dated = headings.times(sheet.header)
     free = [
         place
         for place, name in enumerate(sheet.header)
-        if place not in times and name.strip() and headings.words(name)[:1] != ["entry"]
+        if place not in dated and name.strip() and headings.words(name)[:1] != ["entry"]
     ]
+    first = {place: sheet.rows[0][place].strip() for place in free}
+    shown = [place for place in free if DATED.match(first[place])]
+    free = [place for place in free if NUMBER.match(first[place]) and place not in shown] or free
     if not t:
         t, h = free[:1], h or free[1:2]
     columns = {
         kind: places[0] for kind, places in (("t", t), ("h", h)) if places and kind not in asked.columns
     }
+    if ts is None and shown:
+        columns = {"ts": shown[0], **columns}
     named = ",".join(
         [f"{kind}={name}" for kind, name in asked.columns.items()]
         + [f"{kind}={_called(sheet, place)}" for kind, place in columns.items()]
     )
     option = f"--columns {shlex.quote(named)}" if named else ""
-    if ts is not None:
+    if ts is not None or shown:
         return option
     return f"{option} --period 60 if rows have no time and are 60 s apart, else name it too: ts=NAME".lstrip()
 
@@ -133,7 +140,7 @@ def _time(sheet: Sheet, path: object, asked: Asked) -> tuple[int, ...] | None:
         return tuple(_place(sheet, path, part) for part in parts)
     if asked.period is not None:
         return ()
-    places = headings.times(sheet.header)
+    places = sheet.filled(headings.times(sheet.header))
     if not places:
         return None
     last = {place: headings.words(sheet.header[place])[-1] for place in places}

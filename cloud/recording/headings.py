@@ -16,18 +16,19 @@ def _list(text: str) -> tuple[str, ...]:
 TIMES = _list(
     "ts unix unixtime epoch timestamp datetime date time created last recorded received measured "
     "observed sampled zeitstempel zeitpunkt datum zeit uhrzeit horodatage heure jour fecha hora data "
-    "ora tijdstip tijd tid dato start"
+    "ora tijdstip tijd tid dato start "
+    "日時 时间 時間 日期 时刻 時刻 время дата"
 )
 DAYS = _list("date datum fecha data jour dato day tag")
 CLOCKS = _list("time zeit uhrzeit heure hora ora tijd tid hour")
 TEMPERATURES = _list(
     "t temp temperature temperatur temperatura temperatuur tmp tc tf tempc tempf celsius fahrenheit "
-    "kelvin teplota"
+    "kelvin teplota 温度 溫度 室温 температура"
 )
 HUMIDITIES = _list(
     "h rh hum humidity humid humi relhum humidite humedad umidita umidade feuchte feuchtigkeit "
     "luftfeuchte luftfeuchtigkeit luchtvochtigheid vochtigheid hr rf hygrometry hygrometrie fuktighet "
-    "luftfuktighet luftfugtighed vlhkost wilgotnosc"
+    "luftfuktighet luftfugtighed vlhkost wilgotnosc 湿度 濕度 相对湿度 相対湿度 влажность"
 )
 DEVICES = _list(
     "device deviceid entity sensor sensorid mote moteid node nodeid station mac location room raum "

@@ -23,9 +23,23 @@ KEYS = (
         "value_type",
         "quantity",
     ),
-    *("_measurement", "measurement", "topic", "sensor", "name", "type", "attribute", "key", "series"),
+    *(
+        "grandeur",
+        "capteur",
+        "messgrösse",
+        "magnitud",
+        "_measurement",
+        "measurement",
+        "topic",
+        "sensor",
+        "name",
+        "type",
+        "attribute",
+        "key",
+        "series",
+    ),
 )
-VALUES = ("state", "_value", "value", "mean", "reading")
+VALUES = ("state", "_value", "value", "mean", "reading", "wert", "messwert", "valeur", "valor", "waarde")
 TOGETHER = 1.0  # seconds: values this near each other are one reading
 SHOWN = 10
 
@@ -40,7 +54,7 @@ def widen(sheet: Sheet, path: object, asked: Asked) -> Sheet:
     if asked.columns.get("t") in sheet.header:
         return sheet
     key, t, h = _series(sheet, path, asked, keys)
-    places = [place for place in headings.times(sheet.header) if place not in (key, value)]
+    places = [place for place in sheet.filled(headings.times(sheet.header)) if place not in (key, value)]
     if "ts" in asked.columns and asked.columns["ts"] in sheet.header:
         places = [sheet.header.index(asked.columns["ts"])]
     if not places:

@@ -35,7 +35,14 @@ def parse(cells: Sequence[str], lines: Sequence[int], what: str, path: object) -
     commas: list[int] = []
     points: list[int] = []
     for place, cell in enumerate(cells):
-        text = cell.strip().strip("=\"' \xa0").replace("−", "-").replace("℃", "°C").replace("℉", "°F")
+        text = (
+            cell.strip()
+            .strip("=\"' \xa0")
+            .replace("−", "-")
+            .replace("–", "-")
+            .replace("℃", "°C")
+            .replace("℉", "°F")
+        )
         if text.casefold() in NONE:
             continue
         if not text[-1].isdigit() and (suffix := SUFFIX.search(text)):

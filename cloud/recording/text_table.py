@@ -8,14 +8,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
-from cloud.recording import headings, labelled
+from cloud.recording import headings, labelled, numbers
 from cloud.recording.description import Asked
 from cloud.recording.refused import RecordingRefused
 
-SEPARATORS = ("\t", ";", "|", ",")  # a comma is also a decimal mark: the others first
+SEPARATORS = ("\t", ";", "|", ",", " ")  # a comma is also a decimal mark, a blank may stand anywhere
 BEGINNING = 200  # lines in which to look for the separator and the header
 LONG = 2000  # letters of such a line that are read
+UNIT_LINES = 3  # at most, after the header
 FEW = 0.1  # of the rows may be unusable
 VALUE = re.compile(r"""\s*["'=]*[+\-−.]?\d""")
 Row = tuple[int, list[str]]  # its line, its cells
@@ -23,13 +25,28 @@ Row = tuple[int, list[str]]  # its line, its cells
 
 @dataclass
 class Sheet:
-    """Rows as long as the header, with the line where each begins. `bare`: the file has no header."""
+    """Rows as long as the header, with the line where each begins. `bare`: the file has no header.
+
+    `units`: what lines between header and rows say of each column. `short`: cells in rows that end early,
+    by line.
+    """
 
     header: list[str]
     rows: list[list[str]]
     lines: list[int]
     bare: bool = False
     notes: list[str] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
+    short: dict[int, int] = field(default_factory=dict)
+
+    def filled(self, places: list[int]) -> list[int]:
+        """Those of these columns that are not empty."""
+        return [place for place in places if any(row[place].strip() for row in self.rows)]
+
+    def named(self, place: int) -> str:
+        """The column's name, with its unit from a line of its own."""
+        unit = self.units[place] if self.units else ""
+        return f"{self.header[place]} [{unit}]" if unit else self.header[place]
 
 
 def parse(text: str, path: object, asked: Asked) -> Sheet:
@@ -60,7 +77,7 @@ def parse(text: str, path: object, asked: Asked) -> Sheet:
     if at is None:
         width = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
         sheet = Sheet([str(number + 1) for number in range(width)], [], [], bare=True)
-        _fill(sheet, rows, path)
+        _fill(sheet, rows, path, asked)
         return sheet
     began, header = rows[at]
     while header and not header[-1].strip():
@@ -69,33 +86,70 @@ def parse(text: str, path: object, asked: Asked) -> Sheet:
     before = [each for each, cells in rows[:at] if not _comment(cells)]
     if before:
         sheet.notes.append(f"the table begins at line {began}; {len(before)} lines before it are left out")
-    _fill(sheet, rows[at + 1 :], path)
+    rows = rows[at + 1 :]
+    unit_lines = list(takewhile(lambda row: _is_unit_line(row[1]), rows[:UNIT_LINES]))
+    if unit_lines and len(unit_lines) < len(rows):
+        texts = [
+            [cells[place].strip() for _, cells in unit_lines if place < len(cells)]
+            for place in range(len(header))
+        ]
+        sheet.units = [" ".join(filter(None, words)) for words in texts]
+        sheet.notes.append(f"line {unit_lines[0][0]} gives units: {', '.join(filter(None, sheet.units))}")
+        rows = rows[len(unit_lines) :]
+    _fill(sheet, rows, path, asked)
     return sheet
 
 
-def _fill(sheet: Sheet, rows: list[Row], path: object) -> None:
-    """Put `rows` under the header, and note which are left out. A later header changes the columns' order."""
+def _is_unit_line(cells: list[str]) -> bool:
+    """Whether a line that follows the header holds units or other words, and no reading."""
+    words = [cell.strip() for cell in cells if any(letter.isalnum() or letter in "%°" for letter in cell)]
+    return (
+        bool(words)
+        and not any(map(VALUE.match, words))
+        and not all(word.casefold() in numbers.NONE for word in words)
+        and not headings.best(words, headings.TEMPERATURES)
+        and not _comment(cells)
+    )
+
+
+def _fill(sheet: Sheet, rows: list[Row], path: object, asked: Asked) -> None:
+    """Put `rows` under the header, and note which are left out. A later header changes the columns' order.
+
+    Raises RecordingRefused where another table begins.
+    """
+    names = set(sheet.header)
     width = len(sheet.header)
     places = list(range(width))
     long: list[int] = []
-    comments = headers = 0
+    comments = headers = rules = 0
     new_header = False
     for line, cells in rows:
         if _comment(cells):
             comments += 1
             new_header = cells[0].startswith(("#datatype", "#group", "#default"))  # annotated CSV of InfluxDB
             continue
+        if not any(letter.isalnum() for cell in cells for letter in cell):
+            rules += 1
+            continue
         names_here = [cell.strip() for cell in cells]
-        if new_header or names_here[:width] == sheet.header:
+        again = names_here[0] in names and not sheet.bare and names.issubset(names_here)
+        if new_header or again:
             headers += 1
             places = [names_here.index(name) if name in names_here else -1 for name in sheet.header]
             new_header = False
             continue
+        if not VALUE.match(cells[0]) and not sheet.bare and _is_header(cells, asked):
+            raise RecordingRefused(
+                f"{path}:{line}: a table with other columns begins ({', '.join(names_here)[:80]}): split the "
+                "file there"
+            )
         if len(cells) > width and any(cell.strip() for cell in cells[max([width - 1, *places]) + 1 :]):
             long.append(line)
             continue
         sheet.rows.append([cells[place] if 0 <= place < len(cells) else "" for place in places])
         sheet.lines.append(line)
+        if len(cells) < width:
+            sheet.short[line] = len(cells)
     if long and len(long) > FEW * (len(long) + len(sheet.rows)):
         raise RecordingRefused(
             f"{path}:{long[0]}: more cells than the header's {width} columns ({len(long)} such rows). "
@@ -103,6 +157,8 @@ def _fill(sheet: Sheet, rows: list[Row], path: object) -> None:
         )
     if long:
         sheet.notes.append(f"{len(long)} rows with too many cells are left out (first: line {long[0]})")
+    if rules:
+        sheet.notes.append(f"{rules} lines without a letter or digit are left out")
     if headers:
         sheet.notes.append(f"the header is repeated {headers} times")
     if comments:
@@ -139,8 +195,10 @@ def _rows(text: str, separator: str, path: object, start: int) -> Iterator[Row]:
 def _separator(text: str, asked: Asked) -> str | None:
     """The first separator that makes one of the first lines a header, else the one that fits most lines."""
     beginning = [line[:LONG] for line in text.splitlines()[:BEGINNING] if line.strip()]
-    alike = {}
+    alike: dict[str, int] = {}
     for separator in SEPARATORS:
+        if separator == " " and alike:
+            break
         rows = list(csv.reader(beginning, delimiter=separator, skipinitialspace=True))
         if any(len(cells) > 1 and _is_header(cells, asked) for cells in rows):
             return separator

@@ -12,6 +12,7 @@ import pandas as pd  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from cloud.recording.description import ORDERS, Asked
+from cloud.recording.headings import plain
 from cloud.recording.refused import RecordingRefused
 
 Floats = NDArray[np.float64]
@@ -26,7 +27,7 @@ NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d*)?(?:[eE][+-]?\d+)?")
 ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?"
 ISO_ZONED = ISO + r"(?:Z|[+-]\d\d:?\d\d)"
 ZONED = re.compile(
-    r"^(?P<local>.*?\d:\d\d(?::\d\d)?(?:\.\d+)?(?: [AP]M)?)"
+    r"^(?P<local>\d{8}T\d{6}|.*?\d:\d\d(?::\d\d)?(?:\.\d+)?(?: [AP]M)?)"
     r"(?: ?(?P<zone>Z|[A-Za-z]{2,5}|(?:UTC|GMT)?[+-]\d\d?(?::?\d\d)?))?$"
 )
 OFFSET = re.compile(r"(?:UTC|GMT)?\s*(?P<sign>[+\-−])(?P<hours>\d\d?)(?::?(?P<minutes>\d\d))?\b")
@@ -44,10 +45,25 @@ ZONES = {
 }
 NAMED = {name: hours for hours, text in ZONES.items() for name in text.split()}
 CURE = "write Unix seconds or 2026-01-31 12:00:00"
+# In French, German, Spanish, Italian, Portuguese and Dutch, as far as they begin.
+MONTH_WORDS = {
+    "Jan": "jan ene gen",
+    "Feb": "fev feb",
+    "Mar": "mars marz mar maa mrt",
+    "Apr": "avr apr abr",
+    "May": "mai may mag mei",
+    "Jun": "juin jun giu",
+    "Jul": "juil jul lug",
+    "Aug": "aou aug ago",
+    "Sep": "sep set",
+    "Oct": "oct okt ott out",
+    "Nov": "nov",
+    "Dec": "dec dez dic",
+}
 MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 DATE = re.compile(
     r"(?P<ymd>\d{4}(?P<s1>[-/.])\d\d?(?P=s1)\d\d?)|(?P<abc>\d\d?(?P<s2>[-/.])\d\d?(?P=s2)(?:\d{4}|\d\d))(?!\d)"
-    r"|(?P<dmy>\d\d?(?P<s3>[- ])[A-Za-z]{3,9}(?P=s3)\d{4})|(?P<mdy>[A-Za-z]{3,9} \d\d? \d{4})"
+    r"|(?P<dmy>\d\d?(?P<s3>[- ])[A-Za-z]{3,9}(?P=s3)(?:\d{4}|\d\d)(?!\d))|(?P<mdy>[A-Za-z]{3,9} \d\d? \d{4})"
     r"|(?P<compact>\d{8})"
 )
 CLOCK = re.compile(
@@ -161,7 +177,13 @@ def _dates(
     parts = text.str.extract(ZONED)
     local = parts["local"].where(parts["local"].notna(), text)
     local = local.where(local.str.contains(r"\d", na=False), "")
-    if local.str.fullmatch(r"\d\d?:\d\d(?::\d\d)?(?:\.\d+)?(?: [AP]M)?").mean() > 0.5:
+    clock_only = local.str.fullmatch(r"\d\d?:\d\d(?::\d\d)?(?:\.\d+)?(?: [AP]M)?").to_numpy(bool)
+    if clock_only.any() and not clock_only.all():
+        raise RecordingRefused(
+            f"{path}:{at[np.flatnonzero(clock_only)[0]]}: the date of {name} is empty here, as in "
+            f"{int(clock_only.sum())} rows: write it into each row"
+        )
+    if clock_only.any():
         raise RecordingRefused(
             f"{path}:{at[0]}: {name} {given.iloc[0]!r} is a time of day without a date: join the two columns "
             "with --columns ts=DATE+TIME, or say how many seconds apart the rows are, such as --period 60"
@@ -187,8 +209,9 @@ def _dates(
         notes += more
     elif bare.any() and in_name is None:
         shift[bare] = 0
+        some = "" if bare.all() else f" in {int(bare.sum())} rows (first: line {at[np.flatnonzero(bare)[0]]})"
         notes.append(
-            f"{name} has no zone: taken as UTC (say --zone Europe/Paris, or yours, if it is local time)"
+            f"{name} has no zone{some}: taken as UTC (say --zone Europe/Paris, or yours, if it is local time)"
         )
     return seconds - np.nan_to_num(shift), notes
 
@@ -197,10 +220,15 @@ def tidy(given: pd.Series) -> pd.Series:
     """One space, a colon in the clock, a point in the second, AM and PM; no weekday, no comma."""
     text = given.str.replace("\xa0", " ").str.replace("\u202f", " ").str.strip("[]() ")
     for pattern, new in (
-        (r"(?i)\b([ap])\.?\s?m\.?(?=$|\s)", lambda match: match[1].upper() + "M"),
+        (r"([+-]\d\d:?\d\d|Z)\s*[\[(][\w/ ]+[\])]?$", r"\1"),  # an offset, and its name
+        (r"(?<=\d)[.\s-]*(?:de\s+)?([^\W\d_]{3,10})\.?(?:\s+del?)?[\s-]+(?=\d)", _in_english),
+        (r"\s(?:à|at|um|a las?|alle|om)\s+(?=\d)", " "),
+        (r"(?<=\d)\s?h\s?(?=\d\d\b)", ":"),
+        (r"(?i)(?<![a-z])([ap])\.?\s?m\.?(?=$|\s)", lambda match: match[1].upper() + "M"),
         (r"(\d)([AP]M)", r"\1 \2"),
         (rf"(?i)^({MONTHS})[a-z]*\.? +(\d\d?),? +(\d{{4}})", r"\1 \2 \3"),
-        (rf"^(?!({MONTHS}) )[A-Za-z]{{2,9}}\.?,? +(?=\d|[A-Z][a-z]{{2,8}} \d)", ""),
+        (rf"^(?!({MONTHS}) )[^\W\d_]{{2,10}}\.?,? +(?=\d|[A-Z][a-z]{{2,8}} +\d)", ""),
+        (rf"^(?i:({MONTHS})) +(\d\d?) +([\d:.]+)((?: [A-Z]+)?) (\d{{4}})$", r"\1 \2 \5 \3\4"),
         (r"(:\d\d),(\d)", r"\1.\2"),
         (r",", " "),
         (r"\s+", " "),
@@ -211,15 +239,25 @@ def tidy(given: pd.Series) -> pd.Series:
     return text
 
 
+def _in_english(match: re.Match[str]) -> str:
+    """A month after its day, as strptime knows it."""
+    word = plain(match[1])
+    for month, beginnings in MONTH_WORDS.items():
+        if word.startswith(tuple(beginnings.split())):
+            return f" {month} "
+    return match[0]
+
+
 def _ordered(
     local: pd.Series, given: pd.Series, at: NDArray[np.int64], name: str, path: object, *, asked: str | None
 ) -> tuple[NDArray[np.datetime64], list[str]]:
     """Moments, read in the one order of day, month and year that the file proves."""
     short = bool(local.str.match(r"\d\d?([-/.])\d\d?\1\d\d(?!\d)").any())
-    unclear = short or bool(local.str.match(r"\d\d?([-/])\d\d?\1\d{4}").any())
+    unclear = short or bool(local.str.match(r"\d\d?([-/.])\d\d?\1\d{4}").any())
     if not unclear or asked:
         return _parsed(local, asked or "dmy"), []
     dotted = bool(local.str.match(r"\d\d?\.").mean() > 0.5)
+    dotted = dotted and not np.isnat(_parsed(local, "dmy")).all()
     orders = [order for order in ORDERS if short or order != "ymd"]
     read = {order: _parsed(local, order) for order in (["dmy"] if dotted else orders)}
     failed = {order: int(np.isnat(moments).sum()) for order, moments in read.items()}
@@ -228,6 +266,12 @@ def _ordered(
         return next(iter(read.values())), []
     left = [order for order in read if failed[order] <= fewest + FEW * len(local)]
     if len(left) == 1 or dotted:
+        swapped = _swapped(read, left[0])
+        if swapped is not None:
+            raise RecordingRefused(
+                f"{path}:{at[swapped]}: {name} {given.iloc[swapped]!r} has day and month the other way round "
+                "than other rows, as a spreadsheet leaves them: export it again, and do not save it there"
+            )
         other = next((order for order in orders if order not in left), None)
         proof: Any = np.flatnonzero(np.isnat(read[other])) if other in read else []
         shown = f" (line {at[proof[0]]}: {given.iloc[proof[0]]})" if len(proof) else ""
@@ -245,6 +289,23 @@ def _ordered(
         f"{name} has dates in the order {_spelled(first)}: so they span {spans[first]:.0f} days, "
         f"not {spans[second]:.0f}"
     ]
+
+
+def _swapped(read: dict[str, NDArray[np.datetime64]], order: str) -> int | None:
+    """The first row whose day and month a spreadsheet has swapped: it does so where both orders are dates."""
+    other = {"dmy": "mdy", "mdy": "dmy"}.get(order, "")
+    if other not in read:
+        return None
+    both = ~np.isnat(read[order]) & ~np.isnat(read[other]) & (read[order] != read[other])
+    if both.all() or not _turns(read[order]) or _turns(np.where(both, read[other], read[order])):
+        return None  # the times are in order as they are, or are so in neither way
+    return int(np.flatnonzero(both)[0])
+
+
+def _turns(moments: NDArray[np.datetime64]) -> int:
+    """How often they go against their common direction."""
+    steps = np.diff(moments[~np.isnat(moments)]).astype(np.int64)
+    return int(min((steps < 0).sum(), (steps > 0).sum()))
 
 
 def _spelled(order: str) -> str:
@@ -288,7 +349,7 @@ def _form(text: str, order: str) -> str | None:
     form = {
         "ymd": separator.join(("%Y", "%m", "%d")),
         "abc": separator.join(letters[letter] for letter in order),
-        "dmy": separator.join(("%d", month, "%Y")),
+        "dmy": separator.join(("%d", month, year)),
         "mdy": f"{month} %d %Y",
         "compact": "%Y%m%d",
     }[kind]

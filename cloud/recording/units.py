@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ Floats = NDArray[np.float64]
 T = {"C": (1.0, 0.0), "F": (5 / 9, -160 / 9), "K": (1.0, -273.15), "0.1C": (0.1, 0.0), "0.01C": (0.01, 0.0)}
 H = {"%": 1.0, "fraction": 100.0, "0.1%": 0.1, "0.01%": 0.01}
 LONG = {"C": "°C", "F": "°F", "K": "kelvin", "0.1C": "tenths of °C", "0.01C": "hundredths of °C"}
+SIDE = 10  # readings that a step must last
 COLD = 150.0  # K: no air is as cold
 WARM = 45.0  # degC: a median above is seldom the air's, and that of a room in °F
 
@@ -50,6 +53,23 @@ def _refuse_temperature(values: Floats, named: set[str], where: str) -> None:
             f"{where} is about {middle:.0f}, which looks like {LONG[unit]}: --unit {unit} converts it{also}; "
             "if it really is °C, say --unit C"
         )
+
+
+def changes(t: Floats, lines: Sequence[int]) -> list[str]:
+    """A word where degC seem to become °F, or the other way round: a step that stays, and fits."""
+    places = np.flatnonzero(np.isfinite(t))
+    good = t[places]
+    if len(good) < 2 * SIDE:
+        return []
+    at = int(np.argmax(np.abs(np.diff(good)))) + 1
+    before, after = (float(np.median(side)) for side in (good[max(0, at - SIDE) : at], good[at : at + SIDE]))
+    low, high = sorted((before, after))
+    if min(at, len(good) - at) < SIDE or high - low < 15 or abs(low * 1.8 + 32 - high) > 4:
+        return []
+    return [
+        f"t goes from about {before:.0f} to {after:.0f} at line {lines[places[at]]} and stays: does the unit "
+        "change there, between °C and °F? Then split the file"
+    ]
 
 
 def humidity(values: Floats, asked: str | None, where: str) -> tuple[Floats, list[str]]:

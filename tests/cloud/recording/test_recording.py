@@ -39,6 +39,9 @@ UNIX = [str(BEGIN + 60 * i) for i in range(4)]
 ISO = [f"2025-10-09 08:{53 + i}:20" for i in range(4)]
 
 
+DAYS = [f"{{}}2025{{}} 08:{53 + i}:20" for i in range(4)]  # the ninth of October, in words
+OCTOBER = "ts;t;h\n" + rows("{ts};{t};{h}", DAYS)
+WIDE = str.maketrans("0123456789.", "０１２３４５６７８９．")
 # name: text, options, words that must be said
 READ = {
     "plain": ("ts,t,h\n" + rows("{ts},{t},{h}", UNIX), "", ""),
@@ -257,6 +260,120 @@ READ = {
         "",
         "t is 'sensor.cellar_temperature', h is 'sensor.cellar_humidity'",
     ),
+    "French months": (OCTOBER.format(*8 * ("jeudi 9 octobre ", " à")), "", ""),
+    "German months": (OCTOBER.format(*8 * ("9. Okt. ", "")), "", ""),
+    "Spanish months": (OCTOBER.format(*8 * ("9 de octubre de ", "")), "", ""),
+    "a short French year": (
+        "ts;t;h\n" + rows("{ts};{t};{h}", [f"09-oct.-25 08h{53 + i}:20" for i in range(4)]),
+        "",
+        "",
+    ),
+    "asctime": (
+        "ts,t,h\n" + rows("{ts},{t},{h}", [f"Thu Oct  9 08:{53 + i}:20 2025" for i in range(4)]),
+        "",
+        "",
+    ),
+    "date of Unix": (
+        "ts,t,h\n" + rows("{ts},{t},{h}", [f"Thu Oct  9 10:{53 + i}:20 CEST 2025" for i in range(4)]),
+        "",
+        "",
+    ),
+    "JavaScript's dates": (
+        "ts,t,h\n"
+        + rows(
+            "{ts},{t},{h}",
+            [f"Thu Oct 09 2025 10:{53 + i}:20 GMT+0200 (Central European Summer Time)" for i in range(4)],
+        ),
+        "",
+        "",
+    ),
+    "an offset and its zone": (
+        "ts,t,h\n" + rows("{ts}+02:00[Europe/Paris],{t},{h}", [s.replace(" 08:", "T10:") for s in ISO]),
+        "",
+        "",
+    ),
+    "ISO without marks": (
+        "ts,t,h\n" + rows("{ts},{t},{h}", [f"20251009T08{53 + i}20Z" for i in range(4)]),
+        "",
+        "",
+    ),
+    "am without a blank": (
+        "ts,t,h\n" + rows("{ts}am,{t},{h}", [s.replace(" 08", " 8") for s in ISO]),
+        "",
+        "",
+    ),
+    "zones in some rows": (
+        "ts,t,h\n" + rows("{ts},{t},{h}", [*ISO[:2], ISO[2] + "Z", ISO[3] + "Z"]),
+        "",
+        "no zone in 2 rows (first: line 2)",
+    ),
+    "wide digits": (
+        ("ts,t,h\n" + rows("{ts},{t},{h}", UNIX)).translate(WIDE),
+        "",
+        "digits of another script",
+    ),
+    "Arabic digits": (
+        ("ts;t;h\n" + rows("{ts};{t};{h}", UNIX)).translate(str.maketrans("0123456789.", "٠١٢٣٤٥٦٧٨٩٫")),
+        "",
+        "digits of another script",
+    ),
+    "Chinese": ("时间,温度(℃),相对湿度(%)\n" + rows("{ts},{t},{h}", ISO), "", "t is '温度(℃)'"),
+    "Japanese": ("日時,温度,湿度\n" + rows("{ts},{t},{h}", ISO), "", "ts is '日時'"),
+    "Russian": ("Время;Температура;Влажность\n" + rows("{ts};{t};{h}", ISO), "", "h is 'Влажность'"),
+    "a line of units": (
+        "time,temperature,humidity\nUTC,degC,%\n" + rows("{ts},{t},{h}", ISO),
+        "",
+        "line 2 gives units: UTC, degC, %",
+    ),
+    "TOA5 of Campbell": (
+        '"TOA5","CR1000","1234","x"\n"TIMESTAMP","RECORD","AirTC_Avg","RH"\n"TS","RN","Deg C","%"\n'
+        '"","","Avg","Smp"\n' + rows('"{ts}",1,{t},{h}', ISO),
+        "",
+        "line 3 gives units",
+    ),
+    "a table of Markdown": (
+        "| time | t | h |\n|---|---|---|\n" + rows("| {ts} | {t} | {h} |", ISO),
+        "",
+        "1 lines without a letter or digit",
+    ),
+    "blanks between the columns": (
+        "  date       time      t     h\n" + rows(" {ts}   {t}  {h}", ISO),
+        "",
+        "ts is 'date+time'",
+    ),
+    "a mark amid the file": (
+        "\ufeffts,t,h\n" + rows("{ts},{t},{h}", UNIX[:4]).replace("\n", "\n\ufeffts,t,h\n", 1),
+        "",
+        "repeated 1 times",
+    ),
+    "columns that change places": (
+        "ts,t,h\n"
+        + f"{UNIX[0]},{T[0]},{H[0]}\n"
+        + "ts,h,t\n"
+        + "".join(f"{u},{h},{t}\n" for u, t, h in zip(UNIX[1:], T[1:], H[1:])),
+        "",
+        "repeated 1 times",
+    ),
+    "a last line that is half written": (
+        "ts,t,h\n" + rows("{ts},{t},{h}", UNIX) + f"{BEGIN + 240},2",
+        "",
+        "line 6, the last, ends early: left out",
+    ),
+    "a time column that is empty": (
+        "statistic_id,unit,last_reset,start,mean,min,max\n"
+        + "".join(
+            f"sensor.a_temperature,°C,,{u},{t},1,2\nsensor.a_humidity,%,,{u},{h},1,2\n"
+            for u, t, h in zip(ISO, T, H)
+        ),
+        "",
+        "h is 'sensor.a_humidity'",
+    ),
+    "one value a row, in German": (
+        "Zeit;Sensor;Wert\n"
+        + "".join(f"{u};Temperatur;{t}\n{u};Luftfeuchte;{h}\n" for u, t, h in zip(ISO, T, H)),
+        "",
+        "t is 'Temperatur'",
+    ),
     "InfluxDB, annotated": (
         "#group,false,false,true,true,false,false,true\n"
         "#datatype,string,long,dateTime:RFC3339,dateTime:RFC3339,dateTime:RFC3339,double,string\n"
@@ -400,6 +517,41 @@ REFUSED = {
         ":6: field larger than field limit",
         None,
     ),
+    "names that say nothing": (
+        "quand;Aa;Bb\n" + rows("{ts};{t};{h}", [f"09.10.2025 08:{53 + i}:20" for i in range(4)]),
+        "no column 't'",
+        "--columns ts=quand,t=Aa,h=Bb",
+    ),
+    "a line of units in °F": (
+        "time,t,h\nUTC,degF,%\n" + rows("{ts},71.5,{h}", ISO),
+        "t is in °F",
+        "--unit F",
+    ),
+    "another table below": (
+        "ts,temp (°C),h\n" + rows("{ts},{t},{h}", UNIX) + "ts,temp (°F),h\n" + rows("{ts},70,{h}", UNIX),
+        ":6: a table with other columns begins",
+        None,
+    ),
+    "swapped by a spreadsheet": (
+        "ts,t,h\n11/10/2025,20,40\n12/10/2025,20,40\n10/13/2025,20,40\n10/14/2025,20,40\n",
+        ":2: ts '11/10/2025' has day and month the other way round",
+        None,
+    ),
+    "a date in the first row alone": (
+        "Date,Time,t,h\n2025-10-09,08:53,21,40\n,08:54,21,40\n,08:55,21,40\n",
+        ":3: the date of Date+Time is empty here, as in 2 rows",
+        None,
+    ),
+    "bzip2": (b"BZh91AY&SY", "bunzip2", None),
+    "a 7z archive": (b"7z\xbc\xaf\x27\x1c", "7z archive", None),
+    "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(1, 30)), "no text", None),
+    "JSON over lines": ('[\n  {"ts": 1, "t": 2}\n]', "read_json", None),
+    "JSON with readings inside": ('{"readings": [\n{"ts": 1}]}\n', "no list of readings", None),
+    "InfluxDB's line protocol": (
+        "climate,room=k temperature=21.5,humidity=40 1743156000000000000\n",
+        "line protocol",
+        None,
+    ),
     "one column": ("readings\n1\n2\n", "has no columns", None),
     "empty": ("", "is empty", None),
     "blank": ("\n \n\n", "is empty", None),
@@ -464,6 +616,12 @@ def test_the_order_of_day_and_month_is_proved_by_the_file(tmp_path) -> None:
     assert found.ts[0] == 1759320000 and found.ts[3] - found.ts[0] == 3 * 86400
 
 
+def test_months_may_come_first_between_points(tmp_path) -> None:
+    found = ask(write(tmp_path, "ts,t,h\n10.13.2025 08:53,20,40\n10.14.2025 08:53,21,40\n"))
+    assert found.ts[0] == 1760345580
+    assert "month/day/year" in found.notes[0]
+
+
 def test_the_hour_that_comes_twice_is_told_apart_in_a_zone(tmp_path) -> None:
     local = ["2025-10-26 01:30:00", "2025-10-26 02:30:00", "2025-10-26 02:30:00", "2025-10-26 03:30:00"]
     path = write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", local))
@@ -501,6 +659,30 @@ def test_a_few_unreadable_rows_are_left_out_and_counted(tmp_path) -> None:
     assert "1 rows with too many cells are left out (first: line 102)" in said
     assert "1 times cannot be read, their rows are left out (first: line 202, 'garbage')" in said
     assert "1 cells of t are no numbers and count as failed reads (line 252: 'err')" in said
+
+
+def test_two_devices_in_turn_are_told_though_no_column_names_them(tmp_path) -> None:
+    text = "ts,t,h\n" + "".join(f"{u},{t},{h}\n{u},{t + 9},{h}\n" for u, t, h in zip(UNIX, T, H))
+    assert "several devices in one file?" in " ".join(ask(write(tmp_path, text)).notes)
+
+
+def test_rows_that_end_early_are_told(tmp_path) -> None:
+    found = ask(write(tmp_path, f"ts,t,h\n{UNIX[0]},21\n" + rows("{ts},{t},{h}", UNIX)))
+    assert "1 rows end early and count as failed reads (first: line 2)" in found.notes
+
+
+def test_a_unit_that_changes_amid_the_file_is_told(tmp_path) -> None:
+    text = "ts,t,h\n" + "".join(f"{BEGIN + 60 * i},{20 if i < 30 else 68},40\n" for i in range(45))
+    notes = " ".join(ask(write(tmp_path, text)).notes)
+    assert "from about 20 to 68 at line 32 and stays: does the unit change" in notes
+
+
+def test_a_file_that_takes_too_much_memory_is_refused_before_it_is_read(tmp_path) -> None:
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(RecordingRefused, match="keep its newest rows"):
+        ask(path)
 
 
 def test_readings_that_no_sensor_gives_are_told(tmp_path) -> None:

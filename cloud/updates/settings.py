@@ -12,12 +12,15 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cloud.updates.vain import in_vain
 from device.config import config
 from device.update import settings as sealing
 
 LIMITS = ("t_min", "t_max", "h_min", "h_max", "for_minutes")
 SHORT: dict[str, tuple[str, ...]] = {name: ("limits", name) for name in LIMITS}
 SHORT |= {f"severe.{name}": ("limits", "severe", name) for name in LIMITS}
+TEXTS = ("ssid", "password", "host", "user", "name")  # always text, also where they look like numbers
+MOST_BYTES = 4096  # a board takes 8 KB, and earlier changes travel besides
 SECRET = (("wifi", "password"), ("wifi2", "password"), ("broker", "password"))
 HIDDEN = "•" * 8
 STANDS_FOR = "unknown here"  # a password that the cloud never had
@@ -40,7 +43,7 @@ def change(assignments: Sequence[str]) -> Values:
             raise Wrong(f"{text}: write NAME=VALUE, such as t_max=8 or wifi.password=…")
         if place[0] in sealing.CABLE:
             raise Wrong(f"{name}: only make provision changes that")
-        put(made, place, None if value in NONE else _value(value, is_text=place in SECRET))
+        put(made, place, None if value in NONE else _value(value, is_text=place[-1] in TEXTS))
     return made
 
 
@@ -107,6 +110,10 @@ def check(site: str, device: str, current: Mapping[str, Any], asked: Mapping[str
         config.check(json.loads(json.dumps(after)), "settings")
     except config.ConfigError as error:
         raise Wrong("\n".join(error.problems)) from None
+    if problems := [problem for problem in in_vain(after) if problem not in in_vain(before)]:
+        raise Wrong("\n".join(f"settings: {problem}" for problem in problems))
+    if len(json.dumps(asked, ensure_ascii=False).encode()) > MOST_BYTES:
+        raise Wrong(f"settings: all changes together are more than {MOST_BYTES} bytes: shorten them")
     return {key: value for key, value in after.items() if key not in sealing.CABLE}
 
 
@@ -147,7 +154,10 @@ def masked(values: Mapping[str, Any]) -> Values:
 
 def seal(key: bytes, number: int, asked: Mapping[str, Any]) -> bytes:
     """The change, encrypted for the board with this `key` alone."""
-    return bytes(sealing.sealed(number, json.dumps(asked).encode(), key, secrets.token_bytes(16)))
+    text = json.dumps(
+        asked, ensure_ascii=False
+    )  # an emoji as it is: MicroPython reads no pairs of \u escapes
+    return bytes(sealing.sealed(number, text.encode(), key, secrets.token_bytes(16)))
 
 
 def unseal(key: bytes, blob: bytes) -> Values:

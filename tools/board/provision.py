@@ -77,7 +77,7 @@ def authority(wanted: Provision) -> bytes:
 
 def write(wire: RawRepl, wanted: Provision, ca: bytes) -> None:
     """Onto the board, and read back. Raises ToolFailed."""
-    data = json.dumps(wanted.config).encode()
+    data = json.dumps(wanted.config, ensure_ascii=False).encode()  # MicroPython reads no pairs of \u escapes
     for path, body in ((CA, ca), (DATE, certificate.date(ca)), (CONFIG, data)):
         wire.put(path, body, whole=True)
         if wire.get(path) != body:

@@ -48,6 +48,13 @@ def test_a_file_that_names_its_board_is_all_it_takes(told, cloud, capsys):
     assert "simulated: the board makes its readings up" in said and "out of reach here" in said
 
 
+def test_a_wifi_with_an_emoji_is_on_the_board_as_it_was_typed(told, cloud, serial_board):
+    cloud.toml.write_text(cloud.toml.read_text().replace('ssid = "net"', 'ssid = "net \N{GRINNING FACE}"'))
+    assert told("C001", "--file", str(cloud.toml))["wifi"]["ssid"] == "net \N{GRINNING FACE}"
+    # MicroPython makes two halves of a pair of \\u escapes, which is no name of a network.
+    assert "net \N{GRINNING FACE}".encode() in (serial_board.flash / "config.json").read_bytes()
+
+
 def test_the_public_half_of_the_owners_key_goes_onto_the_board(told, cloud, serial_board, capsys):
     told("C001", "--file", str(cloud.toml))
     assert "no key yet" in capsys.readouterr().out and not (serial_board.flash / "release.key").exists()

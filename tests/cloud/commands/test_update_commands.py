@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import time
 
 import pytest
@@ -10,8 +11,9 @@ from cloud.__main__ import main
 from cloud.contract import keys
 from cloud.updates import settings
 from device.config import config as on_board
-from device.update.settings import merged, opened
+from device.update.settings import merged, mixed, opened
 from tests.cloud.conftest import MASTER
+from tools.virtual_board.virtual_board import find_micropython
 
 TOLD = {
     "period_ms": 10000,
@@ -88,9 +90,9 @@ def test_what_a_board_took_back_does_not_come_again_with_the_next_change(say, da
     say("config", "C001", "--set", "t_max=8", "--yes")
     good = database["wanted"].find_one()["n"]
     database["latest"].update_one({}, {"$set": {"state.config": good}})
-    say("config", "C001", "--set", "wifi.password", "--yes", typed="wrong\n")
+    say("config", "C001", "--set", "wifi.password", "--yes", typed="wrong word\n")
     bad = database["wanted"].find_one()["n"]
-    assert sealed(database)["wifi"]["password"] == "wrong"
+    assert sealed(database)["wifi"]["password"] == "wrong word"
     why = ["config", f"{bad:08x}", "wifi: wrong password"]
     database["latest"].update_one({}, {"$set": {"state.updates": [why]}})
     say("config", "C001", "--set", "period_ms=20000", "--yes")
@@ -119,12 +121,44 @@ def test_a_password_is_asked_for_and_stands_nowhere_in_the_database(say, databas
         ("device=C002", "only make provision"),
         ("t_max", "NAME=VALUE"),
         ("sleep=yes", "write true or false"),
+        ("wifi.ssid=" + "\N{GRINNING FACE}" * 9, "wifi.ssid has 36 bytes"),
+        ('wifi2={"ssid":"second","password":"short"}', "wifi2.password has 5 bytes"),
+        ("broker.host=localhost", "which for the board is the board"),
+        ("broker.host=https://broker.example", "more than a name"),
+        ('ntp=["127.0.0.1:123"]', "which for the board is the board"),
+        ("wifi.ssid=caf\udce9", "wifi.ssid is no text in UTF-8"),
+        ("t_max=NaN", "limits.t_max"),
+        ("t_max=1e999", "limits.t_max"),
+        ("broker.user=" + "x" * 5000, "more than 4096 bytes"),
     ],
 )
 def test_what_the_board_would_refuse_is_refused_here(say, database, change, why):
     code, said = say("config", "C001", "--set", change, "--yes")
     assert code == 2 and why in said and "nothing was changed" in said
     assert database["wanted"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    "ssid", ["12345678", "true", "null und nichtig", "[]", 'a "b" \\ c', "\N{GRINNING FACE} café"]
+)
+def test_a_name_is_text_whatever_it_looks_like_and_a_board_reads_it_as_it_was_typed(say, database, ssid):
+    assert say("config", "C001", "--set", f"wifi.ssid={ssid}", "--yes")[0] == 0
+    assert sealed(database)["wifi"]["ssid"] == ssid
+    blob = bytes(database["wanted"].find_one()["settings"]["sealed"])
+    change = mixed(blob[24:-32], KEY, blob[8:24])
+    assert as_a_board_reads(change)["wifi"]["ssid"] == ssid
+
+
+def as_a_board_reads(text):
+    """What MicroPython makes of a JSON text, told in UTF-8."""
+    program = [find_micropython(), "-c", "import json, sys; print(json.dumps(json.load(sys.stdin)))"]
+    return json.loads(subprocess.run(program, input=text, capture_output=True, check=True, timeout=20).stdout)
+
+
+def test_what_a_board_has_already_keeps_nothing_else_from_being_changed(say, database):
+    local = {**TOLD, "broker": {**TOLD["broker"], "host": "localhost"}}
+    database["latest"].update_one({}, {"$set": {"state.settings": json.dumps(local)}})
+    assert say("config", "C001", "--set", "t_max=8", "--yes")[0] == 0
 
 
 def test_what_became_of_a_change_is_told(say, database):
@@ -192,5 +226,5 @@ def test_a_rollout_is_shown_agreed_to_and_can_be_halted(say, database):
         "no roll-out"
     )
     assert "halted: a person has halted it" in say("rollout", "show")[1]
-    code, said = say("rollout", "start", "config", "--set", "wifi.password", "--yes", typed="word\n")
+    code, said = say("rollout", "start", "config", "--set", "wifi.password", "--yes", typed="some word\n")
     assert code == 2 and "board by board" in said

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import re
-import socket
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud.contract.keys import device_key
+from cloud.updates.vain import in_vain
 from device.config import config
 from device.config.schema import SENSORS
 from tools.board.provisioning import pins
@@ -48,8 +48,6 @@ WITH_SPACES = (
     ("wifi", "password"),
     ("broker", "password"),
 )  # a space at an end may belong to them
-MOST_SSID = 32  # bytes
-LEAST_WORD, MOST_WORD = 8, 63  # bytes of a WPA password
 SECRETS = (("key",), ("wifi", "password"), ("wifi2", "password"), ("broker", "password"))
 NO_KEY = """\
 VIGIE_KEY is missing: the board's key, for models and acknowledgements, is made from it
@@ -139,47 +137,17 @@ def _problems(values: Mapping[str, Any], name: str) -> list[str]:
         problems = []
     except config.ConfigError as error:
         problems = list(error.problems)
-    for place, cure in (
-        (("wifi", "ssid"), "the network's name"),
-        (("broker", "host"), "the broker's name"),
-        (("broker", "ca"), "name the certificate's file, or leave it out for a broker with a public one"),
-    ):
-        if get(values, place) == "":
-            problems.append(f"{name}: {'.'.join(place)} is empty: {cure}")
-    vain = [*_wifi(values), *_broker(values), *_clock(values), *pins.shared(values)]
+    if get(values, ("broker", "ca")) == "":
+        problems.append(
+            f"{name}: broker.ca is empty: name the certificate's file, or leave it out for a broker with a "
+            "public one"
+        )
+    vain = [*in_vain(values), *_login(values), *pins.shared(values)]
     return problems + [f"{name}: {problem}" for problem in vain]
 
 
-def _wifi(values: Mapping[str, Any]) -> list[str]:
-    """Names and passwords that no Wi-Fi has: a chip would cut the one and try the other for ever."""
+def _login(values: Mapping[str, Any]) -> list[str]:
     problems = []
-    ssid, password = get(values, ("wifi", "ssid")), get(values, ("wifi", "password"))
-    size = len(ssid.encode()) if isinstance(ssid, str) else 0
-    if size > MOST_SSID:
-        problems.append(
-            f"wifi.ssid has {size} bytes, and a Wi-Fi's name at most {MOST_SSID} "
-            "(an umlaut counts 2, an emoji 4): look it up again"
-        )
-    size = len(password.encode()) if isinstance(password, str) else 0
-    whole_key = isinstance(password, str) and re.fullmatch("[0-9a-fA-F]{64}", password)
-    if size and not LEAST_WORD <= size <= MOST_WORD and not whole_key:
-        problems.append(
-            f"wifi.password has {size} bytes, and a Wi-Fi's password {LEAST_WORD} to {MOST_WORD}, "
-            'or 64 hex digits: look it up again; "" for a Wi-Fi without one'
-        )
-    return problems
-
-
-def _broker(values: Mapping[str, Any]) -> list[str]:
-    problems = []
-    host = get(values, ("broker", "host"))
-    if isinstance(host, str) and not re.fullmatch(r"[\w.-]*", host):
-        problems.append("broker.host is more than a name: write that alone; the port is broker.port")
-    elif isinstance(host, str) and _is_oneself(host):
-        problems.append(
-            f"broker.host is {host}, which for the board is the board: give the name or address of the "
-            "broker's machine on your network"
-        )
     broker = values.get("broker")
     if isinstance(broker, dict):
         for key in ("user", "password"):
@@ -188,28 +156,6 @@ def _broker(values: Mapping[str, Any]) -> list[str]:
             elif broker[key] == "":
                 problems.append(f"broker.{key} is empty: give this board's at the broker")
     return problems
-
-
-def _clock(values: Mapping[str, Any]) -> list[str]:
-    """`ntp` is a list of "host" or "host:port"."""
-    servers = values.get("ntp")
-    servers = servers if isinstance(servers, list) else []
-    return [
-        f"ntp names {server}, which for the board is the board: give a server on its network or the internet"
-        for server in servers
-        if isinstance(server, str) and _is_oneself(server.rpartition(":")[0] or server)
-    ]
-
-
-def _is_oneself(host: str) -> bool:
-    """Whether a name or address means the machine that uses it: 127.…, 0.0.0.0, localhost."""
-    name = host.lower().rstrip(".")
-    if name == "localhost" or name.endswith((".localhost", "localhost.localdomain")):
-        return True
-    try:
-        return socket.inet_aton(name)[0] in (0, 127)  # which also reads 127.1
-    except OSError:
-        return False
 
 
 def _sensor(ask: Ask, usual: Mapping[str, int]) -> dict[str, Any]:

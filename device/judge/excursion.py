@@ -3,8 +3,9 @@
 Sixteen levels, eight to be above of and eight to be below of. A cold room crosses the lower ones with every
 cycle of its compressor and the higher ones with every defrost, and soon returns: a dead compressor, an open
 door or a leak does not. What counts twice is a stay in which the air does not recover: it is no nearer to the
-level than ten minutes before. Where the history has half hours of the day in which neither doors nor
-defrosts disturb, such a stay is given less time there.
+level than five minutes before. Where the history has half hours of the day in which neither doors nor
+defrosts disturb, such a stay is given less time there; and at any time where it is slow: the air moves away
+no faster than between two runs of the compressor, so no door and no defrost pushes it.
 """
 
 from array import array
@@ -17,10 +18,12 @@ SIDE = const(8)
 LEVELS = const(16)
 LONGEST = const(30000)  # periods
 STILL = const(5)  # hundredths that the air must have come back by in PAST steps, or it does not recover
-PAST = const(10)
+PAST = const(5)
 HALF_HOURS = const(48)
 WORDS = const(3)  # of 16 half hours each
-NUMBERS = const(68)  # int16 of a section: see Stays
+NUMBERS = const(61)  # int16 of a section: see Stays
+COUNTS = const(32)  # stays beyond each level, then above without recovering, then slow ones
+BEFORE = const(68)  # ... of one that knew no slow stays
 
 
 class Stays:
@@ -30,17 +33,22 @@ class Stays:
 
     def __init__(self, body):
         """`body`: the section's bytes. Raises ValueError when they are not one that this firmware reads."""
-        if len(body) != 2 * NUMBERS:
+        if len(body) not in (2 * NUMBERS, 2 * BEFORE):
             raise ValueError("EXCR has %d bytes: train the model again for this firmware" % len(body))
         numbers = array("h", body)
+        if len(numbers) == BEFORE:
+            numbers = numbers[:44] + numbers[52:60] + array("h", [LONGEST] * SIDE + [0])
         self.step = numbers[0]  # periods between two remembered temperatures, about a minute
         self.busy = numbers[1 : 1 + WORDS]  # a bit for each half hour of the day (UTC)
         rest = numbers[1 + WORDS :]
         self.levels = rest[:LEVELS]  # hundredths: SIDE to be above of, then SIDE to be below of
         self.longest = rest[LEVELS : 2 * LEVELS]  # periods that a stay may last
-        self.still = rest[2 * LEVELS : 3 * LEVELS]  # ... without recovering, and that in a quiet half hour:
-        self.quiet = rest[3 * LEVELS :]
-        if self.step < 1 or min(self.longest) < 1 or min(self.still) < 1 or min(self.quiet) < 1:
+        rest = rest[2 * LEVELS :]
+        self.still = rest[:SIDE]  # ... above, without recovering, and that in a quiet half hour:
+        self.quiet = rest[SIDE : 2 * SIDE]
+        self.slow = rest[2 * SIDE : 3 * SIDE]  # ... or slowly:
+        self.rush = rest[3 * SIDE]  # hundredths in PAST steps: what rises faster is pushed
+        if self.step < 1 or min(self.longest) < 1 or min(rest[: 3 * SIDE]) < 1:
             raise ValueError("EXCR has a limit below 1: train the model again")
 
 
@@ -52,15 +60,14 @@ class Excursion(Detector):
     def __init__(self, stays):
         """`stays`: a Stays."""
         self._stays = stays
-        self._runs = array("h", bytes(2 * LEVELS))
-        self._still = array("h", bytes(2 * LEVELS))
+        self._counts = array("h", bytes(2 * COUNTS))
         self._past = array("h", bytes(2 * PAST))
         self.restart()
 
     def restart(self):
         """Forget: nobody knows where the air was in a long gap."""
-        for i in range(LEVELS):
-            self._runs[i] = self._still[i] = 0
+        for i in range(COUNTS):
+            self._counts[i] = 0
         self._next = self._since = 0
         self._empty = True
 
@@ -73,24 +80,26 @@ class Excursion(Detector):
             self.restart()
             periods = 1
         stays = self._stays
-        runs = self._runs
-        still = self._still
-        before = self._remember(t, periods)
+        counts = self._counts
+        moved = t - self._remember(t, periods)
         busy = half < 0 or stays.busy[half >> 4] >> (half & 15) & 1
         limits = stays.still if busy else stays.quiet
         levels = stays.levels
         worst = 0
-        sign = 1
         for i in range(LEVELS):
-            if i == SIDE:
-                sign = -1
-            if sign * (t - levels[i]) <= 0:
-                runs[i] = still[i] = 0
-                continue
-            runs[i] = min(runs[i] + periods, LONGEST)
-            if sign * (t - before) >= -STILL:
-                still[i] = min(still[i] + periods, LONGEST)
-            worst = max(worst, 64 * runs[i] // stays.longest[i], 64 * still[i] // limits[i])
+            if i < SIDE:
+                still = i + LEVELS
+                slow = still + SIDE
+                if t <= levels[i]:
+                    counts[still] = counts[slow] = 0
+                elif moved >= -STILL:
+                    counts[still] = min(counts[still] + periods, LONGEST)
+                    if moved <= stays.rush:
+                        counts[slow] = min(counts[slow] + periods, LONGEST)
+                worst = max(worst, 64 * counts[still] // limits[i], 64 * counts[slow] // stays.slow[i])
+            beyond = t > levels[i] if i < SIDE else t < levels[i]
+            counts[i] = min(counts[i] + periods, LONGEST) if beyond else 0
+            worst = max(worst, 64 * counts[i] // stays.longest[i])
         return worst
 
     def _remember(self, t, periods):

@@ -4,7 +4,9 @@ A stay may last as long as the one that comes once in so many days, by the tail 
 (calibrate.tail on their logarithm), and some minutes more. Where each day has the same half hours with
 defrosts and people, the others are quiet: there a stay that does not recover is given less. What is quiet on
 one day is said by the other days alone, so a place whose defrosts come at another time each day has no quiet
-half hours that would mean anything, and its limits stay where they are.
+half hours that would mean anything, and its limits stay where they are. At any time of the day a slow stay is
+given least: the longest stays of a healthy place begin with a door, a defrost or warm goods, which push the
+air; a compressor that does not come back lets it drift on as between two of its runs.
 """
 
 from __future__ import annotations
@@ -24,11 +26,9 @@ QUANTILES = (0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 0.998)  # of the history; the las
 BEYOND = 0.1  # of the history's span, and at least a tenth of a degree
 LEAST_CYCLES = 10  # a day that the middle is crossed: a place with fewer has no plant that cycles
 LONGEST_CYCLE = 0.25  # days on one side of the middle: longer is no cycle
-SHARE_LONG, SHARE_STILL = 0.03, 0.2  # stays a day, at each level, that the history lets expect to be longer
 MOST = 2.0  # times the longest stay of the history, at most
-SLACK, SLACK_PART = 300.0, 0.08  # s more, whatever the history says, and a part of what it says
-LEAST_SECONDS = 1200.0  # people at the door and warm goods need so long: no plant fails faster
-COLD_LONGER = 1.5  # times the longest stay of the history, below a level
+RUSH = 0.9  # quantile of how far the air moves away in PAST steps: what is faster is pushed
+COLD_LONGER, COLD_SLACK = 1.5, 300.0  # times the longest stay of the history, below a level, and s more
 STEP = 60.0  # s between two remembered temperatures
 QUIET_PART = 0.75  # of the half hours of the day
 QUIET_LEVEL = 0.7  # quantile: half hours are ranked by their longest stay above it
@@ -39,8 +39,24 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """What a kind of stay is given, from the history's own."""
+
+    share: float  # stays a day, at each level, that the history lets expect to be longer
+    part: float  # of what it says, and
+    slack: float  # s, more
+    least: float  # s, whatever it says: people at the door and warm goods need so long
+
+
+LONG = Allowance(share=0.03, part=0.08, slack=200.0, least=1200.0)
+STAYING = Allowance(share=0.4, part=0.08, slack=200.0, least=1200.0)  # the air does not recover ...
+SLOW = Allowance(share=0.3, part=0.15, slack=150.0, least=600.0)  # ... and that slowly
+
+
+@dataclass(frozen=True)
 class Excursions:
-    """`levels` hundredths, the limits periods: SIDE of each to be above of, then SIDE to be below of."""
+    """`levels` hundredths, the limits periods: SIDE of each to be above of; then, of `levels` and `longest`,
+    SIDE to be below of."""
 
     step: int  # periods
     busy: Mask  # [HALF_HOURS]
@@ -48,12 +64,15 @@ class Excursions:
     longest: tuple[int, ...]
     still: tuple[int, ...]
     quiet: tuple[int, ...]
+    slow: tuple[int, ...]
+    rush: int  # hundredths
 
     @property
     def section(self) -> bytes:
         """The EXCR section of a bundle (device.judge.excursion.Stays)."""
         words = np.packbits(self.busy, bitorder="little").view("<u2").astype(np.int64)
-        numbers = [self.step, *words, *self.levels, *self.longest, *self.still, *self.quiet]
+        limits = *self.longest, *self.still, *self.quiet, *self.slow
+        numbers = [self.step, *words, *self.levels, *limits, self.rush]
         return np.array(numbers, np.int64).astype("<i2").tobytes()
 
 
@@ -64,12 +83,14 @@ def fit(past: History) -> Excursions | None:
     if not _cycles(seen):
         return None
     busy, loud = _busy(seen)
-    rows: list[tuple[int, int, int, int]] = []
-    for sign in (1, -1):
-        steps = _side(seen, sign, loud)
-        rows += [(sign * level, most, still, quiet) for level, most, still, quiet in steps]
-        rows += [(sign * NOWHERE, LONGEST, LONGEST, LONGEST)] * (SIDE - len(steps))
-    return Excursions(step, busy, *zip(*rows, strict=True))
+    away = seen.moved[seen.moved > STILL]
+    rush = int(np.quantile(away, RUSH)) if len(away) else STILL
+    above, below = _above(seen, loud, rush), _below(seen)
+    above += [(NOWHERE, *(LONGEST,) * 4)] * (SIDE - len(above))
+    below += [(-NOWHERE, LONGEST)] * (SIDE - len(below))
+    levels, most, still, quiet, slow = zip(*above, strict=True)
+    lower, longer = zip(*below, strict=True)
+    return Excursions(step, busy, levels + lower, most + longer, still, quiet, slow, rush)
 
 
 @dataclass(frozen=True)
@@ -81,13 +102,14 @@ class StayWatch:
     fresh: Mask  # the first reading after a long gap
     moved: Ints
 
-    def stays(self, level: int, sign: int, still: bool) -> Ints:
-        """Periods of the present stay beyond `level` at each reading; 0 outside."""
-        return runs(
-            sign * (self.past.t - level) > 0,
-            np.where(sign * self.moved >= -STILL, self.gaps, 0) if still else self.gaps,
-            self.fresh,
-        )
+    def counted(self, rush: int) -> tuple[Ints, Ints, Ints]:
+        """Periods of each reading that count for any stay, for one without recovery, and for a slow one."""
+        still = np.where(self.moved >= -STILL, self.gaps, 0)
+        return self.gaps, still, np.where(self.moved <= rush, still, 0)
+
+    def stays(self, level: int, sign: int, counted: Ints) -> Ints:
+        """Periods `counted` in the present stay beyond `level` at each reading; 0 outside."""
+        return runs(sign * (self.past.t - level) > 0, counted, self.fresh)
 
 
 def watch(past: History, step: int) -> StayWatch:
@@ -144,7 +166,7 @@ def _busy(seen: StayWatch) -> tuple[Mask, Mask]:
     day = (past.ts // DAY).astype(np.int64)
     day -= day[0]
     each = np.zeros((int(day[-1]) + 1, HALF_HOURS), np.int64)
-    np.maximum.at(each, (day, half), seen.stays(int(np.quantile(past.t, QUIET_LEVEL)), 1, False))
+    np.maximum.at(each, (day, half), seen.stays(int(np.quantile(past.t, QUIET_LEVEL)), 1, seen.gaps))
     if past.days < QUIET_DAYS or len(each) < QUIET_DAYS:
         return np.ones(HALF_HOURS, np.bool_), np.ones(len(day), np.bool_)
     loud = np.empty(len(day), np.bool_)
@@ -167,46 +189,64 @@ def _cycles(seen: StayWatch) -> bool:
     past, middle = seen.past, int(np.median(seen.past.t))
     every = np.ones(len(past.t), np.bool_)
     sides = [
-        longest(seen.stays(middle, sign, False), every, _begins(sign * (past.t - middle) > 0, seen.fresh))
+        longest(seen.stays(middle, sign, seen.gaps), every, _begins(sign * (past.t - middle) > 0, seen.fresh))
         for sign in (1, -1)
     ]
     often = min(map(len, sides)) >= LEAST_CYCLES * past.days
     return often and min(each[0] for each in sides) <= LONGEST_CYCLE * DAY / past.period
 
 
-def _side(seen: StayWatch, sign: int, loud: Mask) -> list[tuple[int, int, int, int]]:
-    """(level, longest, still, quiet) to be above of in `sign` times the history."""
+def _above(seen: StayWatch, loud: Mask, rush: int) -> list[tuple[int, int, int, int, int]]:
+    """(level, longest, still, quiet, slow)."""
     past, period = seen.past, seen.past.period
     every = np.ones(len(loud), np.bool_)
     quiet_days = past.days * float(1 - loud.mean())
-    steps: list[tuple[int, int, int, int]] = []
-    t = sign * past.t
-    for level in np.quantile(t, QUANTILES).astype(int).tolist():
-        if steps and level <= steps[-1][0]:
-            continue
-        begins = _begins(t > level, seen.fresh)
-        plain, still = (seen.stays(sign * level, sign, each) for each in (False, True))
-        most = _limit(longest(plain, every, begins), past.days, SHARE_LONG, period)
-        if sign < 0:  # what is too cold for long is no emergency: the season may do it
-            ever = longest(plain, every, begins)[:1].sum()
-            most = max(most, min(LONGEST, math.ceil(COLD_LONGER * float(ever) + SLACK / period)))
-            steps.append((level, most, LONGEST, LONGEST))
-            continue
-        calm = _limit(longest(still, every, begins), past.days, SHARE_STILL, period)
+    steps = []
+    for level in _levels(past.t):
+        begins = _begins(past.t > level, seen.fresh)
+        plain, still, slow = (seen.stays(level, 1, kind) for kind in seen.counted(rush))
+        most, calm, slowly = (
+            _limit(longest(stays, every, begins), past.days, allowed, period)
+            for stays, allowed in ((plain, LONG), (still, STAYING), (slow, SLOW))
+        )
         quiet = calm
         if not loud.all():
-            quiet = min(calm, _limit(longest(still, ~loud, begins), quiet_days, SHARE_STILL, period))
-        steps.append((level, most, calm, quiet))
-    least = math.ceil(LEAST_SECONDS / period)
-    highest = int(t.max()) + max(10, round(BEYOND * (int(t.max()) - int(t.min()))))
-    return [*steps, (min(highest, NOWHERE), least, least, least)]
+            quiet = min(calm, _limit(longest(still, ~loud, begins), quiet_days, STAYING, period))
+        steps.append((level, most, calm, quiet, slowly))
+    least, slowly = (math.ceil(allowed.least / period) for allowed in (STAYING, SLOW))
+    return [*steps, (_beyond(past.t), least, least, least, slowly)]
 
 
-def _limit(stays: NDArray[np.float64], days: float, share: float, period: float) -> int:
+def _below(seen: StayWatch) -> list[tuple[int, int]]:
+    """(level, longest). What is too cold for long is no emergency: the season may do it."""
+    past, period = seen.past, seen.past.period
+    steps = []
+    for level in _levels(-past.t):
+        stays = longest(
+            seen.stays(-level, -1, seen.gaps),
+            np.ones(len(past.t), np.bool_),
+            _begins(-past.t > level, seen.fresh),
+        )
+        ever = math.ceil(COLD_LONGER * float(stays[:1].sum()) + COLD_SLACK / period)
+        steps.append((-level, max(_limit(stays, past.days, LONG, period), min(LONGEST, ever))))
+    return [*steps, (-_beyond(-past.t), math.ceil(LONG.least / period))]
+
+
+def _levels(t: Ints) -> list[int]:
+    """To be above of, each higher than the one before."""
+    return sorted(set(np.quantile(t, QUANTILES).astype(int).tolist()))
+
+
+def _beyond(t: Ints) -> int:
+    """A level above all of it."""
+    return min(int(t.max()) + max(10, round(BEYOND * (int(t.max()) - int(t.min())))), NOWHERE)
+
+
+def _limit(stays: NDArray[np.float64], days: float, allowed: Allowance, period: float) -> int:
     """Periods that a stay may last, from those of the history, longest first."""
     expected = float(stays[0]) if len(stays) else 0.0
     if len(stays) >= 2 * calibrate.LEAST_PEAKS:
-        expected = max(expected, math.exp(calibrate.tail(np.log(stays), days, share)))
+        expected = max(expected, math.exp(calibrate.tail(np.log(stays), days, allowed.share)))
         expected = min(expected, MOST * float(stays[0]))
-    allowed = expected * (1 + SLACK_PART) + SLACK / period
-    return int(min(LONGEST, math.ceil(max(LEAST_SECONDS / period, allowed))))
+    seconds = max(allowed.least, expected * period * (1 + allowed.part) + allowed.slack)
+    return int(min(LONGEST, math.ceil(seconds / period)))

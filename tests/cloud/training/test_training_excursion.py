@@ -7,7 +7,7 @@ import pytest
 
 from cloud.training.history import History
 from cloud.training.thresholds import excursion
-from device.judge.excursion import LEVELS, LONGEST, SIDE, Excursion, Stays
+from device.judge.excursion import BEFORE, LEVELS, LONGEST, SIDE, Excursion, Stays
 from device.judge.reading import LONG_GAP
 from tests.device.judge.detector_alone import Asked
 
@@ -37,6 +37,17 @@ def scores(judge, past):
     return out
 
 
+def opened(past, seed=3, a_day=8, minutes=14):
+    """Doors at any time of day: the air rises for as long as they are open."""
+    random = np.random.default_rng(seed)
+    t = past.t.copy()
+    rise = np.linspace(500, 500 + 40 * minutes, int(minutes * 60 / PERIOD)).astype(np.int64)
+    for at in random.integers(0, len(t) - len(rise), int(a_day * past.days)).tolist():
+        rows = slice(at, at + len(rise))
+        t[rows] = np.maximum(t[rows], rise)
+    return replace(past, t=t)
+
+
 def dead(past, day, hour, minutes=180):
     """The last days of `past`, and from that hour on a temperature that only rises, to 8 degC."""
     row = int((day * 24 + hour) * 3600 / PERIOD)
@@ -62,7 +73,8 @@ def test_the_history_itself_is_never_too_long():
 def test_levels_rise_above_the_middle_and_fall_below_it():
     found = excursion.fit(cycling())
     above, below = found.levels[:SIDE], found.levels[SIDE:]
-    assert len(found.levels) == len(found.longest) == len(found.still) == len(found.quiet) == LEVELS
+    assert len(found.levels) == len(found.longest) == LEVELS
+    assert len(found.still) == len(found.quiet) == len(found.slow) == SIDE
     assert list(above) == sorted(above)
     assert list(below) == sorted(below, reverse=True)
     limits = zip(found.quiet, found.still, strict=True)
@@ -103,23 +115,45 @@ def test_without_a_clock_a_stay_has_the_time_of_a_busy_half_hour():
     assert np.flatnonzero(unset[row:] > 64)[0] * PERIOD / 60 > first(broken, row, found)
 
 
+def test_a_slow_stay_is_given_less_than_one_that_a_door_or_a_defrost_begins():
+    past = opened(cycling(days=9, defrost_hours=5.47))
+    found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
+    assert found.rush < 300
+    broken, row = dead(past, 7, 9)
+    pushed = np.array(scores(board(replace(found, rush=-100)), broken))[row:] > 64  # as if none were slow
+    assert first(broken, row, found) + 4 < np.argmax(pushed) * PERIOD / 60
+
+
+def test_a_section_from_before_is_judged_by_what_it_knows():
+    past = cycling(days=2)
+    found = excursion.fit(past)
+    never = (LONGEST,) * SIDE
+    head = np.frombuffer(found.section, "<i2")[: BEFORE - 2 * LEVELS]
+    before = np.array([*head, *found.still, *never, *found.quiet, *never], "<i2")
+    before = Excursion(Stays(before.tobytes()))
+    without = Excursion(Stays(replace(found, slow=never).section))
+    broken, _ = dead(past, 1, 9)
+    assert scores(Asked(before), broken) == scores(Asked(without), broken)
+
+
 def test_training_counts_stays_as_the_board_does():
     past = cycling(days=2)
     random = np.random.default_rng(2)
     kept = np.sort(random.choice(len(past.t), len(past.t) * 2 // 3, replace=False))
     kept = kept[(kept < 2000) | (kept > 2100)]  # a long gap, and many short ones
     some = History(past.ts[kept], past.t[kept], past.h[kept], past.period, 0)
-    found = replace(excursion.fit(past), longest=(1,) * LEVELS, still=(LONGEST,) * LEVELS)
+    found = excursion.fit(past)
     watch = excursion.watch(some, found.step)
     for index, level in ((0, 350), (0, 400), (0, 450), (SIDE, 380)):
-        for still in (False, True):
+        for kind, counted in enumerate(watch.counted(found.rush)[: 3 if index < SIDE else 1]):
             levels = [excursion.NOWHERE] * SIDE + [-excursion.NOWHERE] * SIDE
             levels[index] = level
-            ones, ever = (1,) * LEVELS, (LONGEST,) * LEVELS
-            limits = {"longest": ever, "still": ones, "quiet": ones} if still else {"longest": ones}
-            own = replace(found, levels=tuple(levels), **limits)
+            limits = [(LONGEST,) * LEVELS] * 3
+            limits[kind] = (1,) * LEVELS
+            longest, still, slow = limits[0], limits[1][:SIDE], limits[2][:SIDE]
+            own = replace(found, levels=tuple(levels), longest=longest, still=still, quiet=still, slow=slow)
             ours = np.array(scores(board(own), some)) // 64
-            assert (ours == watch.stays(level, 1 if index < SIDE else -1, still)).all()
+            assert (ours == watch.stays(level, 1 if index < SIDE else -1, counted)).all()
 
 
 @pytest.mark.parametrize("days", [1.2, 2.5])
@@ -152,7 +186,7 @@ def test_a_long_gap_forgets():
     assert judge.score(2000, 4000, LONG_GAP) <= 64
 
 
-@pytest.mark.parametrize("body", [b"", bytes(135), bytes(138), bytes(136)])
+@pytest.mark.parametrize("body", [b"", bytes(135), bytes(138), bytes(122), bytes(136)])
 def test_a_section_that_is_none_is_refused_in_words(body):
     with pytest.raises(ValueError, match="train the model again"):
         Stays(body)

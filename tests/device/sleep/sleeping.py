@@ -46,10 +46,10 @@ class Model:
         self.forest = Forest()
         self.threshold = 5150
         levels = [1900 + 60 * i for i in range(SIDE)] + [2300 - 60 * i for i in range(LEVELS - SIDE)]
-        limits = [40] * LEVELS + [25] * LEVELS + [12] * LEVELS
+        limits = [40] * LEVELS + [25] * SIDE + [12] * SIDE + [9] * SIDE
         edges = [2100] * HALF_HOURS + [2250] * HALF_HOURS + [3500] * HALF_HOURS + [4500] * HALF_HOURS
         self.bands = Bands(bytes(array("h", [20] + edges)))
-        self.stays = Stays(bytes(array("h", [2] + [0x5A5A] * WORDS + levels + limits)))
+        self.stays = Stays(bytes(array("h", [2] + [0x5A5A] * WORDS + levels + limits + [60])))
 
 
 def asleep(judge, model, longest):

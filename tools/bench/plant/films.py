@@ -19,7 +19,7 @@ TRAIN = 7 * DAY  # s to learn from
 JUDGED = 14 * DAY  # s after that in which every mail is a false one
 WARM = DAY // 2  # s of the healthy room before a failure: every window is full when it begins
 BEGINS = (int(8.37 * DAY), int(10.79 * DAY))  # s after the first reading when things fail, each by itself
-GAP = 7 * DAY  # s between two parts: longer than any detector remembers
+GAP = 7 * DAY  # s between two parts at least: longer than any detector remembers
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,9 @@ class _Cut:
     rows: int = 0
     clock: int = START
 
-    def add(self, t: Hundredths, h: Hundredths, period: int) -> None:
+    def add(self, t: Hundredths, h: Hundredths, period: int, first: int = 0) -> None:
+        """`first`: the row of the healthy part whose time of the day the first reading has."""
+        self.clock += (START + first * period - self.clock) % DAY
         self.t.append(t)
         self.h.append(h)
         self.ts.append(self.clock + period * np.arange(len(t), dtype=np.int64))
@@ -123,6 +125,7 @@ def _film(rooms: Rooms, room: int, healthy: Trace, cases: list[traces.Case]) -> 
             np.concatenate([t[before], case.trace.t[:, own]]),
             np.concatenate([h[before], case.trace.h[:, own]]),
             period,
+            before.start,
         )
         scenes.append(Scene(case.failure.name, start, start + warm, cut.rows, begin))
     kind, number = rooms.names[room]

@@ -16,7 +16,7 @@ from cloud.training.history import SENSOR_H, SENSOR_T, History
 from cloud.training.judged import Judged
 from cloud.training.thresholds.excursion import watch
 from device import codes
-from device.judge.excursion import LEVELS, SIDE, WORDS, Stays
+from device.judge.excursion import LEVELS, NUMBERS, SIDE, WORDS, Stays
 from device.judge.excursion import LONGEST as LONGEST_STAY
 from device.judge.params import NEVER
 from device.judge.rhythm import LONGEST as LONGEST_OUTSIDE
@@ -122,12 +122,16 @@ def _longer_stays(excr: bytes, past: History, rows: slice) -> bytes:
     """Stays as the board has them, where these readings were longer beyond a level than they may."""
     stays = Stays(excr)
     numbers = np.frombuffer(excr, "<i2").astype(np.int64)
-    above = 1 + WORDS + 2 * LEVELS  # still, quiet and slow, SIDE of each
+    above = 1 + WORDS + 2 * LEVELS
+    each = (
+        SIDE if len(numbers) == NUMBERS else LEVELS
+    )  # of still, quiet and slow; before, there were no slow ones
     seen = watch(past, stays.step)
     for level in range(LEVELS):
         sign, places = -1, [[above - LEVELS + level]]
         if level < SIDE:
-            sign, places = 1, [*places, [above + level, above + SIDE + level], [above + 2 * SIDE + level]]
+            sign, places = 1, [*places, [above + level, above + each + level]]
+            places += [[above + 2 * each + level]] if each == SIDE else []
         for counted, limits in zip(seen.counted(stays.rush), places, strict=False):
             longest = int(seen.stays(stays.levels[level], sign, counted)[rows].max())
             for at in limits:

@@ -29,6 +29,7 @@ from cloud.settings import SendGridSettings
 TIMEOUT = 10.0  # s
 HOST = "https://api.sendgrid.com"
 QUOTA_PAUSE = 3600.0
+ACCEPTED, CHECKED = 202, 200  # HTTP's status for a mail that was taken, and in sandbox mode
 
 
 class SendGrid:
@@ -42,13 +43,13 @@ class SendGrid:
 
     def send(self, mail: Mail) -> SendOutcome:
         """Try once. Raises nothing for what a network or SendGrid can do."""
-        return self._post(self._body(mail))
+        return self._post(self._body(mail), ACCEPTED)
 
     def rehearse(self, mail: Mail) -> SendOutcome:
         """As `send`, but SendGrid only checks the request and delivers nothing."""
-        return self._post({**self._body(mail), "mail_settings": {"sandbox_mode": {"enable": True}}})
+        return self._post({**self._body(mail), "mail_settings": {"sandbox_mode": {"enable": True}}}, CHECKED)
 
-    def _post(self, body: dict[str, Any]) -> SendOutcome:
+    def _post(self, body: dict[str, Any], good: int) -> SendOutcome:
         try:
             response = self._client.client.mail.send.post(request_body=body)
         except HTTPError as refusal:
@@ -57,6 +58,8 @@ class SendGrid:
             return Later("network", f"SendGrid cannot be reached: {problem.reason}")
         except (OSError, http.client.HTTPException) as problem:  # raised while waiting for the answer
             return Unknown("no answer", f"no answer from SendGrid: {problem or type(problem).__name__}")
+        if response.status_code != good:
+            return _another(str(response.status_code))
         return Sent(str(response.headers.get("X-Message-Id", "")))
 
     def _body(self, mail: Mail) -> dict[str, Any]:
@@ -113,7 +116,15 @@ def _refused(refusal: HTTPError) -> SendOutcome:
         return Failed("size", f"SendGrid finds this mail too large ({answer})")
     if status >= 500:
         return Later("server", f"SendGrid has a problem of its own ({answer})")
+    if status != 400:
+        return _another(answer)
     return Failed("refused", f"SendGrid does not take this mail ({answer})")
+
+
+def _another(answer: str) -> Later:
+    """An answer that SendGrid does not give to a mail: it has not taken this one."""
+    cure = "check SENDGRID_HOST, and what lies between it and here, such as a proxy"
+    return Later("server", f"what answers is not SendGrid ({answer}): {cure}")
 
 
 def _reason(body: bytes | str) -> str:

@@ -196,6 +196,11 @@ def test_what_a_device_says_cannot_write_html(courier, database, sendgrid):
         (401, None, "key", 300, "check SENDGRID_API_KEY"),
         (403, None, "sender", 300, "MAIL_FROM"),
         (401, "Maximum credits exceeded", "quota", 3600, "quota"),
+        # What stands between us and SendGrid answers, or SENDGRID_HOST is another service.
+        *(
+            (status, None, "server", 5, "SENDGRID_HOST")
+            for status in (200, 204, 302, 307, 404, 405, 407, 408)
+        ),
     ],
 )
 def test_a_refusal_that_can_pass_is_tried_again_later(

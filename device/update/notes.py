@@ -51,12 +51,14 @@ class Notes:
 
 
 def active():
-    """The words of choice.py: slot; "trial" or "back", the release's id, starts or the reason."""
+    """The words of choice.py: slot; "trial" or "back", the release's id, starts or the reason; None."""
     try:
         with open(at(_ACTIVE)) as file:
-            return file.read(300).split(" ", 3)
-    except (OSError, ValueError):
-        return [""]
+            words = file.read(300).split(" ", 3)
+        int(words[2], 16)
+        return words if words[3] else None
+    except (OSError, ValueError, IndexError):  # one slot for good, or the file is damaged
+        return None
 
 
 def activate(text):

@@ -28,9 +28,9 @@ _THERE = "though the broker was there"  # so it ends where it need not be the se
 def begin():
     """The Trial that is under way, or None. What choice.py has taken back is noted."""
     words = notes.active()
-    if words[1:2] == ["trial"]:
+    if words and words[1] == "trial":
         return ReleaseTrial(words[0], words[2])
-    if words[1:2] == ["back"]:
+    if words and words[1] == "back":
         try:
             Notes().tell("app", words[2], words[3], words[3].startswith(_SILENCE))
             slot = at("/app/%s/" % notes.other(words[0]))

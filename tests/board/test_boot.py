@@ -147,6 +147,17 @@ def test_whatever_its_files_hold_a_board_starts_and_measures(watched, damage):
     assert not any("Restart in" in line for line in watched.lines)
 
 
+@pytest.mark.parametrize(
+    "text", ["a trial", "a back", "a back 00000001", "a trial zzz 0", "\xe9 trial \xfc 0", "trial"]
+)
+def test_half_a_word_about_a_release_on_trial_keeps_no_board_from_measuring(watched, text):
+    watched.flash("app/active").write_text(text)
+    watched.board.power_on()
+    watched.wait("readings kept")
+    watched.wait_until(lambda _: len(list(watched.board.taken())) > 3, 40)
+    assert not any("Restart in" in line for line in watched.lines)
+
+
 def test_what_flash_cannot_read_is_told_by_the_start(watched):
     outbox = watched.flash("outbox")
     outbox.mkdir()

@@ -50,7 +50,7 @@ class Allowance:
 
 LONG = Allowance(share=0.03, part=0.08, slack=200.0, least=1200.0)
 STAYING = Allowance(share=0.4, part=0.08, slack=200.0, least=1200.0)  # the air does not recover ...
-SLOW = Allowance(share=0.3, part=0.15, slack=150.0, least=600.0)  # ... and that slowly
+SLOW = Allowance(share=0.2, part=0.2, slack=200.0, least=900.0)  # ... and that slowly
 
 
 @dataclass(frozen=True)

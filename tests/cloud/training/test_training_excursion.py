@@ -121,7 +121,7 @@ def test_a_slow_stay_is_given_less_than_one_that_a_door_or_a_defrost_begins():
     assert found.rush < 300
     broken, row = dead(past, 7, 9)
     pushed = np.array(scores(board(replace(found, rush=-100)), broken))[row:] > 64  # as if none were slow
-    assert first(broken, row, found) + 4 < np.argmax(pushed) * PERIOD / 60
+    assert first(broken, row, found) < np.argmax(pushed) * PERIOD / 60
 
 
 def test_a_section_from_before_is_judged_by_what_it_knows():

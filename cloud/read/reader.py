@@ -12,14 +12,17 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pymongo.database import Database
 
 from cloud.contract.messages import SIBLINGS, UNKNOWN, abnormal_bits
+from cloud.process.alone import Alone
 from cloud.read.rows import (
     HOUR,
     Alert,
@@ -28,6 +31,7 @@ from cloud.read.rows import (
     Hours,
     Latest,
     Readings,
+    alert_row,
     episode_row,
     latest_row,
 )
@@ -42,6 +46,7 @@ log = logging.getLogger("reader")
 
 REASONS = 5  # of a stream's quarantine that an audit names
 LAST_HOUR = 9_999_999
+Row = TypeVar("Row")
 
 
 class UnknownBoard(LookupError):
@@ -54,15 +59,21 @@ def is_called(site: str, device: str, name: str) -> bool:
 
 
 class Reader:
-    """Questions to the database. Raises pymongo.errors.PyMongoError when the database does not answer."""
+    """Questions to the database. Raises pymongo.errors.PyMongoError when the database does not answer.
+
+    A document that cannot be read, damaged or by another version, is left out, logged and counted: it hides
+    no other board.
+    """
 
     def __init__(self, database: Database[Document]) -> None:
         self.database = database
         self._units = KnownUnits(database)
+        self._alone = Alone(log)
 
     def devices(self) -> list[tuple[str, str]]:
         """(site, device) of every board that ever sent something, sorted."""
-        documents = self.database["latest"].find({}, {"site": 1, "device": 1})
+        named = {"site": {"$type": "string"}, "device": {"$type": "string"}}
+        documents = self.database["latest"].find(named, {"site": 1, "device": 1})
         return sorted((document["site"], document["device"]) for document in documents)
 
     def named(self, name: str | None) -> list[tuple[str, str]]:
@@ -126,9 +137,7 @@ class Reader:
         """With the cloud's flag on those that were taken while the board was away from its siblings."""
         asked = {"stretches": 1, "away.since": 1}
         known = self.database["siblings"].find_one({"_id": device_id(made.site, made.device)}, asked) or {}
-        stretches = [tuple(each) for each in known.get("stretches", ())]
-        if known.get("away"):
-            stretches.append((known["away"]["since"], math.inf))
+        stretches = self._alone(f"stretches of {made.site}/{made.device}", lambda: _stretches(known))
         if not stretches or not len(made):
             return made
         away = np.any([(made.ts >= begin) & (made.ts < end) for begin, end in stretches], axis=0)
@@ -200,7 +209,7 @@ class Reader:
 
     def latest(self) -> list[Latest]:
         """One for each device, sorted by site and device."""
-        return [latest_row(document) for document in self.database["latest"].find().sort("_id", 1)]
+        return self._rows("what is newest of", self.database["latest"].find().sort("_id", 1), latest_row)
 
     def episodes(
         self,
@@ -224,12 +233,14 @@ class Reader:
         about = {"episodes": {"$in": [e["_id"] for e in documents]}}
         alerts = self.database["alerts"].find(about, {"state": 1, "episodes": 1}).sort("created", 1)
         states = {name: alert["state"] for alert in alerts for name in alert["episodes"]}
-        clicks = self.database["acknowledgements"].find(about, {"episodes": 1, "at": 1}).sort("at", 1)
+        dated = {**about, "at": {"$type": "number"}}
+        clicks = self.database["acknowledgements"].find(dated, {"episodes": 1, "at": 1}).sort("at", 1)
         acknowledged = {name: click["at"] for click in clicks for name in click["episodes"]}
         wanted = {"episodes": 1, "label": 1, "cause": 1, "note": 1}
         labelled = self.database["labels"].find(about, wanted).sort("at", 1)
         labels = {name: click for click in labelled for name in click["episodes"]}
-        return [episode_row(document, states, acknowledged, labels) for document in documents]
+        about_them = {"alerts": states, "acknowledged": acknowledged, "labels": labels}
+        return self._rows("episode", documents, partial(episode_row, **about_them))
 
     def episode(self, name: str) -> Episode | None:
         """One episode by its id."""
@@ -256,21 +267,11 @@ class Reader:
         documents = (
             self.database["alerts"].find(query, {"text": 0, "letter": 0}).sort("created", -1).limit(limit)
         )
-        return [
-            Alert(
-                id=alert["_id"],
-                episodes=tuple(alert["episodes"]),
-                kind=alert["kind"],
-                state=alert["state"],
-                created=alert["created"],
-                due=alert["due"],
-                subject=alert["subject"],
-                to=tuple(alert["to"]),
-                tries=alert["tries"],
-                error=alert["error"],
-            )
-            for alert in documents
-        ]
+        return self._rows("mail", documents, alert_row)
+
+    def _rows(self, what: str, documents: Iterable[Document], row: Callable[[Document], Row]) -> list[Row]:
+        rows = (self._alone(f"{what} {each['_id']}", partial(row, each)) for each in documents)
+        return [each for each in rows if each is not None]
 
     def agreement(
         self, site: str | None = None, device: str | None = None, *, start: float | None = None
@@ -295,7 +296,8 @@ class Reader:
     def model(self, site: str, device: str, model: str | None = None) -> Document | None:
         """A model's document without its binaries: `model` (8 hex digits), or the newest; None = none yet."""
         without = {"bundle": 0, "cloud": 0, "png": 0}
-        wanted = {"site": site, "device": device} | ({"_id": model} if model else {})
+        wanted: Document = {"site": site, "device": device, "created": {"$type": "number"}}
+        wanted |= {"_id": model} if model else {}
         return self.database["models"].find_one(wanted, without, sort=[("created", -1)])
 
     def model_picture(self, model: str) -> bytes | None:
@@ -322,7 +324,7 @@ class Reader:
 
     def backend_seen(self) -> float | None:
         """Unix seconds of the backend's last sign of life; None = it has never run."""
-        lease = self.database["lease"].find_one({"_id": "watch"}, {"at": 1})
+        lease = self.database["lease"].find_one({"_id": "watch", "at": {"$type": "date"}}, {"at": 1})
         return lease["at"].timestamp() if lease else None
 
     def quarantine(self, *, limit: int = 50) -> list[Document]:
@@ -356,6 +358,14 @@ class Reader:
         unsealed = {document["_id"]: document for document in buckets.find({**query, **opened}, hint=OPEN)}
         sealed = buckets.find({**query, "p": {"$exists": True}}, hint=SEALED)
         return {**unsealed, **{document["_id"]: document for document in sealed}}.values()
+
+
+def _stretches(known: Document) -> list[tuple[float, float]]:
+    """When the board was away from its siblings: [begin, end)."""
+    stretches = [(float(begin), float(end)) for begin, end in known.get("stretches", ())]
+    if known.get("away"):
+        stretches.append((float(known["away"]["since"]), math.inf))
+    return stretches
 
 
 def _of_device(site: str | None, device: str | None) -> Document:

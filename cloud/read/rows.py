@@ -200,15 +200,15 @@ class FleetSummary:
 
 def latest_row(document: Document) -> Latest:
     reading = document.get("reading", {})
-    state = document.get("state", {})
+    state = dict(document.get("state", {}))
     return Latest(
-        site=document["site"],
-        device=document["device"],
-        received=document["received"],
+        site=str(document["site"]),
+        device=str(document["device"]),
+        received=float(document["received"]),
         stream=reading.get("stream"),
         seq=reading.get("seq"),
         boot=reading.get("boot"),
-        ts=reading.get("ts"),
+        ts=_number(reading.get("ts")),
         said=reading.get("said"),
         t=_hundredths(reading.get("t")),
         h=_hundredths(reading.get("h")),
@@ -236,9 +236,9 @@ def episode_row(
         id=document["_id"],
         site=document["site"],
         device=document["device"],
-        opened=document["opened"],
-        closed=document["closed"],
-        last=document["last"],
+        opened=float(document["opened"]),
+        closed=_number(document["closed"]),
+        last=float(document["last"]),
         severity=document["severity"],
         abnormal=document["abnormal"],
         edge_flags=document["edge_flags"],
@@ -265,6 +265,26 @@ def episode_row(
         stream=document.get("stream"),
         fault_seq=document.get("fault_seq"),
     )
+
+
+def alert_row(document: Document) -> Alert:
+    return Alert(
+        id=document["_id"],
+        episodes=tuple(document["episodes"]),
+        kind=document["kind"],
+        state=document["state"],
+        created=float(document["created"]),
+        due=float(document["due"]),
+        subject=document["subject"],
+        to=tuple(document["to"]),
+        tries=document["tries"],
+        error=document["error"],
+    )
+
+
+def _number(value: float | None) -> float | None:
+    """TypeError, ValueError: it is none."""
+    return None if value is None else value + 0
 
 
 def _hundredths(value: int | None) -> float | None:

@@ -277,3 +277,35 @@ def test_a_board_is_known_by_its_name_alone_when_only_one_site_has_it(store, rea
         reader.board("C002")
     with pytest.raises(UnknownBoard, match="no readings of C003 are stored; there are farm/C002, home/C001"):
         reader.board("C003")
+
+
+EPISODE = {"_id": "demo/C001/1", "d": "demo/C001", "site": "demo", "device": "C001", "closed": None}
+TORN = [
+    ("latest", {"_id": "demo/C009"}),
+    ("latest", {"_id": "demo/C009", "site": 5, "device": None, "received": 1.0}),
+    ("latest", {"_id": "demo/C009", "site": "demo", "device": "C009", "received": "today"}),
+    ("latest", {"_id": "demo/C009", "site": "demo", "device": "C009", "received": 1.0, "state": "online"}),
+    (
+        "latest",
+        {"_id": "demo/C009", "site": "demo", "device": "C009", "received": 1.0, "reading": {"ts": "x"}},
+    ),
+    ("episodes", {**EPISODE, "opened": 5.0}),
+    ("episodes", {**EPISODE, "opened": "x"}),
+    ("alerts", {"_id": "x", "state": "failed", "created": 5.0}),
+    ("acknowledgements", {"_id": "a", "episodes": ["demo/C001/1"]}),
+    ("acknowledgements", {"_id": "a", "episodes": ["demo/C001/1"], "at": "x"}),
+    ("lease", {"_id": "watch", "at": 5}),
+    ("siblings", {"_id": "demo/C001", "stretches": [[1]], "away": 5}),
+    ("models", {"_id": "deadbeef", "site": "demo", "device": "C001"}),
+]
+
+
+@pytest.mark.parametrize(("collection", "document"), TORN)
+def test_one_document_that_cannot_be_read_hides_nothing_else(store, reader, database, collection, document):
+    store.write([entry(1)])
+    database[collection].insert_one(document)
+    assert "C001" in [each.device for each in reader.latest()]
+    assert ("demo", "C001") in reader.devices()
+    assert reader.episodes() == [] and reader.alerts() == [] and reader.undelivered() == []
+    assert reader.summary().readings == 1 and reader.backend_seen() is None
+    assert len(reader.readings("demo", "C001")) == 1 and reader.model("demo", "C001") is None

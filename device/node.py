@@ -24,7 +24,7 @@ class Node:
     ntp: a Dates; step() gives seconds since 2000 or None, soon() asks again.
     """
 
-    lender = "tell"  # connect, _update, _dated, state, learning, _begins, _ends, _minute
+    lender = "tell"  # connect, forget_crash, learning, state, _update, _dated, _begins, _ends, _minute
     __init__ = begun  # (config, clock, sensor, judge, outbox, board)
     __getattr__ = lent
 

@@ -10,7 +10,7 @@ from .chip.board import Board
 from .chip.lazy import Shelf, borrow
 from .chip.clock import Clock
 from .chip.compat import const
-from .starts import CRASH, STARTS, STOPPED_S, remove
+from .starts import CRASH, STOPPED_S
 
 _CONNECT_S = const(15)
 _2100 = const(3155760000)
@@ -86,8 +86,7 @@ def build(config, board, trial=None):
     """The Node for the checked `config` on `board`. The order of imports and of work is what heap allows."""
     sleeper = None
     if config["sleep"]:
-        told = {"network": network, "good_start": good_start, "forget_crash": forget_crash}
-        sleeper = borrow("sleep.sleeper").Sleeper(config, board, **told)
+        sleeper = borrow("sleep.sleeper").Sleeper(config, board, network)
     clock = log.clock = Clock(sleeper and sleeper.ticks)
     text = "Vigie %s on %s/%s, after %s, %d KB of heap free"
     name = (VERSION, config["site"], config["device"], board.reset_reason, gc.mem_free() // 1024)
@@ -122,17 +121,6 @@ def build(config, board, trial=None):
     if sleeper:
         sleeper.start(node)
     return node
-
-
-def good_start():
-    """This start was a good one: choice.py may forget those before it."""
-    remove(STARTS)
-
-
-def forget_crash(node):
-    """`state` has carried what ended the last start."""
-    node.crash = None
-    remove(CRASH)
 
 
 def network(node, config):

@@ -99,6 +99,12 @@ def state(node, online, more=None):
     return borrow("send.report").of_node(node, online, more)
 
 
+def forget_crash(node):
+    """`state` has carried what ended the last start."""
+    node.crash = None
+    remove(CRASH)
+
+
 def learning(node):
     """How far a board without a model is, in words; None once it has one."""
     outbox = node.outbox
@@ -140,12 +146,11 @@ def _minute(node):
     if node.trial:
         _update(node, "doubt")
     if not node.sleeper:  # which sees to both itself
-        if not node.good:  # a start that lives for a minute was a good one
-            node.good = True
+        if not node.good:  # it lives for a minute
+            node.good = True  # choice.py may forget the starts before this one
             remove(STARTS)
         if node.crash and node._was_ready:
-            node.crash = None  # `state` has carried it
-            remove(CRASH)
+            node.forget_crash()
     gc.collect()
     if node.clock.is_set() and not node.clock.wild:
         node.outbox.journal.see(node.clock.now())

@@ -10,7 +10,7 @@ from ..codes import TOPIC
 from .ladder import Ladder
 from .session import Session
 from .transport import Transport
-from .umqtt_socket import LONGEST, Wire
+from .umqtt_socket import Wire
 from .link import CLOSED, RESTING, RADIO_OFF, LIMITS
 
 _RADIO_OFF_MS = const(2000)
@@ -63,12 +63,7 @@ def listens(link, size):
     """Hear this board's `part` too, in packets of up to `size` bytes; 0: no more. True once it does."""
     if link._session.more is None and size and link.free():
         link._session.listen(link._state_topic[:-5] + b"part")
-    wire = link._wire
-    size = max(size, LONGEST, wire._have)
-    if size != len(wire._rx):
-        rx = memoryview(bytearray(size))
-        rx[: wire._have] = wire._rx[: wire._have]
-        wire._rx = rx
+    link._wire.resize(size)
     return link._session.more is not None
 
 

@@ -13,7 +13,7 @@ _FILLS = const(16)  # reads of one receive(): a flood must not hold up the calle
 
 
 class Wire:
-    """Packets of up to 576 bytes, or what `_rx` holds; longer ones are skipped and counted in `oversize`."""
+    """Packets of up to 576 bytes, or as resize() says; `oversize` counts longer ones, which are skipped."""
 
     def __init__(self):
         self._rx = memoryview(bytearray(LONGEST))
@@ -76,6 +76,14 @@ class Wire:
         if self._have >= 5:
             raise OSError(errno.EINVAL)  # a length has at most four bytes
         return 0
+
+    def resize(self, size):
+        """From now on packets may have `size` bytes, and 576 always."""
+        size = max(size, LONGEST, self._have)
+        if size != len(self._rx):
+            rx = memoryview(bytearray(size))
+            rx[: self._have] = self._rx[: self._have]
+            self._rx = rx
 
     # -- umqtt's side: first as its module `socket` …
 

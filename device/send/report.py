@@ -35,13 +35,11 @@ def of_node(node, online, more):
         fields["last_error"] = log.last_error or node.link.last_error() or node.crash
         fields.update(more or {})
         notes = borrow("update.notes")
-        results = notes.Notes().told
+        results = notes.Notes().results
         fields["config"] = node.number
         fields["app"] = notes.release()
         fields["mpy"] = getattr(sys.implementation, "_mpy", 0) & _MPY
-        fields["updates"] = [
-            [what] + results[what] for what in results
-        ]  # what became of what came over the air
+        fields["updates"] = [[what] + results[what] for what in results]
         fields["settings"] = _settings()
     return borrow("send.state").payload(
         online, outbox, fields, key=node.key, topic=node.topic(b"state"), kind=node.kind

@@ -14,6 +14,7 @@ from ..chip import log
 from ..chip.compat import const
 from ..chip.lazy import borrow
 from ..outbox.segment import COUNT, FIRST
+from ..starts import STARTS, remove
 
 snapshot = borrow("sleep.snapshot")
 
@@ -55,14 +56,12 @@ class Radio:
 class Sleeper:
     """Of one start. `woke`: it was a deep sleep that ended. `ticks`: the clock's source.
 
-    network(node, config) gives a node its link and NTP; good_start(), forget_crash(node): start.py.
+    network(node, config) gives a node its link and NTP.
     """
 
-    def __init__(self, config, board, *, network, good_start, forget_crash, source=None):
+    def __init__(self, config, board, network, source=None):
         self.ticks = borrow("chip.ticks").Ticks(source)
         self._network = network
-        self._good_start = good_start
-        self._forget_crash = forget_crash
         self._config = config
         self._board = board
         self._duty = borrow("sleep.duty").Duty(config["period_ms"])
@@ -154,7 +153,7 @@ class Sleeper:
         if done and not sent:
             duty.connected(tick, False)  # the broker will call it offline: come back soon
         if sent and node.crash:
-            self._forget_crash(node)
+            node.forget_crash()
         counts = node.link.counts()
         for name in counts:
             node.counts[name] = node.counts.get(name, 0) + counts[name]
@@ -171,7 +170,8 @@ class Sleeper:
         if part is None:
             return  # nothing was ever measured
         if clock.uptime() >= _GOOD_S:
-            self._good_start()
+            node.good = True
+            remove(STARTS)
         clock.tick()
         self._board.led(False)
         first, count, boot, _ = part

@@ -17,29 +17,31 @@ _SPARE = const(65536)  # bytes of flash that an update leaves free
 
 
 class Notes:
-    """`n`: no older word counts. `told`: what -> [id, text, n, again]; the text is empty where it is in use,
-    `n` is what it was then, `again` says that the thing may be good all the same. `app`: the number of the
-    newest release that was kept."""
+    """`n`: no older word counts. `app`: the number of the newest release that was kept.
+
+    `results` ("told" on flash): what -> [id, text, n, again]. `text` is empty when it is in use, `n` is the
+    word that asked for it, `again` says that the thing may be good all the same.
+    """
 
     def __init__(self):
         self.n = self.app = 0
-        self.told = {}
+        self.results = {}
         try:
             with open(at(_PATH)) as file:
                 kept = json.load(file)
-            self.n, self.told, self.app = int(kept["n"]), dict(kept["told"]), int(kept.get("app", 0))
+            self.n, self.results, self.app = int(kept["n"]), dict(kept["told"]), int(kept.get("app", 0))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             pass  # there are none yet, or they are damaged: what is tried again does no harm
 
     def tell(self, what, name, text, again=False):
         """This became of `what` with the id `name`. OSError when flash refuses."""
-        self.told[what] = [name, text[:200], self.n, again]
+        self.results[what] = [name, text[:200], self.n, again]
         self.save()
 
     def tried(self, what, name, n):
         """Whether the word `n` says nothing new about `name`: only a newer one asks for it once more."""
-        told = self.told.get(what, ("",))
-        return told[0] == name and n <= (told[2] if len(told) > 2 else n)
+        result = self.results.get(what, ("",))
+        return result[0] == name and n <= (result[2] if len(result) > 2 else n)
 
     def save(self):
         """Onto flash. OSError when it refuses."""
@@ -47,7 +49,7 @@ class Notes:
             os.mkdir(at("/update"))
         except OSError:
             pass  # it is there
-        _put(_PATH, json.dumps({"n": self.n, "told": self.told, "app": self.app}))
+        _put(_PATH, json.dumps({"n": self.n, "told": self.results, "app": self.app}))
 
 
 def active():

@@ -79,8 +79,8 @@ class Pull:
             return
         asked = '{"v":2,"what":"%s","id":"%s","offset":%d' % (self.what, self.name, self._have)
         asked = asked.encode()
-        said = asked + b',"mac":"%s"}' % borrow("auth").mac(node.key, b"get:", self._topic, b":", asked)
-        if node.link.publish(self._topic, said, 0) is not None:
+        signed = asked + b',"mac":"%s"}' % borrow("auth").mac(node.key, b"get:", self._topic, b":", asked)
+        if node.link.publish(self._topic, signed, 0) is not None:
             self._at_s = node.clock.uptime() + self._wait_s
             self._wait_s = min(2 * self._wait_s, _LONGEST_S)
 

@@ -21,8 +21,9 @@ CONFIG = const("/config.json")
 _MOST_STARTS = const(4)
 _MOST_S = const(1800)
 _PERIODS = const(4)  # of a board that seldom measures
-_SILENCE = "no reading was acknowledged"  # so the reason begins where that need not be the release's fault
-_THERE = "though the broker was there"  # so it ends where it need not be the settings' either
+# What is taken back for this need not be at fault. The release that runs then finds it in /app/active, so the
+# words stay as they are.
+_SILENCE = "no reading was acknowledged"
 
 
 def begin():
@@ -48,12 +49,13 @@ def begin():
 
 
 class Trial:
-    """`over`: it came to its end. `what` is on trial."""
+    """`over`: it came to its end. `what` is on trial. `again`: the cloud may be at fault."""
 
     release = False
 
     def __init__(self):
         self.over = False
+        self.again = False
         self.what = "settings %d" % number()
 
     def starts(self):
@@ -79,7 +81,8 @@ class Trial:
             return None
         minutes = node.clock.uptime() // 60
         if node._was_ready:
-            return "%s in %d minutes, %s" % (_SILENCE, minutes, _THERE)
+            self.again = True
+            return "%s in %d minutes, though the broker was there" % (_SILENCE, minutes)
         return "%s in %d minutes: %s" % (_SILENCE, minutes, node.link.last_error() or "no connection")
 
     def keep(self):
@@ -91,7 +94,7 @@ class Trial:
 
     def back(self, why):
         """The old settings are in place again from now on; `state` will say why. OSError: flash refuses."""
-        Notes().tell("config", "%08x" % number(), why, why.endswith(_THERE))
+        Notes().tell("config", "%08x" % number(), why, self.again)
         os.rename(at(OLD), at(CONFIG))
         self.over = True
         remove(at(STARTS))
@@ -113,9 +116,9 @@ class ReleaseTrial(Trial):
         """choice.py has counted."""
 
     def keep(self):
-        told = Notes()
-        told.app = max(told.app, int(self._name, 16))
-        told.tell("app", self._name, "")
+        results = Notes()
+        results.app = max(results.app, int(self._name, 16))
+        results.tell("app", self._name, "")
         notes.activate(self._slot)
         self.over = True
 

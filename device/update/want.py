@@ -17,8 +17,8 @@ def begin(node, payload):
     ValueError says why it must not be believed.
     """
     want = read(payload, node.outbox.stream, node.key)
-    told = borrow("update.notes")
-    notes = told.Notes()
+    memory = borrow("update.notes")
+    notes = memory.Notes()
     if want["n"] < notes.n:
         raise ValueError("older")
     if want["n"] > notes.n:
@@ -28,7 +28,7 @@ def begin(node, payload):
     for what in KINDS:
         if what in want:
             name = want[what] if what == "model" else "%08x" % want[what]
-            has = {"config": node.number, "app": told.release()}.get(what)
+            has = {"config": node.number, "app": memory.release()}.get(what)
             later = what == "app" and (node.trial or not node.clock.is_set())
             later = later or (what == "config" and node.trial and node.trial.release)
             if has != want[what] and not later and not notes.tried(what, name, want["n"]):
@@ -42,7 +42,7 @@ def read(payload, stream, key):
     """The `want` of an `ack` for `stream`, if it was made with `key`. ValueError says why not."""
     try:
         ack = json.loads(payload)
-        name, want, told = ack["stream"], ack["want"], ack["mac"].encode()
+        name, want, mac = ack["stream"], ack["want"], ack["mac"].encode()
         text = ",".join("%s=%s" % (each, want[each]) for each in sorted(want))
         if type(want["n"]) is not int or not isinstance(want.get("model", ""), str):
             raise ValueError
@@ -52,6 +52,6 @@ def read(payload, stream, key):
         raise ValueError("malformed") from None
     if name != hexlify(stream).decode():
         raise ValueError("another stream")
-    if not auth.same(auth.mac(key, ("want:%s:%s" % (name, text)).encode()), told):
+    if not auth.same(auth.mac(key, ("want:%s:%s" % (name, text)).encode()), mac):
         raise ValueError("wrong mac")
     return want

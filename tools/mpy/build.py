@@ -48,8 +48,7 @@ JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
 ALONE = frozenset({"__init__", "log", "compat"})
 # Names that main.py, the console, `make` and who holds a module know.
 KEPT = frozenset({
-    "main", "stopped", "run", "Console", "names", "HELP", "VERSION", "load", "network", "good_start",
-    "forget_crash",
+    "main", "stopped", "run", "Console", "names", "HELP", "VERSION", "load", "network",
 })  # fmt: skip
 
 

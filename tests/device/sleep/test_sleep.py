@@ -67,8 +67,7 @@ class World:
         self.source.real_ms += self.wake_ms
         log.print = self.lines.append
         log.last_error = None
-        parts = {"network": self.network, "good_start": self.good_start, "forget_crash": self.forget_crash}
-        sleeper = Sleeper(self.settings, self, source=self.source, **parts)
+        sleeper = Sleeper(self.settings, self, self.network, source=self.source)
         clock = log.clock = Clock(sleeper.ticks)
         self.outbox = Outbox(self.folder, self.settings["outbox_bytes"])
         sensor = sensors.open(self.settings["sensor"], clock) if self.readings is None else Given(self)
@@ -90,6 +89,7 @@ class World:
             self.node.sleeper.rest(self.node)
         except Asleep as error:
             ms = error.args[0]
+            self.good += self.node.good
             awake = self.source.real_ms
             self.slept_ms += ms
             self.wall_ms += awake + ms
@@ -134,12 +134,6 @@ class World:
     def network(self, node, settings):
         node.link = Broker(self)
         node.ntp = Servers(self)
-
-    def good_start(self):
-        self.good += 1
-
-    def forget_crash(self, node):
-        node.crash = None
 
 
 class Given:

@@ -67,7 +67,7 @@ def active(folder):
 
 
 def told():
-    return notes.Notes().told.get("app", [])[:2] or None
+    return notes.Notes().results.get("app", [])[:2] or None
 
 
 def test_a_release_is_fetched_checked_and_started_on_trial_and_what_is_the_same_is_not_fetched():
@@ -122,7 +122,7 @@ def test_without_an_acknowledgement_the_one_before_comes_back_after_half_an_hour
             assert begin() is None and active(folder) == "a"
             assert told()[0] == ID and "no network" in told()[1] and notes.Notes().app == 0
             assert "sha256.txt" not in os.listdir(folder + "/app/b"), "nothing chooses that slot again"
-            assert notes.Notes().told["app"][3], "nobody knows that the release is at fault"
+            assert notes.Notes().results["app"][3], "nobody knows that the release is at fault"
             house.mean(n=1, app=12)
             assert house.node.update is None, "it is not tried again"
             house.mean(n=2, app=12)
@@ -142,7 +142,7 @@ def test_a_release_that_was_damaged_on_flash_comes_anew_as_a_whole_when_it_is_as
             folder + "/app/active", b"a back %s %s" % (ID.encode(), why.encode())
         )  # as choice.py does
         with Board(folder) as house:
-            assert begin() is None and told() == [ID, why] and not notes.Notes().told["app"][3]
+            assert begin() is None and told() == [ID, why] and not notes.Notes().results["app"][3]
             house.mean(n=2, app=12)
             assert house.until_reset(100) and holds(folder, NEW)
 

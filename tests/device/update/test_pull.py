@@ -28,7 +28,7 @@ def configured(folder, **changes):
 
 def told():
     """What became of each thing: {what: [id, text]}."""
-    kept = notes.Notes().told
+    kept = notes.Notes().results
     return dict((what, kept[what][:2]) for what in kept)
 
 

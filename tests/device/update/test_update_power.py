@@ -211,7 +211,7 @@ def test_settings_are_old_or_new_after_a_cut_anywhere_and_new_in_the_end():
         count += 1
         made = config.load(FLASH + "/config.json")
         assert made["period_ms"] == 20000 and made["wifi"]["password"] == "another", at
-        assert begin() is None and Notes().told["config"][:2] == ["0000000c", ""], at
+        assert begin() is None and Notes().results["config"][:2] == ["0000000c", ""], at
     assert count > 20
     print("settings: power was cut at %d places of %d bytes" % (count, at))
 
@@ -224,7 +224,7 @@ def test_settings_that_nobody_acknowledges_are_taken_back_after_a_cut_anywhere()
         count += 1
         made = config.load(FLASH + "/config.json")
         assert made["period_ms"] == 10000 and made["wifi"]["password"] == "secret", at
-        assert begin() is None and Notes().told["config"][1], (at, Notes().told)
+        assert begin() is None and Notes().results["config"][1], (at, Notes().results)
     assert count > 10
     print("settings taken back: power was cut at %d places of %d bytes" % (count, at))
 
@@ -250,7 +250,7 @@ def test_a_release_is_old_or_new_after_a_cut_anywhere_and_new_in_the_end():
         count += 1
         assert read(FLASH + "/app/active") == b"b" and story.slot == "b", at
         assert all(read(FLASH + "/app/b/" + path) == data for path, data in NEW), at
-        assert Notes().told["app"][:2] == [ID, ""] and Notes().app == 12 and begin() is None, at
+        assert Notes().results["app"][:2] == [ID, ""] and Notes().app == 12 and begin() is None, at
     assert count > 20
     print("a release: power was cut at %d places of %d bytes" % (count, at))
 
@@ -263,7 +263,7 @@ def test_a_release_that_nobody_acknowledges_is_taken_back_after_a_cut_anywhere()
         count += 1
         assert read(FLASH + "/app/active") == b"a" and story.slot == "a", at
         assert all(read(FLASH + "/app/a/" + path) == data for path, data in OLD), at
-        assert Notes().told["app"][1] and Notes().app == 0, (at, Notes().told)
+        assert Notes().results["app"][1] and Notes().app == 0, (at, Notes().results)
     assert count > 10
     print("a release taken back: power was cut at %d places of %d bytes" % (count, at))
 
@@ -300,7 +300,7 @@ def refused_everywhere(prepare, what, step, story_of=Story, **want):
                 return
             chosen = want[what] if what == "model" else "%08x" % want[what]
             for _ in range(3):
-                name, text, n, again = Notes().told.get(what, ("", "", 0, False))
+                name, text, n, again = Notes().results.get(what, ("", "", 0, False))
                 if name == chosen and text:
                     given_up += 1
                     assert "cannot be kept now" in text and again, (at, text)
@@ -311,7 +311,7 @@ def refused_everywhere(prepare, what, step, story_of=Story, **want):
                 if name != chosen or text:  # the cloud says it again, as long as `state` does not say more
                     assert story.live(8), at
             in_use = what == "model" and read(FLASH + "/model/active") == b"b"  # it is told by `state` anyway
-            assert in_use or Notes().told[what][:2] == [chosen, ""], (at, Notes().told)
+            assert in_use or Notes().results[what][:2] == [chosen, ""], (at, Notes().results)
         finally:
             unmounted()
         at += step

@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 PINS := pyproject.toml constraints.txt Makefile
 INSTALL = $(PY) -m tools.repo.pip_install -c constraints.txt
 
-.PHONY: help demo demo-board smoke chaos test lint prove bench-edge bench-detect bench-plant bench-alerts bench-cloud bench-fleet bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
+.PHONY: help demo demo-board smoke chaos test test-long lint prove bench-edge bench-detect bench-plant bench-alerts bench-cloud bench-fleet bench-dashboard plan train lock clean doctor flash deploy provision model repl logs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,11 +26,15 @@ smoke: $(VENV)/local ## the demo for 90 s, then every reading is accounted for; 
 chaos: $(VENV)/local ## faults of every kind on the real parts, then every reading is accounted for: FAULTS=200 SEED=7 BROKER=hivemq
 	@$(PY) -m tools chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(if $(BROKER),--broker $(BROKER))
 
-# Lint goes on beside the tests. Bytecode is kept: else each of some hundred processes compiles what it imports.
+# Bytecode is kept: otherwise each of some hundred processes compiles what it imports.
+PYTEST = MAKEFLAGS= PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder
+
+# The lint runs beside the tests.
 test: $(VENV)/local ## the tests: CPython, MicroPython, real broker and database; and lint
-	@make -s lint & linted=$$!; \
-	MAKEFLAGS= PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -m "not long" -n auto --dist loadscope --no-loadscope-reorder; \
-	passed=$$?; wait $$linted && exit $$passed
+	@make -s lint & linted=$$!; $(PYTEST) -m "not long"; passed=$$?; wait $$linted && exit $$passed
+
+test-long: $(VENV)/local ## the tests that `make test` leaves out, because they take long
+	@$(PYTEST) -m long
 
 lint: $(VENV)/local ## ruff and mypy
 	@$(PY) -m ruff check .

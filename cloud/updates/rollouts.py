@@ -158,10 +158,12 @@ class Rollouts:
         what, value = rollout["what"], rollout["values"][name]
         latest = self._database["latest"].find_one({"_id": name}) or {}
         state = latest.get("state") or {}
-        if isinstance(value, bytes) or (begun.settled is None and not self._is_wanted(name, what, value)):
+        wanted = self._wanted(name)
+        asked = (wanted.get("want") or {}).get(what) == value
+        if isinstance(value, bytes) or (begun.settled is None and not asked):
             value = self._want(name, what, value)  # a crash came between the mark and this
             self._all.update_one({"_id": rollout["_id"]}, {"$set": {f"values.{name}": value}})
-        wanted = Wanted(self._database).of([_board(name)]).get(_board(name)) or {}
+            wanted = self._wanted(name)
         became = outcome(wanted, state, what, value)
         kept = what == "model" or (became is not None and not became.text)
         since = begun.settled if begun.settled is not None else now
@@ -178,9 +180,8 @@ class Rollouts:
             sleeps=state.get("state") == "sleeping",
         )
 
-    def _is_wanted(self, name: str, what: str, value: Any) -> bool:
-        wanted = Wanted(self._database).of([_board(name)]).get(_board(name)) or {}
-        return bool((wanted.get("want") or {}).get(what) == value)
+    def _wanted(self, name: str) -> Document:
+        return Wanted(self._database).of([_board(name)]).get(_board(name)) or {}
 
     def _episodes(self, name: str, start: float, end: float) -> int:
         which = {"d": name, "opened": {"$gte": start, "$lt": end}}

@@ -26,7 +26,7 @@ def test_sleeping_through_a_recording_changes_no_verdict_on_either_interpreter(n
     file = DATA / name
     if not file.exists():
         pytest.skip(f"data: {name} is not in ../shared/data")
-    told = [
+    run = [
         subprocess.run(
             [*command, str(DRIVER), str(file), str(ROWS)],
             capture_output=True,
@@ -38,7 +38,7 @@ def test_sleeping_through_a_recording_changes_no_verdict_on_either_interpreter(n
         )
         for command in ([sys.executable], [find_micropython(), "-X", "heapsize=4M"])
     ]
-    for one in told:
-        assert one.returncode == 0, one.stdout + one.stderr
-    assert told[0].stdout == told[1].stdout
-    assert told[0].stdout.startswith(f"{ROWS} ")
+    for each in run:
+        assert each.returncode == 0, each.stdout + each.stderr
+    assert run[0].stdout == run[1].stdout
+    assert run[0].stdout.startswith(f"{ROWS} ")

@@ -14,10 +14,10 @@ def files():
         listing = subprocess.run(
             ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
         )
-        found = [ROOT / name for name in listing.stdout.split("\0") if name]
+        names = [ROOT / name for name in listing.stdout.split("\0") if name]
     else:
-        found = [path for path in ROOT.rglob("*") if not is_ignored(path.relative_to(ROOT).as_posix())]
-    return [path for path in found if path.is_file()]
+        names = [path for path in ROOT.rglob("*") if not is_ignored(path.relative_to(ROOT).as_posix())]
+    return [path for path in names if path.is_file()]
 
 
 def is_ignored(name):

@@ -176,8 +176,8 @@ def test_time_servers_that_agree_on_a_wrong_date_are_doubted_and_the_truth_is_be
         watched = Watched(tmp_path, CONFIG | {"ntp": [f"127.0.0.1:{one.port}", f"localhost:{other.port}"]})
         try:
             watched.board.power_on()
-            told = watched.wait("doubted")
-            assert f"{abs(lie) // 86400} days" in told and "E clock" in told
+            doubt = watched.wait("doubted")
+            assert f"{abs(lie) // 86400} days" in doubt and "E clock" in doubt
             one.offset = other.offset = 0
             began = time.monotonic()
             watched.wait("set by NTP", 60)

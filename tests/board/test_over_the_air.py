@@ -84,9 +84,11 @@ def test_settings_come_over_the_air_are_tried_and_kept(air, watched):
     watched.board.power_on()
     state = air.wait(lambda state: [each.text for each in state.updates if each.id == "0000000c"] == [""])
     assert state.config == 12 and state.reset == "settings 12" and state.boot == 2
-    told = json.loads(state.settings_text)
-    assert told["limits"] == {"t_max": 9, "for_minutes": 10} and told["period_ms"] == 400
-    assert told["wifi"] == {"ssid": "net"} and "key" not in told and "password" not in told["broker"]
+    document = json.loads(state.settings_text)
+    assert document["limits"] == {"t_max": 9, "for_minutes": 10} and document["period_ms"] == 400
+    assert (
+        document["wifi"] == {"ssid": "net"} and "key" not in document and "password" not in document["broker"]
+    )
     assert not watched.flash("config.old").exists() and air.gets == [("config", "0000000c", 0)]
 
 

@@ -76,9 +76,9 @@ def test_a_board_with_the_largest_forest_sleeps_and_wakes_with_it(sleeper, confi
         b"damaged"
     )  # a wake does not spend its time on every file
     third = sleeper.wait_until(nth("sleep ", 3), 60)
-    said = "\n".join(sleeper.lines[:third])
-    assert " loaded" in said and "boot deep sleep" in said
-    assert "Error" not in said and "forgotten" not in said and "damaged" not in said
+    text = "\n".join(sleeper.lines[:third])
+    assert " loaded" in text and "boot deep sleep" in text
+    assert "Error" not in text and "forgotten" not in text and "damaged" not in text
 
 
 def large_bundle(key):

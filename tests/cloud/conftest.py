@@ -137,10 +137,10 @@ def backend(environment, tmp_path):
         return started[-1]
 
     yield start
-    for one in started:
-        if one.process.poll() is None:
-            one.kill()
-        print("\n".join(one.lines))  # shown when the test failed
+    for each in started:
+        if each.process.poll() is None:
+            each.kill()
+        print("\n".join(each.lines))  # shown when the test failed
 
 
 class Board:
@@ -200,8 +200,8 @@ def board(broker):
         return made[-1]
 
     yield connect
-    for one in made:
-        one.close()
+    for each in made:
+        each.close()
 
 
 def up(seqs, stream="9f3a1c07", boot=7, model=None, **columns):

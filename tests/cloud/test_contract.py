@@ -68,7 +68,7 @@ def test_a_reading_whose_date_cannot_be_is_undated_and_keeps_what_it_said(said):
     message["ts"][1] = said
     decoded = decode(message)
     assert not decoded.unfit
-    assert [(one.seq, one.ts) for one in decoded.readings] == [(1, NOW), (2, None), (3, NOW)]
+    assert [(reading.seq, reading.ts) for reading in decoded.readings] == [(1, NOW), (2, None), (3, NOW)]
     assert decoded.readings[1].said == min(max(said, 0), 2**32 - 1)
     assert decoded.readings[0].said is decoded.readings[2].said is None
 

@@ -30,11 +30,11 @@ def ask(environment, *parts, **more):
 
 
 def text(findings):
-    return "\n".join(f"{found.kind} {found.name}: {found.text}" for found in findings)
+    return "\n".join(f"{finding.kind} {finding.name}: {finding.text}" for finding in findings)
 
 
 def wrong(findings):
-    return [found for found in findings if found.kind == "bad"]
+    return [finding for finding in findings if finding.kind == "bad"]
 
 
 def only_wrong(findings):
@@ -44,9 +44,9 @@ def only_wrong(findings):
 
 @all_brokers
 def test_what_is_well_gets_ticks_only(environment, broker):
-    found = ask(environment)
-    assert not wrong(found), text(found)
-    names = {one.name for one in found if one.kind == "good"}
+    checks = ask(environment)
+    assert not wrong(checks), text(checks)
+    names = {each.name for each in checks if each.kind == "good"}
     assert {"settings", "broker", "TLS", "login", "rights", "database", "clock", "role", "mail"} <= names
 
 
@@ -54,16 +54,16 @@ def test_each_part_needs_only_its_own_settings(environment):
     for part, kept in (("broker", "MQTT_"), ("database", "MONGODB_"), ("mail", ("MAIL_", "SENDGRID_"))):
         own = {name: value for name, value in environment.items() if name.startswith(kept)}
         assert not wrong(ask(own, part)), part
-    told = text(ask({}, "broker"))
-    assert "MQTT_HOST is missing" in told and "MONGODB_URI" not in told
+    page_text = text(ask({}, "broker"))
+    assert "MQTT_HOST is missing" in page_text and "MONGODB_URI" not in page_text
 
 
 def test_missing_settings_are_all_told_and_the_rest_is_still_tested(environment):
     del environment["VIGIE_KEY"], environment["MQTT_HOST"]
-    found = ask(environment)
-    told = text(found)
-    assert told.count("VIGIE_KEY is missing") == 1 and told.count("MQTT_HOST is missing") == 1
-    assert "MongoDB" in told and "may send" in told
+    checks = ask(environment)
+    page_text = text(checks)
+    assert page_text.count("VIGIE_KEY is missing") == 1 and page_text.count("MQTT_HOST is missing") == 1
+    assert "MongoDB" in page_text and "may send" in page_text
 
 
 # The broker
@@ -71,17 +71,17 @@ def test_missing_settings_are_all_told_and_the_rest_is_still_tested(environment)
 
 @all_brokers
 def test_a_wrong_password(environment, broker):
-    told = only_wrong(ask({**environment, "MQTT_PASSWORD": "wrong"}, "broker"))
-    assert told.startswith("login") and "check MQTT_USER and MQTT_PASSWORD" in told
+    faults = only_wrong(ask({**environment, "MQTT_PASSWORD": "wrong"}, "broker"))
+    assert faults.startswith("login") and "check MQTT_USER and MQTT_PASSWORD" in faults
 
 
 def test_a_wrong_ca(environment, tmp_path):
     other = pki.ensure(tmp_path / "other")
-    told = only_wrong(ask({**environment, "MQTT_CA": str(other.ca_pem)}, "broker"))
-    assert told.startswith("TLS") and "not trusted" in told and "check MQTT_CA" in told
+    faults = only_wrong(ask({**environment, "MQTT_CA": str(other.ca_pem)}, "broker"))
+    assert faults.startswith("TLS") and "not trusted" in faults and "check MQTT_CA" in faults
     (tmp_path / "empty.pem").write_text("no certificate\n")
-    told = only_wrong(ask({**environment, "MQTT_CA": str(tmp_path / "empty.pem")}, "broker"))
-    assert "empty.pem holds no certificate in PEM form" in told and "MQTT_HOST" not in told
+    faults = only_wrong(ask({**environment, "MQTT_CA": str(tmp_path / "empty.pem")}, "broker"))
+    assert "empty.pem holds no certificate in PEM form" in faults and "MQTT_HOST" not in faults
     del environment["MQTT_CA"]
     assert "set MQTT_CA" in only_wrong(ask(environment, "broker"))
 
@@ -107,18 +107,18 @@ def test_another_name_than_the_certificate_has(environment, tmp_path):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(elsewhere.server_pem, elsewhere.server_key)
     port = answered_once(lambda wire: context.wrap_socket(wire, server_side=True).close())
-    told = only_wrong(ask({**environment, "MQTT_PORT": port, "MQTT_CA": str(elsewhere.ca_pem)}, "broker"))
-    assert "not trusted" in told and "check MQTT_CA and MQTT_HOST" in told
+    faults = only_wrong(ask({**environment, "MQTT_PORT": port, "MQTT_CA": str(elsewhere.ca_pem)}, "broker"))
+    assert "not trusted" in faults and "check MQTT_CA and MQTT_HOST" in faults
 
 
 def test_nobody_listens(environment):
-    told = only_wrong(ask({**environment, "MQTT_PORT": str(ports.free())}, "broker"))
-    assert "cannot be reached" in told and "MQTT_PORT" in told
+    faults = only_wrong(ask({**environment, "MQTT_PORT": str(ports.free())}, "broker"))
+    assert "cannot be reached" in faults and "MQTT_PORT" in faults
 
 
 def test_a_host_that_has_no_address(environment):
-    told = only_wrong(ask({**environment, "MQTT_HOST": "broker.invalid"}, "broker"))
-    assert "broker.invalid has no address" in told
+    faults = only_wrong(ask({**environment, "MQTT_HOST": "broker.invalid"}, "broker"))
+    assert "broker.invalid has no address" in faults
 
 
 def test_something_that_does_not_speak_tls(environment):
@@ -131,8 +131,8 @@ def test_a_broker_that_speaks_tls_but_not_with_us(environment, alert):
     port = answered_once(
         lambda wire: wire.recv(5000) and wire.sendall(b"\x15\x03\x03\0\2\2" + bytes([alert]))
     )
-    told = only_wrong(ask({**environment, "MQTT_PORT": port}, "broker"))
-    assert "refuses the TLS handshake" in told and "check" not in told
+    faults = only_wrong(ask({**environment, "MQTT_PORT": port}, "broker"))
+    assert "refuses the TLS handshake" in faults and "check" not in faults
 
 
 @brokers_with_rules
@@ -140,8 +140,8 @@ def test_a_topic_that_is_refused(environment, broker):
     """A board's credential in the backend's place: it may not hear the others, nor acknowledge."""
     board = {"MQTT_PORT": environment["BOARD_PORT"], "MQTT_USER": "demo/C001"}
     mistaken = {**environment, **board, "MQTT_PASSWORD": USERS["demo/C001"]}
-    told = only_wrong(ask(mistaken, "broker"))
-    assert told.startswith("rights") and "give demo/C001 publish and subscribe on vigie/1/#" in told
+    faults = only_wrong(ask(mistaken, "broker"))
+    assert faults.startswith("rights") and "give demo/C001 publish and subscribe on vigie/1/#" in faults
 
 
 @all_brokers
@@ -154,8 +154,8 @@ def test_it_says_how_large_a_packet_the_broker_takes(environment, broker):
 
 @brokers_with_rules
 def test_it_says_what_the_backend_cannot_do(environment, broker):
-    found = ask(environment, "broker")
-    assert "it can do nothing outside vigie/1" in text(found)
+    checks = ask(environment, "broker")
+    assert "it can do nothing outside vigie/1" in text(checks)
 
 
 def test_a_credential_that_may_do_everything_is_told(environment):
@@ -165,13 +165,13 @@ def test_a_credential_that_may_do_everything_is_told(environment):
 @brokers_with_rules
 def test_a_boards_credential_is_its_own(environment, broker):
     known = {**environment, "BOARD_USER": "demo/C002", "BOARD_PASSWORD": USERS["demo/C002"]}
-    found = ask(known, "broker", board="demo/C002")
-    assert not wrong(found) and "it cannot speak for another board" in text(found), text(found)
-    assert "good board: it may fetch settings and models over the air" in text(found)
-    assert "good board: it cannot take another client's session" in text(found)
+    checks = ask(known, "broker", board="demo/C002")
+    assert not wrong(checks) and "it cannot speak for another board" in text(checks), text(checks)
+    assert "good board: it may fetch settings and models over the air" in text(checks)
+    assert "good board: it cannot take another client's session" in text(checks)
     assert "does not hear vigie/1/demo/C003/ack" in text(wrong(ask(known, "broker", board="demo/C003")))
-    told = text(wrong(ask({**known, "BOARD_PASSWORD": "x"}, "broker", board="demo/C002")))
-    assert "check BOARD_USER and BOARD_PASSWORD" in told
+    faults = text(wrong(ask({**known, "BOARD_PASSWORD": "x"}, "broker", board="demo/C002")))
+    assert "check BOARD_USER and BOARD_PASSWORD" in faults
 
 
 def rule(broker, rules):
@@ -191,18 +191,20 @@ def test_a_boards_credential_with_rules_from_before_updates_over_the_air(
     lines = whole.splitlines(keepends=True)
     rule(broker, "".join(line for line in lines if not line.endswith(f"demo/C002/{lacks}\n")))
     try:
-        told = only_wrong(ask(known, "broker", board="demo/C002"))
+        faults = only_wrong(ask(known, "broker", board="demo/C002"))
     finally:
         rule(broker, whole)
-    assert f"over the air: give demo/C002 {how} on vigie/1/demo/C002/{lacks} (docs/" in told
+    assert f"over the air: give demo/C002 {how} on vigie/1/demo/C002/{lacks} (docs/" in faults
 
 
 def test_a_boards_credential_that_may_do_everything_is_wrong(environment):
     known = {**environment, "BOARD_USER": "demo/C002", "BOARD_PASSWORD": USERS["demo/C002"]}
-    told = text(wrong(ask(known, "broker", board="demo/C002")))
-    assert "it can speak for other boards: limit demo/C002 to vigie/1/demo/C002/#" in told
-    told = text(ask(known, "broker", board="demo/C002"))
-    assert "warn board: it can push off a client whose id it knows: HiveMQ Cloud cannot prevent that" in told
+    faults = text(wrong(ask(known, "broker", board="demo/C002")))
+    assert "it can speak for other boards: limit demo/C002 to vigie/1/demo/C002/#" in faults
+    faults = text(ask(known, "broker", board="demo/C002"))
+    assert (
+        "warn board: it can push off a client whose id it knows: HiveMQ Cloud cannot prevent that" in faults
+    )
 
 
 def test_it_does_not_push_the_running_backend_off(environment, backend):
@@ -213,8 +215,8 @@ def test_it_does_not_push_the_running_backend_off(environment, backend):
 
 
 def test_a_containers_name_is_no_client_id(environment):
-    found = ask({**environment, "MQTT_CLIENT_ID": "vigie-0123456789ab"}, "broker")
-    assert "set MQTT_CLIENT_ID=vigie-backend" in text(found)
+    checks = ask({**environment, "MQTT_CLIENT_ID": "vigie-0123456789ab"}, "broker")
+    assert "set MQTT_CLIENT_ID=vigie-backend" in text(checks)
 
 
 # The database
@@ -222,16 +224,16 @@ def test_a_containers_name_is_no_client_id(environment):
 
 def test_the_backends_user_is_enough_and_no_more(environment, guarded, request):  # noqa: F811
     known = {**environment, "MONGODB_URI": guarded["vigie-backend"], "MONGODB_DATABASE": "vigie"}
-    found = ask(known, "database")
-    assert {one.kind for one in found} == {"good"}, text(found)
-    assert "it can do nothing beyond that" in text(found)
-    assert "as vigie-backend" in text(found)
+    checks = ask(known, "database")
+    assert {each.kind for each in checks} == {"good"}, text(checks)
+    assert "it can do nothing beyond that" in text(checks)
+    assert "as vigie-backend" in text(checks)
 
 
 def test_a_missing_role(environment, guarded):  # noqa: F811
     known = {**environment, "MONGODB_URI": guarded["vigie-dashboard"], "MONGODB_DATABASE": "vigie"}
-    told = only_wrong(ask(known, "database"))
-    assert "it may not insert on buckets" in told and "docs/security.md" in told
+    faults = only_wrong(ask(known, "database"))
+    assert "it may not insert on buckets" in faults and "docs/security.md" in faults
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ def test_a_missing_role(environment, guarded):  # noqa: F811
 def test_each_right_of_the_table_that_is_forgotten(environment, guarded, collection, act):  # noqa: F811
     """A role clicked together on Atlas: without one of these the backend ends at its start, or much later."""
     kept = {
-        where: [one for one in acts if (one, where) != (act, collection)]
+        where: [each for each in acts if (each, where) != (act, collection)]
         for where, acts in roles.RIGHTS["vigie-backend"].items()
     }
     with MongoClient(guarded["admin"]) as client:
@@ -256,8 +258,8 @@ def test_each_right_of_the_table_that_is_forgotten(environment, guarded, collect
         try:
             uri = re.sub("//[^@]*@", "//hasty:word@", guarded["vigie-backend"])
             known = {**environment, "MONGODB_URI": uri, "MONGODB_DATABASE": "vigie"}
-            told = only_wrong(ask(known, "database"))
-            assert f"it may not {act}" in told and "it may not" not in told.partition(act)[2], told
+            faults = only_wrong(ask(known, "database"))
+            assert f"it may not {act}" in faults and "it may not" not in faults.partition(act)[2], faults
         finally:
             vigie.command("dropUser", "hasty")
             vigie.command("dropRole", "lacking")
@@ -266,21 +268,21 @@ def test_each_right_of_the_table_that_is_forgotten(environment, guarded, collect
 def test_an_address_without_a_user_where_one_is_asked_for(environment, guarded):  # noqa: F811
     uri = re.sub("//[^@]*@", "//", guarded["vigie-backend"])
     known = {**environment, "MONGODB_URI": uri, "MONGODB_DATABASE": "vigie"}
-    found = ask(known, "database")
-    assert "bad login: MONGODB_URI names no user" in text(found) and "none is asked for" not in text(found)
+    checks = ask(known, "database")
+    assert "bad login: MONGODB_URI names no user" in text(checks) and "none is asked for" not in text(checks)
 
 
 def test_an_administrator_may_too_much(environment, guarded):  # noqa: F811
     known = {**environment, "MONGODB_URI": guarded["admin"], "MONGODB_DATABASE": "vigie"}
-    found = ask(known, "database")
-    assert not wrong(found)
-    assert "it can also drop collections, see its users, read other databases" in text(found)
+    checks = ask(known, "database")
+    assert not wrong(checks)
+    assert "it can also drop collections, see its users, read other databases" in text(checks)
 
 
 def test_the_dashboards_user(environment, guarded):  # noqa: F811
     known = {"MONGODB_URI": guarded["vigie-dashboard"], "MONGODB_DATABASE": "vigie"}
-    found = ask(known, dashboard=True)
-    assert {one.kind for one in found} == {"good"} and "it can add to labels" in text(found), text(found)
+    checks = ask(known, dashboard=True)
+    assert {each.kind for each in checks} == {"good"} and "it can add to labels" in text(checks), text(checks)
     too_much = ask({**known, "MONGODB_URI": guarded["vigie-backend"]}, dashboard=True)
     assert "it can also change readings, delete readings" in text(too_much)
 
@@ -288,22 +290,22 @@ def test_the_dashboards_user(environment, guarded):  # noqa: F811
 def test_a_wrong_database_password(environment, guarded):  # noqa: F811
     uri = guarded["vigie-backend"]
     secret = uri.split(":")[2].split("@")[0]
-    told = only_wrong(ask({**environment, "MONGODB_URI": uri.replace(secret, "wrong-word")}, "database"))
-    assert "it refuses the login" in told and "wrong-word" not in told
+    faults = only_wrong(ask({**environment, "MONGODB_URI": uri.replace(secret, "wrong-word")}, "database"))
+    assert "it refuses the login" in faults and "wrong-word" not in faults
 
 
 def test_a_database_that_is_not_there(environment, monkeypatch):
     monkeypatch.setattr(database_part, "TIMEOUT", 1.0)
     uri = f"mongodb://me:secret-word@127.0.0.1:{ports.free()}/"
-    told = only_wrong(ask({**environment, "MONGODB_URI": uri}, "database"))
-    assert "cannot be reached" in told and "Network Access" in told and "secret-word" not in told
+    faults = only_wrong(ask({**environment, "MONGODB_URI": uri}, "database"))
+    assert "cannot be reached" in faults and "Network Access" in faults and "secret-word" not in faults
 
 
 def test_a_name_that_is_in_no_dns(environment, monkeypatch):
     monkeypatch.setattr(database_part, "TIMEOUT", 1.0)
     uri = "mongodb+srv://me:secret-word@cluster0.invalid/"
-    told = only_wrong(ask({**environment, "MONGODB_URI": uri}, "database"))
-    assert "MONGODB_URI" in told and "secret-word" not in told
+    faults = only_wrong(ask({**environment, "MONGODB_URI": uri}, "database"))
+    assert "MONGODB_URI" in faults and "secret-word" not in faults
 
 
 @pytest.mark.parametrize(
@@ -312,15 +314,15 @@ def test_a_name_that_is_in_no_dns(environment, monkeypatch):
 def test_a_clock_that_is_off(environment, off, kind):
     known = settings.load_database(environment)
     found = list(database_part.findings(known, clock=lambda: time.time() + off))
-    (clock,) = [one for one in found if one.name == "clock"]
+    (clock,) = [each for each in found if each.name == "clock"]
     assert clock.kind == kind
     assert off == 0 or f"{abs(off)} s {'ahead of' if off > 0 else 'behind'} the database" in clock.text
 
 
 def test_a_database_that_is_nearly_full(environment, database):
     database["buckets"].insert_one({"_id": "x", "p": b"\0" * 900_000})
-    told = text(ask({**environment, "STORAGE_QUOTA_MB": "1"}, "database"))
-    assert "warn room: 1 of 1 MB used, and a cluster's limit counts its other databases too" in told
+    page_text = text(ask({**environment, "STORAGE_QUOTA_MB": "1"}, "database"))
+    assert "warn room: 1 of 1 MB used, and a cluster's limit counts its other databases too" in page_text
 
 
 def test_atlas_that_does_not_let_this_address_in_is_told_as_that():
@@ -334,9 +336,10 @@ def test_atlas_that_does_not_let_this_address_in_is_told_as_that():
 
 def test_boards_that_do_not_sign_what_they_send(environment, database):
     Store(database).write([entry(1), entry(1, device="C002")])
-    told = text(ask(environment, "database"))
+    page_text = text(ask(environment, "database"))
     assert (
-        "warn boards: 2 of 2 are not authenticated (demo/C001, demo/C002)" in told and "make deploy" in told
+        "warn boards: 2 of 2 are not authenticated (demo/C001, demo/C002)" in page_text
+        and "make deploy" in page_text
     )
     Store(database).remember_authentic([("demo", "C001")])
     assert "1 of 2 are not authenticated (demo/C002)" in text(ask(environment, "database"))
@@ -349,16 +352,16 @@ def test_which_versions_the_boards_run(environment, database):
     for name, runs in {"demo/C001": {"app": 12}, "demo/C002": {}, "demo/C003": {}}.items():
         state = {"state": {"version": "0.2.0", "state": "online", **runs}}
         database["latest"].update_one({"_id": name}, {"$set": state})
-    told = text(ask(environment, "database"))
-    assert "good version: 0.2.0 on 2, 0.2.0 (release 12) on 1; the dashboard" in told
+    page_text = text(ask(environment, "database"))
+    assert "good version: 0.2.0 on 2, 0.2.0 (release 12) on 1; the dashboard" in page_text
 
 
 def test_another_vigie_key_than_the_models_were_made_under(environment, database):
     model = {"created": 1.0, "cloud": keys.sign_model(MASTER, b"body")}
     database["models"].insert_one({"_id": "8b7da160", **model})
     assert "VIGIE_KEY is the one" in text(ask(environment, "database"))
-    told = only_wrong(ask({**environment, "VIGIE_KEY": "00" * 32}, "database"))
-    assert "python -m cloud rekey" in told
+    faults = only_wrong(ask({**environment, "VIGIE_KEY": "00" * 32}, "database"))
+    assert "python -m cloud rekey" in faults
 
 
 def test_asking_changes_nothing(environment, database):
@@ -374,8 +377,8 @@ def test_asking_changes_nothing(environment, database):
 
 
 def test_a_wrong_key_of_sendgrid(environment, sendgrid):
-    told = only_wrong(ask({**environment, "SENDGRID_API_KEY": "SG.other"}, "mail"))
-    assert "refuses the key (401)" in told and "SG.other" not in told
+    faults = only_wrong(ask({**environment, "SENDGRID_API_KEY": "SG.other"}, "mail"))
+    assert "refuses the key (401)" in faults and "SG.other" not in faults
 
 
 def test_a_key_that_may_not_send_and_one_that_may_too_much(environment, sendgrid):
@@ -415,16 +418,16 @@ def test_sendgrid_out_of_reach(environment):
 
 def test_an_smtp_server_out_of_reach(environment):
     known = {**environment, "MAIL_VIA": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports.free())}
-    told = only_wrong(ask(known, "mail"))
-    assert "cannot be reached" in told and "check SMTP_HOST, SMTP_PORT" in told
+    faults = only_wrong(ask(known, "mail"))
+    assert "cannot be reached" in faults and "check SMTP_HOST, SMTP_PORT" in faults
 
 
 def test_an_smtp_port_of_the_other_kind(environment):
     """587 where 465 belongs: nothing is wrong with its certificate."""
     port = answered_once(lambda wire: wire.sendall(b"220 mail\r\n") or wire.recv(1000))
     known = {**environment, "MAIL_VIA": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": port}
-    told = only_wrong(ask({**known, "SMTP_SECURITY": "tls"}, "mail"))
-    assert "check SMTP_SECURITY and SMTP_PORT" in told and "SMTP_CA" not in told
+    faults = only_wrong(ask({**known, "SMTP_SECURITY": "tls"}, "mail"))
+    assert "check SMTP_SECURITY and SMTP_PORT" in faults and "SMTP_CA" not in faults
 
 
 def test_an_smtp_server_that_asks_for_a_login():
@@ -479,13 +482,13 @@ def test_the_dashboards_secrets_are_read_where_streamlit_reads_them(tmp_path):
         "MONGODB_DATABASE": "other",
     }
     file.write_text('[auth]\nclient_secret = "x"\nMONGODB_URI = "mongodb://a/"\n')
-    told = only_wrong(ask({}, dashboard=True, secrets=file))
-    assert "MONGODB_URI is below [auth]" in told and "above the first [section]" in told
+    faults = only_wrong(ask({}, dashboard=True, secrets=file))
+    assert "MONGODB_URI is below [auth]" in faults and "above the first [section]" in faults
     file.write_text('LANGUAGE = "fr"\nMONGODB_URI = "mongodb://a/"\n')
     assert "write VIGIE_LANGUAGE=fr" in only_wrong(ask({}, dashboard=True, secrets=file))
     file.write_text("MONGODB_URI = ")
-    told = only_wrong(ask({}, dashboard=True, secrets=file))
-    assert "secrets.toml: is not TOML (values stand in quotes)" in told
+    faults = only_wrong(ask({}, dashboard=True, secrets=file))
+    assert "secrets.toml: is not TOML (values stand in quotes)" in faults
 
 
 def test_a_certificate_that_ends_soon_is_told(environment, monkeypatch):

@@ -45,8 +45,8 @@ def test_the_command_prints_a_line_for_the_settings(monkeypatch, capsys):
 def test_a_short_password_is_refused(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
     assert command.main(["password"]) == 2
-    said = capsys.readouterr()
-    assert "10 characters" in said.err and not said.out
+    streams = capsys.readouterr()
+    assert "10 characters" in streams.err and not streams.out
 
 
 def test_ctrl_c_at_the_question_ends_it_without_a_traceback(monkeypatch):

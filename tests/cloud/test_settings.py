@@ -40,10 +40,12 @@ def test_no_secret_is_ever_shown():
 
 
 def test_all_problems_come_at_once():
-    told = problems({"MQTT_PORT": "0", "MAIL_TO": "nobody", "RETENTION_DAYS": "many", "SENDGRID_HOST": "x"})
+    problem_list = problems(
+        {"MQTT_PORT": "0", "MAIL_TO": "nobody", "RETENTION_DAYS": "many", "SENDGRID_HOST": "x"}
+    )
     for key in ("MQTT_HOST", "MQTT_PORT", "MQTT_USER", "MQTT_PASSWORD", "MONGODB_URI", "VIGIE_KEY",
                 "SENDGRID_API_KEY", "MAIL_FROM", "MAIL_TO", "RETENTION_DAYS", "SENDGRID_HOST"):  # fmt: skip
-        assert [line for line in told if f"{key} " in line], key
+        assert [line for line in problem_list if f"{key} " in line], key
 
 
 @pytest.mark.parametrize("host", ["broker.example.org:8883", "mqtts://broker.example.org"])
@@ -54,9 +56,9 @@ def test_a_brokers_address_is_not_its_name(host):
 def test_a_file_is_named_with_the_line(tmp_path):
     file = tmp_path / ".env"
     file.write_text("# mine\n\nMQTT_PORT=http\nnonsense here\nMQTT_PASWORD=x\n")
-    told = problems(GOOD, file)
-    assert [line.split(":")[0] for line in told] == [".env line 4", ".env line 3", ".env line 5"]
-    assert told[2].endswith("did you mean MQTT_PASSWORD?")
+    problem_list = problems(GOOD, file)
+    assert [line.split(":")[0] for line in problem_list] == [".env line 4", ".env line 3", ".env line 5"]
+    assert problem_list[2].endswith("did you mean MQTT_PASSWORD?")
 
 
 def test_the_environment_goes_before_the_file(tmp_path):
@@ -122,9 +124,9 @@ def test_what_is_wrong_with_alerts_is_told_with_the_rest():
         "MAIL_PER_DAY": "7",  # two people, and four mails must fit
         "SENDGRID_TEMPLATE_ID": "mine",
     }
-    told = problems({**GOOD, **bad})
+    problem_list = problems({**GOOD, **bad})
     for key in bad:
-        assert [line for line in told if f"{key} " in line], key
+        assert [line for line in problem_list if f"{key} " in line], key
 
 
 def test_each_way_of_sending_needs_its_own_settings():

@@ -118,8 +118,8 @@ def look(chromium):
         return opened[-1]
 
     yield start
-    for one in opened:
-        one.context.close()
+    for each in opened:
+        each.context.close()
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ class House:
         """Train a model on the board's calm days, store it, and let the board judge with it from now on."""
         ts = now - 60.0 * np.arange(int(days * 1440))[::-1]
         past = [calm(at, seed) for at in ts]
-        t, h = (np.array([getattr(one, name) for one in past], float) for name in ("t", "h"))
+        t, h = (np.array([getattr(each, name) for each in past], float) for name in ("t", "h"))
         trained = train(SITE, device, bytes(32), ts, t, h)
         train_command.keep(self.database["models"], trained, bytes(32))
         self.models[device] = trained.model.model_id

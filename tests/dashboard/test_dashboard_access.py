@@ -142,7 +142,7 @@ def test_an_episode_is_acknowledged_and_labelled_after_login(furnished, person, 
     person.page.get_by_role("button", name="Change the answer").first.click()
     person.page.get_by_role("button", name="Real fault", exact=True).click()
     person.sees("Thank you: Real fault.")
-    assert [one["label"] for one in furnished.database["labels"].find().sort("at", 1)] == ["false", "real"]
+    assert [each["label"] for each in furnished.database["labels"].find().sort("at", 1)] == ["false", "real"]
     mail = MailSettings(FolderSettings(None), "a@example.org", ("b@example.org",))
     watch = Watch(databases.connect(uris["vigie-backend"], NAME), mail, AlertSettings())
     assert watch._acknowledged(time.time()) == [Acknowledged((newest,))]  # mails about it end
@@ -176,7 +176,7 @@ def test_a_login_outlives_a_reload_until_it_ends(furnished, person):
     person.sees("You are logged in")
     person.page.reload()
     person.sees("You are logged in")
-    (cookie,) = [one for one in person.context.cookies() if one["name"] == keeper.COOKIE]
+    (cookie,) = [each for each in person.context.cookies() if each["name"] == keeper.COOKIE]
     forged = {**cookie, "value": cookie["value"][:-1] + ("A" if cookie["value"][-1] != "A" else "B")}
     person.context.add_cookies([forged])
     person.page.reload()
@@ -192,10 +192,10 @@ def test_a_login_outlives_a_reload_until_it_ends(furnished, person):
 
 
 def test_no_mail_address_is_shown_before_a_login(furnished, person):
-    told = "550 <someone.else@example.org> is not known here"
+    text = "550 <someone.else@example.org> is not known here"
     address = "owner@example.org"
     alert = pending("a", Letter("digest", "severe", ()), [address], "Digest", time.time())
-    furnished.database["alerts"].insert_one({**alert, "state": "failed", "error": told})
+    furnished.database["alerts"].insert_one({**alert, "state": "failed", "error": text})
     person.page.get_by_role("link", name="Fleet").click()
     person.page.get_by_text("not delivered").first.click()
     person.sees("is not known here")
@@ -211,10 +211,12 @@ def test_no_mail_address_is_shown_before_a_login(furnished, person):
 def test_nothing_can_be_uploaded(look, served):
     """As Streamlit's own page would send it: for a session that exists, with the page's own token."""
     looker, frames = look(), []
-    looker.page.on("websocket", lambda one: one.on("framereceived", lambda frame: frames.append(frame)))
+    looker.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))
     looker.open(served.address)
     messages = [ForwardMsg.FromString(frame) for frame in frames if isinstance(frame, bytes)]
-    (session,) = {one.new_session.initialize.session_id for one in messages if one.HasField("new_session")}
+    (session,) = {
+        message.new_session.initialize.session_id for message in messages if message.HasField("new_session")
+    }
     reply = looker.page.evaluate(
         """async (session) => {
             const form = new FormData()
@@ -245,7 +247,7 @@ def test_a_browser_that_logged_in_before_waits_for_no_stranger():
         strangers = [pool.submit(gate.attempt, "wrong", kept, f"203.0.113.{k}") for k in range(30)]
         wait(strangers, return_when=FIRST_COMPLETED)
         assert gate.attempt(PASSWORD, kept, "198.51.100.1", keeper.token(kept)) is None
-        assert sum(one.done() for one in strangers) < 15
+        assert sum(stranger.done() for stranger in strangers) < 15
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_axe_objects_to_nothing_on_any_page(web, look, furnished, theme):
         if objections := seen.evaluate(FOUND):
             found[page] = objections
         looker.context.close()
-    assert not found, "\n".join(f"{page}: {one}" for page, all_of in found.items() for one in all_of)
+    assert not found, "\n".join(f"{page}: {each}" for page, all_of in found.items() for each in all_of)
 
 
 @pytest.mark.parametrize("page", ["", "board?board=C002", "episodes", "login"])

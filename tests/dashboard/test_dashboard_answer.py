@@ -144,8 +144,8 @@ def test_mails_that_did_not_go_out_stand_on_the_fleet_page_with_the_reason(house
     house.database["alerts"].update_one({"_id": ALERT}, {"$set": change})
     app = AppTest.from_file(str(APP), default_timeout=30).run()
     assert not app.exception
-    said = "\n".join(one.value for one in app.markdown)
-    assert r"SendGrid does not take this mail \(400 bad\)" in said and "given up" in said
+    text = "\n".join(each.value for each in app.markdown)
+    assert r"SendGrid does not take this mail \(400 bad\)" in text and "given up" in text
 
 
 def test_a_silent_board_is_not_told_as_abnormal():

@@ -49,10 +49,10 @@ def test_the_fleet_shows_who_needs_a_person_first(app, house, now):
     app.run()
     assert not app.exception
     assert app.title[0].value == "2 of 3 boards need a look"
-    said = words_of(app)
+    page_text = words_of(app)
     assert [link.label for link in app.page_link] == ["**C002**", "**C003**", "**C001**"]
     for text in ("Warning", "Sensor fails", "Fine", "no answer", "Nothing abnormal.", "°C", "%RH", "Updated"):
-        assert text in said
+        assert text in page_text
     assert len(curves_of(app)) == 3
 
 
@@ -89,13 +89,13 @@ def test_one_boards_curves_hold_what_is_stored(app, house, now):
     go(app, "board")
     assert not app.exception
     assert app.title[0].value == "C002"
-    said = words_of(app)
+    text = words_of(app)
     stored = Reader(house.database).readings("demo", "C002")
     board, cloud = stored.edge_abnormal.sum(), stored.cloud_abnormal.sum()
     assert board > cloud > 0
-    assert f"{len(stored)} readings · board says abnormal: {board} · cloud says abnormal: {cloud}" in said
-    assert "18 readings of this range are not stored yet" in said
-    assert "going on for 3 min" in said and "over after 3 min" in said
+    assert f"{len(stored)} readings · board says abnormal: {board} · cloud says abnormal: {cloud}" in text
+    assert "18 readings of this range are not stored yet" in text
+    assert "going on for 3 min" in text and "over after 3 min" in text
     assert len(charts_of(app)) == 1
 
 
@@ -146,8 +146,8 @@ def test_episodes_are_listed_newest_first_and_can_be_narrowed(app, house, now):
     go(app, "episodes")
     assert not app.exception
     assert app.title[0].value == "1 episode going on"
-    said = words_of(app)
-    assert said.index("going on for") < said.index("over after")
+    page_text = words_of(app)
+    assert page_text.index("going on for") < page_text.index("over after")
     for text in (
         "Warning",
         "Severe",
@@ -156,7 +156,7 @@ def test_episodes_are_listed_newest_first_and_can_be_narrowed(app, house, now):
         "24.1 to 26.8 °C",
         "no mail",
     ):
-        assert text in said
+        assert text in page_text
     app.button_group(key="show").set_value("going on").run()
     assert "Severe" not in words_of(app)
     app.selectbox(key="of").set_value("C001").run()
@@ -251,7 +251,9 @@ def test_a_database_that_hangs_is_waited_for_once_a_part_and_everything_known_st
         caplog.clear()
         app.run()
         parts = {"fleet": 1, "board": 2}[page]  # the choice of a board, and what is chosen
-        assert [one.args[0] for one in caplog.records if one.name == "dashboard"] == ["fleet"] * parts
+        assert [record.args[0] for record in caplog.records if record.name == "dashboard"] == [
+            "fleet"
+        ] * parts
         assert not app.exception
         assert "Below is what was known then." in app.warning[0].value
         assert len(curves_of(app)) == known
@@ -308,9 +310,9 @@ def test_a_models_page_shows_what_it_learned_and_its_picture(app, house, now):
     go(app.run(), "model")
     assert not app.exception
     model = Reader(house.database).model("demo", "C001")
-    said = words_of(app)
-    assert model["_id"] in said
-    assert f"{model['report']['readings']:,} readings".replace(",", " ") in said
+    text = words_of(app)
+    assert model["_id"] in text
+    assert f"{model['report']['readings']:,} readings".replace(",", " ") in text
     assert "where it would have alarmed" in app.get("image")[0].captions[0]
 
 
@@ -320,8 +322,8 @@ def test_what_a_model_learned_is_said_in_french_too(app, house, now, address):
     house.learn("C001", now)
     go(app.run(), "model")
     assert not app.exception
-    said = words_of(app)
+    text = words_of(app)
     for french in ("Appris de", "Fausses alertes", "écarts-types", "les tirets montrent sa plage"):
-        assert french in said + app.get("image")[0].captions[0]
+        assert french in text + app.get("image")[0].captions[0]
     for english in ("learned", "deviations", "a day", "None"):
-        assert english not in said
+        assert english not in text

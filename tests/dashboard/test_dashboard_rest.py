@@ -71,10 +71,10 @@ def test_every_page_speaks_french(app, house, address, now, page):
     house.furnish(now)
     go(app.run(), page)
     assert not app.exception
-    said = words_of(app)
-    assert "Mis à jour à" in said
+    text = words_of(app)
+    assert "Mis à jour à" in text
     for english in ("Updated", "reading", "needs a look", "The "):
-        assert english not in said
+        assert english not in text
 
 
 def test_who_looks_chooses_the_language_for_every_page(app, house, now):
@@ -117,7 +117,7 @@ def measured(**more):
 
 
 def gauge(found, name):
-    return next(one for one in usage.gauges(found, time.time()) if one.limit == name)
+    return next(each for each in usage.gauges(found, time.time()) if each.limit == name)
 
 
 def test_storage_and_mails_are_measured_and_traffic_is_reckoned():
@@ -161,10 +161,10 @@ def test_the_usage_page_shows_each_plan_that_is_in_use(app, house, now):
     house.database["status"].replace_one({"_id": "settings"}, {"plans": used}, upsert=True)
     go(app.run(), "usage")
     assert not app.exception and app.title[0].value == "There is room everywhere"
-    said = words_of(app)
+    page_text = words_of(app)
     for text in (*used, "of 500 MB", "of 100 mails"):
-        assert text in said
-    assert "Railway" not in said
+        assert text in page_text
+    assert "Railway" not in page_text
 
 
 def test_a_system_on_machines_of_its_own_has_no_bar_of_a_plan(app, house, now):
@@ -172,10 +172,10 @@ def test_a_system_on_machines_of_its_own_has_no_bar_of_a_plan(app, house, now):
     own = {"plans": [], "storage_mb": 2000, "mails_a_day": 40}
     house.database["status"].replace_one({"_id": "settings"}, own, upsert=True)
     go(app.run(), "usage")
-    said = words_of(app)
-    assert not app.exception and "STORAGE_QUOTA_MB" in said and "of 40 mails" in said
+    text = words_of(app)
+    assert not app.exception and "STORAGE_QUOTA_MB" in text and "of 40 mails" in text
     for plan in ("Atlas", "HiveMQ", "SendGrid", "Railway"):
-        assert plan not in said
+        assert plan not in text
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_the_system_page_says_what_was_refused_and_why(app, house, now):
     assert not app.exception and app.title[0].value == "The system is running"
     assert "not JSON" in tables_of(app) and "whole message" in tables_of(app)
     assert "secret" not in tables_of(app)
-    assert {"Backend seen", "Readings stored", "In quarantine"} <= {one.label for one in app.metric}
+    assert {"Backend seen", "Readings stored", "In quarantine"} <= {each.label for each in app.metric}
 
 
 def test_the_system_page_says_who_runs_what_and_what_is_under_way(app, house, now):
@@ -223,7 +223,7 @@ def test_the_system_page_says_who_runs_what_and_what_is_under_way(app, house, no
     source.wanted.clear()
     go(app.run(), "system")
     assert not app.exception
-    (table,) = [one.value for one in app.dataframe if "Over the air" in one.value.columns]
+    (table,) = [each.value for each in app.dataframe if "Over the air" in each.value.columns]
     row = table[table["Board"] == "demo/C001"].iloc[0]
     assert (row["Software"], row["Model"], row["Settings"]) == ("0.1.0", "0000000a", "12")
     assert "settings 13: under way" in row["Over the air"]
@@ -288,9 +288,9 @@ def test_with_two_sites_the_fleet_has_a_map_and_can_be_narrowed(app, house, addr
 
 def test_many_boards_are_paged(app, house, now):
     house.furnish(now)
-    one = house.database["latest"].find_one({"device": "C001"})
+    document = house.database["latest"].find_one({"device": "C001"})
     for k in range(40):
-        house.database["latest"].insert_one({**one, "_id": f"demo/D{k:03d}", "device": f"D{k:03d}"})
+        house.database["latest"].insert_one({**document, "_id": f"demo/D{k:03d}", "device": f"D{k:03d}"})
     app.run()
     assert len(curves_of(app)) == ON_A_PAGE and app.title[0].value == "2 of 43 boards need a look"
 
@@ -320,12 +320,12 @@ def test_why_of_readings_that_are_gone_is_said(app, house, now):
 @pytest.mark.parametrize(("which", "left"), [("not seen", 1), ("not labelled", 1), ("severe", 1), ("all", 2)])
 def test_episodes_are_filtered_by_what_people_said(app, house, now, which, left):
     house.furnish(now)
-    (name,) = [one["_id"] for one in house.database["episodes"].find({"severity": "severe"})]
+    (name,) = [episode["_id"] for episode in house.database["episodes"].find({"severity": "severe"})]
     said = {"_id": "1", "episodes": [name], "at": now, "by": "x"}
     house.database["acknowledgements"].insert_one(said)
     house.database["labels"].insert_one({**said, "label": "real"})
     found = Reader(house.database).episodes()
-    assert len([one for one in found if episodes.wanted(one, which)]) == left
+    assert len([episode for episode in found if episodes.wanted(episode, which)]) == left
     go(app.run(), "episodes")
     assert "Thank you" not in words_of(app)
 
@@ -370,8 +370,8 @@ def test_a_year_of_a_board_is_drawn_and_too_much_is_not_downloaded(app, house, n
     go(app, "board")
     app.button_group(key="range choice").set_value("1y").run()
     assert not app.exception and len(charts_of(app)) == 1
-    said = words_of(app)
-    assert "The chart shows mean, minimum and maximum" in said and "python -m cloud export" in said
+    text = words_of(app)
+    assert "The chart shows mean, minimum and maximum" in text and "python -m cloud export" in text
 
 
 def test_a_range_is_downloaded_as_it_is_stored(house, address, now):

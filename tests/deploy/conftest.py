@@ -73,6 +73,6 @@ def run(tmp_path):
         return started[-1]
 
     yield start
-    for one in started:
-        one.signal(signal.SIGKILL)
-        one.process.wait(10)
+    for each in started:
+        each.signal(signal.SIGKILL)
+        each.process.wait(10)

@@ -156,8 +156,8 @@ def test_the_services_work_together(tmp_path, run, capsys):
         password = (house / "database" / "root-password").read_text()
         client.admin.command("createUser", "root", pwd=password, roles=["root"])
     assert first.stop() == 0
-    told = [str(house / "database" / "key") if word == "/tmp/key" else word for word in words("database")[1:]]
-    run([*bare, *told], mongod_environment())
+    text = [str(house / "database" / "key") if word == "/tmp/key" else word for word in words("database")[1:]]
+    run([*bare, *text], mongod_environment())
     assert run(words("users"), known).process.wait(120) == 0
 
     wait_for(board_logs_in, "the board's login", 90)
@@ -173,9 +173,9 @@ def test_the_services_work_together(tmp_path, run, capsys):
         cwd=house / "backend",
     )
     assert asked.process.wait(90) == 0, asked.file.read_text()
-    told = asked.file.read_text()
-    assert "it can do nothing outside vigie/1" in told and "it can do nothing beyond that" in told
-    assert "it cannot speak for another board" in told
+    text = asked.file.read_text()
+    assert "it can do nothing outside vigie/1" in text and "it can do nothing beyond that" in text
+    assert "it cannot speak for another board" in text
 
     port = ports.free()
     shell = words("dashboard")

@@ -146,9 +146,9 @@ def test_render_asks_for_every_setting_that_has_no_default():
     (service,) = yaml.safe_load((ROOT / "render.yaml").read_text())["services"]
     assert service["type"] == "worker" and service["runtime"] == "docker"
     assert (ROOT / service["dockerfilePath"]).is_file()
-    given = {one["key"]: one.get("value", "x") for one in service["envVars"]}
+    given = {variable["key"]: variable.get("value", "x") for variable in service["envVars"]}
     assert set(given) <= set(settings.KEYS)
-    asked = {one["key"] for one in service["envVars"] if one.get("sync") is False}
+    asked = {variable["key"] for variable in service["envVars"] if variable.get("sync") is False}
     assert asked >= {"MQTT_PASSWORD", "MONGODB_URI", "VIGIE_KEY", "SENDGRID_API_KEY"}
     whole = {"MONGODB_URI": "mongodb://x/", "VIGIE_KEY": "ab" * 32, "DASHBOARD_URL": "https://x.example"}
     settings.load({**given, **whole, "MAIL_FROM": "a@b.example", "MAIL_TO": "a@b.example"})

@@ -31,9 +31,9 @@ def test_a_short_configuration_gets_every_default():
 
 
 def test_all_problems_are_told_at_once_with_key_and_cure():
-    found = problems(device="C 1", key="xy", period_ms="10", wifi={"sid": "net"}, colour="red")
-    text = "\n".join(found)
-    assert len(found) == 6
+    problem_list = problems(device="C 1", key="xy", period_ms="10", wifi={"sid": "net"}, colour="red")
+    text = "\n".join(problem_list)
+    assert len(problem_list) == 6
     for key in ("device", "key", "period_ms", "wifi.sid", "wifi.ssid", "colour"):
         assert "config.json: %s " % key in text, key
     assert "64 hex digits" in text
@@ -64,9 +64,9 @@ def test_each_value_is_checked():
         ("led_pin", -1),
         ("limits", 8),
     ):
-        found = problems(**{key: bad})
-        assert len(found) == 1, (key, bad, found)
-        assert key in found[0]
+        problem_list = problems(**{key: bad})
+        assert len(problem_list) == 1, (key, bad, problem_list)
+        assert key in problem_list[0]
 
 
 def test_a_file_that_is_missing_or_broken_says_what_to_do():
@@ -92,8 +92,8 @@ def test_sleep_is_off_unless_it_is_wanted_and_needs_time_to_wake():
     assert check(dict(GOOD, sleep=True))["sleep"] is True
     assert "sleep is 1: write true or false" in problems(sleep=1)[0]
     assert "with sleep at least 5000" in problems(sleep=True, period_ms=2000)[0]
-    told = problems(sleep=True, sensor={"kind": "replay", "file": "/r.csv"})
-    assert len(told) == 1 and "begin anew" in told[0]
+    problem_list = problems(sleep=True, sensor={"kind": "replay", "file": "/r.csv"})
+    assert len(problem_list) == 1 and "begin anew" in problem_list[0]
 
 
 def test_offsets_of_a_sensor_are_numbers_and_become_hundredths():

@@ -299,9 +299,9 @@ def test_an_abnormal_reading_leaves_at_once_and_the_console_says_when_it_began_a
         assert bench.board.lit
         bench.run(20)
         assert not bench.board.lit
-        told = [line for line in bench.lines if "node" in line]
-        assert "ABNORMAL sensor error: no answer" in told[0]
-        assert "normal again after" in told[1]
+        lines = [line for line in bench.lines if "node" in line]
+        assert "ABNORMAL sensor error: no answer" in lines[0]
+        assert "normal again after" in lines[1]
 
 
 def test_a_sensor_that_raises_is_a_failed_read_and_told_once():
@@ -348,25 +348,27 @@ def test_state_says_what_a_person_must_know():
         bench.node.crash = "ValueError: last time"
         bench.run(20)
         bench.outbox.journal.drop(3, 7)
-        said = json.loads(bench.node.state(True))
-        assert said["state"] == "online"
-        assert (said["boot"], said["reset"], said["model"]) == (1, "power on", None)
-        assert said["dropped"] == [[3, 7]] and said["dropped_why"] == ["damaged on flash"]
-        assert said["refused"] == []
-        assert said["learning"] == "0 h of 24; watching range, stuck, jumps"
-        assert said["last_error"] == "ValueError: last time"
-        assert said["counts"]["connects"] == 1
-        assert said["counts"]["waiting"] == 2
-        (sensor,) = said["sensors"]
+        document = json.loads(bench.node.state(True))
+        assert document["state"] == "online"
+        assert (document["boot"], document["reset"], document["model"]) == (1, "power on", None)
+        assert document["dropped"] == [[3, 7]] and document["dropped_why"] == ["damaged on flash"]
+        assert document["refused"] == []
+        assert document["learning"] == "0 h of 24; watching range, stuck, jumps"
+        assert document["last_error"] == "ValueError: last time"
+        assert document["counts"]["connects"] == 1
+        assert document["counts"]["waiting"] == 2
+        (sensor,) = document["sensors"]
         assert (sensor["index"], sensor["name"], sensor["kind"]) == (0, "simulated", "simulated")
-        assert [one["quantity"] for one in sensor["channels"]] == ["temperature", "humidity"]
+        assert [channel["quantity"] for channel in sensor["channels"]] == ["temperature", "humidity"]
         assert sensor["channels"][0]["unit"] == "degC" and sensor["channels"][1]["unit"] == "%RH"
-        assert all(abs(one["scale"] - 0.01) < 1e-6 and one["offset"] == 0 for one in sensor["channels"])
-        assert said["abnormal"] == codes.ABNORMAL
+        assert all(
+            abs(channel["scale"] - 0.01) < 1e-6 and channel["offset"] == 0 for channel in sensor["channels"]
+        )
+        assert document["abnormal"] == codes.ABNORMAL
         will = json.loads(bench.node.state(False))
         assert authentic(bench.node.state(False))
         will.pop("mac")
-        assert will == {"v": 2, "stream": said["stream"], "boot": 1, "state": "offline"}
+        assert will == {"v": 2, "stream": document["stream"], "boot": 1, "state": "offline"}
         bench.run(70)
         assert bench.network.states == 1  # news
 

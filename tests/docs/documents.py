@@ -26,11 +26,11 @@ def without_code(page):
 def anchors(page):
     """What GitHub makes of the headings."""
     prose = re.sub(r"^```.*?^```", "", text(page), flags=re.MULTILINE | re.DOTALL)
-    found = set()
+    names = set()
     for heading in re.findall(r"^#+ (.*)$", prose, re.MULTILINE):
         plain = re.sub(r"[^\w\- ]", "", re.sub(r"[`*]", "", heading).lower())
-        found.add(plain.replace(" ", "-"))
-    return found
+        names.add(plain.replace(" ", "-"))
+    return names
 
 
 def links(page):

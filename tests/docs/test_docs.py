@@ -27,9 +27,9 @@ DEPLOY, DEPLOY_FR = ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.fr.md"
 
 def section(heading):
     """A part of the reference, from its heading to the next."""
-    found = re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", text(REFERENCE), re.MULTILINE | re.DOTALL)
-    assert found, f"docs/reference.md has no part called {heading}"
-    return found[1]
+    match = re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", text(REFERENCE), re.MULTILINE | re.DOTALL)
+    assert match, f"docs/reference.md has no part called {heading}"
+    return match[1]
 
 
 def named(part):
@@ -88,7 +88,7 @@ def help_of(*words):
 
 def test_every_command_and_flag_of_the_cloud_is_in_the_reference():
     part = section("Commands of the cloud")
-    words = {word for one in named(part) for word in one.split()}
+    words = {word for each in named(part) for word in each.split()}
     subcommands = cloud._parser()._subparsers._group_actions[0].choices
     for name, parser in subcommands.items():
         assert name in words, f"docs/reference.md lacks the command {name}"

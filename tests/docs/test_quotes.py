@@ -28,7 +28,7 @@ def texts():
         for file in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.JoinedStr):
-                    found.append([one.value for one in node.values if isinstance(one, ast.Constant)])
+                    found.append([each.value for each in node.values if isinstance(each, ast.Constant)])
                 elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                     found.append(re.split(r"\{\w*\}|%[sdr]", node.value))
     return found

@@ -60,8 +60,8 @@ def test_a_backend_without_its_broker_and_mail_tells_none(planted, environment, 
 def test_commands_that_fail_tell_none(planted, run, command):
     done = run(["python", "-m", "cloud", *command.split()], {**planted, "MAIL_VIA": "sendgrid"})
     assert done.process.wait(120) in (1, 2)
-    said = done.file.read_text()
-    assert said and "Traceback" not in said and clean(said)
+    text = done.file.read_text()
+    assert text and "Traceback" not in text and clean(text)
 
 
 def test_wrong_settings_are_told_without_their_values(planted, run):
@@ -69,8 +69,8 @@ def test_wrong_settings_are_told_without_their_values(planted, run):
         command = ["alert", "key"] if key == "LINK_KEY" else ["run"]
         done = run(["python", "-m", "cloud", *command], {**planted, key: f"{WORD} is no {key}"})
         assert done.process.wait(60) == 2
-        said = done.file.read_text()
-        assert key in said and clean(said)
+        text = done.file.read_text()
+        assert key in text and clean(text)
 
 
 def test_settings_show_none_when_printed(planted):

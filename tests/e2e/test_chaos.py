@@ -23,10 +23,15 @@ def test_under_every_kind_of_fault_nothing_is_lost_stored_twice_or_wrongly_dated
         limit=150,
     )
     outcome = run(tmp_path, short)
-    told = outcome.summary()
+    summary = outcome.summary()
     assert outcome.problems() == []
-    assert (told["lost"], told["duplicated"], told["misdated"], told["unexplained"]) == (0, 0, 0, 0)
-    accounted = told["stored"] + told["cut_in_ram"] + told["dropped"] + told["claimed"]
-    assert told["taken"] == accounted > 300
-    assert sum(told["faults"].values()) == len(FAULTS)
-    assert told["bricked"] == 0 and told["updates"] == {"config": 1, "model": 1, "app": 1}
+    assert (summary["lost"], summary["duplicated"], summary["misdated"], summary["unexplained"]) == (
+        0,
+        0,
+        0,
+        0,
+    )
+    accounted = summary["stored"] + summary["cut_in_ram"] + summary["dropped"] + summary["claimed"]
+    assert summary["taken"] == accounted > 300
+    assert sum(summary["faults"].values()) == len(FAULTS)
+    assert summary["bricked"] == 0 and summary["updates"] == {"config": 1, "model": 1, "app": 1}

@@ -52,14 +52,14 @@ class Demo:
 
     def await_line(self, pattern, timeout):
         with self.news:
-            found = self.news.wait_for(lambda: any(re.search(pattern, line) for line in self.lines), timeout)
-        assert found, "\n".join(self.lines)
+            match = self.news.wait_for(lambda: any(re.search(pattern, line) for line in self.lines), timeout)
+        assert match, "\n".join(self.lines)
 
     def left(self):
         """Processes that carry this demo's mark in their environment, whatever they are called."""
         name, _, value = self.mark.partition("=")
         running = psutil.process_iter(["environ", "pid", "cmdline"], ad_value={})
-        return [one.info for one in running if one.info["environ"].get(name) == value]
+        return [each.info for each in running if each.info["environ"].get(name) == value]
 
     def nothing_is_left(self, within):
         deadline = time.monotonic() + within
@@ -77,10 +77,10 @@ def demo(tmp_path):
         return started[-1]
 
     yield start
-    for one in started:
-        if one.process.poll() is None:
-            one.process.kill()
-        one.process.wait()
+    for each in started:
+        if each.process.poll() is None:
+            each.process.kill()
+        each.process.wait()
 
 
 # Somewhere in each stretch of the start: between the parts, in the middle of training, when the boards boot.

@@ -94,8 +94,8 @@ def test_a_door_that_was_answered_alarms_no_more(tmp_path):
         assert board.tell("stop", 20)
         taken = list(board.taken())
         stored = wait_for(lambda: whole(stack, taken), "all of its readings", 60)
-        told = account(taken, stored)
-        assert (told.lost, told.surplus, told.misdated, told.twin_differs) == (0, 0, 0, 0), told
+        tally = account(taken, stored)
+        assert (tally.lost, tally.surplus, tally.misdated, tally.twin_differs) == (0, 0, 0, 0), tally
         assert opens(stored.edge_flags[(stored.ts >= began) & (stored.ts < answered_at)])
         assert not opens(stored.edge_flags[stored.ts >= again])
         print(f"{took:.0f} s from the answer to the first reading of model {known['model']}")

@@ -109,9 +109,9 @@ def test_one_bad_board_halts_a_roll_out_by_itself_with_one_mail_and_the_rest_sta
         )
         halted_s = time.monotonic() - began
         assert halted["state"] == "halted" and BAD in halted["why"] and "self-test" in halted["why"]
-        told = [name for wave in waves(NAMES)[:2] for name in wave]
-        assert {name.partition("/")[2] for name in halted["begun"]} == set(told)
-        good = set(told) - {BAD}
+        names = [name for wave in waves(NAMES)[:2] for name in wave]
+        assert {name.partition("/")[2] for name in halted["begun"]} == set(names)
+        good = set(names) - {BAD}
         expected = {name: second[name] if name in good else fleet.first[name] for name in NAMES}
         wait_for(
             lambda: fleet.running() == expected, "good ones have it, the bad one and the rest do not", 60

@@ -77,8 +77,14 @@ def test_a_sleeping_board_tells_what_is_abnormal_at_once_and_the_rest_in_time(tm
         taken = list(board.taken())
         wait_for(lambda: len(reader.readings(SITE, "C001")) > len(taken), "what was kept over the cut", 60)
         stored = reader.readings(SITE, "C001")
-        told = account(list(board.taken())[: len(stored)], stored)
-        assert (told.lost, told.surplus, told.misdated, told.undated, told.twin_differs) == (0, 0, 0, 0, 0)
+        tally = account(list(board.taken())[: len(stored)], stored)
+        assert (tally.lost, tally.surplus, tally.misdated, tally.undated, tally.twin_differs) == (
+            0,
+            0,
+            0,
+            0,
+            0,
+        )
 
 
 def test_a_release_for_a_board_that_sleeps_goes_from_the_command_to_kept_while_it_sleeps_and_wakes(
@@ -109,8 +115,8 @@ def test_a_release_for_a_board_that_sleeps_goes_from_the_command_to_kept_while_i
         taken = list(board.taken())
         board.power_on()
         stored = wait_for(partial(whole, stack, "C001", taken), "what was kept", 120)
-        told = account(list(board.taken())[: len(stored)], stored)
-        assert (told.lost, told.surplus, told.misdated, told.twin_differs) == (0, 0, 0, 0), told
+        tally = account(list(board.taken())[: len(stored)], stored)
+        assert (tally.lost, tally.surplus, tally.misdated, tally.twin_differs) == (0, 0, 0, 0), tally
 
 
 def silence_is_told_only_after_it_was_due(reader):
@@ -123,7 +129,11 @@ def silence_is_told_only_after_it_was_due(reader):
     def silences_at(moment):
         ahead[0] = moment - time.time()
         watch.step()
-        return [one.why for one in Reader(reader.database).episodes(open_only=True) if one.kind == "silence"]
+        return [
+            episode.why
+            for episode in Reader(reader.database).episodes(open_only=True)
+            if episode.kind == "silence"
+        ]
 
     assert silences_at(time.time() + 3) == []
     assert silences_at(due + 115) == []

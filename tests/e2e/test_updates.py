@@ -90,8 +90,8 @@ def test_settings_a_model_and_a_release_reach_a_board_and_no_reading_is_lost(tmp
             assert board.tell("stop", 20)
             taken = list(board.taken())
             stored = wait_for(partial(whole, stack, device, taken), "all of its readings", 60)
-            told = account(taken, stored)
-            assert (told.lost, told.surplus, told.misdated) == (0, 0, 0), told
+            tally = account(taken, stored)
+            assert (tally.lost, tally.surplus, tally.misdated) == (0, 0, 0), tally
         print(f"settings {settings_s:.1f} s, a model of {len(bundle)} bytes {model_s:.1f} s")
         print(f"a release of {file.stat().st_size} bytes {app_s:.1f} s")
 

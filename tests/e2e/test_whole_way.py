@@ -25,10 +25,10 @@ def room(n):
 
 def check(result):
     assert result.problems() == []
-    told = result.summary()
-    assert told["sent"] == told["stored"] == told["cloud_rescored"] > 100
-    assert (told["lost"], told["duplicates"], told["edge_cloud_disagreements"]) == (0, 0, 0)
-    assert told["emails"] >= 1 and told["episodes"] >= 1
+    summary = result.summary()
+    assert summary["sent"] == summary["stored"] == summary["cloud_rescored"] > 100
+    assert (summary["lost"], summary["duplicates"], summary["edge_cloud_disagreements"]) == (0, 0, 0)
+    assert summary["emails"] >= 1 and summary["episodes"] >= 1
 
 
 @pytest.mark.parametrize("broker", ["mosquitto", pytest.param("hivemq", marks=pytest.mark.long)])

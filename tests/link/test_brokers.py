@@ -71,58 +71,58 @@ class Cloud:
 
 
 def test_publish_and_ack_over_verified_tls(broker: Broker, board: Start, any_umqtt: Path) -> None:
-    with Cloud(broker) as cloud, board(broker.port, umqtt=any_umqtt) as one:
-        one.expect("ready")
+    with Cloud(broker) as cloud, board(broker.port, umqtt=any_umqtt) as client:
+        client.expect("ready")
         cloud.until(lambda: bool(cloud.states))
-        one.do("publish grüße")
-        one.expect("ack", text="stored grüße")
-        one.do("flooding 300")
-        one.expect("ack", text="stored flood 1")
-        one.do("close")
-        one.expect("closed")
+        client.do("publish grüße")
+        client.expect("ack", text="stored grüße")
+        client.do("flooding 300")
+        client.expect("ack", text="stored flood 1")
+        client.do("close")
+        client.expect("closed")
         cloud.until(lambda: cloud.states[-1][0] == "offline")
-        end = one.end()
+        end = client.end()
     assert len(cloud.up) == 301
     assert end["counts"] == {"connects": 1, "oversize packets": 0, "strange packets": 0}
 
 
 def test_a_wrong_password_is_told_and_tried_again(broker: Broker, board: Start) -> None:
-    with board(broker.port, broker={"password": "wrong"}, speed=5) as one:
-        told = one.expect("warn")["text"]
-        assert "check broker.user" in told
-        assert "broker.password" in told
-        end = one.end()
+    with board(broker.port, broker={"password": "wrong"}, speed=5) as client:
+        line = client.expect("warn")["text"]
+        assert "check broker.user" in line
+        assert "broker.password" in line
+        end = client.end()
     assert end["counts"]["login errors"] >= 1
 
 
 def test_after_a_restart_of_the_broker_the_board_is_back_and_reads_its_acks(
     broker: Broker, board: Start, any_umqtt: Path
 ) -> None:
-    with board(broker.port, umqtt=any_umqtt, speed=3) as one:
-        one.expect("ready")
+    with board(broker.port, umqtt=any_umqtt, speed=3) as client:
+        client.expect("ready")
         for round_ in range(2):
             assert broker.child
             broker.child.kill()
-            one.expect("down")
+            client.expect("down")
             broker.start()
-            one.expect("ready")
+            client.expect("ready")
             with Cloud(
                 broker
             ) as early:  # the state may still be on its way, and is then not yet a retained one
                 early.until(lambda early=early: "online" in dict(early.states))
             with Cloud(broker) as cloud:
                 cloud.until(lambda cloud=cloud: ("online", True) in cloud.states)
-                one.do("publish round", round_)
-                one.expect("ack", text=f"stored round {round_}")
-        assert one.end()["counts"]["connects"] == 3
+                client.do("publish round", round_)
+                client.expect("ack", text=f"stored round {round_}")
+        assert client.end()["counts"]["connects"] == 3
 
 
 def test_the_last_will_speaks_for_a_board_that_lost_power(broker: Broker, board: Start) -> None:
     with Cloud(broker) as cloud:
-        with board(broker.port) as one:
-            one.expect("ready")
+        with board(broker.port) as client:
+            client.expect("ready")
             cloud.until(lambda: bool(cloud.states))
-            one.kill()
+            client.kill()
             cloud.until(lambda: cloud.states[-1][0] == "offline")
     with Cloud(broker) as late:
         late.until(lambda: ("offline", True) in late.states)

@@ -48,12 +48,12 @@ def test_the_whole_conversation_in_order(serve, board: Start, any_umqtt: Path) -
         peer.send(message(b"stored"))
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
-        one.expect("wifi on", ssid="home", password="wifi-secret")
-        one.expect("ready")
-        one.do("publish Grüße, 21 °C")
-        one.expect("ack", text="stored")
-        end = one.end()
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
+        client.expect("wifi on", ssid="home", password="wifi-secret")
+        client.expect("ready")
+        client.do("publish Grüße, 21 °C")
+        client.expect("ack", text="stored")
+        end = client.end()
     assert end["counts"] == {"connects": 1, "oversize packets": 0, "strange packets": 0}
     will = b'{"state": "offline", "last_error": null}'
     expected = [b"\0\x04MQTT\x04\xee\0\x1e"]  # user, password, retained will at QoS 1, clean session; 30 s
@@ -71,11 +71,11 @@ def test_a_publish_is_one_write(serve, board: Start, any_umqtt: Path) -> None:
         peer.send(message(b"done"))
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
-        one.expect("ready")
-        one.do("big 900")
-        one.expect("ack", text="done")
-        one.end()
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
+        client.expect("ready")
+        client.do("big 900")
+        client.expect("ack", text="done")
+        client.end()
     assert sizes == [1 + 2 + 2 + len("vigie/1/demo/C001/up") + 2 + 900]
 
 
@@ -93,10 +93,10 @@ def test_a_server_that_drips_byte_by_byte_is_understood(serve, board: Start, any
         peer.send(message(b"one") + b"\xd0\0" + message(b"two"))
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
-        one.expect("ack", text="one")
-        one.expect("ack", text="two")
-        assert one.end()["counts"]["connects"] == 1
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
+        client.expect("ack", text="one")
+        client.expect("ack", text="two")
+        assert client.end()["counts"]["connects"] == 1
 
 
 def test_packets_glued_together_are_taken_apart(serve, board: Start, any_umqtt: Path) -> None:
@@ -105,17 +105,17 @@ def test_packets_glued_together_are_taken_apart(serve, board: Start, any_umqtt: 
         peer.send(b"".join(message(b"ack %d" % i) for i in range(300)))
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
         for i in range(300):
-            one.expect("ack", text=f"ack {i}")
-        one.end()
+            client.expect("ack", text=f"ack {i}")
+        client.end()
 
 
 def test_a_server_that_takes_tcp_but_not_tls_is_left(board: Start) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as mute, board(mute.getsockname()[1], speed=10) as one:
-        told = one.expect("warn")["text"]
-        assert "does not speak TLS in time" in told
-        assert one.end()["counts"]["tls timeouts"] == 1
+    with socket.create_server(("127.0.0.1", 0)) as mute, board(mute.getsockname()[1], speed=10) as client:
+        line = client.expect("warn")["text"]
+        assert "does not speak TLS in time" in line
+        assert client.end()["counts"]["tls timeouts"] == 1
 
 
 def test_a_server_that_never_welcomes_is_left_and_tried_again(serve, board: Start) -> None:
@@ -124,10 +124,10 @@ def test_a_server_that_never_welcomes_is_left_and_tried_again(serve, board: Star
             peer.welcome()
         peer.hold()
 
-    with serve(script) as server, board(server.port, speed=10) as one:
-        assert "does not welcome this client in time" in one.expect("warn")["text"]
-        one.expect("ready")
-        assert one.end()["counts"]["login timeouts"] == 1
+    with serve(script) as server, board(server.port, speed=10) as client:
+        assert "does not welcome this client in time" in client.expect("warn")["text"]
+        client.expect("ready")
+        assert client.end()["counts"]["login timeouts"] == 1
 
 
 def test_a_subscription_that_is_never_confirmed_is_tried_again(serve, board: Start) -> None:
@@ -139,10 +139,10 @@ def test_a_subscription_that_is_never_confirmed_is_tried_again(serve, board: Sta
         peer.welcome()
         peer.hold()
 
-    with serve(script) as server, board(server.port, speed=10) as one:
-        one.expect("warn")
-        one.expect("ready")
-        assert one.end()["counts"]["login timeouts"] == 1
+    with serve(script) as server, board(server.port, speed=10) as client:
+        client.expect("warn")
+        client.expect("ready")
+        assert client.end()["counts"]["login timeouts"] == 1
 
 
 def test_a_refused_subscription_is_told(serve, board: Start, any_umqtt: Path) -> None:
@@ -153,9 +153,9 @@ def test_a_refused_subscription_is_told(serve, board: Start, any_umqtt: Path) ->
         peer.send(b"\x90\x03" + body[:2] + b"\x80")
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt, speed=10) as one:
-        assert "does not let this user read its own ack topic" in one.expect("warn")["text"]
-        assert one.end()["counts"]["login errors"] >= 1
+    with serve(script) as server, board(server.port, umqtt=any_umqtt, speed=10) as client:
+        assert "does not let this user read its own ack topic" in client.expect("warn")["text"]
+        assert client.end()["counts"]["login errors"] >= 1
 
 
 @pytest.mark.parametrize(
@@ -174,15 +174,15 @@ def test_a_refused_login_says_why(serve, board: Start, code: int, words: str) ->
         peer.expect(CONNECT)
         peer.send(b"\x20\x02\0" + bytes((code,)))
 
-    with serve(script) as server, board(server.port) as one:
-        assert words in one.expect("warn")["text"]
-        assert one.end()["counts"]["login errors"] >= 1
+    with serve(script) as server, board(server.port) as client:
+        assert words in client.expect("warn")["text"]
+        assert client.end()["counts"]["login errors"] >= 1
 
 
 def test_a_server_that_hangs_up_instead_of_a_welcome_points_at_the_password(serve, board: Start) -> None:
-    with serve(lambda peer, n: peer.expect(CONNECT)) as server, board(server.port) as one:
-        assert "hangs up instead of a welcome: check broker.user" in one.expect("warn")["text"]
-        one.end()
+    with serve(lambda peer, n: peer.expect(CONNECT)) as server, board(server.port) as client:
+        assert "hangs up instead of a welcome: check broker.user" in client.expect("warn")["text"]
+        client.end()
 
 
 @pytest.mark.parametrize("cut", [1, 2, 5, 25])
@@ -195,10 +195,10 @@ def test_a_packet_cut_by_a_disconnect_is_dropped_and_the_link_returns(serve, boa
         peer.send(message(b"whole"))
         peer.hold()
 
-    with serve(script) as server, board(server.port, speed=10) as one:
-        one.expect("ack", text="whole")
-        end = one.end()
-    assert [event["text"] for event in one.log if event["event"] == "ack"] == ["whole"]
+    with serve(script) as server, board(server.port, speed=10) as client:
+        client.expect("ack", text="whole")
+        end = client.end()
+    assert [event["text"] for event in client.log if event["event"] == "ack"] == ["whole"]
     assert end["counts"]["connects"] == 2
 
 
@@ -209,11 +209,11 @@ def test_half_a_packet_does_not_hold_the_link_for_ever(serve, board: Start) -> N
             peer.send(message(b"half")[:10])
         peer.hold()
 
-    with serve(script) as server, board(server.port, speed=10) as one:
-        one.expect("ready")
-        assert "no longer answers" in one.expect("warn")["text"]
-        one.expect("ready")
-        assert one.end()["counts"]["session timeouts"] == 1
+    with serve(script) as server, board(server.port, speed=10) as client:
+        client.expect("ready")
+        assert "no longer answers" in client.expect("warn")["text"]
+        client.expect("ready")
+        assert client.end()["counts"]["session timeouts"] == 1
 
 
 def test_pubacks_in_odd_order_twice_and_for_nothing(serve, board: Start, any_umqtt: Path) -> None:
@@ -228,11 +228,11 @@ def test_pubacks_in_odd_order_twice_and_for_nothing(serve, board: Start, any_umq
         peer.send(message(b"all twenty"))
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
-        one.expect("ready")
-        one.do("flooding 20")
-        one.expect("ack", text="all twenty")
-        end = one.end()
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
+        client.expect("ready")
+        client.do("flooding 20")
+        client.expect("ack", text="all twenty")
+        end = client.end()
     assert end["counts"]["strange packets"] == 4
     assert end["counts"]["connects"] == 1
 
@@ -250,14 +250,14 @@ def test_without_pubacks_eight_publishes_wait_and_then_the_link_starts_afresh(se
                 taken.append(body[-1:])
         peer.hold()
 
-    with serve(script) as server, board(server.port, speed=10) as one:
-        one.expect("ready")
+    with serve(script) as server, board(server.port, speed=10) as client:
+        client.expect("ready")
         for i in range(10):
-            one.do("publish", i)
-        given = [one.expect("published")["id"] for _ in range(10)]
-        one.expect("down")
-        one.expect("ready")
-        assert one.end()["counts"]["session timeouts"] == 1
+            client.do("publish", i)
+        given = [client.expect("published")["id"] for _ in range(10)]
+        client.expect("down")
+        client.expect("ready")
+        assert client.end()["counts"]["session timeouts"] == 1
     assert None not in given[:7]
     assert given[8:] == [None, None]
     assert len(taken) <= 8
@@ -274,12 +274,12 @@ def test_packet_ids_wrap_past_zero(serve, board: Start, any_umqtt: Path) -> None
         peer.send(message(b"five"))
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
-        one.expect("ready")
-        one.do("last_id 65532")
-        one.do("flooding 5")
-        one.expect("ack", text="five")
-        one.end()
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
+        client.expect("ready")
+        client.do("last_id 65532")
+        client.do("flooding 5")
+        client.expect("ack", text="five")
+        client.end()
     assert seen == [65533, 65534, 65535, 1, 2]
 
 
@@ -294,10 +294,10 @@ def test_publishing_while_an_ack_is_handled_loses_no_puback(serve, board: Start,
         peer.send(message(b"end"))
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
-        one.do("echoing")
-        one.expect("ack", text="end")
-        assert one.end()["counts"]["strange packets"] == 0
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
+        client.do("echoing")
+        client.expect("ack", text="end")
+        assert client.end()["counts"]["strange packets"] == 0
 
 
 def test_a_huge_packet_is_skipped_and_counted(serve, board: Start, any_umqtt: Path) -> None:
@@ -308,10 +308,10 @@ def test_a_huge_packet_is_skipped_and_counted(serve, board: Start, any_umqtt: Pa
         peer.send(message(b"behind"))
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
-        assert set(one.expect("ack")["text"]) == {"z"}
-        one.expect("ack", text="behind")
-        end = one.end()
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
+        assert set(client.expect("ack")["text"]) == {"z"}
+        client.expect("ack", text="behind")
+        end = client.end()
     assert end["counts"]["oversize packets"] == 2
     assert end["counts"]["connects"] == 1
 
@@ -330,10 +330,10 @@ def test_junk_is_counted_and_passed_over(serve, board: Start, any_umqtt: Path) -
         peer.send(message(b"good"))
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
-        one.expect("ack", text="at QoS 1")
-        one.expect("ack", text="good")
-        end = one.end()
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
+        client.expect("ack", text="at QoS 1")
+        client.expect("ack", text="good")
+        end = client.end()
     assert acknowledged == [(0x40, b"\x01\x02")]
     assert end["counts"]["strange packets"] == 5
     assert end["counts"]["connects"] == 1
@@ -359,11 +359,11 @@ def test_malformed_packets_end_the_session_not_the_board(
             peer.send(wrong)
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt, speed=10) as one:
-        one.expect("ready")
-        assert "sends what is not MQTT" in one.expect("warn")["text"]
-        one.expect("ready")
-        one.end()
+    with serve(script) as server, board(server.port, umqtt=any_umqtt, speed=10) as client:
+        client.expect("ready")
+        assert "sends what is not MQTT" in client.expect("warn")["text"]
+        client.expect("ready")
+        client.end()
 
 
 def test_pings_go_out_at_half_the_keepalive(serve, board: Start, any_umqtt: Path) -> None:
@@ -380,9 +380,9 @@ def test_pings_go_out_at_half_the_keepalive(serve, board: Start, any_umqtt: Path
         peer.send(message(b"alive"))
         peer.hold()
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt, speed=20, keepalive_s=20) as one:
-        one.expect("ack", text="alive")
-        assert one.end()["counts"]["connects"] == 1
+    with serve(script) as server, board(server.port, umqtt=any_umqtt, speed=20, keepalive_s=20) as client:
+        client.expect("ack", text="alive")
+        assert client.end()["counts"]["connects"] == 1
     assert all(0.3 < gap < 1.0 for gap in gaps), gaps  # 10 s, twenty times faster
 
 
@@ -393,11 +393,11 @@ def test_a_missing_pingresp_ends_a_half_open_connection(serve, board: Start) -> 
             peer.read()
         peer.hold()
 
-    with serve(script) as server, board(server.port, speed=20) as one:
-        one.expect("ready")
-        assert "no longer answers" in one.expect("warn")["text"]
-        one.expect("ready")
-        assert one.end()["counts"]["session timeouts"] == 1
+    with serve(script) as server, board(server.port, speed=20) as client:
+        client.expect("ready")
+        assert "no longer answers" in client.expect("warn")["text"]
+        client.expect("ready")
+        assert client.end()["counts"]["session timeouts"] == 1
 
 
 def test_a_server_that_stops_reading_fills_no_memory_and_is_left(serve, board: Start) -> None:
@@ -412,14 +412,14 @@ def test_a_server_that_stops_reading_fills_no_memory_and_is_left(serve, board: S
         peer.welcome()
         peer.hold()
 
-    with serve(script) as server, board(server.port, speed=5) as one:
-        one.expect("ready")
+    with serve(script) as server, board(server.port, speed=5) as client:
+        client.expect("ready")
         for _ in range(10):
-            one.do("big 8000")
-        given = [one.expect("published")["id"] for _ in range(10)]
-        one.expect("down")
-        one.expect("ready")
-        one.end()
+            client.do("big 8000")
+        given = [client.expect("published")["id"] for _ in range(10)]
+        client.expect("down")
+        client.expect("ready")
+        client.end()
     assert given[-1] is None
 
 
@@ -438,11 +438,11 @@ def test_a_slow_reader_gets_every_byte_in_order(serve, board: Start) -> None:
 
     with serve(script) as server:
         server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        with board(server.port) as one:
-            one.expect("ready")
-            one.do("stream", count)
-            one.expect("ack", text="all", timeout=60)
-            assert one.end()["counts"]["connects"] == 1
+        with board(server.port) as client:
+            client.expect("ready")
+            client.do("stream", count)
+            client.expect("ack", text="all", timeout=60)
+            assert client.end()["counts"]["connects"] == 1
 
 
 def test_a_long_message_goes_out_whole_and_the_next_waits_for_it(serve, board: Start) -> None:
@@ -452,11 +452,11 @@ def test_a_long_message_goes_out_whole_and_the_next_waits_for_it(serve, board: S
         peer.send(message(b"whole"))
         peer.hold()
 
-    with serve(script) as server, board(server.port) as one:
-        one.expect("ready")
-        one.do("big 50000")
-        one.expect("ack", text="whole")
-        one.end()
+    with serve(script) as server, board(server.port) as client:
+        client.expect("ready")
+        client.do("big 50000")
+        client.expect("ack", text="whole")
+        client.end()
 
 
 def test_a_black_hole_is_left_without_waiting_in_it(board: Start) -> None:
@@ -469,9 +469,9 @@ def test_a_black_hole_is_left_without_waiting_in_it(board: Start) -> None:
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
             fillers.append(filler)
-        with board(full.getsockname()[1], speed=10) as one:
-            assert "does not answer" in one.expect("warn")["text"]
-            end = one.end()
+        with board(full.getsockname()[1], speed=10) as client:
+            assert "does not answer" in client.expect("warn")["text"]
+            end = client.end()
         for filler in fillers:
             filler.close()
     assert end["counts"]["tcp timeouts"] == 1
@@ -480,12 +480,12 @@ def test_a_black_hole_is_left_without_waiting_in_it(board: Start) -> None:
 def test_a_closed_port_is_told_once_and_tried_on(board: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
-    with board(port, speed=20) as one:
-        assert "refuses connections: is the broker running" in one.expect("warn")["text"]
+    with board(port, speed=20) as client:
+        assert "refuses connections: is the broker running" in client.expect("warn")["text"]
         time.sleep(1.5)
-        end = one.end()
+        end = client.end()
     assert end["counts"]["tcp errors"] >= 3
-    assert len(one.told()) == 1
+    assert len(client.told()) == 1
 
 
 def test_a_reconnected_board_says_what_went_wrong(serve, board: Start) -> None:
@@ -500,9 +500,9 @@ def test_a_reconnected_board_says_what_went_wrong(serve, board: Start) -> None:
         peer.send(message(b"again"))
         peer.hold()
 
-    with serve(script) as server, board(server.port) as one:
-        one.expect("ack", text="again")
-        one.end()
+    with serve(script) as server, board(server.port) as client:
+        client.expect("ack", text="again")
+        client.end()
     assert b"is not available now" in states[0]
 
 
@@ -514,14 +514,14 @@ def test_memory_stays_flat_over_many_sessions(serve, board: Start) -> None:
             peer.send(message(b"cut")[:9])
         time.sleep(0.25)  # long enough, thirty times faster, to end the back-off
 
-    with serve(script) as server, board(server.port, speed=30) as one:
+    with serve(script) as server, board(server.port, speed=30) as client:
         sizes = []
         start = time.monotonic()
         for n in (5, 25):
-            one.expect("ack", text=str(n), timeout=60)
-            one.do("memory")
-            sizes.append(one.expect("memory")["bytes"])
-        one.end()
+            client.expect("ack", text=str(n), timeout=60)
+            client.do("memory")
+            sizes.append(client.expect("memory")["bytes"])
+        client.end()
     assert sizes[1] - sizes[0] < 512, sizes
     assert time.monotonic() - start < 40  # each rest is a first one; growing ones would take minutes
 
@@ -535,12 +535,12 @@ def test_goodbye_is_said(serve, board: Start, any_umqtt: Path) -> None:
         peer.send(puback(packet))
         said.extend([payload, peer.read()])
 
-    with serve(script) as server, board(server.port, umqtt=any_umqtt) as one:
-        one.expect("ready")
-        one.do("close")
-        assert one.expect("closed")["ms"] < 1100
-        one.expect("down")
-        one.end()
+    with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
+        client.expect("ready")
+        client.do("close")
+        assert client.expect("closed")["ms"] < 1100
+        client.expect("down")
+        client.end()
     assert said == [b'{"state": "offline", "last_error": null}', (0xE0, b"")]
 
 
@@ -550,8 +550,8 @@ def test_goodbye_to_a_deaf_server_takes_a_second_at_most(serve, board: Start) ->
         while True:
             peer.read()
 
-    with serve(script) as server, board(server.port) as one:
-        one.expect("ready")
-        one.do("close")
-        assert one.expect("closed")["ms"] < 1500
-        one.end()
+    with serve(script) as server, board(server.port) as client:
+        client.expect("ready")
+        client.do("close")
+        assert client.expect("closed")["ms"] < 1500
+        client.end()

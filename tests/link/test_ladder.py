@@ -23,61 +23,61 @@ def server(certificates: Certificates) -> Iterator[Server]:
 
 
 def test_without_wifi_the_cause_is_told_and_its_return_noticed_at_once(server: Server, board: Start) -> None:
-    with board(server.port, wifi=False, speed=300) as one:
-        told = one.expect("warn")["text"]
-        assert told == (
+    with board(server.port, wifi=False, speed=300) as client:
+        line = client.expect("warn")["text"]
+        assert line == (
             "no Wi-Fi (no such network in reach): check wifi.ssid and wifi.password in config.json"
         )
         for _ in range(2):
-            one.expect("wifi off")
-            one.expect("wifi on")
-        one.do("speed 10")  # the rest after the eighth failure still takes 15 to 30 s
-        one.do("wifi up")
+            client.expect("wifi off")
+            client.expect("wifi on")
+        client.do("speed 10")  # the rest after the eighth failure still takes 15 to 30 s
+        client.do("wifi up")
         start = time.monotonic()
-        one.expect("ready")
+        client.expect("ready")
         assert time.monotonic() - start < 5
-        end = one.end()
+        end = client.end()
     assert end["counts"]["radio off"] == 2
     assert server.connections == 1
 
 
 def test_two_networks_are_tried_in_turn(server: Server, board: Start) -> None:
     second = {"ssid": "cellar", "password": "another"}
-    with board(server.port, wifi=False, speed=300, wifi2=second) as one:
+    with board(server.port, wifi=False, speed=300, wifi2=second) as client:
         for _ in range(2):
-            one.expect("wifi on", ssid="home", password="wifi-secret")
-            one.expect("wifi off")
-            one.expect("wifi on", **second)
-            one.expect("wifi off")
-        one.expect("wifi on", ssid="home", password="wifi-secret")
-        one.do("speed 10")
-        one.do("wifi up")
-        one.expect("ready")
-        one.end()
+            client.expect("wifi on", ssid="home", password="wifi-secret")
+            client.expect("wifi off")
+            client.expect("wifi on", **second)
+            client.expect("wifi off")
+        client.expect("wifi on", ssid="home", password="wifi-secret")
+        client.do("speed 10")
+        client.do("wifi up")
+        client.expect("ready")
+        client.end()
 
 
 def test_silence_switches_the_radio_and_in_the_end_resets_the_board(board: Start) -> None:
-    with board(1, wifi=False, speed=200, patience_s=600) as one:
-        one.expect("wifi on")
-        one.expect("wifi off")
-        one.expect("wifi on")
-        one.expect("wifi off")
-        one.expect("wifi on")
-        reason = one.expect("reset", timeout=30)["reason"]
-        one.end()
+    with board(1, wifi=False, speed=200, patience_s=600) as client:
+        client.expect("wifi on")
+        client.expect("wifi off")
+        client.expect("wifi on")
+        client.expect("wifi off")
+        client.expect("wifi on")
+        reason = client.expect("reset", timeout=30)["reason"]
+        client.end()
     assert reason.startswith("link: no Wi-Fi (no such network in reach)")
 
 
 def test_a_refusing_broker_never_costs_the_radio_or_a_reset(board: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
-    with board(port, speed=200, patience_s=60) as one:
-        one.expect("wifi on")
+    with board(port, speed=200, patience_s=60) as client:
+        client.expect("wifi on")
         time.sleep(3)  # ten minutes
-        end = one.end()
+        end = client.end()
     assert end["counts"]["tcp errors"] >= 6
-    assert not [event for event in one.log if event["event"] in ("wifi off", "reset")]
-    assert 1 <= len(one.told()) <= 2  # once, and after ten minutes again
+    assert not [event for event in client.log if event["event"] in ("wifi off", "reset")]
+    assert 1 <= len(client.told()) <= 2  # once, and after ten minutes again
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,17 @@ def test_ctrl_c_at_any_stage_leaves_a_link_that_recovers(
         return [found(question)]
 
     host = {"host": "broker.test"}
-    with Udp(answers) as dns, board(server.port, broker=host, dns=dns.name, speed=5, interrupt=where) as one:
-        one.expect("interrupted")
+    with (
+        Udp(answers) as dns,
+        board(server.port, broker=host, dns=dns.name, speed=5, interrupt=where) as client,
+    ):
+        client.expect("interrupted")
         end = time.monotonic() + 12  # a minute of the board's
-        while not any(event["event"] == "info" and "connected" in event["text"] for event in one.log):
-            assert time.monotonic() < end, one.log
+        while not any(event["event"] == "info" and "connected" in event["text"] for event in client.log):
+            assert time.monotonic() < end, client.log
             time.sleep(0.02)
-        assert not any("Traceback" in event.get("text", "") for event in one.log)
-        one.end()
+        assert not any("Traceback" in event.get("text", "") for event in client.log)
+        client.end()
 
 
 def test_a_radio_that_dies_is_told_as_that_and_back_within_a_minute(
@@ -133,13 +136,13 @@ def test_a_radio_that_dies_is_told_as_that_and_back_within_a_minute(
                 pass  # a PINGREQ, never answered
 
     speed = 10
-    with Server(*certificates.server, silent_at_first) as server, board(server.port, speed=speed) as one:
-        one.expect("ready")
+    with Server(*certificates.server, silent_at_first) as server, board(server.port, speed=speed) as client:
+        client.expect("ready")
         began = time.monotonic()
-        one.do("radio dies")
-        assert one.expect("warn")["text"].startswith("no Wi-Fi (")
-        one.expect("wifi off")
-        one.expect("ready")
+        client.do("radio dies")
+        assert client.expect("warn")["text"].startswith("no Wi-Fi (")
+        client.expect("wifi off")
+        client.expect("ready")
         assert (time.monotonic() - began) * speed < 60
-        assert not any("not MQTT" in text for text in one.told())
-        one.end()
+        assert not any("not MQTT" in text for text in client.told())
+        client.end()

@@ -75,20 +75,20 @@ def test_a_name_is_looked_up_and_kept(certificates: Certificates, board: Start, 
         return [other, found(question)] if n else []  # the first question is lost
 
     with Udp(answers) as dns, Server(*certificates.server, drop_the_first) as server:
-        with board(server.port, broker={"host": "broker.test"}, dns=dns.name, speed=5) as one:
-            one.expect("ready")
-            one.expect("down")
-            one.expect("ready")
-            one.end()
+        with board(server.port, broker={"host": "broker.test"}, dns=dns.name, speed=5) as client:
+            client.expect("ready")
+            client.expect("down")
+            client.expect("ready")
+            client.end()
         assert len(dns.questions) == 2  # none for the second connection
         assert b"\x06broker\x04test\0\0\x01\0\x01" in dns.questions[0]
 
 
 def test_a_silent_name_server_holds_nobody_up(board: Start) -> None:
-    with Udp(silent) as dns, board(8883, broker={"host": "broker.test"}, dns=dns.name, speed=20) as one:
-        told = one.expect("warn")["text"]
-        end = one.end()
-    assert told == (
+    with Udp(silent) as dns, board(8883, broker={"host": "broker.test"}, dns=dns.name, speed=20) as client:
+        line = client.expect("warn")["text"]
+        end = client.end()
+    assert line == (
         "no address for broker.test:8883: check broker.host in config.json, and that this network has DNS"
     )
     assert end["counts"]["dns timeouts"] == 1
@@ -99,9 +99,9 @@ def test_a_name_that_does_not_exist_is_told(board: Start) -> None:
     def no(question: bytes, n: int) -> list[bytes]:
         return [question[:2] + b"\x81\x83\0\x01\0\0\0\0\0\0" + question[12:]]
 
-    with Udp(no) as dns, board(8883, broker={"host": "broker.test"}, dns=dns.name) as one:
-        assert one.expect("warn")["text"].startswith("no address for broker.test:8883")
-        assert one.end()["counts"]["dns errors"] == 1
+    with Udp(no) as dns, board(8883, broker={"host": "broker.test"}, dns=dns.name) as client:
+        assert client.expect("warn")["text"].startswith("no address for broker.test:8883")
+        assert client.end()["counts"]["dns errors"] == 1
 
 
 def world(now: float) -> float:

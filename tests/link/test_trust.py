@@ -30,25 +30,25 @@ def today() -> str:
 
 def refused(board: Start, server: Server, ca: Path | None = None, **broker: str) -> str:
     """What a board tells about `server`; it was refused in the handshake, and more than once."""
-    with board(server.port, speed=20, broker={"ca": str(ca)} if ca else broker) as one:
-        told = one.expect("warn")["text"]
+    with board(server.port, speed=20, broker={"ca": str(ca)} if ca else broker) as client:
+        line = client.expect("warn")["text"]
         deadline = time.monotonic() + 10
         while server.connections < 3 and time.monotonic() < deadline:
             time.sleep(0.02)
-        end = one.end()
+        end = client.end()
     assert end["counts"]["tls errors"] >= 2
-    assert end["last_error"] == told
-    assert one.told() == [told]
+    assert end["last_error"] == line
+    assert client.told() == [line]
     assert server.handshakes == 0
-    assert not any(event["event"] == "ready" for event in one.log)
-    return told
+    assert not any(event["event"] == "ready" for event in client.log)
+    return line
 
 
 def test_another_ca_is_refused(certificates: Certificates, board: Start, tmp_path: Path) -> None:
     other = pki.ensure(tmp_path / "other", ["localhost"])
     with Server(*certificates.server, never) as server:
-        told = refused(board, server, ca=other.ca_der)
-    assert "is not signed by the CA on this board: put the right CA (DER) at broker.ca;" in told
+        refusal = refused(board, server, ca=other.ca_der)
+    assert "is not signed by the CA on this board: put the right CA (DER) at broker.ca;" in refusal
 
 
 def test_a_self_signed_certificate_is_refused(
@@ -61,20 +61,20 @@ def test_a_self_signed_certificate_is_refused(
 
 def test_another_host_is_refused(certificates: Certificates, board: Start) -> None:
     with Server(*certificates.make("other.example"), never) as server:
-        told = refused(board, server)
-    assert told.endswith("is for another host: set broker.name to the name that it carries")
+        refusal = refused(board, server)
+    assert refusal.endswith("is for another host: set broker.name to the name that it carries")
 
 
 def test_an_expired_certificate_is_refused(certificates: Certificates, board: Start) -> None:
     with Server(*certificates.make("localhost", -20, -1), never) as server:
-        told = refused(board, server)
-    assert told.endswith(f"has expired: renew it (if the date here, {today()}, is right)")
+        refusal = refused(board, server)
+    assert refusal.endswith(f"has expired: renew it (if the date here, {today()}, is right)")
 
 
 def test_a_certificate_of_tomorrow_is_refused(certificates: Certificates, board: Start) -> None:
     with Server(*certificates.make("localhost", 1, 20), never) as server:
-        told = refused(board, server)
-    assert told.endswith(f"is not valid yet: is the date here, {today()}, right?")
+        refusal = refused(board, server)
+    assert refusal.endswith(f"is not valid yet: is the date here, {today()}, right?")
 
 
 def test_a_refusal_is_reported_once_online_again(certificates: Certificates, board: Start) -> None:
@@ -86,11 +86,11 @@ def test_a_refusal_is_reported_once_online_again(certificates: Certificates, boa
         peer.hold()
 
     with Server(*certificates.make("localhost", -20, -1), script) as server:
-        with board(server.port, speed=10) as one:
-            one.expect("warn")
+        with board(server.port, speed=10) as client:
+            client.expect("warn")
             server.context.load_cert_chain(*certificates.server)
-            one.expect("ack", text="now")
-            one.end()
+            client.expect("ack", text="now")
+            client.end()
     assert b"has expired: renew it" in states[0]
 
 
@@ -101,21 +101,21 @@ def test_the_name_of_the_certificate_may_differ_from_the_host(
 
     with Server(*certificates.make("broker.example"), welcome) as server:
         server.context.sni_callback = lambda wire, name, context: names.append(name)
-        with board(server.port, broker={"host": "127.0.0.1", "name": "broker.example"}) as one:
-            one.expect("ready")
-            one.end()
+        with board(server.port, broker={"host": "127.0.0.1", "name": "broker.example"}) as client:
+            client.expect("ready")
+            client.end()
     assert names == ["broker.example"]
 
 
 def test_without_a_date_nobody_is_even_called(certificates: Certificates, board: Start) -> None:
     with Server(*certificates.server, welcome) as server:
-        with board(server.port, dated=False, speed=30) as one:
-            told = one.expect("warn")["text"]
-            assert told == "no date yet, so no certificate can be verified: waiting for NTP"
+        with board(server.port, dated=False, speed=30) as client:
+            line = client.expect("warn")["text"]
+            assert line == "no date yet, so no certificate can be verified: waiting for NTP"
             assert server.connections == 0
-            one.do("date")
-            one.expect("ready")
-            one.end()
+            client.do("date")
+            client.expect("ready")
+            client.end()
     assert server.connections == 1
 
 
@@ -123,23 +123,23 @@ def test_the_date_comes_before_the_call_though_one_of_an_earlier_boot_is_known(
     certificates: Certificates, board: Start
 ) -> None:
     with Server(*certificates.server, welcome) as server:
-        with board(server.port, dated=False, earlier=True) as one:
-            one.do("publish", "early")  # twenty steps of 20 ms
-            assert one.expect("published")["id"] is None
+        with board(server.port, dated=False, earlier=True) as client:
+            client.do("publish", "early")  # twenty steps of 20 ms
+            assert client.expect("published")["id"] is None
             assert server.connections == 0
-            one.do("date")
-            one.expect("ready")
-            one.end()
+            client.do("date")
+            client.expect("ready")
+            client.end()
 
 
 def test_the_date_of_an_earlier_boot_serves_where_no_new_one_comes(
     certificates: Certificates, board: Start
 ) -> None:
     with Server(*certificates.server, welcome) as server:
-        with board(server.port, dated=False, earlier=True, speed=30) as one:
-            one.expect("ready")
-            assert not one.told()
-            one.end()
+        with board(server.port, dated=False, earlier=True, speed=30) as client:
+            client.expect("ready")
+            assert not client.told()
+            client.end()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\nno DER\n"])
@@ -150,11 +150,11 @@ def test_an_unusable_ca_file_is_told(
     if content is not None:
         ca.write_bytes(content)
     with Server(*certificates.server, never) as server:
-        with board(server.port, broker={"ca": str(ca)}) as one:
-            told = one.expect("warn")["text"]
-            one.end()
-        assert told.startswith("cannot use broker.ca (")
-        assert told.endswith("copy the broker's CA certificate, as DER, to the board")
+        with board(server.port, broker={"ca": str(ca)}) as client:
+            line = client.expect("warn")["text"]
+            client.end()
+        assert line.startswith("cannot use broker.ca (")
+        assert line.endswith("copy the broker's CA certificate, as DER, to the board")
         assert server.connections == 0
 
 
@@ -173,6 +173,6 @@ def test_a_broker_that_speaks_tls_but_not_with_this_board_is_told_as_that(board:
                     return
 
         threading.Thread(target=serve, daemon=True).start()
-        with board(listener.getsockname()[1], speed=20) as one:
-            assert "refuses the TLS handshake: it must speak TLS 1.2" in one.expect("warn")["text"]
-            one.end()
+        with board(listener.getsockname()[1], speed=20) as client:
+            assert "refuses the TLS handshake: it must speak TLS 1.2" in client.expect("warn")["text"]
+            client.end()

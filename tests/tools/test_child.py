@@ -140,5 +140,5 @@ def test_a_group_runs_until_its_last_process_has_ended_and_zombies_have():
 
 
 def marked(text):
-    lines = (" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"]))
+    lines = (" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"]))
     return [line for line in lines if text in line]

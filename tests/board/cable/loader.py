@@ -59,7 +59,10 @@ class Loader:
         """The answers that are always the same, and what stands in the chip's registers."""
         stub, opcode = False, 0
         for request, answers in RECORDED:
-            ask, said = bytes.fromhex(request), [bytes.fromhex(one) for one in answers if "sha" not in one]
+            ask, said = (
+                bytes.fromhex(request),
+                [bytes.fromhex(answer) for answer in answers if "sha" not in answer],
+            )
             if len(ask) < 8 or len(said) < len(answers):
                 continue
             self._answers.setdefault((stub, ask[1]), said)
@@ -74,13 +77,13 @@ class Loader:
 
     def feed(self, data: bytes) -> bytes:
         self._rest += data
-        said = b""
+        text = b""
         while self._rest.count(b"\xc0") >= 2:
             _, frame, self._rest = self._rest.split(b"\xc0", 2)
             if not self._deaf and not self.silent:
                 packet = frame.replace(b"\xdb\xdc", b"\xc0").replace(b"\xdb\xdd", b"\xdb")
-                said += b"".join(map(slip, self.answer(packet)))
-        return said
+                text += b"".join(map(slip, self.answer(packet)))
+        return text
 
     def answer(self, packet: bytes) -> list[bytes]:
         """The frames that answer one frame of the host's."""
@@ -91,10 +94,10 @@ class Loader:
         if len(packet) < 8:
             return []
         command, body = packet[1], packet[8:]
-        said = list(self._answers.get((self._stub, command), []))
+        data = list(self._answers.get((self._stub, command), []))
         if command == READ:
             value = self._registers.get(struct.unpack("<I", body)[0], 0)
-            said = [said[0][:4] + struct.pack("<I", value) + said[0][8:]]
+            data = [data[0][:4] + struct.pack("<I", value) + data[0][8:]]
         elif command == WRITE:
             self._write(*struct.unpack("<III", body[:12]))
         elif command == MEM_END:
@@ -107,14 +110,14 @@ class Loader:
         elif command == READ_FLASH:
             offset, size = struct.unpack_from("<II", body)
             self._reading = bytes(self.flash[offset : offset + size])
-            said = [struct.pack("<BBHIxx", 1, READ_FLASH, 2, 0), self._reading]
+            data = [struct.pack("<BBHIxx", 1, READ_FLASH, 2, 0), self._reading]
         elif command in (DEFLATE_BEGIN, DEFLATE_DATA, DEFLATE_END):
             self._deflate(command, body)
         elif command == MD5:
             offset, size = struct.unpack_from("<II", body)
             digest = hashlib.md5(self.flash[offset : offset + size]).digest()
-            said = [struct.pack("<BBHI", 1, MD5, 18, 0) + digest + b"\0\0"]
-        return said
+            data = [struct.pack("<BBHI", 1, MD5, 18, 0) + digest + b"\0\0"]
+        return data
 
     def _write(self, address: int, value: int, mask: int) -> None:
         self._registers[address] = self._registers.get(address, 0) & ~mask | value & mask

@@ -94,9 +94,9 @@ def test_deploy_provision_and_model_from_a_bare_board_to_the_first_ack(wire, ser
     wanted = cloud.wanted()
     provision.write(wire, wanted, provision.authority(wanted))
     assert deploy.watch(wire), capsys.readouterr().out
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for step in STEPS:
-        assert f"✓ {step.name}" in said
+        assert f"✓ {step.name}" in printed
 
     wire.stop()  # Vigie runs: it is stopped, and its watchdog with it
     slots = serial_board.flash / "app"
@@ -334,8 +334,8 @@ def test_a_refused_login_ends_the_wait_at_once(wire, cloud, capsys):
     began = time.monotonic()
     assert not deploy.watch(wire, 90)
     assert time.monotonic() - began < 60
-    said = capsys.readouterr().out
-    assert "✗ TLS" in said and "check broker.user" in said
+    printed = capsys.readouterr().out
+    assert "✗ TLS" in printed and "check broker.user" in printed
 
 
 @pytest.mark.parametrize("error", [("connect", 4), ("connect", 5), ("subscribe", 0x80)])
@@ -454,9 +454,9 @@ def test_every_problem_is_told_before_anything_is_written(tmp_path):
     text = FILE.replace("pin = 4", 'pin = "four"') + "[limits]\nt_max = 999\n"
     with pytest.raises(ToolFailed) as caught:
         board_settings.gather("C001", write(tmp_path, text), {"VIGIE_KEY": "11" * 32}, None)
-    said = str(caught.value)
-    assert "nothing was written" in said and "sensor.pin" in said and "limits.t_max" in said
-    assert str(tmp_path / "c001.toml") in said
+    message = str(caught.value)
+    assert "nothing was written" in message and "sensor.pin" in message and "limits.t_max" in message
+    assert str(tmp_path / "c001.toml") in message
 
 
 def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):

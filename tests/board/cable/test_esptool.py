@@ -61,8 +61,8 @@ def test_the_loader_answers_as_the_recorded_chip_did():
     loader = Loader(bytearray(b"\xff" * (4 << 20)))
     for request, answers in RECORDED:
         said = [
-            one.hex() if len(one) <= 64 else "sha256 " + hashlib.sha256(one).hexdigest()
-            for one in loader.answer(bytes.fromhex(request))
+            each.hex() if len(each) <= 64 else "sha256 " + hashlib.sha256(each).hexdigest()
+            for each in loader.answer(bytes.fromhex(request))
         ]
         assert said == answers, request
     assert loader.flash[0x1000 : 0x1000 + len(firmware_for())] == firmware_for()
@@ -71,7 +71,7 @@ def test_the_loader_answers_as_the_recorded_chip_did():
 @pytest.mark.parametrize("kit", [("rfc2217", False)], indirect=True)
 def test_a_new_board_is_flashed_restarted_and_deployed_with_no_hand_on_it(kit, good, capsys):
     assert flash.main(["--firmware", str(good), "--port", kit.bench.url]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for line in (
         "✓ chip       ESP32-D0WDQ6 (revision v0.0), 4 MB of flash",
         "sound, for ESP32",
@@ -81,7 +81,7 @@ def test_a_new_board_is_flashed_restarted_and_deployed_with_no_hand_on_it(kit, g
         "0 the same, 0 old ones deleted",
         "make provision DEVICE=C001",
     ):
-        assert line in said, said
+        assert line in printed, printed
     assert (kit.folder / "flash" / "app" / "a" / "device" / "app.mpy").exists()
 
 
@@ -116,8 +116,8 @@ def test_a_firmware_for_another_chip_is_refused_before_anything_is_erased(kit, t
 def test_what_is_too_fast_for_the_cable_is_tried_slower(kit, good, capsys):
     kit.loader.most_baud = SLOW
     assert flash.put_somehow(kit.port, good, False) is True
-    said = capsys.readouterr().out
-    assert "now at 115200 baud" in said and "written" in said
+    printed = capsys.readouterr().out
+    assert "now at 115200 baud" in printed and "written" in printed
 
 
 def test_a_cable_that_is_pulled_while_writing_is_told(kit, good):
@@ -141,10 +141,10 @@ def test_a_port_that_goes_away_is_named(good):
 def test_doctor_knows_a_chip_in_download_mode(kit, capsys, monkeypatch):
     monkeypatch.setattr("tools.board.cable.raw_repl.STOP_S", 1.0)
     assert doctor.main(["--port", kit.bench.url]) == 1
-    said = capsys.readouterr().out
-    assert "could not enter the raw REPL" in said
-    assert "ESP32-D0WDQ6 (revision v0.0), 4 MB of flash, in download mode" in said
-    assert "no MicroPython: make flash" in said
+    printed = capsys.readouterr().out
+    assert "could not enter the raw REPL" in printed
+    assert "ESP32-D0WDQ6 (revision v0.0), 4 MB of flash, in download mode" in printed
+    assert "no MicroPython: make flash" in printed
     assert kit.loader.erased == 0 and set(kit.loader.flash) == {0xFF}
 
 
@@ -152,7 +152,7 @@ def test_doctor_ticks_each_thing_that_is_right(serial_board, wire, capsys):
     deploy.deploy(wire)
     wire.close()
     assert doctor.main(["--port", serial_board.device]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for name in ("port", "access", "free", "chip", "firmware", "files", "heap", "Vigie"):
-        assert f"✓ {name:<10}" in said, said
-    assert "4 MB of flash" in said and "make provision DEVICE=C001" in said
+        assert f"✓ {name:<10}" in printed, printed
+    assert "4 MB of flash" in printed and "make provision DEVICE=C001" in printed

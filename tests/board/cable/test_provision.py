@@ -44,8 +44,8 @@ def test_a_file_that_names_its_board_is_all_it_takes(told, cloud, capsys):
     assert (config["site"], config["device"]) == ("home", "C001")
     assert config["broker"]["host"] == "broker.test" and config["broker"]["ca"] == "/ca.der"
     assert config["led_pin"] == 2, "of a chip that is not known: as ever"
-    said = capsys.readouterr().out
-    assert "simulated: the board makes its readings up" in said and "out of reach here" in said
+    printed = capsys.readouterr().out
+    assert "simulated: the board makes its readings up" in printed and "out of reach here" in printed
 
 
 def test_a_wifi_with_an_emoji_is_on_the_board_as_it_was_typed(told, cloud, serial_board):

@@ -489,7 +489,7 @@ def test_one_refused_recipient_does_not_keep_the_others_from_it_and_is_told(data
     assert (refused["state"], refused["to"]) == ("failed", ["nobody@example.org"])
     assert "550 no such user" in refused["error"]
     assert database["mail_days"].find_one()["used"] == 1
-    assert [one.to for one in Reader(database).undelivered()] == [("nobody@example.org",)]
+    assert [each.to for each in Reader(database).undelivered()] == [("nobody@example.org",)]
 
 
 def test_a_recipient_whom_the_mail_server_takes_later_is_tried_again_alone(database, writer, clock, post):

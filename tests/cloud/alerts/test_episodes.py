@@ -33,9 +33,9 @@ def progress(seq, *, abnormal=False, stream="9f3a1c07", when=None):
 
 def play(*events, state=Device(), now=None):
     actions = []
-    for one in events:
-        at = max(NOW, one.when) if now is None else now
-        state, follows = decide(state, one, at)
+    for each in events:
+        at = max(NOW, each.when) if now is None else now
+        state, follows = decide(state, each, at)
         actions += follows
     return state, actions
 

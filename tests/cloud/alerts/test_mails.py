@@ -49,22 +49,24 @@ def test_every_detector_and_every_reason_has_words():
 
 
 def test_a_phone_shows_what_counts_first():
-    one = made()
-    assert plain(one.subject) == "fridge, severe: outside your limits, 11.0 °C (normally 4.6 to 5.6 °C)"
-    assert plain(one.preview).startswith("11.0 °C (normally 4.6 to 5.6 °C). Cloud: agrees with the board on")
+    letter = made()
+    assert plain(letter.subject) == "fridge, severe: outside your limits, 11.0 °C (normally 4.6 to 5.6 °C)"
+    assert plain(letter.preview).startswith(
+        "11.0 °C (normally 4.6 to 5.6 °C). Cloud: agrees with the board on"
+    )
 
 
 def test_the_cloud_is_not_said_to_disagree_where_only_the_board_can_know():
     lonely = msgspec.structs.replace(EPISODE, edge_flags=codes.EXCURSION, cloud_flags=0, agreed=0)
-    one = made(episode=lonely)
-    assert plain(one.subject).startswith("fridge, severe: does not return to normal")
-    assert ("Cloud", "only the board has a detector for this") in one.rows
+    letter = made(episode=lonely)
+    assert plain(letter.subject).startswith("fridge, severe: does not return to normal")
+    assert ("Cloud", "only the board has a detector for this") in letter.rows
 
 
 def test_french_is_french_throughout():
-    one = made(language="fr")
-    text = plain(page.text(one))
-    assert plain(one.subject) == "fridge, grave : hors de vos limites, 11,0 °C (normalement 4,6 à 5,6 °C)"
+    letter = made(language="fr")
+    text = plain(page.text(letter))
+    assert plain(letter.subject) == "fridge, grave : hors de vos limites, 11,0 °C (normalement 4,6 à 5,6 °C)"
     assert "78,7 % HR" in text and "Je l'ai vu" in text and "d'accord avec la carte" in text
     assert not re.search(
         r"\b(the|board|normally|Humidity)\b", text.split("-- ")[0].replace("board?board", "")
@@ -72,11 +74,11 @@ def test_french_is_french_throughout():
 
 
 def test_text_and_page_say_the_same():
-    one = made()
-    text, html = page.text(one), page.html(one)
-    for name, value in one.rows:
+    letter = made()
+    text, html = page.text(letter), page.html(letter)
+    for name, value in letter.rows:
         assert value in text and value in html and name in text and name in html
-    for button in (*one.buttons, *one.answers):
+    for button in (*letter.buttons, *letter.answers):
         assert button.url in text and button.url.replace("&", "&amp;") in html
 
 
@@ -93,16 +95,16 @@ def test_every_kind_of_mail_about_everything_can_be_written(language, kind, what
     if what != "anomaly":
         more |= {"t_min": None, "t_max": None, "h_min": None, "h_max": None}
     episode = msgspec.structs.replace(EPISODE, closed=NOW if over else None, **more)
-    one = made(kind, language, episode, Facts(), lines=(Line(episode.id, "closed"),), held="cool-down")
-    assert episode.device in page.text(one) and episode.device in page.html(one)
-    assert "{" not in page.text(one)
+    letter = made(kind, language, episode, Facts(), lines=(Line(episode.id, "closed"),), held="cool-down")
+    assert episode.device in page.text(letter) and episode.device in page.html(letter)
+    assert "{" not in page.text(letter)
 
 
 def test_a_mail_of_a_board_without_a_model_says_how_far_it_has_learned():
     learning = "7 h of 24; watching range, stuck, jumps"
-    one = made(facts=Facts(learning=learning))
-    assert ("Still learning", learning) in one.rows
-    assert learning in page.text(one) and learning in page.html(one)
+    letter = made(facts=Facts(learning=learning))
+    assert ("Still learning", learning) in letter.rows
+    assert learning in page.text(letter) and learning in page.html(letter)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -120,23 +122,25 @@ def test_a_mail_about_a_next_model_says_what_it_did_and_has_one_button(language,
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_mail_asks_what_it_was_and_has_one_link_for_each_answer(language):
-    one = made(language=language)
-    acts = [Links(KEY).read(token(button.url)).act for button in one.answers]
+    letter = made(language=language)
+    acts = [Links(KEY).read(token(button.url)).act for button in letter.answers]
     assert acts == list(CAUSES)
-    assert len({button.label for button in one.answers}) == len(CAUSES)
+    assert len({button.label for button in letter.answers}) == len(CAUSES)
 
 
 def test_without_an_address_of_the_dashboard_there_are_no_links():
-    one = made(base=None)
-    assert one.buttons == one.answers == () and "http" not in page.text(one)
-    assert "While it goes on, Vigie sends a reminder" in page.text(one) and "Until then" not in page.text(one)
+    letter = made(base=None)
+    assert letter.buttons == letter.answers == () and "http" not in page.text(letter)
+    assert "While it goes on, Vigie sends a reminder" in page.text(letter) and "Until then" not in page.text(
+        letter
+    )
 
 
 def test_an_episode_that_is_no_longer_stored_is_counted():
     letter = Letter("together", "severe", (EPISODE.id, "demo/gone/9f3a1c07/1"))
     desk = LetterContext(Words("en"), Links(KEY), AlertSettings())
-    one = letters.page(Matter(letter, "x", NOW), [EPISODE], desk)
-    assert one.subject == "2 boards need a look" and "and 1 more" in page.text(one)
+    episode = letters.page(Matter(letter, "x", NOW), [EPISODE], desk)
+    assert episode.subject == "2 boards need a look" and "and 1 more" in page.text(episode)
 
 
 def test_many_silent_boards_point_at_their_common_cause():
@@ -155,10 +159,10 @@ def test_many_silent_boards_point_at_their_common_cause():
 
 
 def test_the_lines_of_a_digest_are_not_all_of_one_board():
-    one = msgspec.structs.replace(EPISODE, severity="severe", closed=NOW - 60)
-    many = [msgspec.structs.replace(one, id=f"demo/C001/9f3a1c07/{k}", device="C001") for k in range(300)]
+    episode = msgspec.structs.replace(EPISODE, severity="severe", closed=NOW - 60)
+    many = [msgspec.structs.replace(episode, id=f"demo/C001/9f3a1c07/{k}", device="C001") for k in range(300)]
     other = msgspec.structs.replace(
-        one, id="demo/C002/9f3a1c07/1", device="C002", severity="warning", opened=one.opened - 3600
+        episode, id="demo/C002/9f3a1c07/1", device="C002", severity="warning", opened=episode.opened - 3600
     )
     letter = Letter("digest", "warning", (), tuple(Line(each.id, "closed") for each in (*many, other)))
     desk = LetterContext(Words("en"), Links(KEY), AlertSettings())

@@ -67,20 +67,22 @@ def kinds(letters):
 
 def test_an_episode_is_told_once_however_it_grows():
     world = World(repeat=0)
-    one = episode()
-    assert kinds(world.see(Opened(one))) == ["opening"]
-    assert kinds(world.see(*[Changed(one)] * 10_000, after=1)) == []
+    an_episode = episode()
+    assert kinds(world.see(Opened(an_episode))) == ["opening"]
+    assert kinds(world.see(*[Changed(an_episode)] * 10_000, after=1)) == []
     assert kinds(world.wait(3 * HOUR)) == []
 
 
 def test_a_slow_drift_alone_waits_for_the_digest():
     world = World(repeat=0)
-    one = episode(edge_flags=codes.DRIFT, cloud_flags=0)
-    assert kinds(world.see(Opened(one))) == []
-    assert kinds(world.see(Changed(one), after=HOUR)) == []
-    assert kinds(world.see(Closed(msgspec.structs.replace(one, closed=world.now)), after=HOUR)) == []
+    an_episode = episode(edge_flags=codes.DRIFT, cloud_flags=0)
+    assert kinds(world.see(Opened(an_episode))) == []
+    assert kinds(world.see(Changed(an_episode), after=HOUR)) == []
+    assert kinds(world.see(Closed(msgspec.structs.replace(an_episode, closed=world.now)), after=HOUR)) == []
     (digest,) = world.wait(DAY)
-    assert digest.kind == "digest" and [(line.id, line.untold) for line in digest.lines] == [(one.id, True)]
+    assert digest.kind == "digest" and [(line.id, line.untold) for line in digest.lines] == [
+        (an_episode.id, True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,20 +91,20 @@ def test_a_slow_drift_alone_waits_for_the_digest():
 )
 def test_a_drift_that_something_confirms_is_told_at_once(more):
     world = World(repeat=0)
-    one = episode(edge_flags=codes.DRIFT, cloud_flags=0)
-    assert kinds(world.see(Opened(one))) == []
-    assert kinds(world.see(Changed(msgspec.structs.replace(one, **more)), after=MINUTE)) == ["opening"]
-    assert kinds(World().see(Opened(msgspec.structs.replace(one, **more)))) == ["opening"]
-    assert kinds(World().see(Opened(msgspec.structs.replace(one, severity="severe")))) == ["opening"]
+    an_episode = episode(edge_flags=codes.DRIFT, cloud_flags=0)
+    assert kinds(world.see(Opened(an_episode))) == []
+    assert kinds(world.see(Changed(msgspec.structs.replace(an_episode, **more)), after=MINUTE)) == ["opening"]
+    assert kinds(World().see(Opened(msgspec.structs.replace(an_episode, **more)))) == ["opening"]
+    assert kinds(World().see(Opened(msgspec.structs.replace(an_episode, severity="severe")))) == ["opening"]
 
 
 def test_its_end_is_a_line_of_the_digest():
     world = World()
-    one = episode()
-    world.see(Opened(one))
-    world.see(Closed(msgspec.structs.replace(one, closed=NOON + 60)), after=60)
+    an_episode = episode()
+    world.see(Opened(an_episode))
+    world.see(Closed(msgspec.structs.replace(an_episode, closed=NOON + 60)), after=60)
     (digest,) = world.wait(DAY)
-    assert digest.kind == "digest" and [line.id for line in digest.lines] == [one.id]
+    assert digest.kind == "digest" and [line.id for line in digest.lines] == [an_episode.id]
     assert datetime.fromtimestamp(world.desk.digested, ZoneInfo("UTC")).hour == 8
     assert world.wait(2 * DAY, 600) == []
 
@@ -117,20 +119,20 @@ def test_what_becomes_severe_is_told_again_once():
 
 def test_flapping_is_one_mail():
     world = World(repeat=0)
-    one = episode()
-    world.see(Opened(one))
+    an_episode = episode()
+    world.see(Opened(an_episode))
     for _ in range(50):
-        world.see(Closed(msgspec.structs.replace(one, closed=world.now)), after=60)
-        world.see(Again(one), after=60)
+        world.see(Closed(msgspec.structs.replace(an_episode, closed=world.now)), after=60)
+        world.see(Again(an_episode), after=60)
     assert kinds(world.letters) == ["opening"] and world.desk.lines == {}
 
 
 def test_what_goes_on_and_is_severe_now_is_told_though_it_was_told_as_a_warning():
     world = World(repeat=0)
-    one = episode()
-    world.see(Opened(one))
-    world.see(Closed(msgspec.structs.replace(one, closed=world.now)), after=60)
-    assert kinds(world.see(Again(one), Worse(episode(severity="severe")), after=60)) == ["worse"]
+    an_episode = episode()
+    world.see(Opened(an_episode))
+    world.see(Closed(msgspec.structs.replace(an_episode, closed=world.now)), after=60)
+    assert kinds(world.see(Again(an_episode), Worse(episode(severity="severe")), after=60)) == ["worse"]
 
 
 def test_a_second_episode_of_a_board_waits_for_the_cool_down():
@@ -183,14 +185,14 @@ def test_in_quiet_hours_a_warning_waits_and_a_severe_one_does_not():
 
 def test_reminders_come_after_twice_as_long_each_time_until_somebody_has_seen_it():
     world = World(digest_minute=0)
-    one = episode(severity="severe")
-    world.see(Opened(one))
+    an_episode = episode(severity="severe")
+    world.see(Opened(an_episode))
     times = []
     for _ in range(int(3 * DAY / 600)):
         if [letter for letter in world.see(after=600) if letter.kind == "reminder"]:
             times.append((world.now - NOON) / HOUR)
     assert times == [4, 12, 28, 60]
-    world.see(Acknowledged((one.id,)))
+    world.see(Acknowledged((an_episode.id,)))
     assert "reminder" not in kinds(world.wait(10 * DAY, 3600))
 
 
@@ -203,9 +205,9 @@ def test_nobody_answers_so_the_second_address_hears_of_it_once():
 
 def test_an_answer_in_time_keeps_the_second_address_out():
     world = World(second_cost=1, repeat=0)
-    one = episode(severity="severe")
-    world.see(Opened(one))
-    world.see(Acknowledged((one.id,)), after=30 * MINUTE)
+    an_episode = episode(severity="severe")
+    world.see(Opened(an_episode))
+    world.see(Acknowledged((an_episode.id,)), after=30 * MINUTE)
     assert world.wait(3 * HOUR) == []
 
 
@@ -231,8 +233,8 @@ def test_when_the_budget_is_used_up_one_mail_says_so_and_nothing_is_lost():
     today = [letter for letter in world.letters if letter.kind != "digest"]
     assert kinds(today)[:9] == ["opening"] * 8 + ["budget"] and world.desk.spent <= 10
     world.wait(2 * DAY, 600)
-    told = [name for letter in world.letters for name in letter.episodes]
-    assert sorted(told) == sorted(episode(f"B{k}").id for k in range(100))
+    names = [name for letter in world.letters for name in letter.episodes]
+    assert sorted(names) == sorted(episode(f"B{k}").id for k in range(100))
 
 
 def test_a_share_is_kept_for_severe_ones():
@@ -301,16 +303,18 @@ def test_a_board_with_a_thousand_episodes_leaves_the_others_their_lines_of_the_d
         world.see(Closed(episode(id=f"demo/C001/9f3a1c07/{k}")))
     others = [episode(f"C{k:03d}") for k in range(2, 200)]
     for k in range(3):
-        world.see(*(Closed(msgspec.structs.replace(one, id=f"{one.id}{k}")) for one in others[:100]))
-    world.see(*(Closed(one) for one in others[100:]))
+        world.see(*(Closed(msgspec.structs.replace(other, id=f"{other.id}{k}")) for other in others[:100]))
+    world.see(*(Closed(other) for other in others[100:]))
     assert len(world.desk.lines) == LINES and world.desk.left_out == 1000 + 300 + 98 - LINES
     named = {line.id for line in world.desk.lines.values()}
-    assert {one.id for one in others[100:]} <= named and {f"{one.id}2" for one in others[:100]} <= named
+    assert {other.id for other in others[100:]} <= named and {
+        f"{other.id}2" for other in others[:100]
+    } <= named
 
 
 def test_a_mail_that_may_not_have_arrived_makes_a_digest():
     world = World()
-    (digest,) = [one for _ in range(25) for one in world.see(after=HOUR, unsaid=True)][:1]
+    (digest,) = [each for _ in range(25) for each in world.see(after=HOUR, unsaid=True)][:1]
     assert digest.kind == "digest" and not digest.lines and not digest.episodes
 
 
@@ -380,7 +384,7 @@ def test_whatever_happens_the_budget_is_kept_and_each_episode_is_told_or_waits(h
         for letter in world.see(*happenings, after=pause):
             day = int(world.now // DAY)
             spent[day] = spent.get(day, 0) + (limits.second_cost if letter.second else limits.cost)
-            names = {one.id for one in open_ones.values()}
+            names = {each.id for each in open_ones.values()}
             assert set(letter.episodes) <= names, "only what goes on is told as going on"
             if letter.kind in ("reminder", "escalation"):
                 assert not set(letter.episodes) & acknowledged
@@ -388,5 +392,5 @@ def test_whatever_happens_the_budget_is_kept_and_each_episode_is_told_or_waits(h
             lines |= {line.id for line in letter.lines}
         assert all(count <= limits.per_day for count in spent.values())
         waiting = set(world.desk.followed) | set(world.desk.lines)
-        for one in [*open_ones.values(), *over.values()]:
-            assert one.id in told | lines | waiting, "nothing is lost"
+        for each in [*open_ones.values(), *over.values()]:
+            assert each.id in told | lines | waiting, "nothing is lost"

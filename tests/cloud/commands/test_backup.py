@@ -92,7 +92,7 @@ def test_everything_comes_back_and_a_second_time_changes_nothing(filled, other, 
 def test_mails_that_were_on_their_way_are_not_sent_again(filled, other, tmp_path):
     backup.backup(filled, tmp_path / "b", MASTER)
     restored(other, tmp_path / "b")
-    assert {one["_id"]: one["state"] for one in other["alerts"].find()} == {
+    assert {alert["_id"]: alert["state"] for alert in other["alerts"].find()} == {
         "1": "unknown",
         "2": "unknown",
         "3": "sent",
@@ -126,9 +126,9 @@ def test_why_readings_were_dropped_and_which_conflicted_is_known_after_a_restore
     since = {"dropped": [[60, 69]], "dropped_why": {"damaged": [[60, 69]]}, "conflicts": [5, 9]}
     other["streams"].insert_one({"_id": name, "d": "demo/C003", **since})
     restored(other, tmp_path / "b")
-    found = other["streams"].find_one({"_id": name})
-    assert found["dropped_why"] == {"flash was full": [[40, 44]], "damaged": [[45, 49], [60, 69]]}
-    assert found["conflicts"] == [3, 5, 9]
+    document = other["streams"].find_one({"_id": name})
+    assert document["dropped_why"] == {"flash was full": [[40, 44]], "damaged": [[45, 49], [60, 69]]}
+    assert document["conflicts"] == [3, 5, 9]
     assert restored(other, tmp_path / "b").joined == 0
 
 
@@ -271,4 +271,4 @@ def test_the_commands_say_what_they_did(filled, other, backend, tmp_path):
     refused = backend("restore", str(file), MONGODB_DATABASE=other.name)
     assert refused.process.wait(60) == 1
     refused.wait_for_line("nothing was written")
-    assert MASTER.hex() not in "\n".join(line for one in (saved, back, refused) for line in one.lines)
+    assert MASTER.hex() not in "\n".join(line for each in (saved, back, refused) for line in each.lines)

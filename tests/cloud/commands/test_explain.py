@@ -80,8 +80,8 @@ def test_what_cannot_be_judged_again_says_why(stored, row, words):
 
 def test_a_gap_makes_the_window_incomplete(stored, database, model):
     database["buckets"].update_one({}, {"$unset": {"r.145": ""}})
-    found = explain.explain(Reader(database).readings("demo", "C001"), 180, model.twin)
-    assert "window incomplete" in found.note
+    readings = explain.explain(Reader(database).readings("demo", "C001"), 180, model.twin)
+    assert "window incomplete" in readings.note
 
 
 def test_what_only_the_board_can_know_is_said_to_be_its_own(stored, database, model):

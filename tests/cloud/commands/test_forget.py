@@ -51,13 +51,13 @@ def everything(database):
 
 def speak_of(database, key):
     """The collections in which `key`, as a name of its own, still stands."""
-    found = set()
+    names = set()
     for name in database.list_collection_names():
         for document in database[name].find():
             text = str(document)
             if f"{key}/" in text or f"'{key}'" in text or document.get("device") == key.split("/")[1]:
-                found.add(name)
-    return found
+                names.add(name)
+    return names
 
 
 def test_a_forgotten_board_stands_nowhere_and_the_others_are_as_before(database):
@@ -73,8 +73,8 @@ def test_a_forgotten_board_stands_nowhere_and_the_others_are_as_before(database)
         database, "demo/C0011"
     )
     assert database["buckets"].count_documents({}) == others["buckets"] // 2
-    assert {one["_id"] for one in database["alerts"].find()} == {"other"}
-    assert {one["_id"] for one in database["labels"].find()} == {"other", "both"}
+    assert {alert["_id"] for alert in database["alerts"].find()} == {"other"}
+    assert {alert["_id"] for alert in database["labels"].find()} == {"other", "both"}
     assert forget.board(database, "demo", "C001") == []
 
 
@@ -83,11 +83,11 @@ def test_a_forgotten_person_stands_nowhere_and_the_others_get_their_mails(databa
     database["alerts"].insert_one(
         {**pending("alone", Letter("digest", "warning", ()), ["A@Example.org"], "x", 0.0), "error": None}
     )
-    told = "550 <a@example.org> is not known here"
-    database["alerts"].update_one({"_id": "own"}, {"$set": {"error": told}})
+    text = "550 <a@example.org> is not known here"
+    database["alerts"].update_one({"_id": "own"}, {"$set": {"error": text}})
     list(forget.carry_out(forget.person(database, "a@example.ORG")))
     assert "a@example.org" not in str([list(database[name].find()) for name in everything(database)]).lower()
-    assert {one["_id"]: one["to"] for one in database["alerts"].find()} == {
+    assert {alert["_id"]: alert["to"] for alert in database["alerts"].find()} == {
         name: ["b@example.org"] for name in ("own", "other", "both")
     }
     assert database["labels"].count_documents({"by": forget.FORGOTTEN}) == 3

@@ -45,8 +45,8 @@ def say(database, mongod, monkeypatch, tmp_path, capsys):
     def run(*words, typed=""):
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
         code = main([*words])
-        said = capsys.readouterr()
-        return code, said.out + said.err
+        streams = capsys.readouterr()
+        return code, streams.out + streams.err
 
     return run
 
@@ -167,8 +167,8 @@ def test_what_became_of_a_change_is_told(say, database):
     assert f"settings {number}: under way" in say("config", "C001")[1]
     why = ["config", f"{number:08x}", "wifi: wrong password"]
     database["latest"].update_one({}, {"$set": {"state.updates": [why]}})
-    told = say("config", "C001")[1]
-    assert f"settings {number}: not in use: wifi: wrong password; the same command asks" in told
+    text = say("config", "C001")[1]
+    assert f"settings {number}: not in use: wifi: wrong password; the same command asks" in text
     why = ["config", f"{number:08x}", "no reading was acknowledged", number, True]
     database["latest"].update_one({}, {"$set": {"state.updates": [why]}})
     assert "the board is asked once more within the hour" in say("config", "C001")[1]

@@ -44,7 +44,9 @@ def stored(database, device="C001"):
 
 def dropped(database):
     return [
-        run for one in Reader(database).streams("demo", "C001").values() for run in one.get("dropped", ())
+        run
+        for stream in Reader(database).streams("demo", "C001").values()
+        for run in stream.get("dropped", ())
     ]
 
 
@@ -112,7 +114,10 @@ def test_an_older_board_goes_on_in_version_1_and_is_told_apart(wire, database):
     hear(wire, old(state()), topic=STATE)
     hear(wire, up([1]), topic="vigie/1/demo/C002/up")
     assert wire.acked() == {1, 2} and stored(database) == [1, 2]
-    assert {one.device: one.authentic for one in Reader(database).latest()} == {"C001": False, "C002": True}
+    assert {each.device: each.authentic for each in Reader(database).latest()} == {
+        "C001": False,
+        "C002": True,
+    }
 
 
 def test_a_board_that_once_spoke_version_2_is_never_believed_in_version_1_again(wire, database):
@@ -158,11 +163,11 @@ def test_what_a_worker_remembers_is_asked_anew_after_a_while(database):
     now = [0.0]
     authenticator = Authenticator(Store(database), MASTER, lambda: now[0])
     good, plain = said_by("C001", up([1])), messages.encode(old(up([1])))
-    assert [one.version for one in authenticator.examine([(UP, good)])] == [2]
+    assert [each.version for each in authenticator.examine([(UP, good)])] == [2]
     database["latest"].delete_many({})  # a person had the board forgotten
     assert isinstance(authenticator.examine([(UP, plain)])[0], Forged)
     now[0] += REMEMBERED
-    assert [one.version for one in authenticator.examine([(UP, plain)])] == [1]
+    assert [each.version for each in authenticator.examine([(UP, plain)])] == [1]
     authenticator.examine([(UP, good)])
     assert database["latest"].find_one({"_id": "demo/C001"})["contract"] == 2
 
@@ -273,7 +278,9 @@ def test_the_users_own_limits_are_kept_and_have_bounds():
 def test_a_reason_that_the_contract_does_not_know_puts_its_reading_aside(why):
     message = up([1, 2, 3], x=[[1] * 8, None, None], why=[None, why, "no answer"])
     read = messages.decode_up("demo", "C001", json.dumps(message).encode(), 2e9)
-    assert [one.seq for one in read.readings] == [1, 3] and [one.seq for one in read.unfit] == [2]
+    assert [reading.seq for reading in read.readings] == [1, 3] and [
+        reading.seq for reading in read.unfit
+    ] == [2]
     assert read.unfit[0].reason.isprintable() and read.unfit[0].values.isprintable()
 
 
@@ -283,7 +290,9 @@ def test_a_value_beyond_all_bounds_puts_its_reading_aside_and_no_other(column, r
     message = up([1, 2], **{column: ["THIS", up([2])[column][0]]})
     body = json.dumps(message).replace('"THIS"', raw).encode()
     read = messages.decode_up("demo", "C001", body, 2e9)
-    assert [one.seq for one in read.readings] == [2] and [one.seq for one in read.unfit] == [1]
+    assert [reading.seq for reading in read.readings] == [2] and [reading.seq for reading in read.unfit] == [
+        1
+    ]
 
 
 def test_a_state_with_numbers_that_no_database_holds_costs_no_second_try(wire, database):

@@ -39,10 +39,10 @@ def flood(broker):
         return sent
 
     yield start
-    for one in started:
-        assert one.poll() is None, "the flood ended by itself"
-        one.kill()
-        one.wait()
+    for each in started:
+        assert each.poll() is None, "the flood ended by itself"
+        each.kill()
+        each.wait()
 
 
 @pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)

@@ -67,15 +67,15 @@ def test_a_message_larger_than_the_whole_inbox_silences_nobody(backend, board, d
     c002.send([1, 2])
     wait_for(lambda: c001.acked == {1} and c002.acked == {1, 2}, "the acks of both boards")
     notes = list(database["quarantine"].find().sort("at", 1))
-    assert [(one["site"], one["device"]) for one in notes] == [("demo", "C001")] * 2
+    assert [(note["site"], note["device"]) for note in notes] == [("demo", "C001")] * 2
     assert f"at most {MAX_BYTES} bytes are read ({INBOX + 1} bytes, SHA-256 " in notes[0]["reason"]
-    assert all(len(one["content"]) == 4096 for one in notes)
+    assert all(len(note["content"]) == 4096 for note in notes)
     assert running.stop() == 0
     assert not [line for line in running.lines if "gone" in line or "Traceback" in line]
 
 
 def test_the_doctor_says_that_the_broker_has_no_limit(environment):
-    (found,) = [one for one in doctor.examine(environment, None, ["broker"]) if one.name == "packets"]
+    (found,) = [each for each in doctor.examine(environment, None, ["broker"]) if each.name == "packets"]
     assert found.kind == "warn" and "limit them to 263168 bytes" in found.text
     assert "1048576 bytes passed, and the broker names no limit" in found.text
 

@@ -45,9 +45,9 @@ def test_many_threads_keep_the_order():
     waiting = [pubacks.expect(number) for number in range(2000)]
     parts = [waiting[k::4][::-1] for k in range(4)]
     threads = [threading.Thread(target=lambda part=part: [done() for done in part]) for part in parts]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     packets = b"".join(sent)
     assert [int.from_bytes(packets[k + 2 : k + 4]) for k in range(0, len(packets), 4)] == list(range(2000))

@@ -88,7 +88,7 @@ def test_a_batch_of_many_boards_keeps_its_order(models, trained, history):
     ]
     batch[7] = reading(None, why="no answer", flags=codes.SENSOR_ERROR)
     together = Rescorer(models).verdicts(batch)
-    assert together == [Rescorer(models).verdicts([one])[0] for one in batch]
+    assert together == [Rescorer(models).verdicts([each])[0] for each in batch]
     assert together[7].flags == codes.SENSOR_ERROR and together[7].score is None
     assert together[5].flags == codes.WARMING_UP and together[5].score is None
     assert together[3].score is None and 0 < together[4].score < 1
@@ -111,7 +111,7 @@ def test_z_counts_the_floor():
 def test_without_a_model_the_cloud_draws_the_line_where_the_board_does(database, column, floor):
     judge = Rescorer(Models(database, MASTER))
     limit = Params().zscore
-    said = set()
+    names = set()
     for deviation in range(floor, 20 * floor):
         detector = ZScore()
         detector.threshold = limit
@@ -124,8 +124,8 @@ def test_without_a_model_the_cloud_draws_the_line_where_the_board_does(database,
         assert cloud == (
             board.score(2000 + deviation * (column == 4), 4000 + deviation * (column == 5)) > limit
         )
-        said.add(cloud)
-    assert said == {False, True}
+        names.add(cloud)
+    assert names == {False, True}
 
 
 def test_an_unknown_model_leaves_the_z_score_and_is_asked_for_again(database, trained):

@@ -149,7 +149,7 @@ def test_a_right_that_was_taken_away_ends_what_an_earlier_session_subscribed(kin
         backend.publish("vigie/1/demo/C001/ack", b"its own")
         wait_for(lambda: b"its own" in after.payloads, "its own ack")
         assert after.resumed and after.payloads == [b"its own"]
-        for one in (after, sender, backend):
-            one.close()
+        for each in (after, sender, backend):
+            each.close()
     finally:
         broker.stop()

@@ -114,8 +114,8 @@ def taught(lived):
     for name in ("labels", "wanted", "alerts", "acknowledgements"):
         database[name].delete_many({})
     first = Reader(database).model(*BOARD)["_id"]
-    for one in database["episodes"].find():
-        said = {"_id": one["_id"], "episodes": [one["_id"]], "at": now, "by": "x", **answer("door", "")}
+    for each in database["episodes"].find():
+        said = {"_id": each["_id"], "episodes": [each["_id"]], "at": now, "by": "x", **answer("door", "")}
         database["labels"].insert_one(said)
     database["latest"].update_one({"_id": "home/C001"}, {"$set": {"reading.model": first}})
     if not KEPT_OF:

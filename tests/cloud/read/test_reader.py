@@ -34,9 +34,9 @@ def settle(request, database):
 def test_a_span_is_cut_at_its_edges(store, reader, settle):
     store.write([entry(s, ts=NOW + s) for s in range(2 * SIZE)])
     settle()
-    found = reader.readings("demo", "C001", start=NOW + 300, end=NOW + 400)
-    assert found.seq.tolist() == list(range(300, 400))
-    assert not found.missing_before.any()
+    readings = reader.readings("demo", "C001", start=NOW + 300, end=NOW + 400)
+    assert readings.seq.tolist() == list(range(300, 400))
+    assert not readings.missing_before.any()
     assert len(reader.readings("demo", "C001", start=NOW + 9999)) == 0
     assert len(reader.readings("demo", "C404")) == 0
 
@@ -47,16 +47,19 @@ def test_every_column_comes_back(store, reader, settle):
     store.write([entry(1, t=-512, h=9999, ts=NOW, boot=3, up=5, **judged)])
     store.write([entry(2, ts=None, boot=3, up=6, **failed)])
     settle()
-    found = reader.readings("demo", "C001")
-    assert found.t.tolist()[0] == -5.12 and found.h.tolist()[0] == 99.99
-    assert math.isnan(found.t[1]) and math.isnan(found.h[1]) and math.isnan(found.ts[1])
-    assert found.why.tolist() == [None, "no answer"] and found.model.tolist() == ["0a0b0c00", None]
-    assert found.edge_score.tolist()[0] == -7 and math.isnan(found.edge_score[1])
-    assert found.boot.tolist() == [3, 3] and found.up.tolist() == [5, 6]
-    assert found.edge_flags.tolist() == [codes.ZSCORE, codes.SENSOR_ERROR]
-    assert found.cloud_flags.tolist() == [codes.FOREST, codes.SENSOR_ERROR]
-    assert found.edge_abnormal.tolist() == [True, True] and found.cloud_abnormal.tolist() == [True, True]
-    assert found.cloud_score.tolist()[0] == 0.4
+    readings = reader.readings("demo", "C001")
+    assert readings.t.tolist()[0] == -5.12 and readings.h.tolist()[0] == 99.99
+    assert math.isnan(readings.t[1]) and math.isnan(readings.h[1]) and math.isnan(readings.ts[1])
+    assert readings.why.tolist() == [None, "no answer"] and readings.model.tolist() == ["0a0b0c00", None]
+    assert readings.edge_score.tolist()[0] == -7 and math.isnan(readings.edge_score[1])
+    assert readings.boot.tolist() == [3, 3] and readings.up.tolist() == [5, 6]
+    assert readings.edge_flags.tolist() == [codes.ZSCORE, codes.SENSOR_ERROR]
+    assert readings.cloud_flags.tolist() == [codes.FOREST, codes.SENSOR_ERROR]
+    assert readings.edge_abnormal.tolist() == [True, True] and readings.cloud_abnormal.tolist() == [
+        True,
+        True,
+    ]
+    assert readings.cloud_score.tolist()[0] == 0.4
 
 
 def test_gaps_show(store, reader, settle):
@@ -148,9 +151,12 @@ def test_what_is_deleted_is_counted_no_more_and_other_devices_stand_apart(store,
     named = {"model": "0a0b0c0d", "score": 1000}
     store.write([entry(0, **named), entry(SIZE, **named), entry(0, device="C002", **named)])
     settle()
-    assert [(one.device, one.scores.count) for one in reader.agreement("demo")] == [("C001", 2), ("C002", 1)]
+    assert [(each.device, each.scores.count) for each in reader.agreement("demo")] == [
+        ("C001", 2),
+        ("C002", 1),
+    ]
     database["buckets"].delete_one({"_id": "demo/C001/9f3a1c07/00000000"})
-    assert [one.scores.count for one in reader.agreement("demo")] == [1, 1]
+    assert [each.scores.count for each in reader.agreement("demo")] == [1, 1]
 
 
 def test_the_summary_counts_the_fleet(store, reader, settle):

@@ -38,8 +38,8 @@ def newest(seq, values=BACK, flags=ECHO):
 
 def play(state, *events):
     actions = []
-    for one in events:
-        state, follows = decide(state, one, max(NOW, one.when))
+    for each in events:
+        state, follows = decide(state, each, max(NOW, each.when))
         actions += follows
     return state, actions
 
@@ -62,9 +62,9 @@ def test_sixty_readings_that_settle_do_not_prolong_an_episode():
 
 def test_what_outlasts_the_windows_is_abnormal():
     _, actions = play(faulty(), event(99, BACK), event(100, BACK))
-    assert [one.episode.last_seq for one in actions] == [100]
+    assert [action.episode.last_seq for action in actions] == [100]
     _, actions = play(faulty(), event(56, BACK, codes.JITTER))
-    assert [one.episode.abnormal for one in actions] == [41]
+    assert [action.episode.abnormal for action in actions] == [41]
 
 
 @pytest.mark.parametrize(

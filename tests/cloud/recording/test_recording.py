@@ -391,10 +391,10 @@ READ = {
 @pytest.mark.parametrize("name", READ)
 def test_what_people_have_is_read_right_and_what_is_assumed_is_said(name, tmp_path) -> None:
     text, options, said = READ[name]
-    found = ask(write(tmp_path, text), options)
-    check(found)
-    assert said in "\n".join(found.notes)
-    assert all("\n" not in line for line in found.notes)
+    checks = ask(write(tmp_path, text), options)
+    check(checks)
+    assert said in "\n".join(checks.notes)
+    assert all("\n" not in line for line in checks.notes)
 
 
 def test_a_plain_file_is_read_without_a_word(tmp_path) -> None:
@@ -589,37 +589,37 @@ def test_home_assistants_holes_are_failed_reads_and_values_hold_until_the_next(t
         (4, "humidity", "42"),
     ):
         text += f"sensor.a_{name},{state},2025-10-09T08:0{minute}:00.000Z\n"
-    found = ask(write(tmp_path, text))
-    np.testing.assert_array_equal(found.t, [21.5, 21.6, 21.6, np.nan, 21.7])
-    np.testing.assert_array_equal(found.h, [40, 40, 41, np.nan, 42])
-    assert "come apart in 2 rows" in "\n".join(found.notes)
+    checks = ask(write(tmp_path, text))
+    np.testing.assert_array_equal(checks.t, [21.5, 21.6, 21.6, np.nan, 21.7])
+    np.testing.assert_array_equal(checks.h, [40, 40, 41, np.nan, 42])
+    assert "come apart in 2 rows" in "\n".join(checks.notes)
 
 
 def test_temperature_alone_is_read_and_said(tmp_path) -> None:
-    found = ask(write(tmp_path, "ts,Temperature\n" + rows("{ts},{t}", UNIX)))
-    assert found.h.tolist() == [50.0] * 4
-    assert any("no humidity: 50 %RH is put in its place" in line for line in found.notes)
+    checks = ask(write(tmp_path, "ts,Temperature\n" + rows("{ts},{t}", UNIX)))
+    assert checks.h.tolist() == [50.0] * 4
+    assert any("no humidity: 50 %RH is put in its place" in line for line in checks.notes)
 
 
 def test_the_order_of_day_and_month_is_proved_by_the_file(tmp_path) -> None:
     """By a day past the twelfth; else by the span: a logger does not write one day a month."""
     thirteenth = [f"{day:02}/10/2025 12:00" for day in (10, 11, 12, 13)]
-    found = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", thirteenth)))
-    assert found.ts[0] == 1760097600 and found.ts[3] - found.ts[0] == 3 * 86400
-    assert any("day/month/year (line 5: 13/10/2025 12:00)" in line for line in found.notes)
+    checks = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", thirteenth)))
+    assert checks.ts[0] == 1760097600 and checks.ts[3] - checks.ts[0] == 3 * 86400
+    assert any("day/month/year (line 5: 13/10/2025 12:00)" in line for line in checks.notes)
     early = [f"10/{day:02}/2025 12:00" for day in (1, 2, 3, 4)]
-    found = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", early)))
-    assert found.ts[0] == 1759320000 and found.ts[3] - found.ts[0] == 3 * 86400
-    assert any("month/day/year: so they span 3 days" in line for line in found.notes)
+    checks = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", early)))
+    assert checks.ts[0] == 1759320000 and checks.ts[3] - checks.ts[0] == 3 * 86400
+    assert any("month/day/year: so they span 3 days" in line for line in checks.notes)
     two_digits = [f"25/10/{day:02} 12:00" for day in (1, 2, 3, 4)]
-    found = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", two_digits)))
-    assert found.ts[0] == 1759320000 and found.ts[3] - found.ts[0] == 3 * 86400
+    checks = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", two_digits)))
+    assert checks.ts[0] == 1759320000 and checks.ts[3] - checks.ts[0] == 3 * 86400
 
 
 def test_months_may_come_first_between_points(tmp_path) -> None:
-    found = ask(write(tmp_path, "ts,t,h\n10.13.2025 08:53,20,40\n10.14.2025 08:53,21,40\n"))
-    assert found.ts[0] == 1760345580
-    assert "month/day/year" in found.notes[0]
+    checks = ask(write(tmp_path, "ts,t,h\n10.13.2025 08:53,20,40\n10.14.2025 08:53,21,40\n"))
+    assert checks.ts[0] == 1760345580
+    assert "month/day/year" in checks.notes[0]
 
 
 def test_the_hour_that_comes_twice_is_told_apart_in_a_zone(tmp_path) -> None:
@@ -643,9 +643,11 @@ def test_an_hour_that_never_was_is_refused(tmp_path) -> None:
 
 
 def test_seconds_since_the_start_are_read_and_said(tmp_path) -> None:
-    found = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", ["5.0", "10.0", "15.0", "20.0"])))
-    check(found, found.ts[0], 5)
-    assert any("is no Unix time (5.0): taken as seconds since the start, 5 s" in line for line in found.notes)
+    checks = ask(write(tmp_path, "ts,t,h\n" + rows("{ts},{t},{h}", ["5.0", "10.0", "15.0", "20.0"])))
+    check(checks, checks.ts[0], 5)
+    assert any(
+        "is no Unix time (5.0): taken as seconds since the start, 5 s" in line for line in checks.notes
+    )
 
 
 def test_a_few_unreadable_rows_are_left_out_and_counted(tmp_path) -> None:
@@ -653,12 +655,12 @@ def test_a_few_unreadable_rows_are_left_out_and_counted(tmp_path) -> None:
     many[100] = f"{BEGIN + 6000},21.5{BEGIN + 6060},21.5,40"  # power was cut in the middle of a line
     many[200] = "garbage,21.5,40"
     many[250] = f"{BEGIN + 15000},err,40"
-    found = ask(write(tmp_path, "\n".join(["ts,t,h", *many])))
-    assert len(found.ts) == 298
-    said = "\n".join(found.notes)
-    assert "1 rows with too many cells are left out (first: line 102)" in said
-    assert "1 times cannot be read, their rows are left out (first: line 202, 'garbage')" in said
-    assert "1 cells of t are no numbers and count as failed reads (line 252: 'err')" in said
+    checks = ask(write(tmp_path, "\n".join(["ts,t,h", *many])))
+    assert len(checks.ts) == 298
+    text = "\n".join(checks.notes)
+    assert "1 rows with too many cells are left out (first: line 102)" in text
+    assert "1 times cannot be read, their rows are left out (first: line 202, 'garbage')" in text
+    assert "1 cells of t are no numbers and count as failed reads (line 252: 'err')" in text
 
 
 def test_two_devices_in_turn_are_told_though_no_column_names_them(tmp_path) -> None:
@@ -667,8 +669,8 @@ def test_two_devices_in_turn_are_told_though_no_column_names_them(tmp_path) -> N
 
 
 def test_rows_that_end_early_are_told(tmp_path) -> None:
-    found = ask(write(tmp_path, f"ts,t,h\n{UNIX[0]},21\n" + rows("{ts},{t},{h}", UNIX)))
-    assert "1 rows end early and count as failed reads (first: line 2)" in found.notes
+    checks = ask(write(tmp_path, f"ts,t,h\n{UNIX[0]},21\n" + rows("{ts},{t},{h}", UNIX)))
+    assert "1 rows end early and count as failed reads (first: line 2)" in checks.notes
 
 
 def test_a_unit_that_changes_amid_the_file_is_told(tmp_path) -> None:

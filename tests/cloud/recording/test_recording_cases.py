@@ -45,12 +45,12 @@ def verdicts(file: str, rows: int, tmp_path: Path, *more: str) -> tuple[int, flo
 
 def test_a_dht22_below_zero_is_read_both_ways():
     drive = str(next(CASES.glob("01-*/drive.py")))
-    said = subprocess.run(
+    run = subprocess.run(
         [find_micropython(), drive, str(ROOT)], capture_output=True, text=True, timeout=60, check=True
     ).stdout
     for line in ("-0.50 degC", "-20.00 degC", "-40.00 degC", "-0.10 degC"):
-        assert line in said
-    assert said.count("out of range") == 3  # a dead line, all ones, 101 %RH
+        assert line in run
+    assert run.count("out of range") == 3  # a dead line, all ones, 101 %RH
 
 
 @pytest.mark.parametrize(
@@ -64,15 +64,17 @@ def test_a_dht22_below_zero_is_read_both_ways():
 )
 def test_what_can_be_read_is_read_alike_by_all(name, said, tmp_path):
     path = next(CASES.glob(name))
-    found = read(path)
-    assert len(found.ts) >= 4000 and said in "\n".join(found.notes)
-    assert (found.t[0], found.h[0], found.ts[1] - found.ts[0]) == pytest.approx((21.68, 43.03, 60), abs=0.1)
+    recording = read(path)
+    assert len(recording.ts) >= 4000 and said in "\n".join(recording.notes)
+    assert (recording.t[0], recording.h[0], recording.ts[1] - recording.ts[0]) == pytest.approx(
+        (21.68, 43.03, 60), abs=0.1
+    )
     chosen = SensorChoice.parse(f"replay:{path}")
     chosen.put_on(tmp_path, 0, 1)
-    half = len(found.ts) // 2
+    half = len(recording.ts) // 2
     assert (tmp_path / "readings.csv").read_text().splitlines()[1].split(",")[1:] == [
-        f"{found.t[half]:.2f}",
-        f"{found.h[half]:.2f}",
+        f"{recording.t[half]:.2f}",
+        f"{recording.h[half]:.2f}",
     ]
 
 

@@ -74,8 +74,8 @@ def site(database):
 
 
 def standing(site, name="C002"):
-    found = site.database["siblings"].find_one({"_id": f"demo/{name}"})
-    return msgspec.convert(found, Standing)
+    document = site.database["siblings"].find_one({"_id": f"demo/{name}"})
+    return msgspec.convert(document, Standing)
 
 
 def test_a_board_that_leaves_its_siblings_is_one_episode_with_their_names_until_it_is_back(site):

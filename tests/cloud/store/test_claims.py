@@ -42,7 +42,7 @@ def test_one_board_with_many_boots_is_never_two_in_whatever_order_its_messages_c
 
 def test_two_flashes_that_send_in_turn_are_two_boards_and_a_new_flash_is_not():
     turns = [((ONE, 7, n), (OTHER, 1, n)) for n in range(10)]
-    assert "streams" in signs(*(one for pair in turns for one in pair))
+    assert "streams" in signs(*(each for pair in turns for each in pair))
     assert signs(*((ONE, 7, n) for n in range(50)), *((OTHER, 1, n) for n in range(50))) == []
     # what the broker kept of the old one comes late, and again
     assert signs((ONE, 7, 1), (OTHER, 1, 0), (ONE, 7, 3), (ONE, 7, 2), (OTHER, 1, 1), (ONE, 7, 3)) == []
@@ -66,13 +66,13 @@ def test_a_seq_with_two_values_raises_one_alarm_that_ends_a_day_after_its_last_s
         store.write([entry(seq, t=2000)])
         store.write([entry(seq, t=3000)])
         assert watch.step()[1] == 0 or database["alerts"].count_documents({"kind": "opening"}) == 1
-    (episode,) = [one for one in Reader(database).episodes() if one.kind == "claim"]
+    (episode,) = [each for each in Reader(database).episodes() if each.kind == "claim"]
     assert (episode.severity, episode.why, episode.closed) == ("severe", "seqs", None)
     (alert,) = database["alerts"].find({"kind": "opening"})
     assert alert["subject"] == "two boards claim to be C001"
     moment[0] += 86400
     watch.step()
-    (episode,) = [one for one in Reader(database).episodes() if one.kind == "claim"]
+    (episode,) = [each for each in Reader(database).episodes() if each.kind == "claim"]
     assert episode.closed is not None
 
 

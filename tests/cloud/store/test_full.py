@@ -82,8 +82,8 @@ def floors(database):
 
 
 def test_it_is_told_by_its_words_or_by_what_it_still_does(database, fill_up):
-    said = "you are over your space quota, using 513 MB of 512 MB"
-    assert is_full(OperationFailure(said, 8000, {"ok": 0, "errmsg": said, "code": 8000}), database)
+    text = "you are over your space quota, using 513 MB of 512 MB"
+    assert is_full(OperationFailure(text, 8000, {"ok": 0, "errmsg": text, "code": 8000}), database)
     for refusal in ("bad auth : authentication failed", "user is not allowed to do action [insert]"):
         assert not is_full(OperationFailure(refusal, 8000, {"code": 8000, "errmsg": refusal}), database)
     fill_up()
@@ -92,7 +92,7 @@ def test_it_is_told_by_its_words_or_by_what_it_still_does(database, fill_up):
     assert is_full(caught.value, database)
     fill_up(commands=[*WRITES, "find", "delete"])  # then it is the login that is refused
     assert not is_full(caught.value, database)
-    assert of_database(OperationFailure(said, 8000)) == FULL
+    assert of_database(OperationFailure(text, 8000)) == FULL
 
 
 def test_what_is_past_its_time_goes_although_nothing_can_be_sealed(database, fill_up, house):

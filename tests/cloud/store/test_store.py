@@ -311,7 +311,9 @@ NEWER = 1 << 12  # a flag bit that no board of this version sets
 
 def test_an_unknown_flag_bit_is_kept_and_is_abnormal_only_when_its_board_says_so(database, reader):
     def events(device):
-        return [(one["kind"], one["seq"]) for one in database["events"].find({"device": device}).sort("seq")]
+        return [
+            (event["kind"], event["seq"]) for event in database["events"].find({"device": device}).sort("seq")
+        ]
 
     Store(database).state("demo", "C002", state(abnormal=codes.ABNORMAL | NEWER | codes.WARMING_UP))
     Store(database).state("demo", "C003", state(abnormal=codes.ABNORMAL | codes.WARMING_UP))
@@ -322,11 +324,11 @@ def test_an_unknown_flag_bit_is_kept_and_is_abnormal_only_when_its_board_says_so
     assert events("C001") == events("C003") == []
     assert events("C002") == [("abnormal", 2), ("normal", 3)]
     for device in ("C001", "C002", "C003"):
-        found = reader.readings("demo", device)
-        assert found.edge_flags.tolist() == [0, NEWER, codes.WARMING_UP]
-        assert found.edge_abnormal.tolist() == [False, device == "C002", False]
+        readings = reader.readings("demo", device)
+        assert readings.edge_flags.tolist() == [0, NEWER, codes.WARMING_UP]
+        assert readings.edge_abnormal.tolist() == [False, device == "C002", False]
     store.write([entry(4, flags=NEWER, device=name) for name in ("C001", "C002")])
-    assert {one.device: one.abnormal for one in reader.latest() if one.seq == 4} == {
+    assert {event.device: event.abnormal for event in reader.latest() if event.seq == 4} == {
         "C001": False,
         "C002": True,
     }

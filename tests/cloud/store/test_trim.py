@@ -55,6 +55,6 @@ def test_a_boards_oldest_episodes_go_once_they_are_over_but_for_what_a_person_sa
     database["episodes"].update_one({"_id": "demo/C001/9f3a1c07/0"}, {"$set": {"closed": None}})
     database["labels"].insert_one({"_id": "x", "episodes": ["demo/C001/9f3a1c07/1"], "label": "real"})
     assert trim_episodes(database) == 20 and trim_episodes(database) == 0
-    left = sorted(one["opened"] for one in database["episodes"].find({"d": "demo/C001"}))
+    left = sorted(episode["opened"] for episode in database["episodes"].find({"d": "demo/C001"}))
     assert left == [0, 1, *range(22, 60)]
     assert database["episodes"].count_documents({"d": "demo/C002"}) == 40

@@ -50,10 +50,10 @@ def test_a_backend_whose_clock_is_behind_stores_every_reading_and_quarantines_no
     handle(up(range(20, 60), ts=now))
     assert acked == set(range(60)) and made.totals.doubted == 40
     assert database["quarantine"].count_documents({}) == 0
-    found = Reader(database).readings("demo", "C001")
-    assert found.seq.tolist() == list(range(60))
-    assert np.isnan(found.ts[:40]).all() and (found.ts[40:] == now).all()
-    assert (found.said[:40] == now).all() and np.isnan(found.said[40:]).all()
+    readings = Reader(database).readings("demo", "C001")
+    assert readings.seq.tolist() == list(range(60))
+    assert np.isnan(readings.ts[:40]).all() and (readings.ts[40:] == now).all()
+    assert (readings.said[:40] == now).all() and np.isnan(readings.said[40:]).all()
     (account,) = audit(Reader(database))
     assert account.stored == 60 and not account.quarantined and "none missing" in line(account)
 
@@ -68,9 +68,9 @@ def test_a_board_that_is_a_year_off_is_stored_undated_with_what_it_said_open_and
     opened = reader.readings("demo", "C001")
     assert Sealer(database, clock=lambda: time.time() + 5).seal(0) == 1
     sealed = reader.readings("demo", "C001")
-    for found in (opened, sealed):
-        assert np.isnan(found.ts[1]) and found.said[1] == wrong
-        assert found.t.tolist() == [21.0, 21.01, 21.02]
+    for each in (opened, sealed):
+        assert np.isnan(each.ts[1]) and each.said[1] == wrong
+        assert each.t.tolist() == [21.0, 21.01, 21.02]
     assert reader.readings("demo", "C001", start=now - 5, end=now + 5).seq.tolist() == [0, 1]
     text = io.StringIO()
     export.write_csv([sealed], text)
@@ -150,7 +150,7 @@ def test_readyz_names_the_clock_that_is_off(backend, board, database, tmp_path):
     code, text = get(port, "/readyz")
     assert code == 503 and "10 min behind the database's" in text
     assert "the boards agree with the database" in text
-    found = Reader(database).readings("demo", "C001")
-    assert (found.ts == now).all() and database["quarantine"].count_documents({}) == 0
+    readings = Reader(database).readings("demo", "C001")
+    assert (readings.ts == now).all() and database["quarantine"].count_documents({}) == 0
     (latest,) = Reader(database).latest()
     assert abs(latest.received - time.time()) < 30

@@ -48,10 +48,10 @@ def fill(database, warm):
 def test_it_says_how_often_the_last_week_would_have_alarmed_and_the_cure(database, mongod, said):
     fill(database, warm=22)
     environment = {"MONGODB_URI": mongod.uri, "MONGODB_DATABASE": database.name}
-    told = said(environment, limits=LIMITS)
+    output = said(environment, limits=LIMITS)
     assert (
         "would have alarmed 8 times in these days: for_minutes = 25 would not have (its last 2.0 days)"
-        in told
+        in output
     )
     assert "would not have alarmed" in said(environment, limits={"t_max": 8.0, "for_minutes": 25})
     assert said(environment) == "", "no limits, no word"

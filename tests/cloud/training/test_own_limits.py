@@ -24,8 +24,8 @@ def alarms(past, limits):
     bounds = Bounds(limits)
     up = np.cumsum(past.periods) * 30
     rows = zip(past.t.tolist(), past.h.tolist(), up.tolist(), strict=True)
-    said = np.array([bounds.flags(*row) > 0 for row in rows])
-    return int((np.diff(np.concatenate(([0], said.astype(int)))) == 1).sum())
+    values = np.array([bounds.flags(*row) > 0 for row in rows])
+    return int((np.diff(np.concatenate(([0], values.astype(int)))) == 1).sum())
 
 
 def test_it_counts_as_the_board_does():

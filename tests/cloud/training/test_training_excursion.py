@@ -66,8 +66,8 @@ def first(past, row, found):
 
 def test_the_history_itself_is_never_too_long():
     past = cycling()
-    found = excursion.fit(past)
-    assert max(scores(board(found), past)) <= 64
+    limits = excursion.fit(past)
+    assert max(scores(board(limits), past)) <= 64
 
 
 def test_levels_rise_above_the_middle_and_fall_below_it():
@@ -83,36 +83,36 @@ def test_levels_rise_above_the_middle_and_fall_below_it():
 
 def test_a_dead_compressor_shows_within_the_hour_and_goes_on_showing():
     past = cycling(days=9)
-    found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
+    limits = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
     for hour in (1, 9, 14.2, 23):
-        minutes = first(*dead(past, 7, hour), found)
+        minutes = first(*dead(past, 7, hour), limits)
         assert minutes is not None and minutes < 60, hour
     broken, row = dead(past, 7, 9)
-    told = np.array(scores(board(found), broken))[row : row + 300] > 64
-    assert told[np.argmax(told) :].all()
+    values = np.array(scores(board(limits), broken))[row : row + 300] > 64
+    assert values[np.argmax(values) :].all()
 
 
 def test_a_quiet_half_hour_is_given_less_than_one_with_a_defrost():
     past = cycling(days=9)
-    found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
-    assert found.busy[[0, 12, 24, 36]].all()
-    assert first(*dead(past, 7, 9), found) < first(*dead(past, 7, 23.8), found)
+    limits = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
+    assert limits.busy[[0, 12, 24, 36]].all()
+    assert first(*dead(past, 7, 9), limits) < first(*dead(past, 7, 23.8), limits)
 
 
 def test_defrosts_at_another_time_each_day_leave_no_quiet_half_hours():
     past = cycling(days=16, defrost_hours=5.47)
-    found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
-    told = np.array(scores(board(found), past)) > 64
-    assert not told.any()
+    limits = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
+    values = np.array(scores(board(limits), past)) > 64
+    assert not values.any()
 
 
 def test_without_a_clock_a_stay_has_the_time_of_a_busy_half_hour():
     past = cycling(days=9)
-    found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
+    limits = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
     broken, row = dead(past, 7, 9)
-    judge = board(found)
+    judge = board(limits)
     unset = np.array([judge.score(t, 4000) for t in broken.t.tolist()])
-    assert np.flatnonzero(unset[row:] > 64)[0] * PERIOD / 60 > first(broken, row, found)
+    assert np.flatnonzero(unset[row:] > 64)[0] * PERIOD / 60 > first(broken, row, limits)
 
 
 def test_a_slow_stay_is_given_less_than_one_that_a_door_or_a_defrost_begins():
@@ -158,8 +158,8 @@ def test_training_counts_stays_as_the_board_does():
 
 @pytest.mark.parametrize("days", [1.2, 2.5])
 def test_a_short_history_has_no_quiet_half_hours(days):
-    found = excursion.fit(cycling(days=days))
-    assert found.busy.all()
+    limits = excursion.fit(cycling(days=days))
+    assert limits.busy.all()
 
 
 def test_a_place_that_does_not_cycle_is_not_watched():
@@ -173,14 +173,14 @@ def test_a_cold_room_that_people_keep_warm_for_hours_is_watched_all_the_same():
     hour = past.ts % 86400 / 3600
     t = np.where((hour > 9) & (hour < 17), np.maximum(past.t, 450), past.t)
     kept_open = replace(past, t=t)
-    found = excursion.fit(kept_open)
+    limits = excursion.fit(kept_open)
     broken, row = dead(kept_open, day=6, hour=20)
-    assert found.levels[0] < excursion.NOWHERE and first(broken, row, found) <= 75
+    assert limits.levels[0] < excursion.NOWHERE and first(broken, row, limits) <= 75
 
 
 def test_a_long_gap_forgets():
-    found = excursion.fit(cycling())
-    judge = board(found)
+    limits = excursion.fit(cycling())
+    judge = board(limits)
     for _ in range(20):
         judge.score(2000, 4000)
     assert judge.score(2000, 4000, LONG_GAP) <= 64

@@ -44,13 +44,13 @@ def trained() -> fit.Trained:
 
 
 def test_the_bundle_is_what_a_board_with_the_key_takes() -> None:
-    found = trained()
-    loaded = model.read(io.BytesIO(found.bundle), len(found.bundle), KEY)
-    assert loaded.id.hex() == found.model.model_id
-    assert loaded.threshold == found.model.threshold
-    assert Params(loaded.params).envelope == int(found.model.envelope["threshold"])
+    trained_model = trained()
+    loaded = model.read(io.BytesIO(trained_model.bundle), len(trained_model.bundle), KEY)
+    assert loaded.id.hex() == trained_model.model.model_id
+    assert loaded.threshold == trained_model.model.threshold
+    assert Params(loaded.params).envelope == int(trained_model.model.envelope["threshold"])
     with pytest.raises(ValueError, match="another device"):
-        model.read(io.BytesIO(found.bundle), len(found.bundle), bytes(32))
+        model.read(io.BytesIO(trained_model.bundle), len(trained_model.bundle), bytes(32))
 
 
 def test_a_reading_judged_with_a_trained_model_allocates_nothing(tmp_path: Path) -> None:
@@ -101,15 +101,15 @@ def test_the_same_history_and_seed_give_the_same_model() -> None:
 
 
 def test_the_cloud_keeps_the_model_and_its_envelope_through_storage() -> None:
-    found = trained().model
-    kept = CloudModel.loads(found.dumps(MASTER), MASTER)
+    trained_model = trained().model
+    kept = CloudModel.loads(trained_model.dumps(MASTER), MASTER)
     x = np.random.default_rng(1).integers(-32768, 32768, (500, 8)).astype(np.int16)
     shape = envelope.Envelope(kept.envelope["means"], kept.envelope["weights"])
     loaded = model.read(io.BytesIO(trained().bundle), len(trained().bundle), KEY)
     numbers = Params(loaded.params)
     board = Asked(Envelope(numbers))
     assert [board.score(0, 0, x=row) for row in x.tolist()] == shape.scores(x).tolist()
-    assert kept.twin_scores(x).tolist() == found.twin_scores(x).tolist()
+    assert kept.twin_scores(x).tolist() == trained_model.twin_scores(x).tolist()
 
 
 def test_the_envelope_is_scikit_learns_distance() -> None:
@@ -338,9 +338,9 @@ def test_the_tail_is_extrapolated_and_drawn_to_what_other_sensors_showed() -> No
 
 
 def test_the_report_is_for_people_and_the_picture_is_a_png() -> None:
-    found = trained()
-    text = "\n".join(report.lines(found.report))
+    trained_model = trained()
+    text = "\n".join(report.lines(trained_model.report))
     assert "learned from   11520 readings, 4.0 days, one each 30.0 s" in text
     assert "held out" in text
-    assert found.png.startswith(b"\x89PNG")
-    assert len(found.png) < 300_000
+    assert trained_model.png.startswith(b"\x89PNG")
+    assert len(trained_model.png) < 300_000

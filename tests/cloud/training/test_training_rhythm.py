@@ -50,20 +50,20 @@ def about(judge, t, h, half):
 
 def test_days_that_are_alike_stay_within_their_bands():
     past = house(days=21)
-    found = fitted(past.part(0, 7 * A_DAY))
-    assert found.channels == ["t", "h"]
-    assert scores(found, past).max() <= 64
+    model = fitted(past.part(0, 7 * A_DAY))
+    assert model.channels == ["t", "h"]
+    assert scores(model, past).max() <= 64
 
 
 @pytest.mark.parametrize("hour", [6, 9, 15])
 def test_a_heating_that_is_dead_at_noon_is_found_though_it_is_no_colder_than_at_night(hour):
     past = house(days=9)
-    found = fitted(past.part(0, 7 * A_DAY))
+    model = fitted(past.part(0, 7 * A_DAY))
     row = 8 * A_DAY + hour * 60
     t = past.t.copy()
     t[row:] = np.maximum(1650, t[row] - np.arange(len(t) - row) * 2)
     assert t[row:].min() > past.t[: 7 * A_DAY].min() - 50
-    late = scores(found, replace(past, t=t))[row : row + 6 * 60]
+    late = scores(model, replace(past, t=t))[row : row + 6 * 60]
     assert (late > 64).any()
 
 
@@ -82,22 +82,22 @@ def test_less_than_a_week_is_too_little():
 
 
 def test_without_a_clock_nothing_is_known_and_a_return_ends_it():
-    found = fitted(house())
-    judge = Asked(Rhythm(Bands(found.section)))
-    for _ in range(found.need):
+    model = fitted(house())
+    judge = Asked(Rhythm(Bands(model.section)))
+    for _ in range(model.need):
         last = about(judge, 0, 5000, 20)
     assert last == 64
     assert about(judge, 0, 5000, -1) == 0
-    assert about(judge, 0, 5000, 20) == 64 // found.need
-    inside = (found.low[:, 20] + found.high[:, 20]) // 2
+    assert about(judge, 0, 5000, 20) == 64 // model.need
+    inside = (model.low[:, 20] + model.high[:, 20]) // 2
     assert about(judge, int(inside[0]), int(inside[1]), 20) == 0
 
 
 def test_a_channel_without_a_rhythm_may_say_anything():
-    found = fitted(house())
-    low, high = found.low.copy(), found.high.copy()
+    model = fitted(house())
+    low, high = model.low.copy(), model.high.copy()
     low[1], high[1] = -32768, 32767
-    one = replace(found, low=low, high=high)
+    one = replace(model, low=low, high=high)
     assert one.channels == ["t"]
     judge = Asked(Rhythm(Bands(one.section)))
     inside = int(low[0, 20] + high[0, 20]) // 2

@@ -229,7 +229,7 @@ def test_a_flood_of_events_delays_another_boards_alarm_by_one_look(store, reader
     store.write([entry(seq, device="C002", flags=codes.LIMIT) for seq in range(3)])
     watch = watching(database)
     assert watch.step()[0]
-    assert any(one.device == "C002" and one.severity == "severe" for one in reader.episodes())
+    assert any(episode.device == "C002" and episode.severity == "severe" for episode in reader.episodes())
     while watch.step()[0]:
         pass
     assert database["events"].count_documents({"taken": False}) == 0
@@ -285,7 +285,7 @@ def test_what_somebody_has_seen_is_not_told_again(store, database, clock):
     database["acknowledgements"].insert_one(seen)
     steps(watch, clock, 3)
     desk = database["policy"].find_one()["desk"]
-    assert [one["acknowledged"] for one in desk["followed"].values()] == [True]
+    assert [each["acknowledged"] for each in desk["followed"].values()] == [True]
 
 
 def test_how_far_outside_its_trained_range_a_reading_is_decides_how_bad_it_is(store, reader, database):

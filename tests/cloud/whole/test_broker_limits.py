@@ -35,29 +35,29 @@ def client(mosquitto):
     made = []
 
     def connect(user, port, client_id):
-        one = mqtt.Client(
+        each = mqtt.Client(
             mqtt.CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=False,
             protocol=mqtt.MQTTv311,
             manual_ack=True,
         )
-        one.username_pw_set(user, USERS[user])
-        one.tls_set(str(mosquitto.pki.ca_pem))
-        one.heard, subscribed = [], threading.Event()
-        one.on_message = lambda c, u, message: one.heard.append(len(message.payload))
-        one.on_subscribe = lambda *_: subscribed.set()
-        one.on_connect = lambda c, *_: c.subscribe(TOPIC, 1)
-        one.connect("localhost", port)
-        one.loop_start()
-        made.append(one)
+        each.username_pw_set(user, USERS[user])
+        each.tls_set(str(mosquitto.pki.ca_pem))
+        each.heard, subscribed = [], threading.Event()
+        each.on_message = lambda c, u, message: each.heard.append(len(message.payload))
+        each.on_subscribe = lambda *_: subscribed.set()
+        each.on_connect = lambda c, *_: c.subscribe(TOPIC, 1)
+        each.connect("localhost", port)
+        each.loop_start()
+        made.append(each)
         assert subscribed.wait(10)
-        return one
+        return each
 
     yield connect
-    for one in made:
-        one.disconnect()
-        one.loop_stop()
+    for each in made:
+        each.disconnect()
+        each.loop_stop()
 
 
 def memory_of(broker):

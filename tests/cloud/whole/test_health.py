@@ -161,7 +161,7 @@ def test_logs_can_be_json_and_hold_no_secret(backend, environment):
     running = backend("ingest", LOG_FORMAT="json")
     running.wait_for_line("listening")
     assert running.stop() == 0
-    told = [json.loads(line) for line in running.lines]
-    assert {"time", "level", "part", "text"} <= set(told[0])
+    lines = [json.loads(line) for line in running.lines]
+    assert {"time", "level", "part", "text"} <= set(lines[0])
     for name in ("MQTT_PASSWORD", "VIGIE_KEY", "SENDGRID_API_KEY"):
         assert environment[name] not in "\n".join(running.lines)

@@ -144,9 +144,9 @@ def test_made_anew_the_old_passwords_end(guarded):
 
 def test_the_script_says_what_to_put_where_and_only_an_administrator_can_run_it(guarded, capsys):
     assert roles.main([], {"MONGODB_URI": guarded["admin"]}) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for user in roles.RIGHTS:
-        guarded[user] = told.split(f"{user}:  MONGODB_URI=")[1].splitlines()[0]
+        guarded[user] = printed.split(f"{user}:  MONGODB_URI=")[1].splitlines()[0]
         with MongoClient(guarded[user]) as client:
             client["vigie"]["latest"].find_one()
     with pytest.raises(ToolFailed, match="administrator"):

@@ -115,10 +115,10 @@ def test_board_and_cloud_are_marked_apart():
 
 @pytest.mark.parametrize("bit", FLAGS)
 def test_every_detector_has_a_lane_of_its_own(bit):
-    said = np.zeros(20, np.uint16)
-    said[5:8] = bit
+    values = np.zeros(20, np.uint16)
+    values[5:8] = bit
     by = "cloud_flags" if bit == SIBLINGS else "edge_flags"
-    drawn = shape(readings(np.arange(20) * 10, **{by: said}), 0, 200)
+    drawn = shape(readings(np.arange(20) * 10, **{by: values}), 0, 200)
     assert list(drawn.runs["lane"]) == [EN.detector(bit)]
     spec, _ = charts.history(EN, drawn, charts.LIGHT)
     assert EN.detector(bit) in str(spec)
@@ -217,9 +217,9 @@ def test_a_charts_spec_holds_no_data_and_stays_the_same_between_refreshes():
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_a_date_that_could_not_be_is_shown_with_what_it_said(language):
     say, ts = Words(language), np.array([0.0, np.nan, 20.0])
-    said = np.array([np.nan, 4_000_000_000.0, np.nan])
+    values = np.array([np.nan, 4_000_000_000.0, np.nan])
     (told,) = [
-        line for line in one_board.remarks(say, shape(readings(ts, said=said), 0, 30)) if "2096" in line
+        line for line in one_board.remarks(say, shape(readings(ts, said=values), 0, 30)) if "2096" in line
     ]
     assert told.startswith("1")
     assert not any("2096" in line for line in one_board.remarks(say, shape(readings(ts), 0, 30)))
@@ -231,13 +231,13 @@ FRIDGE = {"t_min": 200, "t_max": 800, "for_s": 600}
 def test_own_limits_near_the_readings_are_lines_and_far_ones_are_told():
     t = np.linspace(3.0, 6.0, 60)
     drawn = shape(readings(np.arange(0, 600, 10), t=t), 0, 600)
-    told = {**FRIDGE, "h_max": 9950}
-    lines = limits.lines(EN, told, drawn)
+    values = {**FRIDGE, "h_max": 9950}
+    lines = limits.lines(EN, values, drawn)
     assert list(zip(*(lines[name] for name in ("quantity", "value", "label", "is_most")))) == [
         ("t", 2.0, "2", False),
         ("t", 8.0, "8", True),
     ]
-    assert plain(limits.sentence(EN, told, lines)) == (
+    assert plain(limits.sentence(EN, values, lines)) == (
         "Dashed: your limits, 2.0 to 8.0 °C, at most 99.5 %RH; the board says so after 10 min beyond them. "
         "Too far away to be drawn: 99.5 %RH."
     )
@@ -248,8 +248,8 @@ def test_own_limits_near_the_readings_are_lines_and_far_ones_are_told():
 
 def test_a_second_stage_is_told_beside_the_first():
     drawn = shape(readings(np.arange(0, 600, 10), t=np.linspace(3.0, 6.0, 60)), 0, 600)
-    told = {**FRIDGE, "severe": {"t_max": 1000, "for_s": 1200}}
-    assert plain(limits.sentence(EN, told, limits.lines(EN, told, drawn))) == (
+    values = {**FRIDGE, "severe": {"t_max": 1000, "for_s": 1200}}
+    assert plain(limits.sentence(EN, values, limits.lines(EN, values, drawn))) == (
         "Dashed: your limits, 2.0 to 8.0 °C; the board says so after 10 min beyond them; "
         "severe after 20 min beyond 10.0 °C."
     )

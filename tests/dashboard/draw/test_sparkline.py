@@ -17,7 +17,7 @@ def drawn(found, start=0, end=3600, **more):
 
 
 def line(picture):
-    return next(one.get("d") for one in picture.iter(f"{SVG}path") if one.get("fill") == "none")
+    return next(each.get("d") for each in picture.iter(f"{SVG}path") if each.get("fill") == "none")
 
 
 def heights(picture):
@@ -28,7 +28,7 @@ def heights(picture):
 def placed(picture, colour):
     """Per cent across, of each mark of this colour."""
     marks = picture.findall(f"{SVG}svg[@x]")
-    return [float(one.get("x")[:-1]) for one in marks if colour in ElementTree.tostring(one, "unicode")]
+    return [float(mark.get("x")[:-1]) for mark in marks if colour in ElementTree.tostring(mark, "unicode")]
 
 
 def test_no_readings_are_a_picture_without_a_line():
@@ -51,7 +51,7 @@ def test_the_line_breaks_where_readings_are_missing_and_where_a_read_failed():
     ts = np.r_[0:600:10, 2600:2900:10]
     picture = drawn(readings(ts, t=t, h=t, missing_before=missing))
     assert line(picture).count("M") == 3
-    assert [one.get("fill") for one in picture.findall(f"{SVG}rect")][0] == "url(#none)"
+    assert [each.get("fill") for each in picture.findall(f"{SVG}rect")][0] == "url(#none)"
 
 
 def test_board_and_cloud_have_their_own_marks_where_they_spoke():

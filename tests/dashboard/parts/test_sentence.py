@@ -63,8 +63,8 @@ def test_each_kind_of_trouble_has_its_own_sentence(say):
         trouble(codes.FOREST),
         readings(np.arange(3) * 10.0, edge_flags=np.full(3, codes.FOREST, np.uint16)),
     ]
-    told = [said(one, say, min(80, len(one) - 1)) for one in found]
-    assert len(set(told)) == len(told) and all("{" not in one for one in told)
+    told = [said(each, say, min(80, len(each) - 1)) for each in found]
+    assert len(set(told)) == len(told) and all("{" not in each for each in told)
     if say is EN:
         assert told[0] == "It began with a failed read: no answer."
         assert told[1] == "The value has not moved at all for 0 s."

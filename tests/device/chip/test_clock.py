@@ -181,8 +181,8 @@ def test_a_doubt_is_told_once_with_its_size():
     clock = Clock(source)
     clock.floor = NOW
     assert not clock.set(NOW + YEAR)
-    told = clock.doubted(NOW + YEAR)
-    assert "365 days after" in told and "readings go undated" in told
+    doubt = clock.doubted(NOW + YEAR)
+    assert "365 days after" in doubt and "readings go undated" in doubt
     assert not clock.set(NOW + YEAR)
     assert clock.doubted(NOW + YEAR) is None
     clock.set(NOW)

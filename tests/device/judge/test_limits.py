@@ -59,8 +59,8 @@ def test_wrong_limits_are_told_with_key_and_cure():
         ({"t_max": 8, "severe": {"t_max": 200}}, "limits.severe.t_max"),
         ({"t_max": 8, "severe": {"t_max": 10, "severe": {"t_max": 12}}}, "limits.severe.severe is unknown"),
     ):
-        found = problems(limits=values)
-        assert len(found) == 1 and word in found[0], (values, found)
+        problem_list = problems(limits=values)
+        assert len(problem_list) == 1 and word in problem_list[0], (values, problem_list)
 
 
 def test_sensors_get_their_defaults_and_wrong_options_are_told():
@@ -74,6 +74,6 @@ def test_sensors_get_their_defaults_and_wrong_options_are_told():
         ({"kind": "replay"}, "sensor.file"),
         ({"kind": "simulated", "day_s": 5}, "sensor.day_s"),
     ):
-        found = problems(sensor=sensor)
-        assert len(found) == 1 and word in found[0], (sensor, found)
+        problem_list = problems(sensor=sensor)
+        assert len(problem_list) == 1 and word in problem_list[0], (sensor, problem_list)
     assert "at least 2000" in problems(sensor={"kind": "dht22", "pin": 4}, period_ms=1000)[0]

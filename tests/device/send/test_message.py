@@ -147,9 +147,9 @@ def test_what_was_dropped_is_acknowledged_by_a_text_of_its_own():
     assert read_ack(payload, STREAM, KEY) == ([[3, 7]], True)
     # Neither passes for the other, whatever it is called.
     for kind, name in (("ack", "dropped"), ("drop", "runs")):
-        told = ack([[3, 7]], kind=kind)
+        an_ack = ack([[3, 7]], kind=kind)
         assert (
-            refused(json.dumps({"stream": told["stream"], name: [[3, 7]], "mac": told["mac"]}).encode())
+            refused(json.dumps({"stream": an_ack["stream"], name: [[3, 7]], "mac": an_ack["mac"]}).encode())
             == "wrong mac"
         )
     both = dict(ack([[3, 7]]), dropped=[[8, 9]])

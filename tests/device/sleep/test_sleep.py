@@ -144,10 +144,10 @@ class Given:
 
     def read(self, out):
         world = self._world
-        found = world.readings((world.now_ms() + 2000) // world.settings["period_ms"])
-        if found is None:
+        readings = world.readings((world.now_ms() + 2000) // world.settings["period_ms"])
+        if readings is None:
             return 1
-        out[0], out[1] = found
+        out[0], out[1] = readings
         return 0
 
 
@@ -283,11 +283,13 @@ def test_quiet_readings_gather_and_arrive_once_with_their_own_dates():
         world = World(folder, room)
         world.run(2000)
         assert world.connects == 5, world.connects
-        found = sent(world)
-        assert len(found) >= 160
-        assert sum(len(message["seq"]) for message in world.sent) == len(found), "nothing was sent twice"
-        for seq in found:
-            assert abs(found[seq][0] - (NOW + UNIX_2000 + 10 * seq)) <= 1
+        sent_readings = sent(world)
+        assert len(sent_readings) >= 160
+        assert sum(len(message["seq"]) for message in world.sent) == len(sent_readings), (
+            "nothing was sent twice"
+        )
+        for seq in sent_readings:
+            assert abs(sent_readings[seq][0] - (NOW + UNIX_2000 + 10 * seq)) <= 1
         state = world.states[-1]
         assert state["state"] == "sleeping" and state["boot"] == 1 and state["reset"] == "power on"
         due = state["next"] - UNIX_2000 - NOW
@@ -318,8 +320,8 @@ def test_without_a_network_it_tries_less_and_less_and_loses_nothing():
         assert world.slept_ms - before > 2500000, world.slept_ms
         world.up = True
         world.run(900)
-        found = sent(world)
-        assert sorted(found) == list(range(max(found) + 1)) and max(found) > 400
+        sent_readings = sent(world)
+        assert sorted(sent_readings) == list(range(max(sent_readings) + 1)) and max(sent_readings) > 400
         assert world.outbox.waiting() < 45
 
 
@@ -330,8 +332,8 @@ def test_an_oscillator_that_is_off_is_corrected_with_each_connection():
             world.run(300)
             world.off_ppm = ppm
             world.run(2000)
-            found = sent(world)
-            real = {seq: found[seq][0] - NOW - UNIX_2000 for seq in found}
+            sent_readings = sent(world)
+            real = {seq: sent_readings[seq][0] - NOW - UNIX_2000 for seq in sent_readings}
             newest = max(real)
             assert abs(real[newest] - world.now_ms() // 1000) < 420
             assert world.node.counts.get("dates refused", 0) == world.node.clock.refused == 0
@@ -353,9 +355,9 @@ def test_power_that_goes_at_any_moment_loses_nothing_that_was_measured():
             world.cut(("power on", "watchdog", "hard reset")[cut % 3])
             assert world.outbox.newest() == newest
         world.run(900)
-        found = sent(world)
-        assert sorted(found) == list(range(max(found) + 1))
-        assert max(boot for _, boot in found.values()) > 20
+        sent_readings = sent(world)
+        assert sorted(sent_readings) == list(range(max(sent_readings) + 1))
+        assert max(boot for _, boot in sent_readings.values()) > 20
 
 
 def test_damaged_or_foreign_rtc_memory_is_a_fresh_start_that_is_counted():

@@ -191,8 +191,8 @@ def test_what_is_forged_older_expired_mixed_truncated_or_for_another_chip_is_ref
             (43, bytes(300000), "more than fits"),
         )  # fmt: skip
         for number, data, why in cases:
-            said = refused(folder, data, number)
-            assert why in said, (number, said)
+            refusal = refused(folder, data, number)
+            assert why in refusal, (number, refusal)
 
 
 def test_a_board_that_knows_no_owners_key_takes_nothing():
@@ -268,12 +268,12 @@ def test_parts_of_another_release_change_nothing():
             house.network.deaf = 1000
             house.mean(n=1, app=12)
             house.run(3)
-            for said in (
+            for each in (
                 part("app", "0000000d", 0, TWELVE),
                 part("app", ID, 2048, TWELVE),
                 part("model", ID, 0, TWELVE),
             ):
-                house.node.on_ack(said)
+                house.node.on_ack(each)
                 house.run(1)
             assert house.node.counts["parts refused"] == 3 and "app-" + ID not in os.listdir(
                 folder + "/update"

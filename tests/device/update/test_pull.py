@@ -165,7 +165,7 @@ def test_parts_that_nobody_asked_for_change_nothing():
         house.network.deaf = 1000
         house.mean(n=1, model=name)
         house.run(20)
-        for said in (
+        for each in (
             part("model", "0000000b", 0, data),
             part("config", name, 0, data),
             part("model", name, 1024, data + bytes(2000)),
@@ -174,8 +174,8 @@ def test_parts_that_nobody_asked_for_change_nothing():
             b"\x01",
         ):
             house.run(1)  # so no reading is due just now
-            house.node.on_ack(said)
-            assert house.node.update._have == 0, said
+            house.node.on_ack(each)
+            assert house.node.update._have == 0, each
         assert house.node.counts["parts refused"] == 6
         house.network.deaf = 0
         house.network.wholes[name] = data

@@ -260,9 +260,9 @@ def test_three_abnormal_readings_are_one_mail_and_two_are_none():
 def test_a_limit_is_told_at_once_and_reminded_of_for_as_long_as_it_lasts():
     flags = np.zeros(3000, np.int32)
     flags[100:2000] = codes.LIMIT
-    told = mails(flags, *flat(3000), 30)
-    assert (told[0].row, told[0].severity) == (100, "severe")
-    assert [mail.kind for mail in told[1:]] == ["reminder", "reminder"]  # after 4 h, and 8 h later
+    mail_count = mails(flags, *flat(3000), 30)
+    assert (mail_count[0].row, mail_count[0].severity) == (100, "severe")
+    assert [mail.kind for mail in mail_count[1:]] == ["reminder", "reminder"]  # after 4 h, and 8 h later
 
 
 def film(t, fails=None, kind="fridge"):
@@ -280,34 +280,34 @@ def test_minutes_are_counted_from_the_failure_to_the_mail():
     week = 7 * 86400 // PERIOD
     t = np.full(2 * week + 2000, 400)
     t[2 * week + 1000 :] = 900
-    one = film(t, fails=900)
-    found = results.result(one, limit(one, 30))
-    assert found.false_mails == 0
-    assert [each.minutes for each in found.outcomes] == [50 + 30 + 0.5]
-    assert results.cell(found.outcomes) == "80 min, 1 of 1"
+    a_film = film(t, fails=900)
+    result = results.result(a_film, limit(a_film, 30))
+    assert result.false_mails == 0
+    assert [each.minutes for each in result.outcomes] == [50 + 30 + 0.5]
+    assert results.cell(result.outcomes) == "80 min, 1 of 1"
 
 
 def test_a_mail_that_the_healthy_room_brings_too_is_no_find_but_a_false_one():
     week = 7 * 86400 // PERIOD
     t = np.full(2 * week + 2000, 400)
-    one = film(t, fails=900)
+    a_film = film(t, fails=900)
     flags = np.zeros(len(t), np.int32)
     flags[week + 600 : week + 610] = codes.EXCURSION  # 100 readings after the moment at which the scene fails
     flags[2 * week + 1000 : 2 * week + 1010] = codes.EXCURSION
-    found = results.result(one, ColumnVerdicts(flags))
-    assert found.false_mails == 1
-    assert found.outcomes[0].minutes is None
+    result = results.result(a_film, ColumnVerdicts(flags))
+    assert result.false_mails == 1
+    assert result.outcomes[0].minutes is None
 
 
 def test_a_score_gets_the_lowest_threshold_with_one_false_mail_a_week():
     week = 7 * 86400 // PERIOD
-    one = film(np.full(2 * week, 400))
+    a_film = film(np.full(2 * week, 400))
     score = np.zeros(2 * week)
     for number in range(5):
         at = week + 3000 * (number + 1)
         score[at : at + 5] = 10 - number
-    flags = at_best(one, score).flags
-    assert len(mails(flags[week:], one.t[week:], one.h[week:], PERIOD)) == 1
+    flags = at_best(a_film, score).flags
+    assert len(mails(flags[week:], a_film.t[week:], a_film.h[week:], PERIOD)) == 1
 
 
 def test_the_table_goes_between_its_marks_and_nowhere_else(tmp_path):

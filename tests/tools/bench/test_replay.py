@@ -112,9 +112,9 @@ def test_a_recording_of_another_shape_gives_the_same_verdicts(
             t = f"{float(row['t']) * 1.8 + 32:.3f}"
             out.writerow([f"{when}+00:00", t.replace(".", ","), row["h"].replace(".", ",")])
     same = run(other, tmp_path / "out.csv", "--unit", "F")
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for word in ("UTF-16", "t is 'Temperatur (°F)'", "decimal commas", "from °F", "sorted"):
-        assert word in said, word
+        assert word in printed, word
     assert [row["flags"] for row in same] == [row["flags"] for row in rows[: len(same)]]
 
 

@@ -109,6 +109,6 @@ def test_with_mosquitto_a_device_reaches_its_own_topics_only(mosquitto):
             assert backend.news.wait_for(lambda: "vigie/1/demo/C001/up" in backend.heard, 10)
         assert "vigie/1/demo/C002/up" not in backend.heard
     finally:
-        for one in (backend, device):
-            one.disconnect()
-            one.loop_stop()
+        for each in (backend, device):
+            each.disconnect()
+            each.loop_stop()

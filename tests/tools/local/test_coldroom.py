@@ -49,5 +49,5 @@ def test_what_was_learned_finds_the_dead_compressor_within_the_hour_and_nothing_
     t, h = (each / 100 for each in rooms(3, 1)[1].played)
     table = Recording(2e9 + 0.5 * np.arange(len(t)), t, h, [])
     verdicts = replay.judge(bundle, table, 0.5)
-    said = np.flatnonzero(verdicts.flags & codes.EXCURSION)
-    assert BEFORE < said[0] <= BEFORE + HOUR and not verdicts.abnormal[:BEFORE].any()
+    values = np.flatnonzero(verdicts.flags & codes.EXCURSION)
+    assert BEFORE < values[0] <= BEFORE + HOUR and not verdicts.abnormal[:BEFORE].any()

@@ -27,8 +27,8 @@ def test_it_tells_the_time_and_echoes_the_question():
 def test_its_error_can_be_set():
     with NtpServer() as server:
         server.offset = -3600
-        told = struct.unpack("!I", ask(server.port)[40:44])[0] - EPOCH_1900
-    assert abs(told - time.time() + 3600) < 2
+        fields = struct.unpack("!I", ask(server.port)[40:44])[0] - EPOCH_1900
+    assert abs(fields - time.time() + 3600) < 2
 
 
 def test_what_is_no_question_gets_no_answer():

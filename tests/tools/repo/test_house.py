@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[3]
 def test_every_target_of_the_makefile_has_one_line_in_its_help():
     text = (ROOT / "Makefile").read_text()
     phony = set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split())
-    told = re.findall(r"^([a-z-]+):.*## \S", text, re.MULTILINE)
-    assert sorted(told) == sorted(phony)
+    matches = re.findall(r"^([a-z-]+):.*## \S", text, re.MULTILINE)
+    assert sorted(matches) == sorted(phony)
     listing = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True).stdout
-    assert [line.split()[1] for line in listing.splitlines()] == told
+    assert [line.split()[1] for line in listing.splitlines()] == matches
 
 
 def test_every_package_that_an_extra_names_is_pinned_and_explained():
@@ -27,10 +27,10 @@ def test_every_package_that_an_extra_names_is_pinned_and_explained():
     wanted = [line for extra in project["optional-dependencies"].values() for line in extra]
     extras = [re.match(r"[A-Za-z0-9_.-]+", line)[0] for line in wanted]
     pinned = set(re.findall(r"^(\S+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    told = (ROOT / "docs" / "dependencies.md").read_text()
+    text = (ROOT / "docs" / "dependencies.md").read_text()
     assert extras
     assert {lock.normal(name) for name in extras} <= pinned
-    assert [name for name in extras if f"`{name}`" not in told] == []
+    assert [name for name in extras if f"`{name}`" not in text] == []
 
 
 def test_no_two_test_files_have_one_name():

@@ -66,8 +66,8 @@ def test_each_command_says_how_it_is_called_in_one_way(capsys):
                 code = main([name, word])
             except SystemExit as ended:  # argparse
                 code = ended.code or 0
-            said = capsys.readouterr()
-            assert code == 0 and not said.err and name in said.out, (name, word, said)
+            streams = capsys.readouterr()
+            assert code == 0 and not streams.err and name in streams.out, (name, word, streams)
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_each_command_says_how_it_is_called_in_one_way(capsys):
 )
 def test_help_goes_to_the_output_with_0_and_a_wrong_use_to_the_errors_with_2(capsys, words, code, out, err):
     assert main(words) == code
-    said = capsys.readouterr()
-    assert said.out.startswith(out) and bool(said.out) == bool(out)
-    assert err in said.err and bool(said.err) == bool(err)
+    streams = capsys.readouterr()
+    assert streams.out.startswith(out) and bool(streams.out) == bool(out)
+    assert err in streams.err and bool(streams.err) == bool(err)
 
 
 def test_clean_deletes_what_was_made_but_not_under_a_running_demo(tmp_path):

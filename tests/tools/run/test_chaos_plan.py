@@ -19,7 +19,8 @@ TARGETS = {
 
 def plan(seed, faults=200):
     return [
-        (one.fault.kind, one.name, one.hold) for one in planned(Ordeal(seed=seed, faults=faults), TARGETS)
+        (fault.fault.kind, fault.name, fault.hold)
+        for fault in planned(Ordeal(seed=seed, faults=faults), TARGETS)
     ]
 
 
@@ -30,8 +31,8 @@ def test_a_seed_gives_its_plan_again_and_another_one_another():
 
 
 def test_two_faults_of_one_thing_never_come_together():
-    for one in planned(Ordeal(seed=3), TARGETS):
-        assert one.name in TARGETS[one.fault.of] and one.occupies == (one.fault.part, one.name)
+    for each in planned(Ordeal(seed=3), TARGETS):
+        assert each.name in TARGETS[each.fault.of] and each.occupies == (each.fault.part, each.name)
 
 
 def test_every_kind_comes_before_any_comes_again():
@@ -42,7 +43,7 @@ def test_every_kind_comes_before_any_comes_again():
 
 def test_each_kind_stands_in_the_docs():
     page = (Path(__file__).parents[3] / "docs" / "chaos.md").read_text()
-    assert [one.kind for one in FAULTS if not all(part in page for part in one.kind.split(": "))] == []
+    assert [each.kind for each in FAULTS if not all(part in page for part in each.kind.split(": "))] == []
 
 
 def test_a_run_is_only_good_when_every_kind_was_seen_and_both_witnesses_agree():
@@ -51,7 +52,7 @@ def test_a_run_is_only_good_when_every_kind_was_seen_and_both_witnesses_agree():
         broker="mosquitto",
         batch=25,
         tallies={"C001": Tally(taken=5, stored=5)},
-        faults=Counter(one.kind for one in FAULTS),
+        faults=Counter(each.kind for each in FAULTS),
         drained=True,
     )
     assert good.problems() == []

@@ -21,10 +21,10 @@ def life(number, first, count, kept, began=BEGAN):
 def rows(*lives, without=(), **changes):
     """The readings of `lives` as they should be stored, without some seqs; `changes` replace columns."""
     found = [
-        (one.first + i, one.number, int(taken.host_ts), taken.t / 100, taken.h / 100)
-        for one in lives
-        for i, taken in enumerate(one.taken)
-        if one.first + i not in without
+        (each.first + i, each.number, int(taken.host_ts), taken.t / 100, taken.h / 100)
+        for each in lives
+        for i, taken in enumerate(each.taken)
+        if each.first + i not in without
     ]
     seq, boot, ts, t, h = (np.array(column) for column in zip(*found, strict=True))
     zeros = np.zeros(len(found))
@@ -77,8 +77,8 @@ def test_what_was_in_ram_at_a_cut_counts_apart_also_when_the_next_boot_gives_its
 
 def test_what_the_board_dropped_for_a_cause_counts_apart_and_without_one_it_is_unexplained():
     lives = [life(1, 0, 50, 50)]
-    told = BoardReports(dropped={STREAM: {3, 4}}, unexplained={STREAM: {3, 4, 9, 10}})
-    result = check(lives, rows(*lives, without={3, 4, 9, 11}), told)
+    reports = BoardReports(dropped={STREAM: {3, 4}}, unexplained={STREAM: {3, 4, 9, 10}})
+    result = check(lives, rows(*lives, without={3, 4, 9, 11}), reports)
     assert (result.dropped, result.unexplained, result.lost) == (2, 1, 1)
     assert result.problems == ["boot 1, seq 9: without a cause", "boot 1, seq 11: lost"]
 

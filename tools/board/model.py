@@ -20,8 +20,8 @@ TEST = f"""{APPLICATION}
 import gc
 from device.bundle import load
 gc.collect()
-found, problem = load({{path!r}}, bytes.fromhex({{key!r}}))
-print('ok ' + found.id.hex() if found else problem)
+bundle, problem = load({{path!r}}, bytes.fromhex({{key!r}}))
+print('ok ' + bundle.id.hex() if bundle else problem)
 """
 ACTIVE = "/model/active"
 TRAIN = '`make train ARGS="--device C001"` makes one and names its file'

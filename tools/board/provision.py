@@ -60,7 +60,7 @@ def authority(wanted: Provision) -> bytes:
             if certificate.is_address(name):
                 name = wanted.config["broker"]["name"] = certificate.name_for_board(host, number, der)
                 screen.tick(
-                    "name", f"its certificate is for {name}: by that the board will know it (broker.name)"
+                    "name", f"its certificate is for {name}: the board checks it by this name (broker.name)"
                 )
             certificate.check(host, number, name, der)
         if wanted.ca:
@@ -68,8 +68,8 @@ def authority(wanted: Provision) -> bytes:
     except OSError as error:
         if certificate.is_address(name):
             raise ToolFailed(
-                f"{host}:{number} is out of reach here ({error}), and the board knows a broker by a name "
-                "alone: start the broker, or give a name of its certificate with broker.name"
+                f"{host}:{number} is out of reach here ({error}), and a board checks a certificate by its "
+                "name only: start the broker, or give a name of its certificate with broker.name"
             ) from None
         screen.tick("CA", f"{wanted.ca}; not tried, {host}:{number} is out of reach here ({error})", "warn")
     return der

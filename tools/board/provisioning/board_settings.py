@@ -154,7 +154,7 @@ def _login(values: Mapping[str, Any]) -> list[str]:
             if key not in broker:
                 problems.append(f"broker.{key}{MISSING}this board's at the broker")
             elif broker[key] == "":
-                problems.append(f"broker.{key} is empty: give this board's at the broker")
+                problems.append(f"broker.{key} is empty: give the one of this board at the broker")
     return problems
 
 
@@ -185,7 +185,7 @@ def read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise ToolFailed(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ToolFailed(f"{file} is no text in UTF-8: save it as that in your editor") from None
+        raise ToolFailed(f"{file} is not UTF-8 text: save it as UTF-8 in your editor") from None
     except tomllib.TOMLDecodeError as error:
         raise ToolFailed(f"{file} is not TOML: {error}") from None
 

@@ -117,8 +117,8 @@ def name_for_board(host: str, port: int, ca: bytes) -> str:
     if not fit:
         held = ", ".join(carried) or "nothing"
         raise ToolFailed(
-            f"{host}:{port}: its certificate carries {held}, and the board knows a broker by a name alone, "
-            "never by an address: make one that carries a name too; nobody need be able to look that up"
+            f"{host}:{port}: its certificate carries {held}, and a board checks names only, never "
+            "addresses: make a certificate that carries a name too; no DNS has to know that name"
         )
     return next((name for name in fit if name != "localhost"), fit[0])
 

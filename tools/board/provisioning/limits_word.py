@@ -33,7 +33,7 @@ def tell(config: Mapping[str, Any], environment: Mapping[str, str]) -> None:
     site, device = config["site"], config["device"]
     try:
         known = load_database(environment)
-        with screen.waiting(f"holding the limits against the last {DAYS} days of {site}/{device} …"):
+        with screen.waiting(f"comparing the limits with the last {DAYS} days of {site}/{device} …"):
             stored = Reader(database.connect(known.uri, known.name, timeout=ANSWERS)).readings(
                 site, device, start=time.time() - DAYS * DAY
             )

@@ -16,7 +16,7 @@ def main():
 
 
 def run(node):
-    """Let `node` work until something breaks, or Ctrl-C stops it: then `stopped` is it, for the console."""
+    """Let `node` work until something breaks or Ctrl-C stops it; then `stopped` holds it for the console."""
     global stopped
     stopped = None
     try:

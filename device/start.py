@@ -43,7 +43,7 @@ def start():
 
 
 def _put_up_shelf():
-    """From now on what is borrowed leaves no names in RAM."""
+    """From now on, borrowed modules leave no names in RAM."""
     package = sys.modules[__name__.partition(".")[0]]
     Shelf.folder, package.__path__ = package.__path__, "/lent"
     os.mount(Shelf(), "/lent")

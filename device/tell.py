@@ -68,12 +68,12 @@ def connect(node, seconds):
 
 
 def _update(node, what, *given):
-    """Something about updates: `what` of device/update/hooks.py."""
+    """Call the function `what` of device/update/hooks.py."""
     getattr(borrow("update.hooks"), what)(node, *given)
 
 
 def _dated(node, sec):
-    """NTP answered."""
+    """NTP answered with the date `sec`."""
     clock = node.clock
     first = not clock.is_set()
     if not clock.set(sec):

@@ -56,7 +56,7 @@ def set(clock, sec):
 
 
 def _goes_on(clock, sec):
-    """What is believed has become `sec` by now."""
+    """Believe that it is now `sec`."""
     if clock._sec is None:
         return False
     away = _JUMP_S + clock.slack + (clock._s - clock._up) * _PPM // 1000000
@@ -79,7 +79,7 @@ def _confirmed(clock, sec, inside):
 
 
 def doubted(clock, sec):
-    """Why set() has just refused `sec`, in words; None when the console has said it before."""
+    """Why set() has just refused `sec`, in words; None if the console has already said so."""
     if not _2024 <= sec < _2100:
         return "NTP answer refused: no such date"
     if clock._doubt > 1:

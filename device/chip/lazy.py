@@ -34,7 +34,7 @@ class Shelf:
 def borrow(name):
     """The module `name` ("link.explain"), which is not kept: the next borrow() reads it from flash again.
 
-    That takes tens of milliseconds and needs room: not for sampling, nor for what cures a lack of room.
+    That takes tens of milliseconds and memory: do not use it for sampling, nor where memory has run out.
     """
     path = _PACKAGE + name
     if path in sys.modules:

@@ -1,4 +1,4 @@
-"""Python and the network share a chip's memory. A piece that Python took it keeps while anything lies there.
+"""Python and the network share a chip's memory. Python keeps a piece that it took while anything lies in it.
 
 When Python's first piece is full (56 KB on an ESP32) MicroPython takes a second one as large, or all there is
 (py/gc.c, gc_try_add_heap). With Wi-Fi and TLS up that left the network 2 KB: connections were cut, and no

@@ -1,4 +1,4 @@
-"""What of the chip is needed seldom: radio, buses, the clock's date, sleep. Functions of a Board."""
+"""The parts of a chip that are needed seldom: radio, buses, the clock's date, sleep. Functions of a Board."""
 
 import os
 import machine
@@ -75,7 +75,7 @@ def i2c(board, scl, sda):
 
 
 def rtc_memory(board, *data):
-    """What it holds (bytes), or put `data` there."""
+    """The bytes in RTC memory; with `data`, write it there."""
     return machine.RTC().memory(*data)
 
 

@@ -30,8 +30,8 @@ class Ticks:
     def woke(self, wall_ms, ticks, planned_ms):
         """Go on from `ticks` as of `wall_ms`, when a sleep of `planned_ms` began; milliseconds passed.
 
-        What the RTC says is believed from half of the plan to a day more: else it was set or lost, and the
-        timer that woke the chip tells.
+        The RTC is believed if it says between half of the planned time and a day more than that. Otherwise it
+        was set or lost, and the planned time counts.
         """
         passed = self.wall_ms() - wall_ms
         awake = self._source.ticks_ms()

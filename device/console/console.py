@@ -16,7 +16,7 @@ HELP = 'Ask: status() last(5) selftest() inject("spike") outbox() wifi() model()
 
 
 class Console:
-    """`node`: the stopped one."""
+    """`node`: the Node that was stopped."""
 
     def __init__(self, node):
         self._node = node
@@ -83,7 +83,7 @@ class Console:
         print("%s from the next reading on; go() to see it" % kind)
 
     def outbox(self):
-        """What waits on flash."""
+        """The readings that wait on flash."""
         outbox = self._node.outbox
         outbox.flush()
         free = os.statvfs("/")
@@ -102,7 +102,7 @@ class Console:
         self._broker()
 
     def model(self):
-        """What judges."""
+        """The model that judges."""
         judge = self._node.judge
         model = self._node.outbox.model
         print("model    %s" % (model.hex() if any(model) else "none: rules and Z-score alone"))
@@ -114,7 +114,7 @@ class Console:
         print("broker   %s" % (trouble(self._node) or "connected"))
 
     def go(self):
-        """Run on; the readings of the meantime are missing, and counted."""
+        """Run on; the readings that were not taken meanwhile are counted as missed."""
         from ..app import run
 
         self._node.board.watch()
@@ -125,7 +125,7 @@ class Console:
 
 
 def trouble(node):
-    """Why the broker is not connected now; None when it is. That it has hung up meanwhile is noticed."""
+    """Why the broker is not connected now; None when it is. Notices that the broker has hung up meanwhile."""
     link = node.link
     if link.ready():
         link.step()

@@ -1,1 +1,1 @@
-"""Whether a reading is abnormal: the detectors, the numbers they go by, and the verdict."""
+"""Whether a reading is abnormal: the detectors, their parameters, and the verdict."""

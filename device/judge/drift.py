@@ -24,7 +24,7 @@ class Drift(Detector):
         self.restart()
 
     def restart(self):
-        """Forget: after a long gap nothing is known about the slope."""
+        """Forget everything: after a long gap nothing is known about the slope."""
         self._sum = self._count = self._next = self._filled = self._mute = self._value = 0
 
     def score(self, reading):

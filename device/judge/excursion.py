@@ -65,7 +65,7 @@ class Excursion(Detector):
         self.restart()
 
     def restart(self):
-        """Forget: nobody knows where the air was in a long gap."""
+        """Forget everything: nobody knows how warm the air was in a long gap."""
         for i in range(COUNTS):
             self._counts[i] = 0
         self._next = self._since = 0

@@ -22,7 +22,7 @@ class Duty:
         return most * self.period_ms
 
     def wants(self, up, urgent):
-        """Whether to connect now. An abnormal reading goes at once, unless the last attempt failed."""
+        """Whether to connect now: at once for an abnormal reading, unless the last attempt failed."""
         return up >= self.connect_at or (urgent and not self.failures)
 
     def connected(self, tick, success):

@@ -54,7 +54,7 @@ class Radio:
 
 
 class Sleeper:
-    """Of one start. `woke`: it was a deep sleep that ended. `ticks`: the clock's source.
+    """The sleeper of one start. `woke`: the chip woke from deep sleep. `ticks`: the clock's source.
 
     network(node, config) gives a node its link and NTP.
     """
@@ -220,7 +220,7 @@ class Sleeper:
         return [thing for thing in things if thing]
 
     def _stamp(self, node):
-        """Program, settings and model: a snapshot is for the same ones only."""
+        """A text of program, settings and model: a snapshot fits only where this is the same."""
         settings = json.dumps(self._config) + VERSION
         return b"%08x" % crc32(settings.encode()) + node.outbox.model
 
@@ -241,9 +241,9 @@ class Sleeper:
 
 
 def _acknowledged(outbox):
-    """Runs [first, last] of readings on flash that the cloud has; not those given up, which `state` reports.
+    """Runs [first, last] of readings on flash that the cloud has, without those given up (`state` has them).
 
-    Of the newest segment all, of older ones what they begin with: what is forgotten is sent again.
+    All runs of the newest segment, of older ones the run at their beginning: what is forgotten is sent again.
     """
     runs = []
     newest = part = outbox.find(outbox.newest())

@@ -1,1 +1,1 @@
-"""Over the air: what is meant for this board is fetched, checked, tried, and told (docs/over-the-air.md)."""
+"""Over the air: a board fetches what it should have, checks, tries and reports it (docs/over-the-air.md)."""

@@ -18,7 +18,7 @@ def begin(pull, node, due):
 
 
 def _next(pull, node):
-    """Begin with the first of what is due."""
+    """Begin with the first thing that is due."""
     pull.over = not pull.due
     if pull.over:
         return
@@ -38,7 +38,7 @@ def _next(pull, node):
 
 
 def _fits(pull, total):
-    """ValueError when so many bytes are of no use."""
+    """Raises ValueError when a thing of `total` bytes cannot be used."""
     if not total:
         raise ValueError("the cloud does not have it")
     room = total if pull._install else borrow("update.notes").free() + pull._have  # a release looks itself
@@ -47,7 +47,7 @@ def _fits(pull, total):
 
 
 def _finish(pull, node):
-    """All of it is on flash: check it, and use it."""
+    """The whole is on flash: check it, and use it."""
     if pull._install:
         pull._install.take(node)
     elif pull.what == "model":
@@ -58,7 +58,7 @@ def _finish(pull, node):
 
 
 def _fail(pull, node, why, again=False):
-    """Give up on it, and say why. `again`: another time it may go well."""
+    """Give it up, and say why. `again`: a later try may succeed."""
     remove(pull._path)
     pull._told(node, why, again)
 

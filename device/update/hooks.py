@@ -20,7 +20,7 @@ def fetched(node):
 
 
 def proven(node):
-    """The cloud has a reading that was taken with what is on trial."""
+    """The cloud has a reading that was taken during the trial: keep what is on trial."""
     try:
         node.trial.keep()
     except OSError:
@@ -31,7 +31,7 @@ def proven(node):
 
 
 def doubt(node):
-    """On trial for too long: what was before again."""
+    """After too long a trial, go back to what ran before."""
     why = node.trial.late(node)
     if why:
         node.trial.back(why)

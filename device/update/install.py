@@ -46,7 +46,7 @@ class Install:
                 return  # what follows in `data` is there, or is not needed
 
     def step(self, node):
-        """A piece of what needs no part; False when one is needed, or nothing is left to do."""
+        """Do a piece of the work that needs no part; False when a part is needed, or all is done."""
         if self._line is None:
             if self._end is None or self.have < self._end:
                 return False

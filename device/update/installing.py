@@ -114,7 +114,7 @@ def _next(install):
 
 
 def _twin(good):
-    """The file of the running slot that is the same."""
+    """The same file in the running slot, or None."""
     notes = borrow("update.notes")
     folder = at("/app/%s/" % notes.running())
     try:

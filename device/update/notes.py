@@ -17,10 +17,10 @@ _SPARE = const(65536)  # bytes of flash that an update leaves free
 
 
 class Notes:
-    """`n`: no older word counts. `app`: the number of the newest release that was kept.
+    """`n`: older requests do not count. `app`: the number of the newest release that was kept.
 
     `results` ("told" on flash): what -> [id, text, n, again]. `text` is empty when it is in use, `n` is the
-    word that asked for it, `again` says that the thing may be good all the same.
+    request that it answers, `again` says that a later try may succeed.
     """
 
     def __init__(self):
@@ -34,17 +34,17 @@ class Notes:
             pass  # there are none yet, or they are damaged: what is tried again does no harm
 
     def tell(self, what, name, text, again=False):
-        """This became of `what` with the id `name`. OSError when flash refuses."""
+        """Note what became of `what` with the id `name`. OSError when flash refuses."""
         self.results[what] = [name, text[:200], self.n, again]
         self.save()
 
     def tried(self, what, name, n):
-        """Whether the word `n` says nothing new about `name`: only a newer one asks for it once more."""
+        """Whether `name` was tried already: only a request with a newer `n` asks for it once more."""
         result = self.results.get(what, ("",))
         return result[0] == name and n <= (result[2] if len(result) > 2 else n)
 
     def save(self):
-        """Onto flash. OSError when it refuses."""
+        """Write it onto flash. OSError when flash refuses."""
         try:
             os.mkdir(at("/update"))
         except OSError:
@@ -64,7 +64,7 @@ def active():
 
 
 def activate(text):
-    """From the next start on. OSError when flash refuses."""
+    """`text` counts from the next start on. OSError when flash refuses."""
     _put(_ACTIVE, text)
 
 
@@ -79,7 +79,7 @@ def other(slot):
 
 
 def number(folder):
-    """Of the release in a slot; 0: what the cable brought."""
+    """The number of the release in the slot `folder`; 0: it came by cable."""
     try:
         with open(folder + "number") as file:
             return int(file.read(12))

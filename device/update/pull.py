@@ -1,4 +1,4 @@
-"""What is meant for this board is fetched part by part, checked and used. In RAM only while that goes on.
+"""Fetches what this board should have, part by part, checks and uses it. In RAM only meanwhile.
 
 A part goes onto flash behind those before it: after a power cut the file's length says where to go on.
 """
@@ -60,7 +60,7 @@ class Pull:
             self._fail(node, str(error))
 
     def _busy(self, node):
-        """Whether what a release has in common with the one that runs takes more than this turn."""
+        """Whether copying what the release shares with the running one takes more than this turn."""
         clock = node.clock
         end = clock.after(clock.ms(), _SHARE_MS)
         busy = False
@@ -70,7 +70,7 @@ class Pull:
         return busy
 
     def _ready(self, up):
-        """To be asked for from now on."""
+        """Ask for it from now on."""
         self._wait_s = _FIRST_S
         self._at_s = up
 

@@ -62,7 +62,7 @@ def verified(file, modulus):
 def signed(digest, signature, modulus):
     """Whether `signature` is one of the SHA-256 `digest` under the key with this `modulus`.
 
-    The whole of the padded message is compared, so there is nothing in it to play with.
+    All of the padded message is compared, so nothing in it can be varied.
     """
     number = int.from_bytes(signature, "big")
     n = int.from_bytes(modulus, "big")

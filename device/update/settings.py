@@ -31,7 +31,7 @@ def opened(blob, key):
 
 
 def sealed(number, change, key, nonce):
-    """The other way round: `change` (bytes of JSON) for the board with this key. `nonce`: 16 random bytes."""
+    """Seal `change` (bytes of JSON) for the board with this key. `nonce`: 16 random bytes."""
     blob = struct.pack(_HEADER, MAGIC, number, nonce) + mixed(change, key, nonce)
     return blob + auth.hmac_sha256(key, (blob,))
 

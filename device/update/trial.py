@@ -59,7 +59,7 @@ class Trial:
         self.what = "settings %d" % number()
 
     def starts(self):
-        """The board started once more. Why this must be with the old settings, or None."""
+        """Count one more start. Why the old settings must come back now, or None."""
         starts = 1 + _starts()
         try:
             with open(at(STARTS), "w") as file:
@@ -76,7 +76,7 @@ class Trial:
         return "%d starts without an acknowledgement%s" % (starts - 1, crash)
 
     def late(self, node):
-        """Why it is over, or None."""
+        """Why the trial has failed, or None."""
         if node.clock.uptime() < max(_MOST_S, _PERIODS * node.period_ms // 1000):
             return None
         minutes = node.clock.uptime() // 60
@@ -102,7 +102,7 @@ class Trial:
 
 
 class ReleaseTrial(Trial):
-    """Of the release `name` in `slot`. The other slot holds the one before."""
+    """The trial of the release `name` in `slot`. The other slot holds the release before it."""
 
     release = True
 
@@ -113,7 +113,7 @@ class ReleaseTrial(Trial):
         self._name = name
 
     def starts(self):
-        """choice.py has counted."""
+        """choice.py counts these starts."""
 
     def keep(self):
         results = Notes()
@@ -129,7 +129,7 @@ class ReleaseTrial(Trial):
 
 
 def number():
-    """Of the settings in use; 0: the cable's, or they cannot be read."""
+    """The number of the settings in use; 0: they came by cable, or cannot be read."""
     try:
         with open(at(CONFIG)) as file:
             return int(json.load(file).get("number", 0))

@@ -1,4 +1,4 @@
-"""What the cloud says that a board should have: believed, compared with what it has."""
+"""Checks what the cloud says that this board should have, and compares it with what the board has."""
 
 import json
 from binascii import hexlify
@@ -14,7 +14,7 @@ KINDS = const(("config", "model", "app"))  # what this board knows to use, in th
 def begin(node, payload):
     """The Pull of what the `ack` in `payload` says is meant for this board; None: there is nothing new to do.
 
-    ValueError says why it must not be believed.
+    ValueError says why the board must not believe it.
     """
     want = read(payload, node.outbox.stream, node.key)
     memory = borrow("update.notes")

@@ -15,9 +15,8 @@ from bson.binary import Binary
 from pymongo.collection import Collection
 
 from cloud.contract import keys
-from cloud.store.database import Document
+from cloud.store.database import Document, board_of
 from cloud.updates import settings
-from cloud.updates.wanted import named
 
 MAC = 32  # bytes at the end of a bundle (device/model/bundle.py)
 
@@ -63,7 +62,7 @@ def reseal(wanted: Collection[Document], old: bytes, new: bytes) -> int:
     """
     resealed = 0
     for document in wanted.find({"settings": {"$exists": True}}):
-        board, kept = named(document), document["settings"]
+        board, kept = board_of(document["_id"]), document["settings"]
         its_old, its_new = keys.device_key(old, *board), keys.device_key(new, *board)
         if _opens(its_new, kept["sealed"]):
             continue

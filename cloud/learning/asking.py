@@ -12,8 +12,7 @@ from cloud.alerts.courier import pending
 from cloud.alerts.facts import Facts
 from cloud.alerts.letters import subject
 from cloud.alerts.policy import Letter, NextModel
-from cloud.learning.book import Board
-from cloud.store.database import Document
+from cloud.store.database import Board, Document
 from cloud.words import Words, plain
 
 

@@ -15,9 +15,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from cloud.store.database import Document, device_id
+from cloud.store.database import Board, Document, device_id
 
-Board = tuple[str, str]
 KEPT, REFUSED, READY, MEANT = "kept", "refused", "ready", "meant"
 HARMLESS = "false"  # the label
 LIGHT = {"candidate": 0}
@@ -54,8 +53,3 @@ class Book:
         """What one try gave. What was meant before, and since when, stays."""
         unset = {"shadow": "", "alert": "", **({} if "candidate" in known else {"candidate": ""})}
         self._boards.update_one({"_id": device_id(*board)}, {"$set": known, "$unset": unset}, upsert=True)
-
-
-def board_of(document: Document) -> Board:
-    site, _, device = document["_id"].partition("/")
-    return site, device

@@ -20,13 +20,13 @@ from pymongo.database import Database
 from cloud import settings
 from cloud.contract.keys import device_key
 from cloud.learning.answers import Span
-from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Board, Book
+from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Book
 from cloud.learning.comparison import Comparison, ComparisonResult, changed
 from cloud.learning.known import Known
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.read.rows import Episode
 from cloud.store import database
-from cloud.store.database import Document
+from cloud.store.database import Board, Document
 from cloud.training import report
 from cloud.training.fit import train
 from cloud.training.forest.twin import CloudModel, ModelRefused

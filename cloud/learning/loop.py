@@ -20,12 +20,12 @@ from pymongo.errors import PyMongoError
 
 from cloud.contract.keys import device_key
 from cloud.learning.answers import mails
-from cloud.learning.book import MEANT, REFUSED, Board, Book, board_of
+from cloud.learning.book import MEANT, REFUSED, Book
 from cloud.learning.comparison import WARM
 from cloud.learning.known import Known
 from cloud.process.alone import Alone
 from cloud.read.reader import Reader
-from cloud.store.database import Document
+from cloud.store.database import Board, Document, board_of, name_of
 from cloud.training import bundle
 from cloud.training.forest.twin import CloudModel, ModelRefused
 from cloud.training.history import DAY, HistoryError, history
@@ -81,13 +81,13 @@ class Learning:
                 continue
             try:
                 for board in self.answered():
-                    self._alone(f"the answers about {_name(board)}", partial(self.learn, board, stop))
+                    self._alone(f"the answers about {name_of(board)}", partial(self.learn, board, stop))
                 slow = time.monotonic() >= histories
                 if slow:
                     histories = time.monotonic() + EVERY
                     for board in self.due():
                         train = partial(self.learn, board, stop, "--anew")
-                        self._alone(f"the training of {_name(board)}", train)
+                        self._alone(f"the training of {name_of(board)}", train)
                 self.advance(look=slow)
             except PyMongoError as problem:
                 log.warning("looking for boards to train waits for the database (%s)", type(problem).__name__)
@@ -112,7 +112,7 @@ class Learning:
         for board in self._reader.devices():
             tried = max(self._failed.get(board, 0.0), self._book.of(board).get("tried", 0.0))
             if now - tried >= AGAIN and self._alone(
-                f"the history of {_name(board)}", partial(self._is_due, board, now)
+                f"the history of {name_of(board)}", partial(self._is_due, board, now)
             ):
                 boards.append(board)
         return boards
@@ -134,9 +134,9 @@ class Learning:
 
     def learn(self, board: Board, stop: threading.Event, *options: str) -> bool:
         """Let one board learn with the very command a person would type; False when it did not work."""
-        log.info("%s %s", _name(board), "is trained" if options else "learns from answers")
+        log.info("%s %s", name_of(board), "is trained" if options else "learns from answers")
         child = subprocess.Popen(  # noqa: S603  our own command
-            [*self._command, _name(board), *options],
+            [*self._command, name_of(board), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -154,15 +154,15 @@ class Learning:
             log.info("%s", last)
             return True
         self._failed[board] = self._clock()
-        log.warning("%s could not be trained: %s", _name(board), last)
+        log.warning("%s could not be trained: %s", name_of(board), last)
         return False
 
     def advance(self, *, look: bool = True) -> None:
         """Every model that has passed, one step on: its day in shadow, the question, the board. Raises
         PyMongoError."""
         for known in self._book.ready():
-            step = partial(self._advance, board_of(known), known, look=look)
-            self._alone(f"the next model of {_name(board_of(known))}", step)
+            step = partial(self._advance, board_of(known["_id"]), known, look=look)
+            self._alone(f"the next model of {known['_id']}", step)
 
     def _advance(self, board: Board, known: Document, *, look: bool) -> None:
         waits = known["base"] is not None and self._mode != "now" and not known.get("shadow", {}).get("over")
@@ -227,7 +227,7 @@ class Learning:
             return None
 
     def _refuse(self, board: Board, why: str) -> None:
-        log.warning("%s keeps its model: %s", _name(board), why)
+        log.warning("%s keeps its model: %s", name_of(board), why)
         self._book.note(board, state=REFUSED, why=why)
 
     def _mean(self, board: Board, known: Document) -> None:
@@ -244,13 +244,11 @@ class Learning:
         if known.get("raised"):
             lesson = {**(lesson or self._lesson(board, known, now)), "answers": known["said"]}
         self._book.note(board, state=MEANT, meant=now, **({"lesson": lesson} if lesson else {}))
-        log.info("model %s is meant for %s: python -m cloud model %s", known["model"], _name(board), board[1])
+        log.info(
+            "model %s is meant for %s: python -m cloud model %s", known["model"], name_of(board), board[1]
+        )
 
     def _lesson(self, board: Board, known: Document, now: float) -> Document:
         """How many mails a person got about this board before it was taught."""
         days = min(LESSON, known["result"]["days"])
         return {"since": now, "days": days, "mails": self._reader.mails(*board, now - days * DAY, now)}
-
-
-def _name(board: Board) -> str:
-    return "/".join(board)

@@ -20,7 +20,7 @@ from pymongo.database import Database
 
 from cloud.contract.messages import TWIN_DIFFERS, TWIN_RAN
 from cloud.store import packing
-from cloud.store.database import Document
+from cloud.store.database import Document, board_of
 from device import codes
 
 # Edges of the bins for the difference of the two forests' scores (board minus cloud, thousandths); the first
@@ -97,7 +97,7 @@ class Sums:
 
     def add(self, bucket: Document) -> None:
         """`bucket` has `d` and what `counted` gave."""
-        site, _, device = bucket["d"].partition("/")
+        site, device = board_of(bucket["d"])
         for layout, name, sums in (
             (_VERDICTS, "g", self._verdicts),
             (_SCORES, "s", self._scores),

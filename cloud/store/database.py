@@ -11,6 +11,7 @@ from pymongo import ASCENDING, DESCENDING, MongoClient, ReturnDocument, WriteCon
 from pymongo.database import Database
 
 Document = dict[str, Any]
+Board = tuple[str, str]  # site, device
 StreamKey = tuple[str, str, str]  # site, device, stream
 
 # buckets           360 readings each; _id "<site>/<device>/<stream>/<seq // 360>"; writer.py writes them
@@ -153,6 +154,16 @@ def client_id(database: Database[Document], name: str) -> str:
 
 def device_id(site: str, device: str) -> str:
     return f"{site}/{device}"
+
+
+def name_of(board: Board) -> str:
+    return device_id(*board)
+
+
+def board_of(name: str) -> Board:
+    """The board with this device_id()."""
+    site, _, device = name.partition("/")
+    return site, device
 
 
 def stream_id(site: str, device: str, stream: str) -> str:

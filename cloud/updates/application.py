@@ -10,10 +10,10 @@ from pathlib import Path
 from pymongo.database import Database
 
 from cloud.read.reader import Reader
-from cloud.store.database import Document
+from cloud.store.database import Document, name_of
 from cloud.updates import change
 from cloud.updates.releases import NoRelease, Release, Releases, read
-from cloud.updates.standing import TIMES, name_of, soon, standing, state_of
+from cloud.updates.standing import TIMES, soon, standing, state_of
 from cloud.updates.wanted import Wanted
 
 

@@ -7,9 +7,9 @@ import json
 from pymongo.database import Database
 
 from cloud.store.clock import DatabaseClock
-from cloud.store.database import Document
+from cloud.store.database import Board, Document
 from cloud.updates import settings
-from cloud.updates.wanted import Board, Wanted, outcome
+from cloud.updates.wanted import Wanted, outcome
 
 TRIES = 5  # that a change is made anew because another one came between
 

@@ -13,21 +13,19 @@ from pymongo.database import Database
 
 from cloud.contract import keys
 from cloud.read.reader import Reader
-from cloud.store.database import Document, device_id
+from cloud.store.database import Board, Document, device_id, name_of
 from cloud.updates import change, settings
 from cloud.updates.application import app
 from cloud.updates.rollout_command import rollout
 from cloud.updates.standing import (
     TIMES,
     agreed,
-    name_of,
     settings_text,
     soon,
     standing,
     state_of,
     with_secret,
 )
-from cloud.updates.wanted import Board
 
 
 def add_options(commands: Any, run: Callable[[argparse.Namespace, Any], int]) -> None:

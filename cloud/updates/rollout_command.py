@@ -14,14 +14,13 @@ from pymongo.database import Database
 from cloud.contract import keys
 from cloud.process.printable import printable
 from cloud.read.reader import Reader
-from cloud.store.database import Document
+from cloud.store.database import Board, Document, name_of
 from cloud.updates import change, settings
 from cloud.updates.application import refusal
 from cloud.updates.releases import NoRelease, Releases, read
 from cloud.updates.rollout import waves
 from cloud.updates.rollouts import Rollouts
-from cloud.updates.standing import TIMES, agreed, name_of, settings_text, state_of, with_secret
-from cloud.updates.wanted import Board
+from cloud.updates.standing import TIMES, agreed, settings_text, state_of, with_secret
 
 
 def rollout(options: argparse.Namespace, database: Database[Document], master: bytes) -> int:

@@ -27,7 +27,7 @@ from cloud.contract import keys
 from cloud.process.alone import Alone
 from cloud.process.failure import brief
 from cloud.read.reader import Reader
-from cloud.store.database import Document
+from cloud.store.database import Document, board_of
 from cloud.updates import change, settings
 from cloud.updates.rollout import Behaviour, RolloutBoard, Step, decide
 from cloud.updates.wanted import Wanted, outcome
@@ -136,7 +136,7 @@ class Rollouts:
 
     def _want(self, name: str, what: str, value: Any) -> Any:
         """Let a board have a model (its id), a release (its number), or settings (a sealed change)."""
-        board = _board(name)
+        board = board_of(name)
         if value is None:
             return None
         if what == "app":
@@ -181,20 +181,15 @@ class Rollouts:
         )
 
     def _wanted(self, name: str) -> Document:
-        return Wanted(self._database).of([_board(name)]).get(_board(name)) or {}
+        return Wanted(self._database).of([board := board_of(name)]).get(board) or {}
 
     def _episodes(self, name: str, start: float, end: float) -> int:
         which = {"d": name, "opened": {"$gte": start, "$lt": end}}
         return self._database["episodes"].count_documents(which)
 
     def _twin(self, name: str, model: str) -> int:
-        agreements = self._reader.agreement(*_board(name))
+        agreements = self._reader.agreement(*board_of(name))
         return sum(each.twin_differs for each in agreements if each.model == model)
-
-
-def _board(name: str) -> tuple[str, str]:
-    site, _, device = name.partition("/")
-    return site, device
 
 
 def run(

@@ -20,10 +20,10 @@ from cloud.contract import messages
 from cloud.contract.messages import Get, State
 from cloud.process.alone import Alone
 from cloud.process.failure import brief
-from cloud.store.database import Document, device_id
+from cloud.store.database import Board, Document, device_id
 from cloud.updates import change
 from cloud.updates.releases import Releases
-from cloud.updates.wanted import Board, Wanted, given_up, to_tell
+from cloud.updates.wanted import Wanted, given_up, to_tell
 
 log = logging.getLogger("updates")
 

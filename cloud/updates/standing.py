@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pymongo.database import Database
 
 from cloud.process.printable import printable
-from cloud.store.database import Document, device_id
+from cloud.store.database import Board, Document, device_id
 from cloud.updates import settings
-from cloud.updates.wanted import Board, Wanted, outcome
+from cloud.updates.wanted import Wanted, outcome
 
 AGAIN = "the same command asks the board to try again"
 TIMES = "%Y-%m-%d %H:%M"
@@ -73,7 +73,3 @@ def soon(state: Document) -> str:
         at = datetime.fromtimestamp(state["next"], UTC).strftime("%H:%M UTC")
         return f"hears of it when it wakes, at {at}"
     return "hears of it when it is online again"
-
-
-def name_of(board: Board) -> str:
-    return "/".join(board)

@@ -14,9 +14,8 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from cloud.store.database import Document, device_id
+from cloud.store.database import Board, Document, board_of, device_id
 
-Board = tuple[str, str]  # site, device
 KINDS = ("config", "model", "app")  # in this order they stand in a message
 
 
@@ -29,11 +28,14 @@ class Wanted:
     def of(self, boards: Iterable[Board]) -> dict[Board, Document]:
         """The documents of those of `boards` for which something is wanted."""
         ids = [device_id(*board) for board in boards]
-        return {named(each): each for each in self._boards.find({"_id": {"$in": ids}}, {"settings": 0})}
+        return self._documents({"_id": {"$in": ids}})
 
     def since(self, at: float) -> dict[Board, Document]:
         """The documents that changed from `at` (Unix s) on."""
-        return {named(each): each for each in self._boards.find({"at": {"$gte": at}}, {"settings": 0})}
+        return self._documents({"at": {"$gte": at}})
+
+    def _documents(self, which: Mapping[str, Any]) -> dict[Board, Document]:
+        return {board_of(each["_id"]): each for each in self._boards.find(which, {"settings": 0})}
 
     def newest(self) -> float:
         """When the newest change was made; 0 = there was none."""
@@ -93,11 +95,6 @@ def _meant(what: str, values: Mapping[str, Any]) -> list[Document]:
 def _number(document: Document | None) -> int:
     assert document is not None  # it was made if it was not there
     return int(document["n"])
-
-
-def named(document: Mapping[str, Any]) -> Board:
-    site, _, device = document["_id"].partition("/")
-    return site, device
 
 
 def to_tell(document: Mapping[str, Any], state: Mapping[str, Any]) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloud.alerts.channels.channel import MailSender
 from cloud.alerts.channels.sendgrid import SendGrid
 from cloud.alerts.channels.smtp import Folder, Smtp
+from cloud.alerts.channels.timely import Timely
 from cloud.settings import FolderSettings, MailSettings, SendGridSettings, SmtpSettings
 
 
@@ -12,8 +13,8 @@ def open_sender(settings: MailSettings) -> MailSender:
     """The sender that the settings name; it connects only when it sends."""
     match settings.via:
         case SendGridSettings() as via:
-            return SendGrid(via, settings.sender)
+            return Timely(SendGrid(via, settings.sender))
         case SmtpSettings() as via:
-            return Smtp(via, settings.sender)
+            return Timely(Smtp(via, settings.sender))
         case FolderSettings(folder=folder):
             return Folder(folder, settings.sender)

@@ -1,10 +1,13 @@
 """Delivery: an alert is a document first; each goes out at most once, whatever the mail service or we do."""
 
 import asyncio
+import contextlib
 import email
 import email.policy
 import json
 import re
+import socket
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from aiosmtpd.smtp import AuthResult
 from cloud.alerts import courier as couriers
 from cloud.alerts.channels.sendgrid import SendGrid
 from cloud.alerts.channels.smtp import Folder, Smtp
+from cloud.alerts.channels.timely import Timely
 from cloud.alerts.courier import Courier, pending
 from cloud.alerts.episodes import Episode
 from cloud.alerts.letters import LetterContext
@@ -280,6 +284,45 @@ def test_an_answer_that_never_comes_is_unknown_and_never_sent_again(courier, dat
     assert states(database) == ["unknown"]
     clock.now += 1e6
     assert courier.deliver() == 0
+
+
+@pytest.fixture
+def drips():
+    """The port of a mail service that answers byte by byte, without an end."""
+    over = threading.Event()
+
+    def drip(connection):
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 202 Accepted\r\nX-Long: ")
+            while not over.wait(0.05):
+                connection.sendall(b"x")
+
+    def serve(server):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(server.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield server.getsockname()[1]
+        over.set()
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_service_that_answers_byte_by_byte_holds_up_no_other_mail(database, writer, clock, drips):
+    sendgrid = SendGrid(SendGridSettings("SG.test", f"http://127.0.0.1:{drips}"), "vigie@example.org")
+    put(database)
+    assert Courier(database, Timely(sendgrid, 0.5), writer, 100, clock).deliver() == 1
+    assert states(database) == ["unknown"] and "did not end its answer" in alert(database)["error"]
+
+
+def test_an_error_of_a_channel_is_the_mails_own():
+    class Broken:
+        def send(self, mail):
+            raise TimeoutError("its own")
+
+    with pytest.raises(TimeoutError, match="its own"):
+        Timely(Broken()).send(None)
 
 
 def test_what_a_dead_courier_had_in_hand_is_unknown_and_its_text_is_in_the_next_mail(

@@ -200,9 +200,11 @@ def _separator(text: str, asked: Asked) -> str | None:
         if separator == " " and alike:
             break
         rows = list(csv.reader(beginning, delimiter=separator, skipinitialspace=True))
+        width, count = Counter(map(len, rows)).most_common(1)[0]
+        if separator == " " and 2 * count < len(rows):
+            break  # a text, not a table
         if any(len(cells) > 1 and _is_header(cells, asked) for cells in rows):
             return separator
-        width, count = Counter(map(len, rows)).most_common(1)[0]
         if width > 1:
             alike[separator] = count
     return max(alike, key=lambda each: alike[each]) if alike else None

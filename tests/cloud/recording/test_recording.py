@@ -553,6 +553,12 @@ REFUSED = {
         None,
     ),
     "one column": ("readings\n1\n2\n", "has no columns", None),
+    "a text": (
+        "About this board\nIt stands in the cold room and measures.\n"
+        "Time and temperature and humidity are on its label.\nAsk Ada.\n",
+        "has no columns",
+        None,
+    ),
     "empty": ("", "is empty", None),
     "blank": ("\n \n\n", "is empty", None),
     "a header alone": ("ts,t,h\n", "a header and no rows", None),

@@ -122,16 +122,17 @@ def _longer_stays(excr: bytes, past: History, rows: slice) -> bytes:
     """Stays as the board has them, where these readings were longer beyond a level than they may."""
     stays = Stays(excr)
     numbers = np.frombuffer(excr, "<i2").astype(np.int64)
-    above = 1 + WORDS + 2 * LEVELS
-    each = (
-        SIDE if len(numbers) == NUMBERS else LEVELS
-    )  # of still, quiet and slow; before, there were no slow ones
+    longest_of = 1 + WORDS + LEVELS  # where the limits begin
+    still_of = longest_of + LEVELS
+    knows_slow = len(numbers) == NUMBERS
+    quiet_of = still_of + (SIDE if knows_slow else LEVELS)
     seen = watch(past, stays.step)
     for level in range(LEVELS):
-        sign, places = -1, [[above - LEVELS + level]]
+        sign, places = -1, [[longest_of + level]]
         if level < SIDE:
-            sign, places = 1, [*places, [above + level, above + each + level]]
-            places += [[above + 2 * each + level]] if each == SIDE else []
+            sign, places = 1, [*places, [still_of + level, quiet_of + level]]
+            if knows_slow:
+                places.append([quiet_of + SIDE + level])
         for counted, limits in zip(seen.counted(stays.rush), places, strict=False):
             longest = int(seen.stays(stays.levels[level], sign, counted)[rows].max())
             for at in limits:

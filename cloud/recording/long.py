@@ -23,21 +23,8 @@ KEYS = (
         "value_type",
         "quantity",
     ),
-    *(
-        "grandeur",
-        "capteur",
-        "messgrösse",
-        "magnitud",
-        "_measurement",
-        "measurement",
-        "topic",
-        "sensor",
-        "name",
-        "type",
-        "attribute",
-        "key",
-        "series",
-    ),
+    *("grandeur", "capteur", "messgrösse", "magnitud"),
+    *("_measurement", "measurement", "topic", "sensor", "name", "type", "attribute", "key", "series"),
 )
 VALUES = ("state", "_value", "value", "mean", "reading", "wert", "messwert", "valeur", "valor", "waarde")
 TOGETHER = 1.0  # seconds: values this near each other are one reading

@@ -16,6 +16,7 @@ WITH_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 SUFFIX = re.compile(
     r"(?<=[\d.])\s*[°º*]?\s*(?:(c|celsius)|(f|fahrenheit)|(k|kelvin)|%?\s*(?:rh)?)$", re.IGNORECASE
 )
+SIGNS = str.maketrans({"−": "-", "–": "-", "℃": "°C", "℉": "°F"})
 NONE = {"", "nan", "na", "n/a", "null", "none", "unavailable", "unknown", "-", "--", "---", "inf", "-inf"}
 
 
@@ -35,14 +36,7 @@ def parse(cells: Sequence[str], lines: Sequence[int], what: str, path: object) -
     commas: list[int] = []
     points: list[int] = []
     for place, cell in enumerate(cells):
-        text = (
-            cell.strip()
-            .strip("=\"' \xa0")
-            .replace("−", "-")
-            .replace("–", "-")
-            .replace("℃", "°C")
-            .replace("℉", "°F")
-        )
+        text = cell.strip().strip("=\"' \xa0").translate(SIGNS)
         if text.casefold() in NONE:
             continue
         if not text[-1].isdigit() and (suffix := SUFFIX.search(text)):

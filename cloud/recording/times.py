@@ -60,7 +60,7 @@ MONTH_WORDS = {
     "Nov": "nov",
     "Dec": "dec dez dic",
 }
-MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+MONTHS = "|".join(MONTH_WORDS)
 DATE = re.compile(
     r"(?P<ymd>\d{4}(?P<s1>[-/.])\d\d?(?P=s1)\d\d?)|(?P<abc>\d\d?(?P<s2>[-/.])\d\d?(?P=s2)(?:\d{4}|\d\d))(?!\d)"
     r"|(?P<dmy>\d\d?(?P<s3>[- ])[A-Za-z]{3,9}(?P=s3)(?:\d{4}|\d\d)(?!\d))|(?P<mdy>[A-Za-z]{3,9} \d\d? \d{4})"

@@ -181,7 +181,8 @@ class Rollouts:
         )
 
     def _wanted(self, name: str) -> Document:
-        return Wanted(self._database).of([board := board_of(name)]).get(board) or {}
+        board = board_of(name)
+        return Wanted(self._database).of([board]).get(board) or {}
 
     def _episodes(self, name: str, start: float, end: float) -> int:
         which = {"d": name, "opened": {"$gte": start, "$lt": end}}

@@ -100,7 +100,7 @@ def inverse(asked: Mapping[str, Any], current: Mapping[str, Any]) -> Values:
 
 
 def check(site: str, device: str, current: Mapping[str, Any], asked: Mapping[str, Any]) -> Values:
-    """The settings of the board that `told` its own, after the change. Raises Wrong, with every problem."""
+    """The settings of a board with the `current` ones, after the change. Raises Wrong, with every problem."""
     before: Values = {"v": 1, "site": site, "device": device, "key": "0" * 64, **current}
     for place in SECRET:
         if isinstance(get(before, place[:1]), dict):
@@ -110,9 +110,10 @@ def check(site: str, device: str, current: Mapping[str, Any], asked: Mapping[str
         config.check(json.loads(json.dumps(after)), "settings")
     except config.ConfigError as error:
         raise Wrong("\n".join(error.problems)) from None
-    if problems := [problem for problem in in_vain(after) if problem not in in_vain(before)]:
+    known = in_vain(before)
+    if problems := [problem for problem in in_vain(after) if problem not in known]:
         raise Wrong("\n".join(f"settings: {problem}" for problem in problems))
-    if len(json.dumps(asked, ensure_ascii=False).encode()) > MOST_BYTES:
+    if len(encoded(asked)) > MOST_BYTES:
         raise Wrong(f"settings: all changes together are more than {MOST_BYTES} bytes: shorten them")
     return {key: value for key, value in after.items() if key not in sealing.CABLE}
 
@@ -154,10 +155,12 @@ def masked(values: Mapping[str, Any]) -> Values:
 
 def seal(key: bytes, number: int, asked: Mapping[str, Any]) -> bytes:
     """The change, encrypted for the board with this `key` alone."""
-    text = json.dumps(
-        asked, ensure_ascii=False
-    )  # an emoji as it is: MicroPython reads no pairs of \u escapes
-    return bytes(sealing.sealed(number, text.encode(), key, secrets.token_bytes(16)))
+    return bytes(sealing.sealed(number, encoded(asked), key, secrets.token_bytes(16)))
+
+
+def encoded(values: Mapping[str, Any]) -> bytes:
+    """As a board reads it: JSON, an emoji as it is, because MicroPython reads no pairs of \\u escapes."""
+    return json.dumps(values, ensure_ascii=False).encode()
 
 
 def unseal(key: bytes, blob: bytes) -> Values:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from dotenv import dotenv_values
 
+from cloud.updates.settings import encoded
 from device.config import config
 from tools.board import arguments, release
 from tools.board.cable import port, screen
@@ -77,7 +78,7 @@ def authority(wanted: Provision) -> bytes:
 
 def write(wire: RawRepl, wanted: Provision, ca: bytes) -> None:
     """Onto the board, and read back. Raises ToolFailed."""
-    data = json.dumps(wanted.config, ensure_ascii=False).encode()  # MicroPython reads no pairs of \u escapes
+    data = encoded(wanted.config)
     for path, body in ((CA, ca), (DATE, certificate.date(ca)), (CONFIG, data)):
         wire.put(path, body, whole=True)
         if wire.get(path) != body:

@@ -35,7 +35,7 @@ from cloud.plans import usage
 from cloud.plans.usage import Gauge
 from cloud.read.reader import Reader, is_called
 from cloud.read.rows import Episode, FleetSummary, Latest
-from cloud.read.spans import reduced, spans
+from cloud.read.spans import spans
 from cloud.settings import Site
 from cloud.store.agreement import Agreement
 from cloud.store.database import Document, connect
@@ -252,7 +252,7 @@ def history(  # noqa: PLR0917  these are the answer's name
         begin = min([begin, *sums.begin[:1]])  # the oldest stretch counts whole, so a download has it whole
     else:
         readings = asked.readings(site, device, start=begin, end=finish + 1)
-        hours = reduced(asked, site, device, begin, finish + 1)
+        hours = asked.hours(site, device, start=begin, end=finish + 1)
         units = _units(asked, {model for model in readings.model if model})
         drawn = curve.shape(say, readings, episodes, start=begin, end=finish, hours=hours, units=units)
     usual = normal(site, device)
@@ -311,7 +311,8 @@ def model(site: str, device: str, in_use: str | None) -> TrainedModel | None:
     document = (in_use and reader().model(site, device, in_use)) or reader().model(site, device)
     if not document:
         return None
-    return TrainedModel(document["_id"], document["report"], reader().model_picture(document["_id"]))
+    picture = reader().database["models"].find_one({"_id": document["_id"]}, {"png": 1}) or {}
+    return TrainedModel(document["_id"], document["report"], picture.get("png"))
 
 
 @st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)

@@ -72,7 +72,8 @@ def fleet_of(latest: Sequence[Latest], now: float, retention: int) -> FleetSize:
 def measure(reader: Reader, latest: Sequence[Latest], now: float) -> Usage:
     """Raises PyMongoError."""
     database = reader.database
-    kept = reader.kept_settings()
+    # The backend's own settings as it published them; empty where it has not run yet.
+    kept = database["status"].find_one({"_id": "settings"}) or {}
     whole = database.command("dbStats")
     stats = database.command("collStats", "buckets")
     today = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")

@@ -28,9 +28,10 @@ from cloud.read.rows import (
     Alert,
     Episode,
     FleetSummary,
-    Hours,
+    Floats,
     Latest,
     Readings,
+    Spans,
     alert_row,
     episode_row,
     latest_row,
@@ -42,7 +43,6 @@ from cloud.store.packing import SIZE, Packed
 from cloud.store.sealing import Damaged, packed_of
 
 log = logging.getLogger("reader")
-
 
 REASONS = 5  # of a stream's quarantine that an audit names
 LAST_HOUR = 9_999_999
@@ -143,41 +143,23 @@ class Reader:
         away = np.any([(made.ts >= begin) & (made.ts < end) for begin, end in stretches], axis=0)
         return replace(made, cloud_flags=np.where(away, made.cloud_flags | SIBLINGS, made.cloud_flags))
 
-    def hours(self, site: str, device: str, *, start: float | None = None, end: float | None = None) -> Hours:
+    def hours(self, site: str, device: str, *, start: float | None = None, end: float | None = None) -> Spans:
         """Hours of [start, end) whose readings are gone because the storage quota was near."""
         owner = device_id(site, device)
         low = 0 if start is None else max(0, int(start // HOUR))
         high = LAST_HOUR if end is None else int(-(-end // HOUR))
         query = {"_id": {"$gte": f"{owner}/{low:07d}", "$lt": f"{owner}/{high:07d}"}}
         documents = list(self.database["hourly"].find(query).sort("_id", 1))
-        columns = {
-            name: np.array(
-                [np.nan if row.get(name) is None else row[name] / 100 for row in documents], np.float64
-            )
-            for name in ("t_min", "t_sum", "t_max", "h_min", "h_sum", "h_max")
-        }
-        count = np.array([row["n"] for row in documents], np.int64)
-        good = np.where(count > 0, count, 1)
-        return Hours(
-            site=site,
-            device=device,
-            begin=np.array([row["h"] for row in documents], np.float64),
-            readings=count,
-            abnormal=np.array([row["e"] for row in documents], np.int64),
-            t_min=columns["t_min"],
-            t_mean=columns["t_sum"] / good,
-            t_max=columns["t_max"],
-            h_min=columns["h_min"],
-            h_mean=columns["h_sum"] / good,
-            h_max=columns["h_max"],
-        )
 
-    def kept_settings(self) -> Document:
-        """The backend's own settings as it published them; empty = it has not run yet.
+        def column(name: str) -> Floats:
+            return np.array([row.get(name) for row in documents], np.float64)  # None becomes NaN
 
-        `retention_days`, `mails_a_day`, `storage_mb` (0 = no limit), `plans` (their names).
-        """
-        return self.database["status"].find_one({"_id": "settings"}, {"_id": 0}) or {}
+        begin, count = column("h"), column("n")
+        values = []
+        for quantity in ("t", "h"):
+            least, total, greatest = (column(f"{quantity}_{name}") / 100 for name in ("min", "sum", "max"))
+            values += [least, total / np.maximum(count, 1), greatest]
+        return Spans(begin, begin + HOUR, count, count, column("e"), np.full(len(count), np.nan), *values)
 
     def stored(self, site: str, device: str) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
         """(stream, its stored seqs in ascending order) for each stream of a device."""
@@ -242,15 +224,6 @@ class Reader:
         about_them = {"alerts": states, "acknowledged": acknowledged, "labels": labels}
         return self._rows("episode", documents, partial(episode_row, **about_them))
 
-    def episode(self, name: str) -> Episode | None:
-        """One episode by its id."""
-        document = self.database["episodes"].find_one({"_id": name})
-        return None if document is None else episode_row(document, {}, {}, {})
-
-    def alerts(self, *, limit: int = 50) -> list[Alert]:
-        """The newest mails, sent or not, newest first."""
-        return self._alerts({}, limit)
-
     def mails(self, site: str, device: str, start: float, end: float) -> int:
         """How many mails of [start, end) told of something that was going on with this board."""
         owner = device_id(site, device)
@@ -261,13 +234,9 @@ class Reader:
     def undelivered(self, *, limit: int = 50) -> list[Alert]:
         """The newest mails that did not go out, or perhaps did not, newest first; `error` says why."""
         stuck = {"state": "pending", "error": {"$ne": None}}
-        return self._alerts({"$or": [{"state": {"$in": ["failed", "unknown"]}}, stuck]}, limit)
-
-    def _alerts(self, query: Document, limit: int) -> list[Alert]:
-        documents = (
-            self.database["alerts"].find(query, {"text": 0, "letter": 0}).sort("created", -1).limit(limit)
-        )
-        return self._rows("mail", documents, alert_row)
+        query = {"$or": [{"state": {"$in": ["failed", "unknown"]}}, stuck]}
+        documents = self.database["alerts"].find(query, {"text": 0, "letter": 0})
+        return self._rows("mail", documents.sort("created", -1).limit(limit), alert_row)
 
     def _rows(self, what: str, documents: Iterable[Document], row: Callable[[Document], Row]) -> list[Row]:
         rows = (self._alone(f"{what} {each['_id']}", partial(row, each)) for each in documents)
@@ -300,11 +269,6 @@ class Reader:
         wanted |= {"_id": model} if model else {}
         return self.database["models"].find_one(wanted, without, sort=[("created", -1)])
 
-    def model_picture(self, model: str) -> bytes | None:
-        """The PNG that was drawn when this model (8 hex digits) was trained."""
-        document = self.database["models"].find_one({"_id": model}, {"png": 1})
-        return None if document is None else document.get("png")
-
     def summary(self) -> FleetSummary:
         """The fleet in a few numbers."""
         opened = {"$size": {"$objectToArray": {"$ifNull": ["$r", {}]}}}
@@ -313,13 +277,9 @@ class Reader:
         counted = list(self.database["buckets"].aggregate([total]))
         alerts = self.database["alerts"].aggregate([{"$group": {"_id": "$state", "n": {"$sum": 1}}}])
         return FleetSummary(
-            devices=self.database["latest"].count_documents({}),
-            online=self.database["latest"].count_documents({"state.state": "online"}),
             readings=counted[0]["n"] if counted else 0,
-            open_episodes=self.database["episodes"].count_documents({"closed": None}),
             quarantined=self.database["quarantine"].estimated_document_count(),
             alerts={alert["_id"]: alert["n"] for alert in alerts},
-            backend_seen=self.backend_seen(),
         )
 
     def backend_seen(self) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -15,10 +15,7 @@ from cloud.store.database import Document
 from device import codes
 
 Floats = npt.NDArray[np.float64]
-
-
 Flags = npt.NDArray[np.uint16]
-
 
 HOUR = 3600
 
@@ -67,20 +64,26 @@ class Readings:
 
 
 @dataclass(frozen=True)
-class Hours:
-    """Hours of one device as columns of one length, oldest first: its oldest readings became these."""
+class Spans:
+    """Stretches of one device as float64 columns of one length, in the order of time; NaN = not known.
 
-    site: str
-    device: str
-    begin: Floats  # Unix seconds
-    readings: npt.NDArray[np.int64]  # good ones
-    abnormal: npt.NDArray[np.int64]  # by the board's verdict
-    t_min: Floats  # degC; NaN = no good reading
+    A stretch is a bucket (360 readings) or an hour that replaced older readings. `begin`, `end`: its first
+    and last reading (Unix s). `good`: readings with a value. `board`, `cloud`: readings that each calls
+    abnormal, failed ones too. `t_*` in degC, `h_*` in %RH.
+    """
+
+    begin: Floats
+    end: Floats
+    readings: Floats
+    good: Floats
+    board: Floats
+    cloud: Floats
+    t_low: Floats
     t_mean: Floats
-    t_max: Floats
-    h_min: Floats  # %RH
+    t_high: Floats
+    h_low: Floats
     h_mean: Floats
-    h_max: Floats
+    h_high: Floats
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -189,40 +192,18 @@ class Alert:
 class FleetSummary:
     """The fleet in a few numbers."""
 
-    devices: int
-    online: int
     readings: int  # stored, all streams
-    open_episodes: int
     quarantined: int
-    alerts: dict[str, int] = field(default_factory=dict)  # state -> how many
-    backend_seen: float | None = None  # Unix seconds of the backend's last sign of life
+    alerts: dict[str, int]  # state -> how many
 
 
 def latest_row(document: Document) -> Latest:
-    reading = document.get("reading", {})
-    state = dict(document.get("state", {}))
-    return Latest(
-        site=str(document["site"]),
-        device=str(document["device"]),
-        received=float(document["received"]),
-        stream=reading.get("stream"),
-        seq=reading.get("seq"),
-        boot=reading.get("boot"),
-        ts=_number(reading.get("ts")),
-        said=reading.get("said"),
-        t=_hundredths(reading.get("t")),
-        h=_hundredths(reading.get("h")),
-        edge_flags=reading.get("edge_flags", 0),
-        edge_score=reading.get("edge_score"),
-        cloud_flags=reading.get("cloud_flags", 0),
-        cloud_score=reading.get("cloud_score"),
-        why=reading.get("why"),
-        model=reading.get("model"),
-        period=document.get("period"),
-        online=state["state"] != "offline" if "state" in state else None,
-        state=state,
-        authentic=document.get("contract") == 2,
-    )
+    """Raises KeyError, TypeError, ValueError where the document is none of ours; so do the others."""
+    state = document.get("state", {})
+    values = {**document, **document.get("reading", {}), "authentic": document.get("contract") == 2}
+    if "state" in state:
+        values["online"] = state["state"] != "offline"
+    return msgspec.convert(values | _units(values, ("t", "h")), Latest)
 
 
 def episode_row(
@@ -231,61 +212,18 @@ def episode_row(
     acknowledged: Mapping[str, float],
     labels: Mapping[str, Document],
 ) -> Episode:
-    answer = labels.get(document["_id"], {})
-    return Episode(
-        id=document["_id"],
-        site=document["site"],
-        device=document["device"],
-        opened=float(document["opened"]),
-        closed=_number(document["closed"]),
-        last=float(document["last"]),
-        severity=document["severity"],
-        abnormal=document["abnormal"],
-        edge_flags=document["edge_flags"],
-        cloud_flags=document["cloud_flags"],
-        agreed=document["agreed"],
-        late=document["late"],
-        t_min=_hundredths(document["t_min"]),
-        t_max=_hundredths(document["t_max"]),
-        h_min=_hundredths(document["h_min"]),
-        h_max=_hundredths(document["h_max"]),
-        why=document["why"],
-        kind=document.get("kind", "anomaly"),
-        alert=alerts.get(document["_id"]),
-        acknowledged=acknowledged.get(document["_id"]),
-        label=answer.get("label"),
-        cause=answer.get("cause"),
-        note=answer.get("note"),
-        left=tuple(document.get("left", ())),
-        away_t=document.get("away_t", 0) / 100,
-        away_h=document.get("away_h", 0) / 100,
-        breach=document.get("breach"),
-        limit=document.get("limit", 0) / 100,
-        before=document.get("before") and msgspec.convert(document["before"], Before),
-        stream=document.get("stream"),
-        fault_seq=document.get("fault_seq"),
-    )
+    name = document["_id"]
+    answer = labels.get(name, {})
+    values = {**document, "id": name, "alert": alerts.get(name), "acknowledged": acknowledged.get(name)}
+    values |= {part: answer.get(part) for part in ("label", "cause", "note")}
+    hundredths = ("t_min", "t_max", "h_min", "h_max", "away_t", "away_h", "limit")
+    return msgspec.convert(values | _units(values, hundredths), Episode)
 
 
 def alert_row(document: Document) -> Alert:
-    return Alert(
-        id=document["_id"],
-        episodes=tuple(document["episodes"]),
-        kind=document["kind"],
-        state=document["state"],
-        created=float(document["created"]),
-        due=float(document["due"]),
-        subject=document["subject"],
-        to=tuple(document["to"]),
-        tries=document["tries"],
-        error=document["error"],
-    )
+    return msgspec.convert({**document, "id": document["_id"]}, Alert)
 
 
-def _number(value: float | None) -> float | None:
-    """TypeError, ValueError: it is none."""
-    return None if value is None else value + 0
-
-
-def _hundredths(value: int | None) -> float | None:
-    return None if value is None else value / 100
+def _units(values: Document, names: Iterable[str]) -> Document:
+    """What is stored in hundredths, in degC and %RH."""
+    return {name: values[name] / 100 for name in names if values.get(name) is not None}

@@ -5,61 +5,18 @@ A year of one board is a few thousand rows of a hundred bytes instead of three m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import fields
 
 import numpy as np
-import numpy.typing as npt
 
 from cloud.read.reader import Reader
-from cloud.read.rows import HOUR
+from cloud.read.rows import Spans
 from cloud.store.agreement import abnormal
 from cloud.store.database import OPEN, SEALED, Document, device_id
 from cloud.store.sealing import packed_of, sealing
 
-Floats = npt.NDArray[np.float64]
-
 _HEADER = {"a": 1, "z": 1, "n": 1, "m": 1, "g": 1, "t": 1, "h": 1}
-_COLUMNS = (
-    *("begin", "end", "readings", "good", "board", "cloud"),
-    *("t_low", "t_mean", "t_high", "h_low", "h_mean", "h_high"),
-)
-
-
-@dataclass(frozen=True)
-class Spans:
-    """Stretches of one device as float64 columns of one length, in the order of time; NaN = not known.
-
-    A stretch is a bucket (360 readings) or an hour that replaced older readings. `begin`, `end`: its first
-    and last reading (Unix s). `good`: readings with a value. `board`, `cloud`: readings that each calls
-    abnormal, failed ones too. `t_*` in degC, `h_*` in %RH.
-    """
-
-    begin: Floats
-    end: Floats
-    readings: Floats
-    good: Floats
-    board: Floats
-    cloud: Floats
-    t_low: Floats
-    t_mean: Floats
-    t_high: Floats
-    h_low: Floats
-    h_mean: Floats
-    h_high: Floats
-
-    def __len__(self) -> int:
-        return len(self.begin)
-
-
-def reduced(reader: Reader, site: str, device: str, start: float, end: float) -> Spans:
-    """The hours of [start, end) whose readings are gone. Raises PyMongoError."""
-    hours = reader.hours(site, device, start=start, end=end)
-    count = hours.readings.astype(np.float64)
-    unknown = np.full(len(count), np.nan)
-    return Spans(
-        *(hours.begin, hours.begin + HOUR, count, count, hours.abnormal.astype(np.float64), unknown),
-        *(hours.t_min, hours.t_mean, hours.t_max, hours.h_min, hours.h_mean, hours.h_max),
-    )
+_COLUMNS = [column.name for column in fields(Spans)]
 
 
 def spans(reader: Reader, site: str, device: str, start: float, end: float) -> Spans:
@@ -67,7 +24,7 @@ def spans(reader: Reader, site: str, device: str, start: float, end: float) -> S
 
     Raises PyMongoError.
     """
-    hours = reduced(reader, site, device, start, end)
+    hours = reader.hours(site, device, start=start, end=end)
     buckets = reader.database["buckets"]
     whole = {"d": device_id(site, device), "z": {"$gte": start}, "a": {"$lt": end}}
     opened = {**whole, "r": {"$exists": True}}

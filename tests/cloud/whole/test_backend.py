@@ -48,7 +48,7 @@ def test_an_episode_makes_one_mail(backend, board, database, sendgrid):
     assert (episode.device, episode.abnormal, episode.agreed, episode.alert) == ("C002", 25, 25, "sent")
     (mail,) = sendgrid.mails
     assert mail.subject == "C002: sudden change, 29.0 °C"
-    assert reader.summary().online == 1 and reader.latest()[0].online
+    assert [board.online for board in reader.latest()] == [True]
 
 
 def test_nothing_is_acknowledged_while_the_database_is_away(backend, board, database, mongod):

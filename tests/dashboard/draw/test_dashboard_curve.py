@@ -8,8 +8,7 @@ from cloud.dashboard.draw import charts, curve, limits
 from cloud.dashboard.draw.curve import BOARD, CLOUD
 from cloud.dashboard.views import one_board
 from cloud.detectors import FLAGS
-from cloud.read.rows import Readings
-from cloud.read.spans import Spans
+from cloud.read.rows import Readings, Spans
 from cloud.words import Words, plain
 from device import codes
 

@@ -15,6 +15,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.contract.keys import ack_mac, device_key
+from tests.board.serial_board import SerialBoard
 from tools.board.cable.port import Port
 from tools.board.cable.raw_repl import RawRepl
 from tools.board.provisioning import board_settings
@@ -22,7 +23,6 @@ from tools.local import pki, ports
 from tools.local.broker.broker import Broker
 from tools.local.ntp_server import NtpServer
 from tools.local.users import BACKEND_USER
-from tools.virtual_board.serial import SerialBoard
 
 MASTER = bytes(range(32))
 PASSWORDS = {BACKEND_USER: "a-long-word", "home/C001": "another-word"}

@@ -10,8 +10,6 @@ account would not (refuse, be out of credits, hang).
 
 from __future__ import annotations
 
-import base64
-import binascii
 import html
 import json
 import re
@@ -19,7 +17,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,7 +38,7 @@ REASON = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-OUT_OF_CREDITS = "Maximum credits exceeded"  # comes as a 401
+Problem = tuple[str, str | None]  # message, field
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class ReceivedMail:
 @dataclass(frozen=True)
 class Refusal:
     status: int
-    message: str
+    message: str = ""
     reset_in: float = 0.0  # s until a 429's X-RateLimit-Reset
     delay: float = 0.0  # s of silence before the answer
 
@@ -72,7 +70,6 @@ class SendGridStandIn(Part):
         *,
         key: str,
         port: int = 0,
-        schema: Path | None = None,
         on_mail: Callable[[ReceivedMail], None] | None = None,
     ) -> None:
         self.outbox, self.key, self.on_mail = outbox, key, on_mail
@@ -80,7 +77,6 @@ class SendGridStandIn(Part):
         self.scopes: tuple[str, ...] = ("mail.send", "2fa_required", "sender_verification_eligible")
         self.refused = 0
         self._refusals: deque[Refusal] = deque()
-        self._validator = _schema_validator(schema) if schema else None
         self._lock = threading.Lock()
         outer = self
 
@@ -136,12 +132,9 @@ class SendGridStandIn(Part):
         with self._lock:
             return self._refusals.popleft() if self._refusals else None
 
-    def problems(self, body: Any) -> list[tuple[str, str | None]]:
-        """(message, field) for each error for which SendGrid would refuse the mail; [] = it would take it."""
-        problems = list(_basic_problems(body))
-        if not problems and self._validator:
-            problems = self._validator(body)
-        return problems
+    def problems(self, body: Any) -> list[Problem]:
+        """Each error for which SendGrid would refuse the mail; [] = it would take it."""
+        return problems_of(body)
 
     def keep(self, body: dict[str, Any]) -> ReceivedMail:
         """Write the mail into the outbox as .json and, for people, .txt and .html."""
@@ -160,7 +153,8 @@ class SendGridStandIn(Part):
             _write(file, json.dumps(envelope, indent=2, ensure_ascii=False))
             for part in body.get("content", []):
                 if part["type"] == "text/plain":
-                    _write(self.outbox / f"{stem}.txt", _headed(body, subject, to) + "\n" + part["value"])
+                    head = f"From: {body['from']['email']}\nTo: {', '.join(to)}\nSubject: {subject}\n\n"
+                    _write(self.outbox / f"{stem}.txt", head + part["value"])
                 elif part["type"] == "text/html":
                     page = _self_contained(part["value"], body.get("attachments", []))
                     _write(self.outbox / f"{stem}.html", page)
@@ -179,10 +173,10 @@ class _Handler(BaseHTTPRequestHandler):
         """What the key of the request may do."""
         if self.path != "/v3/scopes":
             self._refuse(Refusal(404, "Not Found"))
-        elif self.headers.get("Authorization") != f"Bearer {self.standin.key}":
+        elif not self._has_key():
             self._refuse(Refusal(401, REASON[401]))
         else:
-            self._json(200, {"scopes": list(self.standin.scopes)})
+            self._answer(200, {"scopes": list(self.standin.scopes)})
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -193,59 +187,46 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(length)
         if self.path != "/v3/mail/send":
             self._refuse(Refusal(404, "Not Found"))
-            return
-        refusal = self.standin.next_refusal()
-        if refusal:
-            if refusal.delay:
-                threading.Event().wait(refusal.delay)
+        elif refusal := self.standin.next_refusal():
+            threading.Event().wait(refusal.delay)
             self._refuse(refusal)
-            return
-        if self.headers.get("Authorization") != f"Bearer {self.standin.key}":
+        elif not self._has_key():
             self._refuse(Refusal(401, REASON[401]))
-            return
+        else:
+            self._take(raw)
+
+    def _take(self, raw: bytes) -> None:
         try:
             body = json.loads(raw)
         except ValueError:
-            self._refuse(Refusal(400, REASON[400]))
-            return
-        problems = self.standin.problems(body)
-        if problems:
-            self.standin.refused += 1
-            self._answer(400, [{"message": text, "field": field, "help": None} for text, field in problems])
-            return
-        if (body.get("mail_settings") or {}).get("sandbox_mode", {}).get("enable") is True:
-            self.send_response(200)  # it would be taken; nothing is delivered
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        mail = self.standin.keep(body)
-        self.send_response(202)
-        self.send_header("X-Message-Id", mail.id)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+            body = None
+        if problems := self.standin.problems(body):
+            self._refuse(Refusal(400), problems)
+        elif (body.get("mail_settings") or {}).get("sandbox_mode", {}).get("enable") is True:
+            self._answer(200)  # it would be taken; nothing is delivered
+        else:
+            self._answer(202, headers={"X-Message-Id": self.standin.keep(body).id})
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _has_key(self) -> bool:
+        return self.headers.get("Authorization") == f"Bearer {self.standin.key}"
+
+    def _refuse(self, refusal: Refusal, problems: Sequence[Problem] = ()) -> None:
         self.standin.refused += 1
         headers = {}
         if refusal.status == 429:
-            headers = {
-                "X-RateLimit-Limit": str(RATE_LIMIT),
-                "X-RateLimit-Remaining": "0",
-                "X-RateLimit-Reset": str(int(time.time() + refusal.reset_in + 0.999)),
-            }
-        self._answer(refusal.status, [{"message": refusal.message, "field": None, "help": None}], headers)
+            reset_at = int(time.time() + refusal.reset_in + 0.999)
+            headers = {"Limit": RATE_LIMIT, "Remaining": 0, "Reset": reset_at}
+        problems = problems or [(refusal.message, None)]
+        errors = [{"message": text, "field": field, "help": None} for text, field in problems]
+        named = {f"X-RateLimit-{name}": str(value) for name, value in headers.items()}
+        self._answer(refusal.status, {"errors": errors}, named)
 
-    def _answer(
-        self, status: int, errors: list[dict[str, Any]], headers: dict[str, str] | None = None
-    ) -> None:
-        self._json(status, {"errors": errors}, headers)
-
-    def _json(self, status: int, answer: Any, headers: dict[str, str] | None = None) -> None:
-        body = json.dumps(answer).encode()
+    def _answer(self, status: int, answer: Any = None, headers: Mapping[str, str] | None = None) -> None:
+        body = b"" if answer is None else json.dumps(answer).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in (headers or {}).items():
+        if body:
+            self.send_header("Content-Type", "application/json")
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         try:
@@ -257,11 +238,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: the mails themselves are the log."""
 
 
-def _basic_problems(body: Any) -> list[tuple[str, str | None]]:
+def problems_of(body: Any) -> list[Problem]:
     """The first checks of the original, with its words where they are documented."""
     if not isinstance(body, dict):
         return [(REASON[400], None)]
-    problems: list[tuple[str, str | None]] = []
+    problems: list[Problem] = []
     groups = body.get("personalizations")
     if not isinstance(groups, list) or not groups:
         text = "The personalizations field is required and must have at least one personalization."
@@ -284,7 +265,7 @@ def _basic_problems(body: Any) -> list[tuple[str, str | None]]:
     return problems
 
 
-def _content_problems(content: Any) -> list[tuple[str, str | None]]:
+def _content_problems(content: Any) -> list[Problem]:
     if not isinstance(content, list) or not content:
         return [("Unless a valid template_id is provided, the content parameter is required.", "content")]
     types = [part.get("type") if isinstance(part, dict) else None for part in content]
@@ -301,48 +282,13 @@ def _is_address(value: Any) -> bool:
     return isinstance(email, str) and re.fullmatch(r"[^@\s]+@[^@\s]+", email) is not None
 
 
-def _schema_validator(path: Path) -> Callable[[Any], list[tuple[str, str | None]]]:
-    import jsonschema  # noqa: PLC0415  only tests that find the official schema need it
-
-    validator = jsonschema.Draft7Validator(_without_references(json.loads(path.read_text())))
-
-    def problems(body: Any) -> list[tuple[str, str | None]]:
-        return [
-            (error.message, ".".join(str(step) for step in error.absolute_path) or None)
-            for error in validator.iter_errors(body)
-        ]
-
-    return problems
-
-
-def _without_references(schema: Any) -> Any:
-    """The schema without its `$ref`s: SendGrid's file refers to parts that it does not contain."""
-    if isinstance(schema, dict):
-        return {name: _without_references(value) for name, value in schema.items() if name != "$ref"}
-    return [_without_references(value) for value in schema] if isinstance(schema, list) else schema
-
-
-def _headed(body: dict[str, Any], subject: str, to: tuple[str, ...]) -> str:
-    return f"From: {body['from']['email']}\nTo: {', '.join(to)}\nSubject: {subject}\n"
-
-
 def _self_contained(page: str, attachments: list[dict[str, Any]]) -> str:
     """The page with its inline pictures (cid:…) inside, so that a browser shows what a mail client would."""
     for attachment in attachments:
-        content_id = attachment.get("content_id")
-        if content_id:
-            kind = html.escape(str(attachment.get("type")))
-            page = page.replace(
-                f"cid:{content_id}", f"data:{kind};base64,{_base64(attachment.get('content'))}"
-            )
+        if content_id := attachment.get("content_id"):
+            kind, content = (html.escape(str(attachment.get(name))) for name in ("type", "content"))
+            page = page.replace(f"cid:{content_id}", f"data:{kind};base64,{content}")
     return page
-
-
-def _base64(content: Any) -> str:
-    try:
-        return base64.b64encode(base64.b64decode(str(content), validate=True)).decode()
-    except binascii.Error:
-        return ""
 
 
 def _write(path: Path, text: str) -> None:

@@ -8,11 +8,11 @@ import pytest
 from tests.board.cable.bench import Bench
 from tests.board.cable.loader import RECORDED, Loader, serve
 from tests.board.cable.test_flash import ESP32_S3, firmware_for
+from tests.board.serial_board import SerialBoard
 from tools.board import deploy, doctor, flash
 from tools.board.cable.port import Port
 from tools.board.cable.rom_loader import SLOW, Chip, ChipLost
 from tools.process.child import ToolFailed
-from tools.virtual_board.serial import SerialBoard
 
 
 class Kit:

@@ -17,9 +17,9 @@ import pytest
 import serial
 from serial.rfc2217 import PortManager
 
+from tests.board.serial_board import SerialBoard
 from tools.board.cable.port import Port
 from tools.board.cable.raw_repl import RawRepl
-from tools.virtual_board.serial import SerialBoard
 
 ROOT = __file__.rpartition("/tests/")[0]
 

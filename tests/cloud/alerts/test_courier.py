@@ -31,12 +31,11 @@ from cloud.settings import AlertSettings, SendGridSettings, SmtpSettings
 from cloud.store.writer import Store
 from cloud.words import Words
 from device import codes
-from tests.cloud.conftest import ROOT, entry
+from tests.cloud.conftest import entry
+from tests.official_sendgrid import OfficialSendGrid
 from tools.local import ports
-from tools.local import sendgrid_standin as standins
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH")  # passwords without TLS: this is a test
-SCHEMA = ROOT.parent / "shared" / "data" / "sendgrid" / "mail_send_schema.json"
 NOW = float(int(time.time()))
 EPISODE = Episode(
     id="demo/C002/9f3a1c07/170",
@@ -76,8 +75,7 @@ def clock():
 @pytest.fixture
 def sendgrid(tmp_path):
     """The stand-in, with the official schema where it is there."""
-    schema = SCHEMA if SCHEMA.exists() else None
-    with standins.SendGridStandIn(tmp_path / "outbox", key="SG.test", schema=schema) as standin:
+    with OfficialSendGrid(tmp_path / "outbox", key="SG.test") as standin:
         yield standin
 
 

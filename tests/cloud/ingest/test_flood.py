@@ -14,7 +14,7 @@ from cloud.ingest.network import Network
 from cloud.ingest.worker import SHARE, Inbox
 from device import codes
 from tests.cloud.conftest import ROOT, USERS, brokers_with_rules, wait_for
-from tools.bench.fleet.flood import MODES
+from tests.cloud.ingest.flood import MODES
 
 ACKNOWLEDGED, MAILED = 2.0, 5.0  # s
 LASTS = 6.0  # s of flood before the other board speaks
@@ -27,7 +27,7 @@ def flood(broker):
     started = []
 
     def start(mode):
-        command = [sys.executable, "-m", "tools.bench.fleet.flood", mode, str(broker.port)]
+        command = [sys.executable, "-m", "tests.cloud.ingest.flood", mode, str(broker.port)]
         made = subprocess.Popen(
             [*command, str(broker.pki.ca_pem), "demo/C001", USERS["demo/C001"]],
             cwd=ROOT, stdout=subprocess.PIPE, text=True,

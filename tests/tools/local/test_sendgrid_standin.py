@@ -4,7 +4,6 @@ import base64
 import json
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from python_http_client.exceptions import HTTPError
@@ -21,10 +20,10 @@ from sendgrid.helpers.mail import (
     SandBoxMode,
 )
 
-from tools.local.sendgrid_standin import OUT_OF_CREDITS, SendGridStandIn
+from tests.official_sendgrid import SCHEMA, OfficialSendGrid
+from tools.local.sendgrid_standin import SendGridStandIn
 
 KEY = "SG.test"
-SCHEMA = Path(__file__).parents[4] / "shared" / "data" / "sendgrid" / "mail_send_schema.json"
 
 
 @pytest.fixture
@@ -138,14 +137,14 @@ def test_too_many_requests_say_when_to_come_back(standin):
 
 
 def test_an_exhausted_quota_comes_as_401(standin):
-    standin.refuse(401, message=OUT_OF_CREDITS)
+    standin.refuse(401, message="Maximum credits exceeded")
     error = refusal(standin, mail())
     assert (error.status_code, error.to_dict["errors"][0]["message"]) == (401, "Maximum credits exceeded")
 
 
 @pytest.mark.skipif(not SCHEMA.exists(), reason="data: SendGrid's schema is not in ../shared/data")
 def test_it_holds_mails_against_the_official_schema(tmp_path):
-    with SendGridStandIn(tmp_path, key=KEY, schema=SCHEMA) as standin:
+    with OfficialSendGrid(tmp_path, key=KEY) as standin:
         assert send(standin, mail()).status_code == 202
         wrong = mail()
         wrong.reply_to_list = None

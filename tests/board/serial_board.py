@@ -23,6 +23,7 @@ from typing import Self
 from tools.virtual_board import umqtt
 from tools.virtual_board.virtual_board import HEAP, HERE, find_micropython
 
+AT_PROMPT = Path(__file__).with_name("at_prompt.py")
 CTRL_A, CTRL_B, CTRL_C = b"\x01", b"\x02", b"\x03"
 SOFT_REBOOT = b"MPY: soft reboot\r\n"
 TURN_S = 0.1
@@ -69,7 +70,7 @@ class SerialBoard:
         self._events, write_end = os.pipe()
         if cause != "deep sleep":
             self._rtc.write_bytes(b"")
-        command = [self._interpreter, "-X", f"heapsize={HEAP}", "-i", HERE / "at_prompt.py", self.flash]
+        command = [self._interpreter, "-X", f"heapsize={HEAP}", "-i", AT_PROMPT, HERE, self.flash]
         command += [self._firmware, self._rtc, f"/dev/fd/{write_end}", cause, self.name]
         command += ["boot" if self._raw else "all"]
         self._process = subprocess.Popen(

@@ -1,17 +1,17 @@
 """The first thing a virtual board on a serial line runs: as harness.py, but its prompt is there afterwards.
 
-    micropython -i at_prompt.py FLASH FIRMWARE RTC EVENTS CAUSE NAME RUN
+    micropython -i at_prompt.py TOOLS FLASH FIRMWARE RTC EVENTS CAUSE NAME RUN
 
-FLASH becomes `/`, FIRMWARE becomes `/lib`; boot.py runs and, with RUN "all", main.py: after a soft reset in
-the raw REPL a chip runs boot.py alone.
+TOOLS is the folder of failing_flash.py. FLASH becomes `/`, FIRMWARE becomes `/lib`; boot.py runs and, with
+RUN "all", main.py: after a soft reset in the raw REPL a chip runs boot.py alone.
 """
 
 import sys
 
+sys.path.insert(0, sys.argv[1])
 from failing_flash import Flash, power_on, run
 
-_flash, _firmware, _rtc, _events, _cause, _name, _what = sys.argv[1:8]
-
+_flash, _firmware, _rtc, _events, _cause, _name, _what = sys.argv[2:9]
 
 _pipe = open(_events, "w")
 _rtc = open(_rtc, "r+b")

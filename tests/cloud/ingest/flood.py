@@ -1,6 +1,6 @@
 """One board that sends as fast as it can, in each of the ways that cost the cloud most.
 
-    python -m tools.bench.fleet.flood MODE PORT CA USER PASSWORD
+    python -m tests.cloud.ingest.flood MODE PORT CA USER PASSWORD
 
 until it is ended. Says how many messages it sent, every second.
 """

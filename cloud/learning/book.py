@@ -1,7 +1,7 @@
 """What is known of each board's next model: one document a board, in `learning`.
 
 _id "site/device" · at Unix s of the last try · tried ... of the last training anew · said how many answers
-there were · state: KEPT nothing was changed, REFUSED it is not newer, READY it passed, MEANT for the board
+there were · state: KEPT nothing changed, REFUSED it failed its trial, READY it passed, MEANT for its board
 since `meant` · why it was refused or not trained · base, model ids · result: what comparison.py found ·
 raised · alert: the mail that asks · candidate: what `models` will hold of it · shadow: how it does beside
 the running one · lesson: how many answers taught the board, since when, and the mails of how many days

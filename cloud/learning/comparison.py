@@ -35,7 +35,7 @@ Found = NDArray[np.bool_]  # of the faults that were put in
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """How a model did. Mails are those of `days` days; `reasons` it is not newer, in words for a log."""
+    """How a model did. Mails are those of `days` days; `reasons`: why it is refused, in words for a log."""
 
     days: float
     mails_before: int

@@ -215,6 +215,6 @@ def status(board: Board, noted: Document) -> str:
     )
     if noted["state"] == REFUSED:
         reasons = ", ".join(result["reasons"])
-        return f"{name} keeps its model: {noted['model']} is not newer ({reasons}): {detail}"
+        return f"{name} keeps its model: {noted['model']} is refused ({reasons}): {detail}"
     raised = f"; raised: {', '.join(noted['raised'])}" if noted["raised"] else ""
     return f"{name} has a next model, {noted['model']}: {detail}{raised}"

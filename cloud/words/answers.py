@@ -19,7 +19,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "subject model": ("{device}: may it have its next model?", "{device}{nbsp}: son prochain modèle{nbsp}?"),
     "lead model first": (
         "The first model of {device} is ready: it was trained on {days} days of its own readings.",
-        "Le premier modèle de {device} est prêt{nbsp}: il a appris de {days} jours de ses propres mesures.",
+        "Le premier modèle de {device} est prêt{nbsp}: il a été entraîné sur {days} jours de ses propres "
+        "mesures.",
     ),
     "lead model": (
         "The next model of {device} has judged its last {days} days again: {after} mails where the present "
@@ -46,18 +47,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "next kept": (
         "Your answers changed nothing yet: no threshold can be raised without missing a fault.",
-        "Vos réponses n'ont encore rien changé{nbsp}: aucun seuil ne peut être relevé sans manquer une "
-        "panne.",
+        "Vos réponses n'ont encore rien changé{nbsp}: aucun seuil ne peut être relevé sans laisser passer "
+        "une panne.",
     ),
     "next refused": (
-        "The last model that was tried is not newer: {why}. The present one stays.",
-        "Le dernier modèle essayé n'est pas meilleur{nbsp}: {why}. Le modèle actuel reste.",
+        "The last model that was tried was refused: {why}. The present one stays.",
+        "Le dernier modèle essayé a été refusé{nbsp}: {why}. Le modèle actuel reste.",
     ),
     "next not detectors": ("a detector would no longer watch", "un détecteur ne surveillerait plus"),
-    "next not recall": ("it misses faults that are found now", "il manque des pannes trouvées aujourd'hui"),
+    "next not recall": (
+        "it misses faults that are found now",
+        "il laisse passer des pannes trouvées aujourd'hui",
+    ),
     "next not real": (
         "it misses what you called a real fault",
-        "il manque ce que vous avez appelé une vraie panne",
+        "il laisse passer ce que vous avez appelé une vraie panne",
     ),
     "next not harmless": (
         "it alarms where you said there was no harm",
@@ -67,7 +71,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "next not else": ("it failed its trial", "son essai a échoué"),
     "next first": (
         "The first model was trained on {days} days of readings.",
-        "Le premier modèle a appris de {days} jours de mesures.",
+        "Le premier modèle a été entraîné sur {days} jours de mesures.",
     ),
     "next raised": ("Raised: {names}.", "Relevés{nbsp}: {names}."),
     "next did": (
@@ -77,8 +81,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "pannes ajoutées sont trouvées.",
     ),
     "next shadow": (
-        "It now judges a day beside the present one before the board gets it.",
-        "Il juge maintenant un jour à côté du modèle actuel avant que la carte le reçoive.",
+        "It now judges beside the present one for a day, before the board gets it.",
+        "Il juge maintenant pendant un jour à côté du modèle actuel, avant que la carte le reçoive.",
     ),
     "next asked": (
         "A mail asks whether the board may have it.",
@@ -94,10 +98,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "teach thanks": ("Thank you: {cause}. {what}", "Merci{nbsp}: {cause}. {what}"),
     "teach harmless": (
-        "Vigie now tries to raise the thresholds of what alarmed ({detectors}), as far as no fault is "
-        "missed that is found today. The page Models says what came of it.",
-        "Vigie essaie maintenant de relever les seuils de ce qui a alerté ({detectors}), tant qu'aucune "
-        "panne trouvée aujourd'hui n'est manquée. La page Modèles dit ce qu'il en est.",
+        "Vigie now tries to raise the thresholds of what alarmed ({detectors}), as far as every fault that "
+        "is found today is still found. The page Models says what came of it.",
+        "Vigie essaie maintenant de relever les seuils de ce qui a alerté ({detectors}), tant que toute "
+        "panne trouvée aujourd'hui reste trouvée. La page Modèles dit ce qu'il en est.",
     ),
     "teach fault": (
         "Vigie does not learn it as normal, and every newer model must find it.",

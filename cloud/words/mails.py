@@ -95,11 +95,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lead over": (
         "It is over: {device} at {site} was abnormal from {when} for {length}.",
-        "C'est fini{nbsp}: {device} ({site}) était anormale à partir de {when}, pendant {length}.",
+        "C'est fini{nbsp}: {device} ({site}) a été anormale à partir de {when}, pendant {length}.",
     ),
     "lead over silence": (
         "It is over: {device} at {site} was not heard from {when} for {length}.",
-        "C'est fini{nbsp}: {device} ({site}) est restée sans nouvelles à partir de {when}, pendant {length}.",
+        "C'est fini{nbsp}: {device} ({site}) n'a plus donné de nouvelles à partir de {when}, pendant "
+        "{length}.",
     ),
     "lead siblings": (
         "Since {when} {device} at {site} moves away from {others}, which it had followed until then. They "
@@ -152,11 +153,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rollout app": ("a release", "d'une version"),
     "lead rollout": (
         "No other board gets it; python -m cloud rollout show names each one. The boards that have it keep "
-        "it, unless you say: python -m cloud rollout back. No board takes an older release: sign the "
-        "application from before anew, and roll that out.",
+        "it, unless you run python -m cloud rollout back. No board takes an older release: sign the earlier "
+        "application anew, and roll that out.",
         "Aucune autre carte ne le reçoit{nbsp}; python -m cloud rollout show les nomme toutes. Les cartes "
-        "qui l'ont le gardent, sauf si vous dites{nbsp}: python -m cloud rollout back. Aucune carte ne prend "
-        "une version plus ancienne{nbsp}: signez de nouveau l'application d'avant, puis déployez-la.",
+        "qui l'ont le gardent, sauf si vous lancez python -m cloud rollout back. Aucune carte ne prend une "
+        "version plus ancienne{nbsp}: signez de nouveau l'application d'avant, puis déployez-la.",
     ),
     "lead many": (
         "One mail tells you of all these episodes, so that you need not read {count} mails.",
@@ -200,7 +201,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "again": ("began again {count} times", "a recommencé {count} fois"),
     "normal here": ("Normal for this board", "Normal pour cette carte"),
-    "normal basis": ("98 % of its readings in the {length} before", "98 % de ses mesures des {length} avant"),
+    "normal basis": ("98 % of its readings in the {length} before", "98 % de ses mesures sur {length} avant"),
     "normal trained": ("its trained range", "sa plage apprise"),
     "learning": ("Still learning", "Apprentissage en cours"),
     "not known": ("not known yet", "pas encore connu"),
@@ -284,7 +285,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ceci est un essai{nbsp}: les e-mails vous parviennent. Une alerte ressemble à ce qui suit{nbsp}; "
         "sa carte et ses valeurs sont inventées.",
     ),
-    "answer nothing": ("Nothing was changed", "Rien n'a changé"),
+    "answer nothing": ("Nothing was changed", "Rien n'a été changé"),
     "answer trouble": (
         "The database does not answer. Try again in a minute.",
         "La base de données ne répond pas. Réessayez dans une minute.",
@@ -302,7 +303,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "answer forged": (
         "Vigie did not make this link. Perhaps the mail program cut it: copy the whole link.",
-        "Vigie n'a pas fait ce lien. Le programme d'e-mail l'a peut-être coupé{nbsp}: copiez le lien entier.",
+        "Ce lien ne vient pas de Vigie. Le programme d'e-mail l'a peut-être coupé{nbsp}: copiez le lien "
+        "entier.",
     ),
     "answer gone": (
         "The alert that this link is about is no longer stored.",

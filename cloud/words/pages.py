@@ -10,17 +10,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "page system": ("System", "Système"),
     "page login": ("Log in", "Se connecter"),
     "page logout": ("Log out", "Se déconnecter"),
-    "asking": ("Asking the database…", "Question à la base de données…"),
+    "asking": ("Asking the database…", "Interrogation de la base de données…"),
     "updated": ("Updated {when}", "Mis à jour à {when}"),
-    "updated every": (", every {period}", ", à nouveau dans {period}"),
+    "updated every": (", every {period}", ", puis toutes les {period}"),
     "yesterday": ("yesterday", "hier"),
     "ago": ("{age} ago", "il y a {age}"),
     "each period": (", every {period}", ", toutes les {period}"),
     "since when": ("since {when}", "depuis {when}"),
-    "known then": ("Below is what was known then.", "Ci-dessous, ce que l'on savait alors."),
+    "known then": ("Below is what was known then.", "Ci-dessous, ce qui était connu alors."),
     "slow answer": (
-        "The database took {took} s to answer. A shorter range asks for less.",
-        "La base de données a mis {took} s à répondre. Une plage plus courte demande moins.",
+        "The database took {took} s to answer. A shorter range is answered sooner.",
+        "La base de données a mis {took} s à répondre. Pour une plage plus courte, elle répond plus vite.",
     ),
     "tried": (
         "Tried at {when}. This page tries again by itself.",
@@ -33,12 +33,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "lost cures": (
         "1. Is it running? `make demo` starts one; Atlas pauses a free cluster after long idleness.\n"
-        "1. Is this machine let in? In Atlas: Network Access, add its address.\n"
+        "1. Is this machine allowed in? In Atlas: Network Access, add its address.\n"
         "1. Is the address right? `python -m cloud doctor` looks at settings and database.",
         "1. Est-elle en marche{nbsp}? `make demo` en démarre une{nbsp}; Atlas met en pause un cluster "
         "gratuit resté longtemps inactif.\n"
-        "1. Cette machine est-elle admise{nbsp}? Dans Atlas{nbsp}: Network Access, ajoutez son adresse.\n"
-        "1. L'adresse est-elle juste{nbsp}? `python -m cloud doctor` vérifie réglages et base.",
+        "1. Cette machine est-elle autorisée{nbsp}? Dans Atlas{nbsp}: Network Access, ajoutez son adresse.\n"
+        "1. L'adresse est-elle correcte{nbsp}? `python -m cloud doctor` vérifie réglages et base.",
     ),
     "slow title": ("The database takes too long", "La base de données est trop lente"),
     "slow what": (
@@ -49,20 +49,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "1. Wait a little: a free Atlas cluster slows down when it is asked more than 100 times a second.\n"
         "1. Choose a shorter range, and close views that nobody looks at.\n"
         "1. If it stays so: look at the cluster's Metrics page, or give it a bigger machine.",
-        "1. Patientez un peu{nbsp}: un cluster Atlas gratuit ralentit au-delà de 100 questions par seconde.\n"
+        "1. Patientez un peu{nbsp}: un cluster Atlas gratuit ralentit au-delà de 100 requêtes par seconde.\n"
         "1. Choisissez une plage plus courte, fermez les vues que personne ne regarde.\n"
         "1. Si cela dure{nbsp}: voyez la page Metrics du cluster, ou prenez une machine plus grande.",
     ),
     "refused title": ("The database refuses to answer", "La base de données refuse de répondre"),
     "refused what": (
         "It is there, but does not let the dashboard read.",
-        "Elle est là, mais ne laisse pas lire le tableau de bord.",
+        "Elle est là, mais ne permet pas au tableau de bord de la lire.",
     ),
     "refused cures": (
         "1. Are user and password in `MONGODB_URI` right?\n"
         "1. May that user read the database `MONGODB_DATABASE`? docs/security.md has its rights.\n"
         "1. Which right is missing? `python -m cloud doctor --dashboard` tries each.",
-        "1. L'utilisateur et le mot de passe dans `MONGODB_URI` sont-ils justes{nbsp}?\n"
+        "1. L'utilisateur et le mot de passe dans `MONGODB_URI` sont-ils corrects{nbsp}?\n"
         "1. Cet utilisateur peut-il lire la base `MONGODB_DATABASE`{nbsp}? Ses droits sont dans "
         "docs/security.md.\n"
         "1. Quel droit manque{nbsp}? `python -m cloud doctor --dashboard` les essaie tous.",
@@ -78,9 +78,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "il peut contenir un secret.",
     ),
     "misconfigured section": (
-        "In the secrets {names} is below {section}, where it has no effect: move it above the first section.",
-        "Dans les secrets, {names} se trouve sous {section}, où cela ne compte pas{nbsp}: placez-le avant "
-        "la première section.",
+        "In the secrets, {names} is below {section}, where it has no effect: move it above the first "
+        "section.",
+        "Dans les secrets, {names} se trouve sous {section}, où cela ne compte pas{nbsp}: placez-le avant la "
+        "première section.",
     ),
     "misconfigured cures": (
         "1. On your machine: put it into `.env`; `.env.example` shows how.\n"
@@ -119,7 +120,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "need offline": ("Offline", "Hors ligne"),
     "need no_reading": ("Sensor fails", "Capteur en panne"),
     "need unusual": ("Unusual reading", "Mesure inhabituelle"),
-    "need settling": ("Settling", "Se calme"),
+    "need settling": ("Settling", "Retour au calme"),
     "need warming_up": ("Warming up", "Démarrage"),
     "need fine": ("Fine", "Tout va bien"),
     "fleet fine": ("The board is fine", "La carte va bien"),
@@ -131,7 +132,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Le broker l'a perdue il y a {age}{nbsp}: vérifiez son alimentation et son Wi-Fi.",
     ),
     "card silent": (
-        "Nothing came for {age}: check its power, its Wi-Fi and the broker.",
+        "Nothing has come for {age}: check its power, its Wi-Fi and the broker.",
         "Rien depuis {age}{nbsp}: vérifiez son alimentation, son Wi-Fi et le broker.",
     ),
     "card no reading": (
@@ -144,11 +145,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "card settling": (
         "Normal again; its detectors still remember the last episode.",
-        "Redevenu normal{nbsp}; ses détecteurs gardent encore le dernier épisode.",
+        "Redevenu normal{nbsp}; ses détecteurs gardent encore le dernier épisode en mémoire.",
     ),
     "card warming up": (
-        "It takes its first readings; it begins to judge after 60 of them.",
-        "Elle voit ses premières mesures{nbsp}; elle juge à partir de la soixantième.",
+        "It takes its first readings; it begins to judge after the 60th.",
+        "Elle prend ses premières mesures{nbsp}; elle juge à partir de la soixantième.",
     ),
     "card fine": ("Nothing abnormal.", "Rien d'anormal."),
     "card no curve": (
@@ -176,7 +177,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "with model": ("model {model}", "modèle {model}"),
     "without model": (
         "no model yet: Z-score and rules judge",
-        "pas de modèle{nbsp}: Z-score et règles jugent",
+        "pas encore de modèle{nbsp}: le Z-score et les règles jugent",
     ),
     "with version": ("version {what}", "version {what}"),
     "not authenticated": ("Not authenticated", "Non authentifiée"),
@@ -196,13 +197,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "range 7d": ("7 d", "7 j"),
     "range 30d": ("30 d", "30 j"),
     "range 1y": ("1 y", "1 an"),
-    "panel zoom": ("Drag across to zoom", "Tracez en travers pour zoomer"),
+    "panel zoom": ("Drag across to zoom", "Faites glisser pour zoomer"),
     "range free": ("Other", "Autre"),
     "range from": ("From", "Du"),
     "range to": ("To", "Au"),
     "range show": ("Show", "Afficher"),
     "zoom out": ("Zoom out", "Élargir"),
-    "back to now": ("Back to now", "Revenir à maintenant"),
+    "back to now": ("Back to now", "Revenir au présent"),
     "no such range": (
         "There is no range {asked}. The address can name one of {ranges}.",
         "Il n'y a pas de plage {asked}. L'adresse peut en nommer une{nbsp}: {ranges}.",
@@ -215,11 +216,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "**No reading is stored in this range.** Choose a longer one, or see above when the board was last "
         "heard of.",
         "**Aucune mesure n'est enregistrée dans cette plage.** Choisissez-en une plus longue, ou voyez plus "
-        "haut quand la carte a donné signe de vie.",
+        "haut quand la carte a donné signe de vie pour la dernière fois.",
     ),
     "range empty fixed": (
         "**No reading is stored in this range.** Go back to now.",
-        "**Aucune mesure n'est enregistrée dans cette plage.** Revenez à maintenant.",
+        "**Aucune mesure n'est enregistrée dans cette plage.** Revenez au présent.",
     ),
     "chart of board": (
         "Temperature, humidity and score of {device}, and who called them abnormal",
@@ -227,7 +228,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "legend board": ("Board says abnormal", "Anormal selon la carte"),
     "legend cloud": ("Cloud says abnormal", "Anormal selon le cloud"),
-    "legend settling": ("Settling: normal again", "Se calme{nbsp}: redevenu normal"),
+    "legend settling": ("Settling: normal again", "Retour au calme{nbsp}: de nouveau normal"),
     "settling": (
         "normal again; the detectors still remember the fault ({saw})",
         "redevenu normal{nbsp}; les détecteurs gardent encore le défaut en mémoire ({saw})",
@@ -260,7 +261,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "gap pause": ("No reading was taken for {length}", "Aucune mesure pendant {length}"),
     "counted board": ("board says abnormal: {count}", "anormales selon la carte{nbsp}: {count}"),
     "counted cloud": ("cloud says abnormal: {count}", "selon le cloud{nbsp}: {count}"),
-    "counted settling": ("settling: {count}", "se calment{nbsp}: {count}"),
+    "counted settling": ("settling: {count}", "retour au calme{nbsp}: {count}"),
     "counted failed": ("failed reads: {count}", "lectures ratées{nbsp}: {count}"),
     "remark missing": (
         "{readings} of this range are not stored yet. A board sends again what was not confirmed, so a gap "
@@ -275,9 +276,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "pointillé entre leurs voisines.",
     ),
     "remark said": (
-        "{readings} without a date: the board gave an impossible one, lastly {date}, so a clock is wrong. "
-        "The chart shows them dotted between their neighbours.",
-        "{readings} sans date{nbsp}: la carte en a donné une impossible, en dernier {date}, donc une "
+        "{readings} without a date: the board gave an impossible one, most recently {date}, so a clock is "
+        "wrong. The chart shows them dotted between their neighbours.",
+        "{readings} sans date{nbsp}: la carte en a donné une impossible, la dernière fois {date}, donc une "
         "horloge est fausse. Le graphique les montre en pointillé entre leurs voisines.",
     ),
     "remark thinned": (
@@ -287,17 +288,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "perd. Une plage plus courte montre chaque mesure.",
     ),
     "remark summed": (
-        "The chart shows mean, minimum and maximum of about every {length}. A shorter range shows every "
-        "reading.",
-        "Le graphique montre moyenne, minimum et maximum d'environ chaque tranche de {length}. Une plage "
-        "plus courte montre chaque mesure.",
+        "The chart shows mean, minimum and maximum over stretches of about {length}. A shorter range shows "
+        "every reading.",
+        "Le graphique montre moyenne, minimum et maximum par tranche d'environ {length}. Une plage plus "
+        "courte montre chaque mesure.",
     ),
     "normal by history": (
         "Green: {spans}, where 98 % of its calm readings of the last {length} lie.",
-        "En vert{nbsp}: {spans}, où se trouvent 98 % de ses mesures calmes des dernières {length}.",
+        "En vert{nbsp}: {spans}, où se trouvent 98 % de ses mesures calmes sur {length}.",
     ),
     "normal by model": (
-        "Green: {spans}, the range that its model was trained to.",
+        "Green: {spans}, the range that its model learned.",
         "En vert{nbsp}: {spans}, la plage apprise par son modèle.",
     ),
     "limits": ("Dashed: your limits, {limits}", "En tirets{nbsp}: vos limites, {limits}"),
@@ -341,13 +342,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Les plus anciens ne sont pas listés{nbsp}: voici les {count} plus récents.",
     ),
     "going on for": ("going on for {length}", "en cours depuis {length}"),
-    "over after": ("over after {length}", "fini après {length}"),
-    "silence offline": ("The broker lost its connection.", "Le broker a perdu sa connexion."),
+    "over after": ("over after {length}", "terminé après {length}"),
+    "silence offline": ("The broker lost the connection to it.", "Le broker a perdu la connexion avec elle."),
     "silence overslept": (
         "It did not wake up when it was due.",
         "Elle ne s'est pas réveillée à l'heure dite.",
     ),
-    "silence silent": ("Nothing was heard of it.", "Plus de nouvelles d'elle."),
+    "silence silent": ("Nothing has been heard of it.", "Plus de nouvelles d'elle."),
     "two boards": (
         "Two boards claim to be this one: switch one of them off.",
         "Deux cartes disent être celle-ci{nbsp}: éteignez l'une d'elles.",
@@ -382,7 +383,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "why gone": (
         "Its first abnormal reading is no longer stored, only what the episode itself says.",
-        "Sa première mesure anormale n'est plus enregistrée{nbsp}; reste ce que l'épisode en dit.",
+        "Sa première mesure anormale n'est plus enregistrée{nbsp}; il ne reste que ce que l'épisode en dit.",
     ),
     "why failed": (
         "It began with a failed read: {why}.",
@@ -405,7 +406,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "La valeur saute{nbsp}: des pas {times} fois plus grands que dans les {past}.",
     ),
     "why together": (
-        "No value stands out alone, but together they do ({saw}), against the {past}.",
+        "No value stands out alone, but together they do ({saw}), compared with the {past}.",
         "Aucune valeur ne ressort seule, mais ensemble oui ({saw}), par rapport aux {past}.",
     ),
     "why than": ("{what} than in the {past}.", "{what} que dans les {past}."),
@@ -443,7 +444,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column to": ("To", "À"),
     "column who": ("Who", "Qui"),
     "column what": ("What", "Quoi"),
-    "column because": ("Because", "Parce que"),
+    "column because": ("Because", "Motif"),
     "column score": ("Cloud score", "Score du cloud"),
     "column episode": ("Episode", "Épisode"),
     "column gap": ("Gap", "Trou"),
@@ -452,7 +453,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column firmware": ("Version", "Version"),
     "column on the board": ("On the board", "Sur la carte"),
     "column newest": ("Newest", "Le plus récent"),
-    "column trained": ("Trained", "Appris"),
+    "column trained": ("Trained", "Entraîné"),
     "column feature": ("Feature", "Grandeur"),
     "column trained mean": ("In training", "À l'apprentissage"),
     "column last day": ("Last day", "Dernier jour"),
@@ -464,14 +465,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column seq": ("Record", "Numéro"),
     "column reason": ("Reason", "Raison"),
     # models
-    "model none trained": ("none trained yet", "pas encore appris"),
+    "model none trained": ("none trained yet", "pas encore entraîné"),
     "model current": ("the newest", "à jour"),
     "model waits": ("a newer one waits", "un plus récent attend"),
     "model versions how": (
         "A board keeps its model until the next one comes: over the air (`python -m cloud model`) or by "
         "cable (`make model`).",
-        "Une carte garde son modèle jusqu'à l'arrivée du suivant{nbsp}: par radio (`python -m cloud model`) "
-        "ou par câble (`make model`).",
+        "Une carte garde son modèle jusqu'à l'arrivée du suivant{nbsp}: par le réseau (`python -m cloud "
+        "model`) ou par câble (`make model`).",
     ),
     "agreement title": ("Do board and cloud agree?", "Carte et cloud sont-ils d'accord{nbsp}?"),
     "agreement none": ("No readings are stored yet.", "Aucune mesure n'est encore enregistrée."),
@@ -486,7 +487,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "twin equal": (
         "The twin of the board's model gave the same sum and verdict on all {readings}.",
-        "Le jumeau du modèle de la carte a donné même somme et même verdict sur {readings}.",
+        "Le jumeau du modèle de la carte a donné la même somme et le même verdict sur {readings}.",
     ),
     "twin differs": (
         "**The twin of the board's model differs on {count} of {readings}.** There must be none: is the "
@@ -498,7 +499,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "scores none": (
         "Scores cannot be compared yet: the board has no forest, or its model is not stored here.",
         "Les scores ne se comparent pas encore{nbsp}: la carte n'a pas de forêt, ou son modèle n'est pas "
-        "ici.",
+        "enregistré ici.",
     ),
     "scores how": (
         "Mean {mean}, from {least} to {greatest}. The cloud's forest is larger, so the two scores are close "
@@ -512,7 +513,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "drift none": (
         "It has no model, or its model does not say what it was trained on. Train it again.",
-        "Elle n'a pas de modèle, ou son modèle ne dit pas de quoi il a appris. Refaites un apprentissage.",
+        "Elle n'a pas de modèle, ou son modèle ne dit pas sur quoi il a été entraîné. Refaites un "
+        "apprentissage.",
     ),
     "drift no readings": (
         "Its last day has too few readings to compare.",
@@ -537,19 +539,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "feature std60_h": ("restlessness of humidity", "agitation de l'humidité"),
     "calibration title": ("What it learned", "Ce qu'il a appris"),
     "calibration none": (
-        "**No model yet.** The board is learning: {learning}. After a day of history the backend trains a "
-        "model and says which command to run.",
-        "**Pas encore de modèle.** La carte apprend{nbsp}: {learning}. Après un jour d'historique, le "
-        "backend entraîne un modèle et dit quelle commande lancer.",
+        "**No model yet.** The board is learning: {learning}. After a day of readings the backend trains its "
+        "first model and sends it over the air.",
+        "**Pas encore de modèle.** La carte apprend{nbsp}: {learning}. Après un jour de mesures, le backend "
+        "entraîne son premier modèle et le lui envoie par le réseau.",
     ),
     "calibration picture": (
         "The readings that it learned from: dashes show its range, dots show where it would have alarmed",
-        "Les mesures dont il a appris{nbsp}: les tirets montrent sa plage, les points où il aurait alerté",
+        "Les mesures sur lesquelles il a été entraîné{nbsp}: les tirets montrent sa plage, les points où il "
+        "aurait alerté",
     ),
     "learned what": ("What", "Quoi"),
     "learned how": ("What it learned", "Ce qu'il a appris"),
     "learned model": ("Model", "Modèle"),
-    "learned from": ("Learned from", "Appris de"),
+    "learned from": ("Learned from", "Entraîné sur"),
     "learned readings": (
         "{readings}, {days} days, one each {period} s",
         "{readings}, {days} jours, une toutes les {period} s",
@@ -568,16 +571,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "n'auraient pas alerté pendant ces jours",
     ),
     "learned limits wider": (
-        "would have alarmed {alarms} times in these days: set a wider one",
+        "would have alarmed {alarms} times in these days: set wider ones",
         "auraient alerté {alarms} fois pendant ces jours{nbsp}: élargissez-les",
     ),
     "learned limits longer": (
-        "would have alarmed {alarms} times in these days: after {minutes} minutes they would not have",
-        "auraient alerté {alarms} fois pendant ces jours{nbsp}: après {minutes} minutes, jamais",
+        "would have alarmed {alarms} times in these days: with a delay of {minutes} minutes, never",
+        "auraient alerté {alarms} fois pendant ces jours{nbsp}: avec un délai de {minutes} minutes, jamais",
     ),
     "learned restless": (
-        "; it often jumps in the half hour from {times} UTC and counts 1/{part} there",
-        "{nbsp}; il y en a souvent dans la demi-heure de {times} UTC, où il compte pour 1/{part}",
+        "; jumps are frequent in the half hour from {times} UTC and count 1/{part} there",
+        "{nbsp}; les sauts sont fréquents dans la demi-heure de {times} UTC et y comptent pour 1/{part}",
     ),
     "learned limits severe": ("; their severe stage {stage}", "{nbsp}; au second seuil, elles {stage}"),
     "learned rhythm": (
@@ -606,7 +609,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "learned held out": ("On the last third", "Sur le dernier tiers"),
     "learned rate": (
         "{alarms} false alarms a day, learned from the rest",
-        "{alarms} fausses alertes par jour, appris du reste",
+        "{alarms} fausses alertes par jour, d'un modèle entraîné sur le reste",
     ),
     "learned less": (
         "Less than a day: drift, envelope and forest begin to watch after a training on a longer history.",
@@ -623,7 +626,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "usage reckoned": ("estimated from the boards that are online", "estimé d'après les cartes en ligne"),
     "usage how": (
         "Limits and their sources: cloud/plans/plans.toml. `make plan` tells what other fleets need.",
-        "Limites et sources{nbsp}: cloud/plans/plans.toml. `make plan` dit ce qu'il faut à d'autres cartes.",
+        "Limites et sources{nbsp}: cloud/plans/plans.toml. `make plan` dit ce qu'il faut à d'autres parcs.",
     ),
     "days left": ("full in {days} at this pace", "plein dans {days} à ce rythme"),
     "days of": ("lasts {days} of {whole} at this pace", "tient {days} sur {whole} à ce rythme"),
@@ -635,14 +638,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "service backend": ("The backend, if it is hosted there", "Le backend, s'il y est hébergé"),
     "service dashboard": ("Host of the dashboard", "Hébergeur du tableau de bord"),
     "limit sessions": ("Connections", "Connexions"),
-    "limit traffic_gb": ("Traffic of a month", "Trafic d'un mois"),
+    "limit traffic_gb": ("Monthly traffic", "Trafic mensuel"),
     "limit storage_gb": ("Storage", "Stockage"),
     "limit operations_a_s": ("Operations a second", "Opérations par seconde"),
-    "limit transfer_gb_a_week": ("Transfer of a week", "Transfert d'une semaine"),
+    "limit transfer_gb_a_week": ("Weekly transfer", "Transfert hebdomadaire"),
     "limit connections": ("Connections", "Connexions"),
     "limit mails_a_day": ("Mails of today", "E-mails du jour"),
     "limit months": ("Days of the trial", "Jours de l'essai"),
-    "limit compute_usd": ("Credit of a month", "Crédit d'un mois"),
+    "limit compute_usd": ("Monthly credit", "Crédit mensuel"),
     "unit sessions": ("boards and backend", "cartes et backend"),
     "unit traffic_gb": ("GB", "Go"),
     "unit storage_gb": ("GB", "Go"),
@@ -666,10 +669,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lag late": ("late", "en retard"),
     "lag undated": ("undated", "sans date"),
     "lag how": (
-        "The time from when a board takes its newest reading to when the backend stores it. A normal "
-        "reading may wait a minute on the board to share a message.",
-        "De la mesure la plus récente de chaque carte à son enregistrement. Une mesure calme peut attendre "
-        "une minute sur la carte pour partager un message.",
+        "The time from when a board takes its newest reading to when the backend stores it. A normal reading "
+        "may wait a minute on the board to share a message.",
+        "Le temps entre la mesure la plus récente d'une carte et son enregistrement. Une mesure normale peut "
+        "attendre une minute sur la carte pour partager un message.",
     ),
     "updates title": ("Which board runs what?", "Que fait tourner chaque carte{nbsp}?"),
     "updates none": ("none", "aucun"),
@@ -677,24 +680,24 @@ TEXTS: dict[str, tuple[str, str]] = {
     "updates model": ("model {value}", "modèle {value}"),
     "updates config": ("settings {value}", "réglages {value}"),
     "updates app": ("release {value}", "version {value}"),
-    "updates under way": ("{what}: under way", "{what}{nbsp}: en route"),
+    "updates under way": ("{what}: under way", "{what}{nbsp}: en cours"),
     "updates refused": ("{what}: not in use, {why}", "{what}{nbsp}: non utilisé, {why}"),
     "updates once more": (
         "{what}: not in use yet, {why}; the board is asked once more within the hour",
         "{what}{nbsp}: pas encore utilisé, {why}{nbsp}; nouvel essai dans l'heure",
     ),
-    "updates done": ("nothing is under way", "rien n'est en route"),
-    "column over the air": ("Over the air", "Par radio"),
+    "updates done": ("nothing is under way", "rien n'est en cours"),
+    "column over the air": ("Over the air", "Par le réseau"),
     "column version": ("Software", "Logiciel"),
     "column model": ("Model", "Modèle"),
     "column settings": ("Settings", "Réglages"),
     "quarantine title": ("What was refused, and why", "Ce qui a été refusé, et pourquoi"),
     "quarantine none": ("Nothing was refused.", "Rien n'a été refusé."),
     "quarantine how": (
-        "The newest come first. The backend has acknowledged each to its board and keeps it whole in the "
-        "collection `quarantine`.",
-        "Les plus récents d'abord. Chacun a été confirmé à sa carte et reste entier dans la collection "
-        "`quarantine`.",
+        "The newest come first; the collection `quarantine` keeps them. The backend has acknowledged single "
+        "readings to their boards, but no whole message.",
+        "Les plus récents d'abord{nbsp}; la collection `quarantine` les garde. Le backend a confirmé les "
+        "mesures seules à leur carte, mais aucun message entier.",
     ),
     "whole message": ("whole message", "message entier"),
     "undelivered title": ("Mails that did not go out", "E-mails qui ne sont pas partis"),
@@ -711,9 +714,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "login title": ("Log in to answer", "Se connecter pour répondre"),
     "login why": (
         "Everyone who has this address may look. Once you have logged in, you can also say that you have "
-        "seen an episode, and whether it was real.",
+        "seen an episode, and what it was.",
         "Toute personne qui a cette adresse peut regarder. Une fois connecté, vous pouvez aussi dire que "
-        "vous avez vu un épisode, et s'il était réel.",
+        "vous avez vu un épisode, et ce que c'était.",
     ),
     "login none": (
         "No way to log in is set up here: set `DASHBOARD_PASSWORD_HASH` (`python -m cloud password` makes "
@@ -737,7 +740,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "As **{who}**, until you log out or close this tab.",
         "En tant que **{who}**, jusqu'à la déconnexion ou la fermeture de cet onglet.",
     ),
-    "the keeper": ("the one who knows the password", "qui connaît le mot de passe"),
+    "the keeper": ("the one who knows the password", "détenteur du mot de passe"),
     "login first": ("Log in first.", "Connectez-vous d'abord."),
     "login to write": ("Log in to answer", "Se connecter pour répondre"),
 }

@@ -162,4 +162,4 @@ def test_a_silent_board_is_not_told_as_abnormal():
     board = Latest("demo", "C001", now - 900, seq=1, t=21.0, h=45.0, online=False, period=10.0)
     (card,) = needs.cards(Words("en"), [board], [quiet], now)
     assert card.need is needs.Need.OFFLINE and "The broker lost it 15 min ago" in plain(card.sentence)
-    assert needs.about(Words("en"), replace(quiet, why="offline")) == "The broker lost its connection."
+    assert needs.about(Words("en"), replace(quiet, why="offline")) == "The broker lost the connection to it."

@@ -301,7 +301,7 @@ def test_a_board_without_a_model_says_what_will_happen(app, house, now):
     house.furnish(now)
     go(app.run(), "model")
     assert not app.exception
-    assert "No model yet." in words_of(app) and "the backend trains a model" in words_of(app)
+    assert "No model yet." in words_of(app) and "the backend trains its first model" in words_of(app)
 
 
 def test_a_models_page_shows_what_it_learned_and_its_picture(app, house, now):
@@ -323,7 +323,7 @@ def test_what_a_model_learned_is_said_in_french_too(app, house, now, address):
     go(app.run(), "model")
     assert not app.exception
     text = words_of(app)
-    for french in ("Appris de", "Fausses alertes", "écarts-types", "les tirets montrent sa plage"):
+    for french in ("Entraîné sur", "Fausses alertes", "écarts-types", "les tirets montrent sa plage"):
         assert french in text + app.get("image")[0].captions[0]
     for english in ("learned", "deviations", "a day", "None"):
         assert english not in text

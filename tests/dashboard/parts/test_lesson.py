@@ -27,7 +27,7 @@ def test_what_a_next_model_does_is_told_before_the_board_has_it():
     text = told(state="ready")
     assert text == (
         "Raised: Z-score, Excursion. On the last 30.0 days, judged again: 9 mails → 2; 58 of 60 faults that "
-        "were put in are found. It now judges a day beside the present one before the board gets it."
+        "were put in are found. It now judges beside the present one for a day, before the board gets it."
     )
     assert "mail asks" in told(state="ready", alert="x")
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,13 @@ from numpy.typing import NDArray
 from cloud.recording import columns, headings, long, numbers, text, text_table, times, units
 from cloud.recording.description import Asked
 from cloud.recording.refused import RecordingRefused
-from cloud.recording.text_table import Sheet
+from cloud.recording.sheet import Column, Sheet, listed
 
 __all__ = ["Asked", "Recording", "RecordingRefused", "read"]
 
 Floats = NDArray[np.float64]
 NO_HUMIDITY = 50.0
 T_RANGE, H_RANGE = (-40.0, 80.0), (0.5, 100.0)  # that a sensor can measure
-SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -50,47 +50,51 @@ def read(path: Path, asked: Asked = Asked()) -> Recording:  # noqa: B008  it is 
     """The recording in this file. Raises RecordingRefused with file, line and cure, or OSError."""
     text.check_size(path)
     decoded, notes = text.decode(path.read_bytes(), path)
-    sheet = long.widen(text_table.parse(decoded, path, asked), path, asked)
+    try:
+        recording = _recording(long.widen(text_table.parse(decoded, asked)))
+    except RecordingRefused as refused:
+        raise refused.of(path) from None
+    return replace(recording, notes=notes + recording.notes)
+
+
+def _recording(sheet: Sheet) -> Recording:
     if not sheet.rows:
-        raise RecordingRefused(f"{path} has a header and no rows: export it again")
-    chosen = columns.choose(sheet, path, asked)
-    notes += [
-        *sheet.notes,
-        *_cut_short(sheet, chosen),
-        *chosen.notes,
-        *_one_device(sheet, chosen, path, asked),
-    ]
-    cells = [
-        (
-            " ".join(row[place] for place in chosen.ts),
-            row[chosen.t],
-            "" if chosen.h is None else row[chosen.h],
-        )
-        for row in sheet.rows
-    ]
-    ts, more = _times(sheet, chosen, cells, path, asked)
-    t, h, about = _values(sheet, chosen, cells, path, asked)
-    order, from_order = _order(ts, cells, sheet.lines, asked)
-    return Recording(
-        ts[order], t[order], h[order], [cells[place] for place in order], notes + more + about + from_order
-    )
+        raise RecordingRefused("the file has a header and no rows: export it again")
+    chosen = columns.choose(sheet)
+    _leave_out_a_cut_end(sheet, chosen)
+    _leave_one_device(sheet, chosen)
+    dates = sheet.column("+".join(sheet.named(place) for place in chosen.ts), chosen.ts)
+    if chosen.ts:
+        ts = times.seconds(dates, sheet.asked)
+    else:
+        period = sheet.asked.period or 0.0
+        ts = times.BEGIN + np.arange(len(sheet.rows), dtype=np.float64) * period
+        sheet.notes.append(f"no times: the rows are taken {period:g} s apart from 2020 on")
+    temperatures = sheet.column("t", [chosen.t])
+    humidities = sheet.column("h", [] if chosen.h is None else [chosen.h])
+    t = _temperature(sheet, chosen, temperatures)
+    h = _humidity(sheet, chosen, humidities, t)
+    _note_what_no_sensor_measures(sheet, t, h)
+    cells = list(zip(dates.cells, temperatures.cells, humidities.cells, strict=True))
+    order = _order(ts, cells, sheet)
+    return Recording(ts[order], t[order], h[order], [cells[place] for place in order], sheet.notes)
 
 
-def _cut_short(sheet: Sheet, chosen: columns.Chosen) -> list[str]:
-    """What is said of rows that end too early; the last one, half written, is left out."""
+def _leave_out_a_cut_end(sheet: Sheet, chosen: columns.Chosen) -> None:
+    """Rows that end too early are failed reads, but the last one, half written, is left out."""
     needed = max(chosen.t, chosen.h or 0, *chosen.ts)
     lines = [line for line, count in sheet.short.items() if count <= needed]
-    notes = []
     if lines and lines[-1] == sheet.lines[-1] and len(sheet.lines) > 1:
         del sheet.rows[-1], sheet.lines[-1]
-        notes.append(f"line {lines.pop()}, the last, ends early: left out")
+        sheet.notes.append(f"line {lines.pop()}, the last, ends early: left out")
     if lines:
-        notes.append(f"{len(lines)} rows end early and count as failed reads (first: line {lines[0]})")
-    return notes
+        early = f"{len(lines)} rows end early and count as failed reads (first: line {lines[0]})"
+        sheet.notes.append(early)
 
 
-def _one_device(sheet: Sheet, chosen: columns.Chosen, path: object, asked: Asked) -> list[str]:
+def _leave_one_device(sheet: Sheet, chosen: columns.Chosen) -> None:
     """Leave the rows of one device in the sheet."""
+    asked = sheet.asked
     site = sheet.header.index("site") if "site" in sheet.header else None
     for place in chosen.devices:
         labels = [row[place].strip() for row in sheet.rows]
@@ -103,111 +107,89 @@ def _one_device(sheet: Sheet, chosen: columns.Chosen, path: object, asked: Asked
         matching = [label for label in there if name and (label == name or label.endswith("/" + name))]
         if len(matching) != 1:
             missing = f", and no {name}" if name else ""
-            more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
-            raise RecordingRefused(
-                f"{path}: column {sheet.header[place]!r} has {', '.join(there[:SHOWN])}{more}{missing}: "
-                f"choose one with {asked.device_option} {shlex.quote(there[0])}"
-            )
+            cure = f"choose one with {asked.device_option} {shlex.quote(there[0])}"
+            raise RecordingRefused(f"column {sheet.header[place]!r} has {listed(there)}{missing}: {cure}")
         kept = [row for row, label in enumerate(labels) if label == matching[0]]
         sheet.rows, sheet.lines = [sheet.rows[row] for row in kept], [sheet.lines[row] for row in kept]
-        return [f"{len(kept)} of {len(labels)} rows are {sheet.header[place]} {matching[0]}"]
-    return []
+        sheet.notes.append(f"{len(kept)} of {len(labels)} rows are {sheet.header[place]} {matching[0]}")
+        return
 
 
-def _times(
-    sheet: Sheet, chosen: columns.Chosen, cells: Sequence[tuple[str, str, str]], path: object, asked: Asked
-) -> tuple[Floats, list[str]]:
-    if not chosen.ts:
-        period = asked.period or 0.0
-        ts = times.BEGIN + np.arange(len(cells), dtype=np.float64) * period
-        return ts, [f"no times: the rows are taken {period:g} s apart from 2020 on"]
-    name = "+".join(sheet.named(place) for place in chosen.ts)
-    return times.seconds([ts for ts, _, _ in cells], sheet.lines, name, path, asked)
+def _temperature(sheet: Sheet, chosen: columns.Chosen, column: Column) -> Floats:
+    """degC, NaN = no number. Raises RecordingRefused."""
+    values, named = numbers.parse(column)
+    named |= headings.unit(sheet.named(chosen.t))
+    called = _called("t", sheet.header[chosen.t])
+    t = units.temperature(values, named, called, sheet.asked.unit.get("t"), sheet.notes)
+    if note := units.changes(t, sheet.lines):
+        sheet.notes.append(note)
+    return t
 
 
-def _values(
-    sheet: Sheet, chosen: columns.Chosen, cells: Sequence[tuple[str, str, str]], path: object, asked: Asked
-) -> tuple[Floats, Floats, list[str]]:
-    """t in degC, h in %RH (NaN = no number), and what was assumed. Raises RecordingRefused."""
-    temperatures = numbers.parse([t for _, t, _ in cells], sheet.lines, "t", path)
-    name = sheet.header[chosen.t]
-    where = f"{path}: t" + ("" if name == "t" else f" ({name})")
-    t, notes = units.temperature(
-        temperatures.values,
-        asked.unit.get("t"),
-        headings.unit(sheet.named(chosen.t)) | temperatures.units,
-        where,
-    )
-    wet: list[str] = []
+def _humidity(sheet: Sheet, chosen: columns.Chosen, column: Column, t: Floats) -> Floats:
+    """%RH, NaN = no number. Raises RecordingRefused."""
     if chosen.h is None:
-        h = np.full(len(t), NO_HUMIDITY)
-    else:
-        moist = numbers.parse([h for _, _, h in cells], sheet.lines, "h", path)
-        name = sheet.header[chosen.h]
-        h, more = units.humidity(
-            moist.values, asked.unit.get("h"), f"{path}: h" + ("" if name == "h" else f" ({name})")
-        )
-        wet = [*moist.notes, *more]
-        if units.swapped(t, h):
-            wet.append(
-                "t looks like a humidity and h like a temperature: are they swapped (--columns t=…,h=…)?"
-            )
-    notes = [*temperatures.notes, *notes, *units.changes(t, sheet.lines), *wet]
+        return np.full(len(t), NO_HUMIDITY)
+    values, _ = numbers.parse(column)
+    called = _called("h", sheet.header[chosen.h])
+    h = units.humidity(values, called, sheet.asked.unit.get("h"), sheet.notes)
+    if units.swapped(t, h):
+        swapped = "t looks like a humidity and h like a temperature: are they swapped (--columns t=…,h=…)?"
+        sheet.notes.append(swapped)
+    return h
+
+
+def _called(what: str, name: str) -> str:
+    return what if name == what else f"{what} ({name})"
+
+
+def _note_what_no_sensor_measures(sheet: Sheet, t: Floats, h: Floats) -> None:
     for what, values, (low, high) in (("t", t, T_RANGE), ("h", h, H_RANGE)):
         beyond = np.flatnonzero((values < low) | (values > high))
+        if not len(beyond):
+            continue
+        line, value = sheet.lines[beyond[0]], values[beyond[0]]
         if 2 * len(beyond) > np.isfinite(values).sum():
-            first = beyond[0]
+            cure = f"choose another column (--columns {what}=…) or unit (--unit)"
+            rows = f"{len(beyond)} of {len(values)} rows"
             raise RecordingRefused(
-                f"{path}:{sheet.lines[first]}: {what} {values[first]:g} is beyond what a sensor measures, "
-                f"as {len(beyond)} of {len(values)} rows are: choose another column (--columns {what}=…) or "
-                "unit (--unit)"
+                f"{what} {value:g} is beyond what a sensor measures, as {rows} are: {cure}", line
             )
-        if len(beyond):
-            notes.append(
-                f"{len(beyond)} rows have a {what} that no sensor measures (first: line "
-                f"{sheet.lines[beyond[0]]}, {values[beyond[0]]:g}); nothing is learned from them"
-            )
-    return t, h, notes
+        sheet.notes.append(
+            f"{len(beyond)} rows have a {what} that no sensor measures (first: line {line}, {value:g}); "
+            "nothing is learned from them"
+        )
 
 
-def _order(
-    ts: Floats, cells: Sequence[tuple[str, str, str]], lines: Sequence[int], asked: Asked
-) -> tuple[NDArray[np.int64], list[str]]:
+def _order(ts: Floats, cells: Sequence[tuple[str, str, str]], sheet: Sheet) -> NDArray[np.int64]:
     """The places of dated rows, oldest first."""
-    notes = []
+    lines, notes = sheet.lines, sheet.notes
     undated = np.flatnonzero(np.isnan(ts))
     if len(undated):
         notes.append(f"{len(undated)} rows without a time are left out (first: line {lines[undated[0]]})")
     order = np.flatnonzero(~np.isnan(ts))
     back = np.flatnonzero(np.diff(ts[order]) < 0)
     if len(back):
-        by_time = order[np.argsort(ts[order], kind="stable")]
         before, after = ts[order[back[0]]], ts[order[back[0] + 1]]
-        hour = len(back) <= 2 and 1800 <= before - after <= 3600 and not asked.zone
+        hour = len(back) <= 2 and 1800 <= before - after <= 3600 and not sheet.asked.zone
         notes.append(
             f"the rows are not in the order of time (first: line {lines[order[back[0] + 1]]}): sorted"
             + ("; does summer time end there? Then say --zone Europe/Paris, or yours" if hour else "")
         )
-        same = np.zeros(len(by_time), bool)
-        for place in range(1, len(by_time)):
-            earlier, later = int(by_time[place - 1]), int(by_time[place])
-            same[place] = (
-                ts[earlier] == ts[later]
-                and abs(earlier - later) > 1
-                and cells[earlier][1:] == cells[later][1:]
-            )
-        if same.any():
-            notes.append(f"{int(same.sum())} rows stand twice in the file and count once")
-        order = by_time[~same]
+        by_time = order[np.argsort(ts[order], kind="stable")].tolist()
+        twice = [
+            ts[earlier] == ts[later] and abs(earlier - later) > 1 and cells[earlier][1:] == cells[later][1:]
+            for earlier, later in pairwise(by_time)
+        ]
+        if any(twice):
+            notes.append(f"{sum(twice)} rows stand twice in the file and count once")
+        order = np.array(by_time)[~np.array([False, *twice])]
     repeated = np.flatnonzero(np.diff(ts[order]) == 0)
     if len(repeated):
-        many = (
-            ": several devices in one file? --columns device=… tells them apart"
-            if 3 * len(repeated) > len(order)
-            else ""
-        )
+        several = 3 * len(repeated) > len(order)
         notes.append(
             f"{len(repeated)} rows have the time of the row before (first: line "
-            f"{lines[order[repeated[0] + 1]]}){many}"
+            f"{lines[order[repeated[0] + 1]]})"
+            + (": several devices in one file? --columns device=… tells them apart" if several else "")
         )
-    return order, notes
+    return order

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cloud.recording import headings
-from cloud.recording.description import Asked
 from cloud.recording.refused import RecordingRefused
-from cloud.recording.text_table import Sheet
+from cloud.recording.sheet import Sheet
 
 CLOCK = re.compile(r"\d\d?[:.]\d\d([:.]\d\d)?\s*([ap]\.?m\.?)?", re.IGNORECASE)
 DATED = re.compile(r"[12]\d{9}|\d{1,4}[-/.年]\d\d?[-/.月]\d")  # what begins as a time does
@@ -18,26 +17,23 @@ NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?\D{0,5}$")
 SHOWN = 12  # columns that a refusal lists
 
 
-@dataclass(frozen=True)
-class Chosen:
+class Chosen(NamedTuple):
     """Places of the columns. `ts`: two when date and time of day have a column each, none without times."""
 
     ts: tuple[int, ...]
     t: int
     h: int | None
     devices: tuple[int, ...]  # that may tell devices apart
-    notes: list[str] = field(default_factory=list)
 
 
-def choose(sheet: Sheet, path: object, asked: Asked) -> Chosen:
+def choose(sheet: Sheet) -> Chosen:
     """The columns of `sheet`. Raises RecordingRefused, which lists everything that is unclear."""
-    if sheet.bare and "t" not in asked.columns:
-        raise RecordingRefused(
-            f"{path}:{sheet.lines[0]}: there is no header: {_values(sheet)}. Say which column is what by "
-            "number: --columns ts=1,t=2,h=3"
-        )
-    ts = _time(sheet, path, asked)
-    t, h = _candidates(sheet, path, asked, "t"), _candidates(sheet, path, asked, "h")
+    asked = sheet.asked.columns
+    if sheet.bare and "t" not in asked:
+        cure = "Say which column is what by number: --columns ts=1,t=2,h=3"
+        raise RecordingRefused(f"there is no header: {_values(sheet)}. {cure}", sheet.lines[0])
+    ts = _time(sheet)
+    t, h = _candidates(sheet, "t"), _candidates(sheet, "h")
     unclear = []
     if not t:
         unclear.append(f"no column 't', nor another name of a temperature, among {_values(sheet)}")
@@ -47,30 +43,30 @@ def choose(sheet: Sheet, path: object, asked: Asked) -> Chosen:
         if len(places) > 1
     ]
     if ts is None:
-        unclear.append(
-            "no column 'ts', nor another name of a time" + ("" if not t else f", among {_values(sheet)}")
-        )
-    if unclear:
-        raise RecordingRefused(f"{path}: {'; '.join(unclear)}: add {_cure(sheet, asked, ts, t, h)}")
-    assert ts is not None  # or it would be unclear
-    chosen = Chosen(ts, t[0], h[0] if h else None, _devices(sheet, path, asked, {*t, *h, *ts}))
-    taken = {"ts": "+".join(sheet.header[place] for place in ts), "t": sheet.header[t[0]]}
-    if h:
-        taken["h"] = sheet.header[h[0]]
-    guessed = {
-        kind: name for kind, name in taken.items() if name and name != kind and kind not in asked.columns
-    }
+        among = f", among {_values(sheet)}" if t else ""
+        unclear.append(f"no column 'ts', nor another name of a time{among}")
+    if ts is None or unclear:
+        raise RecordingRefused(f"{'; '.join(unclear)}: add {_cure(sheet, ts, t, h)}")
+    taken = {"ts": ts, "t": t, "h": h}
+    named = {kind: "+".join(sheet.header[place] for place in places) for kind, places in taken.items()}
+    guessed = [
+        f"{kind} is {name!r}" for kind, name in named.items() if name not in ("", kind) and kind not in asked
+    ]
     if guessed:
-        chosen.notes.append("columns: " + ", ".join(f"{kind} is {name!r}" for kind, name in guessed.items()))
+        sheet.notes.append(f"columns: {', '.join(guessed)}")
     if not h:
-        chosen.notes.append(
+        sheet.notes.append(
             "no humidity: 50 %RH is put in its place, and only temperature is judged; a board that measures "
             "humidity needs another model (is it in another column? --columns h=…)"
         )
-    return chosen
+    if "device" in asked:
+        devices = [_place(sheet, asked["device"])]
+    else:
+        devices = [place for place in headings.devices(sheet.header) if place not in {*t, *h, *ts}]
+    return Chosen(ts, t[0], h[0] if h else None, tuple(devices))
 
 
-def _cure(sheet: Sheet, asked: Asked, ts: Sequence[int] | None, t: Sequence[int], h: Sequence[int]) -> str:
+def _cure(sheet: Sheet, ts: Sequence[int] | None, t: Sequence[int], h: Sequence[int]) -> str:
     """Options that read this file: they choose the first of the unclear columns."""
     dated = headings.times(sheet.header)
     free = [
@@ -83,16 +79,11 @@ def _cure(sheet: Sheet, asked: Asked, ts: Sequence[int] | None, t: Sequence[int]
     free = [place for place in free if NUMBER.match(first[place]) and place not in shown] or free
     if not t:
         t, h = free[:1], h or free[1:2]
-    columns = {
-        kind: places[0] for kind, places in (("t", t), ("h", h)) if places and kind not in asked.columns
-    }
-    if ts is None and shown:
-        columns = {"ts": shown[0], **columns}
-    named = ",".join(
-        [f"{kind}={name}" for kind, name in asked.columns.items()]
-        + [f"{kind}={_called(sheet, place)}" for kind, place in columns.items()]
-    )
-    option = f"--columns {shlex.quote(named)}" if named else ""
+    columns: list[tuple[str, Sequence[int]]] = [("ts", shown)] if ts is None else []
+    columns += [(kind, places) for kind, places in (("t", t), ("h", h)) if kind not in sheet.asked.columns]
+    named = [f"{kind}={name}" for kind, name in sheet.asked.columns.items()]
+    named += [f"{kind}={_called(sheet, places[0])}" for kind, places in columns if places]
+    option = f"--columns {shlex.quote(','.join(named))}" if named else ""
     if ts is not None or shown:
         return option
     return f"{option} --period 60 if rows have no time and are 60 s apart, else name it too: ts=NAME".lstrip()
@@ -103,42 +94,25 @@ def _called(sheet: Sheet, place: int) -> str:
     return sheet.header[place] if sheet.header.count(sheet.header[place]) == 1 else str(place + 1)
 
 
-def _candidates(sheet: Sheet, path: object, asked: Asked, kind: str) -> list[int]:
-    if kind in asked.columns:
-        return [_place(sheet, path, asked.columns[kind])]
-    taken = [_place(sheet, path, name) for other, name in asked.columns.items() if other in ("t", "h")]
-    places = [
-        place
-        for place in headings.best(
-            sheet.header, headings.TEMPERATURES if kind == "t" else headings.HUMIDITIES
-        )
-        if place not in taken
-    ]
-    celsius = [place for place in places if headings.unit(sheet.header[place]) == {"C"}]
-    if len(celsius) == 1 and all(
-        headings.unit(sheet.header[place]) for place in places
-    ):  # the same in two units
-        return celsius
-    return places
+def _candidates(sheet: Sheet, kind: str) -> list[int]:
+    asked = sheet.asked.columns
+    if kind in asked:
+        return [_place(sheet, asked[kind])]
+    taken = [_place(sheet, name) for other, name in asked.items() if other in ("t", "h")]
+    names = headings.TEMPERATURES if kind == "t" else headings.HUMIDITIES
+    places = [place for place in headings.best(sheet.header, names) if place not in taken]
+    units = [headings.unit(sheet.header[place]) for place in places]
+    celsius = [place for place, unit in zip(places, units, strict=True) if unit == {"C"}]
+    return celsius if len(celsius) == 1 and all(units) else places  # the same in two units
 
 
-def _devices(sheet: Sheet, path: object, asked: Asked, taken: set[int]) -> tuple[int, ...]:
-    if "device" in asked.columns:
-        return (_place(sheet, path, asked.columns["device"]),)
-    return tuple(
-        place
-        for place, name in enumerate(sheet.header)
-        if place not in taken and headings.rank(name, headings.DEVICES) in (0, 1)
-    )
-
-
-def _time(sheet: Sheet, path: object, asked: Asked) -> tuple[int, ...] | None:
+def _time(sheet: Sheet) -> tuple[int, ...] | None:
     """Places of the time columns; None when there are none."""
-    if "ts" in asked.columns:
-        name = asked.columns["ts"]
+    if "ts" in sheet.asked.columns:
+        name = sheet.asked.columns["ts"]
         parts = [name] if name in sheet.header else name.split("+")
-        return tuple(_place(sheet, path, part) for part in parts)
-    if asked.period is not None:
+        return tuple(_place(sheet, part) for part in parts)
+    if sheet.asked.period is not None:
         return ()
     places = sheet.filled(headings.times(sheet.header))
     if not places:
@@ -146,10 +120,10 @@ def _time(sheet: Sheet, path: object, asked: Asked) -> tuple[int, ...] | None:
     last = {place: headings.words(sheet.header[place])[-1] for place in places}
     day = next((place for place in places if last[place] in headings.DAYS), None)
     clock = next((place for place in places if last[place] in headings.CLOCKS and place != day), None)
-    if day is not None and clock is not None and places[0] in (day, clock):
-        apart = _mostly_clock(sheet, clock) and not _mostly_clock(sheet, day)
-        return (day, clock) if apart else (places[0],)
-    return (places[0],)
+    if day is None or clock is None or places[0] not in (day, clock):
+        return (places[0],)
+    apart = _mostly_clock(sheet, clock) and not _mostly_clock(sheet, day)
+    return (day, clock) if apart else (places[0],)
 
 
 def _mostly_clock(sheet: Sheet, place: int) -> bool:
@@ -157,7 +131,7 @@ def _mostly_clock(sheet: Sheet, place: int) -> bool:
     return 2 * sum(bool(CLOCK.fullmatch(cell)) for cell in cells) > len(cells)
 
 
-def _place(sheet: Sheet, path: object, name: str) -> int:
+def _place(sheet: Sheet, name: str) -> int:
     """The place of the column with this name, or this number (counted from 1). Raises RecordingRefused."""
     if sheet.header.count(name) == 1:
         return sheet.header.index(name)
@@ -167,9 +141,7 @@ def _place(sheet: Sheet, path: object, name: str) -> int:
     if name.isdigit() and 1 <= int(name) <= len(sheet.header):
         return int(name) - 1
     which = "several columns" if len(close) > 1 else "no column"
-    raise RecordingRefused(
-        f"{path}: {which} {name!r} among {_values(sheet)}: give its number, counted from 1"
-    )
+    raise RecordingRefused(f"{which} {name!r} among {_values(sheet)}: give its number, counted from 1")
 
 
 def _values(sheet: Sheet) -> str:

@@ -117,3 +117,8 @@ def times(names: Sequence[str]) -> list[int]:
         if each and each[0] in TIMES and not set(each) & NOT_TIMES:
             ranked.append((TIMES.index(each[0]), "utc" not in each and "gmt" not in each, place))
     return [place for _, _, place in sorted(ranked)]
+
+
+def devices(names: Sequence[str]) -> list[int]:
+    """Places of the names that may tell devices apart."""
+    return [place for place, name in enumerate(names) if rank(name, DEVICES) in (0, 1)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from cloud.recording import headings
+from cloud.recording.description import Asked
+from cloud.recording.sheet import Sheet
 
 BEGINNING = 50
 LONGEST = 400  # letters of such a line
@@ -13,22 +15,26 @@ PAIR = re.compile(rf"({LABEL})\s*[:=]\s*([+\-\d.].*?)(?=[\s,;|]+{LABEL}\s*[:=]|[
 STAMP = re.compile(r"[\s\[(]*(\d[\d\-/.:T ,+Z]*\d)")
 
 
-def parse(text: str) -> tuple[list[str], list[tuple[int, list[str]]], list[int]] | None:
-    """The labels, each line's number and values, and the numbers of other lines; None for any other file."""
+def parse(text: str, asked: Asked) -> Sheet | None:
+    """A sheet with a column for each label; None for any other file."""
     lines = text.splitlines()
     beginning = [line for line in lines[:BEGINNING] if line.strip()]
     first = [pairs for pairs in map(_pairs, beginning) if _is_reading(pairs)]
     if not first or 2 * len(first) < len(beginning):
         return None
-    header = list(first[-1])
-    rows, others = [], []
+    sheet = Sheet(asked, list(first[-1]))
+    others = []
     for number, line in enumerate(lines, 1):
         pairs = _pairs(line)
         if _is_reading(pairs):
-            rows.append((number, [pairs.get(name, "") for name in header]))
+            sheet.rows.append([pairs.get(name, "") for name in sheet.header])
+            sheet.lines.append(number)
         elif line.strip():
             others.append(number)
-    return header, rows, others
+    sheet.notes.append(f"lines of names and values: {', '.join(sheet.header)}")
+    if others:
+        sheet.notes.append(f"{len(others)} lines are no readings (first: line {others[0]})")
+    return sheet
 
 
 def _pairs(line: str) -> dict[str, str]:

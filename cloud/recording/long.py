@@ -7,32 +7,21 @@ from itertools import groupby
 from math import isnan
 
 from cloud.recording import headings, times
-from cloud.recording.description import Asked
 from cloud.recording.refused import RecordingRefused
-from cloud.recording.text_table import Sheet
+from cloud.recording.sheet import SHOWN, Column, Sheet
 
 KEYS = (
-    *(
-        "entity_id",
-        "statistic_id",
-        "_field",
-        "field",
-        "metric",
-        "parameter",
-        "variable",
-        "value_type",
-        "quantity",
-    ),
-    *("grandeur", "capteur", "messgrösse", "magnitud"),
-    *("_measurement", "measurement", "topic", "sensor", "name", "type", "attribute", "key", "series"),
+    *("entity_id", "statistic_id", "_field", "field", "metric", "parameter", "variable", "value_type"),
+    *("quantity", "grandeur", "capteur", "messgrösse", "magnitud", "_measurement", "measurement", "topic"),
+    *("sensor", "name", "type", "attribute", "key", "series"),
 )
 VALUES = ("state", "_value", "value", "mean", "reading", "wert", "messwert", "valeur", "valor", "waarde")
 TOGETHER = 1.0  # seconds: values this near each other are one reading
-SHOWN = 10
 
 
-def widen(sheet: Sheet, path: object, asked: Asked) -> Sheet:
+def widen(sheet: Sheet) -> Sheet:
     """The sheet with one row for each reading; the same sheet if it is not long. Raises RecordingRefused."""
+    asked = sheet.asked
     lower = [name.casefold() for name in sheet.header]
     value = next((lower.index(name) for name in VALUES if name in lower), None)
     keys = [lower.index(name) for name in KEYS if name in lower]
@@ -40,32 +29,24 @@ def widen(sheet: Sheet, path: object, asked: Asked) -> Sheet:
         return sheet
     if asked.columns.get("t") in sheet.header:
         return sheet
-    key, t, h = _series(sheet, path, asked, keys)
+    key, t, h = _series(sheet, keys)
     places = [place for place in sheet.filled(headings.times(sheet.header)) if place not in (key, value)]
     if "ts" in asked.columns and asked.columns["ts"] in sheet.header:
         places = [sheet.header.index(asked.columns["ts"])]
     if not places:
-        raise RecordingRefused(f"{path}: no column with a time: say which it is with --columns ts=…")
-    tags = [
-        place for place, name in enumerate(sheet.header) if headings.rank(name, headings.DEVICES) in (0, 1)
-    ]
-    tags = [place for place in tags if place not in (key, value)]
+        raise RecordingRefused("no column with a time: say which it is with --columns ts=…")
+    tags = [place for place in headings.devices(sheet.header) if place not in (key, value)]
     used = [place for place, row in enumerate(sheet.rows) if row[key].strip() in (t, h)]
-    rows = [sheet.rows[place] for place in used]
-    lines = [sheet.lines[place] for place in used]
-    seconds, notes = times.seconds(
-        [row[places[0]] for row in rows], lines, sheet.header[places[0]], path, asked
-    )
+    rows, lines = [sheet.rows[place] for place in used], [sheet.lines[place] for place in used]
+    wide = Sheet(asked, ["ts", t, *([h] if h else []), *(sheet.header[tag] for tag in tags)])
+    wide.notes = [*sheet.notes, f"one value a row: t is {t!r}" + (f", h is {h!r}" if h else "")]
+    dates = Column(sheet.header[places[0]], [row[places[0]] for row in rows], lines, wide.notes)
     events = sorted(
         (tuple(row[tag] for tag in tags), when, line, row[key].strip(), row[value].strip())
-        for row, when, line in zip(rows, seconds.tolist(), lines, strict=True)
+        for row, when, line in zip(rows, times.seconds(dates, asked).tolist(), lines, strict=True)
         if not isnan(when)  # an undated value belongs to no reading
     )
-    wide = Sheet(["ts", t, *([h] if h else []), *(sheet.header[tag] for tag in tags)], [], [])
-    wide.notes = [*sheet.notes, f"one value a row: t is {t!r}" + (f", h is {h!r}" if h else ""), *notes]
-    held = 0
-    for tag, given in groupby(events, lambda event: event[0]):
-        held += _join(wide, list(given), t, h, tag)
+    held = sum(_join(wide, list(given), t, h, tag) for tag, given in groupby(events, lambda event: event[0]))
     if held:
         wide.notes.append(f"t and h come apart in {held} rows: each holds until its next value")
     return wide
@@ -101,33 +82,28 @@ def _join(
     return held + end() if now else held
 
 
-def _series(sheet: Sheet, path: object, asked: Asked, keys: Sequence[int]) -> tuple[int, str, str | None]:
+def _series(sheet: Sheet, keys: Sequence[int]) -> tuple[int, str, str | None]:
     """The column of names, and the names of temperature and humidity in it."""
     for key in keys:
         there = list(dict.fromkeys(row[key].strip() for row in sheet.rows))
-        t = (
-            [asked.columns["t"]]
-            if "t" in asked.columns
-            else [there[i] for i in headings.best(there, headings.TEMPERATURES)]
+        t, h = (
+            [sheet.asked.columns[kind]]
+            if kind in sheet.asked.columns
+            else [there[place] for place in headings.best(there, names)]
+            for kind, names in (("t", headings.TEMPERATURES), ("h", headings.HUMIDITIES))
         )
         if not t or t[0] not in there:
             continue
-        h = (
-            [asked.columns["h"]]
-            if "h" in asked.columns
-            else [there[i] for i in headings.best(there, headings.HUMIDITIES)]
-        )
+        choice = f"--columns t={t[0]}" + (f",h={h[0]}" if h else "")
         for kind, candidates in (("t", t), ("h", h)):
             if len(candidates) > 1:
-                raise RecordingRefused(
-                    f"{path}: several series may be {kind}: {', '.join(candidates[:SHOWN])}: choose with "
-                    f"--columns t={t[0]}" + (f",h={h[0]}" if h else "")
-                )
+                several = ", ".join(candidates[:SHOWN])
+                raise RecordingRefused(f"several series may be {kind}: {several}: choose with {choice}")
         if h and h[0] not in there:
-            raise RecordingRefused(f"{path}: no series {h[0]!r} among {', '.join(there[:SHOWN])}")
+            raise RecordingRefused(f"no series {h[0]!r} among {', '.join(there[:SHOWN])}")
         return key, t[0], h[0] if h else None
     there = list(dict.fromkeys(row[keys[0]].strip() for row in sheet.rows))
     raise RecordingRefused(
-        f"{path}: one value a row, and none of {', '.join(there[:SHOWN])} is a temperature by its name: "
+        f"one value a row, and none of {', '.join(there[:SHOWN])} is a temperature by its name: "
         f"choose with --columns t={there[0]},h={there[1] if len(there) > 1 else '…'}"
     )

@@ -1,5 +1,15 @@
 """Why a recording cannot be read."""
 
+from __future__ import annotations
+
 
 class RecordingRefused(ValueError):
-    """`str()` names the file, the line if there is one, and the cure."""
+    """`str()` says what is wrong, with the cure; those of `cloud.recording.read` name file and line first."""
+
+    def __init__(self, text: str, line: int | None = None) -> None:
+        super().__init__(text)
+        self._line = line
+
+    def of(self, file: object) -> RecordingRefused:
+        """The same error, which names its place."""
+        return RecordingRefused(f"{file}{'' if self._line is None else f':{self._line}'}: {self}")

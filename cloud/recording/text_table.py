@@ -7,12 +7,12 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 
 from cloud.recording import headings, labelled, numbers
 from cloud.recording.description import Asked
 from cloud.recording.refused import RecordingRefused
+from cloud.recording.sheet import Sheet
 
 SEPARATORS = ("\t", ";", "|", ",", " ")  # a comma is also a decimal mark, a blank may stand anywhere
 BEGINNING = 200  # lines in which to look for the separator and the header
@@ -23,42 +23,10 @@ VALUE = re.compile(r"""\s*["'=]*[+\-−.]?\d""")
 Row = tuple[int, list[str]]  # its line, its cells
 
 
-@dataclass
-class Sheet:
-    """Rows as long as the header, with the line where each begins. `bare`: the file has no header.
-
-    `units`: what lines between header and rows say of each column. `short`: cells in rows that end early,
-    by line.
-    """
-
-    header: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-    bare: bool = False
-    notes: list[str] = field(default_factory=list)
-    units: list[str] = field(default_factory=list)
-    short: dict[int, int] = field(default_factory=dict)
-
-    def filled(self, places: list[int]) -> list[int]:
-        """Those of these columns that are not empty."""
-        return [place for place in places if any(row[place].strip() for row in self.rows)]
-
-    def named(self, place: int) -> str:
-        """The column's name, with its unit from a line of its own."""
-        unit = self.units[place] if self.units else ""
-        return f"{self.header[place]} [{unit}]" if unit else self.header[place]
-
-
-def parse(text: str, path: object, asked: Asked) -> Sheet:
+def parse(text: str, asked: Asked) -> Sheet:
     """The table in `text`. Raises RecordingRefused."""
-    labelled_lines = labelled.parse(text)
-    if labelled_lines:
-        header, given, others = labelled_lines
-        sheet = Sheet(header, [cells for _, cells in given], [line for line, _ in given])
-        sheet.notes.append(f"lines of names and values: {', '.join(header)}")
-        if others:
-            sheet.notes.append(f"{len(others)} lines are no readings (first: line {others[0]})")
-        return sheet
+    if labelled_lines := labelled.parse(text, asked):
+        return labelled_lines
     start = 1
     separator: str | None
     if text[:4].lower() == "sep=":  # what Excel writes, and reads
@@ -68,35 +36,31 @@ def parse(text: str, path: object, asked: Asked) -> Sheet:
         separator = _separator(text, asked)
     if not separator:
         line = text.lstrip().split("\n", 1)[0].strip()[:80]
-        raise RecordingRefused(
-            f'{path}:1: "{line}" has no columns: separate them by commas, semicolons or tabs, with a header '
-            "such as ts,t,h"
-        )
-    rows = list(_rows(text, separator, path, start))
+        cure = "separate them by commas, semicolons or tabs, with a header such as ts,t,h"
+        raise RecordingRefused(f'"{line}" has no columns: {cure}', 1)
+    rows = list(_rows(text, separator, start))
     at = _header(rows, asked)
     if at is None:
         width = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
-        sheet = Sheet([str(number + 1) for number in range(width)], [], [], bare=True)
-        _fill(sheet, rows, path, asked)
+        sheet = Sheet(asked, [str(number + 1) for number in range(width)], bare=True)
+        _fill(sheet, rows)
         return sheet
     began, header = rows[at]
     while header and not header[-1].strip():
         header = header[:-1]
-    sheet = Sheet([cell.strip() for cell in header], [], [])
+    sheet = Sheet(asked, [cell.strip() for cell in header])
     before = [each for each, cells in rows[:at] if not _comment(cells)]
     if before:
         sheet.notes.append(f"the table begins at line {began}; {len(before)} lines before it are left out")
     rows = rows[at + 1 :]
     unit_lines = list(takewhile(lambda row: _is_unit_line(row[1]), rows[:UNIT_LINES]))
     if unit_lines and len(unit_lines) < len(rows):
-        texts = [
-            [cells[place].strip() for _, cells in unit_lines if place < len(cells)]
-            for place in range(len(header))
-        ]
-        sheet.units = [" ".join(filter(None, words)) for words in texts]
+        columns = zip_longest(*(cells for _, cells in unit_lines), fillvalue="")
+        texts = [" ".join(filter(None, map(str.strip, words))) for words in columns]
+        sheet.units = (texts + [""] * len(header))[: len(header)]
         sheet.notes.append(f"line {unit_lines[0][0]} gives units: {', '.join(filter(None, sheet.units))}")
         rows = rows[len(unit_lines) :]
-    _fill(sheet, rows, path, asked)
+    _fill(sheet, rows)
     return sheet
 
 
@@ -112,13 +76,12 @@ def _is_unit_line(cells: list[str]) -> bool:
     )
 
 
-def _fill(sheet: Sheet, rows: list[Row], path: object, asked: Asked) -> None:
+def _fill(sheet: Sheet, rows: list[Row]) -> None:
     """Put `rows` under the header, and note which are left out. A later header changes the columns' order.
 
     Raises RecordingRefused where another table begins.
     """
-    names = set(sheet.header)
-    width = len(sheet.header)
+    names, width = set(sheet.header), len(sheet.header)
     places = list(range(width))
     long: list[int] = []
     comments = headers = rules = 0
@@ -138,11 +101,9 @@ def _fill(sheet: Sheet, rows: list[Row], path: object, asked: Asked) -> None:
             places = [names_here.index(name) if name in names_here else -1 for name in sheet.header]
             new_header = False
             continue
-        if not VALUE.match(cells[0]) and not sheet.bare and _is_header(cells, asked):
-            raise RecordingRefused(
-                f"{path}:{line}: a table with other columns begins ({', '.join(names_here)[:80]}): split the "
-                "file there"
-            )
+        if not VALUE.match(cells[0]) and not sheet.bare and _is_header(cells, sheet.asked):
+            other = ", ".join(names_here)[:80]
+            raise RecordingRefused(f"a table with other columns begins ({other}): split the file there", line)
         if len(cells) > width and any(cell.strip() for cell in cells[max([width - 1, *places]) + 1 :]):
             long.append(line)
             continue
@@ -152,8 +113,9 @@ def _fill(sheet: Sheet, rows: list[Row], path: object, asked: Asked) -> None:
             sheet.short[line] = len(cells)
     if long and len(long) > FEW * (len(long) + len(sheet.rows)):
         raise RecordingRefused(
-            f"{path}:{long[0]}: more cells than the header's {width} columns ({len(long)} such rows). "
-            "Decimal commas? Export with semicolons between the columns, or with decimal points"
+            f"more cells than the header's {width} columns ({len(long)} such rows). Decimal commas? Export "
+            "with semicolons between the columns, or with decimal points",
+            long[0],
         )
     if long:
         sheet.notes.append(f"{len(long)} rows with too many cells are left out (first: line {long[0]})")
@@ -169,7 +131,7 @@ def _comment(cells: list[str]) -> bool:
     return len(cells[0]) > 1 and cells[0].startswith("#")
 
 
-def _rows(text: str, separator: str, path: object, start: int) -> Iterator[Row]:
+def _rows(text: str, separator: str, start: int) -> Iterator[Row]:
     """Rows that are not empty."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     while True:
@@ -179,15 +141,13 @@ def _rows(text: str, separator: str, path: object, start: int) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise RecordingRefused(
-                f'{path}:{line}: {error}: is a quote (") missing there? Shorten that cell, or remove the line'
-            ) from None
+            cure = 'is a quote (") missing there? Shorten that cell, or remove the line'
+            raise RecordingRefused(f"{error}: {cure}", line) from None
         for cell in cells:
             _, newline, rest = cell.partition("\n")
             if newline and rest.count(separator) >= max(1, len(cells) - 2):
-                raise RecordingRefused(
-                    f'{path}:{line}: a quote (") opens and swallows the lines after it: close or remove it'
-                )
+                what = 'a quote (") opens and swallows the lines after it: close or remove it'
+                raise RecordingRefused(what, line)
         if any(cell.strip() for cell in cells):
             yield line, cells
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from cloud.recording.description import ORDERS, Asked
 from cloud.recording.headings import plain
 from cloud.recording.refused import RecordingRefused
+from cloud.recording.sheet import Column
 
 Floats = NDArray[np.float64]
 NONE = {"", "nan", "nat", "na", "n/a", "null", "none", "unavailable", "unknown", "-"}
@@ -72,131 +72,100 @@ CLOCK = re.compile(
 )
 
 
-def seconds(
-    cells: Sequence[str], lines: Sequence[int], name: str, path: object, asked: Asked
-) -> tuple[Floats, list[str]]:
-    """Unix seconds, NaN for a row without a date, and what was assumed. Raises RecordingRefused.
-
-    `lines`: the line of each cell in the file; `name`: the column's.
-    """
-    text = pd.Series(cells, dtype=object).str.strip().str.strip("=\"'")
+def seconds(column: Column, asked: Asked) -> Floats:
+    """Unix seconds, NaN for a row without a date. Raises RecordingRefused."""
+    name, notes = column.name, column.notes
+    text = pd.Series(column.cells, dtype=object).str.strip().str.strip("=\"'")
     there = (~text.str.casefold().isin(NONE)).to_numpy(bool)
-    result = np.full(len(text), np.nan)
     if not there.any():
-        raise RecordingRefused(
-            f"{path}: no row has a time in {name!r}: choose another column with --columns ts=…"
-        )
-    given, at = text[there], np.asarray(lines)[there]
+        raise RecordingRefused(f"no row has a time in {name!r}: choose another column with --columns ts=…")
+    given = text[there].reset_index(drop=True)
+    dated = Column(name, given, np.asarray(column.lines)[there], notes)
     plain = given.str.fullmatch(NUMBER)
-    if 2 * plain.sum() >= len(given):
-        values = pd.to_numeric(given.where(plain).str.replace(",", "."), errors="coerce").to_numpy(float)
-        if given.str.fullmatch(r"20\d{12}").mean() > 0.5:
-            values, notes = _dates(given, at, name, path, asked)
-        else:
-            values, notes = _numbers(values, given, at, name, path)
+    if 2 * plain.sum() >= len(given) and given.str.fullmatch(r"20\d{12}").mean() <= 0.5:
+        numbers = pd.to_numeric(given.where(plain).str.replace(",", "."), errors="coerce")
+        values = _numbers(numbers.to_numpy(float), dated)
     else:
-        values, notes = _dates(given, at, name, path, asked)
-    _refuse_unreadable(values, given, at, name, path, notes=notes)
-    outside = (values < EARLIEST) | (values > LATEST)
-    if outside.any():
-        first = int(np.flatnonzero(outside)[0])
-        if 2 * outside.sum() > len(values):
-            raise RecordingRefused(
-                f"{path}:{at[first]}: {name} {given.iloc[first]!r} is not between 2000 and 2100: was the "
-                "logger's clock set? Correct the times, or leave them out and say --period"
-            )
-        notes.append(
-            f"{int(outside.sum())} rows are not between 2000 and 2100: undated (first: line {at[first]})"
-        )
-        values = np.where(outside, np.nan, values)
-    result[there] = values
-    return result, notes
-
-
-def _refuse_unreadable(
-    values: Floats, given: pd.Series, at: NDArray[np.int64], name: str, path: object, *, notes: list[str]
-) -> None:
+        values = _dates(dated, given, asked)
     bad = np.flatnonzero(np.isnan(values))
-    if not len(bad):
-        return
-    first = (
-        f"{path}:{at[bad[0]]}: {name} {given.iloc[bad[0]][:40]!r} is not a number of Unix seconds, nor a date"
-    )
     if len(bad) > FEW * len(values):
-        few = 10 * len(bad) < len(values)
-        raise RecordingRefused(f"{first} ({len(bad)} such rows): {CURE}" + ", or delete these rows" * few)
-    notes.append(
-        f"{len(bad)} times cannot be read, their rows are left out (first: line {at[bad[0]]}, "
-        f"{given.iloc[bad[0]][:40]!r})"
-    )
+        also = ", or delete these rows" if 10 * len(bad) < len(values) else ""
+        what = f"is not a number of Unix seconds, nor a date ({len(bad)} such rows)"
+        raise dated.refused(bad[0], f"{what}: {CURE}{also}")
+    if len(bad):
+        first = f"line {dated.lines[bad[0]]}, {given[bad[0]][:40]!r}"
+        notes.append(f"{len(bad)} times cannot be read, their rows are left out (first: {first})")
+    outside = np.flatnonzero((values < EARLIEST) | (values > LATEST))
+    if 2 * len(outside) > len(values):
+        cure = "was the logger's clock set? Correct the times, or leave them out and say --period"
+        raise dated.refused(outside[0], f"is not between 2000 and 2100: {cure}")
+    if len(outside):
+        first = f"line {dated.lines[outside[0]]}"
+        notes.append(f"{len(outside)} rows are not between 2000 and 2100: undated (first: {first})")
+        values[outside] = np.nan
+    result = np.full(len(text), np.nan)
+    result[there] = values
+    return result
 
 
-def _numbers(
-    values: Floats, given: pd.Series, at: NDArray[np.int64], name: str, path: object
-) -> tuple[Floats, list[str]]:
+def _numbers(values: Floats, dated: Column) -> Floats:
+    name, first = dated.name, dated.cells[0]
     known = values[np.isfinite(values)]
     middle = float(np.median(known))
     steps = np.abs(np.diff(known))
     step = float(np.median(steps[steps > 0])) if steps.any() else 0.0
-    if given.str.contains("e", case=False).any() and len(np.unique(known)) < len(known) / 10:
-        raise RecordingRefused(
-            f"{path}:{at[0]}: {name} {given.iloc[0]!r} has lost its digits in a spreadsheet: export the file "
-            "again, and do not save it there"
-        )
+    powers = any("e" in cell.lower() for cell in dated.cells)
+    if powers and len(np.unique(known)) < len(known) / 10:
+        cure = "export the file again, and do not save it there"
+        raise dated.refused(0, f"has lost its digits in a spreadsheet: {cure}")
     for scale, what in SCALES.items():
         if EARLIEST <= middle / scale <= LATEST:
-            return values / scale, [] if scale == 1 else [f"{name} is in Unix {what}, divided by {scale:.0f}"]
+            if scale != 1:
+                dated.notes.append(f"{name} is in Unix {what}, divided by {scale:.0f}")
+            return values / scale
     if 36526 <= middle < 73050 and step <= 0.05:  # 2000 to 2100
-        return (values - DAYS_TO_1970) * DAY, [
-            f"{name} is no Unix time but a spreadsheet's day number ({given.iloc[0]}): read as such, in UTC"
-        ]
-    if 6.3e8 <= middle < EARLIEST:
-        raise RecordingRefused(
-            f"{path}:{at[0]}: {name} {given.iloc[0]!r} is no Unix time of these years: seconds since 2000, "
-            "as MicroPython counts on an ESP32? Add 946684800 to each"
+        dated.notes.append(
+            f"{name} is no Unix time but a spreadsheet's day number ({first}): read as such, in UTC"
         )
+        return (values - DAYS_TO_1970) * DAY
+    if 6.3e8 <= middle < EARLIEST:
+        cure = "seconds since 2000, as MicroPython counts on an ESP32? Add 946684800 to each"
+        raise dated.refused(0, f"is no Unix time of these years: {cure}")
     millis = step >= 1000 and step % 1000 == 0
     if 0 < step <= HOUR and step != 1 and not millis and known.min() >= 0 and known.max() < 1e8:
-        return values + BEGIN, [
-            f"{name} is no Unix time ({given.iloc[0]}): taken as seconds since the start, {step:g} s between "
+        dated.notes.append(
+            f"{name} is no Unix time ({first}): taken as seconds since the start, {step:g} s between "
             "rows (if they are not, say how many with --period)"
-        ]
+        )
+        return values + BEGIN
     kind = "row numbers" if step == 1 else "milliseconds since the start" if millis else "a count"
-    raise RecordingRefused(
-        f"{path}:{at[0]}: {name} {given.iloc[0]!r} is no Unix time, it looks like {kind}: {CURE}, or say "
-        "how many seconds apart the rows are, such as --period 60"
-    )
+    cure = f"{CURE}, or say how many seconds apart the rows are, such as --period 60"
+    raise dated.refused(0, f"is no Unix time, it looks like {kind}: {cure}")
 
 
-def _dates(
-    given: pd.Series, at: NDArray[np.int64], name: str, path: object, asked: Asked
-) -> tuple[Floats, list[str]]:
+def _dates(dated: Column, given: pd.Series, asked: Asked) -> Floats:
+    """Unix seconds of dates. `given`: the cells of `dated`, for pandas."""
+    name = dated.name
     if given.str.fullmatch(ISO_ZONED).all():
-        return _unix(pd.to_datetime(given, format="ISO8601", errors="coerce", utc=True)), []
+        return _unix(pd.to_datetime(given, format="ISO8601", errors="coerce", utc=True))
     text = given if given.str.fullmatch(ISO).all() else tidy(given)
     parts = text.str.extract(ZONED)
     local = parts["local"].where(parts["local"].notna(), text)
     local = local.where(local.str.contains(r"\d", na=False), "")
-    clock_only = local.str.fullmatch(r"\d\d?:\d\d(?::\d\d)?(?:\.\d+)?(?: [AP]M)?").to_numpy(bool)
-    if clock_only.any() and not clock_only.all():
-        raise RecordingRefused(
-            f"{path}:{at[np.flatnonzero(clock_only)[0]]}: the date of {name} is empty here, as in "
-            f"{int(clock_only.sum())} rows: write it into each row"
-        )
-    if clock_only.any():
-        raise RecordingRefused(
-            f"{path}:{at[0]}: {name} {given.iloc[0]!r} is a time of day without a date: join the two columns "
-            "with --columns ts=DATE+TIME, or say how many seconds apart the rows are, such as --period 60"
-        )
-    moments, notes = _ordered(local, given, at, name, path, asked=asked.dates)
+    clocks = np.flatnonzero(local.str.fullmatch(r"\d\d?:\d\d(?::\d\d)?(?:\.\d+)?(?: [AP]M)?"))
+    if len(clocks) == len(local):
+        cure = "join the two columns with --columns ts=DATE+TIME, or say how many seconds apart the rows are"
+        raise dated.refused(0, f"is a time of day without a date: {cure}, such as --period 60")
+    if len(clocks):
+        text_of_all = f"the date of {name} is empty here, as in {len(clocks)} rows: write it into each row"
+        raise RecordingRefused(text_of_all, dated.lines[clocks[0]])
+    moments = _ordered(local, dated, asked.dates)
     zones = parts["zone"].where(parts["zone"].notna(), "")
     offsets = {zone: _offset(str(zone)) for zone in zones.unique()}
     for zone, offset in offsets.items():
         if zone and offset is None:
-            line = at[int(np.flatnonzero((zones == zone).to_numpy())[0])]
-            raise RecordingRefused(
-                f"{path}:{line}: the zone {zone!r} of {name} means several: write an offset such as +05:30"
-            )
+            unclear = f"the zone {zone!r} of {name} means several: write an offset such as +05:30"
+            raise RecordingRefused(unclear, dated.lines[int(np.flatnonzero(zones == zone)[0])])
     in_name = (
         _offset(name) if OFFSET.search(name) or re.search(r"\b(UTC|GMT)\b", name, re.IGNORECASE) else None
     )
@@ -204,16 +173,16 @@ def _dates(
     seconds = _unix(moments)
     bare = (zones == "").to_numpy() & ~np.isnan(seconds)
     if bare.any() and asked.zone:
-        seconds[bare], more = _from_zone(moments[bare], at[bare], path, asked.zone)
+        seconds[bare] = _from_zone(moments[bare], np.asarray(dated.lines)[bare], asked.zone, dated.notes)
         shift[bare] = 0
-        notes += more
     elif bare.any() and in_name is None:
         shift[bare] = 0
-        some = "" if bare.all() else f" in {int(bare.sum())} rows (first: line {at[np.flatnonzero(bare)[0]]})"
-        notes.append(
+        first = dated.lines[int(np.flatnonzero(bare)[0])]
+        some = "" if bare.all() else f" in {int(bare.sum())} rows (first: line {first})"
+        dated.notes.append(
             f"{name} has no zone{some}: taken as UTC (say --zone Europe/Paris, or yours, if it is local time)"
         )
-    return seconds - np.nan_to_num(shift), notes
+    return np.asarray(seconds - np.nan_to_num(shift))
 
 
 def tidy(given: pd.Series) -> pd.Series:
@@ -248,14 +217,13 @@ def _in_english(match: re.Match[str]) -> str:
     return match[0]
 
 
-def _ordered(
-    local: pd.Series, given: pd.Series, at: NDArray[np.int64], name: str, path: object, *, asked: str | None
-) -> tuple[NDArray[np.datetime64], list[str]]:
+def _ordered(local: pd.Series, dated: Column, asked: str | None) -> NDArray[np.datetime64]:
     """Moments, read in the one order of day, month and year that the file proves."""
+    name, given = dated.name, dated.cells
     short = bool(local.str.match(r"\d\d?([-/.])\d\d?\1\d\d(?!\d)").any())
     unclear = short or bool(local.str.match(r"\d\d?([-/.])\d\d?\1\d{4}").any())
     if not unclear or asked:
-        return _parsed(local, asked or "dmy"), []
+        return _parsed(local, asked or "dmy")
     dotted = bool(local.str.match(r"\d\d?\.").mean() > 0.5)
     dotted = dotted and not np.isnat(_parsed(local, "dmy")).all()
     orders = [order for order in ORDERS if short or order != "ymd"]
@@ -263,32 +231,28 @@ def _ordered(
     failed = {order: int(np.isnat(moments).sum()) for order, moments in read.items()}
     fewest = min(failed.values())
     if fewest == len(local):
-        return next(iter(read.values())), []
+        return next(iter(read.values()))
     left = [order for order in read if failed[order] <= fewest + FEW * len(local)]
     if len(left) == 1 or dotted:
         swapped = _swapped(read, left[0])
         if swapped is not None:
-            raise RecordingRefused(
-                f"{path}:{at[swapped]}: {name} {given.iloc[swapped]!r} has day and month the other way round "
-                "than other rows, as a spreadsheet leaves them: export it again, and do not save it there"
-            )
+            cure = "as a spreadsheet leaves them: export it again, and do not save it there"
+            raise dated.refused(swapped, f"has day and month the other way round than other rows, {cure}")
         other = next((order for order in orders if order not in left), None)
         proof: Any = np.flatnonzero(np.isnat(read[other])) if other in read else []
-        shown = f" (line {at[proof[0]]}: {given.iloc[proof[0]]})" if len(proof) else ""
-        return read[left[0]], [f"{name} has dates in the order {_spelled(left[0])}{shown}"]
+        shown = f" (line {dated.lines[proof[0]]}: {given[proof[0]]})" if len(proof) else ""
+        dated.notes.append(f"{name} has dates in the order {_spelled(left[0])}{shown}")
+        return read[left[0]]
     spans = {
         order: float(np.nanmax(_unix(read[order])) - np.nanmin(_unix(read[order]))) / DAY for order in left
     }
     first, second = sorted(left, key=lambda order: spans[order])[:2]
     if spans[second] < 2 * spans[first] or spans[second] < 20:
-        raise RecordingRefused(
-            f"{path}:{at[0]}: {name} {given.iloc[0]!r} may be {_spelled(first)} or {_spelled(second)}, and "
-            f"no row shows which: say --dates {first} or --dates {second}"
-        )
-    return read[first], [
-        f"{name} has dates in the order {_spelled(first)}: so they span {spans[first]:.0f} days, "
-        f"not {spans[second]:.0f}"
-    ]
+        cure = f"no row shows which: say --dates {first} or --dates {second}"
+        raise dated.refused(0, f"may be {_spelled(first)} or {_spelled(second)}, and {cure}")
+    why = f"so they span {spans[first]:.0f} days, not {spans[second]:.0f}"
+    dated.notes.append(f"{name} has dates in the order {_spelled(first)}: {why}")
+    return read[first]
 
 
 def _swapped(read: dict[str, NDArray[np.datetime64]], order: str) -> int | None:
@@ -339,11 +303,6 @@ def _form(text: str, order: str) -> str | None:
         return None
     year = "%Y" if re.search(r"\d{4}", date[0]) else "%y"
     letters = {"d": "%d", "m": "%m", "y": year}
-    kind = (
-        date.lastgroup
-        if date.lastgroup in ("mdy", "compact")
-        else next(key for key in ("ymd", "abc", "dmy", "mdy", "compact") if date[key])
-    )
     separator = next((date[key] for key in ("s1", "s2", "s3") if date[key]), "")
     month = "%b" if len(re.sub(r"[^A-Za-z]", "", date[0])) == 3 else "%B"
     form = {
@@ -352,7 +311,7 @@ def _form(text: str, order: str) -> str | None:
         "dmy": separator.join(("%d", month, year)),
         "mdy": f"{month} %d %Y",
         "compact": "%Y%m%d",
-    }[kind]
+    }[str(date.lastgroup)]
     rest = text[date.end() :]
     if not rest:
         return form
@@ -384,23 +343,20 @@ def _unix(moments: Any) -> Floats:
 
 
 def _from_zone(
-    moments: NDArray[np.datetime64], at: NDArray[np.int64], path: object, zone: ZoneInfo
-) -> tuple[Floats, list[str]]:
+    moments: NDArray[np.datetime64], lines: NDArray[np.int64], zone: ZoneInfo, notes: list[str]
+) -> Floats:
     """Unix seconds of local times; the order of the rows tells apart the hour that comes twice."""
     local = pd.DatetimeIndex(moments)
-    notes = []
     try:
         placed = local.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
     except ValueError:
         placed = local.tz_localize(zone, ambiguous=np.ones(len(local), bool), nonexistent="NaT")
         notes.append(
             f"{zone.key} had some of these times twice, and their order does not say which: taken as "
-            f"summer time"
+            "summer time"
         )
     missing = np.flatnonzero(placed.isna() & ~local.isna())
     if len(missing):
-        raise RecordingRefused(
-            f"{path}:{at[missing[0]]}: {local[missing[0]]} never was in {zone.key}: does the logger keep "
-            "winter time all year? Say --zone Etc/GMT-1 (one hour east of Greenwich)"
-        )
-    return _unix(placed.tz_convert("UTC")), notes
+        cure = "does the logger keep winter time all year? Say --zone Etc/GMT-1 (one hour east of Greenwich)"
+        raise RecordingRefused(f"{local[missing[0]]} never was in {zone.key}: {cure}", lines[missing[0]])
+    return _unix(placed.tz_convert("UTC"))

@@ -13,7 +13,7 @@ starts = 1
 
 
 def keep(error):
-    """For `state`, and for who looks."""
+    """For `state`, and for whoever looks."""
     try:
         with open("/last_error.txt", "w") as file:
             file.write(error)
@@ -62,7 +62,7 @@ def restart(seconds):
 
 
 def stopped():
-    """A person came: no start that they end has failed, however young. Where Vigie ran they may ask it."""
+    """A person pressed Ctrl-C: this start does not count as failed. Where Vigie ran they may ask it."""
     try:
         os.remove("/boot/starts")
     except OSError:

@@ -19,7 +19,7 @@ _SAFE_S = const(600)
 
 
 def run(why):
-    """Be there for ten minutes, because of `why`; the seconds that the next start shall wait for."""
+    """Stay up for ten minutes because of `why` (text). Returns the seconds to wait before the next start."""
     print("Safe mode: %s. See /last_error.txt\nRestart in %d s; Ctrl-C for a REPL" % (why, _SAFE_S))
     try:
         _stay(why)
@@ -51,7 +51,7 @@ def _stay(why):
 
 
 class Log:
-    """What the link has to say, in the form of log.py: that is the application's."""
+    """The console as the link needs it; log.py belongs to the application, which may be damaged."""
 
     def info(self, area, text, mark=" "):
         print("%8s %s %-6s %s" % ("", mark, area, text))

@@ -1,4 +1,4 @@
-"""Puts the parts of a real board together. Imported for that, and let go."""
+"""Puts the parts of a real board together. Imported only for that, and forgotten afterwards."""
 
 import gc
 import os

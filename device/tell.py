@@ -29,7 +29,7 @@ def begin(node, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 -
     node.sleeper = None  # device/sleep/, where the board sleeps between samples
     node.crash = None  # what ended the last start, for `state`
     node.update = None  # a Pull, while something is fetched (device/update/)
-    node.good = False  # this start was a good one
+    node.good = False  # whether this start has lived for a minute
     node.trial = None  # a Trial, while settings are on trial
     node.number = config["number"]  # of the settings
     node.key = bytes.fromhex(config["key"])
@@ -88,7 +88,7 @@ def _dated(node, sec):
         sure = journal.seen
         journal.anchor(node.outbox.boot, clock.uptime(), sec)
         if clock.wild:
-            journal.see(sure)  # the next boot shall not know better than this one
+            journal.see(sure)  # a date that was believed only after a doubt is not noted as known
         node.board.set_rtc(sec)
     if first:
         log.info("clock", "set by NTP")

@@ -1,4 +1,4 @@
-"""The only file of the package that touches the chip: Wi-Fi, watchdog, LED, clock chip, resets."""
+"""The chip: Wi-Fi, watchdog, LED, clock chip, resets. Only this room (chip/) touches it."""
 
 import machine
 
@@ -25,7 +25,7 @@ class Board:
     # Wi-Fi. The chip reconnects by itself; the link decides when to switch the radio off and on.
 
     def wifi_off(self):
-        """Switch the radio off: the cure for a driver that lies."""
+        """Switch the radio off: the cure for a driver that says it is connected and is not."""
         self._wlan.active(False)
 
     def wifi_up(self):
@@ -37,8 +37,6 @@ class Board:
         address = self._wlan.ifconfig()[3]
         return None if address == "0.0.0.0" else address
 
-    # What sensors hang on.
-
     # Watchdog and resets.
 
     def watch(self, seconds=_WATCHDOG_S):
@@ -46,6 +44,7 @@ class Board:
         self._watchdog = machine.WDT(timeout=seconds * 1000)
 
     def feed(self):
+        """Tell the watchdog, where one runs, that the loop still turns."""
         if self._watchdog:
             self._watchdog.feed()
 
@@ -58,8 +57,7 @@ class Board:
             pass  # a full flash must not keep the board from restarting
         machine.reset()
 
-    # Deep sleep: it ends in a start with the reason "deep sleep"; RTC memory (2 KB) outlives it.
-
     def led(self, on):
+        """Light the LED or not; does nothing without one."""
         if self._led:
             self._led.value(1 if on else 0)

@@ -2,7 +2,7 @@
 
 /app/active says which slot runs: "a"; "b trial ID STARTS" while the release ID is on trial there; "a back ID
 WHY" once that one was taken back. A start that lives for a minute deletes /boot/starts; after four that did
-not, and that power did not end, comes safe mode.
+not, and that no power cut ended, safe mode runs.
 """
 
 import os
@@ -113,7 +113,7 @@ def other(slot):
 
 
 def back(slot, why):
-    """The release on trial in `slot` is taken back: the other slot runs again, and tells why."""
+    """Take the release on trial in `slot` back: the other slot runs again, and says why."""
     print("         E update release taken back: " + why)
     write(ACTIVE, "%s back %s %s" % (other(slot), read(ACTIVE).split(" ")[2], why[:150]))
     remove(STARTS)  # those that failed were the release's
@@ -121,7 +121,7 @@ def back(slot, why):
 
 
 def damaged(slot):
-    """The files of a slot that are not as they were built, told before any is imported: it may end a chip."""
+    """The files of a slot that are not as built, known before any is imported: one may crash the chip."""
     folder = "/app/%s/" % slot
     return compared(folder + "sha256.txt", folder)
 
@@ -155,16 +155,16 @@ def compared(listed, folder):
                     bad.append(path)
     except (OSError, ValueError):
         pass
-    return [listed]  # itself, so nobody knows of the others
+    return [listed]  # the list is damaged, so nobody knows of the others
 
 
 def broken(bad):
-    """Whether the application cannot run: it measures without safe mode, and without more memory."""
+    """Whether the application cannot run: it needs neither safe.mpy nor memory.mpy."""
     return [path for path in bad if path[len("/app/a/") :] not in ("memory.mpy", "safe.mpy")]
 
 
 def sound(slot):
-    """(the slot to run, damaged files): the other one instead, where that is sound and this one is not."""
+    """(the slot to run, damaged files): the other slot, where that is sound and `slot` is not."""
     bad = damaged(slot)
     if broken(bad):
         if on_trial():

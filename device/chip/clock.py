@@ -1,6 +1,6 @@
 """The only file that reads the time: uptime from ticks, and the date once somebody tells it.
 
-On boards that sleep ticks.py stands under it.
+On boards that sleep it reads the time through ticks.py.
 
 Dates are whole seconds since 2000-01-01 UTC, which fit a small int until 2034. `ticks_ms` wraps after 12.4
 days and `ticks_diff` is right for half of that; so tick() must be called at least every 6 days. The loop does

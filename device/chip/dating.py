@@ -5,8 +5,8 @@ from .compat import const
 _2024 = const(757382400)
 _2100 = const(3155760000)
 _WINDOW_S = const(2332800)  # 27 days: a board may have been off for so long; a wrong month is longer
-_SURE_S = const(600)  # a later date than that is believed when it is all that is heard for ten minutes,
-_DAY_S = const(86400)  # one before the last known date, or against one that is known, after a day
+_SURE_S = const(600)  # a date later than that is believed when nothing else is heard for ten minutes,
+_DAY_S = const(86400)  # one before the last known date, or one that contradicts it, after a day
 _JUMP_S = const(3)  # an answer may be off by this much, plus _PPM of the time since the last one
 _PPM = const(200)  # worst crystal of an ESP32 in the cold, with room to spare
 _CONFIRM = const(3)  # so many answers that agree with each other beat what we believed
@@ -25,7 +25,7 @@ def begin(clock, source=None):
     clock._doubt_sec = 0
     clock._doubt_up = 0
     clock.floor = 0  # the last date known from before this boot: time does not run backwards past it
-    clock.wild = False  # what is believed does not follow from that
+    clock.wild = False  # the date that is believed lies before `floor`, or too far after it
     clock.slack = 0  # seconds that deep sleep may have added to or taken from uptime since the last answer
     clock.refused = 0  # implausible dates that were not believed
 
@@ -33,9 +33,9 @@ def begin(clock, source=None):
 def set(clock, sec):
     """Believe the date `sec` (seconds since 2000), or doubt it. True when it was taken.
 
-    Refused and counted: before 2024, after 2100; a jump that no crystal explains, until three answers in
-    a row agree; a date before the last one that this board knows, or weeks after it, until for long
-    nothing else is heard.
+    Refused and counted: a date before 2024 or after 2100; a jump that no crystal explains, until three
+    answers in a row agree; a date before the last one that this board knows, or weeks after it, until
+    nothing else has been heard for ten minutes (later dates) or a day (earlier ones).
     """
     clock.tick()
     floor = clock.floor
@@ -56,7 +56,7 @@ def set(clock, sec):
 
 
 def _goes_on(clock, sec):
-    """Believe that it is now `sec`."""
+    """Whether `sec` follows from the date that is believed, as closely as the crystal runs."""
     if clock._sec is None:
         return False
     away = _JUMP_S + clock.slack + (clock._s - clock._up) * _PPM // 1000000

@@ -42,18 +42,18 @@ def borrow(name):
     if Shelf.folder:
         Shelf.lent = name
         path = _PACKAGE + "lent"
-        sys.modules.pop(path, None)  # of the module that borrows while it is being borrowed
+        sys.modules.pop(path, None)  # a module that is being borrowed may borrow another one
     room, _, own = path.rpartition(".")
     try:
         return __import__(path, None, None, (own,))
-    finally:  # half a module is none
+    finally:  # nor does a module stay that failed half-way
         sys.modules.pop(path, None)
         if hasattr(sys.modules.get(room), own):
             delattr(sys.modules[room], own)
 
 
 def lent(self, name):
-    """`__getattr__` of a class: the methods that it needs seldom are functions of the module `lender`."""
+    """`__getattr__` of a class: methods that it seldom needs are functions of the module `lender`."""
     function = getattr(borrow(self.lender), name)
     return lambda *given, **named: function(self, *given, **named)
 

@@ -43,7 +43,7 @@ def share():
     try:
         _thread.start_new_thread(gate.acquire, ())
     except OSError:
-        return None  # the block is not to be had: Python takes what it takes, as ever
+        return None  # no such block is free: Python takes its pieces as it would without us
     finally:
         _thread.stack_size(0)
     left = _largest()
@@ -53,7 +53,7 @@ def share():
             filling.append(bytearray(_STEP))
     except MemoryError:
         pass
-    kept = filling[-1]  # the only one that lies there
+    kept = filling[-1]  # the only one that lies in the second piece
     filling = None
     gc.collect()
     gate.release()

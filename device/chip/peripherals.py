@@ -80,6 +80,7 @@ def rtc_memory(board, *data):
 
 
 def deepsleep(board, ms):
+    """Sleep for `ms`; it ends in a start with the reason "deep sleep". RTC memory (2 KB) outlives it."""
     machine.deepsleep(ms)
 
 

@@ -9,7 +9,7 @@ _DAY_MS = const(86400000)
 
 
 class Ticks:
-    """A source for device.clock.Clock; `source` is MicroPython's `time`."""
+    """A source for device.chip.clock.Clock; `source` is MicroPython's `time`."""
 
     def __init__(self, source=None):
         if source is None:
@@ -21,6 +21,7 @@ class Ticks:
         self._ahead = 0
 
     def ticks_ms(self):
+        """As MicroPython's, the time asleep included."""
         return self.ticks_add(self._source.ticks_ms(), self._ahead)
 
     def wall_ms(self):
@@ -28,7 +29,8 @@ class Ticks:
         return self._source.time_ns() // 1000000
 
     def woke(self, wall_ms, ticks, planned_ms):
-        """Go on from `ticks` as of `wall_ms`, when a sleep of `planned_ms` began; milliseconds passed.
+        """Go on from the tick count `ticks` of the moment `wall_ms`, when a sleep of `planned_ms` began.
+        Returns the milliseconds that have passed since.
 
         The RTC is believed if it says between half of the planned time and a day more than that. Otherwise it
         was set or lost, and the planned time counts.

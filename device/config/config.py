@@ -62,13 +62,13 @@ def load(path):
             raise ValueError
     except OSError as error:
         raise ConfigError(["%s is missing (%s): run make provision" % (path, error)]) from None
-    except (ValueError, MemoryError, RuntimeError):  # no text, or endless, or nested without end
+    except (ValueError, MemoryError, RuntimeError):  # not text, too long, or nested too deeply
         raise ConfigError(["%s is not JSON: run make provision again" % path]) from None
     return check(values, path)
 
 
 def _lacks_its_end(text):
-    """True for `{"a": 1`. MicroPython 1.23 and 1.24 take that for whole, and with one } more as well."""
+    """True for `{"a": 1`: MicroPython 1.23 and 1.24 take it as complete, with its last } and without."""
     try:
         json.loads(text + "}")
         return True
@@ -77,7 +77,7 @@ def _lacks_its_end(text):
 
 
 def check(values, path="config.json"):
-    """`values` with defaults, or ConfigError with every problem at once."""
+    """`values` with every default filled in. Raises ConfigError with all problems at once."""
     checker = _Check(path)
     if not isinstance(values, dict):
         raise ConfigError(["%s holds no object: run make provision again" % path])

@@ -7,7 +7,7 @@ MOST = const(0x3FFFFFFF)
 
 class Detector:
     """score(reading) says how strange a Reading is: a small int, 0 while it cannot know. A reading is
-    abnormal when that is above `threshold` and at most `most`, and at least `warm` good ones came before.
+    abnormal when its score is above `threshold`, at most `most`, and at least `warm` good ones came before.
 
     The judge calls score() and then learn() for each good reading. score() counts what the reading belongs to
     (a run, a stay, a block); learn() takes it into what the next ones are measured against. Name, flag and
@@ -19,4 +19,4 @@ class Detector:
     warm = 0
 
     def learn(self, reading):
-        pass
+        """Nothing to learn, unless a detector says otherwise."""

@@ -1,11 +1,12 @@
-"""Excursion: temperature stays beyond a level for longer than this place lets expect. The plant has failed.
+"""Excursion: temperature stays beyond a level for longer than this place ever lets it. The plant has failed.
 
-Sixteen levels, eight to be above of and eight to be below of. A cold room crosses the lower ones with every
-cycle of its compressor and the higher ones with every defrost, and soon returns: a dead compressor, an open
-door or a leak does not. What counts twice is a stay in which the air does not recover: it is no nearer to the
-level than five minutes before. Where the history has half hours of the day in which neither doors nor
-defrosts disturb, such a stay is given less time there; and at any time where it is slow: the air moves away
-no faster than between two runs of the compressor, so no door and no defrost pushes it.
+Of sixteen levels eight count while the air is above them, eight while it is below. A cold room crosses the
+near ones with every cycle of its compressor and the far ones with every defrost, and soon returns; with a
+dead compressor, an open door or a leak it does not. What counts twice is a stay in which the air does not
+recover: it is no nearer to the level than five minutes before. Where the history has half hours of the day in
+which neither doors nor defrosts disturb, such a stay is given less time there; and at any time where it is
+slow: the air moves away no faster than between two runs of the compressor, so no door and no defrost pushes
+it.
 """
 
 from array import array
@@ -41,7 +42,7 @@ class Stays:
         self.step = numbers[0]  # periods between two remembered temperatures, about a minute
         self.busy = numbers[1 : 1 + WORDS]  # a bit for each half hour of the day (UTC)
         rest = numbers[1 + WORDS :]
-        self.levels = rest[:LEVELS]  # hundredths: SIDE to be above of, then SIDE to be below of
+        self.levels = rest[:LEVELS]  # hundredths: SIDE to be above, then SIDE to be below
         self.longest = rest[LEVELS : 2 * LEVELS]  # periods that a stay may last
         rest = rest[2 * LEVELS :]
         self.still = rest[:SIDE]  # ... above, without recovering, and that in a quiet half hour:

@@ -24,7 +24,7 @@ class Steps:
         self._next = 0
 
     def push(self, step):
-        """Add |step|; the oldest of 16 goes."""
+        """Add |step| (eighths of a hundredth); the oldest of 16 goes."""
         index = self._next
         step = min(step, self._cap)
         self.sum += step - self._ring[index]

@@ -45,17 +45,18 @@ class Jump(Detector):
         self._shift = params.restless_shift
 
     def score(self, reading):
-        """Its square; 0 across a long pause."""
+        """square() of its step; 0 across a long pause."""
         if reading.step_m < 0:
             return 0
         score = square(reading.step_t, reading.step_m, reading.steps_t, reading.steps_m)
         return score >> self._shift if self.is_restless(reading.half) else score
 
     def is_restless(self, half):
-        """Whether this half hour of the day (-1: nobody knows which) is one."""
+        """Whether the half hour of the day `half` (UTC, 0 to 47; -1: not known) often jumps."""
         return half >= 0 and self._restless[half // HALF_DAY] >> half % HALF_DAY & 1
 
     def learn(self, reading):
+        """Add its step to the 16 that the next one is compared with; none across a long pause."""
         if reading.step_m >= 0:
             reading.steps_t.push(reading.step_t)
             reading.steps_m.push(reading.step_m)

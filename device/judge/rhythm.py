@@ -43,7 +43,7 @@ class Rhythm(Detector):
         self._outside = 0  # periods
 
     def score(self, reading):
-        """Of the means of the 60 readings before; 0 while there are fewer, or the clock is not set."""
+        """How long the means of 60 readings have been outside; 0 before there are 60 or a date."""
         if not reading.ready:
             return 0
         x = reading.x

@@ -2,7 +2,7 @@
 
 Each repeat is worth as many bits as it is a surprise: -log2 of how often this channel repeats itself. That is
 learned from its last hundred readings or so, but not from the run that is looked at, and is never less than
-the history's own rate: a sensor that rests at night is given its rest, and a lively one is found frozen after
+the history's own rate: a sensor that rests at night raises no alarm, and a lively one is found frozen after
 some ten readings.
 """
 

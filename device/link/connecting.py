@@ -106,7 +106,7 @@ def _open(link):
 
 
 def _find(link):
-    """Go to the broker; the date of an earlier boot will do where NTP is silent, none at all will not."""
+    """Go to the broker. Without NTP the date of an earlier boot serves; without any date the link waits."""
     if not _date(link):
         link._begin(stages.WIFI)
         link._ladder.tell("no date yet, so no certificate can be verified: waiting for NTP")
@@ -166,7 +166,7 @@ def _drop(link):
 def _failed(link, error):
     """Let go of the connection and rest, as the ladder says."""
     stage = link._stage
-    link._stage = RESTING  # even should what follows fail
+    link._stage = RESTING  # even if what follows fails
     link._deadline = link._clock.after(link._clock.ms(), LIMITS[stages.WIFI])
     _drop(link)
     if stage < stages.WIFI or not link._board.wifi_up():

@@ -48,14 +48,14 @@ def silent(stage, error):
 
 
 def name(stage, error):
-    """What to count it as."""
+    """Under which name it is counted."""
     return _NAMES[stage] + (" timeouts" if explain.number_of(error) == errno.ETIMEDOUT else " errors")
 
 
 def delay_ms(failures, random):
     """Milliseconds to rest after `failures` (1, 2, …) in a row: 1-2 s, 2-4 s, … up to 2.5-5 min.
 
-    `random` is any int >= 0. It takes up to half away, lest boards that lost one broker return together.
+    `random`, any int >= 0, shortens that by up to half, so that boards of one broker return one by one.
     """
     longest = _LONGEST_MS if failures > 8 else min(_LONGEST_MS, _SHORTEST_MS << (failures - 1))
     return longest - random % (longest // 2 + 1)

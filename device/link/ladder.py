@@ -44,6 +44,7 @@ class Ladder:
             return _NO_ROOM_MS, False
 
     def count(self, name):
+        """Count one more of what is called `name`, for `state`."""
         self.counts[name] = self.counts.get(name, 0) + 1
 
     def tell(self, text):

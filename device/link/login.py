@@ -34,6 +34,7 @@ def connect(session):
 
 
 def disconnect(session):
+    """Say DISCONNECT: the broker forgets the last will."""
     session._client.disconnect()
 
 

@@ -32,6 +32,7 @@ class Session:
     __getattr__ = lent
 
     def restart(self):
+        """Forget the connection before: nothing is subscribed, nothing awaits an answer."""
         self.ready = False
         self.pinging = False
         self.unacknowledged = []
@@ -40,6 +41,7 @@ class Session:
         self.more = None  # a second topic that is listened to
 
     def free(self):
+        """True while publish() takes a message with QoS 1."""
         return self.ready and len(self.unacknowledged) < WINDOW
 
     def publish(self, topic, payload, qos, retain):
@@ -56,6 +58,7 @@ class Session:
         return packet
 
     def ping(self):
+        """Send PINGREQ; `pinging` until the answer has come."""
         self._client.ping()
         self.pinging = True
 

@@ -4,7 +4,7 @@ Imported when a model is loaded, and let go.
 
 header   "VGM1", format u8, features version u8, number of sections u16, length of the whole u32
 section  tag 4 bytes, length u32, body: FRST the forest, PARM the detectors' parameters, EXCR and RHYT
-         what excursion.py and rhythm.py watch (where they do), VECT self-test vectors, META for
+         what excursion.py and rhythm.py need (where they watch), VECT self-test vectors, META for
          people; a board skips what it does not know
 tail     HMAC-SHA256 (32 bytes) of all before it, under the device's key; numbers are little-endian
 """

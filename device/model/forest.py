@@ -22,9 +22,9 @@ END = const(3)
 
 
 class Model:
-    """What a bundle holds: `id` (4 bytes), `forest`, `threshold` (abnormal when forest.score(x) is less)
-    `params`, the bytes of the PARM section, `stays`, an
-    excursion.Stays, and `bands`, a rhythm.Bands: None where the place has none."""
+    """What a bundle holds. `id`: 4 bytes. `threshold`: a reading is abnormal when forest.score(x) is less.
+    `params`: the bytes of the PARM section. `stays`: an excursion.Stays, and `bands`: a rhythm.Bands, each
+    None where it does not watch."""
 
     constant = True  # a snapshot leaves it out
 
@@ -52,7 +52,7 @@ class Forest:
         self.nodes = table[READING]
         self.parts = parts
         self.threshold = threshold
-        self.failures = 0  # scores that flash did not give
+        self.failures = 0  # scores that failed because flash could not be read
         self.walk = walk
         self._place = file.tell()
         self._held = 0  # where the trees end, once all of them are in the buffer

@@ -17,7 +17,7 @@ _BUFFER = const(512)  # for a larger one: some three trees of 256 samples; a lar
 def read(file, length):
     """The forest of a FRST section of `length` bytes at the file's position; ValueError if lengths disagree.
 
-    The file stays in use. Whoever did not write it runs check() on the forest first.
+    The file stays in use. Call check() on the forest before its first score.
     """
     header = file.read(12)
     trees, _, entries, threshold = struct.unpack(_HEADER, header) if len(header) == 12 else (0, 0, 0, 0)

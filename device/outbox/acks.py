@@ -10,7 +10,7 @@ class Acks:
         self._bits = {}  # first seq: [how many are set, bits]
 
     def set(self, key, begin, end):
-        """Acknowledge begin..end of the segment that starts at `key`; returns how many of them were news."""
+        """Acknowledge begin..end of the segment that starts at `key`; returns how many of them were new."""
         entry = self._bits.get(key)
         if entry is None:
             entry = self._bits[key] = [0, bytearray((RECORDS + 7) // 8)]
@@ -28,9 +28,11 @@ class Acks:
         return entry[0] if entry else 0
 
     def total(self):
+        """How many records are acknowledged."""
         return sum(entry[0] for entry in self._bits.values())
 
     def has(self, key, seq):
+        """Whether record `seq` of the segment `key` is acknowledged."""
         entry = self._bits.get(key)
         i = seq - key
         return entry is not None and bool(entry[1][i >> 3] >> (i & 7) & 1)
@@ -48,4 +50,5 @@ class Acks:
         return min(i, end) + key
 
     def forget(self, key):
+        """The segment `key` is deleted."""
         self._bits.pop(key, None)

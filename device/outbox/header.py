@@ -11,6 +11,7 @@ _HEADER = const("<4s4sI4sI8x")  # magic, stream, boot, model, first seq
 
 
 def made(stream, boot, model, first):
+    """The SIZE bytes of a header. `stream`, `model`: 4 bytes each."""
     body = struct.pack(_HEADER, _MAGIC, stream, boot, model, first)
     return body + struct.pack("<I", crc32(body))
 

@@ -75,7 +75,7 @@ class Outbox:
     # Acknowledging
 
     def ack(self, first, last):
-        """The cloud has first..last: how many of them were news, or -1 (nothing changed) for nonsense."""
+        """The cloud has first..last. How many of them were new; -1, and nothing changes, for nonsense."""
         if not 0 <= first <= last <= self.newest():
             return -1
         news = 0
@@ -132,7 +132,7 @@ class Outbox:
         return None
 
     def read(self, part, seq, view):
-        """Fill the memoryview `view` with records of `part` from `seq` on; returns how many. OSError."""
+        """Fill the memoryview `view` with records of `part` from `seq` on; how many. May raise OSError."""
         with open(self._path(part[FIRST], part[BOOT]), "rb") as file:
             file.seek((1 + seq - part[FIRST]) * SIZE)
             count = min(len(view) // SIZE, part[FIRST] + part[COUNT] - seq)

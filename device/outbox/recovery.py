@@ -14,7 +14,7 @@ from .segment import BOOT, COUNT, FIRST, RECORDS, SIZE
 header = borrow("outbox.header")
 
 _FOLDER = const(0x4000)  # of a file's mode
-_FARTHEST = const(0x80000000)  # a first seq that no name is believed unless the header says it too
+_FARTHEST = const(0x80000000)  # a name with a first seq above it counts only if the header says the same
 _MOST = const(0xFFFF0000)  # of seqs and boots, which are 32 bits wide
 
 
@@ -130,7 +130,7 @@ def parsed(text):
 
 
 def _look(path, first, boot):
-    """(how many records fit into the file, -1 for who knows; its header or None); None: it is no segment."""
+    """(how many records fit into the file, -1: nobody knows; its header or None), or None: no segment."""
     if _is_folder(path):
         return None
     count = -1
@@ -142,7 +142,7 @@ def _look(path, first, boot):
         head = None  # flash cannot read it
     if not head or (head[1], head[3]) != (boot, first):
         if first >= _FARTHEST:
-            return None  # no board has counted so far
+            return None  # no board can have counted that far
         head = None
     return min(count, RECORDS), head
 

@@ -37,7 +37,7 @@ def begin(outbox, folder, capacity, random=os.urandom):
 
 
 def resume(outbox, boot, first, count):
-    """Go on as `boot`, which left its segment open at `first` with `count` records; False if not so."""
+    """Go on as `boot`, which left its segment open at `first` with `count` records; False if it is not so."""
     part = outbox._closed[-1] if outbox._closed else (0, 0, 0)
     try:
         if (
@@ -119,7 +119,7 @@ def _forget(outbox, part):
     outbox._closed.remove(part)
     outbox._acks.forget(part[FIRST])
     _remove(outbox, outbox._path(part[FIRST], part[BOOT]))
-    outbox.journal.catch_up()  # a full flash may have refused what was told of it; now there is room
+    outbox.journal.catch_up()  # a full flash may have refused the note about it; now there is room
 
 
 def _remove(outbox, path):
@@ -130,7 +130,7 @@ def _remove(outbox, path):
 
 
 def turn(outbox, model):
-    """What comes from now on is judged by `model`: it begins a segment. Nothing may wait in RAM."""
+    """From now on `model` (4 bytes) judges: the next record begins a segment. None may wait in RAM."""
     _close(outbox)
     outbox.model = model
 

@@ -13,7 +13,7 @@ _MOST_RUNS = const(16)
 
 
 def take(node, payload):
-    """Do what it says."""
+    """Do what the `ack` in `payload` (bytes) says."""
     if b'"want"' in payload:
         node._update("meant", payload)
         return

@@ -7,8 +7,8 @@ from .queue import RETRY_S, HOUR_S, Flight
 _REFUSED = const(32)
 _LONGEST_S = const(600)
 _FLIGHTS = const(12)  # messages on their way
-_SILENCE_S = const(120)  # an ack after so long: the cloud is back
-_READS = const(2)  # refused, half a minute and a minute apart: it may have been a want of memory
+_SILENCE_S = const(120)  # when an ack comes after so long, the cloud is back
+_READS = const(2)  # vain reads of flash, half a minute and a minute apart: memory may have been short
 
 
 def begin(sender, outbox, share_s):
@@ -43,7 +43,7 @@ def sent(sender, first, last, now):
 
 
 def acked(sender, first, last, now):
-    """The cloud has first..last. Returns how many were news, -1 for nonsense."""
+    """The cloud has first..last. Returns how many were new, -1 for nonsense."""
     news = sender._outbox.ack(first, last)
     if news < 0:
         return -1
@@ -76,7 +76,7 @@ def _sent_again(sender, flight, last, now):
 
 
 def unread(sender, first, last, now):
-    """Flash did not give first..last: tried again later. True when it has been patient enough."""
+    """Flash did not give first..last: it is read again later. True after enough vain tries."""
     sent(sender, first, last, now)
     for flight in sender._flights:
         if flight.first == first:

@@ -12,7 +12,7 @@ MOST = const(16)  # readings in a message; the contract allows 40, which would t
 ROOM = const(1984)  # bytes for a message and its records: MOST ordinary readings; rarely fewer fit
 _BACKLOG = const(4)  # messages of the backlog on their way: what leaves room for live ones
 RETRY_S = const(30)
-_SENDS = const(5)  # a message that the living cloud did not acknowledge so often is halved
+_SENDS = const(5)  # a message sent so often in vain, to a cloud that acknowledges others, is halved
 HOUR_S = const(3600)
 
 
@@ -26,7 +26,7 @@ class Flight:
         self.wait = RETRY_S
         self.due = now + RETRY_S
         self.sends = 1
-        self.reads = 0  # that flash refused
+        self.reads = 0  # vain reads of flash
         self.acks = acks  # how many acks had come when it was last sent
 
 
@@ -42,6 +42,7 @@ class Sender:
         self._urgent = seq
 
     def is_urgent(self):
+        """Whether a reading waits that must go at once."""
         return self._urgent >= self._live
 
     def take(self, now, hold=False):

@@ -39,7 +39,7 @@ class Writer:
         """(payload, last): the waiting records of first..last, all of one segment, and where it had to stop.
 
         The payload is None when none of them is waiting, and valid until the next call. A damaged record is
-        reported as dropped. OSError when flash cannot be read; not `patient`: what it cannot read is damaged.
+        reported as dropped. OSError when flash cannot be read; if not `patient`, that counts as damaged.
         """
         outbox = self._outbox
         part = outbox.find(first)

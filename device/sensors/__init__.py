@@ -19,7 +19,7 @@ def open(options, clock, board=None):
 
 
 def _shifted(read, t, h):
-    """`read`, with hundredths that somebody has found by comparing added to what it gives."""
+    """`read`, with the offsets `t` and `h` (hundredths of degC and %RH) added to what it gives."""
 
     def shifted(out):
         why = read(out)

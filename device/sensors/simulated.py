@@ -90,7 +90,7 @@ class Simulated:
         return _T + day + self._weather(up, 1) + (abs(cycle) - _CYCLE_S // 4) // 30
 
     def _weather(self, up, kind):
-        """Value noise in about -80..80: random knots three hours apart, straight lines between."""
+        """Value noise, -80..80 hundredths: random knots three hours apart, straight lines between."""
         every = 3 * self._hour_s
         knot = up // every
         a = _mix(self._seed + kind, knot) % 161 - 80

@@ -92,7 +92,7 @@ class Sleeper:
         return True
 
     def start(self, node):
-        """A fresh start of `node`, whose link is on its way."""
+        """A fresh start of `node`, whose link is already connecting."""
         self._slot = node.next
         self._online(node)
 

@@ -1,8 +1,8 @@
 """What changes in objects, as bytes and back: so what detectors know outlives a deep sleep, in RTC memory.
 
-Taken are the whole numbers (None too) and arrays of an object, and of objects in it and in its tuples, by the
-order of their names. All else, such as text, tuples of numbers and objects whose class says `constant`, is as
-it was when the object was made anew.
+It takes the whole numbers (None too) and arrays of an object, and of objects in it and in its tuples, in the
+order of their names. All else, such as text, tuples of numbers and objects whose class says `constant`, stays
+as the program made it.
 """
 
 import struct

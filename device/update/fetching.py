@@ -1,4 +1,4 @@
-"""The seldom methods of a Pull: it begins with a thing, uses it, or gives it up."""
+"""The methods that a Pull seldom needs: it begins with a thing, uses it, or gives it up."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What a node does when something about updates happens: each is read for the moment it takes."""
+"""What a node does when something about updates happens. Borrowed for each."""
 
 from ..chip import log
 from ..chip.lazy import borrow
@@ -24,7 +24,7 @@ def proven(node):
     try:
         node.trial.keep()
     except OSError:
-        return  # at the next acknowledgement
+        return  # the next acknowledgement tries again
     log.info("update", node.trial.what + " kept")
     node.trial = None
     node.link.publish_state()

@@ -1,8 +1,8 @@
 """A release comes into the slot that does not run, file by file; then the board starts with it, on trial.
 
-Its head comes first, as any other whole. /app/<slot>/number says which release the slot is filled with. A
-file grows as /app/<slot>/part and gets its name once its hash is right: so what has its name is whole, and a
-power cut costs nothing. What the running slot has already is copied from there.
+Its head comes first, as a model or settings would. /app/<slot>/number says which release the slot is filled
+with. A file grows as /app/<slot>/part and gets its name once its hash is right: so each file with its own
+name is whole, and a power cut costs nothing. What the running slot has already is copied from there.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The seldom methods of an Install: it begins, goes on to the next file, starts the board with them all."""
+"""The methods that an Install seldom needs: it begins, goes to the next file, starts the board with all."""
 
 import os
 from hashlib import sha256

@@ -53,7 +53,7 @@ class Notes:
 
 
 def active():
-    """The words of choice.py: slot; "trial" or "back", the release's id, starts or the reason; None."""
+    """[slot, "trial" or "back", the release's id, starts or the reason]; None when no such thing is noted."""
     try:
         with open(at(_ACTIVE)) as file:
             words = file.read(300).split(" ", 3)

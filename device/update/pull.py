@@ -70,7 +70,7 @@ class Pull:
         return busy
 
     def _ready(self, up):
-        """Ask for it from now on."""
+        """The next part may be asked for, from second `up` on."""
         self._wait_s = _FIRST_S
         self._at_s = up
 

@@ -1,8 +1,8 @@
 """Settings that were fetched are tried: the old ones are kept, the new ones put in place, the board starts.
 
 What follows is trial.py's. Each step is one rename: a power cut leaves the old settings in use, or the new
-ones with the old ones beside them. Whether they are right is for the next start to say, as of any settings:
-the heap is still empty then.
+ones with the old ones beside them. The next start says whether they are right, as of any settings: the heap
+is still empty then.
 """
 
 import json

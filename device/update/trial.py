@@ -93,7 +93,7 @@ class Trial:
         remove(at(STARTS))
 
     def back(self, why):
-        """The old settings are in place again from now on; `state` will say why. OSError: flash refuses."""
+        """Put the old settings in place again; `state` will say why. OSError: flash refuses."""
         Notes().tell("config", "%08x" % number(), why, self.again)
         os.rename(at(OLD), at(CONFIG))
         self.over = True

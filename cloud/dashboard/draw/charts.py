@@ -16,7 +16,7 @@ import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import altair as alt
@@ -67,38 +67,31 @@ def history(say: Words, curve: Curve, palette: Palette) -> tuple[Spec, Tables]:
     Dragging across any of them makes the selection ZOOM; the page then shows that stretch of time. For a long
     time the third panel shows how much was abnormal, and the lanes show who called it so.
     """
-    tables = {
-        "line": curve.line,
-        "band": curve.band,
-        "marks": curve.marks,
-        "runs": curve.runs,
-        "gaps": curve.gaps,
-        "episodes": curve.episodes,
-        "normal": curve.normal,
-        "limits": curve.limits,
-        "window": curve.window,
-        "least": curve.least,
-    }
+    names = ("line", "band", "marks", "runs", "gaps", "episodes", "normal", "limits", "window", "least")
+    tables = {name: getattr(curve, name) for name in names}
     return json.loads(_history(say.language, palette, curve.summed)), tables
 
 
 @cache  # Altair takes a tenth of a second to check what never changes
 def _history(language: str, palette: Palette, summed: bool) -> str:
-    say = Words(language)
-    outline = alt.BrushConfig(fill=palette.text, fillOpacity=0.06, stroke=palette.text, strokeOpacity=0.7)
-    brush = alt.selection_interval(name=ZOOM, encodings=["x"], mark=outline)
-    panels = [_panel(say, quantity, palette, brush, first=quantity == "t") for quantity in ("t", "h")]
-    panels.append(_shares(say, palette, brush) if summed else _panel(say, "score", palette, brush))
-    if summed:
-        names = {BOARD: say("who board"), CLOUD: say("who cloud"), "failed": say("who failed")}
-    else:
-        names = {say.detector(bit): say.detector(bit) for bit in FLAGS}
-    lanes = _lanes(say, names, palette, brush)
-    chart = alt.vconcat(*panels, lanes, spacing=12).configure_view(stroke=None)
+    chart = alt.vconcat(*_Panels(Words(language), palette).of(summed), spacing=12)
     with warnings.catch_warnings(action="ignore"):  # one brush on all panels is meant
-        spec = chart.to_dict()
+        spec = styled(chart, palette).to_dict()
     _each_in_its_layer(spec)
     return json.dumps(spec)
+
+
+def styled(chart: Drawn, palette: Palette) -> Drawn:
+    """`chart` with the titles and axes of this house, and no frame around it."""
+    quiet = palette.quiet
+    return (
+        chart.configure_view(stroke=None)
+        .configure_title(
+            anchor="start", frame="group", fontSize=13, fontWeight=600, color=palette.text, offset=6,
+            subtitleColor=quiet, subtitleFontSize=12,
+        )
+        .configure_axis(labelColor=quiet, gridColor=quiet, tickColor=quiet, domainColor=quiet)
+    )  # fmt: skip
 
 
 def _each_in_its_layer(spec: Spec) -> None:
@@ -115,328 +108,209 @@ def frames(tables: Tables) -> dict[str, pd.DataFrame]:
 
 
 def _base(name: str) -> Drawn:
+    """A chart of the table with this name."""
     return alt.Chart(alt.NamedData(name=name))
 
 
-def _panel(
-    say: Words, quantity: str, palette: Palette, brush: alt.Parameter, *, first: bool = False
-) -> Drawn:
-    score = quantity == "score"
-    x = _time(_time_axis(palette, labels=score))
-    y = _value(quantity, palette)
-    shown = [
-        *([] if score else [_band(quantity, palette, x)]),
-        *(_scores(palette, x, y) if score else [_line(palette, x, y)]),
-        *_marks(say, y, x, palette),
-        _pointer(say, y, x, quantity, palette),
-    ]
-    return alt.layer(
-        _gaps(say, palette, x, HEIGHTS[quantity]),
-        _ground(say, "episodes", palette.episode, x),
-        *([] if score else [_normal(quantity, palette), _least(quantity, palette)]),
-        *([] if score else _limits(quantity, palette)),
-        _axis_ends(x).add_params(brush),
-        *shown,
-    ).properties(
-        height=HEIGHTS[quantity],
-        title=_title(say(f"panel {quantity}"), palette, say("panel zoom") if first else ""),
-    )
+def _x(field: str, *, labels: bool = True) -> alt.X:
+    """A field on the time axis; every layer of a panel must define it in the same way."""
+    axis = alt.Axis(
+        labels=labels, ticks=labels, labelExpr=_TIME, gridOpacity=0.12, labelOverlap="greedy",
+        labelSeparation=12, tickCount=6,
+    )  # fmt: skip
+    return alt.X(f"{field}:T", title=None, axis=axis, scale=alt.Scale(nice=False, padding=BESIDE))
 
 
-def _value(field: str, palette: Palette) -> alt.Y:
+def _inside(**more: Any) -> alt.Axis:
+    """A value axis with its labels inside the panel, so that the panel has the full width."""
+    place = {"labelAlign": "left", "labelPadding": -2, "labelOffset": -7, "minExtent": 0, "maxExtent": 0}
+    return alt.Axis(domain=False, ticks=False, **place, **more)
+
+
+def _y(field: str) -> alt.Y:
     """A field on its quantity's axis, which is the same for all layers of a panel."""
-    if field == "score":
-        return alt.Y("score:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=_value_axis(palette, 2))
-    scale = alt.Scale(zero=False, padding=8)
-    return alt.Y(f"{field}:Q", title=None, scale=scale, axis=_value_axis(palette, 4))
+    if field in ("score", "edge"):
+        scale, count = alt.Scale(domain=[0, 1]), 2
+    else:
+        scale, count = alt.Scale(zero=False, padding=8), 4
+    return alt.Y(f"{field}:Q", title=None, scale=scale, axis=_inside(tickCount=count, gridOpacity=0.25))
 
 
-def _normal(quantity: str, palette: Palette) -> Drawn:
-    """What is normal for this board, from one side of the panel to the other."""
-    return (
-        _base("normal")
-        .mark_rect(color=palette.normal, opacity=0.13, clip=True)
-        .encode(y=_value(f"{quantity}_low", palette), y2=f"{quantity}_high:Q")
-    )
+class _Panels:
+    """The panels in one language and one palette. `x` in its methods: a field on the panel's time axis."""
 
+    def __init__(self, say: Words, palette: Palette) -> None:
+        self._say, self._palette = say, palette
+        mark = alt.BrushConfig(fill=palette.text, fillOpacity=0.06, stroke=palette.text, strokeOpacity=0.7)
+        self._brush = alt.selection_interval(name=ZOOM, encodings=["x"], mark=mark)
 
-def _limits(quantity: str, palette: Palette) -> list[Drawn]:
-    """The user's own limits, behind all readings, with their values at the edge of the panel."""
-    chosen = _base("limits").transform_filter(alt.datum.quantity == quantity)
-    y = _value("value", palette)
-    labels = [
-        chosen.transform_filter(alt.datum.is_most == is_most)
-        .mark_text(align="right", baseline=baseline, dx=-1, dy=dy, color=palette.limit, fontSize=11)
-        .encode(x=alt.value("width"), y=y, text="label:N")
-        for is_most, baseline, dy in ((True, "top", 4), (False, "bottom", -3))
-    ]
-    return [chosen.mark_rule(color=palette.limit, strokeDash=[7, 4], strokeWidth=1.5).encode(y=y), *labels]
+    def of(self, summed: bool) -> list[Drawn]:
+        """All of them; `summed`: of sums over stretches of time, instead of single readings."""
+        say = self._say
+        quantities = [self._quantity("t", say("panel zoom")), self._quantity("h")]
+        if summed:
+            names = {BOARD: say("who board"), CLOUD: say("who cloud"), "failed": say("who failed")}
+            return [*quantities, self._shares(), self._lanes(names)]
+        names = {say.detector(bit): say.detector(bit) for bit in FLAGS}
+        return [*quantities, self._scores(), self._lanes(names)]
 
-
-def _band(quantity: str, palette: Palette, x: X) -> Drawn:
-    """A band from minimum to maximum, when a line of single readings would be a blot."""
-    return (
-        _base("band")
-        .mark_area(color=palette.line, opacity=0.25, clip=True)
-        .encode(
-            x=x("at"),
-            y=_value(f"{quantity}_low", palette),
-            y2=f"{quantity}_high:Q",
-            detail="segment:N",
-        )
-    )
-
-
-def _shares(say: Words, palette: Palette, brush: alt.Parameter) -> Drawn:
-    """How much of each stretch board and cloud call abnormal."""
-    x = _time(_time_axis(palette))
-    axis = _value_axis(palette, 2)
-
-    def side(who: str, color: str) -> Drawn:
-        y = alt.Y(f"{who}:Q", title=None, axis=axis, scale=alt.Scale(domainMin=0, nice=True))
-        tooltip = [
-            _when("at", say("column time")),
-            alt.Tooltip("board:Q", title=f"{say('who board')}, %", format=".2f"),
-            alt.Tooltip("cloud:Q", title=f"{say('who cloud')}, %", format=".2f"),
+    def _panel(self, name: str, height: int, x: X, shown: list[Drawn], below: str = "") -> Drawn:
+        """`shown` over the gaps and the episodes. `below`: what stands below the title."""
+        # Stripes where there are no readings: also a colour-blind person can tell them from the grounds.
+        count = height // STRIPE
+        colors = ("rgba(128, 128, 128, 0)", self._palette.quiet)
+        stops = [
+            alt.GradientStop(color=colors[k // 2 % 2], offset=(k // 2 + k % 2) / count)
+            for k in range(2 * count)
         ]
-        return (
+        stripes = alt.Gradient(  # type: ignore[no-untyped-call]
+            gradient="linear", stops=stops, x1=1, x2=1, y1=0, y2=1
+        )
+        # An invisible layer stretches the time axis over the whole range, also without readings.
+        ends = _base("window").mark_point(opacity=0).encode(x=x("at"))
+        title = alt.TitleParams(self._say(f"panel {name}"), subtitle=below)
+        return alt.layer(
+            self._ground("gaps", "column gap", stripes, 0.45, x),
+            self._ground("episodes", "column episode", self._palette.episode, 0.2, x),
+            ends.add_params(self._brush),
+            *shown,
+        ).properties(height=height, title=title)
+
+    def _ground(self, table: str, title: str, color: Any, opacity: float, x: X) -> Drawn:
+        """A stretch of time behind everything, from top to bottom."""
+        tooltip = [alt.Tooltip("saw:N", title=self._say(title)), *self._from_to()]
+        mark = _base(table).mark_rect(color=color, opacity=opacity, clip=True)
+        return mark.encode(x=x("begin"), x2="finish:T", tooltip=tooltip)
+
+    def _quantity(self, name: str, below: str = "") -> Drawn:
+        """Temperature or humidity: its line over what is normal and over the user's limits."""
+        x, palette = partial(_x, labels=False), self._palette
+        span = {"y": _y(f"{name}_low"), "y2": f"{name}_high:Q"}
+        dots = alt.StrokeDash(
+            "undated:N", legend=None, scale=alt.Scale(domain=[False, True], range=[[1, 0], [2, 3]])
+        )
+        line = _base("line").mark_line(color=palette.line, strokeWidth=1.6, clip=True)
+        shown = [
+            _base("normal").mark_rect(color=palette.normal, opacity=0.13, clip=True).encode(**span),
+            # Invisible; it keeps the axis wide, so that a tenth of a degree does not look like a storm.
+            _base("least").mark_point(opacity=0).encode(y=_y(name)),
+            *self._limits(name),
+            # From minimum to maximum, where a line of single readings would be a blot.
+            _base("band")
+            .mark_area(color=palette.line, opacity=0.25, clip=True)
+            .encode(x=x("at"), detail="segment:N", **span),
+            line.encode(x=x("at"), y=_y(name), detail="segment:N", strokeDash=dots),
+            *self._marks(name, x),
+        ]
+        return self._panel(name, HEIGHTS[name], x, shown, below)
+
+    def _limits(self, quantity: str) -> list[Drawn]:
+        """The user's own limits, behind all readings, with their values at the edge of the panel."""
+        chosen, color = _base("limits").transform_filter(alt.datum.quantity == quantity), self._palette.limit
+        labels = [
+            chosen.transform_filter(alt.datum.is_most == is_most)
+            .mark_text(align="right", baseline=baseline, dx=-1, dy=dy, color=color, fontSize=11)
+            .encode(x=alt.value("width"), y=_y("value"), text="label:N")
+            for is_most, baseline, dy in ((True, "top", 4), (False, "bottom", -3))
+        ]
+        rule = chosen.mark_rule(color=color, strokeDash=[7, 4], strokeWidth=1.5)
+        return [rule.encode(y=_y("value")), *labels]
+
+    def _scores(self) -> Drawn:
+        """The board's score below the cloud's, each in its colour."""
+        shown = [
+            _base("line")
+            .mark_line(color=color, strokeWidth=1.3, opacity=0.85, clip=True)
+            .encode(x=_x("at"), y=_y(field), detail="segment:N")
+            for color, field in ((self._palette.board, "edge"), (self._palette.cloud, "score"))
+        ]
+        return self._panel("score", HEIGHTS["score"], _x, [*shown, *self._marks("score", _x)])
+
+    def _shares(self) -> Drawn:
+        """How much of each stretch board and cloud call abnormal."""
+        sides = ((CLOUD, self._palette.cloud), (BOARD, self._palette.board))
+        tooltip = [
+            _when("at", self._say("column time")),
+            *(_number(who, f"{self._say(f'who {who}')}, %") for who in (BOARD, CLOUD)),
+        ]
+        axis, scale = _inside(tickCount=2, gridOpacity=0.25), alt.Scale(domainMin=0, nice=True)
+        shown = [
             _base("band")
             .mark_line(color=color, strokeWidth=1.4, clip=True, interpolate="step")
-            .encode(x=x("at"), y=y, detail="segment:N", tooltip=tooltip)
-        )
+            .encode(
+                x=_x("at"),
+                y=alt.Y(f"{who}:Q", title=None, axis=axis, scale=scale),
+                detail="segment:N",
+                tooltip=tooltip,
+            )
+            for who, color in sides
+        ]
+        return self._panel("share", HEIGHTS["score"], _x, shown)
 
-    shown = [side(CLOUD, palette.cloud), side(BOARD, palette.board)]
-    return alt.layer(
-        _gaps(say, palette, x, HEIGHTS["score"]),
-        _ground(say, "episodes", palette.episode, x),
-        _axis_ends(x).add_params(brush),
-        *shown,
-    ).properties(height=HEIGHTS["score"], title=_title(say("panel share"), palette))
+    def _marks(self, field: str, x: X) -> list[Drawn]:
+        """A ring for the cloud, drawn larger so that the board's triangle stands inside it; and a pointer."""
+        say, palette = self._say, self._palette
+        time = _when("at", say("column time"))
+        values = [
+            _number("t", say("panel t")),
+            _number("h", say("panel h")),
+            _number("score", say("column score")),
+        ]
+        tooltip = [time, alt.Tooltip("saw:N", title=say("column because")), *values]
+        ring = {"shape": "circle", "size": MARK * 2.6, "color": palette.cloud, "strokeWidth": 1.8}
+        triangle = {"shape": "triangle-up", "size": MARK, "color": palette.board, "filled": True}
+        dot = {"shape": "circle", "size": MARK / 3, "color": palette.quiet, "filled": True}
+        marks = [
+            _base("marks")
+            .mark_point(opacity=1, clip=True, **{"filled": False, **mark})
+            .transform_filter(alt.datum.who == who)
+            .encode(x=x("at"), y=_y(field), tooltip=tooltip)
+            for mark, who in ((dot, SETTLING), (ring, CLOUD), (triangle, BOARD))
+        ]
+        # Shows the reading nearest to the pointer, so that nobody needs to hit a line.
+        nearest = alt.selection_point(
+            name=f"near_{field}", nearest=True, on="pointermove", clear="pointerout", empty=False,
+            fields=["at"],
+        )  # fmt: skip
+        opacity = alt.condition(nearest, alt.value(1), alt.value(0))
+        pointer = _base("line").mark_point(size=50, filled=True, color=palette.line, clip=True)
+        shown = pointer.encode(x=x("at"), y=_y(field), opacity=opacity, tooltip=[time, *values])
+        return [*marks, shown.add_params(nearest)]
 
+    def _lanes(self, names: dict[str, str]) -> Drawn:
+        """Which detector spoke when, board above cloud, each lane's name above both.
 
-def _line(palette: Palette, x: X, y: alt.Y) -> Drawn:
-    dots = alt.StrokeDash(
-        "undated:N", legend=None, scale=alt.Scale(domain=[False, True], range=[[1, 0], [2, 3]])
-    )
-    return (
-        _base("line")
-        .mark_line(color=palette.line, strokeWidth=1.6, clip=True)
-        .encode(x=x("at"), y=y, detail="segment:N", strokeDash=dots)
-    )
-
-
-def _scores(palette: Palette, x: X, y: alt.Y) -> list[Drawn]:
-    """The board's score below the cloud's, each in its colour."""
-    edge = alt.Y("edge:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=_value_axis(palette, 2))
-    return [
-        _base("line")
-        .mark_line(color=color, strokeWidth=1.3, opacity=0.85, clip=True)
-        .encode(x=x("at"), y=value, detail="segment:N")
-        for color, value in ((palette.board, edge), (palette.cloud, y))
-    ]
-
-
-def _marks(say: Words, y: alt.Y, x: X, palette: Palette) -> list[Drawn]:
-    """A ring for the cloud, drawn larger so that the board's triangle stands inside it."""
-    tooltip = [
-        _when("at", say("column time")),
-        alt.Tooltip("saw:N", title=say("column because")),
-        *_values(say),
-    ]
-    rings = _base("marks").mark_point(
-        shape="circle",
-        size=MARK * 2.6,
-        color=palette.cloud,
-        filled=False,
-        strokeWidth=1.8,
-        opacity=1,
-        clip=True,
-    )
-    triangles = _base("marks").mark_point(
-        shape="triangle-up", size=MARK, color=palette.board, filled=True, opacity=1, clip=True
-    )
-    dots = _base("marks").mark_point(
-        shape="circle", size=MARK / 3, color=palette.quiet, filled=True, opacity=1, clip=True
-    )
-    return [
-        mark.transform_filter(alt.datum.who == who).encode(x=x("at"), y=y, tooltip=tooltip)
-        for mark, who in ((dots, SETTLING), (rings, CLOUD), (triangles, BOARD))
-    ]
-
-
-def _pointer(say: Words, y: alt.Y, x: X, quantity: str, palette: Palette) -> Drawn:
-    """Shows the reading nearest to the pointer, so that nobody needs to hit a line."""
-    nearest = alt.selection_point(
-        name=f"near_{quantity}",
-        nearest=True,
-        on="pointermove",
-        clear="pointerout",
-        empty=False,
-        fields=["at"],
-    )
-    return (
-        _base("line")
-        .mark_point(size=50, filled=True, color=palette.line, clip=True)
-        .encode(
-            x=x("at"),
-            y=y,
-            opacity=alt.condition(nearest, alt.value(1), alt.value(0)),
-            tooltip=[_when("at", say("column time")), *_values(say)],
-        )
-        .add_params(nearest)
-    )
-
-
-def _lanes(say: Words, names: dict[str, str], palette: Palette, brush: alt.Parameter) -> Drawn:
-    """Which detector spoke when, board above cloud, each lane's name above both.
-
-    `names`: lane -> its words.
-    """
-    x = _time(_time_axis(palette))
-    words = "{" + ", ".join(f"'{lane}': {text!r}" for lane, text in names.items()) + "}"
-    y = alt.Y(
-        "lane:N",
-        title=None,
-        scale=alt.Scale(domain=list(names), padding=0),
-        axis=alt.Axis(
-            labelExpr=f"({words})[datum.value]", labelFontSize=11, grid=True, gridColor=palette.quiet,
-            gridOpacity=0.12, labelOffset=-7, **_axis(palette),
-        ),
-    )  # fmt: skip
-
-    def side(who: str, color: str, below: int) -> Drawn:
-        return (
+        `names`: lane -> its words.
+        """
+        say, palette = self._say, self._palette
+        words = "{" + ", ".join(f"'{lane}': {text!r}" for lane, text in names.items()) + "}"
+        axis = _inside(labelExpr=f"({words})[datum.value]", labelFontSize=11, grid=True, gridOpacity=0.12)
+        y = alt.Y("lane:N", title=None, scale=alt.Scale(domain=list(names), padding=0), axis=axis)
+        tooltip = [
+            *self._from_to(),
+            alt.Tooltip("who:N", title=say("column who")),
+            alt.Tooltip("saw:N", title=say("column what")),
+        ]
+        shown = [
             _base("runs")
             .transform_filter(alt.datum.who == who)
             .mark_bar(height=4, yOffset=below, strokeWidth=1, stroke=color, color=color, cornerRadius=1)
-            .encode(
-                x=x("begin"),
-                x2="finish:T",
-                y=y,
-                tooltip=[
-                    _when("begin", say("column from")),
-                    _when("finish", say("column to")),
-                    alt.Tooltip("who:N", title=say("column who")),
-                    alt.Tooltip("saw:N", title=say("column what")),
-                ],
+            .encode(x=_x("begin"), x2="finish:T", y=y, tooltip=tooltip)
+            for who, color, below in (
+                (BOARD, palette.board, 2),
+                (CLOUD, palette.cloud, 9),
+                (SETTLING, palette.quiet, 5),
             )
-        )
+        ]
+        return self._panel("lanes", ROW * len(names), _x, shown, say("panel lanes how"))
 
-    return alt.layer(
-        _gaps(say, palette, x, ROW * len(names)),
-        _ground(say, "episodes", palette.episode, x),
-        _axis_ends(x).add_params(brush),
-        side(BOARD, palette.board, 2),
-        side(CLOUD, palette.cloud, 9),
-        side(SETTLING, palette.quiet, 5),
-    ).properties(height=ROW * len(names), title=_title(say("panel lanes"), palette, say("panel lanes how")))
-
-
-def _least(quantity: str, palette: Palette) -> Drawn:
-    """An invisible layer that keeps the axis wide, so that a tenth of a degree does not look like a storm."""
-    return _base("least").mark_point(opacity=0).encode(y=_value(quantity, palette))
-
-
-def _gaps(say: Words, palette: Palette, x: X, height: int) -> Drawn:
-    """Stripes where there are no readings; also a colour-blind person can tell them from the grounds."""
-    count = height // STRIPE
-    edges = [(k // 2 + k % 2) / count for k in range(2 * count)]
-    stops = [
-        alt.GradientStop(color=palette.quiet if k // 2 % 2 else "rgba(128, 128, 128, 0)", offset=edge)
-        for k, edge in enumerate(edges)
-    ]
-    stripes = alt.Gradient(  # type: ignore[no-untyped-call]
-        gradient="linear", stops=stops, x1=1, x2=1, y1=0, y2=1
-    )
-    return _ground(say, "gaps", stripes, x, opacity=0.45)
-
-
-def _ground(say: Words, name: str, color: Any, x: X, opacity: float = 0.2) -> Drawn:
-    """A stretch of time behind everything, from top to bottom."""
-    return (
-        _base(name)
-        .mark_rect(color=color, opacity=opacity, clip=True)
-        .encode(
-            x=x("begin"),
-            x2="finish:T",
-            tooltip=[
-                alt.Tooltip("saw:N", title=say("column episode" if name == "episodes" else "column gap")),
-                _when("begin", say("column from")),
-                _when("finish", say("column to")),
-            ],
-        )
-    )
-
-
-def _axis_ends(x: X) -> Drawn:
-    """An invisible layer that stretches the time axis over the whole range, also without readings."""
-    return _base("window").mark_point(opacity=0).encode(x=x("at"))
-
-
-def _time(axis: alt.Axis) -> X:
-    """The time axis; every layer of a panel must define it in the same way."""
-    return lambda field: alt.X(
-        f"{field}:T", title=None, axis=axis, scale=alt.Scale(nice=False, padding=BESIDE)
-    )
+    def _from_to(self) -> list[alt.Tooltip]:
+        return [_when("begin", self._say("column from")), _when("finish", self._say("column to"))]
 
 
 def _when(field: str, title: str) -> alt.Tooltip:
     return alt.Tooltip(f"{field}:T", title=title, format="%a %d %b %H:%M:%S")
 
 
-def _values(say: Words) -> list[alt.Tooltip]:
-    return [
-        alt.Tooltip("t:Q", title=say("panel t"), format=".2f"),
-        alt.Tooltip("h:Q", title=say("panel h"), format=".2f"),
-        alt.Tooltip("score:Q", title=say("column score"), format=".2f"),
-    ]
-
-
-def _title(text: str, palette: Palette, subtitle: str = "") -> alt.TitleParams:
-    return alt.TitleParams(
-        text,
-        subtitle=subtitle,
-        anchor="start",
-        frame="group",
-        fontSize=13,
-        fontWeight=600,
-        color=palette.text,
-        subtitleColor=palette.quiet,
-        subtitleFontSize=12,
-        offset=6,
-    )
-
-
-def _time_axis(palette: Palette, labels: bool = True) -> alt.Axis:
-    return alt.Axis(
-        labels=labels,
-        ticks=labels,
-        labelExpr=_TIME,
-        gridColor=palette.quiet,
-        gridOpacity=0.12,
-        tickColor=palette.quiet,
-        domainColor=palette.quiet,
-        labelColor=palette.quiet,
-        labelOverlap="greedy",
-        labelSeparation=12,
-        tickCount=6,
-    )
-
-
-def _value_axis(palette: Palette, count: int) -> alt.Axis:
-    return alt.Axis(
-        tickCount=count, gridColor=palette.quiet, gridOpacity=0.25, labelOffset=-7, **_axis(palette)
-    )
-
-
-def _axis(palette: Palette) -> dict[str, Any]:
-    """The value axis, with its labels inside the panel, so that the panel has the full width."""
-    return {
-        "domain": False,
-        "ticks": False,
-        "labelColor": palette.quiet,
-        "labelAlign": "left",
-        "labelPadding": -2,
-        "minExtent": 0,
-        "maxExtent": 0,
-    }
+def _number(field: str, title: str) -> alt.Tooltip:
+    return alt.Tooltip(f"{field}:Q", title=title, format=".2f")

@@ -107,7 +107,7 @@ def frames(tables: Tables) -> dict[str, pd.DataFrame]:
     return {name: pd.DataFrame(table) for name, table in tables.items()}
 
 
-def _base(name: str) -> Drawn:
+def base(name: str) -> Drawn:
     """A chart of the table with this name."""
     return alt.Chart(alt.NamedData(name=name))
 
@@ -167,7 +167,7 @@ class _Panels:
             gradient="linear", stops=stops, x1=1, x2=1, y1=0, y2=1
         )
         # An invisible layer stretches the time axis over the whole range, also without readings.
-        ends = _base("window").mark_point(opacity=0).encode(x=x("at"))
+        ends = base("window").mark_point(opacity=0).encode(x=x("at"))
         title = alt.TitleParams(self._say(f"panel {name}"), subtitle=below)
         return alt.layer(
             self._ground("gaps", "column gap", stripes, 0.45, x),
@@ -179,7 +179,7 @@ class _Panels:
     def _ground(self, table: str, title: str, color: Any, opacity: float, x: X) -> Drawn:
         """A stretch of time behind everything, from top to bottom."""
         tooltip = [alt.Tooltip("saw:N", title=self._say(title)), *self._from_to()]
-        mark = _base(table).mark_rect(color=color, opacity=opacity, clip=True)
+        mark = base(table).mark_rect(color=color, opacity=opacity, clip=True)
         return mark.encode(x=x("begin"), x2="finish:T", tooltip=tooltip)
 
     def _quantity(self, name: str, below: str = "") -> Drawn:
@@ -189,14 +189,14 @@ class _Panels:
         dots = alt.StrokeDash(
             "undated:N", legend=None, scale=alt.Scale(domain=[False, True], range=[[1, 0], [2, 3]])
         )
-        line = _base("line").mark_line(color=palette.line, strokeWidth=1.6, clip=True)
+        line = base("line").mark_line(color=palette.line, strokeWidth=1.6, clip=True)
         shown = [
-            _base("normal").mark_rect(color=palette.normal, opacity=0.13, clip=True).encode(**span),
+            base("normal").mark_rect(color=palette.normal, opacity=0.13, clip=True).encode(**span),
             # Invisible; it keeps the axis wide, so that a tenth of a degree does not look like a storm.
-            _base("least").mark_point(opacity=0).encode(y=_y(name)),
+            base("least").mark_point(opacity=0).encode(y=_y(name)),
             *self._limits(name),
             # From minimum to maximum, where a line of single readings would be a blot.
-            _base("band")
+            base("band")
             .mark_area(color=palette.line, opacity=0.25, clip=True)
             .encode(x=x("at"), detail="segment:N", **span),
             line.encode(x=x("at"), y=_y(name), detail="segment:N", strokeDash=dots),
@@ -206,7 +206,7 @@ class _Panels:
 
     def _limits(self, quantity: str) -> list[Drawn]:
         """The user's own limits, behind all readings, with their values at the edge of the panel."""
-        chosen, color = _base("limits").transform_filter(alt.datum.quantity == quantity), self._palette.limit
+        chosen, color = base("limits").transform_filter(alt.datum.quantity == quantity), self._palette.limit
         labels = [
             chosen.transform_filter(alt.datum.is_most == is_most)
             .mark_text(align="right", baseline=baseline, dx=-1, dy=dy, color=color, fontSize=11)
@@ -219,7 +219,7 @@ class _Panels:
     def _scores(self) -> Drawn:
         """The board's score below the cloud's, each in its colour."""
         shown = [
-            _base("line")
+            base("line")
             .mark_line(color=color, strokeWidth=1.3, opacity=0.85, clip=True)
             .encode(x=_x("at"), y=_y(field), detail="segment:N")
             for color, field in ((self._palette.board, "edge"), (self._palette.cloud, "score"))
@@ -235,7 +235,7 @@ class _Panels:
         ]
         axis, scale = _inside(tickCount=2, gridOpacity=0.25), alt.Scale(domainMin=0, nice=True)
         shown = [
-            _base("band")
+            base("band")
             .mark_line(color=color, strokeWidth=1.4, clip=True, interpolate="step")
             .encode(
                 x=_x("at"),
@@ -261,7 +261,7 @@ class _Panels:
         triangle = {"shape": "triangle-up", "size": MARK, "color": palette.board, "filled": True}
         dot = {"shape": "circle", "size": MARK / 3, "color": palette.quiet, "filled": True}
         marks = [
-            _base("marks")
+            base("marks")
             .mark_point(opacity=1, clip=True, **{"filled": False, **mark})
             .transform_filter(alt.datum.who == who)
             .encode(x=x("at"), y=_y(field), tooltip=tooltip)
@@ -273,7 +273,7 @@ class _Panels:
             fields=["at"],
         )  # fmt: skip
         opacity = alt.condition(nearest, alt.value(1), alt.value(0))
-        pointer = _base("line").mark_point(size=50, filled=True, color=palette.line, clip=True)
+        pointer = base("line").mark_point(size=50, filled=True, color=palette.line, clip=True)
         shown = pointer.encode(x=x("at"), y=_y(field), opacity=opacity, tooltip=[time, *values])
         return [*marks, shown.add_params(nearest)]
 
@@ -292,7 +292,7 @@ class _Panels:
             alt.Tooltip("saw:N", title=say("column what")),
         ]
         shown = [
-            _base("runs")
+            base("runs")
             .transform_filter(alt.datum.who == who)
             .mark_bar(height=4, yOffset=below, strokeWidth=1, stroke=color, color=color, cornerRadius=1)
             .encode(x=_x("begin"), x2="finish:T", y=y, tooltip=tooltip)

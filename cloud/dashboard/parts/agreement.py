@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import altair as alt
 import numpy as np
 import streamlit as st
@@ -69,47 +67,36 @@ def _twin(say: Words, agreement: Agreement) -> None:
 def of_square(say: Words, agreement: Agreement, palette: charts.Palette) -> tuple[charts.Spec, charts.Tables]:
     """Board across, cloud down; the darker, the more."""
     normal, abnormal = say("normal"), say("abnormal")
-    counts = np.array(
-        [agreement.both_normal, agreement.edge_only, agreement.cloud_only, agreement.both_abnormal],
-        np.float64,
-    )
+    both_abnormal, edge_only, cloud_only, both_normal = square(agreement)
+    counts = (both_normal, edge_only, cloud_only, both_abnormal)
     tables: charts.Tables = {
         "square": {
             "board": np.array([normal, abnormal, normal, abnormal], object),
             "cloud": np.array([normal, normal, abnormal, abnormal], object),
             "agrees": np.array([True, False, False, True]),
             "weight": np.log1p(counts),
-            "text": np.array([say.count(int(count)) for count in counts], object),
+            "text": np.array([say.count(count) for count in counts], object),
         }
     }
-    order = [normal, abnormal]
-
-    def axis(title: str, orient: Literal["top", "left"]) -> alt.Axis:
-        return alt.Axis(
-            title=title, orient=orient, domain=False, ticks=False, labelAngle=0, labelPadding=6,
-            labelColor=palette.text, titleColor=palette.quiet, titleFontWeight="normal", labelFontSize=12,
-        )  # fmt: skip
-
-    base = alt.Chart(alt.NamedData(name="square")).encode(
-        x=alt.X("board:N", sort=order, axis=axis(say("who board"), "top")),
-        y=alt.Y("cloud:N", sort=order, axis=axis(say("who cloud"), "left")),
+    axis = {
+        "domain": False, "ticks": False, "labelAngle": 0, "labelPadding": 6, "labelColor": palette.text,
+        "titleColor": palette.quiet, "titleFontWeight": "normal", "labelFontSize": 12,
+    }  # fmt: skip
+    across = alt.Axis(title=say("who board"), orient="top", **axis)
+    down = alt.Axis(title=say("who cloud"), orient="left", **axis)
+    base = charts.base("square").encode(
+        x=alt.X("board:N", sort=[normal, abnormal], axis=across),
+        y=alt.Y("cloud:N", sort=[normal, abnormal], axis=down),
     )
     color = alt.Color(
         "agrees:N", legend=None, scale=alt.Scale(domain=[True, False], range=[palette.normal, palette.board])
     )
     opacity = alt.Opacity("weight:Q", legend=None, scale=alt.Scale(domainMin=0, range=[0.06, 0.45]))
-    chart = (
-        alt.layer(
-            base.mark_rect(cornerRadius=6, stroke=palette.quiet, strokeOpacity=0.25).encode(
-                color=color, opacity=opacity
-            ),
-            base.mark_text(fontSize=17, fontWeight=600, color=palette.text).encode(text="text:N"),
-        )
-        .properties(height=SQUARE)
-        .configure_view(stroke=None)
-        .configure_scale(bandPaddingInner=0.06)
-    )
-    return chart.to_dict(), tables
+    fields = base.mark_rect(cornerRadius=6, stroke=palette.quiet, strokeOpacity=0.25)
+    numbers = base.mark_text(fontSize=17, fontWeight=600, color=palette.text)
+    chart = alt.layer(fields.encode(color=color, opacity=opacity), numbers.encode(text="text:N"))
+    chart = chart.properties(height=SQUARE).configure_scale(bandPaddingInner=0.06)
+    return charts.styled(chart, palette).to_dict(), tables
 
 
 def of_scores(say: Words, spread: Spread, palette: charts.Palette) -> tuple[charts.Spec, charts.Tables]:
@@ -124,24 +111,12 @@ def of_scores(say: Words, spread: Spread, palette: charts.Palette) -> tuple[char
             "text": np.array([say.many(count, "reading") for count in spread.histogram], object),
         }
     }
-    x = alt.X(
-        "name:N", sort=names, title=None,
-        axis=alt.Axis(labelAngle=0, labelColor=palette.quiet, labelOverlap="parity",
-                      domainColor=palette.quiet, ticks=False),
-    )  # fmt: skip
-    y = alt.Y("count:Q", title=None, axis=None)
+    axis = alt.Axis(labelAngle=0, labelOverlap="parity", ticks=False)
     tooltip = [alt.Tooltip("name:N", title=say("column difference")), alt.Tooltip("text:N", title=" ")]
-    chart = (
-        alt.Chart(alt.NamedData(name="bars"))
-        .mark_bar(color=palette.cloud, cornerRadiusEnd=3)
-        .encode(x=x, y=y, tooltip=tooltip)
-        .properties(
-            height=BARS,
-            title=alt.TitleParams(
-                say("scores title"), anchor="start", frame="group", fontSize=13, fontWeight=600,
-                color=palette.text, offset=6,
-            ),
-        )
-        .configure_view(stroke=None)
-    )  # fmt: skip
-    return chart.to_dict(), tables
+    bars = charts.base("bars").mark_bar(color=palette.cloud, cornerRadiusEnd=3)
+    chart = bars.encode(
+        x=alt.X("name:N", sort=names, title=None, axis=axis),
+        y=alt.Y("count:Q", title=None, axis=None),
+        tooltip=tooltip,
+    ).properties(height=BARS, title=say("scores title"))
+    return charts.styled(chart, palette).to_dict(), tables

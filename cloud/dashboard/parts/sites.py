@@ -7,7 +7,6 @@ The setting SITES says where each site is. A degree of longitude is as wide as i
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import altair as alt
 import numpy as np
@@ -70,29 +69,27 @@ def drawn(
             "name": np.array([f"{step:g} km"], object),
         },
     }
-    x = _axis("east", tall * RATIO)
-    y = _axis("north", tall)
-    state = alt.Color(
-        "calls:N",
-        legend=None,
-        scale=alt.Scale(domain=[False, True], range=[palette.normal, palette.board]),
+    sides = {
+        name: {"title": None, "axis": None, "scale": alt.Scale(domain=[-side / 2, side / 2], nice=False)}
+        for name, side in (("east", tall * RATIO), ("north", tall))
+    }
+    sites, bar = (
+        charts.base(name).encode(x=alt.X("east:Q", **sides["east"]), y=alt.Y("north:Q", **sides["north"]))
+        for name in ("sites", "scale")
     )
-    tooltip = [alt.Tooltip(f"{name}:N", title=say(f"column {title}")) for name, title in
-               (("name", "site"), ("boards", "boards"), ("state", "state"))]  # fmt: skip
-    sites = alt.Chart(alt.NamedData(name="sites")).encode(x=alt.X("east:Q", **x), y=alt.Y("north:Q", **y))
-    bar = alt.Chart(alt.NamedData(name="scale")).encode(x=alt.X("east:Q", **x), y=alt.Y("north:Q", **y))
+    colors = alt.Scale(domain=[False, True], range=[palette.normal, palette.board])
+    titles = (("name", "site"), ("boards", "boards"), ("state", "state"))
+    tooltip = [alt.Tooltip(f"{name}:N", title=say(f"column {title}")) for name, title in titles]
     chart = (
         alt.layer(
             bar.mark_rule(color=palette.quiet, strokeWidth=2).encode(x2="end:Q"),
             bar.mark_text(align="left", dy=-9, color=palette.quiet, fontSize=11).encode(text="name:N"),
-            sites.mark_circle(size=190, opacity=1).encode(color=state, tooltip=tooltip),
+            sites.mark_circle(size=190, opacity=1).encode(
+                color=alt.Color("calls:N", legend=None, scale=colors), tooltip=tooltip
+            ),
             sites.mark_text(dy=-16, color=palette.text, fontSize=12, fontWeight=600).encode(text="name:N"),
         )
         .properties(height=HEIGHT)
         .configure_view(stroke=palette.quiet, strokeOpacity=0.3, cornerRadius=8)
     )
     return chart.to_dict(), tables
-
-
-def _axis(field: str, length: float) -> dict[str, Any]:
-    return {"title": None, "axis": None, "scale": alt.Scale(domain=[-length / 2, length / 2], nice=False)}

@@ -24,10 +24,8 @@ from cloud import password
 COOKIE = "vigie_keeper"
 LASTS = 12 * 3600  # s of a login
 KNOWN = 90 * 86400  # s for which a browser counts as one that has logged in
-TRIES, WITHIN = (
-    10,
-    60.0,
-)  # wrong passwords from one address or known browser in so many seconds; then it waits
+# Wrong passwords from one address or known browser in so many seconds; then it waits.
+TRIES, WITHIN = 10, 60.0
 REMEMBERED = 10_000  # addresses
 
 

@@ -40,9 +40,8 @@ class Gauge:
     most: float
     measured: bool  # False = estimated
     beyond: str  # what to use instead
-    days_left: float | None = (
-        None  # until full at this pace (a RENEWED one: from its first day); None = never
-    )
+    # Until full at this pace (a RENEWED one: from its first day); None = never.
+    days_left: float | None = None
 
     @property
     def share(self) -> float:

@@ -111,9 +111,8 @@ class Latest:
     model: str | None = None  # 8 hex digits, the model the board judged with
     period: float | None = None  # seconds between its last two readings; None = not yet known
     online: bool | None = None  # a sleeping board is; None = no `state` was ever seen
-    state: Document = field(
-        default_factory=dict
-    )  # the whole `state` message: version, dropped, counts, learning, …
+    # The whole `state` message: version, dropped, counts, learning, …
+    state: Document = field(default_factory=dict)
     authentic: bool = False  # it signs its messages: it has sent version 2 of the contract
 
     @property
@@ -150,9 +149,7 @@ class Episode:
     h_max: float | None = None
     why: str | None = None  # reason of the last failed read in it; of silence: offline, silent, overslept
     kind: str = "anomaly"  # "anomaly", "sensor", "silence", "claim", "flood", "siblings"
-    alert: str | None = (
-        None  # state of its e-mail: pending, sending, sent, failed, unknown; None = no mail was due
-    )
+    alert: str | None = None  # of its mail: pending, sending, sent, failed, unknown; None = no mail was due
     acknowledged: float | None = None  # Unix seconds when somebody last said that they have seen it
     label: str | None = None  # what a person last said of it: real, false, unknown
     cause: str | None = None  # and what it was (cloud.read.causes); None = nobody said, or an older answer

@@ -28,9 +28,8 @@ Side = tuple[str, Mask, npt.NDArray[np.uint16]]  # who, of which readings, with 
 
 BOARD, CLOUD = "board", "cloud"  # who says so, in every table's column `who` ...
 SETTLING = "settling"  # ... or that it is normal again, and only windows say otherwise (cloud.read.settling)
-SILENT = (
-    90.0  # s without a reading at an end of the range are a gap; a board may wait a minute before it sends
-)
+# s without a reading at an end of the range are a gap; a board may wait a minute before it sends.
+SILENT = 90.0
 GAP_PERIODS = 3.0  # a pause this many times longer than usual is a gap
 
 
@@ -43,9 +42,8 @@ class Curve:
     runs: Table  # begin, finish, lane, who, saw: stretches of one detector's verdicts, by who gave them
     gaps: Table  # begin, finish, saw
     window: Table  # at: both ends of the time axis
-    band: (
-        Table  # at, t_low, t_high, h_low, h_high, board, cloud (%), segment: where no single reading is drawn
-    )
+    # Where no single reading is drawn: at, t_low, t_high, h_low, h_high, board, cloud (%), segment.
+    band: Table
     readings: int
     board_abnormal: int
     cloud_abnormal: int
@@ -144,13 +142,7 @@ def shape_spans(
         },
         marks=_table([], ("at", "t", "h", "score", "who", "saw")),
         runs=_stretches(say, drawn),
-        gaps=_table(
-            [
-                (left * 1000, right * 1000, say("gap silence", length=say.duration(right - left)))
-                for left, right in holes
-            ],
-            ("begin", "finish", "saw"),
-        ),
+        gaps=_table(_silent(say, holes), ("begin", "finish", "saw")),
         window={"at": np.array([start, end]) * 1000},
         band=band,
         readings=int(spans.readings.sum()),
@@ -183,28 +175,17 @@ def _thinned(spans: Spans, begin: float, end: float, slices: int) -> Spans:
         return spans
     slot = ((spans.begin - begin) // ((end - begin) / slices)).astype(np.int64)
     first = np.flatnonzero(np.diff(slot, prepend=slot[0] - 1))
-    total = np.add.reduceat
 
     def mean(values: Floats) -> Floats:
         known = np.where(np.isnan(values), 0.0, spans.good)
-        weight = total(known, first)
-        summed = total(np.nan_to_num(values) * known, first)
+        weight = np.add.reduceat(known, first)
+        summed = np.add.reduceat(np.nan_to_num(values) * known, first)
         return np.where(weight > 0, summed / np.maximum(weight, 1), np.nan)
 
-    return Spans(
-        begin=spans.begin[first],
-        end=np.maximum.reduceat(spans.end, first),
-        readings=total(spans.readings, first),
-        good=total(spans.good, first),
-        board=total(spans.board, first),
-        cloud=total(spans.cloud, first),
-        t_low=np.fmin.reduceat(spans.t_low, first),
-        t_mean=mean(spans.t_mean),
-        t_high=np.fmax.reduceat(spans.t_high, first),
-        h_low=np.fmin.reduceat(spans.h_low, first),
-        h_mean=mean(spans.h_mean),
-        h_high=np.fmax.reduceat(spans.h_high, first),
-    )
+    least, greatest = ("begin", "t_low", "h_low"), ("end", "t_high", "h_high")
+    ways = dict.fromkeys(least, np.fmin) | dict.fromkeys(greatest, np.fmax)
+    columns = {name: ways.get(name, np.add).reduceat(column, first) for name, column in vars(spans).items()}
+    return Spans(**columns | {name: mean(getattr(spans, name)) for name in ("t_mean", "h_mean")})
 
 
 def _band(spans: Spans | None, holes: list[tuple[float, float]]) -> Table:
@@ -335,15 +316,14 @@ def _marks(say: Words, readings: Readings, at: Floats, sides: list[Side], width:
             index = index[np.unique(slot, return_index=True)[1]]
         drawn.append((who, index, flags))
     index = np.concatenate([places for _, places, _ in drawn])
+    rows = [(who, int(flags[place])) for who, places, flags in drawn for place in places]
     return {
         "at": at[index] * 1000,
         "t": readings.t[index],
         "h": readings.h[index],
         "score": readings.cloud_score[index],
-        "who": _texts([who for who, places, _ in drawn for _ in places]),
-        "saw": _texts(
-            [_saw(say, who, int(flags[place])) for who, places, flags in drawn for place in places]
-        ),
+        "who": _texts([who for who, _ in rows]),
+        "saw": _texts([_saw(say, who, flags) for who, flags in rows]),
     }
 
 
@@ -374,9 +354,7 @@ def _runs(
 def _sides(readings: Readings, episodes: list[Episode]) -> list[Side]:
     """(who, which readings they call abnormal, their flags); settling readings are separate."""
     edge, cloud = np.zeros(len(readings), np.bool_), np.zeros(len(readings), np.bool_)
-    for episode in sorted(
-        (episode for episode in episodes if episode.before), key=lambda episode: episode.opened
-    ):
+    for episode in episodes:
         masks = settling(readings, episode.before, episode.opened)
         edge, cloud = edge | masks[0], cloud | masks[1]
     settles = (edge | cloud) & ~(readings.edge_abnormal & ~edge) & ~(readings.cloud_abnormal & ~cloud)
@@ -396,13 +374,17 @@ def _silences(at: Floats, usual: Floats, begin: float, end: float) -> list[tuple
     return [(left, right) for left, right, step in sides if right - left > max(SILENT, GAP_PERIODS * step)]
 
 
+def _silent(say: Words, holes: list[tuple[float, float]]) -> list[tuple[float, float, str]]:
+    return [
+        (left * 1000, right * 1000, say("gap silence", length=say.duration(right - left)))
+        for left, right in holes
+    ]
+
+
 def _gaps(
     say: Words, readings: Readings, at: Floats, pauses: Index, silences: list[tuple[float, float]]
 ) -> Table:
-    rows = [
-        (left * 1000, right * 1000, say("gap silence", length=say.duration(right - left)))
-        for left, right in silences
-    ]
+    rows = _silent(say, silences)
     for here in pauses:
         length = say.duration(at[here] - at[here - 1])
         lost = int(readings.missing_before[here])

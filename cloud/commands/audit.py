@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from cloud.contract.messages import merge_runs, runs_of
 from cloud.read.reader import Reader
+from cloud.store.database import Document
 
 Runs = list[tuple[int, int]]
 SHOWN = 8  # runs that a line names
@@ -56,59 +57,33 @@ def audit(reader: Reader, device: str | None = None) -> list[StreamAccount]:
         stored = {stream: runs_of(seqs.tolist()) for stream, seqs in reader.stored(site, name)}
         for stream in sorted({*known, *stored}):
             about = known.get(stream, {})
-            if stream not in stored and not about.keys() & {"dropped", "quarantined", "conflicts", "floor"}:
-                continue  # a state announced the stream, but no reading has come
-            aside = runs_of(about.get("quarantined", []))
-            conflicts = runs_of(about.get("conflicts", []))
-            accounts.append(
-                account(
-                    site,
-                    name,
-                    stream,
-                    stored=stored.get(stream, []),
-                    dropped=_runs(about.get("dropped", [])),
-                    quarantined=aside,
-                    floor=about.get("floor", 0),
-                    conflicts=conflicts,
-                    causes={why: _runs(runs) for why, runs in about.get("dropped_why", {}).items()},
-                    reasons=reader.reasons(site, name, stream) if aside or conflicts else (),
-                )
-            )
+            if stream in stored or about.keys() & {"dropped", "quarantined", "conflicts", "floor"}:
+                accounts.append(_account(reader, (site, name, stream), stored.get(stream, []), about))
+            # Otherwise a state announced the stream, but no reading has come.
     return accounts
 
 
-def account(
-    site: str,
-    device: str,
-    stream: str,
-    *,
-    stored: Runs,
-    dropped: Runs,
-    quarantined: Runs,
-    floor: int,
-    conflicts: Runs,
-    causes: Mapping[str, Runs],
-    reasons: tuple[str, ...],
-) -> StreamAccount:
+def _account(reader: Reader, whose: tuple[str, str, str], stored: Runs, about: Document) -> StreamAccount:
     """Sort the seqs: stored wins over quarantined, quarantined over dropped. A board counts from 0."""
-    expired = [(0, floor - 1)] if floor else []
-    put_aside = without(quarantined, stored)
-    given_up = without(dropped, merge_runs([*stored, *put_aside]))
-    known = merge_runs([*stored, *put_aside, *given_up, *expired])
+    floor = about.get("floor", 0)
+    quarantined = without(runs_of(about.get("quarantined", [])), stored)
+    dropped = without(_runs(about.get("dropped", [])), [*stored, *quarantined])
+    known = merge_runs([*stored, *quarantined, *dropped, *([(0, floor - 1)] if floor else [])])
     newest = known[-1][1] if known else -1
+    conflicts = runs_of(about.get("conflicts", []))
+    causes = {why: _runs(runs) for why, runs in about.get("dropped_why", {}).items()}
+    causes = {why: without(runs, without(runs, dropped)) for why, runs in causes.items()}
     return StreamAccount(
-        site=site,
-        device=device,
-        stream=stream,
+        *whose,
         newest=newest,
-        stored=sum(last - first + 1 for first, last in stored),
-        dropped=given_up,
-        quarantined=put_aside,
+        stored=_count(stored),
+        dropped=dropped,
+        quarantined=quarantined,
         expired=floor,
         missing=without([(0, newest)] if known else [], known),
         conflicts=conflicts,
-        causes={why: lost for why, runs in causes.items() if (lost := _inside(runs, given_up))},
-        reasons=reasons,
+        causes={why: runs for why, runs in causes.items() if runs},
+        reasons=reader.reasons(*whose) if quarantined or conflicts else (),
     )
 
 
@@ -118,16 +93,12 @@ def without(runs: Runs, taken: Runs) -> Runs:
     taken = merge_runs(taken)
     for first, last in merge_runs(runs):
         at = first
-        for a, b in taken:
-            if b < at:
-                continue
-            if a > last:
+        for begin, end in [*taken, (last + 1, last + 1)]:
+            if at < begin:
+                left.append((at, min(begin - 1, last)))
+            at = max(at, end + 1)
+            if at > last:
                 break
-            if a > at:
-                left.append((at, a - 1))
-            at = max(at, b + 1)
-        if at <= last:
-            left.append((at, last))
     return left
 
 
@@ -151,11 +122,6 @@ def line(account: StreamAccount) -> str:
 
 def _runs(stored: list[list[int]]) -> Runs:
     return [(first, last) for first, last in stored]
-
-
-def _inside(runs: Runs, others: Runs) -> Runs:
-    """The part of `runs` that is in `others` too."""
-    return without(runs, without(runs, others))
 
 
 def _count(runs: Runs) -> int:

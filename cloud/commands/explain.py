@@ -53,32 +53,22 @@ class Explanation:
 
 def explain(readings: Readings, row: int, model: CloudModel | None) -> Explanation:
     """Reading `row` of `readings`, which must reach back to the 60 good ones before it."""
-    edge, cloud = int(readings.edge_flags[row]), int(readings.cloud_flags[row])
-    seq = int(readings.seq[row])
-
-    undated = undated_note(readings, row)
-
-    def explained(
-        x: tuple[int, ...] | None, findings: list[DetectorResult], note: str | None = None
-    ) -> Explanation:
-        notes = [each for each in (undated, note) if each]
-        detectors = names(edge), names(cloud & codes.ABNORMAL)
-        return Explanation(seq, x, findings, *detectors, "; ".join(notes) or None)
-
+    edge, cloud = int(readings.edge_flags[row]), int(readings.cloud_flags[row]) & codes.ABNORMAL
+    x, results, rows = None, list[DetectorResult](), _before(readings, row)
+    notes = [_undated(readings, row)]
     if np.isnan(readings.t[row]):
-        return explained(None, [], f"the read failed: {readings.why[row]}")
-    rows = _before(readings, row)
-    if len(rows) < WINDOW:
-        return explained(
-            None, [], f"window incomplete: {len(rows)} of {WINDOW} good readings before it are stored"
-        )
-    chosen = [*rows, row]
-    t, h = (np.rint(column[chosen] * 100).astype(np.int64) for column in (readings.t, readings.h))
-    x = features(t, h)[-1:]
-    return explained(tuple(x[0].tolist()), findings(x, model))
+        notes.append(f"the read failed: {readings.why[row]}")
+    elif len(rows) < WINDOW:
+        notes.append(f"window incomplete: {len(rows)} of {WINDOW} good readings before it are stored")
+    else:
+        columns = (column[[*rows, row]] for column in (readings.t, readings.h))
+        last = features(*(np.rint(column * 100).astype(np.int64) for column in columns))[-1:]
+        x, results = tuple(last[0].tolist()), findings(last, model)
+    note = "; ".join(filter(None, notes)) or None
+    return Explanation(int(readings.seq[row]), x, results, _names(edge), _names(cloud), note)
 
 
-def undated_note(readings: Readings, row: int) -> str | None:
+def _undated(readings: Readings, row: int) -> str | None:
     """Why a reading has no date; None for one that has."""
     if not np.isnan(readings.ts[row]):
         return None
@@ -118,33 +108,24 @@ def findings(
         results.append(DetectorResult(f"Z-score of {name}", round(z, 2), round(limit, 2), z > limit, about))
     if model is None:
         return results
-    full = float(model.full_scores(x)[0])
-    results.append(
-        DetectorResult(
-            "full forest", round(-full, 4), round(-model.full_threshold, 4), full < model.full_threshold,
-            "all eight features; 1 = as isolated as possible",
-        )
-    )  # fmt: skip
+    full, most = float(model.full_scores(x)[0]), model.full_threshold
+    about = "all eight features; 1 = as isolated as possible"
+    results.append(DetectorResult("full forest", round(-full, 4), round(-most, 4), full < most, about))
     total = model.twin_scores(x)
-    results.append(
-        DetectorResult(
-            "twin of the board's forest", int(total[0]), model.threshold, bool(model.twin_abnormal(total)[0]),
-            "sum of path lengths; short paths are abnormal",
-        )
-    )  # fmt: skip
+    name, about = "twin of the board's forest", "sum of path lengths; short paths are abnormal"
+    is_abnormal = bool(model.twin_abnormal(total)[0])
+    results.append(DetectorResult(name, int(total[0]), model.threshold, is_abnormal, about))
     if "means" in model.envelope:
         envelope = Envelope(model.envelope["means"], model.envelope["weights"])
         farthest = FEATURE_NAMES[int(np.abs(x[0] - envelope.means).argmax())]
-        results.append(
-            DetectorResult(
-                "envelope", int(envelope.scores(x)[0]), int(model.envelope["threshold"]),
-                bool(envelope_abnormal(model, x)[0]), f"distance from what is usual; farthest: {farthest}",
-            )
-        )  # fmt: skip
+        about = f"distance from what is usual; farthest: {farthest}"
+        score, threshold = int(envelope.scores(x)[0]), int(model.envelope["threshold"])
+        is_abnormal = bool(envelope_abnormal(model, x)[0])
+        results.append(DetectorResult("envelope", score, threshold, is_abnormal, about))
     return results
 
 
-def names(flags: int) -> list[str]:
+def _names(flags: int) -> list[str]:
     """The detectors of a verdict, by name."""
     return list(table.names(flags & (codes.ABNORMAL | UNKNOWN)))
 
@@ -158,10 +139,8 @@ def lines(explanation: Explanation) -> list[str]:
     if explanation.note:
         text.append(f"  {explanation.note}")
     if explanation.x is not None:
-        text.append(
-            "  "
-            + "  ".join(f"{name} {value}" for name, value in zip(FEATURE_NAMES, explanation.x, strict=True))
-        )
+        values = zip(FEATURE_NAMES, explanation.x, strict=True)
+        text.append("  " + "  ".join(f"{name} {value}" for name, value in values))
     for each in explanation.findings:
         verdict = "ABNORMAL" if each.abnormal else "normal"
         text.append(

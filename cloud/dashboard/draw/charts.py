@@ -123,8 +123,10 @@ def _x(field: str, *, labels: bool = True) -> alt.X:
 
 def _inside(**more: Any) -> alt.Axis:
     """A value axis with its labels inside the panel, so that the panel has the full width."""
-    place = {"labelAlign": "left", "labelPadding": -2, "labelOffset": -7, "minExtent": 0, "maxExtent": 0}
-    return alt.Axis(domain=False, ticks=False, **place, **more)
+    return alt.Axis(
+        domain=False, ticks=False, labelAlign="left", labelPadding=-2, labelOffset=-7, minExtent=0,
+        maxExtent=0, **more,
+    )  # fmt: skip
 
 
 def _y(field: str) -> alt.Y:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 import streamlit as st
@@ -78,7 +80,7 @@ def of_square(say: Words, agreement: Agreement, palette: charts.Palette) -> tupl
             "text": np.array([say.count(count) for count in counts], object),
         }
     }
-    axis = {
+    axis: dict[str, Any] = {
         "domain": False, "ticks": False, "labelAngle": 0, "labelPadding": 6, "labelColor": palette.text,
         "titleColor": palette.quiet, "titleFontWeight": "normal", "labelFontSize": 12,
     }  # fmt: skip

@@ -7,6 +7,7 @@ The setting SITES says where each site is. A degree of longitude is as wide as i
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -69,7 +70,7 @@ def drawn(
             "name": np.array([f"{step:g} km"], object),
         },
     }
-    sides = {
+    sides: dict[str, Any] = {
         name: {"title": None, "axis": None, "scale": alt.Scale(domain=[-side / 2, side / 2], nice=False)}
         for name, side in (("east", tall * RATIO), ("north", tall))
     }

@@ -61,15 +61,15 @@ def test_one_bad_value_puts_only_its_reading_aside(column, value):
 
 
 @pytest.mark.parametrize(
-    "said", [NOW + 301, NOW + 365 * 86400, messages.EARLIEST - 1, 0, -5, 2**40, -(2**63)]
+    "date", [NOW + 301, NOW + 365 * 86400, messages.EARLIEST - 1, 0, -5, 2**40, -(2**63)]
 )
-def test_a_reading_whose_date_cannot_be_is_undated_and_keeps_what_it_said(said):
+def test_a_reading_whose_date_cannot_be_is_undated_and_keeps_what_it_said(date):
     message = with_dates([1, 2, 3])
-    message["ts"][1] = said
+    message["ts"][1] = date
     decoded = decode(message)
     assert not decoded.unfit
     assert [(reading.seq, reading.ts) for reading in decoded.readings] == [(1, NOW), (2, None), (3, NOW)]
-    assert decoded.readings[1].said == min(max(said, 0), 2**32 - 1)
+    assert decoded.readings[1].said == min(max(date, 0), 2**32 - 1)
     assert decoded.readings[0].said is decoded.readings[2].said is None
 
 
@@ -220,5 +220,5 @@ def test_a_state_that_is_wrong_is_refused(bad):
 
 
 def test_a_sleeping_board_says_when_it_will_be_back():
-    said = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "sleeping", "next": 1_800_000_000}
-    assert messages.decode_state(json.dumps(said).encode()).next == 1_800_000_000
+    sleeping = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "sleeping", "next": 1_800_000_000}
+    assert messages.decode_state(json.dumps(sleeping).encode()).next == 1_800_000_000

@@ -38,8 +38,8 @@ def wrong(findings):
 
 
 def only_wrong(findings):
-    (found,) = wrong(findings)
-    return f"{found.name}: {found.text}"
+    (finding,) = wrong(findings)
+    return f"{finding.name}: {finding.text}"
 
 
 @all_brokers
@@ -146,10 +146,10 @@ def test_a_topic_that_is_refused(environment, broker):
 
 @all_brokers
 def test_it_says_how_large_a_packet_the_broker_takes(environment, broker):
-    said = {"iotcore": "1048576 bytes did not pass"}.get(
+    expected = {"iotcore": "1048576 bytes did not pass"}.get(
         broker.kind, "at most 263168 bytes, as the broker says"
     )
-    assert f"good packets: {said}" in text(ask(environment, "broker"))
+    assert f"good packets: {expected}" in text(ask(environment, "broker"))
 
 
 @brokers_with_rules
@@ -313,8 +313,8 @@ def test_a_name_that_is_in_no_dns(environment, monkeypatch):
 )
 def test_a_clock_that_is_off(environment, off, kind):
     known = settings.load_database(environment)
-    found = list(database_part.findings(known, clock=lambda: time.time() + off))
-    (clock,) = [each for each in found if each.name == "clock"]
+    findings = list(database_part.findings(known, clock=lambda: time.time() + off))
+    (clock,) = [each for each in findings if each.name == "clock"]
     assert clock.kind == kind
     assert off == 0 or f"{abs(off)} s {'ahead of' if off > 0 else 'behind'} the database" in clock.text
 
@@ -327,11 +327,11 @@ def test_a_database_that_is_nearly_full(environment, database):
 
 def test_atlas_that_does_not_let_this_address_in_is_told_as_that():
     """What pymongo says then, as people post it."""
-    said = (
+    error = (
         "SSL handshake failed: ac-1-shard-00-00.abc.mongodb.net:27017: [SSL: TLSV1_ALERT_INTERNAL_ERROR] "
         "tlsv1 alert internal error (_ssl.c:1129), Timeout: 30s"
     )
-    assert "Network Access must list this computer" in of_database(ServerSelectionTimeoutError(said))
+    assert "Network Access must list this computer" in of_database(ServerSelectionTimeoutError(error))
 
 
 def test_boards_that_do_not_sign_what_they_send(environment, database):
@@ -460,10 +460,10 @@ def test_nothing_it_says_holds_a_secret(backend, environment, guarded):  # noqa:
     asked = backend("doctor", **planted)
     assert asked.process.wait(60) == 1
     asked.wait_for_line("✗ login")
-    told = "\n".join(asked.lines)
+    report = "\n".join(asked.lines)
     for secret in ("planted", "ab" * 32, guarded["vigie-backend"].split(":")[2].split("@")[0]):
-        assert secret not in told
-    assert BACKEND_USER in told or "login" in told
+        assert secret not in report
+    assert BACKEND_USER in report or "login" in report
 
 
 def test_the_backends_user_is_not_taken_for_the_dashboards_in_silence(environment, tmp_path):

@@ -18,9 +18,9 @@ def test_only_the_right_password_matches_its_hash():
 
 
 def test_two_hashes_of_one_password_differ_and_hold_nothing_of_it():
-    one, other = password.hashed("correct horse battery"), password.hashed("correct horse battery")
-    assert one != other and "horse" not in one
-    assert not set(one) & set("$`\"'\\# ${}")  # nothing that a shell, a .env file or TOML would change
+    first, second = password.hashed("correct horse battery"), password.hashed("correct horse battery")
+    assert first != second and "horse" not in first
+    assert not set(first) & set("$`\"'\\# ${}")  # nothing that a shell, a .env file or TOML would change
 
 
 @pytest.mark.parametrize("kept", ["", "x", "scrypt:30:8:1:a:b", "scrypt:15:8:1:" + "a" * 22 + ":" + "b" * 42])

@@ -88,8 +88,8 @@ def test_alerts_have_defaults_and_read_as_people_write_them():
         "MAIL_PER_DAY": "500",
         "TIMEZONE": "Europe/Paris",
     }
-    told = {"MAIL_ESCALATE_TO": "boss@example.org", "ALERT_REPEAT_MINUTES": "0", "VIGIE_LANGUAGE": "fr"}
-    loaded = settings.load({**GOOD, **more, **told})
+    own = {"MAIL_ESCALATE_TO": "boss@example.org", "ALERT_REPEAT_MINUTES": "0", "VIGIE_LANGUAGE": "fr"}
+    loaded = settings.load({**GOOD, **more, **own})
     alerts = loaded.alerts
     assert (alerts.quiet_hours, alerts.digest_minute, alerts.per_day) == ((1350, 420), 375, 500)
     assert (alerts.second_cost, alerts.repeat, alerts.zone) == (1, 0, "Europe/Paris")
@@ -161,24 +161,24 @@ def test_an_old_key_that_is_missing_is_looked_for_and_never_made_anew() -> None:
 
 
 def test_a_wrong_way_of_mail_asks_for_nothing_of_another_way():
-    (told,) = problems({**GOOD, "MAIL_VIA": "pigeon", "SENDGRID_API_KEY": ""})
-    assert 'MAIL_VIA must be one of sendgrid, smtp, folder, not "pigeon"' in told
+    (problem,) = problems({**GOOD, "MAIL_VIA": "pigeon", "SENDGRID_API_KEY": ""})
+    assert 'MAIL_VIA must be one of sendgrid, smtp, folder, not "pigeon"' in problem
 
 
 @pytest.mark.parametrize("key", ["MQTT_HOST", "MONGODB_URI"])
 def test_what_is_still_the_examples_is_told(key):
     values = dotenv_values(Path(__file__).parents[2] / ".env.example")
-    (told,) = problems({**GOOD, key: values[key]})
-    assert f"{key} is still the example's: copy yours from" in told
+    (problem,) = problems({**GOOD, key: values[key]})
+    assert f"{key} is still the example's: copy yours from" in problem
 
 
 @pytest.mark.parametrize("scheme", ["mongodb", "mongodb+srv"])
 @pytest.mark.parametrize("word", ["a@hidden", "a/hidden", "hidden:a", "a?hidden", "a@hidden/b"])
 def test_a_password_that_must_be_escaped_is_told_without_any_of_it(scheme, word):
-    (told,) = problems(
+    (problem,) = problems(
         {**GOOD, "MONGODB_URI": f"{scheme}://user:{word}@cluster0.abc.mongodb.net/?w=majority"}
     )
-    assert "write them as %40 %3A %2F %3F" in told and "hidden" not in told
+    assert "write them as %40 %3A %2F %3F" in problem and "hidden" not in problem
 
 
 @pytest.mark.parametrize(

@@ -270,10 +270,10 @@ def test_whatever_comes_in_any_order_each_reading_counts_once(readings, chance, 
     ]
     chance.shuffle(events)
     state, open_id, counted, ever = Device(), None, {}, set()
-    for number, one in enumerate(events):
-        inputs = [one]
+    for number, incoming in enumerate(events):
+        inputs = [incoming]
         if progress_every and number % progress_every == 0:
-            inputs.append(progress(max(e.seq for e in events[: number + 1]), when=NOW + 10 * one.seq))
+            inputs.append(progress(max(e.seq for e in events[: number + 1]), when=NOW + 10 * incoming.seq))
         for each in inputs:
             state, actions = decide(state, each, NOW + 2000)
             for action in actions:

@@ -28,9 +28,9 @@ EPISODE, FACTS = sample_mail.example(NOW)
 
 
 def made(kind="opening", language="en", episode=EPISODE, facts=FACTS, base="https://v.example.org", **more):
-    desk = LetterContext(Words(language, "Europe/Paris"), Links(KEY, base), AlertSettings())
+    context = LetterContext(Words(language, "Europe/Paris"), Links(KEY, base), AlertSettings())
     letter = Letter(kind, episode.severity, (episode.id,), **more)
-    return letters.page(Matter(letter, "17-0-opening", NOW, facts), [episode], desk)
+    return letters.page(Matter(letter, "17-0-opening", NOW, facts), [episode], context)
 
 
 def fields(text):
@@ -114,10 +114,10 @@ def test_a_mail_about_a_next_model_says_what_it_did_and_has_one_button(language,
     letter = Letter("model", "warning", (), next=asked)
     for base in ("https://v.example.org", None):
         context = LetterContext(Words(language), Links(KEY, base), AlertSettings())
-        one = letters.page(Matter(letter, "demo-C001-8b7da160", NOW), [], context)
-        assert [Links(KEY).read(token(button.url)).act for button in one.buttons] == ["model"] * bool(base)
-        text = plain(page.text(one))
-        assert "8b7da160" in text and ("9" in one.leads[0]) != first and "{" not in text
+        mail = letters.page(Matter(letter, "demo-C001-8b7da160", NOW), [], context)
+        assert [Links(KEY).read(token(button.url)).act for button in mail.buttons] == ["model"] * bool(base)
+        text = plain(page.text(mail))
+        assert "8b7da160" in text and ("9" in mail.leads[0]) != first and "{" not in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -138,8 +138,8 @@ def test_without_an_address_of_the_dashboard_there_are_no_links():
 
 def test_an_episode_that_is_no_longer_stored_is_counted():
     letter = Letter("together", "severe", (EPISODE.id, "demo/gone/9f3a1c07/1"))
-    desk = LetterContext(Words("en"), Links(KEY), AlertSettings())
-    episode = letters.page(Matter(letter, "x", NOW), [EPISODE], desk)
+    context = LetterContext(Words("en"), Links(KEY), AlertSettings())
+    episode = letters.page(Matter(letter, "x", NOW), [EPISODE], context)
     assert episode.subject == "2 boards need a look" and "and 1 more" in page.text(episode)
 
 
@@ -150,12 +150,12 @@ def test_many_silent_boards_point_at_their_common_cause():
         )
         for k in range(50)
     ]
-    letter = Letter("together", "warning", tuple(one.id for one in silent))
-    one = letters.page(
+    letter = Letter("together", "warning", tuple(episode.id for episode in silent))
+    mail = letters.page(
         Matter(letter, "x", NOW), silent, LetterContext(Words("en"), Links(KEY), AlertSettings())
     )
-    assert "look at the broker, the network and the backend first" in page.text(one)
-    assert "and 10 more" in page.text(one)
+    assert "look at the broker, the network and the backend first" in page.text(mail)
+    assert "and 10 more" in page.text(mail)
 
 
 def test_the_lines_of_a_digest_are_not_all_of_one_board():
@@ -165,8 +165,8 @@ def test_the_lines_of_a_digest_are_not_all_of_one_board():
         episode, id="demo/C002/9f3a1c07/1", device="C002", severity="warning", opened=episode.opened - 3600
     )
     letter = Letter("digest", "warning", (), tuple(Line(each.id, "closed") for each in (*many, other)))
-    desk = LetterContext(Words("en"), Links(KEY), AlertSettings())
-    text = page.text(letters.page(Matter(letter, "x", NOW), [*many, other], desk))
+    context = LetterContext(Words("en"), Links(KEY), AlertSettings())
+    text = page.text(letters.page(Matter(letter, "x", NOW), [*many, other], context))
     assert "C002" in text and "and 261 more" in text
 
 

@@ -44,13 +44,13 @@ class World:
     """A desk that lives through time; what it wrote is kept."""
 
     def __init__(self, now=NOON, **rules):
-        self.desk, self.now, self.rules = PolicyState(), now, dataclasses.replace(RULES, **rules)
+        self.state, self.now, self.rules = PolicyState(), now, dataclasses.replace(RULES, **rules)
         self.letters = []
         self.see()
 
     def see(self, *happenings, after=0.0, unsaid=False):
         self.now += after
-        self.desk, written = decide(self.desk, happenings, self.now, self.rules, unsaid=unsaid)
+        self.state, written = decide(self.state, happenings, self.now, self.rules, unsaid=unsaid)
         self.letters += written
         return written
 
@@ -105,7 +105,7 @@ def test_its_end_is_a_line_of_the_digest():
     world.see(Closed(msgspec.structs.replace(an_episode, closed=NOON + 60)), after=60)
     (digest,) = world.wait(DAY)
     assert digest.kind == "digest" and [line.id for line in digest.lines] == [an_episode.id]
-    assert datetime.fromtimestamp(world.desk.digested, ZoneInfo("UTC")).hour == 8
+    assert datetime.fromtimestamp(world.state.digested, ZoneInfo("UTC")).hour == 8
     assert world.wait(2 * DAY, 600) == []
 
 
@@ -124,7 +124,7 @@ def test_flapping_is_one_mail():
     for _ in range(50):
         world.see(Closed(msgspec.structs.replace(an_episode, closed=world.now)), after=60)
         world.see(Again(an_episode), after=60)
-    assert kinds(world.letters) == ["opening"] and world.desk.lines == {}
+    assert kinds(world.letters) == ["opening"] and world.state.lines == {}
 
 
 def test_what_goes_on_and_is_severe_now_is_told_though_it_was_told_as_a_warning():
@@ -137,10 +137,10 @@ def test_what_goes_on_and_is_severe_now_is_told_though_it_was_told_as_a_warning(
 
 def test_a_second_episode_of_a_board_waits_for_the_cool_down():
     world = World(repeat=0)
-    one, two = episode(), episode(id="demo/C001/9f3a1c07/900")
-    world.see(Opened(one))
-    world.see(Closed(msgspec.structs.replace(one, closed=world.now)), after=60)
-    assert world.see(Opened(two), after=60) == []
+    first, second = episode(), episode(id="demo/C001/9f3a1c07/900")
+    world.see(Opened(first))
+    world.see(Closed(msgspec.structs.replace(first, closed=world.now)), after=60)
+    assert world.see(Opened(second), after=60) == []
     (letter,) = world.wait(29 * MINUTE)
     assert letter.kind == "opening" and letter.held == "cool-down"
 
@@ -165,11 +165,11 @@ def test_what_a_board_measures_does_not_hold_back_that_it_floods_or_that_two_cla
 
 def test_what_ended_while_it_waited_is_a_line_marked_as_untold():
     world = World()
-    one, two = episode(), episode(id="demo/C001/9f3a1c07/900")
-    world.see(Opened(one))
-    world.see(Opened(two), after=60)
-    world.see(Closed(two), after=60)
-    assert world.wait(HOUR) == [] and world.desk.lines[two.id].untold
+    first, second = episode(), episode(id="demo/C001/9f3a1c07/900")
+    world.see(Opened(first))
+    world.see(Opened(second), after=60)
+    world.see(Closed(second), after=60)
+    assert world.wait(HOUR) == [] and world.state.lines[second.id].untold
 
 
 def test_in_quiet_hours_a_warning_waits_and_a_severe_one_does_not():
@@ -180,7 +180,7 @@ def test_in_quiet_hours_a_warning_waits_and_a_severe_one_does_not():
     assert kinds(world.see(Opened(episode("C002", "severe")), after=1)) == ["opening"]
     (letter,) = world.wait(10 * HOUR)
     assert letter.held == "quiet hours"
-    assert datetime.fromtimestamp(world.desk.followed[letter.episodes[0]].mailed, paris).hour == 7
+    assert datetime.fromtimestamp(world.state.followed[letter.episodes[0]].mailed, paris).hour == 7
 
 
 def test_reminders_come_after_twice_as_long_each_time_until_somebody_has_seen_it():
@@ -231,7 +231,7 @@ def test_when_the_budget_is_used_up_one_mail_says_so_and_nothing_is_lost():
     for k in range(100):
         world.see(Opened(episode(f"B{k}", "severe")), after=WINDOW)
     today = [letter for letter in world.letters if letter.kind != "digest"]
-    assert kinds(today)[:9] == ["opening"] * 8 + ["budget"] and world.desk.spent <= 10
+    assert kinds(today)[:9] == ["opening"] * 8 + ["budget"] and world.state.spent <= 10
     world.wait(2 * DAY, 600)
     names = [name for letter in world.letters for name in letter.episodes]
     assert sorted(names) == sorted(episode(f"B{k}").id for k in range(100))
@@ -262,18 +262,18 @@ def test_a_board_that_is_severe_all_day_leaves_room_for_another_ones_severe_mail
 
 def test_what_waited_for_its_boards_share_says_so_the_next_day():
     world = World(now=NOON // DAY * DAY, per_day=4, repeat=0, digest_minute=0)
-    told = [episode(id=f"demo/C001/9f3a1c07/{k}", severity="severe") for k in range(2)]
-    assert kinds(world.see(Opened(told[0]))) == ["opening"]
-    assert world.see(Opened(told[1]), after=HOUR) == []
+    severe = [episode(id=f"demo/C001/9f3a1c07/{k}", severity="severe") for k in range(2)]
+    assert kinds(world.see(Opened(severe[0]))) == ["opening"]
+    assert world.see(Opened(severe[1]), after=HOUR) == []
     written = world.wait(DAY)
-    assert [letter.held for letter in written if told[1].id in letter.episodes] in ([None], ["share"])
+    assert [letter.held for letter in written if severe[1].id in letter.episodes] in ([None], ["share"])
 
 
 def test_each_recipient_counts():
     world = World(repeat=0, single=1000, per_day=100, cost=3)
     for k in range(90):
         world.see(Opened(episode(f"B{k}", "severe")), after=10)
-    assert world.desk.spent <= 100 and kinds(world.letters).count("budget") == 1
+    assert world.state.spent <= 100 and kinds(world.letters).count("budget") == 1
 
 
 @pytest.mark.parametrize(
@@ -305,8 +305,8 @@ def test_a_board_with_a_thousand_episodes_leaves_the_others_their_lines_of_the_d
     for k in range(3):
         world.see(*(Closed(msgspec.structs.replace(other, id=f"{other.id}{k}")) for other in others[:100]))
     world.see(*(Closed(other) for other in others[100:]))
-    assert len(world.desk.lines) == LINES and world.desk.left_out == 1000 + 300 + 98 - LINES
-    named = {line.id for line in world.desk.lines.values()}
+    assert len(world.state.lines) == LINES and world.state.left_out == 1000 + 300 + 98 - LINES
+    named = {line.id for line in world.state.lines.values()}
     assert {other.id for other in others[100:]} <= named and {
         f"{other.id}2" for other in others[:100]
     } <= named
@@ -329,7 +329,7 @@ def test_what_is_remembered_survives_as_a_document():
     world = World()
     world.see(Opened(episode()), Opened(episode("C002", "severe")))
     world.see(Closed(episode()), after=1)
-    assert msgspec.convert(msgspec.to_builtins(world.desk), PolicyState) == world.desk
+    assert msgspec.convert(msgspec.to_builtins(world.state), PolicyState) == world.state
 
 
 steps = st.lists(
@@ -359,7 +359,7 @@ def test_whatever_happens_the_budget_is_kept_and_each_episode_is_told_or_waits(h
     world = World()
     world.rules = limits
     open_ones, over, made, spent, acknowledged = {}, {}, 0, {}, set()
-    told, lines = set(), set()
+    mailed, lines = set(), set()
     for what, k, pause in history:
         happenings = []
         if what in ("open", "severe") and k not in open_ones:
@@ -388,9 +388,9 @@ def test_whatever_happens_the_budget_is_kept_and_each_episode_is_told_or_waits(h
             assert set(letter.episodes) <= names, "only what goes on is told as going on"
             if letter.kind in ("reminder", "escalation"):
                 assert not set(letter.episodes) & acknowledged
-            told |= set(letter.episodes)
+            mailed |= set(letter.episodes)
             lines |= {line.id for line in letter.lines}
         assert all(count <= limits.per_day for count in spent.values())
-        waiting = set(world.desk.followed) | set(world.desk.lines)
+        waiting = set(world.state.followed) | set(world.state.lines)
         for each in [*open_ones.values(), *over.values()]:
-            assert each.id in told | lines | waiting, "nothing is lost"
+            assert each.id in mailed | lines | waiting, "nothing is lost"

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from cloud import __main__ as command
+from cloud import __main__ as cloud
 from cloud import settings
 from cloud.commands import explain
 from cloud.contract.messages import Reading, Verdict
@@ -55,9 +55,9 @@ def stored(database, model):
 def test_it_finds_the_features_and_the_verdict_again(stored, model):
     readings, x = stored
     for row in (60, 100, SPIKE, 199):
-        found = explain.explain(readings, row, model.twin)
-        assert found.x == tuple(x[row].tolist())
-        by = {each.detector: each.abnormal for each in found.findings}
+        explained = explain.explain(readings, row, model.twin)
+        assert explained.x == tuple(x[row].tolist())
+        by = {each.detector: each.abnormal for each in explained.findings}
         flags = int(readings.cloud_flags[row])
         z = by["Z-score of temperature"] or by["Z-score of humidity"]
         assert (z, by["full forest"]) == (bool(flags & codes.ZSCORE), bool(flags & codes.FOREST))
@@ -74,8 +74,8 @@ def test_a_spike_is_told_with_detector_threshold_and_features(stored, model):
     "row, words", [(FAILED, "the read failed: no answer"), (30, "30 of 60 good readings")]
 )
 def test_what_cannot_be_judged_again_says_why(stored, row, words):
-    found = explain.explain(stored[0], row, None)
-    assert found.x is None and words in found.note
+    explained = explain.explain(stored[0], row, None)
+    assert explained.x is None and words in explained.note
 
 
 def test_a_gap_makes_the_window_incomplete(stored, database, model):
@@ -94,7 +94,7 @@ def test_what_only_the_board_can_know_is_said_to_be_its_own(stored, database, mo
 
 
 @pytest.fixture
-def said(database, mongod, monkeypatch, tmp_path, capsys):
+def command(database, mongod, monkeypatch, tmp_path, capsys):
     """What `python -m cloud explain …` says, with the database and VIGIE_KEY as its only settings."""
     monkeypatch.chdir(tmp_path)
     for name in settings.KEYS:
@@ -104,22 +104,22 @@ def said(database, mongod, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("VIGIE_KEY", MASTER.hex())
 
     def run(*words):
-        code = command.main(["explain", *words])
+        code = cloud.main(["explain", *words])
         shown = capsys.readouterr()
         return code, shown.out + shown.err
 
     return run
 
 
-def test_the_command_needs_no_more_than_the_database_and_the_key(stored, said):
-    code, text = said("C001", str(SPIKE))
+def test_the_command_needs_no_more_than_the_database_and_the_key(stored, command):
+    code, text = command("C001", str(SPIKE))
     assert code == 0 and f"seq {SPIKE}: the board said" in text and "full forest" in text
 
 
-def test_why_nothing_is_explained_is_told(stored, said, database):
-    assert said("C002") == (1, "no readings of C002 are stored; there are demo/C001\n")
-    assert said("C001", "900") == (1, "demo/C001: no reading 900 is stored; they go from 0 to 199\n")
+def test_why_nothing_is_explained_is_told(stored, command, database):
+    assert command("C002") == (1, "no readings of C002 are stored; there are demo/C001\n")
+    assert command("C001", "900") == (1, "demo/C001: no reading 900 is stored; they go from 0 to 199\n")
     fine = Reading(0, 1, 1_790_000_000, 0, (2100, 4500, 0, 0, 0, 0, 5, 20), 0, 0, None, None)
     Store(database).write([JudgedReading("demo", "C003", "9f3a1c08", fine, Verdict(0, None, 0))])
-    code, text = said("C003")
+    code, text = command("C003")
     assert code == 1 and "nobody has called any of its 1 stored readings abnormal" in text

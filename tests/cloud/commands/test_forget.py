@@ -30,10 +30,10 @@ def furnish(database):
         database["episodes"].insert_one({"_id": f"demo/{device}/9f3a1c07/3", "d": f"demo/{device}"})
     Sealer(database, clock=lambda: time.time() + 5).seal(0)
     followed = {name: {"id": name} for name in (OWN, OTHER)}
-    told = {"demo/C001": {"at": 1.0}, "demo/C0011": {"at": 1.0}}
+    times = {"demo/C001": {"at": 1.0}, "demo/C0011": {"at": 1.0}}
     spent = {"demo/C001": 1.0, "demo/C0011": 1.0}
     database["policy"].insert_one(
-        {"_id": "desk", "desk": {"followed": followed, "told": told, "spent_by": spent}}
+        {"_id": "desk", "desk": {"followed": followed, "told": times, "spent_by": spent}}
     )
     for name, episodes in (("own", [OWN]), ("other", [OTHER]), ("both", [OWN, OTHER])):
         letter = Letter("opening", "severe", tuple(episodes))
@@ -64,9 +64,9 @@ def test_a_forgotten_board_stands_nowhere_and_the_others_are_as_before(database)
     furnish(database)
     others = {name: database[name].count_documents({}) for name in database.list_collection_names()}
     steps = forget.board(database, "demo", "C001")
-    told = {step.what: step.count for step in steps}
-    assert told["episodes"] == told["models"] == told["latest"] == 1
-    assert told["quarantine"] == told["shares"] == 2
+    counts = {step.what: step.count for step in steps}
+    assert counts["episodes"] == counts["models"] == counts["latest"] == 1
+    assert counts["quarantine"] == counts["shares"] == 2
     list(forget.carry_out(steps))
     assert speak_of(database, "demo/C001") == set()
     assert {"buckets", "episodes", "models", "latest", "watched", "hourly"} <= speak_of(

@@ -61,16 +61,16 @@ def sealed(database):
 
 
 def test_a_change_is_shown_agreed_to_and_is_what_the_board_then_has(say, database):
-    code, said = say("config", "C001", "--set", "t_max=8", "--set", "period_ms=20000", typed="y\n")
-    assert code == 0 and "limits.t_max: none -> 8" in said and "period_ms: 10000 -> 20000" in said
+    code, output = say("config", "C001", "--set", "t_max=8", "--set", "period_ms=20000", typed="y\n")
+    assert code == 0 and "limits.t_max: none -> 8" in output and "period_ms: 10000 -> 20000" in output
     made = sealed(database)
     assert made["limits"] == {"t_max": 8} and made["period_ms"] == 20000
     assert made["wifi"] == ON_BOARD["wifi"] and on_board.check(made)
 
 
 def test_nothing_is_sent_without_a_yes(say, database):
-    code, said = say("config", "C001", "--set", "t_max=8", typed="\n")
-    assert code == 1 and "nothing was changed" in said
+    code, output = say("config", "C001", "--set", "t_max=8", typed="\n")
+    assert code == 1 and "nothing was changed" in output
     assert database["wanted"].count_documents({}) == 0
 
 
@@ -102,12 +102,12 @@ def test_what_a_board_took_back_does_not_come_again_with_the_next_change(say, da
 
 
 def test_a_password_is_asked_for_and_stands_nowhere_in_the_database(say, database):
-    code, said = say("config", "C001", "--set", "wifi.password", "--yes", typed="a new word\n")
-    assert code == 0 and "wifi.password: a new one" in said
+    code, output = say("config", "C001", "--set", "wifi.password", "--yes", typed="a new word\n")
+    assert code == 0 and "wifi.password: a new one" in output
     assert sealed(database)["wifi"] == {"ssid": "home", "password": "a new word"}
-    assert "a new word" not in said and "a new word" not in str(database["wanted"].find_one())
-    code, said = say("config", "C001", "--set", "wifi.password=shown", "--yes")
-    assert code == 2 and "it is asked for" in said
+    assert "a new word" not in output and "a new word" not in str(database["wanted"].find_one())
+    code, output = say("config", "C001", "--set", "wifi.password=shown", "--yes")
+    assert code == 2 and "it is asked for" in output
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_a_password_is_asked_for_and_stands_nowhere_in_the_database(say, databas
     ],
 )
 def test_what_the_board_would_refuse_is_refused_here(say, database, change, why):
-    code, said = say("config", "C001", "--set", change, "--yes")
-    assert code == 2 and why in said and "nothing was changed" in said
+    code, output = say("config", "C001", "--set", change, "--yes")
+    assert code == 2 and why in output and "nothing was changed" in output
     assert database["wanted"].count_documents({}) == 0
 
 
@@ -196,8 +196,8 @@ def test_a_board_is_given_a_model_that_was_trained_for_it_and_the_one_before_aga
         created = time.time() - age
         database["models"].insert_one({"_id": name, "site": "demo", "device": "C001", "created": created})
     database["models"].insert_one({"_id": "0000000d", "site": "demo", "device": "C002", "created": 0})
-    code, said = say("model", "C001")
-    assert code == 0 and "0000000a" in said and "judges now" in said and "0000000d" not in said
+    code, output = say("model", "C001")
+    assert code == 0 and "0000000a" in output and "judges now" in output and "0000000d" not in output
     assert say("model", "C001", "0000000d")[0] == 1
     assert say("model", "C001", "0000000a") == (0, "demo/C001 judges with 0000000a already\n")
     assert say("model", "C001", "newest")[0] == 0
@@ -218,13 +218,13 @@ def test_a_rollout_is_shown_agreed_to_and_can_be_halted(say, database):
     assert say("rollout", "start")[0] == 2
     assert say("rollout", "start", "config", "--set", "t_max=8", typed="no\n")[0] == 1
     assert database["rollouts"].count_documents({}) == 0
-    code, said = say("rollout", "start", "config", "--set", "t_max=8", "--yes")
-    assert code == 0 and "first demo/C001" in said and "then demo/C002" in said and "none -> 8" in said
+    code, output = say("rollout", "start", "config", "--set", "t_max=8", "--yes")
+    assert code == 0 and "first demo/C001" in output and "then demo/C002" in output and "none -> 8" in output
     assert say("rollout", "start", "config", "--set", "t_max=9", "--yes")[0] == 1
     assert "wave 2  demo/C002" in say("rollout", "show")[1]
     assert say("rollout", "halt")[1].startswith("halted") and say("rollout", "halt")[1].startswith(
         "no roll-out"
     )
     assert "halted: a person has halted it" in say("rollout", "show")[1]
-    code, said = say("rollout", "start", "config", "--set", "wifi.password", "--yes", typed="some word\n")
-    assert code == 2 and "board by board" in said
+    code, output = say("rollout", "start", "config", "--set", "wifi.password", "--yes", typed="some word\n")
+    assert code == 2 and "board by board" in output

@@ -140,8 +140,8 @@ def test_a_worker_that_knew_a_board_in_version_1_learns_of_version_2_from_anothe
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
 def test_where_both_versions_meet_in_one_batch_only_the_second_is_believed(wire, database, order):
-    said = {1: old(up([1])), 2: up([2])}
-    hear(wire, *(said[version] for version in order))
+    by_version = {1: old(up([1])), 2: up([2])}
+    hear(wire, *(by_version[version] for version in order))
     assert stored(database) == [2] and wire.acked() == {2}
 
 
@@ -238,13 +238,13 @@ def test_any_number_in_a_state_fits_the_database_or_is_left_out(name, value):
 def test_numbers_and_names_that_are_counted_have_their_bounds():
     for counts in ({"a": 2**53}, {"a": -1}, {"$set": 1}, {"a.b": 1}, {"a" * 65: 1}, {"\x1b": 1}):
         assert messages.decode_state(json.dumps(state(counts=counts)).encode()).counts == {}
-    told = {"acks refused: another stream": 3}
-    assert messages.decode_state(json.dumps(state(counts=told)).encode()).counts == told
+    counts = {"acks refused: another stream": 3}
+    assert messages.decode_state(json.dumps(state(counts=counts)).encode()).counts == counts
 
 
 def test_lists_in_a_state_have_their_bounds():
-    for name, one in (("refused", 1), ("dropped", [1, 1]), ("refused", 2**32), ("dropped", [1, 2**32])):
-        many = [one] * (1 if isinstance(one, int) and one > 1 or one == [1, 2**32] else 1001)
+    for name, entry in (("refused", 1), ("dropped", [1, 1]), ("refused", 2**32), ("dropped", [1, 2**32])):
+        many = [entry] * (1 if isinstance(entry, int) and entry > 1 or entry == [1, 2**32] else 1001)
         assert getattr(messages.decode_state(json.dumps(state(**{name: many})).encode()), name) == []
 
 
@@ -267,11 +267,13 @@ def test_the_sensors_of_a_board_are_kept():
 
 
 def test_the_users_own_limits_are_kept_and_have_bounds():
-    told = {"t_max": 800, "for_s": 600}
-    read = messages.decode_state(json.dumps(state(limits=told)).encode()).limits
+    limits = {"t_max": 800, "for_s": 600}
+    read = messages.decode_state(json.dumps(state(limits=limits)).encode()).limits
     assert (read.t_min, read.t_max, read.h_max, read.for_s) == (None, 800, None, 600)
     for name, value in (("t_max", 2**15), ("h_min", "dry"), ("for_s", -1), ("for_s", 86401)):
-        assert messages.decode_state(json.dumps(state(limits={**told, name: value})).encode()).limits is None
+        assert (
+            messages.decode_state(json.dumps(state(limits={**limits, name: value})).encode()).limits is None
+        )
 
 
 @pytest.mark.parametrize("why", ["hot", "a\nBcc: evil@example", "\x1b[31m", "", "no answer ", "😀" * 64, 7])

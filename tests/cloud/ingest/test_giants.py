@@ -45,12 +45,12 @@ def broker(tmp_path):
 
 def test_what_is_too_large_is_cut_before_it_is_queued():
     inbox = Inbox(messages=1, size=4096)
-    told = []
-    assert inbox.put(received("vigie/1/demo/C001/up", b"x" * (MAX_BYTES + 1), lambda: told.append(1)))
+    acknowledged = []
+    assert inbox.put(received("vigie/1/demo/C001/up", b"x" * (MAX_BYTES + 1), lambda: acknowledged.append(1)))
     (note,) = inbox.take(0.01)
     assert note.payload == b"x" * 4096 and f"{MAX_BYTES + 1} bytes, SHA-256" in note.refused
     note.puback()
-    assert told == [1]
+    assert acknowledged == [1]
     assert received("vigie/1/demo/C001/up", b"x" * MAX_BYTES, lambda: None).refused == ""
     long = received("vigie/1/demo/C001/" + "u" * 60_000, b"x", lambda: None)
     assert len(long.topic) == 128 and "a topic of 60018 characters" in long.refused
@@ -75,9 +75,9 @@ def test_a_message_larger_than_the_whole_inbox_silences_nobody(backend, board, d
 
 
 def test_the_doctor_says_that_the_broker_has_no_limit(environment):
-    (found,) = [each for each in doctor.examine(environment, None, ["broker"]) if each.name == "packets"]
-    assert found.kind == "warn" and "limit them to 263168 bytes" in found.text
-    assert "1048576 bytes passed, and the broker names no limit" in found.text
+    (finding,) = [each for each in doctor.examine(environment, None, ["broker"]) if each.name == "packets"]
+    assert finding.kind == "warn" and "limit them to 263168 bytes" in finding.text
+    assert "1048576 bytes passed, and the broker names no limit" in finding.text
 
 
 def test_a_backend_that_starts_before_a_queue_of_giants_works_through_it(backend, board, database, broker):

@@ -65,8 +65,8 @@ def test_causes_without_end_do_not_grow_a_stream_until_the_database_refuses_it(w
         hear(wire, state(dropped=[[9 * k, 9 * k + 3]], dropped_why=names), topic=STATE)
     (kept,) = database["streams"].find()
     assert len(kept["dropped_why"]) <= CAUSES + 1
-    told = {tuple(run) for runs in kept["dropped_why"].values() for run in runs}
-    assert told == {(9 * k, 9 * k + 3) for k in range(40)}  # each run has a cause
+    with_cause = {tuple(run) for runs in kept["dropped_why"].values() for run in runs}
+    assert with_cause == {(9 * k, 9 * k + 3) for k in range(40)}  # each run has a cause
 
 
 def test_the_reasons_of_what_is_in_quarantine_are_still_found(wire, database):

@@ -208,14 +208,14 @@ def test_messages_of_streams_that_are_too_many_are_held_back(wire, database):
 
 def test_the_window_of_what_was_seen_is_bounded_and_knows_values():
     seen, stream = Seen(size=10), ("a", "b", "c")
-    one, other = entry(1, t=1).reading, entry(1, t=2).reading
-    seen.add(stream, [one])
-    seen.add(stream, [other])  # the first one told stays
-    assert seen.unknown(stream, [one]) == [] and seen.unknown(stream, [other, one]) == [other]
-    assert seen.unknown(("a", "b", "d"), [one]) == [one]
+    first, second = entry(1, t=1).reading, entry(1, t=2).reading
+    seen.add(stream, [first])
+    seen.add(stream, [second])  # the first value wins
+    assert seen.unknown(stream, [first]) == [] and seen.unknown(stream, [second, first]) == [second]
+    assert seen.unknown(("a", "b", "d"), [first]) == [first]
     for seq in range(100, 130):
         seen.add(stream, [entry(seq).reading])
-    assert seen.unknown(stream, [one]) == [one] and not seen.unknown(stream, [entry(129).reading])
+    assert seen.unknown(stream, [first]) == [first] and not seen.unknown(stream, [entry(129).reading])
     assert sum(len(values) for part in (seen._new, seen._old) for values in part.values()) <= 20
 
 

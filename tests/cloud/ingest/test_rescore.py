@@ -132,12 +132,12 @@ def test_an_unknown_model_leaves_the_z_score_and_is_asked_for_again(database, tr
     model = trained[0].model
     time = [0.0]
     models = Models(database, MASTER, clock=lambda: time[0])
-    one = [reading(model=model.model_id)]
-    assert Rescorer(models).verdicts(one)[0].score is None
+    batch = [reading(model=model.model_id)]
+    assert Rescorer(models).verdicts(batch)[0].score is None
     database["models"].insert_one({"_id": model.model_id, "cloud": model.dumps(MASTER)})
-    assert Rescorer(models).verdicts(one)[0].score is None
+    assert Rescorer(models).verdicts(batch)[0].score is None
     time[0] = ASK_AGAIN + 1
-    assert Rescorer(models).verdicts(one)[0].score is not None
+    assert Rescorer(models).verdicts(batch)[0].score is not None
 
 
 def test_a_model_under_another_key_is_not_used(database, trained, caplog):

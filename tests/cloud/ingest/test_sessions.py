@@ -65,9 +65,9 @@ def test_a_board_cannot_push_the_backend_off_by_its_client_id(
 
 
 def test_the_backends_client_id_cannot_be_guessed_and_stays(database):
-    one, other = own_id(database, "vigie-a"), own_id(database, "vigie-b")
-    assert re.fullmatch("vigie-a-[0-9a-f]{16}", one) and one[-16:] != other[-16:]
-    assert own_id(database, "vigie-a") == one
+    first, second = own_id(database, "vigie-a"), own_id(database, "vigie-b")
+    assert re.fullmatch("vigie-a-[0-9a-f]{16}", first) and first[-16:] != second[-16:]
+    assert own_id(database, "vigie-a") == first
 
 
 @brokers_with_rules

@@ -143,9 +143,9 @@ def test_an_answer_may_not_cost_a_medium_or_high_fault_although_another_one_is_f
     """Each fault is compared with itself; a model that was trained anew may find others, and not fewer."""
     (comparison, before), (new, after) = tried(), taught()
     assert comparison.result(running(), before, new, after).passed
-    one, other = np.flatnonzero(before.faults & (sizes() != "low"))[:2]
+    fault, another = np.flatnonzero(before.faults & (sizes() != "low"))[:2]
     finds = [before.faults.copy() for _ in range(3)]
-    finds[0][other] = finds[1][one] = finds[2][one] = finds[2][other] = False
+    finds[0][another] = finds[1][fault] = finds[2][fault] = finds[2][another] = False
     first, swapped, fewer = finds
     was = replace(before, faults=first)
     for faults, anew, reasons in (

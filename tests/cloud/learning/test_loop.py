@@ -67,8 +67,8 @@ def episode(database, first, last, cause=None):
         "t_min": 2, "t_max": 2, "h_min": 4, "h_max": 4,
     })  # fmt: skip
     if cause:
-        said = {"_id": secrets.token_hex(4), "episodes": [name], "at": last, "by": "x", **answer(cause, "")}
-        database["labels"].insert_one(said)
+        label = {"_id": secrets.token_hex(4), "episodes": [name], "at": last, "by": "x", **answer(cause, "")}
+        database["labels"].insert_one(label)
 
 
 def settle(monkeypatch, mongod, name, folder):
@@ -115,8 +115,8 @@ def taught(lived):
         database[name].delete_many({})
     first = Reader(database).model(*BOARD)["_id"]
     for each in database["episodes"].find():
-        said = {"_id": each["_id"], "episodes": [each["_id"]], "at": now, "by": "x", **answer("door", "")}
-        database["labels"].insert_one(said)
+        label = {"_id": each["_id"], "episodes": [each["_id"]], "at": now, "by": "x", **answer("door", "")}
+        database["labels"].insert_one(label)
     database["latest"].update_one({"_id": "home/C001"}, {"$set": {"reading.model": first}})
     if not KEPT_OF:
         assert learn_command.learn(database, MASTER, BOARD, anew=False, now=now)["state"] == READY

@@ -123,11 +123,11 @@ def test_score_differences_are_counted_exactly_for_each_model(store, reader, set
     settle()
     without, known, unknown = reader.agreement("demo", "C001")
     assert without.scores is None and unknown.scores is None and unknown.model == "11111111"
-    found = known.scores
-    assert found.count == 5 and found.mean == pytest.approx((0 + 0.04 + 0 + 0.1 + 1) / 5)
-    assert (found.least, found.greatest) == (0.0, 1.0) and len(found.histogram) == len(found.edges) + 1
-    assert {k: n for k, n in enumerate(found.histogram) if n} == {5: 2, 9: 1, 10: 2}
-    assert found.edges[8] <= 0.04 < found.edges[9]
+    apart = known.scores
+    assert apart.count == 5 and apart.mean == pytest.approx((0 + 0.04 + 0 + 0.1 + 1) / 5)
+    assert (apart.least, apart.greatest) == (0.0, 1.0) and len(apart.histogram) == len(apart.edges) + 1
+    assert {k: n for k, n in enumerate(apart.histogram) if n} == {5: 2, 9: 1, 10: 2}
+    assert apart.edges[8] <= 0.04 < apart.edges[9]
 
 
 def test_how_far_the_twins_sums_are_off_is_counted(store, reader, settle):
@@ -135,15 +135,18 @@ def test_how_far_the_twins_sums_are_off_is_counted(store, reader, settle):
     named = {"model": "0a0b0c0d", "score": 1000}
     store.write([entry(s, cloud=ran, **named) for s in range(6)])
     settle()
-    (found,) = reader.agreement("demo", "C001")
-    assert (found.twin.count, found.twin.mean, found.twin.greatest) == (6, 0.0, 0.0)
-    assert found.twin.histogram == (6, 0, 0, 0)
+    (agreement,) = reader.agreement("demo", "C001")
+    assert (agreement.twin.count, agreement.twin.mean, agreement.twin.greatest) == (6, 0.0, 0.0)
+    assert agreement.twin.histogram == (6, 0, 0, 0)
     offs = enumerate((-31, 32, 1024, 2**31 - 1), 400)
     store.write([entry(s, cloud=differs, twin_off=off, **named) for s, off in offs])
     settle()
-    (found,) = reader.agreement("demo", "C001")
-    assert found.twin.histogram == (6, 1, 1, 2) and found.twin.greatest == 2**31 - 1
-    assert found.twin.mean == pytest.approx((31 + 32 + 1024 + 2**31 - 1) / 10) and found.twin_differs == 4
+    (agreement,) = reader.agreement("demo", "C001")
+    assert agreement.twin.histogram == (6, 1, 1, 2) and agreement.twin.greatest == 2**31 - 1
+    assert (
+        agreement.twin.mean == pytest.approx((31 + 32 + 1024 + 2**31 - 1) / 10)
+        and agreement.twin_differs == 4
+    )
 
 
 def test_what_is_deleted_is_counted_no_more_and_other_devices_stand_apart(store, reader, settle, database):
@@ -193,10 +196,10 @@ def test_the_audit_finds_every_missing_seq(store, reader, settle, database):
     known = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online"}
     store.state("demo", "C001", messages.State(**known, dropped=[(4, 4), (6, 399)]))
     settle()
-    (found,) = audit.audit(reader, "C001")
-    assert (found.stored, found.dropped, found.quarantined) == (5, [(4, 4), (7, 399)], [(3, 3)])
-    assert found.missing == [(5, 5)] and not found.complete
-    assert "1 MISSING (5)" in audit.line(found)
+    (audited,) = audit.audit(reader, "C001")
+    assert (audited.stored, audited.dropped, audited.quarantined) == (5, [(4, 4), (7, 399)], [(3, 3)])
+    assert audited.missing == [(5, 5)] and not audited.complete
+    assert "1 MISSING (5)" in audit.line(audited)
 
 
 def test_what_a_board_dropped_has_a_cause_only_when_it_told_one(store, reader):
@@ -204,23 +207,23 @@ def test_what_a_board_dropped_has_a_cause_only_when_it_told_one(store, reader):
     known = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online"}
     store.state("demo", "C001", messages.State(**known, dropped=[(1, 4)]))
     store.state("demo", "C001", messages.State(**known, dropped=[(5, 6)], dropped_why=["damaged on flash"]))
-    (found,) = audit.audit(reader)
-    assert found.dropped == [(1, 6)] and found.without_cause == [(1, 4)] and not found.complete
-    assert "6 dropped by the board (1-6: damaged on flash)" in audit.line(found)
+    (audited,) = audit.audit(reader)
+    assert audited.dropped == [(1, 6)] and audited.without_cause == [(1, 4)] and not audited.complete
+    assert "6 dropped by the board (1-6: damaged on flash)" in audit.line(audited)
     older = messages.State(**known, dropped=[(1, 4), (7, 8)], counts={"dropped": 6})  # it counts, no more
     store.state("demo", "C001", older)
-    (found,) = audit.audit(reader)
-    assert found.without_cause == [] and found.complete
-    assert found.causes == {"damaged on flash": [(5, 6)], "flash was full": [(1, 4), (7, 8)]}
+    (audited,) = audit.audit(reader)
+    assert audited.without_cause == [] and audited.complete
+    assert audited.causes == {"damaged on flash": [(5, 6)], "flash was full": [(1, 4), (7, 8)]}
 
 
 def test_what_is_quarantined_is_not_well_and_says_why(store, reader):
     store.write([entry(s) for s in (0, 1, 3)])
     store.quarantine([Quarantined("demo", "C001", "9f3a1c07", 2, "t is no number", "{}")])
-    (found,) = audit.audit(reader)
-    assert not found.missing and not found.complete
-    assert "1 quarantined (2: t is no number)" in audit.line(found)
-    assert "1 WITHOUT A CAUSE (2)" in audit.line(found)
+    (audited,) = audit.audit(reader)
+    assert not audited.missing and not audited.complete
+    assert "1 quarantined (2: t is no number)" in audit.line(audited)
+    assert "1 WITHOUT A CAUSE (2)" in audit.line(audited)
 
 
 def test_the_commands_exit_as_they_must(store, monkeypatch, mongod, database, capsys, tmp_path):

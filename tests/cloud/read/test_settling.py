@@ -110,10 +110,10 @@ def test_episodes_and_pictures_say_the_same_of_each_reading(flags, since, t, h):
         return
     seq = np.array([100, 100 + since])
     edge = np.array([codes.FOREST, flags], np.uint16)
-    found = readings(
+    drawn = readings(
         [0.0, 10.0 * since], seq=seq, edge_flags=edge, t=np.array([24.0, t / 100]), h=np.array([39, h / 100])
     )
-    assert settling(found, ROOM, 0.0)[0][1] == settles(flags, t, h, ROOM, since)
+    assert settling(drawn, ROOM, 0.0)[0][1] == settles(flags, t, h, ROOM, since)
 
 
 def live(seq, **more):
@@ -132,6 +132,6 @@ def test_the_watch_learns_the_time_before_from_what_is_stored(database):
     (episode,) = Reader(database).episodes("demo", "C001")
     assert episode.abnormal == 40 and episode.closed is not None
     assert episode.before == Before(2095, 2109, 4480, 4526)
-    found = Reader(database).readings("demo", "C001")
-    assert settling(found, episode.before, episode.opened)[0].sum() == 60
+    stored = Reader(database).readings("demo", "C001")
+    assert settling(stored, episode.before, episode.opened)[0].sum() == 60
     assert set(MEMORY) == {codes.ZSCORE, codes.FOREST, codes.ENVELOPE, codes.JITTER}

@@ -24,11 +24,11 @@ def ask(path: Path, options: str = ""):
     return read(path, description.parse(shlex.split(options)))
 
 
-def check(found, start: float = BEGIN, step: float = 60.0) -> None:
+def check(recording, start: float = BEGIN, step: float = 60.0) -> None:
     """It is the reading of T and H, a minute apart."""
-    np.testing.assert_allclose(found.ts, start + step * np.arange(4), atol=1e-3)
-    np.testing.assert_allclose(found.t, T, atol=0.006)
-    np.testing.assert_allclose(found.h, H, atol=0.006)
+    np.testing.assert_allclose(recording.ts, start + step * np.arange(4), atol=1e-3)
+    np.testing.assert_allclose(recording.t, T, atol=0.006)
+    np.testing.assert_allclose(recording.h, H, atol=0.006)
 
 
 def rows(form: str, times: list[str]) -> str:
@@ -390,10 +390,10 @@ READ = {
 
 @pytest.mark.parametrize("name", READ)
 def test_what_people_have_is_read_right_and_what_is_assumed_is_said(name, tmp_path) -> None:
-    text, options, said = READ[name]
+    text, options, note = READ[name]
     checks = ask(write(tmp_path, text), options)
     check(checks)
-    assert said in "\n".join(checks.notes)
+    assert note in "\n".join(checks.notes)
     assert all("\n" not in line for line in checks.notes)
 
 
@@ -571,9 +571,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_read_is_refused_with_its_place_and_a_cure_that_works(name, tmp_path) -> None:
-    text, said, cure = REFUSED[name]
+    text, message, cure = REFUSED[name]
     path = write(tmp_path, text)
-    with pytest.raises(RecordingRefused, match=re.escape(said)) as refused:
+    with pytest.raises(RecordingRefused, match=re.escape(message)) as refused:
         ask(path)
     assert str(refused.value).startswith(str(path))
     assert "\n" not in str(refused.value)
@@ -716,7 +716,7 @@ def test_the_command_shows_a_reading_and_writes_what_boards_play(tmp_path, capsy
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ("--columns x=1", "is not one of"),
         ("--columns t=nope", "no column 'nope'"),
@@ -727,6 +727,6 @@ def test_the_command_shows_a_reading_and_writes_what_boards_play(tmp_path, capsy
         ("--dates ddm", "invalid choice"),
     ],
 )
-def test_options_that_cannot_be_followed_say_what_can(options, said, tmp_path) -> None:
-    with pytest.raises(RecordingRefused, match=said):
+def test_options_that_cannot_be_followed_say_what_can(options, message, tmp_path) -> None:
+    with pytest.raises(RecordingRefused, match=message):
         ask(write(tmp_path, READ["plain"][0]), options)

@@ -54,7 +54,7 @@ def test_a_dht22_below_zero_is_read_both_ways():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "note"),
     [
         ("07-two-readers/decimal-comma.csv", "decimal commas"),
         ("*/excel-days.csv", "is no Unix time but a spreadsheet's day number"),
@@ -62,10 +62,10 @@ def test_a_dht22_below_zero_is_read_both_ways():
         ("*/utf16.csv", "UTF-16"),
     ],
 )
-def test_what_can_be_read_is_read_alike_by_all(name, said, tmp_path):
+def test_what_can_be_read_is_read_alike_by_all(name, note, tmp_path):
     path = next(CASES.glob(name))
     recording = read(path)
-    assert len(recording.ts) >= 4000 and said in "\n".join(recording.notes)
+    assert len(recording.ts) >= 4000 and note in "\n".join(recording.notes)
     assert (recording.t[0], recording.h[0], recording.ts[1] - recording.ts[0]) == pytest.approx(
         (21.68, 43.03, 60), abs=0.1
     )
@@ -79,21 +79,21 @@ def test_what_can_be_read_is_read_alike_by_all(name, said, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "cure"),
+    ("name", "message", "cure"),
     [
         ("fahrenheit.csv", "looks like °F", "--unit F"),
         ("open-quote.csv", ':52: a quote (") opens', None),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_all_with_its_line(name, said, cure, tmp_path, capsys):
+def test_what_cannot_be_read_is_refused_by_all_with_its_line(name, message, cure, tmp_path, capsys):
     path = case(name)
     with pytest.raises(RecordingRefused) as refused:
         read(Path(path))
-    assert said in str(refused.value) and path in str(refused.value)
+    assert message in str(refused.value) and path in str(refused.value)
     assert train(["--csv", path, "--out", str(tmp_path)]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert replay.main([path, "--train-rows", "2000", "--out", str(tmp_path / "v.csv")]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     with pytest.raises(ToolFailed, match="SENSOR: "):
         SensorChoice.parse(f"replay:{path}")
     if cure:

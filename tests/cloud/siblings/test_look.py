@@ -86,9 +86,9 @@ def test_a_board_that_leaves_its_siblings_is_one_episode_with_their_names_until_
         site.look()
         site.watch.step()
 
-    (one,) = reader.episodes(open_only=True)
-    assert (one.device, one.kind, one.left) == ("C002", "siblings", ("C001", "C003"))
-    assert one.away_t > 1 and one.cloud_flags == SIBLINGS and one.severity == "warning"
+    (episode,) = reader.episodes(open_only=True)
+    assert (episode.device, episode.kind, episode.left) == ("C002", "siblings", ("C001", "C003"))
+    assert episode.away_t > 1 and episode.cloud_flags == SIBLINGS and episode.severity == "warning"
     (alert,) = site.database["alerts"].find()
     assert (
         plain(alert["subject"]).startswith("C002 has left C001 and C003: ") and "warmer" in alert["subject"]
@@ -100,8 +100,8 @@ def test_a_board_that_leaves_its_siblings_is_one_episode_with_their_names_until_
     site.live(300)
     site.look()
     site.watch.step()
-    (one,) = reader.episodes()
-    assert one.closed is not None and standing(site).away is None
+    (episode,) = reader.episodes()
+    assert episode.closed is not None and standing(site).away is None
     assert site.database["alerts"].count_documents({"letter.kind": "opening"}) == 1
     site.live(1)
     assert not (reader.readings("demo", "C002", start=site.now - 60).cloud_flags & SIBLINGS).any()
@@ -132,8 +132,8 @@ def test_what_stays_away_for_a_day_belongs_there(site):
     since = standing(site).away.since
     site.live(int(DAY / PERIOD))
     site.look()
-    one = standing(site)
-    assert one.away is None and one.stretches == ((since, site.now),)
+    position = standing(site)
+    assert position.away is None and position.stretches == ((since, site.now),)
 
 
 def test_two_boards_are_no_site_and_a_young_one_learns_nothing(database):
@@ -181,22 +181,22 @@ def test_it_opens_grows_and_closes():
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "wording"),
     [
         ("en", "C002 has left C001, C003 and C004: 1.4 °C warmer"),
         ("fr", "C002 s'écarte de C001, C003 et C004 : 1,4 °C plus chaud"),
     ],
 )
-def test_mail_and_dashboard_name_whom_it_has_left(language, said, database):
+def test_mail_and_dashboard_name_whom_it_has_left(language, wording, database):
     _, (opened,) = decide(Device(), AWAY, 8000.0)
     words = Words(language)
-    assert plain(letters.what(opened.episode, words, 9000.0)) == said
+    assert plain(letters.what(opened.episode, words, 9000.0)) == wording
     letter = letter_of(
         {"letter": {"kind": "opening", "severity": "warning", "episodes": [opened.episode.id]}}
     )
-    desk = letters.LetterContext(words, Links(bytes(32), None), AlertSettings())
-    mail = page.text(letters.page(letters.Matter(letter, "1", 9000.0), [opened.episode], desk))
-    assert "C001, C003" in mail and said in plain(mail)
+    context = letters.LetterContext(words, Links(bytes(32), None), AlertSettings())
+    mail = page.text(letters.page(letters.Matter(letter, "1", 9000.0), [opened.episode], context))
+    assert "C001, C003" in mail and wording in plain(mail)
     assert episode_of({**msgspec.to_builtins(opened.episode), "_id": opened.episode.id}) == opened.episode
     row = Reader(database)
     database["episodes"].insert_one(

@@ -21,21 +21,21 @@ def boards(count: int, seed: int = 0, skip: float = 0.05) -> dict[str, Air]:
     weather = np.cumsum(random.normal(0, 0.02, (2, COUNT)), axis=1)
     weather -= np.linspace(0, 1, COUNT) * weather[:, -1:]
     day = np.sin(2 * np.pi * ts / 86400)
-    found = {}
+    air = {}
     for number in range(count):
         own = np.cumsum(random.normal(0, 0.0015, (2, COUNT)), axis=1)
         scale = random.uniform(0.85, 1.15)
         t = 21 + number / 2 + scale * (2 * day + weather[0]) + own[0] + random.normal(0, 0.02, COUNT)
         h = 45 - number + 2 * weather[1] - 4 * day + own[1] + random.normal(0, 0.06, COUNT)
         here = random.random(COUNT) > skip
-        found[f"C{number + 1:03}"] = Air(ts[here] + number, t[here], h[here])
-    return found
+        air[f"C{number + 1:03}"] = Air(ts[here] + number, t[here], h[here])
+    return air
 
 
 def learned(air: dict[str, Air], name: str = "C001") -> tuple[parting.Learned, dict[str, Air]]:
-    others = {other: one for other, one in air.items() if other != name}
+    others = {other: theirs for other, theirs in air.items() if other != name}
     end = START + TRAIN * PERIOD
-    return parting.learn(air[name].until(end), {k: one.until(end) for k, one in others.items()}), others
+    return parting.learn(air[name].until(end), {k: theirs.until(end) for k, theirs in others.items()}), others
 
 
 def drifting(air: Air, begin: float, degrees: float, hours: float = 2) -> Air:
@@ -63,7 +63,7 @@ def test_a_board_that_drifts_has_left_its_siblings_and_none_of_them_is_accused(c
 def test_a_room_that_changes_accuses_nobody(count):
     air = boards(count)
     known = {name: learned(air, name) for name in air}
-    air = {name: drifting(one, 6.2, 4.0) for name, one in air.items()}
+    air = {name: drifting(series, 6.2, 4.0) for name, series in air.items()}
     for name, (what, others) in known.items():
         assert not flagged(what, air[name], {other: air[other] for other in others}, 6.2, 6.4), name
 
@@ -87,7 +87,7 @@ def test_a_sibling_that_falls_silent_leaves_no_opinion_and_a_third_one_keeps_it(
     air = boards(4)
     what, others = learned(air)
     own = drifting(air["C001"], 6, 3)
-    silent = {name: one.until(START + 5 * 86400) for name, one in others.items()}
+    silent = {name: theirs.until(START + 5 * 86400) for name, theirs in others.items()}
     assert not flagged(what, own, {**silent, "C002": others["C002"]}, 6, 6.1)
     assert flagged(what, own, {**others, "C002": silent["C002"]}, 6, 6.1)
 
@@ -114,8 +114,8 @@ def test_a_score_is_known_only_once_its_block_is_whole():
     what, others = learned(air)
     whole = parting.spread(what, air["C001"], others)
     cut = 1000 * BLOCK + 3
-    one = air["C001"]
-    short = parting.spread(what, Air(one.ts[:cut], one.t[:cut], one.h[:cut]), others)
+    own = air["C001"]
+    short = parting.spread(what, Air(own.ts[:cut], own.t[:cut], own.h[:cut]), others)
     assert np.array_equal(short, whole[:cut]) and whole[cut - 4] != whole[cut - 5]
 
 

@@ -18,8 +18,8 @@ MAIL = MailSettings(FolderSettings(Path("unused")), "vigie@example.org", ("a@exa
 def signs(*readings, claims=None):
     """What is seen in (stream, boot, seq), one a second."""
     claims = claims or Claims()
-    found = [claims.contradicts("demo/C001", *one, 1000.0 + at) for at, one in enumerate(readings)]
-    return [sign for sign in found if sign]
+    answers = [claims.contradicts("demo/C001", *reading, 1000.0 + at) for at, reading in enumerate(readings)]
+    return [sign for sign in answers if sign]
 
 
 def test_an_older_boot_that_goes_on_after_a_newer_one_is_a_second_board():
@@ -93,14 +93,14 @@ def test_the_alarm_is_in_french_too_and_says_what_to_do(store, database):
         ("en", "two boards claim to be C001", "Switch one of them off"),
         ("fr", "deux cartes disent être C001", "Éteignez l'une d'elles"),
     ):
-        desk = LetterContext(Words(language), Links(b"k" * 32, None), AlertSettings())
-        made = letters.page(Matter(letter, "1", time.time()), [episode], desk)
+        context = LetterContext(Words(language), Links(b"k" * 32, None), AlertSettings())
+        made = letters.page(Matter(letter, "1", time.time()), [episode], context)
         assert made.subject == subject and cure in page.text(made)
 
 
 def test_the_audit_names_conflicts_and_does_not_call_them_well(store, database):
     store.write([entry(seq) for seq in range(3)])
     store.write([entry(1, t=9999), entry(2, t=9999)])
-    (found,) = audit.audit(Reader(database))
-    assert (found.missing, found.conflicts, found.complete) == ([], [(1, 2)], False)
-    assert "2 conflicting (1-2), none missing, 2 WITHOUT A CAUSE (1-2)" in audit.line(found)
+    (audited,) = audit.audit(Reader(database))
+    assert (audited.missing, audited.conflicts, audited.complete) == ([], [(1, 2)], False)
+    assert "2 conflicting (1-2), none missing, 2 WITHOUT A CAUSE (1-2)" in audit.line(audited)

@@ -131,11 +131,13 @@ def test_the_oldest_go_first_and_their_hours_are_written_with_the_room(database,
     fill_up(full=False)
     wait_for(lambda: len(Reader(database).hours("demo", "C001")), "their hours")
 
-    def told():
-        gone = before.ts < Reader(database).readings("demo", "C001").ts[0]
-        return Reader(database).hours("demo", "C001").readings.sum() == (gone & (before.t == before.t)).sum()
+    def hours_hold_them():
+        deleted = before.ts < Reader(database).readings("demo", "C001").ts[0]
+        return (
+            Reader(database).hours("demo", "C001").readings.sum() == (deleted & (before.t == before.t)).sum()
+        )
 
-    wait_for(told, "all that is gone to be told in hours")
+    wait_for(hours_hold_them, "hours of all deleted readings")
     wait_for(lambda: set(floors(database).values()) == {(40 - len(keys_of(database))) * SIZE}, "the floor")
 
 

@@ -54,10 +54,10 @@ def test_a_sealed_bucket_gives_back_what_was_put_in(bucket):
 
 
 def test_what_was_first_stays_when_two_meet():
-    def one(t):
+    def of(t):
         return packing.pack(Reading(1, 1, None, 1, (t, 0, 0, 0, 0, 0, 0, 0), 0, None, None, None), 0, None)
 
-    both = packing.merge(packing.gather({1: one(1), 5: one(5)}), packing.gather({0: one(10), 5: one(50)}))
+    both = packing.merge(packing.gather({1: of(1), 5: of(5)}), packing.gather({0: of(10), 5: of(50)}))
     assert both.position.tolist() == [0, 1, 5]
     assert both.record["t"].tolist() == [10, 1, 5]
 

@@ -72,10 +72,10 @@ def test_at_ninety_five_percent_the_oldest_readings_become_hours(database):
     left = reader.readings("demo", "C001")
     assert left.seq[0] == reduced * SIZE and left.seq[-1] == 120 * SIZE - 1
     hours = reader.hours("demo", "C001")
-    gone = before.ts < left.ts[0]
+    thinned = before.ts < left.ts[0]
     assert hours.begin.tolist() == [MIDNIGHT + k * HOUR for k in range(reduced)]
-    assert hours.readings.sum() == (gone & ~np.isnan(before.t)).sum()
-    assert hours.board.sum() == (gone & before.edge_abnormal).sum()
+    assert hours.readings.sum() == (thinned & ~np.isnan(before.t)).sum()
+    assert hours.board.sum() == (thinned & before.edge_abnormal).sum()
     first = before.t[:SIZE][~np.isnan(before.t[:SIZE])]
     assert (hours.t_low[0], hours.t_high[0]) == (first.min(), first.max())
     assert hours.t_mean[0] == pytest.approx(first.mean())

@@ -338,22 +338,22 @@ def test_a_state_that_a_broker_repeats_shows_nothing_old_and_no_sign_of_life(dat
     now = [1_800_000_000.0]
     store = Store(database, lambda: now[0])
 
-    def told():
+    def shown():
         (latest,) = reader.latest()
         return latest.state["last_error"], latest.received - 1_800_000_000
 
     store.state("demo", "C001", state(newest=5, last_error="then"))
     now[0] += 100
     store.state("demo", "C001", state(newest=9, last_error="now"))
-    assert told() == ("now", 100)
+    assert shown() == ("now", 100)
     now[0] += 100
     for again in (state(newest=5, last_error="then"), state(newest=9, last_error="now")):
         store.state("demo", "C001", again)
-        assert told() == ("now", 100)
+        assert shown() == ("now", 100)
     store.state("demo", "C001", state(newest=9, last_error="newer"))  # it may have measured nothing since
-    assert told() == ("newer", 100)
+    assert shown() == ("newer", 100)
     store.state("demo", "C001", state(newest=10, last_error="newest"))
-    assert told() == ("newest", 200)
+    assert shown() == ("newest", 200)
 
 
 def test_readings_that_a_broker_repeats_are_no_sign_of_life(database, reader):

@@ -58,10 +58,10 @@ def test_a_backend_whose_clock_is_behind_stores_every_reading_and_quarantines_no
     assert account.stored == 60 and not account.quarantined and "none missing" in line(account)
 
 
-@pytest.mark.parametrize("said", [0, 86400 * 365, "in a year", 2**32 - 1])
-def test_a_board_that_is_a_year_off_is_stored_undated_with_what_it_said_open_and_sealed(database, said):
+@pytest.mark.parametrize("date", [0, 86400 * 365, "in a year", 2**32 - 1])
+def test_a_board_that_is_a_year_off_is_stored_undated_with_what_it_said_open_and_sealed(database, date):
     now = int(time.time())
-    wrong = now + YEAR if said == "in a year" else said
+    wrong = now + YEAR if date == "in a year" else date
     _, handle, _ = worker(database, time.time)
     handle(up([0, 1, 2], ts=[now, wrong, now + 10]))
     reader = Reader(database)
@@ -77,8 +77,8 @@ def test_a_board_that_is_a_year_off_is_stored_undated_with_what_it_said_open_and
     rows = list(csv.DictReader(io.StringIO(text.getvalue())))
     assert [row["ts"] for row in rows] == [str(now), "", str(now + 10)]
     assert [row["said"] for row in rows] == ["", str(wrong), ""]
-    (told,) = [text for text in explain.lines(explain.explain(sealed, 1, None)) if "undated" in text]
-    assert time.strftime("%Y-%m-%d", time.gmtime(wrong)) in told
+    (line,) = [text for text in explain.lines(explain.explain(sealed, 1, None)) if "undated" in text]
+    assert time.strftime("%Y-%m-%d", time.gmtime(wrong)) in line
 
 
 def test_a_board_that_says_an_impossible_date_is_shown_with_it(database):

@@ -14,16 +14,16 @@ def test_the_score_of_the_smallest_step_is_the_one_that_the_boards_own_judge_giv
     fitted = fit.fit(past)
     limit = least_step.score(past, fitted.values)
     body = params.pack(fitted.values, fitted.envelope.means, fitted.envelope.weights)
-    found = []
+    detected = []
     for i in range(100, len(past.t), 97):
         for more_t, more_h in least_step.STEPS:
             part = past.part(i - 40, i + 1)  # every step before it that a jump looks at
             part.t[-1] += more_t
             part.h[-1] += more_h
-            found.append(judge(part, body).column("jump")[-1] >= limit)
+            detected.append(judge(part, body).column("jump")[-1] >= limit)
             part.t[-1] -= more_t
             part.h[-1] -= more_h
-    assert abs(np.mean(found) - (1 - least_step.MISSED)) < 0.03
+    assert abs(np.mean(detected) - (1 - least_step.MISSED)) < 0.03
 
 
 def test_a_calm_history_makes_no_board_keener_than_anybody_wants():

@@ -17,7 +17,7 @@ LIMITS = {"t_max": 8.0, "for_minutes": 10}
 
 
 @pytest.fixture
-def said(capsys, monkeypatch):
+def word(capsys, monkeypatch):
     monkeypatch.setattr(limits_word.screen.console, "width", 400)
 
     def run(environment, **limits):
@@ -45,21 +45,21 @@ def fill(database, warm):
         store.write(rows[first : first + 500])
 
 
-def test_it_says_how_often_the_last_week_would_have_alarmed_and_the_cure(database, mongod, said):
+def test_it_says_how_often_the_last_week_would_have_alarmed_and_the_cure(database, mongod, word):
     fill(database, warm=22)
     environment = {"MONGODB_URI": mongod.uri, "MONGODB_DATABASE": database.name}
-    output = said(environment, limits=LIMITS)
+    output = word(environment, limits=LIMITS)
     assert (
         "would have alarmed 8 times in these days: for_minutes = 25 would not have (its last 2.0 days)"
         in output
     )
-    assert "would not have alarmed" in said(environment, limits={"t_max": 8.0, "for_minutes": 25})
-    assert said(environment) == "", "no limits, no word"
+    assert "would not have alarmed" in word(environment, limits={"t_max": 8.0, "for_minutes": 25})
+    assert word(environment) == "", "no limits, no word"
 
 
-def test_it_says_where_to_look_where_nobody_can_tell_yet(database, mongod, said):
-    assert "knows no database" in said({}, limits=LIMITS)
+def test_it_says_where_to_look_where_nobody_can_tell_yet(database, mongod, word):
+    assert "knows no database" in word({}, limits=LIMITS)
     fresh = {"MONGODB_URI": mongod.uri, "MONGODB_DATABASE": database.name}
-    assert "too few readings are stored yet" in said(fresh, limits=LIMITS)
+    assert "too few readings are stored yet" in word(fresh, limits=LIMITS)
     away = {"MONGODB_URI": "mongodb://127.0.0.1:9/?directConnection=true"}
-    assert "does not answer" in said(away, limits=LIMITS)
+    assert "does not answer" in word(away, limits=LIMITS)

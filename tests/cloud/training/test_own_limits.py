@@ -39,9 +39,9 @@ def test_it_counts_as_the_board_does():
 
 def test_it_proposes_minutes_after_which_a_healthy_history_is_quiet():
     past = cooler()
-    told = advise(past, {"t_max": 800, "for_s": 600})
-    assert told.alarms == 28 and told.minutes == 25
-    assert alarms(past, {"t_max": 800, "for_s": 60 * told.minutes}) == 0
+    advice = advise(past, {"t_max": 800, "for_s": 600})
+    assert advice.alarms == 28 and advice.minutes == 25
+    assert alarms(past, {"t_max": 800, "for_s": 60 * advice.minutes}) == 0
 
 
 def test_a_limit_that_never_spoke_needs_no_minutes_and_one_that_always_did_gets_none():

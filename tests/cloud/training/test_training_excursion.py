@@ -25,8 +25,8 @@ def cycling(days=7, seed=1, defrost_hours=6.0):
     return History(1.7e9 // 86400 * 86400 + at, t, np.full(n, 7000, np.int64), PERIOD, 0)
 
 
-def board(found):
-    return Asked(Excursion(Stays(found.section)))
+def board(fitted):
+    return Asked(Excursion(Stays(fitted.section)))
 
 
 def scores(judge, past):
@@ -57,9 +57,9 @@ def dead(past, day, hour, minutes=180):
     return replace(past, t=t), row
 
 
-def first(past, row, found):
+def first(past, row, fitted):
     """Minutes from `row` to the first abnormal reading."""
-    after = np.array(scores(board(found), past))[row:]
+    after = np.array(scores(board(fitted), past))[row:]
     hits = np.flatnonzero(after > 64)
     return hits[0] * PERIOD / 60 if len(hits) else None
 
@@ -71,13 +71,13 @@ def test_the_history_itself_is_never_too_long():
 
 
 def test_levels_rise_above_the_middle_and_fall_below_it():
-    found = excursion.fit(cycling())
-    above, below = found.levels[:SIDE], found.levels[SIDE:]
-    assert len(found.levels) == len(found.longest) == LEVELS
-    assert len(found.still) == len(found.quiet) == len(found.slow) == SIDE
+    fitted = excursion.fit(cycling())
+    above, below = fitted.levels[:SIDE], fitted.levels[SIDE:]
+    assert len(fitted.levels) == len(fitted.longest) == LEVELS
+    assert len(fitted.still) == len(fitted.quiet) == len(fitted.slow) == SIDE
     assert list(above) == sorted(above)
     assert list(below) == sorted(below, reverse=True)
-    limits = zip(found.quiet, found.still, strict=True)
+    limits = zip(fitted.quiet, fitted.still, strict=True)
     assert all(1 <= quiet <= still <= LONGEST for quiet, still in limits)
 
 
@@ -117,21 +117,21 @@ def test_without_a_clock_a_stay_has_the_time_of_a_busy_half_hour():
 
 def test_a_slow_stay_is_given_less_than_one_that_a_door_or_a_defrost_begins():
     past = opened(cycling(days=9, defrost_hours=5.47))
-    found = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
-    assert found.rush < 300
+    fitted = excursion.fit(past.part(0, int(7 * 86400 / PERIOD)))
+    assert fitted.rush < 300
     broken, row = dead(past, 7, 9)
-    pushed = np.array(scores(board(replace(found, rush=-100)), broken))[row:] > 64  # as if none were slow
-    assert first(broken, row, found) < np.argmax(pushed) * PERIOD / 60
+    pushed = np.array(scores(board(replace(fitted, rush=-100)), broken))[row:] > 64  # as if none were slow
+    assert first(broken, row, fitted) < np.argmax(pushed) * PERIOD / 60
 
 
 def test_a_section_from_before_is_judged_by_what_it_knows():
     past = cycling(days=2)
-    found = excursion.fit(past)
+    fitted = excursion.fit(past)
     never = (LONGEST,) * SIDE
-    head = np.frombuffer(found.section, "<i2")[: BEFORE - 2 * LEVELS]
-    before = np.array([*head, *found.still, *never, *found.quiet, *never], "<i2")
+    head = np.frombuffer(fitted.section, "<i2")[: BEFORE - 2 * LEVELS]
+    before = np.array([*head, *fitted.still, *never, *fitted.quiet, *never], "<i2")
     before = Excursion(Stays(before.tobytes()))
-    without = Excursion(Stays(replace(found, slow=never).section))
+    without = Excursion(Stays(replace(fitted, slow=never).section))
     broken, _ = dead(past, 1, 9)
     assert scores(Asked(before), broken) == scores(Asked(without), broken)
 
@@ -142,16 +142,16 @@ def test_training_counts_stays_as_the_board_does():
     kept = np.sort(random.choice(len(past.t), len(past.t) * 2 // 3, replace=False))
     kept = kept[(kept < 2000) | (kept > 2100)]  # a long gap, and many short ones
     some = History(past.ts[kept], past.t[kept], past.h[kept], past.period, 0)
-    found = excursion.fit(past)
-    watch = excursion.watch(some, found.step)
+    fitted = excursion.fit(past)
+    watch = excursion.watch(some, fitted.step)
     for index, level in ((0, 350), (0, 400), (0, 450), (SIDE, 380)):
-        for kind, counted in enumerate(watch.counted(found.rush)[: 3 if index < SIDE else 1]):
+        for kind, counted in enumerate(watch.counted(fitted.rush)[: 3 if index < SIDE else 1]):
             levels = [excursion.NOWHERE] * SIDE + [-excursion.NOWHERE] * SIDE
             levels[index] = level
             limits = [(LONGEST,) * LEVELS] * 3
             limits[kind] = (1,) * LEVELS
             longest, still, slow = limits[0], limits[1][:SIDE], limits[2][:SIDE]
-            own = replace(found, levels=tuple(levels), longest=longest, still=still, quiet=still, slow=slow)
+            own = replace(fitted, levels=tuple(levels), longest=longest, still=still, quiet=still, slow=slow)
             ours = np.array(scores(board(own), some)) // 64
             assert (ours == watch.stays(level, 1 if index < SIDE else -1, counted)).all()
 

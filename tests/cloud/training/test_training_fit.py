@@ -123,19 +123,19 @@ def test_the_envelope_is_scikit_learns_distance() -> None:
     wide = fitted.covariance_ + envelope.LEAST_VARIANCE * np.eye(8)
     away = x - fitted.location_
     exact = np.einsum("ij,jk,ik->i", away, np.linalg.inv(wide), away)
-    found = envelope.fit(x).scores(x) / 4096
-    assert np.abs(np.sqrt(found) - np.sqrt(exact)).max() < 0.25  # means are whole hundredths, y 1/64
+    distances = envelope.fit(x).scores(x) / 4096
+    assert np.abs(np.sqrt(distances) - np.sqrt(exact)).max() < 0.25  # means are whole hundredths, y 1/64
 
 
 def test_less_than_a_day_judges_relative_changes_only() -> None:
-    found = fit.train("demo", "C001", KEY, *room(0.5))
-    numbers = Params(model.read(io.BytesIO(found.bundle), len(found.bundle), KEY).params)
-    assert found.report["whole"] is False
+    trained = fit.train("demo", "C001", KEY, *room(0.5))
+    numbers = Params(model.read(io.BytesIO(trained.bundle), len(trained.bundle), KEY).params)
+    assert trained.report["whole"] is False
     assert numbers.envelope == numbers.drift == NEVER
-    assert found.model.threshold == 0
+    assert trained.model.threshold == 0
     assert (numbers.t_low, numbers.t_high) == (-4000, 8000)
     assert numbers.jump >= params.DEFAULT["jump"]
-    assert "need a day" in report.lines(found.report)[-1]
+    assert "need a day" in report.lines(trained.report)[-1]
 
 
 @pytest.mark.parametrize(
@@ -202,19 +202,19 @@ def test_a_history_in_crumbs_is_refused_with_the_reason() -> None:
 
 def test_what_a_history_does_not_teach_is_said_and_does_not_watch() -> None:
     """A board that is on for an hour and off for an hour: no slope of 168 readings is ever seen."""
-    found = fit.train("demo", "C001", KEY, *broken(40, 120, 3600.0))
-    assert found.report["whole"]
-    assert found.report["thresholds"]["drift"] is None
-    assert any(line.startswith("  given up       drift: ") for line in report.lines(found.report))
+    trained = fit.train("demo", "C001", KEY, *broken(40, 120, 3600.0))
+    assert trained.report["whole"]
+    assert trained.report["thresholds"]["drift"] is None
+    assert any(line.startswith("  given up       drift: ") for line in report.lines(trained.report))
 
 
 def test_a_history_without_two_readings_close_together_says_what_it_could_not_measure() -> None:
     ts, t, h = room(3)
     past = history(ts, t, h)
     far = History(ts[:1000] * 20, past.t[:1000], past.h[:1000], 30.0, 0)
-    told: list[str] = []
-    numbers = levels.levels(far, told)
-    assert [line.split(":")[0] for line in told] == ["moisture", "jump, jitter"]
+    remarks: list[str] = []
+    numbers = levels.levels(far, remarks)
+    assert [line.split(":")[0] for line in remarks] == ["moisture", "jump, jitter"]
     assert numbers["step_t"] == params.DEFAULT["step_t"] and numbers["coupling"] == params.DEFAULT["coupling"]
 
 
@@ -242,10 +242,10 @@ def test_a_channel_that_rests_for_more_than_a_day_is_not_called_stuck(channel) -
     else:
         h = np.where(resting, 99.9, np.round(np.minimum(h + 50, 99.9), 1))
     past = history(ts, t, h)
-    told: list[str] = []
-    numbers = levels.levels(past, told)
+    remarks: list[str] = []
+    numbers = levels.levels(past, remarks)
     assert numbers[f"rate_{channel}"] == ALWAYS
-    assert any(line.startswith(f"stuck: the same {channel} for ") for line in told)
+    assert any(line.startswith(f"stuck: the same {channel} for ") for line in remarks)
     fitted = fit.fit(past.part(0, len(ts) // 2))
     flags = judge(past, fitted.params).flags
     assert calibrate.alarms((flags & codes.ABNORMAL) > 0) <= past.days
@@ -272,8 +272,8 @@ def test_a_model_that_breaks_its_budget_on_its_own_history_is_refused_with_the_r
     flags[np.arange(6) * 2000 + 500] = codes.STUCK
     assert fit.over_budget(flags, past, 1.0) is None  # an alarm a day, no mail
     flags[5000:5400] = codes.STUCK
-    told = fit.over_budget(flags, past, 1.0)
-    assert "1 mails and 13 alarms in 6.5 days, 2% of the readings abnormal (stuck 13)" in told
+    reason = fit.over_budget(flags, past, 1.0)
+    assert "1 mails and 13 alarms in 6.5 days, 2% of the readings abnormal (stuck 13)" in reason
     flags[:] = 0
     flags[np.add.outer(np.array([2000, 9000]), np.arange(5)).ravel()] = codes.STUCK
     assert "2 mails and 2 alarms" in fit.over_budget(flags, past, 1.0)
@@ -314,8 +314,8 @@ def test_a_coarse_sensor_repeats_itself_without_being_stuck() -> None:
 
 def test_one_channel_may_be_constant() -> None:
     ts, t, _ = room(2)
-    found = fit.train("demo", "C001", KEY, ts, t, np.full(len(t), 45.0))
-    assert found.report["whole"]
+    trained = fit.train("demo", "C001", KEY, ts, t, np.full(len(t), 45.0))
+    assert trained.report["whole"]
 
 
 def test_alarms_are_counted_by_re_arming() -> None:

@@ -36,8 +36,8 @@ def fitted(past):
     return rhythm.fit(past, features(past.t, past.h), np.arange(len(past.t)) >= 60)
 
 
-def scores(found, past):
-    judge = Asked(Rhythm(Bands(found.section)), fresh=0)
+def scores(fitted, past):
+    judge = Asked(Rhythm(Bands(fitted.section)), fresh=0)
     x = features(past.t, past.h).tolist()
     rows = zip(x, past.half_hours.tolist(), strict=True)
     return np.array([judge.score(0, 0, half=half, x=row) for row, half in rows])
@@ -97,9 +97,9 @@ def test_a_channel_without_a_rhythm_may_say_anything():
     model = fitted(house())
     low, high = model.low.copy(), model.high.copy()
     low[1], high[1] = -32768, 32767
-    one = replace(model, low=low, high=high)
-    assert one.channels == ["t"]
-    judge = Asked(Rhythm(Bands(one.section)))
+    one_channel = replace(model, low=low, high=high)
+    assert one_channel.channels == ["t"]
+    judge = Asked(Rhythm(Bands(one_channel.section)))
     inside = int(low[0, 20] + high[0, 20]) // 2
     assert about(judge, inside, -32768, 20) == about(judge, inside, 32767, 20) == 0
 

@@ -34,7 +34,7 @@ class Worker:
         body = message if isinstance(message, bytes) else said_by(device, message, leaf)
         self.ingest.handle([Received(f"vigie/1/demo/{device}/{leaf}", body, lambda: None)])
 
-    def told(self):
+    def last_want(self):
         """The last `want`, once its mac is right."""
         (wants,) = [json.loads(payload) for topic, payload in self.sent if b'"want"' in payload] or [None]
         self.sent.clear()
@@ -51,8 +51,8 @@ class Worker:
             return None
         ((topic, payload),) = self.sent
         assert topic == f"vigie/1/demo/{device}/part"
-        number, told, at, total = struct.unpack(">B3x4sII", payload[:16])
-        assert (number, told.hex(), at) == (messages.WHATS[what], name, offset)
+        number, identity, at, total = struct.unpack(">B3x4sII", payload[:16])
+        assert (number, identity.hex(), at) == (messages.WHATS[what], name, offset)
         return total, payload[16:]
 
 
@@ -69,53 +69,53 @@ def wanted(database):
 def test_a_board_is_told_in_the_answer_to_its_state_and_no_more_once_it_has_or_has_tried(workers, wanted):
     worker = workers[0]
     worker.hear(STATE, "state")
-    assert worker.told() is None
+    assert worker.last_want() is None
     n = wanted.want(BOARD, "model", "00000002", time.time())
     worker.hear(STATE, "state")
-    assert worker.told() == {"n": n, "model": "00000002"}
+    assert worker.last_want() == {"n": n, "model": "00000002"}
     worker.hear({**STATE, "model": "00000002"}, "state")
-    assert worker.told() is None
+    assert worker.last_want() is None
     worker.hear({**STATE, "updates": [["model", "00000002", "its self-test failed"]]}, "state")
-    assert worker.told() is None
+    assert worker.last_want() is None
     higher = wanted.want(BOARD, "model", "00000003", time.time())
     worker.hear({**STATE, "updates": [["model", "00000002", "its self-test failed"]]}, "state")
-    assert worker.told() == {"n": higher, "model": "00000003"} and higher > n
+    assert worker.last_want() == {"n": higher, "model": "00000003"} and higher > n
 
 
 @pytest.mark.parametrize("state", ["offline", "sleeping"])
 def test_a_board_that_does_not_listen_is_not_told(workers, wanted, state):
     wanted.want(BOARD, "model", "00000002", time.time())
     workers[0].hear({**STATE, "state": state}, "state")
-    assert workers[0].told() is None
+    assert workers[0].last_want() is None
 
 
 def test_any_worker_tells_a_board_that_is_online_soon_after_a_change(workers, wanted, monkeypatch):
-    one, other = workers
-    one.hear(STATE, "state")
+    first, second = workers
+    first.hear(STATE, "state")
     monkeypatch.setattr("cloud.updates.serve.LOOK_EVERY", 0.0)
     for worker in workers:
         worker.ingest._answers._look_at = 0.0
         worker.ingest._answers.changes()
-        assert worker.told() is None
+        assert worker.last_want() is None
     n = wanted.want(BOARD, "model", "00000002", time.time())
     for worker in workers:
         worker.ingest._answers.changes()
-        assert worker.told() == {"n": n, "model": "00000002"}
+        assert worker.last_want() == {"n": n, "model": "00000002"}
         worker.ingest._answers.changes()
-        assert worker.told() is None
-    one.ingest._answers._again_at = 0.0  # a minute later: the word may have been lost
-    one.ingest._answers.changes()
-    assert one.told() == {"n": n, "model": "00000002"}
+        assert worker.last_want() is None
+    first.ingest._answers._again_at = 0.0  # a minute later: the word may have been lost
+    first.ingest._answers.changes()
+    assert first.last_want() == {"n": n, "model": "00000002"}
 
 
 def test_a_board_gets_a_model_in_parts_of_1024_bytes_from_any_worker(workers, database):
     database["models"].insert_one({"_id": "0000000a", "site": "demo", "device": "C001", "bundle": WHOLE})
-    got = b""
-    while len(got) < len(WHOLE):
-        total, data = workers[len(got) // 1024 % 2].get("model", "0000000a", len(got))
+    received = b""
+    while len(received) < len(WHOLE):
+        total, data = workers[len(received) // 1024 % 2].get("model", "0000000a", len(received))
         assert total == len(WHOLE) and 0 < len(data) <= 1024
-        got += data
-    assert got == WHOLE
+        received += data
+    assert received == WHOLE
     assert workers[0].get("model", "0000000a", len(WHOLE) + 5) == (len(WHOLE), b"")
     assert workers[0].get("model", "0000000b", 0) == (0, b"")
 
@@ -165,11 +165,11 @@ def test_readings_are_acknowledged_before_a_part_goes_out(workers, database):
 def test_a_database_that_does_not_answer_costs_no_acknowledgement(workers, monkeypatch):
     from pymongo.errors import AutoReconnect
 
-    def gone(*_):
+    def unreachable(*_):
         raise AutoReconnect("gone")
 
     worker = workers[0]
-    monkeypatch.setattr(worker.ingest._answers, "_stored", gone)
+    monkeypatch.setattr(worker.ingest._answers, "_stored", unreachable)
     asked = said_by("C001", {"v": 2, "what": "model", "id": "0000000a", "offset": 0}, "get")
     worker.ingest.handle(
         [
@@ -188,13 +188,13 @@ def test_the_same_command_asks_a_board_again_for_what_it_refused(workers, wanted
     n = wanted.want(BOARD, "model", "00000002", time.time())
     refused = {**STATE, "updates": [["model", "00000002", "its self-test failed", n, False]]}
     worker.hear(refused, "state")
-    assert worker.told() is None
+    assert worker.last_want() is None
     higher = wanted.want(BOARD, "model", "00000002", time.time())
     worker.hear(refused, "state")
-    assert worker.told() == {"n": higher, "model": "00000002"} and higher > n
+    assert worker.last_want() == {"n": higher, "model": "00000002"} and higher > n
     again = {**STATE, "updates": [["model", "00000002", "its self-test failed", higher, False]]}
     worker.hear(again, "state")
-    assert worker.told() is None
+    assert worker.last_want() is None
 
 
 def test_what_a_board_gave_up_for_no_fault_of_the_thing_is_asked_for_once_more_after_an_hour(
@@ -202,15 +202,15 @@ def test_what_a_board_gave_up_for_no_fault_of_the_thing_is_asked_for_once_more_a
 ):
     n = wanted.want(BOARD, "model", "00000002", time.time() - 3500)
     workers[0].hear({**STATE, "updates": [SILENT]}, "state")
-    assert workers[0].told() is None, "not at once"
+    assert workers[0].last_want() is None, "not at once"
     database["wanted"].update_one({}, {"$inc": {"at": -200}})
     workers[0].hear({**STATE, "updates": [SILENT]}, "state")
-    assert workers[0].told() == {"n": n + 1, "model": "00000002"}
+    assert workers[0].last_want() == {"n": n + 1, "model": "00000002"}
     workers[1].hear({**STATE, "updates": [SILENT]}, "state")
-    assert workers[1].told() == {"n": n + 1, "model": "00000002"}, "the same word, by another worker"
+    assert workers[1].last_want() == {"n": n + 1, "model": "00000002"}, "the same word, by another worker"
     database["wanted"].update_one({}, {"$inc": {"at": -9000}})
     workers[1].hear({**STATE, "updates": [[*SILENT[:3], n + 1, True]]}, "state")
-    assert workers[1].told() is None, "once, not for ever"
+    assert workers[1].last_want() is None, "once, not for ever"
     assert database["wanted"].find_one()["n"] == n + 1
 
 
@@ -222,11 +222,11 @@ def test_what_is_asked_for_once_more_also_reaches_a_board_that_stays_online(work
     answers = worker.ingest._answers
     answers._look_at = answers._again_at = 0.0
     answers.changes()
-    assert worker.told() == {"n": n + 1, "model": "00000002"}
+    assert worker.last_want() == {"n": n + 1, "model": "00000002"}
 
 
 def test_a_board_with_older_software_is_not_asked_again(workers, wanted):
     wanted.want(BOARD, "model", "00000002", time.time())
     wanted.want(BOARD, "model", "00000002", time.time())
     workers[0].hear({**STATE, "updates": [["model", "00000002", "its self-test failed"]]}, "state")
-    assert workers[0].told() is None
+    assert workers[0].last_want() is None

@@ -27,8 +27,8 @@ def file(folder, number, mpy=ESP32, **facts):
 
 def test_a_file_that_is_none_damaged_or_cut_short_is_refused_with_its_name(tmp_path):
     path = file(tmp_path, 7)
-    found, blob = read(path)
-    assert found == Release(7, "9.9.9", ESP32, SOON) and blob == path.read_bytes()
+    release, blob = read(path)
+    assert release == Release(7, "9.9.9", ESP32, SOON) and blob == path.read_bytes()
     for changed in (
         blob[:-1],
         blob + b"x",
@@ -47,9 +47,9 @@ def test_a_file_that_is_none_damaged_or_cut_short_is_refused_with_its_name(tmp_p
 
 def test_a_release_is_kept_once_and_its_number_is_nobody_elses(tmp_path, database):
     releases = Releases(database)
-    found, blob = read(file(tmp_path, 7))
-    releases.publish(found, blob)
-    releases.publish(found, blob)
+    release, blob = read(file(tmp_path, 7))
+    releases.publish(release, blob)
+    releases.publish(release, blob)
     with pytest.raises(NoRelease, match="another release 7"):
         releases.publish(*read(file(tmp_path, 7, version="other")))
     releases.publish(*read(file(tmp_path, 9, C3)))
@@ -59,22 +59,22 @@ def test_a_release_is_kept_once_and_its_number_is_nobody_elses(tmp_path, databas
 
 
 def test_every_board_gets_a_release_in_parts_from_any_worker_and_is_told_until_it_has_it(tmp_path, database):
-    found, blob = read(file(tmp_path, 7))
-    Releases(database).publish(found, blob)
+    release, blob = read(file(tmp_path, 7))
+    Releases(database).publish(release, blob)
     workers = Worker(database), Worker(database)
     n = Wanted(database).want(("demo", "C001"), "app", 7, time.time())
     workers[0].hear({**STATE, "app": 0}, "state")
-    assert workers[0].told() == {"n": n, "app": 7}
-    got = b""
-    while len(got) < len(blob):
-        total, data = workers[len(got) // 1024 % 2].get("app", "00000007", len(got))
+    assert workers[0].last_want() == {"n": n, "app": 7}
+    received = b""
+    while len(received) < len(blob):
+        total, data = workers[len(received) // 1024 % 2].get("app", "00000007", len(received))
         assert total == len(blob) and len(data) <= 1024
-        got += data
-    assert got == blob and workers[0].get("app", "00000007", 0, "C002") == (len(blob), blob[:1024])
+        received += data
+    assert received == blob and workers[0].get("app", "00000007", 0, "C002") == (len(blob), blob[:1024])
     assert workers[0].get("app", "00000008", 0) == (0, b"")
     for state in ({"app": 7}, {"app": 0, "updates": [["app", "00000007", "it has expired"]]}):
         workers[0].hear({**STATE, **state}, "state")
-        assert workers[0].told() is None
+        assert workers[0].last_want() is None
 
 
 def board(database, device="C001", **state):
@@ -86,18 +86,22 @@ def board(database, device="C001", **state):
 
 def test_a_board_is_given_a_release_and_what_became_of_it_is_shown(say, tmp_path, database):
     board(database)
-    code, said = say("app", "C001", str(file(tmp_path, 7)))
-    assert code == 0 and "release 7, version 9.9.9, is meant for demo/C001, which hears of it within" in said
-    assert database["wanted"].find_one()["want"] == {"app": 7}
-    code, said = say("app", "C001")
+    code, output = say("app", "C001", str(file(tmp_path, 7)))
     assert (
-        code == 0 and "runs version 0.1.0: what the cable brought" in said and "release 7: under way" in said
+        code == 0 and "release 7, version 9.9.9, is meant for demo/C001, which hears of it within" in output
+    )
+    assert database["wanted"].find_one()["want"] == {"app": 7}
+    code, output = say("app", "C001")
+    assert (
+        code == 0
+        and "runs version 0.1.0: what the cable brought" in output
+        and "release 7: under way" in output
     )
     board(database, updates=[["app", "00000007", "3 starts without an acknowledgement: OSError: 5"]])
     assert "release 7: not in use: 3 starts without an acknowledgement: OSError: 5" in say("app", "C001")[1]
     board(database, app=7, version="9.9.9")
-    code, said = say("app", "C001")
-    assert "runs version 9.9.9: release 7" in said and "release 7: in use" in said
+    code, output = say("app", "C001")
+    assert "runs version 9.9.9: release 7" in output and "release 7: in use" in output
     assert say("app", "C001", str(file(tmp_path, 7)))[1] == "demo/C001 runs release 7 already\n"
 
 
@@ -109,8 +113,8 @@ def test_what_the_board_would_refuse_is_refused_here(say, tmp_path, database):
         (file(tmp_path, 10, expires=1000), "it has expired"),
         (tmp_path / "none", "No such file"),
     ):
-        code, said = say("app", "C001", str(made))
-        assert code == 1 and why in said
+        code, output = say("app", "C001", str(made))
+        assert code == 1 and why in output
     board(database, mpy=None)
     assert "make deploy" in say("app", "C001", str(file(tmp_path, 11)))[1]
     assert database["wanted"].count_documents({}) == 0 and database["releases"].count_documents({}) == 0
@@ -120,10 +124,10 @@ def test_a_rollout_gives_each_board_the_file_for_its_chip_and_waits_until_it_is_
     board(database)
     board(database, "C002", mpy=C3)
     board(database, "C003", mpy=2822)
-    one, other = str(file(tmp_path, 7)), str(file(tmp_path, 8, C3))
-    code, said = say("rollout", "start", "app", one, other, "--yes")
-    assert code == 0 and "demo/C003 is left out: there is no release for its chip" in said
-    assert "demo/C001: version 0.1.0 -> 9.9.9, release 7" in said and "release 8" in said
+    for_esp32, for_c3 = str(file(tmp_path, 7)), str(file(tmp_path, 8, C3))
+    code, output = say("rollout", "start", "app", for_esp32, for_c3, "--yes")
+    assert code == 0 and "demo/C003 is left out: there is no release for its chip" in output
+    assert "demo/C001: version 0.1.0 -> 9.9.9, release 7" in output and "release 8" in output
     now = [time.time()]
     rollouts = Rollouts(database, MASTER, lambda: now[0])
     rollouts.step()
@@ -137,7 +141,7 @@ def test_a_rollout_gives_each_board_the_file_for_its_chip_and_waits_until_it_is_
     board(database, app=0, updates=[["app", "00000007", "3 starts without an acknowledgement"]])
     assert "3 starts" in rollouts.step().halt
     assert rollouts.newest()["state"] == "halted"
-    code, said = say("rollout", "back")
-    assert code == 1 and "sign the tree from before again" in said
-    assert "no release for its chip" in say("rollout", "start", "app", one, "--board", "C002")[1]
+    code, output = say("rollout", "back")
+    assert code == 1 and "sign the tree from before again" in output
+    assert "no release for its chip" in say("rollout", "start", "app", for_esp32, "--board", "C002")[1]
     assert json.dumps(database["wanted"].find_one({"_id": "demo/C002"})) == "null"

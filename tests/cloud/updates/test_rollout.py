@@ -34,9 +34,9 @@ def test_first_one_then_a_tenth_then_all():
 def test_the_next_wave_begins_once_the_one_before_has_behaved_well_for_the_whole_pause():
     order = NAMES[:4]
     assert decide(order, {}, {}, PAUSE, 0.0).begin == (NAMES[0],)
-    told = {NAMES[0]: RolloutBoard(0.0)}
-    assert decide(order, told, {NAMES[0]: Behaviour(has=False)}, PAUSE, 99.0).begin == ()
-    assert decide(order, told, {NAMES[0]: WELL}, PAUSE, 99.0).settled == (NAMES[0],)
+    boards = {NAMES[0]: RolloutBoard(0.0)}
+    assert decide(order, boards, {NAMES[0]: Behaviour(has=False)}, PAUSE, 99.0).begin == ()
+    assert decide(order, boards, {NAMES[0]: WELL}, PAUSE, 99.0).settled == (NAMES[0],)
     settled = {NAMES[0]: RolloutBoard(0.0, 100.0, 3)}
     assert decide(order, settled, {NAMES[0]: WELL}, PAUSE, 699.0).begin == ()
     assert decide(order, settled, {NAMES[0]: WELL}, PAUSE, 700.0).begin == (NAMES[1],)
@@ -45,7 +45,7 @@ def test_the_next_wave_begins_once_the_one_before_has_behaved_well_for_the_whole
 
 
 @pytest.mark.parametrize(
-    ("found", "why"),
+    ("behaviour", "why"),
     [
         (Behaviour(has=False, refused="its self-test failed"), "self-test"),
         (Behaviour(has=False), "went back"),
@@ -55,21 +55,23 @@ def test_the_next_wave_begins_once_the_one_before_has_behaved_well_for_the_whole
         (Behaviour(has=True, boots=3, silent=1000.0), "silent"),
     ],
 )
-def test_a_board_that_is_not_well_halts_it(found, why):
-    step = decide(NAMES, {NAMES[0]: RolloutBoard(0.0, 100.0, 3)}, {NAMES[0]: found}, PAUSE, 2000.0)
+def test_a_board_that_is_not_well_halts_it(behaviour, why):
+    step = decide(NAMES, {NAMES[0]: RolloutBoard(0.0, 100.0, 3)}, {NAMES[0]: behaviour}, PAUSE, 2000.0)
     assert NAMES[0] in step.halt and why in step.halt and not step.begin
 
 
 @pytest.mark.parametrize(
-    "found",
+    "behaviour",
     [
         Behaviour(has=True, boots=3, episodes=2, episodes_before=1),
         Behaviour(has=True, boots=3, silent=5000.0, sleeps=True),
         Behaviour(has=True, boots=3, silent=5000.0, period=3600.0),
     ],
 )
-def test_what_is_ordinary_does_not(found):
-    assert not decide(NAMES, {NAMES[0]: RolloutBoard(0.0, 100.0, 3)}, {NAMES[0]: found}, PAUSE, 9000.0).halt
+def test_what_is_ordinary_does_not(behaviour):
+    assert not decide(
+        NAMES, {NAMES[0]: RolloutBoard(0.0, 100.0, 3)}, {NAMES[0]: behaviour}, PAUSE, 9000.0
+    ).halt
 
 
 class Fleet:

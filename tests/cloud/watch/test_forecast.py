@@ -40,21 +40,21 @@ def at_work(database):
     return now, Store(database, clock=clock), watching(database, clock=clock)
 
 
-def told(ts, t, limit=8.0, side=1):
+def passes_at(ts, t, limit=8.0, side=1):
     return forecast(ts, side * t, side * limit, side, START + DAY + 2700)
 
 
 def test_a_steady_rise_passes_the_limit_when_it_does():
     for seed in range(4):
         ts, t = cold_room(3.5, rate=1.0, seed=seed)
-        told_at = [told(ts[:stop], t[:stop]) for stop in range(len(ts) - 30, len(ts), 5)]
-        assert any(told_at)
-        assert all(abs(at - (START + DAY + 4.5 * 3600)) < 600 for at in told_at if at), seed
+        forecasts = [passes_at(ts[:stop], t[:stop]) for stop in range(len(ts) - 30, len(ts), 5)]
+        assert any(forecasts)
+        assert all(abs(at - (START + DAY + 4.5 * 3600)) < 600 for at in forecasts if at), seed
 
 
 def test_below_is_as_above():
     ts, t = cold_room(3.5, rate=1.0)
-    assert told(ts, t) is not None and told(ts, t, side=-1) == pytest.approx(told(ts, t))
+    assert passes_at(ts, t) is not None and passes_at(ts, t, side=-1) == pytest.approx(passes_at(ts, t))
 
 
 def test_doors_do_not_disturb_it():
@@ -62,7 +62,7 @@ def test_doors_do_not_disturb_it():
     doors = np.random.default_rng(1).integers(int(DAY / PERIOD), len(t), 8)
     for row in doors:
         t[row : row + 2] += 4
-    assert abs(told(ts, t) - (START + DAY + 4.5 * 3600)) < 600
+    assert abs(passes_at(ts, t) - (START + DAY + 4.5 * 3600)) < 600
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_doors_do_not_disturb_it():
     ],
 )
 def test_nothing_is_said_where_nobody_can_tell(hours, rate, bend, why):
-    assert told(*cold_room(hours, rate, bend=bend)) is None, why
+    assert passes_at(*cold_room(hours, rate, bend=bend)) is None, why
 
 
 def test_nothing_is_said_of_a_cycling_room_or_without_a_history():
@@ -106,13 +106,13 @@ def test_what_will_be_outside_soon_is_severe_and_told_once():
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [("en", "8.0 °C at about 04:40 UTC"), ("fr", "8,0 °C vers 04:40 UTC")]
+    ("language", "wording"), [("en", "8.0 °C at about 04:40 UTC"), ("fr", "8,0 °C vers 04:40 UTC")]
 )
-def test_mail_and_dashboard_say_when(language, said, database):
+def test_mail_and_dashboard_say_when(language, wording, database):
     _, (worse,) = decide(begun(), Ahead("demo", "C001", 4 * 3600 + 41 * 60.0, 800), 7300.0)
     words = Words(language)
-    assert said in plain(letters.about(worse.episode, words, 7300.0))
-    assert said not in plain(
+    assert wording in plain(letters.about(worse.episode, words, 7300.0))
+    assert wording not in plain(
         letters.about(msgspec.structs.replace(worse.episode, closed=8000.0), words, 9000.0)
     )
     row = {**msgspec.to_builtins(worse.episode), "_id": worse.episode.id, "d": "demo/C001"}
@@ -141,8 +141,8 @@ def test_the_watch_looks_ahead_while_an_episode_goes_on(database):
         store.write(made[first : first + 10])
         if first >= fails - 10:
             watch.step()
-    (one,) = Reader(database).episodes(open_only=True)
-    assert one.severity == "severe" and abs(one.breach - (START + DAY + 4.5 * 3600)) < 600
+    (episode,) = Reader(database).episodes(open_only=True)
+    assert episode.severity == "severe" and abs(episode.breach - (START + DAY + 4.5 * 3600)) < 600
     subjects = [
         plain(alert["subject"]) for alert in database["alerts"].find({"letter.kind": {"$ne": "digest"}})
     ]

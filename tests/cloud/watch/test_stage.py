@@ -53,16 +53,16 @@ def looked_at(database, severe, t=STEPS):
         made = entry(row, t=round(100 * value), ts=int(START + 60 * row), up=60 * row, flags=flags)
         store.write([made])
         watch.step()
-        told = database["alerts"].count_documents({"letter.kind": {"$ne": "digest"}})
-        mails += [row] * (told - len(mails))
+        sent = database["alerts"].count_documents({"letter.kind": {"$ne": "digest"}})
+        mails += [row] * (sent - len(mails))
     subjects = [plain(each["subject"]) for each in database["alerts"].find().sort("_id", 1)]
-    (one,) = Reader(database).episodes(open_only=True)
-    return mails, subjects, one
+    (episode,) = Reader(database).episodes(open_only=True)
+    return mails, subjects, episode
 
 
 def test_the_first_stage_is_a_warning_and_the_second_a_severe_alarm(database):
-    mails, subjects, one = looked_at(database, Stage(t_max=1000, for_s=600))
-    assert one.severity == "severe" and len(mails) == 2
+    mails, subjects, episode = looked_at(database, Stage(t_max=1000, for_s=600))
+    assert episode.severity == "severe" and len(mails) == 2
     assert mails[0] < 30 and mails[1] == 90
     assert subjects[1].startswith("Now severe")
 
@@ -72,13 +72,13 @@ def test_readings_are_looked_up_once_for_a_stay_beyond_the_second_stage(database
     look = watch_file.stage.outside_since
     monkeypatch.setattr(watch_file.stage, "outside_since", lambda *args: asked.append(args) or look(*args))
     t = [4.0] * 20 + [9.0] * 30 + [11.0] * 8 + [9.0] * 2 + [11.0] * 30
-    mails, subjects, one = looked_at(database, Stage(t_max=1000, for_s=600), t)
-    assert one.severity == "severe" and mails[1] == 70 and len(asked) == 2, "eight minutes are not enough"
+    mails, subjects, episode = looked_at(database, Stage(t_max=1000, for_s=600), t)
+    assert episode.severity == "severe" and mails[1] == 70 and len(asked) == 2, "eight minutes are not enough"
 
 
 def test_without_a_second_stage_the_first_is_severe(database):
-    mails, _, one = looked_at(database, None)
-    assert one.severity == "severe" and len(mails) == 1 and mails[0] < 30
+    mails, _, episode = looked_at(database, None)
+    assert episode.severity == "severe" and len(mails) == 1 and mails[0] < 30
 
 
 def test_the_second_stage_is_no_matter_of_a_forecast_of_the_first(database):

@@ -267,8 +267,8 @@ def test_a_flood_is_told_once_and_ends_an_hour_after_its_last_sign(
     (episode,) = reader.episodes()
     assert (episode.kind, episode.severity, episode.closed) == ("flood", "warning", None)
     letter = letter_of(alert)
-    desk = LetterContext(Words(language), Links(b"k" * 32, None), AlertSettings())
-    made = page(Matter(letter, "1", clock.now), [episode_of(database["episodes"].find_one())], desk)
+    context = LetterContext(Words(language), Links(b"k" * 32, None), AlertSettings())
+    made = page(Matter(letter, "1", clock.now), [episode_of(database["episodes"].find_one())], context)
     assert text in plain(text_of(made))
     clock.now += 3700
     store.write([entry(11)])
@@ -284,8 +284,8 @@ def test_what_somebody_has_seen_is_not_told_again(store, database, clock):
     seen = {"_id": "x", "alert": alert["_id"], "episodes": alert["episodes"], "at": clock.now}
     database["acknowledgements"].insert_one(seen)
     steps(watch, clock, 3)
-    desk = database["policy"].find_one()["desk"]
-    assert [each["acknowledged"] for each in desk["followed"].values()] == [True]
+    policy = database["policy"].find_one()["desk"]
+    assert [each["acknowledged"] for each in policy["followed"].values()] == [True]
 
 
 def test_how_far_outside_its_trained_range_a_reading_is_decides_how_bad_it_is(store, reader, database):

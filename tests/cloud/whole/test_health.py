@@ -90,7 +90,9 @@ def test_without_the_database_it_is_alive_but_not_ready(backend, mongod):
     wait_for(lambda: get(port, "/readyz")[0] == 200, "readiness")
     mongod.child.send(signal.SIGSTOP)
     try:
-        code, text = wait_for(lambda: (found := get(port, "/readyz"))[0] == 503 and found, "the trouble", 30)
+        code, text = wait_for(
+            lambda: (answer := get(port, "/readyz"))[0] == 503 and answer, "the trouble", 30
+        )
         assert "database does not answer" in json.loads(text)["store"]
         assert get(port, "/healthz")[0] == 200
         assert metric(get(port, "/metrics")[1], "vigie_ready") == 0

@@ -164,9 +164,9 @@ def test_an_exported_text_is_no_formula_and_the_export_is_read_again(store, data
     file = io.StringIO()
     export.write_csv([Reader(database).readings("demo", "C001")], file)
     rows = list(csv.DictReader(io.StringIO(file.getvalue())))
-    said = ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "\\t=1", "\\r=1", "plain", "a\\nb"]
-    said += ["' =1+1", "'\u00a0+1", "'\uff1d1+1"]
-    assert sorted(row["why"] for row in rows if row["why"]) == sorted(said)
+    texts = ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "\\t=1", "\\r=1", "plain", "a\\nb"]
+    texts += ["' =1+1", "'\u00a0+1", "'\uff1d1+1"]
+    assert sorted(row["why"] for row in rows if row["why"]) == sorted(texts)
     assert [row["t"] for row in rows[:2]] == ["-3.15", "-3.16"]
     path = tmp_path / "own.csv"
     with path.open("w", newline="") as own:
@@ -211,9 +211,9 @@ def test_a_board_whose_history_cannot_be_read_stops_the_training_of_no_other(sto
     spans = {"C001": ValueError("torn"), "C002": 1e6}
 
     def span(site, device, now):
-        if isinstance(found := spans[device], Exception):
-            raise found
-        return found
+        if isinstance(outcome := spans[device], Exception):
+            raise outcome
+        return outcome
 
     monkeypatch.setattr(learning, "_span", span)
     assert learning.due() == [("demo", "C002")]

@@ -48,8 +48,8 @@ class Allowance:
     least: float  # s, whatever it says: people at the door and warm goods need so long
 
 
-LONG = Allowance(share=0.03, part=0.08, slack=200.0, least=1200.0)
-STAYING = Allowance(share=0.4, part=0.08, slack=200.0, least=1200.0)  # the air does not recover ...
+LONG = Allowance(share=0.1, part=0.08, slack=200.0, least=1200.0)
+STAYING = Allowance(share=0.4, part=0.2, slack=200.0, least=1200.0)  # the air does not recover ...
 SLOW = Allowance(share=0.2, part=0.2, slack=200.0, least=900.0)  # ... and that slowly
 
 

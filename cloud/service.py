@@ -300,11 +300,11 @@ def _watch_loops(
 ) -> dict[str, Loop]:
     # A worker that only ingests needs none of these.
     from cloud.alerts import channels  # noqa: PLC0415
-    from cloud.alerts.courier import Courier  # noqa: PLC0415
+    from cloud.alerts.courier import Courier, Post  # noqa: PLC0415
     from cloud.alerts.letters import LetterContext  # noqa: PLC0415
     from cloud.alerts.links import Links  # noqa: PLC0415
     from cloud.alerts.mail_writer import MailWriter  # noqa: PLC0415
-    from cloud.learning.asking import Asking  # noqa: PLC0415
+    from cloud.learning.asking import ask  # noqa: PLC0415
     from cloud.siblings.look import Look  # noqa: PLC0415
     from cloud.updates import rollouts  # noqa: PLC0415
     from cloud.watch.watch import Watch  # noqa: PLC0415
@@ -316,6 +316,7 @@ def _watch_loops(
     writer = MailWriter(database, LetterContext(words, links, settings.alerts))
     courier = Courier(database, channels.open_sender(settings.mail), writer, settings.alerts.per_day, clock)
     bell = threading.Event()
+    post = Post(database, settings.mail.to, words, bell, clock)
     counters |= {"mails_total": lambda: courier.mails, "mails_failed_total": lambda: courier.failed}
     return {
         "watch": lambda stop: watch.run(stop, bell),
@@ -326,13 +327,13 @@ def _watch_loops(
             settings.key,
             settings.auto_model,
             lambda: watch.lease.fence is not None,
-            ask=Asking(database, settings.mail.to, words, bell, clock),
+            ask=partial(ask, post),
             clock=clock,
         ).run,
         "rollouts": lambda stop: rollouts.run(
             rollouts.Rollouts(database, settings.key, clock),
             lambda: watch.lease.fence is not None,
-            rollouts.mail(database, settings.mail.to, words, clock, bell),
+            partial(rollouts.mail, post),
             stop,
         ),
         "sealing": lambda stop: keep_house(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 INK, FAINT, GROUND = "#1b1b1f", "#8a8a94", "#ffffff"
 ALARM, USUAL = "#d92d20", "#e3efe6"
 COLOURS = {"°C": "#c2410c", "%RH": "#0f6cbd"}
+DAY = 86400.0  # s: matplotlib's dates are days
 WIDTH, HEIGHT, DPI = 5.6, 3.9, 200  # inches: 560 points wide in a mail, twice that in pixels
 
 
@@ -37,11 +38,11 @@ def draw(episode: Episode, facts: Facts, words: Words, now: float) -> bytes | No
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     _panel(top, curve, curve.t, "°C", usual=facts.t, words=words)
     _panel(bottom, curve, curve.h, "%RH", usual=facts.h, words=words)
-    when = _days(curve.ts)
+    when = curve.ts / DAY
     end = now if episode.closed is None else episode.closed
     for axes in (top, bottom):
-        axes.axvspan(_day(episode.opened), _day(max(end, episode.opened + 1)), color=ALARM, alpha=0.09, lw=0)
-    right = max(float(when[-1]), _day(end))
+        axes.axvspan(episode.opened / DAY, max(end, episode.opened + 1) / DAY, color=ALARM, alpha=0.09, lw=0)
+    right = max(float(when[-1]), end / DAY)
     bottom.set_xlim(float(when[0]), right + (right - float(when[0])) * 0.02)
     _time_axis(bottom, words.zone)
     out = io.BytesIO()
@@ -53,7 +54,7 @@ def _panel(
     axes: Axes, curve: EpisodeCurve, values: Floats, unit: str, *, usual: Span | None, words: Words
 ) -> None:
     colour = COLOURS[unit]
-    when = _days(curve.ts)
+    when = curve.ts / DAY
     if usual is not None:
         axes.axhspan(*usual, color=USUAL, lw=0, zorder=0)
     axes.plot(when, values, color=colour, linewidth=1.6, solid_joinstyle="round")
@@ -89,11 +90,3 @@ def _time_axis(axes: Axes, zone: tzinfo) -> None:
     begin, end = axes.get_xlim()
     form = "%H:%M:%S" if end - begin < 3 / 1440 else "%H:%M" if end - begin < 2 else "%d/%m %H:%M"
     axes.xaxis.set_major_formatter(DateFormatter(form, tz=zone))  # type: ignore[no-untyped-call]
-
-
-def _days(seconds: Floats) -> Floats:
-    return seconds / 86400.0
-
-
-def _day(seconds: float) -> float:
-    return seconds / 86400.0

@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +28,7 @@ from cloud.alerts.mail_writer import MailWriter, WrittenMail
 from cloud.alerts.policy import Letter
 from cloud.process.failure import brief, is_general
 from cloud.store.database import Document
+from cloud.words import Words, plain
 
 log = logging.getLogger("mail")
 
@@ -53,6 +55,27 @@ def pending(name: str, letter: Letter, to: Sequence[str], subject: str, now: flo
         "error_kind": None,
         "told": None,  # the id of the later mail that carried this one's content
     }
+
+
+@dataclass(frozen=True)
+class Post:
+    """For mails that are about no episode: each is written once, however often somebody asks for it."""
+
+    database: Database[Document]
+    to: Sequence[str]
+    words: Words
+    bell: threading.Event  # wakes the courier
+    clock: Callable[[], float]
+
+    def __call__(self, name: str, letter: Letter, subject: str, **more: Any) -> str:
+        """Make the alert `name`, which is returned. Raises PyMongoError."""
+        document = pending(name, letter, self.to, plain(subject), self.clock())
+        try:
+            self.database["alerts"].insert_one({**document, **more})
+        except DuplicateKeyError:
+            pass  # it was asked for before, or another process was quicker
+        self.bell.set()
+        return name
 
 
 class Courier:

@@ -10,7 +10,8 @@ of its site while its own detectors are quiet.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -21,6 +22,7 @@ from device import codes
 
 Kind = Literal["anomaly", "sensor", "silence", "claim", "flood", "siblings"]
 Severity = Literal["warning", "severe"]
+Number = TypeVar("Number", int, float)
 
 DETECTORS = 3  # a reading is severe when this many detectors call it abnormal and the cloud agrees
 FAR = 0.5  # a value this far outside the board's normal range, in widths of that range, is severe
@@ -47,11 +49,14 @@ class Rules(msgspec.Struct, frozen=True):
 RULES = Rules()
 
 
-class Event(msgspec.Struct, frozen=True):
-    """One reading from `events`: an abnormal one, or the first normal one after an abnormal one."""
-
+class _OfBoard(msgspec.Struct, frozen=True):
     site: str
     device: str
+
+
+class Event(_OfBoard, frozen=True):
+    """One reading from `events`: an abnormal one, or the first normal one after an abnormal one."""
+
     stream: str
     seq: int
     when: float  # Unix s: its date, or when it arrived if it has none
@@ -107,11 +112,9 @@ class Progress(msgspec.Struct, frozen=True):
     h: int | None = None
 
 
-class Sign(msgspec.Struct, frozen=True):
+class Sign(_OfBoard, frozen=True):
     """The last sign of life of a device, which a timer checks."""
 
-    site: str
-    device: str
     heard: float  # Unix s when the cloud last stored something of it
     listening: float  # Unix s since when the cloud has been able to hear it
     offline: float | None = None  # Unix s when its last will came, if nothing came after it
@@ -124,32 +127,26 @@ class Sign(msgspec.Struct, frozen=True):
         return self.offline is not None and self.offline >= self.heard - 1
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(_OfBoard, frozen=True):
     """A sign that two boards use this name (cloud.store.claims)."""
 
-    site: str
-    device: str
     stream: str
     seq: int
     when: float  # Unix s
     why: str  # "seqs", "boots", "streams"
 
 
-class Flood(msgspec.Struct, frozen=True):
+class Flood(_OfBoard, frozen=True):
     """This board sends too much, and ingest holds back what is beyond its share (cloud.ingest.share)."""
 
-    site: str
-    device: str
     when: float  # Unix s
     why: str  # "messages", "streams"
     times: float  # how many times more messages than its period allows
 
 
-class Parted(msgspec.Struct, frozen=True):
+class Parted(_OfBoard, frozen=True):
     """This board has left the other boards of its site, and how far, or is back (cloud.siblings)."""
 
-    site: str
-    device: str
     since: float  # Unix s
     when: float  # Unix s
     names: tuple[str, ...]  # of those that it left
@@ -158,11 +155,9 @@ class Parted(msgspec.Struct, frozen=True):
     over: bool = False
 
 
-class Ahead(msgspec.Struct, frozen=True):
+class Ahead(_OfBoard, frozen=True):
     """When the air will pass one of the user's limits if it goes on; None: nobody can tell."""
 
-    site: str
-    device: str
     breach: float | None  # Unix s
     limit: int = 0  # hundredths of degC
     staged: bool = False  # it is the first stage of limits that have a severe one
@@ -171,30 +166,28 @@ class Ahead(msgspec.Struct, frozen=True):
 Input = Event | Progress | Sign | Claim | Flood | Parted | Ahead
 
 
-class Episode(msgspec.Struct, frozen=True):
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
     """A run of trouble with one device. Temperatures and humidities in hundredths."""
 
     id: str
     site: str
     device: str
-    stream: str
+    stream: str = ""
     opened: float  # Unix s of its first abnormal reading; for silence: when the board was last heard
     last: float  # Unix s of its newest abnormal reading
-    last_seq: int
-    closed: float | None
+    last_seq: int = 0
+    closed: float | None = None
     severity: Severity
-    abnormal: int
-    agreed: int
-    edge_flags: int
-    cloud_flags: int
-    late: bool
+    abnormal: int = 0
+    agreed: int = 0
+    edge_flags: int = 0
+    cloud_flags: int = 0
+    late: bool = False
     t_min: int | None = None
     t_max: int | None = None
     h_min: int | None = None
     h_max: int | None = None
-    why: str | None = (
-        None  # of the last failed read; "offline", "silent", "overslept"; a claim's or a flood's sign
-    )
+    why: str | None = None  # of the last failed read; "offline", "silent", "overslept"; what shows a claim
     quiet: float | None = None  # Unix s of the first normal reading after `last`
     heard: float = 0.0  # Unix s when something was last added
     kind: Kind = "anomaly"
@@ -224,55 +217,38 @@ class Device(msgspec.Struct, frozen=True):
     siblings: Episode | None = None  # it has left the other boards of its site
 
 
-class Opened(msgspec.Struct, frozen=True):
+class Action(msgspec.Struct, frozen=True):
+    """What happened to an episode."""
+
+    episode: Episode
+
+
+class Opened(Action, frozen=True):
     """An episode began, and a person must hear of it."""
 
-    episode: Episode
 
-
-class Again(msgspec.Struct, frozen=True):
+class Again(Action, frozen=True):
     """An episode that had just ended has resumed."""
 
-    episode: Episode
 
-
-class Worse(msgspec.Struct, frozen=True):
+class Worse(Action, frozen=True):
     """An episode has become severe."""
 
-    episode: Episode
 
-
-class Changed(msgspec.Struct, frozen=True):
+class Changed(Action, frozen=True):
     """An episode grew, or a late note did."""
 
-    episode: Episode
 
-
-class Closed(msgspec.Struct, frozen=True):
+class Closed(Action, frozen=True):
     """An episode is over; a late note is complete."""
 
-    episode: Episode
 
-
-Action = Opened | Again | Worse | Changed | Closed
 Decision = tuple[Device, list[Action]]
 
 
 def decide(state: Device, event: Input, now: float, rules: Rules = RULES) -> Decision:
     """The next state of a device, and the actions that follow. `now`: Unix s."""
-    if isinstance(event, Progress):
-        return _progress(state, event, now, rules)
-    if isinstance(event, Sign):
-        return _listen(state, event, now, rules)
-    if isinstance(event, Claim):
-        return _claimed(state, event, now)
-    if isinstance(event, Flood):
-        return _flooded(state, event, now)
-    if isinstance(event, Ahead):
-        return _ahead(state, event, now)
-    if isinstance(event, Parted):
-        return _parted(state, event, now)
-    return _reading(state, event, now, rules)
+    return _STEPS[type(event)](state, event, now, rules)
 
 
 def _reading(state: Device, event: Event, now: float, rules: Rules) -> Decision:
@@ -322,14 +298,11 @@ def _progress(state: Device, at: Progress, now: float, rules: Rules) -> Decision
     if state.late is not None and now - state.late.heard >= rules.quiet_seconds:
         actions.append(Closed(state.late))
         state = _with(state, late=None)
-    claim = state.claim
-    if claim is not None and now - claim.last >= rules.claim_seconds:
-        actions.append(Closed(msgspec.structs.replace(claim, closed=claim.last)))
-        state = _with(state, claim=None)
-    flood = state.flood
-    if flood is not None and now - flood.last >= rules.flood_seconds:
-        actions.append(Closed(msgspec.structs.replace(flood, closed=flood.last)))
-        state = _with(state, flood=None)
+    for kind, patience in (("claim", rules.claim_seconds), ("flood", rules.flood_seconds)):
+        run: Episode | None = getattr(state, kind)
+        if run is not None and now - run.last >= patience:
+            actions.append(Closed(msgspec.structs.replace(run, closed=run.last)))
+            state = _with(state, **{kind: None})
     episode = state.episode
     if episode is None:
         return state, actions
@@ -358,30 +331,26 @@ def _listen(state: Device, sign: Sign, now: float, rules: Rules) -> Decision:
             over, closed=None, last=sign.heard, why=reason, heard=now, again=over.again + 1
         )
         return _with(state, silence=silence, silence_over=None), [Again(silence)]
-    silence = _without_readings(sign, "silence", "warning", since=sign.heard, now=now, why=reason)
+    silence = _without_readings(sign, "silence", sign.heard, heard=now, why=reason)
     return _with(state, silence=silence, silence_over=None), [Opened(silence)]
 
 
-def _claimed(state: Device, claim: Claim, now: float) -> Decision:
-    """A claim makes one mail, however long it goes on; readings of one board are not stored meanwhile."""
-    if state.claim is not None:
-        grown = msgspec.structs.replace(state.claim, last=max(state.claim.last, claim.when), heard=now)
-        return _with(state, claim=grown), [Changed(grown)]
-    begun = _without_readings(claim, "claim", "severe", since=claim.when, now=now, why=claim.why)
-    return _with(state, claim=begun), [Opened(begun)]
+def _signalled(state: Device, sign: Claim | Flood, now: float, rules: Rules) -> Decision:
+    """A claim or a flood makes one mail, however long it goes on.
+
+    Meanwhile ingest stores no readings of one board, or holds back the surplus, so that no other board waits.
+    """
+    kind: Kind = "claim" if isinstance(sign, Claim) else "flood"
+    run: Episode | None = getattr(state, kind)
+    if run is not None:
+        run = msgspec.structs.replace(run, last=max(run.last, sign.when), heard=now)
+        return _with(state, **{kind: run}), [Changed(run)]
+    more: dict[str, Any] = {"severity": "severe"} if isinstance(sign, Claim) else {"times": sign.times}
+    run = _without_readings(sign, kind, sign.when, heard=now, why=sign.why, **more)
+    return _with(state, **{kind: run}), [Opened(run)]
 
 
-def _flooded(state: Device, flood: Flood, now: float) -> Decision:
-    """A flood makes one mail; ingest holds back the surplus, so that no other board has to wait."""
-    if state.flood is not None:
-        grown = msgspec.structs.replace(state.flood, last=max(state.flood.last, flood.when), heard=now)
-        return _with(state, flood=grown), [Changed(grown)]
-    begun = _without_readings(flood, "flood", "warning", since=flood.when, now=now, why=flood.why)
-    begun = msgspec.structs.replace(begun, times=flood.times)
-    return _with(state, flood=begun), [Opened(begun)]
-
-
-def _ahead(state: Device, ahead: Ahead, now: float) -> Decision:
+def _ahead(state: Device, ahead: Ahead, now: float, rules: Rules) -> Decision:
     """What will be outside the user's limits soon is as severe as what is."""
     episode = state.episode
     if episode is None or (episode.breach, episode.limit) == (ahead.breach, ahead.limit):
@@ -394,7 +363,7 @@ def _ahead(state: Device, ahead: Ahead, now: float) -> Decision:
     ]
 
 
-def _parted(state: Device, parted: Parted, now: float) -> Decision:
+def _parted(state: Device, parted: Parted, now: float, rules: Rules) -> Decision:
     """What goes on by its own readings learns from it who says so; else it is an episode of its own."""
     away = {"left": parted.names, "away_t": parted.t, "away_h": parted.h}
     open_one = state.siblings
@@ -411,39 +380,16 @@ def _parted(state: Device, parted: Parted, now: float) -> Decision:
         flags = state.episode.cloud_flags | SIBLINGS
         updated = msgspec.structs.replace(state.episode, cloud_flags=flags, heard=now, **away)
         return _with(state, episode=updated), [Changed(updated)]
-    begun = _without_readings(parted, "siblings", "warning", since=parted.since, now=now, why="siblings")
-    begun = msgspec.structs.replace(begun, cloud_flags=SIBLINGS, last=parted.when, **away)
+    seen = {"last": parted.when, "cloud_flags": SIBLINGS, "why": "siblings", **away}
+    begun = _without_readings(parted, "siblings", parted.since, heard=now, **seen)
     return _with(state, siblings=begun), [Opened(begun)]
 
 
-def _without_readings(
-    about: Sign | Claim | Flood | Parted,
-    kind: Kind,
-    severity: Severity,
-    *,
-    since: float,
-    now: float,
-    why: str,
-) -> Episode:
-    return Episode(
-        id=f"{about.site}/{about.device}/{kind}/{int(since)}",
-        site=about.site,
-        device=about.device,
-        stream="",
-        opened=since,
-        last=since,
-        last_seq=0,
-        closed=None,
-        severity=severity,
-        abnormal=0,
-        agreed=0,
-        edge_flags=0,
-        cloud_flags=0,
-        late=False,
-        why=why,
-        heard=now,
-        kind=kind,
-    )
+def _without_readings(about: _OfBoard, kind: Kind, since: float, **more: Any) -> Episode:
+    """An episode that is about no reading, a warning unless `more` of its fields say otherwise."""
+    name = f"{about.site}/{about.device}/{kind}/{int(since)}"
+    values = {"opened": since, "last": since, "severity": "warning", **more}
+    return Episode(id=name, site=about.site, device=about.device, kind=kind, **values)
 
 
 def _missing(sign: Sign, now: float, rules: Rules) -> str | None:
@@ -509,30 +455,17 @@ def _dense(recent: tuple[Event, ...], newest: Event, rules: Rules) -> tuple[Even
 def _begin(events: tuple[Event, ...], now: float) -> Episode:
     """An episode with the first of `events`; all of them together decide its kind."""
     event = events[0]
-    return Episode(
+    empty = Episode(
         id=f"{event.site}/{event.device}/{event.stream}/{event.seq}",
         site=event.site,
         device=event.device,
         stream=event.stream,
         opened=event.when,
         last=event.when,
-        last_seq=event.seq,
-        closed=None,
-        severity="severe" if event.severe else "warning",
-        abnormal=1,
-        agreed=int(event.agreed),
-        edge_flags=event.edge_flags,
-        cloud_flags=event.cloud_flags,
-        late=False,
-        t_min=event.t,
-        t_max=event.t,
-        h_min=event.h,
-        h_max=event.h,
-        why=event.why,
-        heard=now,
+        severity="warning",
         kind="sensor" if 2 * sum(each.failed for each in events) > len(events) else "anomaly",
-        beyond=event.beyond,
     )
+    return msgspec.structs.replace(_grow(empty, event, now), fault_seq=None)
 
 
 def _grow(episode: Episode, event: Event, now: float) -> Episode:
@@ -552,14 +485,14 @@ def _grow(episode: Episode, event: Event, now: float) -> Episode:
         agreed=episode.agreed + int(event.agreed),
         edge_flags=episode.edge_flags | event.edge_flags,
         cloud_flags=episode.cloud_flags | event.cloud_flags,
-        t_min=_least(episode.t_min, event.t),
-        t_max=_most(episode.t_max, event.t),
-        h_min=_least(episode.h_min, event.h),
-        h_max=_most(episode.h_max, event.h),
+        t_min=_known(min, episode.t_min, event.t),
+        t_max=_known(max, episode.t_max, event.t),
+        h_min=_known(min, episode.h_min, event.h),
+        h_max=_known(max, episode.h_max, event.h),
         why=event.why or episode.why,
         quiet=None if newer else episode.quiet,
         heard=now,
-        beyond=max((v for v in (episode.beyond, event.beyond) if v is not None), default=None),
+        beyond=_known(max, episode.beyond, event.beyond),
     )
 
 
@@ -568,13 +501,22 @@ def _as_before(event: Event, before: Before | None) -> bool:
     return before is not None and settling.windowed(event.flags) and before.holds(event.t, event.h)
 
 
-def _least(a: int | None, b: int | None) -> int | None:
-    return min((v for v in (a, b) if v is not None), default=None)
-
-
-def _most(a: int | None, b: int | None) -> int | None:
-    return max((v for v in (a, b) if v is not None), default=None)
+def _known(which: Callable[..., Number], *values: Number | None) -> Number | None:
+    """The least or the greatest of the values that are known; None when none is."""
+    known = [value for value in values if value is not None]
+    return which(known) if known else None
 
 
 def _with(state: Device, **changes: object) -> Device:
     return msgspec.structs.replace(state, **changes)
+
+
+_STEPS: dict[type, Callable[[Device, Any, float, Rules], Decision]] = {
+    Event: _reading,
+    Progress: _progress,
+    Sign: _listen,
+    Claim: _signalled,
+    Flood: _signalled,
+    Parted: _parted,
+    Ahead: _ahead,
+}

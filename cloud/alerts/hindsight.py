@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from cloud.alerts.policy import Followed, PolicyState
 from cloud.settings import AlertSettings
 from device import codes
 
-Hundredths = NDArray[np.int16]
+Ints = NDArray[np.integer[Any]]
 
 MISSED = -32768  # a temperature that stands for a failed read
 START = 1_767_225_600  # Unix s of row 0: 2026-01-01, so that the desk's day has one digest
@@ -34,14 +35,15 @@ class PastMail:
 
 
 def mails(
-    flags: NDArray[np.int32],
-    t: Hundredths,
-    h: Hundredths,
+    flags: Ints,
+    t: Ints,
+    h: Ints,
     period: float,
     spans: tuple[Span | None, Span | None] = (None, None),
 ) -> list[PastMail]:
     """The mails about consecutive readings with these edge flags, each stored as soon as it is taken.
 
+    `t`, `h`: hundredths of degC and %RH, MISSED for a failed read; `period`: s between two readings.
     `spans`: the ranges of t (degC) and h (%RH) that the board's model was trained to.
     """
     abnormal = (flags & codes.ABNORMAL) > 0
@@ -77,18 +79,8 @@ def _event(  # noqa: PLR0917
 ) -> Event:
     failed = t == MISSED
     far = 0.0 if failed else max(beyond(value / 100, span) for value, span in zip((t, h), spans, strict=True))
-    return Event(
-        site="past",
-        device="board",
-        stream=STREAM,
-        seq=row,
-        when=now,
-        edge_flags=flags,
-        cloud_flags=flags & SEEN_BY_CLOUD,
-        t=None if failed else t,
-        h=None if failed else h,
-        beyond=far,
-    )
+    ct, ch = (None, None) if failed else (t, h)
+    return Event("past", "board", STREAM, row, now, flags, flags & SEEN_BY_CLOUD, ct, ch, beyond=far)
 
 
 def _due(followed: Followed, now: float) -> bool:

@@ -35,14 +35,6 @@ ALONE = Alone(logging.getLogger("mail"))
 
 
 @dataclass(frozen=True)
-class Carried:
-    """A mail that may not have arrived: its content goes into the next one."""
-
-    subject: str
-    text: str
-
-
-@dataclass(frozen=True)
 class LetterContext:
     """What writing a letter needs: words, links, rules."""
 
@@ -146,18 +138,18 @@ def page(matter: Matter, episodes: Sequence[Episode], desk: LetterContext) -> Pa
     return replace(made, subject=line, title=made.title or line, leads=(*made.leads, *held))
 
 
-def carry(made: Page, carried: Sequence[Carried], words: Words) -> Page:
-    """The page, with the content of earlier mails that may not have arrived."""
+def carry(made: Page, carried: Sequence[tuple[str, str]], words: Words) -> Page:
+    """The page, with the content of earlier mails that may not have arrived: (subject, text)."""
     if not carried:
         return made
-    entries = tuple(ListEntry(mail.subject, _below(mail), tone="warning") for mail in carried)
+    entries = tuple(ListEntry(subject, _below(text), tone="warning") for subject, text in carried)
     return replace(made, sections=(*made.sections, Section(words("carried"), entries)))
 
 
-def _below(mail: Carried) -> str:
+def _below(text: str) -> str:
     """The mail's facts, without its title (the first paragraph) and the links, which are for its reader."""
-    parts = mail.text.split("\n\n")
-    return "\n\n".join(part for part in parts[1:] if "://" not in part and not part.startswith("-- ")).strip()
+    parts = text.split("\n\n")[1:]
+    return "\n\n".join(part for part in parts if "://" not in part and not part.startswith("-- ")).strip()
 
 
 def _of_one_episode(matter: Matter, episode: Episode, desk: LetterContext) -> Page:
@@ -166,20 +158,17 @@ def _of_one_episode(matter: Matter, episode: Episode, desk: LetterContext) -> Pa
     tone: Tone = "calm" if over else episode.severity
     lead = _lead(episode, words, now)
     leads = [lead]
-    if not over and letter.kind in ("worse", "reminder"):
-        leads.insert(0, words(f"lead {letter.kind}"))
-    if not over and letter.kind == "escalation":
-        leads.insert(0, words("lead escalation", length=words.duration(desk.rules.escalate)))
-    answers: list[Button] = []
-    buttons: list[Button] = []
-    if (url := desk.links.link("acknowledge", alert)) is not None:
-        buttons.append(Button(words("do acknowledge"), url, primary=True))
-    if (url := _dashboard(desk.links.base, episode, now)) is not None:
-        buttons.append(Button(words("do open"), url))
-    if episode.kind == "anomaly":
-        for cause in CAUSES:
-            if (url := desk.links.link(cause, alert)) is not None:
-                answers.append(Button(words(f"cause {cause}"), url))
+    if not over and letter.kind in ("worse", "reminder", "escalation"):
+        leads.insert(0, words(f"lead {letter.kind}", length=words.duration(desk.rules.escalate)))
+    buttons = [
+        *_offer(words("do acknowledge"), desk.links.link("acknowledge", alert), primary=True),
+        *_offer(words("do open"), _dashboard(desk.links.base, episode, now)),
+    ]
+    answers = [
+        button
+        for cause in (CAUSES if episode.kind == "anomaly" else ())
+        for button in _offer(words(f"cause {cause}"), desk.links.link(cause, alert))
+    ]
     values = _telling(episode, words, facts)
     opinion = f"{words('cloud')}: {_opinion(episode, words)}." if episode.abnormal else ""
     return Page(
@@ -187,7 +176,6 @@ def _of_one_episode(matter: Matter, episode: Episode, desk: LetterContext) -> Pa
         tone=tone,
         badge=words("section closed") if over else words(episode.severity),
         place=f"{episode.device} · {episode.site} · {words.moment(episode.opened, now)}",
-        subject="",
         title=what(episode, words, now),
         preview=" ".join(part for part in (values and f"{values}.", opinion, lead) if part),
         leads=tuple(leads),
@@ -210,9 +198,7 @@ def _next(matter: Matter, model: NextModel, desk: LetterContext) -> Page:
     else:
         before, after = (words.count(many) for many in (model.mails_before, model.mails))
         lead = words("lead model", device=device, days=days, before=before, after=after)
-    buttons = []
-    if (url := desk.links.link("model", matter.alert)) is not None:
-        buttons.append(Button(words("do model", device=device), url, primary=True))
+    buttons = _offer(words("do model", device=device), desk.links.link("model", matter.alert), primary=True)
     rows = [(words("next model"), model.model)]
     if model.raised:
         rows.append((words("model raised"), words.detectors(model.raised)))
@@ -221,8 +207,6 @@ def _next(matter: Matter, model: NextModel, desk: LetterContext) -> Page:
         tone="calm",
         badge=words("next model"),
         place=f"{device} · {model.site} · {words.moment(matter.now, matter.now)}",
-        subject="",
-        title="",
         preview=lead,
         leads=(lead,),
         rows=tuple(rows),
@@ -234,15 +218,10 @@ def _next(matter: Matter, model: NextModel, desk: LetterContext) -> Page:
 def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: LetterContext) -> Page:
     letter, alert, now = matter.letter, matter.alert, matter.now
     words = desk.words
-    leads = []
-    if letter.kind in ("reminder", "budget", "rollout"):
-        leads.append(words(f"lead {letter.kind}"))
-    elif letter.kind == "escalation":
-        leads.append(words("lead escalation", length=words.duration(desk.rules.escalate)))
-    elif letter.kind == "digest":
-        leads.append(words("lead digest"))
-    else:
-        leads.append(words("lead many", count=words.count(len(letter.episodes))))
+    named_so = letter.kind in ("reminder", "budget", "rollout", "escalation", "digest")
+    name = f"lead {letter.kind if named_so else 'many'}"
+    length = words.duration(desk.rules.escalate)
+    leads = [words(name, count=words.count(len(letter.episodes)), length=length)]
     silent = sum(episode.kind == "silence" for episode in own)
     if silent >= 3 and 2 * silent > len(own):
         leads.append(words("lead many silent"))
@@ -257,25 +236,28 @@ def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: L
         _section(words("section closed"), over, desk, now, gone=letter.left_out),
         _section(words("section late"), late, desk, now),
     ]
-    buttons = []
-    if going_on and (url := desk.links.link("acknowledge", alert)) is not None:
-        buttons.append(Button(words("do acknowledge all"), url, primary=True))
-    if desk.links.base is not None:
-        buttons.append(Button(words("do open"), desk.links.base))
+    acknowledge = desk.links.link("acknowledge", alert) if going_on else None
+    buttons = [
+        *_offer(words("do acknowledge all"), acknowledge, primary=True),
+        *_offer(words("do open"), desk.links.base),
+    ]
     worst: Tone = letter.severity if going_on or letter.kind == "rollout" else "calm"
     return Page(
         language=words.language,
         tone=worst,
         badge=words(worst) if worst != "calm" else words("section closed"),
         place=words.moment(now, now),
-        subject="",
-        title="",
         preview=" ".join([*(_answered_by(episode, words, now) for episode in going_on[:3]), *leads]),
         leads=tuple(leads),
         sections=tuple(section for section in sections if section is not None),
         buttons=tuple(buttons),
         foot=_foot(desk, bool(going_on) and desk.links.base is not None),
     )
+
+
+def _offer(label: str, url: str | None, *, primary: bool = False) -> list[Button]:
+    """The button; none where there are no links."""
+    return [] if url is None else [Button(label, url, primary)]
 
 
 def _section(
@@ -323,15 +305,8 @@ def _lead(episode: Episode, words: Words, now: float) -> str:
     if episode.closed is not None:
         name = f"lead over {episode.kind}" if episode.kind in ALONE_OVER else "lead over"
         return words(name, length=words.duration(episode.closed - episode.opened), **where)
-    names = {
-        "anomaly": "lead opening",
-        "sensor": "lead sensor",
-        "silence": "lead silent",
-        "claim": "lead claim",
-        "flood": "lead flood",
-        "siblings": "lead siblings",
-    }
-    return words(names[episode.kind], **where)
+    name = {"anomaly": "opening", "silence": "silent"}.get(episode.kind, episode.kind)
+    return words(f"lead {name}", **where)
 
 
 def _figures(episode: Episode, facts: Facts, words: Words) -> tuple[Figure, ...]:
@@ -346,22 +321,15 @@ def _figures(episode: Episode, facts: Facts, words: Words) -> tuple[Figure, ...]
 
 
 def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tuple[str, str]]:
+    rows = [(words("since"), words.moment(episode.opened, now))]
     if episode.kind == "silence":
         how = {"offline": "by will", "overslept": "by due"}.get(episode.why or "", "by timer")
         rows = [(words("last heard"), words.moment(episode.last, now)), (words("why silent"), words(how))]
-    elif episode.kind == "claim":
-        rows = [
-            (words("since"), words.moment(episode.opened, now)),
-            (words("last sign"), words.moment(episode.last, now)),
-            (words("why silent"), words(f"claim {episode.why}")),
-        ]
-    elif episode.kind in ("flood", "siblings"):
-        rows = [
-            (words("since"), words.moment(episode.opened, now)),
-            (words("last sign"), words.moment(episode.last, now)),
-        ]
+    elif episode.kind in ("claim", "flood", "siblings"):
+        rows.append((words("last sign"), words.moment(episode.last, now)))
+        if episode.kind == "claim":
+            rows.append((words("why silent"), words(f"claim {episode.why}")))
     else:
-        rows = [(words("since"), words.moment(episode.opened, now))]
         count = words.count(episode.abnormal)
         rows.append((words("readings"), count if episode.closed else words("so far", count=count)))
         seen = words.seen(episode.edge_flags)
@@ -376,15 +344,11 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
             text = words("siblings left", others=words.all_of(episode.left), away=away)
             rows.append((words("siblings"), text))
         usual = [words.span(*span, unit) for span, unit in ((facts.t, "°C"), (facts.h, "%RH")) if span]
-        if usual:
-            basis = (
-                words("normal trained")
-                if facts.basis is None
-                else words("normal basis", length=_hours(facts.basis, words))
-            )
-            rows.append((words("normal here"), f"{', '.join(usual)} ({basis})"))
-        else:
-            rows.append((words("normal here"), words("not known")))
+        basis = words("normal trained")
+        if facts.basis is not None:
+            basis = words("normal basis", length=_hours(facts.basis, words))
+        text = f"{', '.join(usual)} ({basis})" if usual else words("not known")
+        rows.append((words("normal here"), text))
         if facts.learning:
             rows.append((words("learning"), printable(facts.learning)))
     if episode.closed is not None:

@@ -6,17 +6,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import msgspec
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
 from cloud.alerts import chart, facts, letters, page
 from cloud.alerts.channels.channel import Mail
 from cloud.alerts.episodes import Episode
 from cloud.alerts.facts import Facts
-from cloud.alerts.letters import Carried, Matter
+from cloud.alerts.letters import Matter
 from cloud.alerts.policy import Letter
 from cloud.process.alone import Alone
 from cloud.read.reader import Reader
@@ -51,24 +49,22 @@ class MailWriter:
         letter = letter_of(alert)
         names = [*letter.episodes, *(line.id for line in letter.lines)]
         stored = self._database["episodes"].find({"_id": {"$in": names}})
-        read = {
-            document["_id"]: self._alone(f"episode {document['_id']}", partial(episode_of, document))
-            for document in stored
-        }
-        episode_by_id = {name: episode for name, episode in read.items() if episode is not None}
+        episode_by_id = self._alone.of(stored, "episode", episode_of)
         episodes = [episode_by_id[name] for name in names if name in episode_by_id]
         own = [episode_by_id[name] for name in letter.episodes if name in episode_by_id]
         known, picture = Facts(), None
         if len(letter.episodes) == 1 and own and letter.kind not in ("digest", "budget"):
-            known = self._facts(own[0], now)
+            device, gather = own[0].device, partial(facts.gather, self._reader, own[0], now)
+            known = self._alone(f"what is normal for {device}", gather) or known
             if not alert.get("plain"):
-                picture = self._draw(own[0], known, now)
+                draw = partial(chart.draw, own[0], known, self._desk.words, now)
+                picture = self._alone(f"the chart of {device}", draw)
         if picture is None:
             known = replace(known, curve=None)
         made = letters.page(Matter(letter, alert["_id"], now, known), episodes, self._desk)
         carried = self._carried(alert)
         notes = [
-            Carried(document["subject"], document["text"][:CARRIED_TEXT] if place < CARRIED_WHOLE else "")
+            (document["subject"], document["text"][:CARRIED_TEXT] if place < CARRIED_WHOLE else "")
             for place, document in enumerate(carried)
         ]
         made = letters.carry(made, notes, self._desk.words)
@@ -81,25 +77,9 @@ class MailWriter:
             categories=categories(letter, own),
             tags=tags(letter, alert["_id"], own),
             thread=own[0].id if len(own) == 1 and letter.kind != "digest" else "",
-            data=data(made),
+            data=msgspec.to_builtins(made),  # what a user's own SendGrid template can show
         )
         return WrittenMail(mail, tuple(document["_id"] for document in carried))
-
-    def _facts(self, episode: Episode, now: float) -> Facts:
-        try:
-            return facts.gather(self._reader, episode, now)
-        except PyMongoError:
-            raise
-        except Exception:
-            log.exception("the mail leaves out what is normal for %s: an error", episode.device)
-            return Facts()
-
-    def _draw(self, episode: Episode, known: Facts, now: float) -> bytes | None:
-        try:
-            return chart.draw(episode, known, self._desk.words, now)
-        except Exception:
-            log.exception("the chart of %s could not be drawn", episode.device)
-            return None
 
     def _carried(self, alert: Document) -> list[Document]:
         """Earlier mails to the same people that may not have arrived, unless a later mail carried them."""
@@ -134,9 +114,3 @@ def tags(letter: Letter, alert: str, own: Sequence[Episode]) -> dict[str, str]:
         episode = own[0]
         values |= {"board": f"{episode.site}/{episode.device}", "kind": episode.kind, "episode": episode.id}
     return values
-
-
-def data(made: page.Page) -> dict[str, Any]:
-    """The values that a user's own SendGrid template can show."""
-    plain: dict[str, Any] = msgspec.to_builtins(made)
-    return plain

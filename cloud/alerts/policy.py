@@ -78,8 +78,8 @@ class LastMail(msgspec.Struct, frozen=True):
     severity: Severity
 
 
-class PolicyState(msgspec.Struct, frozen=True, rename={"mailed": "told"}):
-    """Everything that the policy remembers."""
+class PolicyState(msgspec.Struct, rename={"mailed": "told"}):
+    """Everything that the policy remembers. `decide` leaves the one that it gets as it is."""
 
     followed: dict[str, Followed] = {}
     lines: dict[str, Line] = {}  # by episode, oldest first
@@ -140,38 +140,30 @@ def decide(
     work.remind()
     work.escalate()
     work.digest(unsaid)
-    return work.desk(), work.letters
+    return work.state, work.letters
 
 
 class _Work:
-    """One call of `decide`: it changes copies of the state, step by step."""
+    """One call of `decide`: it changes a copy of the state, step by step."""
 
-    def __init__(self, desk: PolicyState, now: float, rules: AlertSettings) -> None:
-        self._old, self._now, self._rules = desk, now, rules
-        self._followed, self._lines = dict(desk.followed), dict(desk.lines)
-        self._left_out = desk.left_out
-        self._mailed = {who: mail for who, mail in desk.mailed.items() if now - mail.at < rules.cool_down}
-        self._singles = tuple(at for at in desk.singles if now - at < WINDOW)
-        self._together, self._digested = desk.together, desk.digested or now
-        self._day, new = int(now // DAY), int(now // DAY) != desk.day
-        self._spent, self._warned = (0, False) if new else (desk.spent, desk.warned)
-        self._spent_by = {} if new else dict(desk.spent_by)
+    def __init__(self, before: PolicyState, now: float, rules: AlertSettings) -> None:
+        self._now, self._rules = now, rules
         self.letters: list[Letter] = []
-
-    def desk(self) -> PolicyState:
-        return PolicyState(
-            followed=self._followed,
-            lines=self._lines,
-            left_out=self._left_out,
-            mailed=self._mailed,
-            singles=self._singles,
-            together=self._together,
-            day=self._day,
-            spent=self._spent,
-            spent_by=self._spent_by,
-            warned=self._warned,
-            digested=self._digested,
+        self.state = state = msgspec.structs.replace(
+            before,
+            followed=dict(before.followed),
+            lines=dict(before.lines),
+            mailed={who: mail for who, mail in before.mailed.items() if now - mail.at < rules.cool_down},
+            singles=tuple(at for at in before.singles if now - at < WINDOW),
+            spent_by=dict(before.spent_by),
+            digested=before.digested or now,
         )
+        if state.day != int(now // DAY):
+            state.day, state.spent, state.spent_by, state.warned = int(now // DAY), 0, {}, False
+
+    @property
+    def _tomorrow(self) -> float:
+        return float((self.state.day + 1) * DAY)
 
     def take(self, happening: Happening) -> None:
         """Follow an episode that opened, resumed, got worse, closed or was acknowledged.
@@ -180,13 +172,13 @@ class _Work:
         """
         if isinstance(happening, Acknowledged):
             for name in happening.episodes:
-                if name in self._followed:
-                    self._change(self._followed[name], acknowledged=True)
+                if name in self.state.followed:
+                    self._change(self.state.followed[name], acknowledged=True)
             return
         episode = happening.episode
-        known = self._followed.get(episode.id)
+        known = self.state.followed.get(episode.id)
         if isinstance(happening, Opened):
-            self._followed[episode.id] = _followed(episode, self._now)
+            self.state.followed[episode.id] = _followed(episode, self._now)
         elif isinstance(happening, Again):
             self._again(episode)
         elif isinstance(happening, Worse) and known is not None:
@@ -202,22 +194,21 @@ class _Work:
 
     def _again(self, episode: Episode) -> None:
         """The episode resumed, so its end is withdrawn; a mail already sent still counts."""
-        line = self._lines.pop(episode.id, None)
+        line = self.state.lines.pop(episode.id, None)
         followed = _followed(episode, self._now)
         if line is None or not line.untold:
-            remind = self._now + self._rules.repeat if self._rules.repeat else math.inf
-            followed = msgspec.structs.replace(followed, mailed=self._now, remind=remind)
-        self._followed[episode.id] = followed
+            followed = msgspec.structs.replace(followed, mailed=self._now, remind=self._reminder())
+        self.state.followed[episode.id] = followed
 
     def _close(self, episode: Episode, known: Followed | None) -> None:
         if known is not None:
-            del self._followed[episode.id]
+            del self.state.followed[episode.id]
         untold = known is not None and known.mailed is None
-        if len(self._lines) >= LINES:
-            self._left_out += 1
+        if len(self.state.lines) >= LINES:
+            self.state.left_out += 1
             if not self._make_room(_board(episode.id)):
                 return
-        self._lines[episode.id] = Line(
+        self.state.lines[episode.id] = Line(
             episode.id, "late" if episode.late else "closed", untold or episode.late
         )
 
@@ -226,11 +217,11 @@ class _Work:
 
         False = there is no room for `board`.
         """
-        lines = Counter(map(_board, self._lines))
+        lines = Counter(map(_board, self.state.lines))
         most, count = lines.most_common(1)[0]
         if lines[board] >= count:
             return False
-        del self._lines[next(name for name in self._lines if _board(name) == most)]
+        del self.state.lines[next(name for name in self.state.lines if _board(name) == most)]
         return True
 
     # -- first mails -------------------------------------------------------------------------------------
@@ -242,7 +233,7 @@ class _Work:
         """
         due = [
             followed
-            for followed in self._followed.values()
+            for followed in self.state.followed.values()
             if (followed.mailed is None or followed.worse)
             and followed.release <= self._now
             and not followed.acknowledged
@@ -250,38 +241,36 @@ class _Work:
         ready = [followed for followed in due if self._may_be_told(followed)]
         if not ready:
             return
-        if len(ready) + len(self._singles) <= self._rules.single:
+        if len(ready) + len(self.state.singles) <= self._rules.single:
             for followed in ready:
                 self._write("worse" if followed.worse else "opening", [followed])
             return
         waited = any(followed.held == "many at once" for followed in ready)
-        if self._now >= self._together and (waited or len(ready) >= self._rules.single):
-            self._together = self._now + WINDOW
+        if self._now >= self.state.together and (waited or len(ready) >= self._rules.single):
+            self.state.together = self._now + WINDOW
             self._write("together" if len(ready) > 1 else "worse" if ready[0].worse else "opening", ready)
             return
-        if self._now >= self._together:  # few, but after many: wait for more
-            self._together = self._now + GATHER
+        if self._now >= self.state.together:  # few, but after many: wait for more
+            self.state.together = self._now + GATHER
         for followed in ready:
-            self._change(followed, release=self._together, held="many at once")
+            self._change(followed, release=self.state.together, held="many at once")
 
     def _may_be_told(self, followed: Followed) -> bool:
         """Whether a mail about it may go out now; if not, the episode is held, with the reason."""
         if not self._has_share(followed.owner):
-            self._change(followed, release=float((self._day + 1) * DAY), held="share")
+            self._change(followed, release=self._tomorrow, held="share")
             return False
         if followed.severity == "warning" and (end := self._quiet_until()) is not None:
             self._change(followed, release=end, held="quiet hours")
             return False
-        last = self._mailed.get(_matter(followed))
+        last = self.state.mailed.get(_matter(followed))
         if last is not None and not (followed.severity == "severe" and last.severity == "warning"):
             self._change(followed, release=last.at + self._rules.cool_down, held="cool-down")
             return False
         return True
 
     def _write(self, kind: Kind, about: Sequence[Followed]) -> None:
-        severity: Severity = (
-            "severe" if any(followed.severity == "severe" for followed in about) else "warning"
-        )
+        severity = _worst(about)
         if not self._afford(severity == "severe"):
             self._without_budget(about, severity)
             return
@@ -290,29 +279,31 @@ class _Work:
         self.letters.append(Letter(kind, severity, tuple(followed.id for followed in about), held=held))
         self._have_told(about)
         if kind != "together":
-            self._singles += (self._now,)
+            self.state.singles += (self._now,)
 
     def _without_budget(self, about: Sequence[Followed], severity: Severity) -> None:
         """Hold these episodes until tomorrow.
 
         When severe ones wait, one mail from the reserve says that the budget is used up.
         """
-        if severity == "severe" and not self._warned and self._pay(self._cost(), self._rules.per_day):
-            self._warned = True
+        if severity == "severe" and not self.state.warned and self._pay(self._cost(), self._rules.per_day):
+            self.state.warned = True
             self.letters.append(
                 Letter("budget", "severe", tuple(followed.id for followed in about), held="budget")
             )
             self._have_told(about)
             return
-        tomorrow = float((self._day + 1) * DAY)
         for followed in about:
-            self._change(followed, release=tomorrow, held="budget")
+            self._change(followed, release=self._tomorrow, held="budget")
 
     def _have_told(self, about: Sequence[Followed]) -> None:
+        new = {"mailed": self._now, "worse": False, "held": None, "reminders": 0, "remind": self._reminder()}
         for followed in about:
-            remind = self._now + self._rules.repeat if self._rules.repeat else math.inf
-            self._change(followed, mailed=self._now, worse=False, held=None, reminders=0, remind=remind)
-            self._mailed[_matter(followed)] = LastMail(self._now, followed.severity)
+            self._change(followed, **new)
+            self.state.mailed[_matter(followed)] = LastMail(self._now, followed.severity)
+
+    def _reminder(self) -> float:
+        return self._now + self._rules.repeat if self._rules.repeat else math.inf
 
     # -- reminders and escalation ------------------------------------------------------------------------
 
@@ -359,16 +350,15 @@ class _Work:
     def _open_and_unseen(self) -> list[Followed]:
         return [
             followed
-            for followed in self._followed.values()
+            for followed in self.state.followed.values()
             if followed.mailed is not None and not followed.acknowledged
         ]
 
     def _follow_up(self, kind: Kind, about: Sequence[Followed], *, second: bool = False) -> bool:
-        severe = any(followed.severity == "severe" for followed in about)
-        if not self._afford(severe, second=second):
+        severity = _worst(about)
+        if not self._afford(severity == "severe", second=second):
             return False
         self._charge(about, self._cost(second))
-        severity: Severity = "severe" if severe else "warning"
         self.letters.append(Letter(kind, severity, tuple(followed.id for followed in about), second=second))
         return True
 
@@ -377,24 +367,22 @@ class _Work:
 
         It has the lines, and the open episodes that no mail was about. `unsaid` as in `decide`.
         """
-        due = self._digest_due()
-        if self._digested >= due:
+        if self.state.digested >= self._next(self._rules.digest_minute, back=1):  # none was due since
             return
         untold = [
-            followed.id
-            for followed in self._followed.values()
+            followed
+            for followed in self.state.followed.values()
             if followed.mailed is None and not followed.acknowledged
         ]
-        if (self._lines or untold or unsaid) and not self._pay(self._cost(), self._rules.per_day):
-            return  # tomorrow's budget pays for it
-        if self._lines or untold or unsaid:
-            severe = any(self._followed[name].severity == "severe" for name in untold)
-            lines, left = tuple(self._lines.values()), self._left_out
-            severity: Severity = "severe" if severe else "warning"
-            self.letters.append(Letter("digest", severity, tuple(untold), lines, left))
-            self._have_told([self._followed[name] for name in untold])
-            self._lines, self._left_out = {}, 0
-        self._digested = self._now
+        if self.state.lines or untold or unsaid:
+            if not self._pay(self._cost(), self._rules.per_day):
+                return  # tomorrow's budget pays for it
+            names = tuple(followed.id for followed in untold)
+            lines, left = tuple(self.state.lines.values()), self.state.left_out
+            self.letters.append(Letter("digest", _worst(untold), names, lines, left))
+            self._have_told(untold)
+            self.state.lines, self.state.left_out = {}, 0
+        self.state.digested = self._now
 
     # -- money and time ----------------------------------------------------------------------------------
 
@@ -414,17 +402,17 @@ class _Work:
     def _has_share(self, owner: str) -> bool:
         """Whether one more mail about this board is within its share of the day."""
         share = max(self._cost(), math.floor(self._rules.per_day * BOARD_SHARE))
-        return self._spent_by.get(owner, 0.0) + self._cost() <= share
+        return self.state.spent_by.get(owner, 0.0) + self._cost() <= share
 
     def _charge(self, about: Sequence[Followed], cost: int) -> None:
         owners = {followed.owner for followed in about}
         for owner in owners:
-            self._spent_by[owner] = self._spent_by.get(owner, 0.0) + cost / len(owners)
+            self.state.spent_by[owner] = self.state.spent_by.get(owner, 0.0) + cost / len(owners)
 
     def _pay(self, cost: int, limit: int) -> bool:
-        if self._spent + cost > limit:
+        if self.state.spent + cost > limit:
             return False
-        self._spent += cost
+        self.state.spent += cost
         return True
 
     def _quiet_until(self) -> float | None:
@@ -432,14 +420,10 @@ class _Work:
         if self._rules.quiet_hours is None:
             return None
         begin, end = self._rules.quiet_hours
-        local = self._local(self._now)
+        local = self._local_time()
         minute = local.hour * 60 + local.minute
         inside = begin <= minute < end if begin < end else minute >= begin or minute < end
         return self._next(end) if inside else None
-
-    def _digest_due(self) -> float:
-        """The last moment up to now at which a digest was due (Unix s)."""
-        return self._next(self._rules.digest_minute, back=1)
 
     def _next(self, minute: int, back: int = 0) -> float:
         """The next local time of day `minute` (Unix s), or with `back` the last one, now included.
@@ -447,7 +431,7 @@ class _Work:
         It compares moments, not times on the clock: on the day when summer time begins, there is no 02:30, so
         02:30 means the moment an hour after 01:30.
         """
-        today = self._local(self._now).replace(
+        today = self._local_time().replace(
             hour=minute // 60, minute=minute % 60, second=0, microsecond=0, fold=0
         )
         moments = [(today + timedelta(days=days)).timestamp() for days in (-2, -1, 0, 1, 2)]
@@ -455,13 +439,17 @@ class _Work:
             return max(moment for moment in moments if moment <= self._now)
         return min(moment for moment in moments if moment > self._now)
 
-    def _local(self, at: float) -> datetime:
+    def _local_time(self) -> datetime:
         zone = ZoneInfo(self._rules.zone) if self._rules.zone != "UTC" else UTC
-        return datetime.fromtimestamp(at, zone)
+        return datetime.fromtimestamp(self._now, zone)
 
     def _change(self, followed: Followed, **changes: object) -> None:
-        now_known = self._followed[followed.id]
-        self._followed[followed.id] = msgspec.structs.replace(now_known, **changes)
+        newest = self.state.followed[followed.id]
+        self.state.followed[followed.id] = msgspec.structs.replace(newest, **changes)
+
+
+def _worst(about: Sequence[Followed]) -> Severity:
+    return "severe" if any(followed.severity == "severe" for followed in about) else "warning"
 
 
 def _board(episode: str) -> str:

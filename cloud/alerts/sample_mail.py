@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,13 +49,11 @@ def mail(settings: MailSettings, now: float) -> Mail:
     desk = LetterContext(words, Links(b"no link of a test works"), AlertSettings())
     letter = Letter("opening", episode.severity, (episode.id,))
     made = letters.page(Matter(letter, "test", now, facts), [episode], desk)
-    subject = words("test subject")
-    made = dataclasses.replace(
-        made, subject=subject, leads=(words("test lead"), *made.leads), preview=words("test lead")
-    )
+    lead = words("test lead")
+    made = replace(made, subject=words("test subject"), leads=(lead, *made.leads), preview=lead)
     return Mail(
         to=settings.to,
-        subject=plain(subject),
+        subject=plain(made.subject),
         text=plain(page.text(made)),
         html=page.html(made),
         picture=chart.draw(episode, facts, words, now),
@@ -72,25 +70,21 @@ def example(now: float) -> tuple[Episode, Facts]:
     t = 5.1 + 0.35 * np.sin(ts / 900) + chance.normal(0, 0.03, len(ts)) + 6.3 * since**0.8
     h = 61 - 1.4 * np.sin(ts / 900) + chance.normal(0, 0.2, len(ts)) + 17 * since**0.7
     abnormal = t > 6.4
-    inside = np.flatnonzero(abnormal)
+    when, warm, damp = ts[abnormal], np.rint(100 * t[abnormal]), np.rint(100 * h[abnormal])
     episode = Episode(
         id="example/fridge/00000000/1",
         site="example",
         device="fridge",
-        stream="00000000",
-        opened=float(ts[inside[0]]),
-        last=float(ts[inside[-1]]),
-        last_seq=len(inside),
-        closed=None,
+        opened=float(when[0]),
+        last=float(when[-1]),
         severity="severe",
-        abnormal=len(inside),
-        agreed=len(inside) - 2,
+        abnormal=len(when),
+        agreed=len(when) - 2,
         edge_flags=codes.LIMIT | codes.ZSCORE | codes.ENVELOPE,
         cloud_flags=codes.FOREST,
-        late=False,
-        t_min=round(100 * float(t[inside].min())),
-        t_max=round(100 * float(t[inside].max())),
-        h_min=round(100 * float(h[inside].min())),
-        h_max=round(100 * float(h[inside].max())),
+        t_min=int(warm.min()),
+        t_max=int(warm.max()),
+        h_min=int(damp.min()),
+        h_max=int(damp.max()),
     )
     return episode, Facts((4.6, 5.6), (59.2, 62.8), 86400.0, EpisodeCurve(ts, t, h, abnormal))

@@ -48,8 +48,7 @@ def opens(flags: NDArray[np.uint16]) -> bool:
 
 def mails(flags: NDArray[np.uint16], past: History) -> int:
     """How many mails these verdicts on `past` bring, by the product's own episodes and policy."""
-    t, h = past.t.astype(np.int16), past.h.astype(np.int16)
-    return len(hindsight.mails(flags.astype(np.int32), t, h, past.period))
+    return len(hindsight.mails(flags, past.t, past.h, past.period))
 
 
 def alarmed(known: Known, judged: Judged, rows: slice) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from pymongo.errors import PyMongoError
 
@@ -36,3 +37,13 @@ class Alone:
                 self._logged.add(what)
                 self._log.exception("%s cannot be worked on and is left out; the others go on", what)
             return None
+
+    def of(
+        self, documents: Iterable[Mapping[str, Any]], what: str, read: Callable[[Any], Result]
+    ) -> dict[str, Result]:
+        """What `read` makes of each document that it can read, by `_id`. `what`: before a document's name."""
+        made = {
+            document["_id"]: self(f"{what} {document['_id']}", partial(read, document))
+            for document in documents
+        }
+        return {name: each for name, each in made.items() if each is not None}

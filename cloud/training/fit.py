@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cloud.alerts.hindsight import PastMail, mails
+from cloud.alerts.hindsight import mails
 from cloud.detectors import LEARNED
 from cloud.training import bundle, params, report
 from cloud.training.features import features
@@ -278,7 +278,8 @@ def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str 
     `budget`: mails a week. Of alarms seven times as many are allowed: most are no mails.
     """
     abnormal = (flags & codes.ABNORMAL) > 0
-    alarms, sent, part = calibrate.alarms(abnormal), len(past_mails(flags, past)), float(abnormal.mean())
+    alarms, part = calibrate.alarms(abnormal), float(abnormal.mean())
+    sent = len(mails(flags, past.t, past.h, past.period))
     weeks = past.days / 7
     if alarms <= max(1.0, budget * past.days) and sent <= max(1.0, budget * weeks) and part <= MOST_ABNORMAL:
         return None
@@ -294,12 +295,6 @@ def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str 
         "mails a week are allowed, and seven times as many alarms. If the sensor failed in these days, leave "
         "them out; if not, allow more with --budget."
     )
-
-
-def past_mails(flags: NDArray[np.uint16], past: History) -> list[PastMail]:
-    """The mails that these verdicts on a history would have brought."""
-    t, h = (each.astype(np.int16) for each in (past.t, past.h))
-    return mails(flags.astype(np.int32), t, h, past.period)
 
 
 def held_out(past: History, budget: float, seed: int) -> tuple[float, float] | None:
@@ -322,7 +317,7 @@ def held_out(past: History, budget: float, seed: int) -> tuple[float, float] | N
     last = past.part(cut, len(past.t))
     days = max(last.days, 1e-6)
     alarms = calibrate.alarms((flags & codes.ABNORMAL) > 0)
-    return alarms / days, 7 * len(past_mails(flags, last)) / days
+    return alarms / days, 7 * len(mails(flags, last.t, last.h, last.period)) / days
 
 
 def _thresholds(

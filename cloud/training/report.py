@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cloud.alerts import hindsight
 from cloud.detectors import DETECTORS, Detector, clock
@@ -24,8 +23,6 @@ from device.judge.stuck import surprise
 
 if TYPE_CHECKING:
     from cloud.training.fit import Fitted
-
-Int16 = NDArray[np.int16]
 
 # Of years, months, days, hours, minutes and seconds, in numbers: a month's name would be a word.
 DATES = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S.%f"]
@@ -67,7 +64,7 @@ def describe(  # noqa: PLR0917
         "whole": fitted.whole,
         "alarms": calibrate.alarms((flags & codes.ABNORMAL) > 0),
         "alarms_by_detector": alarms,
-        "mails": len(hindsight.mails(flags.astype(np.int32), *_int16(past), past.period)),
+        "mails": len(hindsight.mails(flags, past.t, past.h, past.period)),
         "held_out_alarms_per_day": None if held_out is None else round(held_out[0], 2),
         "held_out_mails_per_week": None if held_out is None else round(held_out[1], 2),
         "features": {
@@ -239,10 +236,6 @@ def _forest(threshold: int | None) -> str:
 def _set_to(detector: Detector, times: float | None) -> str:
     assert detector.set_to
     return "does not watch yet" if times is None else detector.set_to[0].format(times=f"{times:g}")
-
-
-def _int16(past: History) -> tuple[Int16, Int16]:
-    return past.t.astype(np.int16), past.h.astype(np.int16)
 
 
 def _repeats(values: Mapping[str, int], rate: str) -> int | None:

@@ -15,13 +15,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from cloud.alerts.courier import pending
+from cloud.alerts.courier import Post
 from cloud.alerts.policy import Letter
 from cloud.contract import keys
 from cloud.process.alone import Alone
@@ -31,7 +31,6 @@ from cloud.store.database import Document, board_of
 from cloud.updates import change, settings
 from cloud.updates.rollout import Behaviour, RolloutBoard, Step, decide
 from cloud.updates.wanted import Wanted, outcome
-from cloud.words import Words
 
 log = logging.getLogger("rollout")
 
@@ -211,23 +210,8 @@ def run(
             log.warning("the roll-out waits for the database (%s)", brief(problem))
 
 
-def mail(
-    database: Database[Document],
-    to: Sequence[str],
-    words: Words,
-    clock: Callable[[], float],
-    bell: threading.Event,
-) -> Callable[[Document], None]:
-    """Tells people by one mail that a roll-out has halted itself; rings `bell` for who sends mails."""
-
-    def tell(halted: Document) -> None:
-        subject = words("subject rollout", what=words(f"rollout {halted['what']}"), why=halted["why"])
-        letter = Letter("rollout", "severe", (), said=subject)
-        document = pending(f"rollout-{halted['_id']:.0f}", letter, to, subject, clock())
-        try:
-            database["alerts"].insert_one({**document, "plain": True})
-        except DuplicateKeyError:
-            pass  # another process was quicker
-        bell.set()
-
-    return tell
+def mail(post: Post, halted: Document) -> None:
+    """Tell people by one mail that a roll-out has halted itself."""
+    words = post.words
+    subject = words("subject rollout", what=words(f"rollout {halted['what']}"), why=halted["why"])
+    post(f"rollout-{halted['_id']:.0f}", Letter("rollout", "severe", (), said=subject), subject, plain=True)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Any
 
 import bson
@@ -46,7 +46,7 @@ from cloud.alerts.episodes import (
 from cloud.alerts.facts import Span
 from cloud.alerts.mail_writer import episode_of
 from cloud.alerts.policy import Acknowledged, Happening, Letter, PolicyState
-from cloud.contract.messages import abnormal_bits, is_abnormal
+from cloud.contract.messages import abnormal_bits
 from cloud.process.alone import Alone
 from cloud.process.failure import brief
 from cloud.read import settling
@@ -68,11 +68,21 @@ LEAST_AT_ONCE = 10  # ... of one board
 RENEW = 2.0  # s between two renewals of the lease while nothing happens
 PAUSE = 2.0  # s after the database did not answer
 LISTEN = 2.0  # s between two looks for silent boards and for acknowledgements
-RANGES = 300.0  # s that a board's trained range is trusted
+TRUSTED = 300.0  # s that a board's trained range and its severe limits are trusted
+BOARDS = 10_000  # ... of which so many are remembered
 FORECAST = 300.0  # s between two looks ahead
 STAGE = 900.0  # s before a severe stage's own time, from which readings are held against it
 LOOK_BACK = 90  # periods before an episode, that say where the values lay
 OVERLAP = 60.0  # s by which clocks of those who acknowledge may differ
+
+
+SIGNS: dict[str, type[Claim | Flood | Parted]] = {"claim": Claim, "flood": Flood, "siblings": Parted}
+OVER = {
+    "silence": "is heard again",
+    "claim": "is the name of only one board again",
+    "siblings": "goes with {left} again",
+    "flood": "sends no more than its share again",
+}
 
 
 class Watch:
@@ -94,8 +104,8 @@ class Watch:
         self._clock = clock
         self._listening = clock()  # since when silence would be heard
         self._listened = 0.0
-        self._ranges: dict[str, tuple[float, Span | None, Span | None]] = {}
-        self._stages: dict[str, tuple[float, stage.Limits | None]] = {}
+        self._ranges = lru_cache(BOARDS)(self._trained)  # by board and span of TRUSTED seconds
+        self._stages = lru_cache(BOARDS)(self._severe_limits)
         self._outside: dict[str, float] = {}  # boards outside their severe stage's limits, and since when
         self._looked_ahead = 0.0
         self.alone = Alone(log)
@@ -138,7 +148,7 @@ class Watch:
         open_ones = [
             {name: {"$ne": None}} for name in ("episode", "late", "silence", "claim", "flood", "siblings")
         ]
-        devices = {each["_id"]: self._device(each) for each in watched.find({"$or": open_ones})}
+        devices = self._devices(watched.find({"$or": open_ones}))
         # Asked for before the events: what is abnormal up to there is then among the events found or taken.
         progress = self._progress(
             [owner for owner, s in devices.items() if s.episode or s.late or s.claim or s.flood]
@@ -152,8 +162,7 @@ class Watch:
             signs = self._signs(now, [owner for owner, state in devices.items() if state.silence])
             acknowledged = self._acknowledged(now)
         others = {device_id(event["site"], event["device"]) for event in new_events} | set(signs)
-        for document in watched.find({"_id": {"$in": sorted(others - set(devices))}}):
-            devices[document["_id"]] = self._device(document)
+        devices |= self._devices(watched.find({"_id": {"$in": sorted(others - set(devices))}}))
         before = dict(devices)
 
         steps: list[tuple[str, Callable[[], Input]]] = [
@@ -201,10 +210,11 @@ class Watch:
             batch += events.find({**new, "$nor": many}).sort("at", 1).limit(AT_ONCE)
         return batch, True
 
-    def _device(self, document: Document) -> Device:
-        owner = document["_id"]
-        known = self.alone(f"what is remembered of {owner}", lambda: msgspec.convert(document, Device))
-        return known or Device()
+    def _devices(self, documents: Iterable[Document]) -> dict[str, Device]:
+        """What is remembered of boards; nothing of one whose document cannot be read."""
+        rows = list(documents)
+        known = self.alone.of(rows, "what is remembered of", lambda each: msgspec.convert(each, Device))
+        return {each["_id"]: known.get(each["_id"], Device()) for each in rows}
 
     def _step(self, state: Device, event: Callable[[], Input], now: float) -> Decision:
         """The decision, if the database can keep it."""
@@ -230,10 +240,8 @@ class Watch:
         episode = state.episode
         assert episode is not None  # _going_on chose it
         nothing = Ahead(episode.site, episode.device, None)
-        latest = self.database["latest"].find_one(
-            {"_id": device_id(episode.site, episode.device)}, {"state.limits": 1}
-        )
-        limits = ((latest or {}).get("state") or {}).get("limits") or {}
+        latest = self._latest(episode.site, episode.device, "state.limits")
+        limits = (latest.get("state") or {}).get("limits") or {}
         sides = [(limits.get("t_max"), 1), (limits.get("t_min"), -1)]
         if episode.edge_flags & codes.LIMIT or all(limit is None for limit, _ in sides):
             return nothing
@@ -253,8 +261,7 @@ class Watch:
         opened = state.episode
         if opened is None or opened.late:
             return state, actions
-        owner = device_id(opened.site, opened.device)
-        period = (self.database["latest"].find_one({"_id": owner}, {"period": 1}) or {}).get("period")
+        period = self._latest(opened.site, opened.device, "period").get("period")
         first = opened.opened - LOOK_BACK * (period or facts.UNKNOWN_PERIOD)
         readings = Reader(self.database).readings(
             opened.site, opened.device, start=first, end=opened.last + 1, stream=opened.stream
@@ -280,10 +287,7 @@ class Watch:
             return desk, after, []
         wanted = {name for letter in written for name in letter.episodes} - set(episodes)
         rows = self.database["episodes"].find({"_id": {"$in": sorted(wanted)}})
-        read_back = {
-            row["_id"]: self.alone(f"episode {row['_id']}", partial(episode_of, row)) for row in rows
-        }
-        known = {**episodes, **{name: episode for name, episode in read_back.items() if episode is not None}}
+        known = {**episodes, **self.alone.of(rows, "episode", episode_of)}
         made = [self._alert(letter, known, now, number) for number, letter in enumerate(written)]
         return desk, after, made
 
@@ -324,13 +328,8 @@ class Watch:
         wanted = {"$or": [{"_id": {"$in": silent}}, {"state.state": {"$nin": ["online", None]}}, quiet]}
         fields = {"site": 1, "device": 1, "received": 1, "period": 1}
         state = {"state.state": 1, "state.at": 1, "state.next": 1}
-        signs = {}
-        for document in self.database["latest"].find(wanted, {**fields, **state}):
-            owner = document["_id"]
-            sign = self.alone(f"the last sign of life of {owner}", partial(self._sign, document))
-            if sign is not None:
-                signs[owner] = sign
-        return signs
+        latest = self.database["latest"].find(wanted, {**fields, **state})
+        return self.alone.of(latest, "the last sign of life of", self._sign)
 
     def _sign(self, document: Document) -> Sign:
         last = document.get("state") or {}
@@ -344,38 +343,19 @@ class Watch:
             period=document.get("period"),
         )
 
-    def _event(self, document: Document, now: float) -> Event | Claim | Flood | Parted:
+    def _event(self, document: Document, now: float) -> Input:
         arrived = document["at"].timestamp()
-        if document["kind"] == "claim":
-            whose = {name: document[name] for name in ("site", "device", "stream", "seq", "why")}
-            return Claim(**whose, when=arrived)
-        if document["kind"] == "flood":
-            whose = {name: document[name] for name in ("site", "device", "why", "times")}
-            return Flood(**whose, when=arrived)
-        if document["kind"] == "siblings":
-            names = ("site", "device", "since", "names", "t", "h", "over")
-            return msgspec.convert({"when": arrived, **{name: document[name] for name in names}}, Parted)
-        t, h = self._trained(document["site"], document["device"], now)
+        if (sign := SIGNS.get(document["kind"])) is not None:
+            return msgspec.convert({**document, "when": arrived}, sign)
+        ranges = self._ranges(document["site"], document["device"], int(now // TRUSTED))
         far = [
             facts.beyond(None if document[name] is None else document[name] / 100, span)
-            for name, span in (("t", t), ("h", h))
+            for name, span in zip(("t", "h"), ranges, strict=True)
             if span is not None
         ]
-        return Event(
-            site=document["site"],
-            device=document["device"],
-            stream=document["stream"],
-            seq=document["seq"],
-            when=arrived if document["ts"] is None else document["ts"],
-            edge_flags=document["edge_flags"],
-            cloud_flags=document["cloud_flags"],
-            t=document["t"],
-            h=document["h"],
-            why=document["why"],
-            mask=document.get("mask", codes.ABNORMAL),
-            beyond=max(far, default=None),
-            staged=self._is_staged(document, now),
-        )
+        when = arrived if document["ts"] is None else document["ts"]
+        judged = {"beyond": max(far, default=None), "staged": self._is_staged(document, now)}
+        return msgspec.convert({**document, "when": when, **judged}, Event)
 
     def _is_staged(self, document: Document, now: float) -> bool:
         """Whether a reading outside the user's limits is not at their severe stage, where there is one.
@@ -388,11 +368,7 @@ class Watch:
         if not document["edge_flags"] & codes.LIMIT:
             self._outside.pop(owner, None)
             return False
-        until, severe = self._stages.get(owner, (0.0, None))
-        if now >= until:
-            latest = self.database["latest"].find_one({"_id": owner}, {"state.limits.severe": 1}) or {}
-            severe = ((latest.get("state") or {}).get("limits") or {}).get("severe")
-            self._stages[owner] = (now + RANGES, severe)
+        severe = self._stages(site, device, int(now // TRUSTED))
         if severe is None or when is None:  # without a date nobody knows how long it has been outside
             return False
         if not stage.is_outside(severe, document["t"], document["h"]):
@@ -406,28 +382,25 @@ class Watch:
             since = self._outside[owner] = when if since is None else since
         return bool(when - since < severe.get("for_s", 0))
 
-    def _trained(self, site: str, device: str, now: float) -> tuple[Span | None, Span | None]:
-        owner = device_id(site, device)
-        until, t, h = self._ranges.get(owner, (0.0, None, None))
-        if now >= until:
-            newest = self.database["models"].find_one(
-                {"site": site, "device": device}, {"report.limits": 1}, sort=[("created", -1)]
-            )
-            t, h = facts.trained(newest)
-            self._ranges[owner] = (now + RANGES, t, h)
-        return t, h
+    def _severe_limits(self, site: str, device: str, _: int) -> stage.Limits | None:
+        """The second stage of the user's limits; the last argument is the time in which that is trusted."""
+        state = self._latest(site, device, "state.limits.severe").get("state") or {}
+        return (state.get("limits") or {}).get("severe")
+
+    def _trained(self, site: str, device: str, _: int) -> tuple[Span | None, Span | None]:
+        which = {"site": site, "device": device}
+        newest = self.database["models"].find_one(which, {"report.limits": 1}, sort=[("created", -1)])
+        return facts.trained(newest)
+
+    def _latest(self, site: str, device: str, field: str) -> Document:
+        return self.database["latest"].find_one({"_id": device_id(site, device)}, {field: 1}) or {}
 
     def _progress(self, owners: list[str]) -> dict[str, Progress]:
         asked = {"reading": 1, "received": 1, "state.abnormal": 1}
         latest = self.database["latest"].find({"_id": {"$in": owners}}, asked)
-        by_board = {
-            document["_id"]: self.alone(
-                f"the newest reading of {document['_id']}", partial(_progress_of, document)
-            )
-            for document in latest
-            if "reading" in document
-        }
-        return {owner: progress for owner, progress in by_board.items() if progress is not None}
+        return self.alone.of(
+            (each for each in latest if "reading" in each), "the newest reading of", _progress_of
+        )
 
     def _tell(self, action: Action) -> None:
         episode = action.episode
@@ -439,16 +412,9 @@ class Watch:
             log.warning("%s %s: %s%s", who, state, _wording(episode, self._clock()), judged)
         elif isinstance(action, Closed) and episode.late:
             log.info("%s: %d abnormal readings came late: noted, no alarm", who, episode.abnormal)
-        elif isinstance(action, Closed) and episode.kind == "silence":
-            log.info("%s is heard again", who)
-        elif isinstance(action, Closed) and episode.kind == "claim":
-            log.info("%s: only one board claims to be it again", who)
-        elif isinstance(action, Closed) and episode.kind == "siblings":
-            log.info("%s goes with %s again", who, ", ".join(episode.left))
-        elif isinstance(action, Closed) and episode.kind == "flood":
-            log.info("%s sends no more than its share again", who)
         elif isinstance(action, Closed):
-            log.info("%s normal again after %d abnormal readings", who, episode.abnormal)
+            over = OVER.get(episode.kind, "is normal again after {abnormal} abnormal readings")
+            log.info("%s %s", who, over.format(abnormal=episode.abnormal, left=", ".join(episode.left)))
 
     def _commit(
         self,
@@ -485,16 +451,9 @@ def _same(event: Input) -> Input:
 
 def _progress_of(document: Document) -> Progress:
     reading = document["reading"]
-    mask = abnormal_bits(document.get("state", {}).get("abnormal"))
-    return Progress(
-        stream=reading["stream"],
-        seq=reading["seq"],
-        when=document["received"] if reading["ts"] is None else reading["ts"],
-        abnormal=is_abnormal(reading["edge_flags"], mask),
-        flags=reading["edge_flags"] & mask,
-        t=reading["t"],
-        h=reading["h"],
-    )
+    flags = reading["edge_flags"] & abnormal_bits(document.get("state", {}).get("abnormal"))
+    when = document["received"] if reading["ts"] is None else reading["ts"]
+    return msgspec.convert({**reading, "when": when, "abnormal": flags != 0, "flags": flags}, Progress)
 
 
 def _document(state: Device) -> Document:

@@ -85,15 +85,9 @@ class SendGrid:
                 {"type": "text/html", "value": mail.html},
             ]
         if mail.picture is not None:
-            body["attachments"] = [
-                {
-                    "content": base64.b64encode(mail.picture).decode(),
-                    "type": "image/png",
-                    "filename": "chart.png",
-                    "disposition": "inline",
-                    "content_id": "chart",
-                }
-            ]
+            picture = {"type": "image/png", "filename": "chart.png", "content_id": "chart"}
+            content = base64.b64encode(mail.picture).decode()
+            body["attachments"] = [{**picture, "disposition": "inline", "content": content}]
         return body
 
 
@@ -104,9 +98,8 @@ def _refused(refusal: HTTPError) -> SendOutcome:
     if status == 429:
         return Later("rate", "SendGrid's rate limit is reached", _reset(refusal.headers))
     if "credits exceeded" in message:  # comes as a 401
-        return Later(
-            "quota", "SendGrid's quota is used up: no mail goes out until it is renewed", QUOTA_PAUSE
-        )
+        text = "SendGrid's quota is used up: no mail goes out until it is renewed"
+        return Later("quota", text, QUOTA_PAUSE)
     if status == 401:
         return Later("key", f"SendGrid refuses us ({answer}): check SENDGRID_API_KEY", REFUSED_PAUSE)
     if status == 403:

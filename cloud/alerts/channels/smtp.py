@@ -51,26 +51,25 @@ class Smtp:
         try:
             return self._connect()
         except ssl.SSLCertVerificationError as problem:
-            trouble = f"{self._name} is not trusted ({problem.verify_message})"
-            return Later("key", f"{trouble}: check SMTP_HOST and SMTP_CA", REFUSED_PAUSE)
+            cure = "check SMTP_HOST and SMTP_CA"
+            return self._refused(f"is not trusted ({problem.verify_message})", cure)
         except ssl.SSLError as problem:
-            trouble = f"{self._name} does not begin with TLS ({problem.reason or problem})"
-            return Later("key", f"{trouble}: check SMTP_SECURITY and SMTP_PORT", REFUSED_PAUSE)
+            cure = "check SMTP_SECURITY and SMTP_PORT"
+            return self._refused(f"does not begin with TLS ({problem.reason or problem})", cure)
         except smtplib.SMTPAuthenticationError as problem:
-            trouble = _answer(problem.smtp_code, problem.smtp_error)
-            return Later(
-                "key",
-                f"{self._name} refuses us ({trouble}): check SMTP_USER and SMTP_PASSWORD",
-                REFUSED_PAUSE,
-            )
+            answer = _answer(problem.smtp_code, problem.smtp_error)
+            return self._refused(f"refuses us ({answer})", "check SMTP_USER and SMTP_PASSWORD")
         except smtplib.SMTPNotSupportedError as problem:
-            return Later("key", f"{self._name}: {problem}: check SMTP_SECURITY and SMTP_PORT", REFUSED_PAUSE)
+            return self._refused(f"cannot do this: {problem}", "check SMTP_SECURITY and SMTP_PORT")
         except smtplib.SMTPResponseException as problem:
             answer = _answer(problem.smtp_code, problem.smtp_error)
             return Later("server", f"{self._name} does not let us in ({answer})")
         except (OSError, smtplib.SMTPException) as problem:
             trouble = f"{self._name} cannot be reached: {problem or type(problem).__name__}"
             return Later("network", f"{trouble}: check SMTP_HOST, SMTP_PORT and the network")
+
+    def _refused(self, trouble: str, cure: str) -> Later:
+        return Later("key", f"{self._name} {trouble}: {cure}", REFUSED_PAUSE)
 
     @property
     def _name(self) -> str:
@@ -98,7 +97,8 @@ class Smtp:
     def _hand_over(self, server: smtplib.SMTP, mail: Mail, content: bytes, name: str) -> SendOutcome:
         """Hand over step by step: only after the last step does silence leave the outcome open."""
         try:
-            code, message = server.mail(self._sender, [f"size={len(content)}"] if _knows_size(server) else [])
+            size = [f"size={len(content)}"] if server.has_extn("size") else []
+            code, message = server.mail(self._sender, size)
             if code != 250:
                 return _refused(code, message, "sender")
             refused = []
@@ -182,10 +182,6 @@ def _refused(code: int, message: bytes | str, kind: str) -> Later | Failed:
     if kind == "sender":
         return Later("sender", f"the mail server refuses MAIL_FROM ({answer})", REFUSED_PAUSE)
     return Failed("refused", f"the mail server does not take this mail ({answer})")
-
-
-def _knows_size(server: smtplib.SMTP) -> bool:
-    return server.has_extn("size")
 
 
 def _answer(code: int, message: bytes | str) -> str:

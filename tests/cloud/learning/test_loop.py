@@ -4,16 +4,17 @@ import logging
 import secrets
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 
+from cloud.alerts.courier import Post
 from cloud.alerts.letters import LetterContext
 from cloud.alerts.links import Links
 from cloud.alerts.mail_writer import MailWriter, letter_of
 from cloud.contract.messages import Reading, Verdict
-from cloud.learning import learn_command
-from cloud.learning.asking import Asking
+from cloud.learning import asking, learn_command
 from cloud.learning.book import KEPT, MEANT, READY, REFUSED, Book
 from cloud.learning.loop import DAY, Learning
 from cloud.read.causes import answer
@@ -224,7 +225,7 @@ def test_a_next_model_of_another_master_key_is_dropped(taught):
 def test_with_ask_one_mail_asks_and_one_click_gives(taught):
     database, now, _, model = taught
     bell = threading.Event()
-    ask = Asking(database, ["a@example.org"], Words("en"), bell, lambda: now)
+    ask = partial(asking.ask, Post(database, ["a@example.org"], Words("en"), bell, lambda: now))
     Book(database).note(BOARD, shadow={"over": True})
     learning = Learning(database, MASTER, "ask", lambda: True, ask=ask)
     for _ in range(2):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cloud.alerts.hindsight import mails
 from cloud.contract.keys import device_key
 from cloud.training import fit, params, report
 from cloud.training.forest.twin import CloudModel
@@ -73,7 +74,7 @@ def test_the_history_itself_stays_within_the_budget() -> None:
     for budget in (0.25, 1.0):
         fitted = fit.fit(past, budget=budget)
         assert calibrate.alarms((fitted.flags & codes.ABNORMAL) > 0) <= max(1.0, budget * past.days)
-        assert len(fit.past_mails(fitted.flags, past)) <= 1  # a week
+        assert len(mails(fitted.flags, past.t, past.h, past.period)) <= 1  # a week
 
 
 def test_faults_that_anyone_would_see_are_found_after_training() -> None:

@@ -3,9 +3,11 @@
 import json
 import threading
 import time
+from functools import partial
 
 import pytest
 
+from cloud.alerts.courier import Post
 from cloud.alerts.letters import LetterContext
 from cloud.alerts.links import Links
 from cloud.alerts.mail_writer import MailWriter
@@ -151,7 +153,7 @@ def test_one_bad_board_halts_it_the_rest_stay_as_they_are_and_one_mail_says_so(d
     begin(work)
     bell = threading.Event()
     words = Words("en", "UTC")
-    tell = rollouts.mail(database, ("a@example.org",), words, lambda: now[0], bell)
+    tell = partial(rollouts.mail, Post(database, ("a@example.org",), words, bell, lambda: now[0]))
     for _ in range(40):
         go(work, fleet, now, 60)
     halted = work.newest()

@@ -10,7 +10,7 @@ Both forests' scores are compared as scikit-learn gives them, 0 to 1: a board's 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +29,20 @@ EDGES = (-45, -35, -25, -15, -5, 5, 15, 25, 35, 45)
 # The same for the size of the difference between the twin's sum and the board's; one edge of a path is 1024.
 TWIN_EDGES = (1, 32, 1024)
 
-_VERDICTS = struct.Struct("<B4s6H")  # has a model, its id, both, edge only, cloud only, neither, ran, differs
-_SCORES = struct.Struct(f"<B4sihh{len(EDGES) + 1}H")  # …, sum, least, greatest, bins
-_TWIN = struct.Struct(
-    f"<B4sQI{len(TWIN_EDGES)}H"
-)  # …, sum of sizes, greatest, bins but the first: no difference
+# Rows begin with whether there is a model, and its id. Then:
+#   g  how many both, only the edge, only the cloud, neither called abnormal; the twin judged; it differed on
+#   s  sum, least, greatest, bins of the scores' difference
+#   x  sum and greatest of the twin's differences, their bins but the first: no difference
+_LAYOUTS = {
+    "g": struct.Struct("<B4s6H"),
+    "s": struct.Struct(f"<B4sihh{len(EDGES) + 1}H"),
+    "x": struct.Struct(f"<B4sQI{len(TWIN_EDGES)}H"),
+}
+_TOGETHER: dict[str, Sequence[Callable[[Sequence[int]], int]]] = {  # how a column of two rows becomes one
+    "g": [sum] * 6,
+    "s": [sum, min, max, *[sum] * (len(EDGES) + 1)],
+    "x": [sum, max, *[sum] * len(TWIN_EDGES)],
+}
 
 Record = npt.NDArray[Any]  # packing.RECORD
 Units = Mapping[bytes, float]  # of a model's forest, by the 4 bytes of its id
@@ -71,18 +80,15 @@ class Agreement:
 
 def counted(record: Record, units: Units) -> Document:
     """What a sealed bucket keeps: `g` verdicts, `s` scores, `x` the twin where it differs."""
-    values: Document = {"g": b"".join(_VERDICTS.pack(*row) for row in _verdicts(record))}
-    if scores := b"".join(_SCORES.pack(*row) for row in _scores(record, units)):
-        values["s"] = scores
-    if twin := b"".join(_TWIN.pack(*row) for row in _twin(record)):
-        values["x"] = twin
-    return values
+    rows = {"g": _verdicts(record), "s": _scores(record, units), "x": _twin(record)}
+    values = {name: b"".join(_LAYOUTS[name].pack(*row) for row in rows[name]) for name in rows}
+    return {name: packed for name, packed in values.items() if packed or name == "g"}
 
 
 def abnormal(verdicts: bytes) -> tuple[int, int]:
     """(board, cloud): how many readings of a bucket's `g` each calls abnormal."""
     board = cloud = 0
-    for _, _, both, edge_only, cloud_only, *_ in _VERDICTS.iter_unpack(verdicts):
+    for _, _, both, edge_only, cloud_only, *_ in _LAYOUTS["g"].iter_unpack(verdicts):
         board, cloud = board + both + edge_only, cloud + both + cloud_only
     return board, cloud
 
@@ -91,43 +97,26 @@ class Sums:
     """Adds up what was counted, bucket by bucket."""
 
     def __init__(self) -> None:
-        self._verdicts: dict[Key, list[int]] = {}
-        self._scores: dict[Key, list[int]] = {}
-        self._twin: dict[Key, list[int]] = {}
+        self._sums: dict[str, dict[Key, list[int]]] = {name: {} for name in _LAYOUTS}
 
     def add(self, bucket: Document) -> None:
         """`bucket` has `d` and what `counted` gave."""
-        site, device = board_of(bucket["d"])
-        for layout, name, sums in (
-            (_VERDICTS, "g", self._verdicts),
-            (_SCORES, "s", self._scores),
-            (_TWIN, "x", self._twin),
-        ):
+        board = board_of(bucket["d"])
+        for name, layout in _LAYOUTS.items():
+            sums = self._sums[name]
             for modelled, model, *values in layout.iter_unpack(bucket.get(name, b"")):
-                key = (site, device, model.hex() if modelled else "")
-                before = sums.get(key)
-                sums[key] = values if before is None else _TOGETHER[name](before, values)
+                key = (*board, model.hex() if modelled else "")
+                columns = zip(_TOGETHER[name], sums.get(key, values), values, strict=True)
+                sums[key] = [join(pair) for join, *pair in columns] if key in sums else values
 
     def agreements(self) -> list[Agreement]:
         """One for each device and model, sorted."""
         agreements = []
-        for key, (both, edge_only, cloud_only, neither, ran, differs) in sorted(self._verdicts.items()):
-            site, device, model = key
-            agreements.append(
-                Agreement(
-                    site=site,
-                    device=device,
-                    model=model or None,
-                    both_abnormal=both,
-                    edge_only=edge_only,
-                    cloud_only=cloud_only,
-                    both_normal=neither,
-                    twin_ran=ran,
-                    twin_differs=differs,
-                    scores=_spread_of_scores(self._scores.get(key)),
-                    twin=_spread_of_twin(self._twin.get(key), ran),
-                )
-            )
+        for key, (both, edge, cloud, neither, ran, differs) in sorted(self._sums["g"].items()):
+            scores = _spread_of_scores(self._sums["s"].get(key))
+            twin = _spread_of_twin(self._sums["x"].get(key), ran)
+            counts = both, edge, cloud, neither, ran, differs
+            agreements.append(Agreement(*key[:2], key[2] or None, *counts, scores, twin))
         return agreements
 
 
@@ -189,26 +178,6 @@ def _by_model(record: Record) -> Iterable[tuple[bool, bytes, npt.NDArray[np.bool
     has_model = (record["has"] & packing.MODELLED) > 0
     for modelled, model in sorted(set(zip(has_model.tolist(), record["model"].tolist(), strict=True))):
         yield modelled, model.ljust(4, b"\0"), (has_model == modelled) & (record["model"] == model)
-
-
-def _added(first: list[int], second: list[int]) -> list[int]:
-    return [a + b for a, b in zip(first, second, strict=True)]
-
-
-def _scores_added(first: list[int], second: list[int]) -> list[int]:
-    return [
-        first[0] + second[0],
-        min(first[1], second[1]),
-        max(first[2], second[2]),
-        *_added(first[3:], second[3:]),
-    ]
-
-
-def _twin_added(first: list[int], second: list[int]) -> list[int]:
-    return [first[0] + second[0], max(first[1], second[1]), *_added(first[2:], second[2:])]
-
-
-_TOGETHER = {"g": _added, "s": _scores_added, "x": _twin_added}
 
 
 def _spread_of_scores(sums: list[int] | None) -> Spread | None:

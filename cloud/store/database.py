@@ -35,25 +35,10 @@ StreamKey = tuple[str, str, str]  # site, device, stream
 # rollouts          what is rolled out to many boards, wave by wave; cloud.updates.rollouts writes it
 # policy            one document: what cloud.alerts.policy remembers
 # mail_days         mails handed over by UTC day
-COLLECTIONS = frozenset(
-    (
-        *("buckets", "streams", "latest", "events", "watched", "hourly", "status", "episodes", "alerts"),
-        *(
-            "models",
-            "labels",
-            "acknowledgements",
-            "quarantine",
-            "lease",
-            "policy",
-            "mail_days",
-            "shares",
-            "siblings",
-            "wanted",
-            "rollouts",
-            "releases",
-            "learning",
-        ),
-    )
+COLLECTIONS = (
+    frozenset(("buckets", "streams", "shares", "quarantine", "latest", "events", "watched", "siblings"))
+    | {"hourly", "status", "episodes", "alerts", "models", "labels", "acknowledgements", "lease", "learning"}
+    | {"wanted", "releases", "rollouts", "policy", "mail_days"}
 )
 EVENT_SECONDS = 3 * 86400
 SEALED, OPEN = "sealed", "open"  # indexes of the buckets; a re-opened bucket is in both

@@ -12,8 +12,6 @@ from cloud.store import packing
 from device import codes
 
 PAYLOAD_KEPT = 4096  # bytes of a refused message that are kept
-
-
 NOBODY = "?"  # in place of a board's key, when the topic names no board, or one that was never heard
 
 

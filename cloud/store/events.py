@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from pymongo import UpdateOne
 
 from cloud.contract import messages
 from cloud.store import packing
-from cloud.store.claims import Sign
-from cloud.store.database import Document, device_id, stream_id
-from cloud.store.entries import Bucket, JudgedReading
+from cloud.store.database import device_id, stream_id
+from cloud.store.entries import Bucket
 from cloud.store.packing import SIZE
 from device import codes
 
@@ -32,9 +32,7 @@ def event_updates(bucket: Bucket, there: Mapping[int, bytes], position: int, at:
         events.append(_event("abnormal", bucket, position, there[position], at))
         if abnormal(position + 1) is False:
             events.append(_event("normal", bucket, position + 1, there[position + 1], at))
-    elif position == 0 or abnormal(
-        position - 1
-    ):  # what stood before a bucket's first reading is not looked up
+    elif position == 0 or abnormal(position - 1):  # nobody looks up what stood before a bucket
         events.append(_event("normal", bucket, position, there[position], at))
     return events
 
@@ -45,33 +43,19 @@ def is_abnormal(packed: bytes, mask: int) -> bool:
 
 def _event(kind: str, bucket: Bucket, position: int, packed: bytes, at: datetime) -> UpdateOne:
     seq = bucket.number * SIZE + position
-    document: Document = {
-        "kind": kind,
-        "at": at,
-        "taken": False,
-        "site": bucket.site,
-        "device": bucket.device,
-        "stream": bucket.stream,
-        "seq": seq,
-        **packing.plain(packed),
-    }
-    if bucket.mask != codes.ABNORMAL:
-        document["mask"] = bucket.mask
+    mask = {} if bucket.mask == codes.ABNORMAL else {"mask": bucket.mask}
+    what = {"stream": bucket.stream, "seq": seq, **packing.plain(packed), **mask}
     key = f"{stream_id(bucket.site, bucket.device, bucket.stream)}/{seq}"
+    return event(kind, key, bucket.site, bucket.device, at, **what)
+
+
+def event(kind: str, key: str, site: str, device: str, at: datetime, **what: Any) -> UpdateOne:
+    """Tells `watch` something about a board; a second event with this `key` changes nothing."""
+    document = {"kind": kind, "at": at, "taken": False, "site": site, "device": device, **what}
     return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
 
 
-def claim_event(entry: JudgedReading, sign: Sign, now: float) -> UpdateOne:
-    """The event that two boards use the name of the board in `entry`. `now`: Unix seconds."""
-    document = {
-        "kind": "claim",
-        "at": datetime.fromtimestamp(now, UTC),
-        "taken": False,
-        "site": entry.site,
-        "device": entry.device,
-        "stream": entry.stream,
-        "seq": entry.reading.seq,
-        "why": sign,
-    }
-    key = f"{device_id(entry.site, entry.device)}/claim/{int(now // REPORT_EVERY)}"
-    return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
+def report(kind: str, site: str, device: str, now: float, **what: Any) -> UpdateOne:
+    """The event of a "flood" or of a "claim" (two boards use this name). `now`: Unix seconds."""
+    key = f"{device_id(site, device)}/{kind}/{int(now // REPORT_EVERY)}"
+    return event(kind, key, site, device, datetime.fromtimestamp(now, UTC), **what)

@@ -90,22 +90,8 @@ def pack(reading: Reading, cloud_flags: int, cloud_score: float | None, twin_off
     if twin_off:
         has |= TWIN_OFF
         tail = _OFF.pack(twin_off) + tail
-    return (
-        _ONE.pack(
-            has,
-            ts or 0,
-            reading.up,
-            reading.boot,
-            t,
-            h,
-            reading.flags,
-            score or 0,
-            cloud_flags,
-            thousandths,
-            name,
-        )
-        + tail
-    )
+    seen = (has, ts or 0, reading.up, reading.boot, t, h, reading.flags, score or 0)
+    return _ONE.pack(*seen, cloud_flags, thousandths, name) + tail
 
 
 _model_bytes = lru_cache(1024)(bytes.fromhex)

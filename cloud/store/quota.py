@@ -18,7 +18,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import bson
 import numpy as np
@@ -32,8 +32,8 @@ from cloud.contract.messages import is_abnormal
 from cloud.process.failure import is_full
 from cloud.store import packing
 from cloud.store.database import SEALED, Document
-from cloud.store.packing import SIZE, Packed
-from cloud.store.sealing import WHOLE, Damaged, packed_of, raise_floor, set_aside
+from cloud.store.packing import Packed
+from cloud.store.sealing import WHOLE, Damaged, floors_after, packed_of, raise_floor, set_aside
 
 log = logging.getLogger("storage")
 
@@ -54,18 +54,9 @@ def level(used: float, quota: float) -> str:
     return "warning" if used >= WARN * quota else "fine"
 
 
-class _BoardUse(NamedTuple):
-    """What the buckets of a board take."""
-
-    size: float  # bytes
-    buckets: int
-
-
-class _Rest(NamedTuple):
-    """What is written in the place of buckets."""
-
-    hours: list[UpdateOne]
-    floors: list[UpdateOne]
+Changes = tuple[
+    list[UpdateOne], list[UpdateOne]
+]  # of `hourly`, of `streams`, in place of buckets
 
 
 class Keeper:
@@ -79,7 +70,7 @@ class Keeper:
         self.used = 0
         self._clock = clock
         self._level = "fine"
-        self._owed: list[_Rest] = []
+        self._owed: list[Changes] = []
         self._bare = False  # nothing was left to reduce, and the log says so
 
     def look(self) -> int:
@@ -100,34 +91,19 @@ class Keeper:
         now = level(self.used, self.quota)
         if now != self._level:
             self._level = now
-            share = self.used / self.quota
+            share = f"storage is {100 * self.used / self.quota:.0f} % full"
+            become = "the oldest readings of the boards that take most become hourly values"
             if now == "warning":
-                log.warning(
-                    "storage is %.0f %% full: measure less often, lower RETENTION_DAYS or buy more; at 95 %% "
-                    "the oldest readings of the boards that take most become hourly values",
-                    100 * share,
-                )
+                cure = "measure less often, lower RETENTION_DAYS or buy more"
+                log.warning("%s: %s; at 95 %% %s", share, cure, become)
             elif now == "reducing":
-                log.error(
-                    "storage is %.0f %% full: the oldest readings of the boards that take most become "
-                    "hourly values",
-                    100 * share,
-                )
+                log.error("%s: %s", share, become)
             else:
-                log.info("storage is %.0f %% full", 100 * share)
+                log.info("%s", share)
         reduced = self._reduce() if now == "reducing" else 0
-        self.database["status"].update_one(
-            {"_id": "storage"},
-            {
-                "$set": {
-                    "used": self.used,
-                    "quota": self.quota,
-                    "level": now,
-                    "at": datetime.fromtimestamp(self._clock(), UTC),
-                }
-            },
-            upsert=True,
-        )
+        at = datetime.fromtimestamp(self._clock(), UTC)
+        values = {"used": self.used, "quota": self.quota, "level": now, "at": at}
+        self.database["status"].update_one({"_id": "storage"}, {"$set": values}, upsert=True)
         return reduced
 
     def _measure(self) -> int:
@@ -149,7 +125,8 @@ class Keeper:
         """Delete the oldest buckets of a full database until it takes their hours."""
         gone = 0
         for _, buckets in zip(range(FULL_ROUNDS), self._oldest_first(), strict=False):
-            deleted = [bucket for bucket in buckets if self._delete(bucket)]
+            all_buckets = self.database["buckets"]
+            deleted = [b for b in buckets if all_buckets.delete_one(_this_version(b)).deleted_count == 1]
             self._owed.append(_rest(deleted))
             gone += len(deleted)
             try:
@@ -160,10 +137,6 @@ class Keeper:
             else:
                 break
         return gone
-
-    def _delete(self, bucket: Document) -> bool:
-        version = {"_id": bucket["_id"], "v": bucket["v"]}
-        return self.database["buckets"].delete_one(version).deleted_count == 1
 
     def _pay(self) -> None:
         """Write the hours of the buckets that were deleted while the database was full."""
@@ -180,7 +153,7 @@ class Keeper:
         boards = self._boards()
         part = ENOUGH * self.quota / max(len(boards), 1)
         while boards:
-            most = max(boards, key=lambda name: boards[name].size)
+            most = max(boards, key=lambda name: boards[name][0])
             size, count = boards[most]
             oldest = self._oldest(most, size / count, everything=size > part)
             whole = [bucket for bucket in oldest if self._is_whole(bucket)]
@@ -190,7 +163,7 @@ class Keeper:
             self._bare = False
             yield whole
             gone = sum(len(bson.encode(bucket)) for bucket in oldest)
-            boards[most] = _BoardUse(size - gone, max(count - len(oldest), 1))
+            boards[most] = size - gone, max(count - len(oldest), 1)
         if not self._bare:
             log.error("no bucket is left to make smaller: see what else fills the database")
             self._bare = True
@@ -207,12 +180,12 @@ class Keeper:
             return False
         return True
 
-    def _boards(self) -> dict[str, _BoardUse]:
-        """What the buckets of each board take."""
+    def _boards(self) -> dict[str, tuple[float, int]]:
+        """By board: bytes that its buckets take, and how many they are."""
         taken = {"_id": "$d", "size": {"$sum": {"$bsonSize": "$$ROOT"}}, "buckets": {"$sum": 1}}
         with pymongo.timeout(MEASURE_TIMEOUT):
             totals = list(self.database["buckets"].aggregate([{"$group": taken}]))
-        return {each["_id"]: _BoardUse(each["size"], each["buckets"]) for each in totals}
+        return {each["_id"]: (each["size"], each["buckets"]) for each in totals}
 
     def _oldest(self, board: str, usual: float, *, everything: bool) -> list[Document]:
         """A board's oldest sealed buckets, as many as are too many; its last days only if `everything`."""
@@ -226,27 +199,28 @@ class Keeper:
 
     def _replace(self, session: ClientSession, buckets: list[Document]) -> None:
         # Only the versions that were read: a bucket that a late reading re-opens waits for another round.
-        gone = [DeleteOne({"_id": bucket["_id"], "v": bucket["v"]}) for bucket in buckets]
+        gone = [DeleteOne(_this_version(bucket)) for bucket in buckets]
         result = self.database["buckets"].bulk_write(gone, session=session)
         if result.deleted_count != len(buckets):
             session.abort_transaction()
             return
         self._write(session, _rest(buckets))
 
-    def _write(self, session: ClientSession, rest: _Rest) -> None:
-        for name, changes in (("hourly", rest.hours), ("streams", rest.floors)):
-            if changes:
-                self.database[name].bulk_write(changes, session=session)
+    def _write(self, session: ClientSession, changes: Changes) -> None:
+        for name, some in zip(("hourly", "streams"), changes, strict=True):
+            if some:
+                self.database[name].bulk_write(some, session=session)
 
 
-def _rest(buckets: list[Document]) -> _Rest:
-    floors: dict[str, int] = {}
-    left: list[UpdateOne] = []
-    for bucket in buckets:
-        stream, _, number = bucket["_id"].rpartition("/")
-        floors[stream] = max(floors.get(stream, 0), (int(number) + 1) * SIZE)
-        left += hours(bucket["d"], packed_of(bucket))
-    return _Rest(left, [raise_floor(stream, floor) for stream, floor in floors.items()])
+def _this_version(bucket: Document) -> Document:
+    return {"_id": bucket["_id"], "v": bucket["v"]}
+
+
+def _rest(buckets: list[Document]) -> Changes:
+    """What is written in the place of these buckets: their hours, and the floors of their streams."""
+    left = [change for bucket in buckets for change in hours(bucket["d"], packed_of(bucket))]
+    floors = floors_after(bucket["_id"] for bucket in buckets)
+    return left, [raise_floor(stream, floor) for stream, floor in floors.items()]
 
 
 def hours(device: str, packed: Packed) -> list[UpdateOne]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from struct import error
+from types import MappingProxyType
 
 import numpy as np
 from bson.binary import Binary
@@ -120,9 +121,7 @@ class Sealer:
         old = {**sealed, "w": {"$lt": before}, "z": {"$not": {"$gte": before}}}
         buckets = self.database["buckets"]
         keys: list[str] = [bucket["_id"] for bucket in buckets.find(old, {"_id": 1}, hint=SEALED)]
-        for key in keys:
-            stream, _, number = key.rpartition("/")
-            self._floors[stream] = max(self._floors.get(stream, 0), (int(number) + 1) * SIZE)
+        self._floors = floors_after(keys, self._floors)
         raised = self._raise_floors()
         self.database["hourly"].delete_many({"h": {"$lt": before}})
         gone = buckets.delete_many({**old, "_id": {"$in": keys}}).deleted_count if keys else 0
@@ -162,6 +161,15 @@ def sealing(packed: Packed, units: Units) -> dict[str, Document]:
             values[name] = [int(column.min()), int(column.sum()), int(column.max())]
     unset = {"r": ""} if "m" in values else {"r": "", "m": ""}
     return {"$set": values, "$unset": unset}
+
+
+def floors_after(keys: Iterable[str], floors: Mapping[str, int] = MappingProxyType({})) -> dict[str, int]:
+    """`floors` by stream, at least past the buckets with these keys."""
+    raised = dict(floors)
+    for key in keys:
+        stream, _, number = key.rpartition("/")
+        raised[stream] = max(raised.get(stream, 0), (int(number) + 1) * SIZE)
+    return raised
 
 
 def raise_floor(stream: str, floor: int) -> UpdateOne:

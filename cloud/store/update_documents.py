@@ -12,17 +12,9 @@ from cloud.store.database import Document, device_id, stream_id
 from cloud.store.entries import Bucket, JudgedReading
 from cloud.store.packing import SIZE
 
-NAMED_SEQS = (
-    10_000  # of each stream, the newest quarantined seqs and the newest conflicts: an audit names them
-)
-
-
+NAMED_SEQS = 10_000  # of each stream, the newest quarantined ones and conflicts: an audit names them
 FIELDS = [f"r.{position}" for position in range(SIZE)]
-
-
 _ABSENT: Document = {"$exists": False}
-
-
 NAMES = {"site": 1, "device": 1}
 
 
@@ -58,24 +50,16 @@ def contested_update(key: str, bucket: Bucket, packed: Mapping[int, bytes], now:
     ]
     nothing = {"$eq": ["$new", []]}
     pairs = {"$map": {"input": "$new", "in": {"k": "$$this.k", "v": "$$this.v"}}}
-    return UpdateOne(
-        {"_id": key},
-        [
-            {"$set": {"new": {"$filter": {"input": offered, "cond": {"$not": ["$$this.there"]}}}}},
-            {
-                "$set": {
-                    "d": device_id(bucket.site, bucket.device),
-                    "v": {"$cond": [nothing, "$v", {"$add": [{"$ifNull": ["$v", 0]}, 1]}]},
-                    "w": {"$cond": [nothing, "$w", now]},
-                    "a": {"$min": ["$a", {"$min": "$new.ts"}]},
-                    "z": {"$max": ["$z", {"$max": "$new.ts"}]},
-                    "r": {"$cond": [nothing, "$r", {"$mergeObjects": ["$r", {"$arrayToObject": pairs}]}]},
-                }
-            },
-            {"$unset": "new"},
-        ],
-        upsert=True,
-    )
+    values = {
+        "d": device_id(bucket.site, bucket.device),
+        "v": {"$cond": [nothing, "$v", {"$add": [{"$ifNull": ["$v", 0]}, 1]}]},
+        "w": {"$cond": [nothing, "$w", now]},
+        "a": {"$min": ["$a", {"$min": "$new.ts"}]},
+        "z": {"$max": ["$z", {"$max": "$new.ts"}]},
+        "r": {"$cond": [nothing, "$r", {"$mergeObjects": ["$r", {"$arrayToObject": pairs}]}]},
+    }
+    new = {"$filter": {"input": offered, "cond": {"$not": ["$$this.there"]}}}
+    return UpdateOne({"_id": key}, [{"$set": {"new": new}}, {"$set": values}, {"$unset": "new"}], upsert=True)
 
 
 def _is_sealed(position: int) -> Document:
@@ -113,18 +97,6 @@ def replace_latest(entry: JudgedReading, period: float | None, now: float) -> Do
 
 def remember(known_as: str, site: str, device: str, stream: str, seqs: set[int]) -> UpdateOne:
     known = {"$setUnion": [{"$ifNull": [f"${known_as}", []]}, sorted(seqs)]}
-    return UpdateOne(
-        {"_id": stream_id(site, device, stream)},
-        [
-            {
-                "$set": {
-                    "d": device_id(site, device),
-                    "site": site,
-                    "device": device,
-                    "stream": stream,
-                    known_as: {"$slice": [known, -NAMED_SEQS]},
-                }
-            }
-        ],
-        upsert=True,
-    )
+    whose = {"d": device_id(site, device), "site": site, "device": device, "stream": stream}
+    change = [{"$set": {**whose, known_as: {"$slice": [known, -NAMED_SEQS]}}}]
+    return UpdateOne({"_id": stream_id(site, device, stream)}, change, upsert=True)

@@ -23,7 +23,7 @@ from cloud.store import packing
 from cloud.store.claims import Claims, Sign
 from cloud.store.database import Document, StreamKey, bucket_id, device_id, stream_id
 from cloud.store.entries import NOBODY, PAYLOAD_KEPT, Bucket, Counts, JudgedReading, Quarantined, conflict
-from cloud.store.events import REPORT_EVERY, claim_event, event_updates, is_abnormal
+from cloud.store.events import event_updates, is_abnormal, report
 from cloud.store.packing import SIZE
 from cloud.store.sealing import opened_of, packed_of
 from cloud.store.update_documents import (
@@ -40,15 +40,15 @@ from device import codes
 KNOWN_SECONDS = 60.0  # how long a worker trusts what it knows of floors and of unknown flag bits
 QUARANTINE_KEPT = 500  # newest entries of each ring: whoever sends rubbish pushes out only their own
 STREAMS_A_DAY = 20  # new ones of a board in 24 hours; a stream is one install, made when a flash is new
-STRANGERS_A_DAY = (
-    200  # new ones in 24 hours of all boards together that were never heard before and send no mac
-)
+STRANGERS_A_DAY = 200  # ... of all boards together that were never heard before and send no mac
 DAY = 86400
 DROPPED_RUNS = 1000
 CAUSES, OTHER_CAUSE = 8, "other"  # of what a stream dropped; further ones are kept under one name
 LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
 STEADY = 60  # s over which a period is measured
 DUPLICATE_KEY = 11000
+# `settings` is kept as text, `dropped_why` by stream.
+KEPT_OF_STATE = sorted(set(State.__struct_fields__) - {"v", "dropped_why", "settings"})
 
 
 class Store:
@@ -223,27 +223,14 @@ class Store:
 
     def flood(self, site: str, device: str, why: str, times: float) -> None:
         """Tell `watch` that this board sends too much: "messages", `times` what it may, or "streams"."""
-        now = self.clock()
-        document = {
-            "kind": "flood",
-            "at": datetime.fromtimestamp(now, UTC),
-            "taken": False,
-            "site": site,
-            "device": device,
-            "why": why,
-            "times": times,
-        }
-        key = f"{device_id(site, device)}/flood/{int(now // REPORT_EVERY)}"
-        self.database["events"].update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
-
-    def state(self, site: str, device: str, state: State) -> None:
-        """Keep a board's `state` message; the readings that it dropped are final from now on."""
-        self.states([(site, device, state)])
+        flood = report("flood", site, device, self.clock(), why=why, times=times)
+        self.database["events"].bulk_write([flood])
 
     def states(self, states: Sequence[tuple[str, str, State]]) -> None:
         """Keep `state` messages, in their order; thousands come at once when a backend connects.
 
-        `states`: (site, device, state). Raises PyMongoError.
+        `states`: (site, device, state). Readings that a board says it dropped are final from now on.
+        Raises PyMongoError.
         """
         for each in states:
             self._add_dropped(*each)
@@ -251,81 +238,36 @@ class Store:
             self.database["latest"].bulk_write([self._newer_state(*each) for each in states])
 
     def _newer_state(self, site: str, device: str, state: State) -> UpdateOne:
-        document = {
-            "boot": state.boot,
-            "stream": state.stream,
-            "state": state.state,
-            "at": self.clock(),
-            "version": state.version,
-            "model": state.model,
-            "features": state.features,
-            "newest": state.newest,
-            "abnormal": state.abnormal,
-            "sensors": msgspec.to_builtins(state.sensors),
-            "limits": msgspec.to_builtins(state.limits),
-            "reset": state.reset,
-            "dropped": [list(run) for run in state.dropped],
-            "refused": state.refused,
-            "learning": state.learning,
-            "counts": state.counts,
-            "last_error": state.last_error,
-            "next": state.next,
-            "config": state.config,
-            "app": state.app,
-            "mpy": state.mpy,
-            "updates": msgspec.to_builtins(state.updates),
-            "settings": state.settings_text,
-        }
+        document = {name: msgspec.to_builtins(getattr(state, name)) for name in KEPT_OF_STATE}
+        document |= {"at": self.clock(), "settings": state.settings_text}
         if state.state == "offline":  # a last will knows nothing but that: keep what is known of the board
-            kept = ("boot", "stream", "state", "at")
-            document = {name: document[name] for name in kept}
+            document = {name: document[name] for name in ("boot", "stream", "state", "at")}
         # The will of an older boot can come after the newer boot is back, and a broker may repeat an old
         # message: neither says anything new. The newest seq on a board's flash only grows.
-        same = {
-            "$and": [{"$eq": ["$state.stream", state.stream]}, {"$eq": ["$state.boot", state.boot]}],
-        }
-        stale: Document = {
-            "$and": [
-                {"$eq": ["$state.stream", state.stream]},
-                {"$gt": ["$state.boot", state.boot]},
-            ]
-        }
-        repeated: Document = {"$and": [same, {"$eq": ["$state.newest", state.newest]}]}
-        if state.newest is None:
-            repeated = {"$literal": False}
-        else:
+        this_stream = {"$eq": ["$state.stream", state.stream]}
+        same = {"$and": [this_stream, {"$eq": ["$state.boot", state.boot]}]}
+        stale: Document = {"$and": [this_stream, {"$gt": ["$state.boot", state.boot]}]}
+        repeated: Document = {"$literal": False}
+        if state.newest is not None:
+            repeated = {"$and": [same, {"$eq": ["$state.newest", state.newest]}]}
             stale = {"$or": [stale, {"$and": [same, {"$gt": ["$state.newest", state.newest]}]}]}
         # A retained message comes again with each connection to the broker: the will, or the state of a
         # sleeping board, is then no new sign of life.
-        known = {
-            "$and": [
-                {"$in": [state.state, ["offline", "sleeping"]]},
-                {"$eq": ["$state.state", state.state]},
-                same,
-                *([{"$eq": ["$state.next", state.next]}] if state.state == "sleeping" else []),
+        known: Document = {"$literal": False}
+        if state.state in ("offline", "sleeping"):
+            waking = [{"$eq": ["$state.next", state.next]}] if state.state == "sleeping" else []
+            known = {"$and": [{"$eq": ["$state.state", state.state]}, same, *waking]}
+        merged = {"$mergeObjects": ["$state", {"$literal": document}]}
+        heard = {
+            "$cond": [
+                {"$or": [stale, known, repeated]},
+                {"$ifNull": ["$received", self.clock()]},
+                {"$max": ["$received", self.clock()]},
             ]
         }
-        merged = {"$mergeObjects": ["$state", {"$literal": document}]}
-        return UpdateOne(
-            {"_id": device_id(site, device)},
-            [
-                {
-                    "$set": {
-                        "site": site,
-                        "device": device,
-                        "received": {
-                            "$cond": [
-                                {"$or": [stale, known, repeated]},
-                                {"$ifNull": ["$received", self.clock()]},
-                                {"$max": ["$received", self.clock()]},
-                            ]
-                        },
-                        "state": {"$cond": [{"$or": [stale, known]}, "$state", merged]},
-                    }
-                }
-            ],
-            upsert=True,
-        )
+        newer = {"$cond": [{"$or": [stale, known]}, "$state", merged]}
+        values = {"site": site, "device": device, "received": heard, "state": newer}
+        return UpdateOne({"_id": device_id(site, device)}, [{"$set": values}], upsert=True)
 
     def authentic(self, boards: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of `boards` (site, device) that have sent version 2 of the contract before."""
@@ -337,17 +279,11 @@ class Store:
     def remember_authentic(self, boards: Iterable[tuple[str, str]]) -> None:
         """Record that these boards have sent version 2, before anything else of theirs is stored."""
         new = set(boards) - self.authentic(boards)
-        updates = [
-            UpdateOne(
-                {"_id": device_id(site, device)},
-                {
-                    "$set": {"contract": 2},
-                    "$setOnInsert": {"site": site, "device": device, "received": self.clock()},
-                },
-                upsert=True,
-            )
-            for site, device in sorted(new)
-        ]
+        updates = []
+        for site, device in sorted(new):
+            first = {"site": site, "device": device, "received": self.clock()}
+            change = {"$set": {"contract": 2}, "$setOnInsert": first}
+            updates.append(UpdateOne({"_id": device_id(site, device)}, change, upsert=True))
         if updates:
             self.database["latest"].bulk_write(updates, ordered=False)
 
@@ -517,7 +453,10 @@ class Store:
                     claims_of[entry[:2]] = sign, entry
         claims_of |= {entry[:2]: ("seqs", entry) for entry in conflicts}
         if claims_of:
-            claims = [claim_event(entry, sign, now) for sign, entry in claims_of.values()]
+            claims = [
+                report("claim", *entry[:2], now, stream=entry.stream, seq=entry.reading.seq, why=sign)
+                for sign, entry in claims_of.values()
+            ]
             self.database["events"].bulk_write(claims, ordered=False)
 
     def _add_dropped(self, site: str, device: str, state: State) -> None:

@@ -94,7 +94,7 @@ class House:
     def state(self, device: str, state: str = "online", **more: object) -> None:
         self.store.remember_authentic([(SITE, device)])
         message = State(2, STREAM, 7, state, version="0.1.0", model=self.model(device), **more)
-        self.store.state(SITE, device, message)
+        self.store.states([(SITE, device, message)])
 
     def episode(
         self, device: str, opened: float, closed: float | None, *, edge: int, cloud: int, **more: object

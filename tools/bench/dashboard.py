@@ -124,7 +124,7 @@ def _fill(database: MongoDatabase[dict[str, Any]], readings: int) -> None:
         flags = codes.ZSCORE if number % 19 == 0 else 0
         last = Reading(each, 1, int(now) - 5, each * workload.PERIOD, x, flags, 9000, None, board.model)
         entries.append(JudgedReading(workload.SITE, board.name, board.stream, last, Verdict(flags, 0.42)))
-        made.state(workload.SITE, board.name, State(1, board.stream, 1, "online", version="0.1.0"))
+        made.states([(workload.SITE, board.name, State(1, board.stream, 1, "online", version="0.1.0"))])
     made.write(entries)
     database["episodes"].insert_many(
         _episode(board.name, now - 3600 * hour, hour)

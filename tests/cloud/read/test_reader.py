@@ -194,7 +194,7 @@ def test_the_audit_finds_every_missing_seq(store, reader, settle, database):
     store.write([entry(s) for s in (0, 1, 2, 6, 400)])
     store.quarantine([Quarantined("demo", "C001", "9f3a1c07", 3, "bad", "{}")])
     known = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online"}
-    store.state("demo", "C001", messages.State(**known, dropped=[(4, 4), (6, 399)]))
+    store.states([("demo", "C001", messages.State(**known, dropped=[(4, 4), (6, 399)]))])
     settle()
     (audited,) = audit.audit(reader, "C001")
     assert (audited.stored, audited.dropped, audited.quarantined) == (5, [(4, 4), (7, 399)], [(3, 3)])
@@ -205,13 +205,15 @@ def test_the_audit_finds_every_missing_seq(store, reader, settle, database):
 def test_what_a_board_dropped_has_a_cause_only_when_it_told_one(store, reader):
     store.write([entry(s) for s in (0, 9)])
     known = {"v": 2, "stream": "9f3a1c07", "boot": 7, "state": "online"}
-    store.state("demo", "C001", messages.State(**known, dropped=[(1, 4)]))
-    store.state("demo", "C001", messages.State(**known, dropped=[(5, 6)], dropped_why=["damaged on flash"]))
+    store.states([("demo", "C001", messages.State(**known, dropped=[(1, 4)]))])
+    store.states(
+        [("demo", "C001", messages.State(**known, dropped=[(5, 6)], dropped_why=["damaged on flash"]))]
+    )
     (audited,) = audit.audit(reader)
     assert audited.dropped == [(1, 6)] and audited.without_cause == [(1, 4)] and not audited.complete
     assert "6 dropped by the board (1-6: damaged on flash)" in audit.line(audited)
     older = messages.State(**known, dropped=[(1, 4), (7, 8)], counts={"dropped": 6})  # it counts, no more
-    store.state("demo", "C001", older)
+    store.states([("demo", "C001", older)])
     (audited,) = audit.audit(reader)
     assert audited.without_cause == [] and audited.complete
     assert audited.causes == {"damaged on flash": [(5, 6)], "flash was full": [(1, 4), (7, 8)]}

@@ -191,16 +191,16 @@ def state(**more):
 
 
 def test_a_state_first_does_not_hide_the_readings(store, reader):
-    store.state("demo", "C001", state())
+    store.states([("demo", "C001", state())])
     store.write([entry(7)])
     assert reader.latest()[0].seq == 7 and reader.latest()[0].online
 
 
 def test_a_will_of_an_older_boot_says_nothing(store, reader):
-    store.state("demo", "C001", state(boot=8, version="1.2", counts={"acks": 3}))
-    store.state("demo", "C001", state(boot=7, state="offline"))
+    store.states([("demo", "C001", state(boot=8, version="1.2", counts={"acks": 3}))])
+    store.states([("demo", "C001", state(boot=7, state="offline"))])
     assert reader.latest()[0].online
-    store.state("demo", "C001", state(boot=8, state="offline"))
+    store.states([("demo", "C001", state(boot=8, state="offline"))])
     latest = reader.latest()[0]
     assert (
         latest.online is False and latest.state["version"] == "1.2" and latest.state["counts"] == {"acks": 3}
@@ -208,9 +208,9 @@ def test_a_will_of_an_older_boot_says_nothing(store, reader):
 
 
 def test_dropped_runs_grow_together(store, reader):
-    store.state("demo", "C001", state(dropped=[(1, 5), (9, 9)]))
-    store.state("demo", "C001", state(dropped=[(4, 8)]))
-    store.state("demo", "C001", state())
+    store.states([("demo", "C001", state(dropped=[(1, 5), (9, 9)]))])
+    store.states([("demo", "C001", state(dropped=[(4, 8)]))])
+    store.states([("demo", "C001", state())])
     assert reader.streams("demo", "C001")["9f3a1c07"]["dropped"] == [[1, 9]]
 
 
@@ -283,12 +283,12 @@ def test_a_damaged_bucket_does_not_stop_the_sealing(store, database):
 
 def test_a_will_that_comes_again_tells_no_new_time(store, reader):
     store.clock = lambda: 1000.0
-    store.state("demo", "C001", messages.State(1, "9f3a1c07", 7, "offline"))
+    store.states([("demo", "C001", messages.State(1, "9f3a1c07", 7, "offline"))])
     store.clock = lambda: 5000.0
-    store.state("demo", "C001", messages.State(1, "9f3a1c07", 7, "offline"))
+    store.states([("demo", "C001", messages.State(1, "9f3a1c07", 7, "offline"))])
     (latest,) = reader.latest()
     assert (latest.received, latest.state["at"], latest.online) == (1000.0, 1000.0, False)
-    store.state("demo", "C001", messages.State(1, "9f3a1c07", 8, "online"))
+    store.states([("demo", "C001", messages.State(1, "9f3a1c07", 8, "online"))])
     (latest,) = reader.latest()
     assert (latest.received, latest.online) == (5000.0, True)
 
@@ -296,12 +296,12 @@ def test_a_will_that_comes_again_tells_no_new_time(store, reader):
 def test_a_sleeping_boards_word_that_comes_again_is_no_sign_of_life(store, reader):
     asleep = messages.State(1, "9f3a1c07", 7, "sleeping", next=1_800_000_000)
     store.clock = lambda: 1000.0
-    store.state("demo", "C001", asleep)
+    store.states([("demo", "C001", asleep)])
     store.clock = lambda: 5000.0
-    store.state("demo", "C001", asleep)
+    store.states([("demo", "C001", asleep)])
     (latest,) = reader.latest()
     assert (latest.received, latest.state["at"], latest.online) == (1000.0, 1000.0, True)
-    store.state("demo", "C001", messages.State(1, "9f3a1c07", 7, "sleeping", next=1_800_000_600))
+    store.states([("demo", "C001", messages.State(1, "9f3a1c07", 7, "sleeping", next=1_800_000_600))])
     (latest,) = reader.latest()
     assert (latest.received, latest.state["next"]) == (5000.0, 1_800_000_600)
 
@@ -315,8 +315,8 @@ def test_an_unknown_flag_bit_is_kept_and_is_abnormal_only_when_its_board_says_so
             (event["kind"], event["seq"]) for event in database["events"].find({"device": device}).sort("seq")
         ]
 
-    Store(database).state("demo", "C002", state(abnormal=codes.ABNORMAL | NEWER | codes.WARMING_UP))
-    Store(database).state("demo", "C003", state(abnormal=codes.ABNORMAL | codes.WARMING_UP))
+    Store(database).states([("demo", "C002", state(abnormal=codes.ABNORMAL | NEWER | codes.WARMING_UP))])
+    Store(database).states([("demo", "C003", state(abnormal=codes.ABNORMAL | codes.WARMING_UP))])
     store = Store(database)
     for device in ("C001", "C002", "C003"):
         store.write([entry(1, device=device), entry(2, flags=NEWER, device=device)])
@@ -342,17 +342,19 @@ def test_a_state_that_a_broker_repeats_shows_nothing_old_and_no_sign_of_life(dat
         (latest,) = reader.latest()
         return latest.state["last_error"], latest.received - 1_800_000_000
 
-    store.state("demo", "C001", state(newest=5, last_error="then"))
+    store.states([("demo", "C001", state(newest=5, last_error="then"))])
     now[0] += 100
-    store.state("demo", "C001", state(newest=9, last_error="now"))
+    store.states([("demo", "C001", state(newest=9, last_error="now"))])
     assert shown() == ("now", 100)
     now[0] += 100
     for again in (state(newest=5, last_error="then"), state(newest=9, last_error="now")):
-        store.state("demo", "C001", again)
+        store.states([("demo", "C001", again)])
         assert shown() == ("now", 100)
-    store.state("demo", "C001", state(newest=9, last_error="newer"))  # it may have measured nothing since
+    store.states(
+        [("demo", "C001", state(newest=9, last_error="newer"))]
+    )  # it may have measured nothing since
     assert shown() == ("newer", 100)
-    store.state("demo", "C001", state(newest=10, last_error="newest"))
+    store.states([("demo", "C001", state(newest=10, last_error="newest"))])
     assert shown() == ("newest", 200)
 
 

@@ -135,7 +135,7 @@ def test_the_watch_looks_ahead_while_an_episode_goes_on(database):
         for row in range(len(ts))
     ]  # fmt: skip
     state = State(boot=7, stream="9f3a1c07", state="online", v=2, limits=UserLimits(t_max=800))
-    store.state("demo", "C001", state)
+    store.states([("demo", "C001", state)])
     for first in range(0, len(made), 10):
         now[0] = float(made[min(first + 9, len(made) - 1)].reading.ts + 1)
         store.write(made[first : first + 10])

@@ -45,7 +45,7 @@ def looked_at(database, severe, t=STEPS):
     now, store, watch = at_work(database)
     limits = UserLimits(t_max=800, for_s=0, severe=severe)
     state = State(boot=7, stream="9f3a1c07", state="online", v=2, limits=limits)
-    store.state("demo", "C001", state)
+    store.states([("demo", "C001", state)])
     mails = []
     for row, value in enumerate(t):
         flags = codes.LIMIT if value > 8 else 0

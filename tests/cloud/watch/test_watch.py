@@ -181,11 +181,11 @@ def test_a_board_that_falls_silent_is_told_by_the_clock_alone(reader, database, 
 def test_a_last_will_is_told_after_a_minute_and_a_restart_is_not(reader, database, clock):
     store = Store(database, clock)
     watch = watching(database, clock=clock)
-    store.state("demo", "C001", State(1, "9f3a1c07", 7, "offline"))
+    store.states([("demo", "C001", State(1, "9f3a1c07", 7, "offline"))])
     assert steps(watch, clock, 20) == 0
-    store.state("demo", "C001", State(1, "9f3a1c07", 8, "online"))
+    store.states([("demo", "C001", State(1, "9f3a1c07", 8, "online"))])
     assert steps(watch, clock, 100) == 0
-    store.state("demo", "C001", State(1, "9f3a1c07", 8, "offline"))
+    store.states([("demo", "C001", State(1, "9f3a1c07", 8, "offline"))])
     assert steps(watch, clock, 65) == 1
     assert database["alerts"].find_one()["subject"].startswith("C001: offline since")
 
@@ -193,7 +193,7 @@ def test_a_last_will_is_told_after_a_minute_and_a_restart_is_not(reader, databas
 def test_a_sleeping_board_is_missed_only_after_it_was_due(database, clock):
     store = Store(database, clock)
     watch = watching(database, clock=clock)
-    store.state("demo", "C001", State(1, "9f3a1c07", 7, "sleeping", next=int(clock.now) + 600))
+    store.states([("demo", "C001", State(1, "9f3a1c07", 7, "sleeping", next=int(clock.now) + 600))])
     assert steps(watch, clock, 700) == 0
     assert steps(watch, clock, 30) == 1
 
@@ -202,9 +202,9 @@ def test_a_backend_that_comes_back_hears_no_life_in_what_a_dead_sleeper_said(dat
     store = Store(database, clock)
     watch = watching(database, clock=clock)
     asleep = State(1, "9f3a1c07", 7, "sleeping", next=int(clock.now) + 600)
-    store.state("demo", "C001", asleep)
+    store.states([("demo", "C001", asleep)])
     assert steps(watch, clock, 740) == 1
-    store.state("demo", "C001", asleep)  # retained: the broker says it again to each who connects
+    store.states([("demo", "C001", asleep)])  # retained: the broker says it again to each who connects
     assert steps(watch, clock, 30) == 0
     assert database["watched"].find_one({"_id": "demo/C001"})["silence"]["closed"] is None
 
@@ -306,7 +306,7 @@ def test_how_far_outside_its_trained_range_a_reading_is_decides_how_bad_it_is(st
 def test_what_a_newer_board_calls_abnormal_opens_an_episode(reader, database):
     newer = 1 << 12
     state = State(2, "9f3a1c07", 7, "online", abnormal=codes.ABNORMAL | newer)
-    Store(database).state("demo", "C002", state)
+    Store(database).states([("demo", "C002", state)])
     store = Store(database)
     for device in ("C001", "C002"):
         store.write([live(seq, device=device, flags=newer) for seq in range(5)])

@@ -14,7 +14,7 @@ import hmac
 import re
 import struct
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -30,9 +30,7 @@ MAX_BYTES = 256 * 1024
 MAX_READINGS = 40
 EARLIEST = 1_577_836_800  # 2020-01-01: a clock that shows an earlier date was not set
 FUTURE = 300  # s that a board's clock may be ahead of ours
-LAST_DATE = (
-    2**32 - 1
-)  # of what an undated reading said, dates before 1970 and past this are kept as the nearest
+LAST_DATE = 2**32 - 1  # of an impossible date, the nearest from 1970 to this is kept
 SETTINGS_TEXT = 2048  # characters kept of a board's settings
 QUARANTINED_TEXT = 2000  # characters kept of a reading that is unfit
 RUNS_PER_ACK = 16  # a board reads an ack in one piece; its memory is small
@@ -118,6 +116,11 @@ class Message(msgspec.Struct, frozen=True):
     readings: list[Reading]
     unfit: list[Unfit]
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """(site, device, stream)."""
+        return self.site, self.device, self.stream
+
 
 class MessageRefused(Exception):
     """A message that cannot be read as a whole. `str()` is the reason, for a person."""
@@ -162,6 +165,8 @@ class _Loose(_Head, kw_only=True):
 
 
 class _Values(msgspec.Struct):
+    """What they say of one reading."""
+
     ts: Date | None
     up: Seconds
     x: X | None
@@ -219,9 +224,7 @@ class Tried(msgspec.Struct, array_like=True):
     what: What
     id: Identity
     text: str  # "" when it has it, else why not
-    n: Seconds | None = (
-        None  # the highest `n` of a `want` that it knew then; None: an older board, which never tries again
-    )
+    n: Seconds | None = None  # the highest `n` of a `want` that it knew; older boards say none
     again: bool = False  # nothing says that the thing itself is wrong
 
 
@@ -278,22 +281,6 @@ class Ack(msgspec.Struct):
     mac: str
 
 
-class DropAck(msgspec.Struct):
-    """Tells a board that the cloud has stored which seqs it dropped. The board deletes no record for it."""
-
-    stream: str
-    dropped: list[tuple[int, int]]
-    mac: str
-
-
-class WantAck(msgspec.Struct):
-    """Tells a board which model, settings and release it should have."""
-
-    stream: str
-    want: Mapping[str, str | int]
-    mac: str
-
-
 _up = msgspec.json.Decoder(Up)
 _loose = msgspec.json.Decoder(_Loose)
 _state = msgspec.json.Decoder(State)
@@ -308,6 +295,7 @@ _details = {
 }
 encode = msgspec.json.Encoder().encode
 
+Decoded = TypeVar("Decoded")
 _COLUMNS = ("ts", "up", "x", "flags", "score", "why")
 _TEXTS = {"version": 64, "reset": 64, "learning": 128, "last_error": 512}  # characters that are kept
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -358,10 +346,7 @@ def decode_up(site: str, device: str, payload: bytes, now: float, version: int =
     try:
         message: Up | _Loose = _up.decode(payload)
     except _UNREADABLE:
-        try:
-            message = _loose.decode(payload)
-        except _UNREADABLE as problem:
-            raise MessageRefused(_short(problem)) from None
+        message = _decoded(_loose, payload)
     _check_whole(message, version)
     boot, model = message.boot, message.model
     columns = zip(message.seq, *(getattr(message, name) for name in _COLUMNS), strict=True)
@@ -417,10 +402,7 @@ def decode_get(payload: bytes, version: int = VERSION) -> Get:
     """A `get` message. Raises MessageRefused; there are none of version 1."""
     if version == 1:
         raise Forged("it carries no mac")
-    try:
-        asked = _get.decode(payload)
-    except _UNREADABLE as problem:
-        raise MessageRefused(_short(problem)) from None
+    asked = _decoded(_get, payload)
     _check_version(asked.v, version)
     return asked
 
@@ -460,13 +442,16 @@ def acks(key: bytes, stream: str, runs: list[tuple[int, int]]) -> list[bytes]:
 
 
 def drop_acks(key: bytes, stream: str, runs: list[tuple[int, int]]) -> list[bytes]:
-    """The same for readings that the board says it dropped."""
-    return [encode(DropAck(stream, part, keys.ack_mac(key, stream, part, "drop"))) for part in _parts(runs)]
+    """The same for readings that the board says it dropped; the board deletes nothing for it."""
+    return [
+        encode({"stream": stream, "dropped": part, "mac": keys.ack_mac(key, stream, part, "drop")})
+        for part in _parts(runs)
+    ]
 
 
 def want_ack(key: bytes, stream: str, want: Mapping[str, str | int]) -> bytes:
     """The payload that tells a board what it should have: `n`, which only rises, then the parts of it."""
-    return encode(WantAck(stream, want, keys.want_mac(key, stream, want)))
+    return encode({"stream": stream, "want": want, "mac": keys.want_mac(key, stream, want)})
 
 
 def _parts(runs: list[tuple[int, int]]) -> Iterable[list[tuple[int, int]]]:
@@ -479,13 +464,20 @@ def is_abnormal(flags: int, mask: int = codes.ABNORMAL) -> bool:
 
 
 def abnormal_bits(reported: int | None) -> int:
-    """The bits that count as abnormal on a board whose `state` said `told`: of unknown ones only those."""
+    """The bits that count as abnormal on a board; of those that have no name here the `reported` ones."""
     return int(codes.ABNORMAL) | ((reported or 0) & UNKNOWN)
 
 
 def check_size(payload: bytes) -> None:
     if len(payload) > MAX_BYTES:
         raise MessageRefused(f"{len(payload)} bytes, at most {MAX_BYTES} are read")
+
+
+def _decoded(decoder: msgspec.json.Decoder[Decoded], payload: bytes) -> Decoded:
+    try:
+        return decoder.decode(payload)
+    except _UNREADABLE as problem:
+        raise MessageRefused(_short(problem)) from None
 
 
 def _check_version(stated: int, version: int) -> None:
@@ -509,11 +501,7 @@ def _check_whole(message: Up | _Loose, version: int) -> None:
 
 
 def _readable_members(payload: bytes) -> State:
-    try:
-        core = _core.decode(payload)
-        members = _members.decode(payload)
-    except _UNREADABLE as problem:
-        raise MessageRefused(_short(problem)) from None
+    core, members = _decoded(_core, payload), _decoded(_members, payload)
     state = State(core.v, core.stream, core.boot, core.state)
     for name, decoder in _details.items():
         if name in members:

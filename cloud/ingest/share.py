@@ -12,9 +12,7 @@ from typing import NamedTuple
 
 CATCH_UP = 10  # times what its period needs
 LEAST, MOST = 1.0, 20.0  # messages a second, whatever the period
-BURST = (
-    600.0  # messages; a board sends 16 readings in one: a day at 10 s is 540, all that a flash holds 1,088
-)
+BURST = 600.0  # messages of 16 readings: a day at 10 s is 540, all that a flash holds 1,088
 USUAL_PERIOD = 10.0  # s, until a board's own is known
 FLOOD = 3.0  # times the allowance: a healthy board stops this once it is held back
 KEPT = 100_000  # boards that are remembered: made-up names must not fill the memory

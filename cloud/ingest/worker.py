@@ -68,31 +68,20 @@ class Received:
 
 def received(topic: str, payload: bytes, puback: Callable[[], None]) -> Received:
     """A message for the queue: one that is too large is cut here, before it takes any room."""
-    if len(payload) <= messages.MAX_BYTES and len(topic) <= LONGEST_TOPIC:
-        return Received(topic, payload, puback)
     if len(topic) > LONGEST_TOPIC:
         reason = f"a topic of {len(topic)} characters: at most {LONGEST_TOPIC} are read"
-    else:
+    elif len(payload) > messages.MAX_BYTES:
         reason = f"at most {messages.MAX_BYTES} bytes are read"
+    else:
+        return Received(topic, payload, puback)
     begin = bytes(payload[:PAYLOAD_KEPT])
     return Received(topic[:LONGEST_TOPIC], begin, puback, with_size(reason, payload))
 
 
-class _Queue:
+class _Queue(deque[Received]):
     """The waiting messages of one board."""
 
-    def __init__(self) -> None:
-        self.waiting: deque[Received] = deque()
-        self.size = 0  # bytes
-
-    def put(self, received: Received) -> None:
-        self.waiting.append(received)
-        self.size += len(received.payload)
-
-    def take(self) -> Received:
-        received = self.waiting.popleft()
-        self.size -= len(received.payload)
-        return received
+    size = 0  # bytes
 
 
 class Inbox:
@@ -119,9 +108,9 @@ class Inbox:
                 if not self._changed.wait_for(lambda: self._fits(received), patience):
                     self.let_go += 1
                     return False
-                if owner not in self._turns:
-                    self._turns[owner] = _Queue()
-                self._turns[owner].put(received)
+                queue = self._turns.setdefault(owner, _Queue())
+                queue.append(received)
+                queue.size += len(received.payload)
                 self._count += 1
                 self._room -= len(received.payload)
                 if len(self) in (1, BATCH):  # what `take` waits for
@@ -144,8 +133,9 @@ class Inbox:
             batch: list[Received] = []
             while self._turns and len(batch) < BATCH:
                 owner, queue = self._turns.popitem(last=False)
-                batch.append(queue.take())
-                if queue.waiting:
+                batch.append(queue.popleft())
+                queue.size -= len(batch[-1].payload)
+                if queue:
                     self._turns[owner] = queue
             self._count -= len(batch)
             self._room += sum(len(received.payload) for received in batch)
@@ -168,7 +158,7 @@ class Inbox:
     def _is_fair(self, owner: str, received: Received) -> bool:
         queue = self._turns.get(owner)
         size = len(received.payload)
-        fits = queue is None or (len(queue.waiting) < SHARE and queue.size + size <= self._share)
+        fits = queue is None or (len(queue) < SHARE and queue.size + size <= self._share)
         if self._allowances.take(owner, time.monotonic()) and fits:
             return True
         self._allowances.hold_back(owner)
@@ -279,12 +269,8 @@ class Ingest:
             except PyMongoError as problem:
                 tries += 1
                 self.totals.retries += 1
-                log.warning(
-                    "the database did not store %d messages (%s), next try in %.1f s",
-                    len(batch),
-                    brief(problem),
-                    pause,
-                )
+                text = "the database did not store %d messages (%s), next try in %.1f s"
+                log.warning(text, len(batch), brief(problem), pause)
                 stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             except Exception:  # one bad message must not stop the others
@@ -326,22 +312,16 @@ class Ingest:
         self._keep(states)
         refused, counted = len(aside), 0
         for message in uplinks:
-            aside += [
-                unfit_item(message.site, message.device, message.stream, unfit) for unfit in message.unfit
-            ]
+            aside += [unfit_item(*message.key, unfit) for unfit in message.unfit]
             for unfit in message.unfit[:1]:
-                who = f"{message.site}/{message.device} seq {unfit.seq}"
-                self._complain(f"{who} put aside: {unfit.reason}")
+                self._complain(f"{message.site}/{message.device} seq {unfit.seq} put aside: {unfit.reason}")
             dates = [date for reading in message.readings if (date := reading.said or reading.ts) is not None]
             if dates:
                 self._hear(f"{message.site}/{message.device}", max(dates))
             if doubted := [reading for reading in message.readings if reading.said is not None]:
                 self._complain(_doubted(message, doubted[0], self._clock()))
                 counted += len(doubted)
-        new = [
-            (message, self._seen.unknown((message.site, message.device, message.stream), message.readings))
-            for message in uplinks
-        ]
+        new = [(message, self._seen.unknown(message.key, message.readings)) for message in uplinks]
         if aside:
             self._store.quarantine(aside)
         judged = self._judged(new)
@@ -349,7 +329,7 @@ class Ingest:
         for owner, period in counts.periods.items():
             self.inbox.learn(f"{messages.TOPICS}/{owner}", period)
         for message, readings in new:
-            self._seen.add((message.site, message.device, message.stream), readings)
+            self._seen.add(message.key, readings)
 
         totals = self.totals
         totals.messages += len(batch)
@@ -391,7 +371,7 @@ class Ingest:
         self, uplinks: list[Message], states: list[tuple[str, str, State]], unsigned: set[Whose]
     ) -> tuple[list[Message], list[tuple[str, str, State]]]:
         """Without messages of surplus streams: these are held back, without an ack."""
-        streams = {(each.site, each.device, each.stream) for each in uplinks}
+        streams = {each.key for each in uplinks}
         streams |= {(site, device, state.stream) for site, device, state in states}
         surplus = self._store.surplus(streams, unsigned)
         if not surplus:
@@ -399,7 +379,7 @@ class Ingest:
         for site, device in {(site, device) for site, device, _ in surplus}:
             self._complain(f"{site}/{device} began more than {STREAMS_A_DAY} streams in a day: held back")
             self._store.flood(site, device, "streams", 1.0)
-        fair = [each for each in uplinks if (each.site, each.device, each.stream) not in surplus]
+        fair = [each for each in uplinks if each.key not in surplus]
         kept = [each for each in states if (each[0], each[1], each[2].stream) not in surplus]
         self.totals.surplus += len(uplinks) - len(fair) + len(states) - len(kept)
         return fair, kept
@@ -420,7 +400,7 @@ class Ingest:
     def _judged(self, new: list[tuple[Message, Sequence[Reading]]]) -> list[JudgedReading]:
         verdicts = iter(self._rescorer.verdicts([reading for _, readings in new for reading in readings]))
         return [
-            JudgedReading(message.site, message.device, message.stream, reading, verdict)
+            JudgedReading(*message.key, reading, verdict)
             for message, readings in new
             for reading, verdict in zip(readings, verdicts, strict=False)
         ]
@@ -429,9 +409,8 @@ class Ingest:
         """Send acks that name exactly the seqs of these messages, all of which are stored by now."""
         seqs: dict[tuple[str, str, str], set[int]] = defaultdict(set)
         for message in uplinks:
-            key = (message.site, message.device, message.stream)
-            seqs[key].update(reading.seq for reading in message.readings)
-            seqs[key].update(unfit.seq for unfit in message.unfit)
+            seqs[message.key].update(reading.seq for reading in message.readings)
+            seqs[message.key].update(unfit.seq for unfit in message.unfit)
         for (site, device, stream), stored in seqs.items():
             runs = messages.runs_of(stored)
             self._send(site, device, messages.acks(self._authenticator.key(site, device), stream, runs))
@@ -466,9 +445,8 @@ class Ingest:
                 if is_general(problem):
                     raise  # that says nothing about the message
                 self._complain(f"{received.topic} could not be worked on: {brief(problem)}")
-                self._store.quarantine(
-                    [refused_item(received.topic, received.payload, f"not stored: {brief(problem)}")]
-                )
+                item = refused_item(received.topic, received.payload, f"not stored: {brief(problem)}")
+                self._store.quarantine([item])
                 self.totals.refused += 1
                 received.puback()
 

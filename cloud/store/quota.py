@@ -54,9 +54,7 @@ def level(used: float, quota: float) -> str:
     return "warning" if used >= WARN * quota else "fine"
 
 
-Changes = tuple[
-    list[UpdateOne], list[UpdateOne]
-]  # of `hourly`, of `streams`, in place of buckets
+Changes = tuple[list[UpdateOne], list[UpdateOne]]  # of `hourly`, of `streams`, in place of buckets
 
 
 class Keeper:

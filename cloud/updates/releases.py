@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bson import Binary
 from pymongo.database import Database
@@ -91,12 +90,8 @@ class Releases:
     def all(self) -> Iterator[Release]:
         """The newest first."""
         for each in self._all.find({}, {"blob": 0}).sort("_id", -1):
-            yield _release(each)
+            yield Release(each["_id"], each["version"], each["mpy"], each["expires"])
 
     def newest(self, mpy: object) -> Release | None:
         """The newest one that fits a board."""
         return next((each for each in self.all() if each.fits(mpy)), None)
-
-
-def _release(document: dict[str, Any]) -> Release:
-    return Release(document["_id"], document["version"], document["mpy"], document["expires"])

@@ -30,6 +30,7 @@ from cloud.read.reader import Reader
 from cloud.store.database import Document, board_of
 from cloud.updates import change, settings
 from cloud.updates.rollout import Behaviour, RolloutBoard, Step, decide
+from cloud.updates.standing import state_of
 from cloud.updates.wanted import Wanted, outcome
 
 log = logging.getLogger("rollout")
@@ -48,7 +49,7 @@ class Rollouts:
         self._database, self._master, self._clock = database, master, clock
         self._all = database["rollouts"]
         self._since = clock()  # when this process began to listen
-        self._reader = Reader(database)
+        self._reader, self._wanted = Reader(database), Wanted(database)
 
     def start(
         self, what: str, values: Mapping[str, Any], before: Mapping[str, Any], pause: float, **more: Any
@@ -139,30 +140,27 @@ class Rollouts:
         if value is None:
             return None
         if what == "app":
-            Wanted(self._database).want(board, "app", value, change.now(self._database))
+            self._wanted.want(board, "app", value, change.now(self._database))
             return value
         if what == "model":
-            state = self._state(name)
-            change.want_model(self._database, board, value, state.get("model"))
+            runs = state_of(self._database, board).get("model")
+            change.want_model(self._database, board, value, runs)
             return value
         key = keys.device_key(self._master, *board)
         asked = settings.unseal(key, bytes(value))
-        return change.want_settings(self._database, board, key, self._state(name), asked)
-
-    def _state(self, name: str) -> Document:
-        document = self._database["latest"].find_one({"_id": name}, {"state": 1}) or {}
-        return dict(document.get("state") or {})
+        return change.want_settings(self._database, board, key, state_of(self._database, board), asked)
 
     def _behaviour(self, rollout: Document, name: str, begun: RolloutBoard, now: float) -> Behaviour:
         what, value = rollout["what"], rollout["values"][name]
         latest = self._database["latest"].find_one({"_id": name}) or {}
         state = latest.get("state") or {}
-        wanted = self._wanted(name)
+        board = board_of(name)
+        wanted = self._wanted.of([board]).get(board) or {}
         asked = (wanted.get("want") or {}).get(what) == value
         if isinstance(value, bytes) or (begun.settled is None and not asked):
             value = self._want(name, what, value)  # a crash came between the mark and this
             self._all.update_one({"_id": rollout["_id"]}, {"$set": {f"values.{name}": value}})
-            wanted = self._wanted(name)
+            wanted = self._wanted.of([board]).get(board) or {}
         became = outcome(wanted, state, what, value)
         kept = what == "model" or (became is not None and not became.text)
         since = begun.settled if begun.settled is not None else now
@@ -178,10 +176,6 @@ class Rollouts:
             period=float(latest.get("period") or 10.0),
             sleeps=state.get("state") == "sleeping",
         )
-
-    def _wanted(self, name: str) -> Document:
-        board = board_of(name)
-        return Wanted(self._database).of([board]).get(board) or {}
 
     def _episodes(self, name: str, start: float, end: float) -> int:
         which = {"d": name, "opened": {"$gte": start, "$lt": end}}

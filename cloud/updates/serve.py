@@ -10,6 +10,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from cloud.contract import messages
 from cloud.contract.messages import Get, State
 from cloud.process.alone import Alone
 from cloud.process.failure import brief
-from cloud.store.database import Board, Document, device_id
+from cloud.store.database import Board, Document, board_of, device_id
 from cloud.updates import change
 from cloud.updates.releases import Releases
 from cloud.updates.wanted import Wanted, given_up, to_tell
@@ -54,9 +55,7 @@ class Answers:
         self._again_at = time.monotonic() + AGAIN
         self._newest: float | None = None  # when the newest change was made that this worker knows
         self._look_at = time.monotonic() + LOOK_EVERY
-        self._announced: dict[
-            Board, int
-        ] = {}  # the newest change that this worker has told without being asked
+        self._announced: dict[Board, int] = {}  # the newest change that this worker told without being asked
         self._wholes: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
         self.parts = 0
 
@@ -64,7 +63,12 @@ class Answers:
         """Tell the boards whose `state` this is what they should have."""
         awake = {(site, device): state for site, device, state in states if _listens(state)}
         if awake:
-            self._try(lambda: self._tell(self._wanted.of(awake), _plain(awake)))
+            names = ("stream", "config", "model", "app", "updates")
+            told = {
+                board: {name: msgspec.to_builtins(getattr(state, name)) for name in names}
+                for board, state in awake.items()
+            }
+            self._try(lambda: self._tell(self._wanted.of(awake), told))
 
     def changes(self) -> None:
         """Tell the boards that are online what has changed, at most once in LOOK_EVERY seconds."""
@@ -75,7 +79,7 @@ class Answers:
     def gets(self, asked: Sequence[tuple[str, str, Get]]) -> None:
         """Send each board the part that it asks for."""
         for site, device, get in asked:
-            self._try(lambda site=site, device=device, get=get: self._answer(site, device, get))  # type: ignore[misc]
+            self._try(partial(self._answer, site, device, get))
 
     def _try(self, act: Callable[[], None]) -> None:
         try:
@@ -95,16 +99,9 @@ class Answers:
         self._announced = {board: each["n"] for board, each in changed.items()}
         self._newest = max([self._newest, *(each["at"] for each in changed.values())])
         if new:
-            documents = self._database["latest"].find({"_id": {"$in": [device_id(*board) for board in new]}})
-            self._tell(
-                new,
-                {
-                    board: each["state"]
-                    for each in documents
-                    for board in new
-                    if each["_id"] == device_id(*board) and (each.get("state") or {}).get("state") == "online"
-                },
-            )
+            which = {"_id": {"$in": [device_id(*board) for board in new]}, "state.state": "online"}
+            states = self._database["latest"].find(which, {"state": 1})
+            self._tell(new, {board_of(each["_id"]): each["state"] for each in states})
 
     def _tell(self, wanted: Mapping[Board, Document], states: Mapping[Board, Mapping[str, Any]]) -> None:
         for board, state in states.items():
@@ -117,9 +114,8 @@ class Answers:
         """`document`, with what the board gave up meant once more, an hour after it was meant first."""
         for what in given_up(document, state):
             now = change.now(self._database)
-            if now - document["at"] >= ONCE_MORE and (
-                new := self._wanted.once_more(board, what, document, now)
-            ):
+            new = now - document["at"] >= ONCE_MORE and self._wanted.once_more(board, what, document, now)
+            if new:
                 log.info("%s/%s may try %s %s once more", *board, what, document["want"][what])
                 document = new
         return document
@@ -159,16 +155,3 @@ class Answers:
 def _listens(state: State) -> bool:
     """A board that says so hears an answer; and only one of version 2 could read it."""
     return state.state == "online" and state.v > 1
-
-
-def _plain(states: Mapping[Board, State]) -> dict[Board, dict[str, Any]]:
-    return {
-        board: {
-            "stream": state.stream,
-            "config": state.config,
-            "model": state.model,
-            "app": state.app,
-            "updates": msgspec.to_builtins(state.updates),
-        }
-        for board, state in states.items()
-    }

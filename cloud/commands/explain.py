@@ -113,7 +113,7 @@ def findings(
     results.append(DetectorResult("full forest", round(-full, 4), round(-most, 4), full < most, about))
     total = model.twin_scores(x)
     name, about = "twin of the board's forest", "sum of path lengths; short paths are abnormal"
-    is_abnormal = bool(model.twin_abnormal(total)[0])
+    is_abnormal = bool(total[0] < model.threshold)
     results.append(DetectorResult(name, int(total[0]), model.threshold, is_abnormal, about))
     if "means" in model.envelope:
         envelope = Envelope(model.envelope["means"], model.envelope["weights"])

@@ -175,13 +175,13 @@ def _opinion(
     sum minus the board's, clipped to int32.
     """
     full = np.asarray(model.full_scores(x), np.float64)
-    flags = np.where(model.full_abnormal(full), codes.FOREST, 0).astype(np.int64)
+    flags = np.where(full < model.full_threshold, codes.FOREST, 0).astype(np.int64)
     flags |= np.where(envelope_abnormal(model, x), codes.ENVELOPE, 0)
     off = np.zeros(len(x), np.int64)
     ran = sums != NO_SUM
     if ran.any():
         twin = model.twin_scores(x)
-        verdicts = model.twin_abnormal(twin) == ((edge_flags & codes.FOREST) > 0)
+        verdicts = (twin < model.threshold) == ((edge_flags & codes.FOREST) > 0)
         off = np.where(ran, np.clip(twin - sums, -(2**31), 2**31 - 1), 0)
         flags |= np.where(ran, TWIN_RAN, 0) | np.where(ran & ((off != 0) | ~verdicts), TWIN_DIFFERS, 0)
     return flags, np.clip(-full, 0.0, 1.0), off

@@ -90,8 +90,10 @@ class Comparison:
         self, past: History, harmless: Sequence[Span], real: Sequence[Span], faulty: int = FAULTY
     ) -> None:
         self.past, self._faulty = past, faulty
-        self.harmless = [each for each in harmless if _some(each, past)]
-        self.real = [each for each in real if _some(each, past)]
+        self.harmless, self.real = (
+            [span for span in spans if span.rows(past).start < span.rows(past).stop]
+            for spans in (harmless, real)
+        )
         self._sums: dict[int, list[NDArray[np.int32]]] = {}
 
     @cached_property
@@ -114,9 +116,6 @@ class Comparison:
             )
         return histories
 
-    def judged(self, known: Known) -> Judged:
-        return known.replay(self.past, self._forest(known)[0])
-
     def recall(self, known: Known) -> Found:
         """Which of the faults it finds."""
         return np.concatenate(list(self._recalls(known)))
@@ -128,7 +127,7 @@ class Comparison:
             yield np.array([abnormal[each.start : each.stop].any() for each in faults], np.bool_)
 
     def outcome_of(self, known: Known) -> ModelOutcome:
-        return ModelOutcome(self.judged(known), self.recall(known))
+        return ModelOutcome(known.replay(self.past, self._forest(known)[0]), self.recall(known))
 
     def taught(
         self, known: Known, before: ModelOutcome, least: Found | None = None
@@ -214,10 +213,9 @@ class Comparison:
     ) -> ComparisonResult:
         """Whether `new` may be called newer than `old`. `anew`: it was trained anew. `least`: see taught."""
         both = (before, after)
-        quiet = [[not self._opens(outcome, each) for each in self.harmless] for outcome in both]
-        real_found = [[self._opens(outcome, each) for each in self.real] for outcome in both]
-        many = [mails(outcome.judged.flags, self.past) for outcome in both]
-        faults = [int(outcome.faults.sum()) for outcome in both]
+        silent = [[not self._opens(outcome, each) for each in self.harmless] for outcome in both]
+        caught = [[self._opens(outcome, each) for each in self.real] for outcome in both]
+        mailed = [mails(outcome.judged.flags, self.past) for outcome in both]
         alarms = [calibrate.alarms((outcome.judged.flags & codes.ABNORMAL) > 0) for outcome in both]
         reasons = []
         if not old.detectors <= new.detectors:
@@ -226,25 +224,25 @@ class Comparison:
         needs = Needs(before, before.faults if least is None else least, LOST)
         if fewer if anew else self._forgets(after.faults, needs):
             reasons.append("recall")
-        if any(was and not now for was, now in zip(*real_found, strict=True)):
+        if any(was and not now for was, now in zip(*caught, strict=True)):
             reasons.append("real")
-        if sum(quiet[1]) < sum(quiet[0]):
+        if sum(silent[1]) < sum(silent[0]):
             reasons.append("harmless")
         if alarms[1] > max(alarms[0], self.past.days):
             reasons.append("alarms")
         return ComparisonResult(
             days=round(self.past.days, 1),
-            mails_before=many[0],
-            mails=many[1],
+            mails_before=mailed[0],
+            mails=mailed[1],
             harmless=len(self.harmless),
-            silent_before=sum(quiet[0]),
-            silent=sum(quiet[1]),
+            silent_before=sum(silent[0]),
+            silent=sum(silent[1]),
             real=len(self.real),
-            found_before=sum(real_found[0]),
-            found=sum(real_found[1]),
+            found_before=sum(caught[0]),
+            found=sum(caught[1]),
             faults=len(before.faults),
-            recall_before=faults[0],
-            recall=faults[1],
+            recall_before=int(before.faults.sum()),
+            recall=int(after.faults.sum()),
             raised=tuple(changed(old, new)) if not anew else (),
             reasons=tuple(reasons),
         )
@@ -271,8 +269,3 @@ def changed(old: Known, new: Known) -> list[str]:
     if old.threshold != new.threshold:
         names.add("forest")
     return [name for name in DETECTORS if name in names]
-
-
-def _some(span: Span, past: History) -> bool:
-    rows = span.rows(past)
-    return bool(rows.stop > rows.start)

@@ -16,12 +16,9 @@ from cloud.training.forest.interpret_packed import HEADER
 from cloud.training.forest.twin import CloudModel
 from cloud.training.history import History
 from cloud.training.judged import Judged, judge
-from device import codes
 from device.judge.params import FIELDS, NEVER, Params
 from device.judge.stuck import ALWAYS
-from device.judge.table import SCORES
 
-FOREST = SCORES.index("forest")
 RATES = ("rate_t", "rate_h", "rate_both")
 PLANT = {b"EXCR": "excursion", b"RHYT": "rhythm"}
 THRESHOLDS = detectors.LEARNED  # of `values`; NEVER = does not watch
@@ -95,13 +92,8 @@ class Known:
 
     def replay(self, past: History, sums: NDArray[np.int32] | None = None) -> Judged:
         """What the board would have said of `past`, to the bit. `sums`: of its forest, if they are known."""
-        if sums is None:
-            sums = self.sums(past)
         judged = judge(past, self.sections[b"PARM"], self.plant)
-        ready = (judged.flags & codes.WARMING_UP) == 0
-        strange = np.where(ready & (sums < self.threshold), codes.FOREST, 0).astype(np.uint16)
-        judged.scores[:, FOREST] = np.where(ready, sums, 0)
-        return Judged(judged.flags | strange, judged.scores)
+        return judged.with_forest(self.sums(past) if sums is None else sums, self.threshold)
 
     def sums(self, past: History) -> NDArray[np.int32]:
         """Its forest's path-length sums, int32[n]."""

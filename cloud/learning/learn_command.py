@@ -24,7 +24,6 @@ from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Book
 from cloud.learning.comparison import Comparison, ComparisonResult, changed
 from cloud.learning.known import Known
 from cloud.read.reader import Reader, UnknownBoard
-from cloud.read.rows import Episode
 from cloud.store import database
 from cloud.store.database import Board, Document
 from cloud.training import report
@@ -128,9 +127,12 @@ def _learned(
         for episode in reader.episodes(*board, start=start, limit=MOST)
         if episode.kind == "anomaly" and episode.label in (HARMLESS, "real")
     ]
-    real = [episode for episode in spoken if episode.label == "real"]
     past = history(ts, t, h)
-    comparison = Comparison(past, _spans(spoken, HARMLESS), _spans(spoken, "real"))
+    harmless, faults = (
+        [Span(each.id, each.opened, each.last) for each in spoken if each.label == label]
+        for label in (HARMLESS, "real")
+    )
+    comparison = Comparison(past, harmless, faults)
     key = device_key(master, *board)
     if not anew and running is not None:
         before = comparison.outcome_of(running.known)
@@ -142,7 +144,7 @@ def _learned(
         origin = {"origin": running.document["report"].get("origin", running.id)}
         text = _report({**running.document["report"], **origin}, new, past, result)
         return _candidate(result, running.id, new, key, master, text, running.document.get("png"))
-    normal = outside(ts, real)
+    normal = outside(ts, [episode for episode in spoken if episode.label == "real"])
     trained = train(*board, key, ts[normal], t[normal], h[normal])
     fresh = Known.of(trained.bundle, trained.model)
     new, after = comparison.taught(fresh, comparison.outcome_of(fresh))
@@ -167,10 +169,6 @@ def same_pace(ts: Floats) -> int:
     periods = np.minimum(blocks, pauses).mean(axis=1)
     other = np.flatnonzero((periods > 2 * periods[-1]) | (periods < periods[-1] / 2))
     return len(steps) - whole + (int(other[-1]) + 1) * PACE if len(other) else 0
-
-
-def _spans(spoken: Sequence[Episode], label: str) -> list[Span]:
-    return [Span(episode.id, episode.opened, episode.last) for episode in spoken if episode.label == label]
 
 
 def _report(text: Document, new: Known, past: History, result: ComparisonResult) -> Document:

@@ -111,9 +111,8 @@ class Learning:
         boards = []
         for board in self._reader.devices():
             tried = max(self._failed.get(board, 0.0), self._book.of(board).get("tried", 0.0))
-            if now - tried >= AGAIN and self._alone(
-                f"the history of {name_of(board)}", partial(self._is_due, board, now)
-            ):
+            look = partial(self._is_due, board, now)
+            if now - tried >= AGAIN and self._alone(f"the history of {name_of(board)}", look):
                 boards.append(board)
         return boards
 
@@ -204,13 +203,8 @@ class Learning:
         rows = np.searchsorted(readings.ts[good], new.ts)
         own = readings.edge_flags[good][rows] & ~np.uint16(NOT_A_MODELS)
         over = now - since >= SHADOW and new.days >= SHADOW / DAY / 2
-        shadow = {
-            "days": round(new.days, 2),
-            "mails_before": mails(own, new),
-            "mails": mails(flags, new),
-            "over": over,
-        }
-        self._book.note(board, shadow=shadow)
+        sent = {"mails_before": mails(own, new), "mails": mails(flags, new)}
+        self._book.note(board, shadow={"days": round(new.days, 2), **sent, "over": over})
         ran, alarms = (calibrate.alarms((each & codes.ABNORMAL) > 0) for each in (own, flags))
         if over and alarms > max(ran, 1):
             self._refuse(board, f"{alarms} alarms beside {ran} of the running model in a day")
@@ -244,9 +238,8 @@ class Learning:
         if known.get("raised"):
             lesson = {**(lesson or self._lesson(board, known, now)), "answers": known["said"]}
         self._book.note(board, state=MEANT, meant=now, **({"lesson": lesson} if lesson else {}))
-        log.info(
-            "model %s is meant for %s: python -m cloud model %s", known["model"], name_of(board), board[1]
-        )
+        text = "model %s is meant for %s: python -m cloud model %s"
+        log.info(text, known["model"], name_of(board), board[1])
 
     def _lesson(self, board: Board, known: Document, now: float) -> Document:
         """How many mails a person got about this board before it was taught."""

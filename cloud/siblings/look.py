@@ -27,6 +27,7 @@ from cloud.siblings import parting
 from cloud.siblings.air import BLOCK, BLOCKS, Air
 from cloud.siblings.parting import Apart, Learned, TooLittle
 from cloud.store.database import Document, device_id
+from cloud.store.events import event
 
 log = logging.getLogger("siblings")
 
@@ -106,18 +107,10 @@ class Look:
         self, site: str, periods: Mapping[str, float], now: float, stop: threading.Event | None
     ) -> None:
         owners = {device: device_id(site, device) for device in periods}
-        stored = {
-            standing["_id"]: standing
-            for standing in self._database["siblings"].find({"_id": {"$in": list(owners.values())}})
-        }
-        known = {
-            device: self._alone(f"what is remembered of {owner}", partial(_standing, stored.get(owner, {})))
-            or Standing()
-            for device, owner in owners.items()
-        }
-        due = [
-            device for device, standing in known.items() if standing.away is None and now >= _again(standing)
-        ]
+        stored = self._database["siblings"].find({"_id": {"$in": list(owners.values())}})
+        by_owner = self._alone.of(stored, "what is remembered of", partial(msgspec.convert, type=Standing))
+        known = {device: by_owner.get(owner, Standing()) for device, owner in owners.items()}
+        due = [name for name, each in known.items() if each.away is None and now >= _again(each)]
         history: dict[str, Air] = {}
         for device in due:
             if stop and stop.is_set():
@@ -142,17 +135,16 @@ class Look:
     def _learn(
         self, site: str, device: str, standing: Standing, history: Mapping[str, Air], now: float
     ) -> Standing:
-        own, note, learned = history[device], None, None
+        others, note, learned = dict(history), None, standing.learned
+        own = others.pop(device)
         if not len(own) or own.ts[-1] - own.ts[0] < LEAST:
             note = "less than a day of readings"
         else:
             try:
-                learned = parting.learn(own, {name: air for name, air in history.items() if name != device})
+                learned = parting.learn(own, others)
             except TooLittle as problem:
                 note = str(problem)
-        after = msgspec.structs.replace(
-            standing, learned=learned or standing.learned, learned_at=now, note=note
-        )
+        after = msgspec.structs.replace(standing, learned=learned, learned_at=now, note=note)
         self._keep(site, device, after)
         return after
 
@@ -193,28 +185,15 @@ class Look:
 
     def _tell(self, site: str, device: str, away: Parting, now: float, *, far: str) -> None:
         """Tell the watch each time the board is farther away than before, and when it is back."""
-        document = {
-            "kind": "siblings",
-            "at": datetime.fromtimestamp(now, UTC),
-            "taken": False,
-            "site": site,
-            "device": device,
-            "since": away.since,
-            "names": list(away.names),
-            "t": round(100 * away.t),
-            "h": round(100 * away.h),
-            "over": far == "over",
-        }
         key = f"{device_id(site, device)}/siblings/{int(away.since)}/{far}"
-        self._database["events"].update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
+        air = {"t": round(100 * away.t), "h": round(100 * away.h)}
+        what = {"since": away.since, "names": list(away.names), **air, "over": far == "over"}
+        about = event("siblings", key, site, device, datetime.fromtimestamp(now, UTC), **what)
+        self._database["events"].bulk_write([about])
 
     def _keep(self, site: str, device: str, standing: Standing) -> None:
         owner = device_id(site, device)
         self._database["siblings"].replace_one({"_id": owner}, msgspec.to_builtins(standing), upsert=True)
-
-
-def _standing(document: Document) -> Standing:
-    return msgspec.convert(document, Standing)
 
 
 def _nearby(device: str, names: list[str]) -> list[str]:

@@ -34,7 +34,6 @@ from cloud.training.thresholds import (
 from cloud.training.thresholds.calibrate import Prior
 from cloud.training.thresholds.envelope import Envelope
 from device import codes
-from device.judge import table
 from device.judge.drift import BLOCK, BLOCKS
 from device.judge.params import NEVER
 from device.judge.reading import LONG_GAP
@@ -154,12 +153,10 @@ def train(  # noqa: PLR0917
         n_estimators=CLOUD_TREES, max_samples=min(SAMPLES, len(fitted.x)), random_state=seed
     )
     full.fit(fitted.x.astype(np.float32))
-    scores = full.score_samples(fitted.x.astype(np.float32))
-    full_threshold = (
-        -calibrate.tail(calibrate.peaks(-scores), past.days, fitted.shares["forest"])
-        if fitted.whole
-        else -1.0
-    )
+    full_threshold = -1.0
+    if fitted.whole:
+        scores = calibrate.peaks(-full.score_samples(fitted.x.astype(np.float32)))
+        full_threshold = -calibrate.tail(scores, past.days, fitted.shares["forest"])
     progress("checking on days that were held out")
     text = report.describe(site, device, past, fitted, budget, held_out(past, budget, seed))
     if limits:
@@ -171,7 +168,7 @@ def train(  # noqa: PLR0917
         board=fitted.board,
         threshold=fitted.threshold,
         full=full,
-        full_threshold=float(full_threshold),
+        full_threshold=full_threshold,
         envelope={
             "means": fitted.envelope.means,
             "weights": fitted.envelope.weights,
@@ -213,7 +210,7 @@ def fit(
     excursions = excursion.fit(past) if whole else None
     progress("the board's judge on the history")
     judged = judge(past, params.pack(values, shape.means, shape.weights))
-    ready = (judged.flags & codes.WARMING_UP) == 0
+    ready = judged.ready
     bands = rhythm.fit(past, x, ready) if whole and ready.any() else None
     plant = _plant(excursions, bands)
     if ready.sum() < LEAST_READY:
@@ -240,17 +237,14 @@ def fit(
         values |= _thresholds(judged, past, shares, smallest)
         threshold = _forest_threshold(sums[ready], past.days, shares["forest"]) if whole else 0
         again = judge(past, params.pack(values, shape.means, shape.weights), plant)
-        flags = again.flags | np.where(ready & (sums < threshold), codes.FOREST, 0).astype(np.uint16)
+        flags = again.with_forest(sums, threshold).flags
         if over_budget(flags, past, budget) is None:
             break
         shares = {name: share * TIGHTEN for name, share in shares.items()}
     else:
         raise HistoryError(over_budget(flags, past, budget))
-    given_up += [
-        f"{name}: the history is in too many pieces to set a limit; it does not watch"
-        for name in ("drift",)
-        if whole and values[name] == NEVER
-    ]
+    if whole and values["drift"] == NEVER:
+        given_up.append("drift: the history is in too many pieces to set a limit; it does not watch")
     return Fitted(
         values,
         shape,
@@ -283,11 +277,7 @@ def over_budget(flags: NDArray[np.uint16], past: History, budget: float) -> str 
     weeks = past.days / 7
     if alarms <= max(1.0, budget * past.days) and sent <= max(1.0, budget * weeks) and part <= MOST_ABNORMAL:
         return None
-    each = {
-        name: calibrate.alarms((flags & bit) > 0)
-        for bit, name in sorted(table.FLAG_NAMES.items())
-        if bit & codes.ABNORMAL
-    }
+    each = report.alarms_by_detector(flags)
     worst = ", ".join(f"{name} {count}" for name, count in each.items() if count > budget * past.days / 4)
     return (
         f"no model of this history keeps its own budget: {sent} mails and {alarms} alarms in "
@@ -310,10 +300,9 @@ def held_out(past: History, budget: float, seed: int) -> tuple[float, float] | N
         fitted = fit(first, budget=budget, seed=seed)
     except HistoryError:
         return None
-    flags = judge(past, fitted.params, fitted.plant).flags
+    judged = judge(past, fitted.params, fitted.plant)
     sums = packed_scores(fitted.packed, features(past.t, past.h))
-    ready = (flags & codes.WARMING_UP) == 0
-    flags = (flags | np.where(ready & (sums < fitted.threshold), codes.FOREST, 0).astype(np.uint16))[cut:]
+    flags = judged.with_forest(sums, fitted.threshold).flags[cut:]
     last = past.part(cut, len(past.t))
     days = max(last.days, 1e-6)
     alarms = calibrate.alarms((flags & codes.ABNORMAL) > 0)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.training.history import History
+from device import codes
 from device.judge.excursion import Stays
 from device.judge.judge import Judge
 from device.judge.rhythm import Bands
@@ -38,6 +39,18 @@ class Judged:
     def column(self, name: str) -> NDArray[np.int64]:
         scores: NDArray[np.int64] = self.scores[:, SCORES.index(name)]
         return scores
+
+    @property
+    def ready(self) -> NDArray[np.bool_]:
+        """Which readings had full windows."""
+        return np.asarray((self.flags & codes.WARMING_UP) == 0)
+
+    def with_forest(self, sums: NDArray[np.int32], threshold: int) -> Judged:
+        """The same with the forest's word: its sums int32[n], abnormal below `threshold`."""
+        scores = self.scores.copy()
+        scores[:, SCORES.index("forest")] = np.where(self.ready, sums, 0)
+        strange = np.where(self.ready & (sums < threshold), codes.FOREST, 0).astype(np.uint16)
+        return Judged(self.flags | strange, scores)
 
 
 def judge(history: History, params: bytes, plant: Mapping[bytes, bytes] = MappingProxyType({})) -> Judged:

@@ -6,9 +6,10 @@ import io
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cloud.alerts import hindsight
 from cloud.detectors import DETECTORS, Detector, clock
@@ -31,25 +32,14 @@ OFFSETS = ["%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m-%d %H:%M"]
 INK, WARM, COOL, ALARM = "#7f8894", "#d9651b", "#3a8fd4", "#e5484d"
 
 
-class Levels(Protocol):
-    """What device/excursion.py watches, as training or a board has it."""
-
-    @property
-    def levels(self) -> Sequence[int]: ...
-    @property
-    def still(self) -> Sequence[int]: ...
-
-
 def describe(  # noqa: PLR0917
     site: str, device: str, past: History, fitted: Fitted, budget: float, held_out: tuple[float, float] | None
 ) -> dict[str, Any]:
     """Plain numbers (JSON), from which `lines` writes and the dashboard draws."""
     flags = fitted.flags
-    alarms = {
-        name: calibrate.alarms((flags & bit) > 0)
-        for bit, name in sorted(table.FLAG_NAMES.items())
-        if bit & codes.ABNORMAL and name not in ("limit", "sensor error")
-    }
+    alarms = alarms_by_detector(flags)
+    for name in ("limit", "sensor error"):
+        alarms.pop(name)
     values = fitted.values
     return {
         "site": site,
@@ -79,8 +69,18 @@ def describe(  # noqa: PLR0917
     }
 
 
-def numbers(values: Mapping[str, int], threshold: int, stays: Levels | None, period: float) -> dict[str, Any]:
-    """What the detectors are set to. `period`: seconds between readings."""
+def alarms_by_detector(flags: NDArray[np.uint16]) -> dict[str, int]:
+    """How many alarms each detector gave in these verdicts."""
+    names = ((bit, name) for bit, name in sorted(table.FLAG_NAMES.items()) if bit & codes.ABNORMAL)
+    return {name: calibrate.alarms((flags & bit) > 0) for bit, name in names}
+
+
+def numbers(values: Mapping[str, int], threshold: int, stays: Any, period: float) -> dict[str, Any]:
+    """What the detectors are set to.
+
+    `stays`: what watches excursions, as training or a board has it; None = nothing does. `period`: seconds
+    between readings.
+    """
     return {
         "limits": {
             "t": [values["t_low"] / 100, values["t_high"] / 100],
@@ -107,6 +107,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
     span = f"{_date(text['from'])} to {_date(text['to'])}"
     unfit = f", {text['unfit']} unfit left out" if text["unfit"] else ""
     limits, runs, levels = text["limits"], text["runs"], text["thresholds"]
+    forest = f"a path-length sum below {levels['forest']}" if levels["forest"] else "does not watch yet"
     out = [
         f"{text['site']}/{text['device']}: model {text.get('model', '')}, {text.get('bytes', 0)} bytes",
         f"  learned from   {text['readings']} readings, {text['days']} days, "
@@ -117,7 +118,7 @@ def lines(text: Mapping[str, Any]) -> list[str]:
         f"  stuck          the same t {_run(runs['t'])}, h {_run(runs['h'])}, both {_run(runs['both'])}",
         *(f"  {each.name:<15}{_set_to(each, levels[each.name])}" for each in DETECTORS if each.set_to),
         f"  typical step   {text['typical_step']['t']:.3f} degC, {text['typical_step']['moisture']:.3f} %RH",
-        f"  forest         {_forest(levels['forest'])}",
+        f"  forest         {forest}",
         *_restless(text.get("restless", {})),
         f"  excursion      {_excursion(text['stays'])}",
         f"  rhythm         {_rhythm(text['rhythm'])}",
@@ -179,7 +180,7 @@ def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
     return out.getvalue()
 
 
-def _stays(levels: Levels | None, period: float) -> list[tuple[float, float]]:
+def _stays(levels: Any, period: float) -> list[tuple[float, float]]:
     """(degC, minutes): how long it may stay above some of the levels without coming back."""
     if not levels:
         return []
@@ -227,10 +228,6 @@ def _times(detector: Detector, threshold: int) -> float | None:
     return (
         round(threshold**0.5 / detector.unit, 1) if detector.squared else round(threshold / detector.unit, 2)
     )
-
-
-def _forest(threshold: int | None) -> str:
-    return f"a path-length sum below {threshold}" if threshold else "does not watch yet"
 
 
 def _set_to(detector: Detector, times: float | None) -> str:

@@ -155,7 +155,7 @@ def compare(
         readable=sum(map(int.__ne__, map(readable["score"], x.tolist()), expected.tolist())),
         replay=int((packed_scores(packed, x) != expected).sum()),
         twin_sums=int((twin_sums != expected).sum()),
-        twin_verdicts=int((twin.twin_abnormal(twin_sums) != verdicts).sum()),
+        twin_verdicts=int(((twin_sums < twin.threshold) != verdicts).sum()),
         band=int(band.sum()),
         inside=int((differs & band).sum()),
         outside=int((differs & ~band).sum()),

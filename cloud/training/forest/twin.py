@@ -165,23 +165,14 @@ class CloudModel:
         )
 
     def twin_scores(self, x: NDArray[np.int16]) -> NDArray[np.int32]:
-        """The board's path-length sums, int32[n]."""
+        """The board's path-length sums, int32[n]: abnormal when less than `threshold`."""
         sums: NDArray[np.int32] = self.twin.sums(x).astype(np.int32)
         return sums
 
-    def twin_abnormal(self, scores: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """The board's forest verdict: short paths are abnormal, as in `predict`, where equal is normal."""
-        verdicts: NDArray[np.bool_] = scores < self.threshold
-        return verdicts
-
     def full_scores(self, x: NDArray[np.int16]) -> NDArray[np.float64]:
-        """`score_samples` of the full forest, float64[n] in -1..0; lower is more abnormal."""
+        """`score_samples` of the full forest, float64[n] in -1..0: abnormal below `full_threshold`."""
         scores: NDArray[np.float64] = -(2.0 ** -(self.full.sums(x) / self.full_unit))
         return scores
-
-    def full_abnormal(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        verdicts: NDArray[np.bool_] = scores < self.full_threshold
-        return verdicts
 
     def dumps(self, key: bytes) -> bytes:
         """Compressed arrays (no pickle), authenticated with HMAC-SHA256 under the master key."""

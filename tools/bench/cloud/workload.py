@@ -131,5 +131,5 @@ def _room(number: int, readings: int, twin: CloudModel) -> tuple[Any, Any, Any]:
     _, t, h = SensorChoice().history(number, PERIOD, (readings + WARM_UP) * PERIOD)
     x = features(np.rint(t * 100).astype(np.int64), np.rint(h * 100).astype(np.int64))[WARM_UP:]
     sums = twin.twin_scores(x)
-    flags = np.where(twin.twin_abnormal(sums), codes.FOREST, 0).astype(np.int64)
+    flags = np.where(sums < twin.threshold, codes.FOREST, 0).astype(np.int64)
     return x, flags, sums.astype(np.int64)

@@ -113,8 +113,11 @@ class Courier:
     def deliver(self) -> int:
         """Try every mail that is due once; returns how many it tried. Raises PyMongoError."""
         tried = 0
-        while self._clock() >= self._closed_until and (alert := self._next()) is not None:
-            now = self._clock()
+        while (now := self._clock()) >= self._closed_until:
+            due = {"state": "pending", "due": {"$lte": now}}
+            alert = self._alerts.find_one(due, sort=[("severity", 1), ("due", 1)])  # severe ones first
+            if alert is None:
+                break
             cost = len(alert["to"])
             if not self._charge(cost, now):
                 self._wait_for_tomorrow(alert, now)
@@ -152,10 +155,6 @@ class Courier:
             except PyMongoError as problem:
                 log.warning("the database does not answer the courier (%s); trying on", problem)
                 stop.wait(FIRST_PAUSE)
-
-    def _next(self) -> Document | None:
-        due = {"state": "pending", "due": {"$lte": self._clock()}}
-        return self._alerts.find_one(due, sort=[("severity", 1), ("due", 1)])  # severe ones first
 
     def _hand_over(self, alert: Document, now: float) -> SendOutcome | None:
         """The outcome; None when another courier has taken the alert."""

@@ -241,13 +241,17 @@ def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: L
         *_offer(words("do acknowledge all"), acknowledge, primary=True),
         *_offer(words("do open"), desk.links.base),
     ]
+    first = [
+        ALONE(f"the words about {episode.id}", partial(about, episode, words, now)) or episode.device
+        for episode in going_on[:3]
+    ]
     worst: Tone = letter.severity if going_on or letter.kind == "rollout" else "calm"
     return Page(
         language=words.language,
         tone=worst,
         badge=words(worst) if worst != "calm" else words("section closed"),
         place=words.moment(now, now),
-        preview=" ".join([*(_answered_by(episode, words, now) for episode in going_on[:3]), *leads]),
+        preview=" ".join([*first, *leads]),
         leads=tuple(leads),
         sections=tuple(section for section in sections if section is not None),
         buttons=tuple(buttons),
@@ -282,10 +286,6 @@ def _section(
         entries.append(entry or ListEntry(episode.device, episode.id))
     rest = len(episodes) - len(entries) + gone
     return Section(title, tuple(entries), words("more", count=words.count(rest)) if rest else "")
-
-
-def _answered_by(episode: Episode, words: Words, now: float) -> str:
-    return ALONE(f"the words about {episode.id}", partial(about, episode, words, now)) or episode.device
 
 
 def _entry(episode: Episode, desk: LetterContext, now: float) -> ListEntry:
@@ -333,7 +333,8 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
         count = words.count(episode.abnormal)
         rows.append((words("readings"), count if episode.closed else words("so far", count=count)))
         seen = words.seen(episode.edge_flags)
-        rows.append((words("detectors"), f"{seen} ({', '.join(_names(episode.edge_flags))})"))
+        names = table.names(episode.edge_flags & (codes.ABNORMAL | UNKNOWN))
+        rows.append((words("detectors"), f"{seen} ({', '.join(names)})"))
         if episode.edge_flags & codes.SENSOR_ERROR:
             rows.append((words("sensor says"), words.reason(episode.why)))
         rows.append((words("cloud"), _opinion(episode, words)))
@@ -346,7 +347,9 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
         usual = [words.span(*span, unit) for span, unit in ((facts.t, "°C"), (facts.h, "%RH")) if span]
         basis = words("normal trained")
         if facts.basis is not None:
-            basis = words("normal basis", length=_hours(facts.basis, words))
+            hours = f"{round(facts.basis / 3600)}{NBSP}h"  # minutes would mean nothing
+            length = hours if facts.basis > 7200 else words.duration(facts.basis)
+            basis = words("normal basis", length=length)
         text = f"{', '.join(usual)} ({basis})" if usual else words("not known")
         rows.append((words("normal here"), text))
         if facts.learning:
@@ -411,15 +414,6 @@ def _opinion(episode: Episode, words: Words) -> str:
     if episode.agreed == 0:
         return words("disagrees" if episode.edge_flags & detectors.CLOUD else "board alone")
     return words("agrees partly", agreed=words.count(episode.agreed), count=words.count(episode.abnormal))
-
-
-def _hours(seconds: float, words: Words) -> str:
-    """Whole hours when minutes would mean nothing."""
-    return f"{round(seconds / 3600)}{NBSP}h" if seconds > 7200 else words.duration(seconds)
-
-
-def _names(flags: int) -> list[str]:
-    return list(table.names(flags & (codes.ABNORMAL | UNKNOWN)))
 
 
 def _dashboard(base: str | None, episode: Episode, now: float) -> str | None:

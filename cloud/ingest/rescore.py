@@ -109,7 +109,8 @@ class Rescorer:
         ready = np.flatnonzero(flags == 0)
         if len(ready):
             judged = readings if len(ready) == count else [readings[k] for k in ready.tolist()]
-            x = _features(judged)
+            flat = np.fromiter(chain.from_iterable(reading.x or () for reading in judged), np.int16)
+            x = flat.reshape(len(judged), -1)
             sums = np.array([NO_SUM if each.score is None else each.score for each in judged], np.int64)
             squared = np.full(len(ready), SQUARED_Z, np.int64)
             for model_id, rows in _by_model(judged):
@@ -159,11 +160,6 @@ def _by_model(readings: Sequence[Reading]) -> list[tuple[str, list[int] | slice]
     if len(groups) == 1:  # no copies, then
         return [(name, slice(None) if len(rows) == len(readings) else rows) for name, rows in groups.items()]
     return list(groups.items())
-
-
-def _features(readings: Sequence[Reading]) -> Matrix:
-    flat = np.fromiter(chain.from_iterable(reading.x or () for reading in readings), np.int16)
-    return flat.reshape(len(readings), -1)
 
 
 def _opinion(

@@ -33,7 +33,7 @@ from cloud.ingest.rescore import Rescorer
 from cloud.ingest.seen import Seen
 from cloud.ingest.share import Allowances, FloodReport
 from cloud.process.failure import brief, is_general
-from cloud.store.entries import PAYLOAD_KEPT, JudgedReading, Quarantined, refused_item, unfit_item, with_size
+from cloud.store.entries import PAYLOAD_KEPT, JudgedReading, Quarantined, refused_item, with_size
 from cloud.store.writer import STREAMS_A_DAY, Store
 from cloud.updates.serve import Answers
 
@@ -312,7 +312,7 @@ class Ingest:
         self._keep(states)
         refused, counted = len(aside), 0
         for message in uplinks:
-            aside += [unfit_item(*message.key, unfit) for unfit in message.unfit]
+            aside += [Quarantined(*message.key, each.seq, each.reason, each.values) for each in message.unfit]
             for unfit in message.unfit[:1]:
                 self._complain(f"{message.site}/{message.device} seq {unfit.seq} put aside: {unfit.reason}")
             dates = [date for reading in message.readings if (date := reading.said or reading.ts) is not None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cloud.contract import messages
-from cloud.contract.messages import Reading, Unfit, Verdict
+from cloud.contract.messages import Reading, Verdict
 from cloud.store import packing
 from device import codes
 
@@ -60,16 +60,6 @@ class Bucket:
         return {
             position: packing.pack(entry.reading, *entry.verdict) for position, entry in self.readings.items()
         }
-
-
-def conflict(entry: JudgedReading) -> Quarantined:
-    reason = "this seq is stored with other sensor values"
-    return Quarantined(entry.site, entry.device, entry.stream, entry.reading.seq, reason, str(entry.reading))
-
-
-def unfit_item(site: str, device: str, stream: str, unfit: Unfit) -> Quarantined:
-    """A reading that came in a readable message but cannot be stored."""
-    return Quarantined(site, device, stream, unfit.seq, unfit.reason, unfit.values)
 
 
 def refused_item(topic: str, payload: bytes, reason: str) -> Quarantined:

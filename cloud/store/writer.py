@@ -22,7 +22,7 @@ from cloud.contract.messages import Reading, State
 from cloud.store import packing
 from cloud.store.claims import Claims, Sign
 from cloud.store.database import Document, StreamKey, bucket_id, device_id, stream_id
-from cloud.store.entries import NOBODY, PAYLOAD_KEPT, Bucket, Counts, JudgedReading, Quarantined, conflict
+from cloud.store.entries import NOBODY, PAYLOAD_KEPT, Bucket, Counts, JudgedReading, Quarantined
 from cloud.store.events import event_updates, is_abnormal, report
 from cloud.store.packing import SIZE
 from cloud.store.sealing import opened_of, packed_of
@@ -111,7 +111,9 @@ class Store:
             counts.periods = self._update_latest(buckets, contested)
         if conflicts:
             counts.conflicts = len(conflicts)
-            self.quarantine((conflict(entry) for entry in conflicts), known_as="conflicts")
+            why = "this seq is stored with other sensor values"
+            rejected = (Quarantined(*e[:3], e.reading.seq, why, str(e.reading)) for e in conflicts)
+            self.quarantine(rejected, known_as="conflicts")
         self._tell_claims(buckets.values(), conflicts)
         return counts
 

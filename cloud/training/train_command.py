@@ -39,7 +39,8 @@ def main(argv: Sequence[str]) -> int:
             known = settings.load_database(os.environ, ENV_FILE)
         master = settings.load_master_key(os.environ, ENV_FILE)
         if options.csv:
-            site, device = _named(options.device or "csv")
+            site, _, device = (options.device or "csv").rpartition("/")
+            site = site or "demo"
             columns = _recorded(options)
             models = limits = None
         else:
@@ -48,7 +49,8 @@ def main(argv: Sequence[str]) -> int:
             site, device = reader.board(options.device)
             columns = _stored(reader, site, device, options.days)
             models = connected["models"]
-            limits = _limits(reader, site, device)
+            states = [each.state for each in reader.latest() if (each.site, each.device) == (site, device)]
+            limits = states[0].get("limits") if states else None  # the user's own, as the board told them
         trained = train(
             site,
             device,
@@ -103,18 +105,6 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     if not 0 < options.budget <= 100:
         parser.error("--budget must be above 0 and at most 100 mails a week")
     return options
-
-
-def _named(name: str) -> tuple[str, str]:
-    """(site, device) of "site/device"; the site is "demo" where it is not said."""
-    site, _, device = name.rpartition("/")
-    return site or "demo", device
-
-
-def _limits(reader: Reader, site: str, device: str) -> dict[str, int] | None:
-    """The user's own, as the board last told them."""
-    states = (each.state for each in reader.latest() if (each.site, each.device) == (site, device))
-    return next(states, {}).get("limits")
 
 
 def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:

@@ -27,7 +27,8 @@ def app(options: argparse.Namespace, database: Database[Document], master: bytes
         runs = f"release {number}" if number else "what the cable brought"
         print(f"{name_of(board)} runs version {state.get('version') or '?'}: {runs}")
         for each in releases.all():
-            print(_line(each))
+            until = datetime.fromtimestamp(each.expires, UTC).strftime(TIMES)
+            print(f"{each.number}  version {each.version}, for {each.mpy}, until {until}")
         print(standing(database, board, state, "app") or f"nothing is meant for {name_of(board)}")
         return 0
     try:
@@ -61,8 +62,3 @@ def refusal(release: Release, state: Document, now: float) -> str:
     if not release.fits(state["mpy"]):
         return f"it is built for another chip or firmware ({release.mpy}; the board says {state['mpy']})"
     return ""
-
-
-def _line(release: Release) -> str:
-    until = datetime.fromtimestamp(release.expires, UTC).strftime(TIMES)
-    return f"{release.number}  version {release.version}, for {release.mpy}, until {until}"

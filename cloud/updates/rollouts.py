@@ -165,13 +165,17 @@ class Rollouts:
         kept = what == "model" or (became is not None and not became.text)
         since = begun.settled if begun.settled is not None else now
         span = max(now - since, 1.0)
+        twin_differs = 0
+        if what == "model" and begun.settled is not None:
+            counts = self._reader.agreement(*board)
+            twin_differs = sum(each.twin_differs for each in counts if each.model == value)
         return Behaviour(
             has=state.get(what) == value and kept,
             refused=became.text if became and not became.may_follow else "",
             boots=int(state.get("boot") or 0),
             episodes=self._episodes(name, since, now),
             episodes_before=self._episodes(name, begun.told - span, begun.told),
-            twin_differs=self._twin(name, value) if what == "model" and begun.settled is not None else 0,
+            twin_differs=twin_differs,
             silent=now - max(self._since, float(latest.get("received") or state.get("at") or now)),
             period=float(latest.get("period") or 10.0),
             sleeps=state.get("state") == "sleeping",
@@ -180,10 +184,6 @@ class Rollouts:
     def _episodes(self, name: str, start: float, end: float) -> int:
         which = {"d": name, "opened": {"$gte": start, "$lt": end}}
         return self._database["episodes"].count_documents(which)
-
-    def _twin(self, name: str, model: str) -> int:
-        agreements = self._reader.agreement(*board_of(name))
-        return sum(each.twin_differs for each in agreements if each.model == model)
 
 
 def run(

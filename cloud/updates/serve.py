@@ -61,7 +61,9 @@ class Answers:
 
     def states(self, states: Sequence[tuple[str, str, State]]) -> None:
         """Tell the boards whose `state` this is what they should have."""
-        awake = {(site, device): state for site, device, state in states if _listens(state)}
+        awake = {
+            (site, device): state for site, device, state in states if state.state == "online" and state.v > 1
+        }  # only these hear and can read an answer
         if awake:
             names = ("stream", "config", "model", "app", "updates")
             told = {
@@ -150,8 +152,3 @@ class Answers:
             settings = self._wanted.settings((site, device))
             return bytes(settings["sealed"]) if settings.get("number") == int(get.id, 16) else None
         return self._releases.blob(int(get.id, 16))
-
-
-def _listens(state: State) -> bool:
-    """A board that says so hears an answer; and only one of version 2 could read it."""
-    return state.state == "online" and state.v > 1

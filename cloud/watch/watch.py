@@ -160,7 +160,8 @@ class Watch:
         if now - self._listened >= LISTEN:
             self._listened = now
             signs = self._signs(now, [owner for owner, state in devices.items() if state.silence])
-            acknowledged = self._acknowledged(now)
+            newest = self.database["acknowledgements"].find({"at": {"$gte": now - LISTEN - OVERLAP}})
+            acknowledged = [Acknowledged(tuple(each["episodes"])) for each in newest]
         others = {device_id(event["site"], event["device"]) for event in new_events} | set(signs)
         devices |= self._devices(watched.find({"_id": {"$in": sorted(others - set(devices))}}))
         before = dict(devices)
@@ -221,7 +222,7 @@ class Watch:
         after, actions = decide(state, event(), now, self._rules)
         if state.episode is None and any(isinstance(action, Opened) for action in actions):
             after, actions = self._looked_back(after, actions)
-        bson.encode(_document(after))
+        bson.encode(msgspec.to_builtins(after))
         for action in actions:
             bson.encode(_row(action.episode))
         return after, actions
@@ -315,10 +316,6 @@ class Watch:
         to = self._mail.second if letter.second else self._mail.to
         return courier.pending(f"{int(now * 1000)}-{number}-{letter.kind}", letter, to, plain(subject), now)
 
-    def _acknowledged(self, now: float) -> list[Acknowledged]:
-        newest = self.database["acknowledgements"].find({"at": {"$gte": now - LISTEN - OVERLAP}})
-        return [Acknowledged(tuple(document["episodes"])) for document in newest]
-
     def _signs(self, now: float, silent: list[str]) -> dict[str, Sign]:
         """The last sign of life of each board that the database finds silent, or nearly so."""
         rules = self._rules
@@ -409,7 +406,8 @@ class Watch:
             opinion = "agrees" if episode.agreed else "does not agree"
             judged = f"; the cloud {opinion}" if episode.abnormal else ""
             state = {Opened: episode.severity, Again: "again", Worse: "now severe"}[type(action)]
-            log.warning("%s %s: %s%s", who, state, _wording(episode, self._clock()), judged)
+            text = plain(letters.about(episode, Words("en"), self._clock()))
+            log.warning("%s %s: %s%s", who, state, text, judged)
         elif isinstance(action, Closed) and episode.late:
             log.info("%s: %d abnormal readings came late: noted, no alarm", who, episode.abnormal)
         elif isinstance(action, Closed):
@@ -431,7 +429,10 @@ class Watch:
             {"_id": "desk"}, {"desk": msgspec.to_builtins(desk)}, upsert=True, session=session
         )
         if devices:
-            states = [ReplaceOne({"_id": o}, _document(state), upsert=True) for o, state in devices.items()]
+            states = [
+                ReplaceOne({"_id": owner}, msgspec.to_builtins(state), upsert=True)
+                for owner, state in devices.items()
+            ]
             database["watched"].bulk_write(states, session=session)
         if episodes:
             rows = [
@@ -456,18 +457,8 @@ def _progress_of(document: Document) -> Progress:
     return msgspec.convert({**reading, "when": when, "abnormal": flags != 0, "flags": flags}, Progress)
 
 
-def _document(state: Device) -> Document:
-    plain: Document = msgspec.to_builtins(state)
-    return plain
-
-
 def _row(episode: Episode) -> Document:
     row: dict[str, Any] = msgspec.to_builtins(episode)
     row["_id"] = row.pop("id")
     row["d"] = device_id(episode.site, episode.device)
     return row
-
-
-def _wording(episode: Episode, now: float) -> str:
-    """The episode in one line for the log, which is in English."""
-    return plain(letters.about(episode, Words("en"), now))

@@ -27,14 +27,12 @@ WIDTH, HEIGHT, DPI = 5.6, 3.9, 200  # inches: 560 points wide in a mail, twice t
 
 def draw(episode: Episode, facts: Facts, words: Words, now: float) -> bytes | None:
     """A PNG on white, 1120 x 780; None when there is nothing to show."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     curve = facts.curve
     if curve is None:
         return None
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained", facecolor=GROUND)
-    FigureCanvasAgg(figure)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     _panel(top, curve, curve.t, "°C", usual=facts.t, words=words)
     _panel(bottom, curve, curve.h, "%RH", usual=facts.h, words=words)

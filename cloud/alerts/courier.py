@@ -159,7 +159,18 @@ class Courier:
     def _hand_over(self, alert: Document, now: float) -> SendOutcome | None:
         """The outcome; None when another courier has taken the alert."""
         written = self._writer.write(alert, now)
-        claimed = self._claim(alert, written, now)
+        # From here on it counts as handed over, whatever happens.
+        change = {
+            "state": "sending",
+            "started": now,
+            "subject": written.mail.subject,
+            "text": written.mail.text,
+        }
+        claimed = self._alerts.find_one_and_update(
+            {"_id": alert["_id"], "state": "pending", "tries": alert["tries"]},
+            {"$set": change, "$inc": {"tries": 1}},
+            return_document=ReturnDocument.AFTER,
+        )
         if claimed is None:
             return None
         outcome = self._sender.send(written.mail)
@@ -176,16 +187,6 @@ class Courier:
         trouble = {name: {"$literal": value} for name, value in _trouble("unwritten", reason).items()}
         mine = {"_id": alert["_id"], "state": {"$in": ["pending", "sending"]}}
         self._alerts.update_one(mine, [{"$set": {"state": "failed", "text": text, **trouble}}])
-
-    def _claim(self, alert: Document, written: WrittenMail, now: float) -> Document | None:
-        """Mark the alert as `sending`: from here on it counts as handed over, whatever happens."""
-        mail = written.mail
-        change = {"state": "sending", "started": now, "subject": mail.subject, "text": mail.text}
-        return self._alerts.find_one_and_update(
-            {"_id": alert["_id"], "state": "pending", "tries": alert["tries"]},
-            {"$set": change, "$inc": {"tries": 1}},
-            return_document=ReturnDocument.AFTER,
-        )
 
     def _charge(self, cost: int, now: float) -> bool:
         """Charge `cost` mails to today's budget; False when it has no room."""
@@ -239,10 +240,8 @@ class Courier:
         self._alerts.update_one(mine, {"$set": change})
         if isinstance(outcome, Sent) and written.carried:
             # Only the recipients of this mail have got the carried content.
-            carried = {
-                "_id": {"$in": list(written.carried)},
-                "to": {"$not": {"$elemMatch": {"$nin": change["to"]}}},
-            }
+            reached = {"$not": {"$elemMatch": {"$nin": change["to"]}}}
+            carried = {"_id": {"$in": list(written.carried)}, "to": reached}
             self._alerts.update_many(carried, {"$set": {"told": alert["_id"]}})
 
     def _part(self, alert: Document, refused: Mapping[str, Later | Failed], now: float) -> None:

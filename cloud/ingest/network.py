@@ -13,6 +13,7 @@ import ssl
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -175,26 +176,17 @@ class Network:
         """Reconnect, so that the broker sends again what was not acknowledged."""
         wire = self._client.socket()
         if isinstance(wire, socket.socket):
-            try:
-                # Not SSLSocket.shutdown: that ends TLS first, and paho's thread might then write in the
-                # clear.
+            with suppress(OSError):  # the connection may have ended already
+                # Not SSLSocket.shutdown: that ends TLS first, and paho's thread might then write in the clear.
                 socket.socket.shutdown(wire, socket.SHUT_RDWR)
-            except OSError:
-                pass  # the connection had ended already
 
     def _on_connect(
-        self,
-        client: mqtt.Client,
-        userdata: Any,
-        flags: mqtt.ConnectFlags,
-        reason: ReasonCode,
-        properties: Any,
+        self, client: mqtt.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
         if reason.is_failure:
             self._refused = True
-            self._complain(
-                f"the broker refuses us: {reason} ({CURES.get(str(reason), 'see the log of the broker')})"
-            )
+            cure = CURES.get(str(reason), "see the log of the broker")
+            self._complain(f"the broker refuses us: {reason} ({cure})")
             return
         self._connected = True
         self._since = time.monotonic()
@@ -223,9 +215,8 @@ class Network:
             else:
                 self._complain(f"the connection to {self._settings.host} is gone ({reason}); trying again")
         elif not self._refused and not self._stopping:  # some brokers refuse a login in this way
-            self._complain(
-                f"{self._settings.host} hung up during the login (check MQTT_USER and MQTT_PASSWORD)"
-            )
+            cure = CURES["Not authorized"]
+            self._complain(f"{self._settings.host} hung up during the login ({cure})")
         self._connected = self._refused = False
 
     def _on_subscribe(

@@ -143,12 +143,10 @@ def lines(text: Mapping[str, Any]) -> list[str]:
 
 def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
     """PNG for any page, without words: the history, dashed the trained range, dots where the model alarms."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (slow, and only needed here)
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415  slow to load
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(10, 5), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
     top, bottom = figure.subplots(2, 1, sharex=True)
     when = (past.ts * 1e6).astype("datetime64[us]")
     broken = past.periods > 30  # a line across a pause would be a reading that nobody took

@@ -17,15 +17,7 @@ from cloud.store.database import Board, Document, device_id, name_of
 from cloud.updates import change, settings
 from cloud.updates.application import app
 from cloud.updates.rollout_command import rollout
-from cloud.updates.standing import (
-    TIMES,
-    agreed,
-    settings_text,
-    soon,
-    standing,
-    state_of,
-    with_secret,
-)
+from cloud.updates.standing import TIMES, agreed, settings_text, soon, standing, state_of, with_secret
 
 
 def add_options(commands: Any, run: Callable[[argparse.Namespace, Any], int]) -> None:
@@ -66,9 +58,8 @@ def config(options: argparse.Namespace, database: Database[Document], master: by
     if not options.changes:
         return _show(database, board, state, current)
     if current is None:
-        print(
-            f"{name_of(board)} has not told its settings yet: they come with its next state", file=sys.stderr
-        )
+        text = f"{name_of(board)} has not told its settings yet: they come with its next state"
+        print(text, file=sys.stderr)
         return 1
     key = keys.device_key(master, *board)
     current = settings.made(current, change.earlier(database, board, key, state)[0])
@@ -99,9 +90,8 @@ def model(options: argparse.Namespace, database: Database[Document], master: byt
     """Raises PyMongoError, UnknownBoard."""
     board = Reader(database).board(options.device)
     state = state_of(database, board)
-    known = list(
-        database["models"].find({"site": board[0], "device": board[1]}, {"created": 1}).sort("created", -1)
-    )
+    own = {"site": board[0], "device": board[1]}
+    known = list(database["models"].find(own, {"created": 1}).sort("created", -1))
     runs = state.get("model")
     if not options.model and not options.back:
         for each in known:
@@ -109,14 +99,19 @@ def model(options: argparse.Namespace, database: Database[Document], master: byt
             print(f"{each['_id']}  trained {created}{'  judges now' if each['_id'] == runs else ''}")
         print(standing(database, board, state, "model") or f"nothing is meant for {name_of(board)}")
         return 0
-    chosen = _before(database, board, runs) if options.back else options.model
+    chosen = options.model
+    if (
+        options.back
+    ):  # what it judged with before: as the cloud wanted it, else the newest but the running one
+        kept = (database["wanted"].find_one({"_id": device_id(*board)}) or {}).get("before")
+        others = [each["_id"] for each in known if each["_id"] != runs]
+        chosen = kept if kept and kept != runs else next(iter(others), None)
     if chosen == "newest":
         chosen = known[0]["_id"] if known else None
     if chosen is None or chosen not in {each["_id"] for each in known}:
         which = "no earlier model of" if options.back else f"no model {chosen} for"
-        print(
-            f"there is {which} {name_of(board)}: python -m cloud model {board[1]} lists them", file=sys.stderr
-        )
+        text = f"there is {which} {name_of(board)}: python -m cloud model {board[1]} lists them"
+        print(text, file=sys.stderr)
         return 1
     if chosen == runs:
         print(f"{name_of(board)} judges with {chosen} already")
@@ -124,16 +119,6 @@ def model(options: argparse.Namespace, database: Database[Document], master: byt
     change.want_model(database, board, chosen, runs)
     print(f"model {chosen} is meant for {name_of(board)}, which {soon(state)}")
     return 0
-
-
-def _before(database: Database[Document], board: Board, runs: str | None) -> str | None:
-    """What it judged with before: as the cloud wanted it, else the newest but the running one."""
-    kept = (database["wanted"].find_one({"_id": device_id(*board)}) or {}).get("before")
-    if kept and kept != runs:
-        return str(kept)
-    which = {"site": board[0], "device": board[1], "_id": {"$ne": runs}}
-    document = database["models"].find_one(which, {"_id": 1}, sort=[("created", -1)])
-    return document["_id"] if document else None
 
 
 def _show(

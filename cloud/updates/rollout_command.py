@@ -22,6 +22,9 @@ from cloud.updates.rollout import waves
 from cloud.updates.rollouts import Rollouts
 from cloud.updates.standing import TIMES, agreed, settings_text, state_of, with_secret
 
+# What each board shall have, what it has now, and lines for a person.
+Plan = tuple[dict[str, Any], dict[str, Any], list[str]]
+
 
 def rollout(options: argparse.Namespace, database: Database[Document], master: bytes) -> int:
     """Raises PyMongoError, UnknownBoard."""
@@ -36,15 +39,11 @@ def rollout(options: argparse.Namespace, database: Database[Document], master: b
         return 0
     if options.do == "back":
         if (rollouts.newest() or {}).get("what") == "app":
-            print(
-                "no board takes an older release: sign the tree from before again, and roll that out",
-                file=sys.stderr,
-            )
+            cure = "sign the tree from before again, and roll that out"
+            print(f"no board takes an older release: {cure}", file=sys.stderr)
             return 1
-        restored = rollouts.back()
-        print(
-            f"{', '.join(restored)} get what they had before" if restored else "there is nothing to take back"
-        )
+        names = ", ".join(rollouts.back())
+        print(f"{names} get what they had before" if names else "there is nothing to take back")
         return 0
     if options.what is None:
         print("say what: rollout start model, config --set t_max=8, or app FILE", file=sys.stderr)
@@ -79,11 +78,12 @@ def _fleet(reader: Reader, named: Sequence[str]) -> list[Board]:
 
 def _plan(
     options: argparse.Namespace, database: Database[Document], master: bytes, boards: Sequence[Board]
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """(what each board shall have, what it has, lines for a person), without boards that have it. Wrong."""
+) -> Plan:
+    """The plan, without boards that have it already. Raises Wrong, NoRelease."""
     values: dict[str, Any] = {}
     before: dict[str, Any] = {}
     lines: list[str] = []
+    reader = Reader(database)
     asked = settings.change([with_secret(text) for text in options.changes])
     if options.what == "config" and not asked:
         raise settings.Wrong("say what changes: --set t_max=8")
@@ -92,11 +92,10 @@ def _plan(
     for board in boards:
         name, state = name_of(board), state_of(database, board)
         if options.what == "model":
-            which = {"site": board[0], "device": board[1]}
-            document = database["models"].find_one(which, {"_id": 1}, sort=[("created", -1)])
-            if document and document["_id"] != state.get("model"):
-                values[name], before[name] = document["_id"], state.get("model")
-                lines.append(f"{name}: model {before[name] or 'none'} -> {values[name]}")
+            newest, runs = reader.model(*board), state.get("model")
+            if newest and newest["_id"] != runs:
+                values[name], before[name] = newest["_id"], runs
+                lines.append(f"{name}: model {runs or 'none'} -> {newest['_id']}")
             continue
         current = settings_text(state)
         if current is None:
@@ -105,16 +104,14 @@ def _plan(
         key = keys.device_key(master, *board)
         current = settings.made(current, change.earlier(database, board, key, state)[0])
         after = settings.check(*board, current, asked)
-        if found_lines := list(settings.differences(current, after, asked)):
+        if changes := list(settings.differences(current, after, asked)):
             values[name] = settings.seal(key, 0, asked)
             before[name] = settings.seal(key, 0, settings.inverse(asked, current))
-            lines += [f"{name}: {line}" for line in found_lines]
+            lines += [f"{name}: {line}" for line in changes]
     return values, before, lines
 
 
-def _plan_of_releases(
-    files: Sequence[Path], database: Database[Document], boards: Sequence[Board]
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+def _plan_of_releases(files: Sequence[Path], database: Database[Document], boards: Sequence[Board]) -> Plan:
     """The same for a release: each board gets the file for its chip, else the newest for it. NoRelease."""
     releases = Releases(database)
     read_files = [read(path) for path in files]

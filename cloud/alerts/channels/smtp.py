@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, make_msgid
@@ -119,10 +120,8 @@ class Smtp:
             return Unknown("no answer", f"no answer from {self._name}: {problem or type(problem).__name__}")
         if code != 250:
             return _refused(code, message, "refused")
-        try:
+        with suppress(OSError, smtplib.SMTPException):  # the server has the mail
             server.quit()
-        except (OSError, smtplib.SMTPException):
-            pass  # the server has the mail
         return Sent(name, tuple(refused))
 
 

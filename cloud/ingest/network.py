@@ -177,7 +177,7 @@ class Network:
         wire = self._client.socket()
         if isinstance(wire, socket.socket):
             with suppress(OSError):  # the connection may have ended already
-                # Not SSLSocket.shutdown: that ends TLS first, and paho's thread might then write in the clear.
+                # Not SSLSocket.shutdown: that ends TLS first, and paho might then write in the clear.
                 socket.socket.shutdown(wire, socket.SHUT_RDWR)
 
     def _on_connect(

@@ -471,7 +471,8 @@ def _begin(events: tuple[Event, ...], now: float) -> Episode:
 def _grow(episode: Episode, event: Event, now: float) -> Episode:
     newer = event.when >= episode.last
     fault_seq = episode.fault_seq if event.stream == episode.stream else None
-    if not _as_before(event, episode.before):
+    before = episode.before  # where the windows of detectors alone can explain that it is abnormal
+    if before is None or not (settling.windowed(event.flags) and before.holds(event.t, event.h)):
         fault_seq = max(event.seq, fault_seq or 0)
     return msgspec.structs.replace(
         episode,
@@ -494,11 +495,6 @@ def _grow(episode: Episode, event: Event, now: float) -> Episode:
         heard=now,
         beyond=_known(max, episode.beyond, event.beyond),
     )
-
-
-def _as_before(event: Event, before: Before | None) -> bool:
-    """Whether the windows of detectors alone could explain that it is abnormal."""
-    return before is not None and settling.windowed(event.flags) and before.holds(event.t, event.h)
 
 
 def _known(which: Callable[..., Number], *values: Number | None) -> Number | None:

@@ -144,15 +144,10 @@ def train(  # noqa: PLR0917
     bytes, under which the bundle is authentic. Raises HistoryError for a history that cannot be used; one
     shorter than a day gives a model that judges relative changes only.
     """
-    from sklearn.ensemble import IsolationForest  # noqa: PLC0415  see forest/assemble.py
-
     past = history(ts, t, h)
     fitted = fit(past, budget=budget, seed=seed, progress=progress)
     progress("the cloud's larger forest")
-    full = IsolationForest(
-        n_estimators=CLOUD_TREES, max_samples=min(SAMPLES, len(fitted.x)), random_state=seed
-    )
-    full.fit(fitted.x.astype(np.float32))
+    full = _grown(fitted.x, CLOUD_TREES, SAMPLES, seed)
     full_threshold = -1.0
     if fitted.whole:
         scores = calibrate.peaks(-full.score_samples(fitted.x.astype(np.float32)))
@@ -218,13 +213,8 @@ def fit(
             f"only {int(ready.sum())} readings follow {WINDOW} others without a pause of {LONG_GAP} periods: "
             f"{LEAST_READY} are needed. Let the board measure on without a break."
         )
-    from sklearn.ensemble import IsolationForest  # noqa: PLC0415
-
     progress("the board's forest")
-    board = IsolationForest(
-        n_estimators=BOARD_TREES, max_samples=min(BOARD_SAMPLES, int(ready.sum())), random_state=seed
-    )
-    board.fit(x[ready].astype(np.float32))
+    board = _grown(x[ready], BOARD_TREES, BOARD_SAMPLES, seed)
     packed = PackedInterpreter().interpret(IsolationForestAssembler(board).assemble())
     sums = packed_scores(packed, x)
     smallest = least_step.score(past, values) if whole else None
@@ -245,20 +235,16 @@ def fit(
         raise HistoryError(over_budget(flags, past, budget))
     if whole and values["drift"] == NEVER:
         given_up.append("drift: the history is in too many pieces to set a limit; it does not watch")
-    return Fitted(
-        values,
-        shape,
-        excursions,
-        bands,
-        board,
-        packed,
-        threshold,
-        x[ready],
-        flags,
-        whole,
-        shares,
-        tuple(given_up),
-    )
+    detectors = (values, shape, excursions, bands, board, packed, threshold)
+    return Fitted(*detectors, x[ready], flags, whole, shares, tuple(given_up))
+
+
+def _grown(x: NDArray[np.int16], trees: int, samples: int, seed: int) -> IsolationForest:
+    from sklearn.ensemble import IsolationForest  # noqa: PLC0415  see forest/assemble.py
+
+    forest = IsolationForest(n_estimators=trees, max_samples=min(samples, len(x)), random_state=seed)
+    forest.fit(x.astype(np.float32))
+    return forest
 
 
 def _plant(excursions: excursion.Excursions | None, bands: rhythm.Bands | None) -> dict[bytes, bytes]:

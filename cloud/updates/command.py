@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pymongo.database import Database
@@ -15,9 +16,10 @@ from cloud.contract import keys
 from cloud.read.reader import Reader
 from cloud.store.database import Board, Document, device_id, name_of
 from cloud.updates import change, settings
-from cloud.updates.application import app
+from cloud.updates.releases import NoRelease, Releases, read
 from cloud.updates.rollout_command import rollout
 from cloud.updates.standing import TIMES, agreed, settings_text, soon, standing, state_of, with_secret
+from cloud.updates.wanted import Wanted
 
 
 def add_options(commands: Any, run: Callable[[argparse.Namespace, Any], int]) -> None:
@@ -82,6 +84,40 @@ def config(options: argparse.Namespace, database: Database[Document], master: by
         f"settings {number} are meant for {name_of(board)}, which {soon(state)}; it keeps them once "
         "a reading was acknowledged with them, else the old ones come back: "
         f"python -m cloud config {board[1]}"
+    )
+    return 0
+
+
+def app(options: argparse.Namespace, database: Database[Document], master: bytes) -> int:
+    """Raises PyMongoError, UnknownBoard."""
+    board = Reader(database).board(options.device)
+    state = state_of(database, board)
+    releases = Releases(database)
+    if options.file is None:
+        number = state.get("app")
+        runs = f"release {number}" if number else "what the cable brought"
+        print(f"{name_of(board)} runs version {state.get('version') or '?'}: {runs}")
+        for each in releases.all():
+            until = datetime.fromtimestamp(each.expires, UTC).strftime(TIMES)
+            print(f"{each.number}  version {each.version}, for {each.mpy}, until {until}")
+        print(standing(database, board, state, "app") or f"nothing is meant for {name_of(board)}")
+        return 0
+    try:
+        release, blob = read(Path(options.file))
+        if why := release.refusal(state, change.now(database)):
+            raise NoRelease(f"{options.file} is not for {name_of(board)}: {why}")
+        releases.publish(release, blob)
+    except NoRelease as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    if state.get("app") == release.number:
+        print(f"{name_of(board)} runs release {release.number} already")
+        return 0
+    Wanted(database).want(board, "app", release.number, change.now(database))
+    print(
+        f"release {release.number}, version {release.version}, is meant for {name_of(board)}, which "
+        f"{soon(state)}; it keeps it once a reading was acknowledged with it, else it goes back: "
+        f"python -m cloud app {board[1]}"
     )
     return 0
 

@@ -41,6 +41,18 @@ class Release:
         """Whether a board whose firmware says `mpy` can run it."""
         return isinstance(mpy, int) and self.mpy in (mpy, mpy & 0xFF)
 
+    def refusal(self, state: Document, now: float) -> str:
+        """Why a board that says `state` would not take it; "" when it might."""
+        if self.number < (state.get("app") or 0):
+            return f"it runs the newer release {state['app']}; sign the older tree again and it is the newest"
+        if self.expires < now:
+            return "it has expired: sign it again"
+        if state.get("mpy") is None:
+            return "it has not said yet what it can run; `make deploy` once, over the cable, brings it so far"
+        if not self.fits(state["mpy"]):
+            return f"it is built for another chip or firmware ({self.mpy}; the board says {state['mpy']})"
+        return ""
+
 
 def read(path: Path) -> tuple[Release, bytes]:
     """(the release in the file, the file). Raises NoRelease."""

@@ -16,7 +16,6 @@ from cloud.process.printable import printable
 from cloud.read.reader import Reader
 from cloud.store.database import Board, Document, name_of
 from cloud.updates import change, settings
-from cloud.updates.application import refusal
 from cloud.updates.releases import NoRelease, Releases, read
 from cloud.updates.rollout import waves
 from cloud.updates.rollouts import Rollouts
@@ -123,7 +122,7 @@ def _plan_of_releases(files: Sequence[Path], database: Database[Document], board
         name, state = name_of(board), state_of(database, board)
         fitting = [release for release, _ in read_files if release.fits(state.get("mpy"))]
         chosen = fitting[0] if fitting else None if files else releases.newest(state.get("mpy"))
-        why = refusal(chosen, state, change.now(database)) if chosen else "there is no release for its chip"
+        why = chosen.refusal(state, change.now(database)) if chosen else "there is no release for its chip"
         if chosen and chosen.number == state.get("app"):
             continue
         if chosen is None or why:

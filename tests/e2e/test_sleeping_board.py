@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, FolderSettings, MailSettings
-from cloud.updates.application import app
+from cloud.updates.command import app
 from cloud.watch.watch import Watch
 from tests.cloud.conftest import wait_for
 from tests.e2e.test_updates import kept, signed, whole

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cloud.contract.keys import device_key
 from cloud.training.bundle import model_id
 from cloud.updates import change
-from cloud.updates.application import app
+from cloud.updates.command import app
 from tests.cloud.conftest import wait_for
 from tools.board import release
 from tools.local.stack import SITE, Stack, StackPlan

@@ -130,19 +130,15 @@ def _reason(body: bytes | str) -> str:
 
 def _reset(headers: Any) -> float | None:
     """Seconds until the rate limit is lifted: X-RateLimit-Reset (Unix s), else Retry-After."""
-    for name, read in (("X-RateLimit-Reset", _until), ("Retry-After", _after)):
-        value = headers.get(name) if headers else None
-        if value:
-            try:
-                return min(max(1.0, read(str(value))), QUOTA_PAUSE)
-            except (ValueError, TypeError):
-                continue
+    for name in ("X-RateLimit-Reset", "Retry-After"):
+        value = str(headers.get(name) or "") if headers else ""
+        try:
+            if name == "Retry-After" and value.isdigit():
+                seconds = float(value)
+            else:
+                date = parsedate_to_datetime(value).timestamp() if name == "Retry-After" else float(value)
+                seconds = date - time.time()
+        except (ValueError, TypeError):
+            continue
+        return min(max(1.0, seconds), QUOTA_PAUSE)
     return None
-
-
-def _until(value: str) -> float:
-    return float(value) - time.time()
-
-
-def _after(value: str) -> float:
-    return float(value) if value.isdigit() else parsedate_to_datetime(value).timestamp() - time.time()

@@ -163,6 +163,7 @@ class Ahead(_OfBoard, frozen=True):
     staged: bool = False  # it is the first stage of limits that have a severe one
 
 
+SIGNS: dict[str, type[Claim | Flood | Parted]] = {"claim": Claim, "flood": Flood, "siblings": Parted}
 Input = Event | Progress | Sign | Claim | Flood | Parted | Ahead
 
 

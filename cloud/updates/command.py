@@ -136,9 +136,7 @@ def model(options: argparse.Namespace, database: Database[Document], master: byt
         print(standing(database, board, state, "model") or f"nothing is meant for {name_of(board)}")
         return 0
     chosen = options.model
-    if (
-        options.back
-    ):  # what it judged with before: as the cloud wanted it, else the newest but the running one
+    if options.back:  # as the cloud wanted it before, else the newest but the running one
         kept = (database["wanted"].find_one({"_id": device_id(*board)}) or {}).get("before")
         others = [each["_id"] for each in known if each["_id"] != runs]
         chosen = kept if kept and kept != runs else next(iter(others), None)

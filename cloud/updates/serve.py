@@ -61,9 +61,9 @@ class Answers:
 
     def states(self, states: Sequence[tuple[str, str, State]]) -> None:
         """Tell the boards whose `state` this is what they should have."""
-        awake = {
-            (site, device): state for site, device, state in states if state.state == "online" and state.v > 1
-        }  # only these hear and can read an answer
+        # Only these hear an answer and can read it.
+        listening = [each for each in states if each[2].state == "online" and each[2].v > 1]
+        awake = {(site, device): state for site, device, state in listening}
         if awake:
             names = ("stream", "config", "model", "app", "updates")
             told = {

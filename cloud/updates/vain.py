@@ -53,16 +53,14 @@ def _wifi(values: Mapping[str, Any], which: str) -> list[str]:
 def _host(values: Mapping[str, Any]) -> list[str]:
     broker = values.get("broker")
     host = broker.get("host") if isinstance(broker, Mapping) else None
-    if host == "":
+    if not isinstance(host, str):
+        return []
+    if not host:
         return ["broker.host is empty: the broker's name"]
-    if isinstance(host, str) and not re.fullmatch(r"[\w.-]*", host):
+    if not re.fullmatch(r"[\w.-]*", host):
         return ["broker.host is more than a name: write that alone; the port is broker.port"]
-    if isinstance(host, str) and _is_oneself(host):
-        return [
-            f"broker.host is {host}, which for the board is the board: give the name or address of the "
-            "broker's machine on your network"
-        ]
-    return []
+    cure = "give the name or address of the broker's machine on your network"
+    return [f"broker.host is {host}, which for the board is the board: {cure}"] if _is_oneself(host) else []
 
 
 def _clock(values: Mapping[str, Any]) -> list[str]:

@@ -24,19 +24,17 @@ from pymongo.errors import PyMongoError
 from cloud.alerts import courier, facts, letters, policy
 from cloud.alerts.episodes import (
     RULES,
+    SIGNS,
     Action,
     Again,
     Ahead,
-    Claim,
     Closed,
     Decision,
     Device,
     Episode,
     Event,
-    Flood,
     Input,
     Opened,
-    Parted,
     Progress,
     Rules,
     Sign,
@@ -76,7 +74,6 @@ LOOK_BACK = 90  # periods before an episode, that say where the values lay
 OVERLAP = 60.0  # s by which clocks of those who acknowledge may differ
 
 
-SIGNS: dict[str, type[Claim | Flood | Parted]] = {"claim": Claim, "flood": Flood, "siblings": Parted}
 OVER = {
     "silence": "is heard again",
     "claim": "is the name of only one board again",
@@ -243,18 +240,15 @@ class Watch:
         nothing = Ahead(episode.site, episode.device, None)
         latest = self._latest(episode.site, episode.device, "state.limits")
         limits = (latest.get("state") or {}).get("limits") or {}
-        sides = [(limits.get("t_max"), 1), (limits.get("t_min"), -1)]
-        if episode.edge_flags & codes.LIMIT or all(limit is None for limit, _ in sides):
+        both = (("t_max", 1), ("t_min", -1))
+        sides = [(limits[name], side) for name, side in both if limits.get(name) is not None]
+        if episode.edge_flags & codes.LIMIT or not sides:
             return nothing
-        readings = Reader(self.database).readings(
-            episode.site, episode.device, start=episode.opened - forecasts.DAY
-        )
-        air = Air.of(readings.ts, readings.t, readings.h)
+        air = self._air(episode.site, episode.device, episode.opened - forecasts.DAY)
         for limit, side in sides:
-            if limit is not None:
-                at = forecasts.forecast(air.ts, air.t, limit / 100, side, episode.opened)
-                if at is not None:
-                    return Ahead(episode.site, episode.device, at, limit, "severe" in limits)
+            at = forecasts.forecast(air.ts, air.t, limit / 100, side, episode.opened)
+            if at is not None:
+                return Ahead(episode.site, episode.device, at, limit, "severe" in limits)
         return nothing
 
     def _looked_back(self, state: Device, actions: list[Action]) -> Decision:
@@ -374,8 +368,7 @@ class Watch:
         since = self._outside.get(owner)
         if since is None or when < since:
             start = when - severe.get("for_s", 0) - STAGE
-            before = Reader(self.database).readings(site, device, start=start, end=when + 1)
-            since = stage.outside_since(severe, Air.of(before.ts, before.t, before.h), when)
+            since = stage.outside_since(severe, self._air(site, device, start, when + 1), when)
             since = self._outside[owner] = when if since is None else since
         return bool(when - since < severe.get("for_s", 0))
 
@@ -388,6 +381,10 @@ class Watch:
         which = {"site": site, "device": device}
         newest = self.database["models"].find_one(which, {"report.limits": 1}, sort=[("created", -1)])
         return facts.trained(newest)
+
+    def _air(self, site: str, device: str, start: float, end: float | None = None) -> Air:
+        readings = Reader(self.database).readings(site, device, start=start, end=end)
+        return Air.of(readings.ts, readings.t, readings.h)
 
     def _latest(self, site: str, device: str, field: str) -> Document:
         return self.database["latest"].find_one({"_id": device_id(site, device)}, {field: 1}) or {}

@@ -55,7 +55,9 @@ def inject(t: Floats, h: Floats, start: int, seed: int) -> Injected:
             every = [(kind, size) for kind in KINDS for size in range(len(SIZES))]
             waiting = [every[i] for i in random.permutation(len(every))]
         kind, size = waiting.pop()
-        stop = at + _length(kind, size, random)
+        spike = int(random.integers(1, 4))
+        lengths = {"spike": spike, "stuck": (60, 120, 240)[size], "noise": 60, "dropout": (1, 5, 20)[size]}
+        stop = at + lengths.get(kind, 240)
         if stop + QUIET >= len(t):
             break
         channel = ("t", "h", "th")[int(random.integers(3))]
@@ -79,18 +81,6 @@ def alone(clean_t: Floats, clean_h: Floats, injected: Injected, kind: str) -> In
         t[rows], h[rows] = injected.t[rows], injected.h[rows]
         normal[fault.start : fault.stop + QUIET] = False
     return Injected(t, h, normal, faults)
-
-
-def _length(kind: str, size: int, random: np.random.Generator) -> int:
-    lengths = {
-        "spike": int(random.integers(1, 4)),
-        "stuck": (60, 120, 240)[size],
-        "drift": 240,
-        "noise": 60,
-        "offset": 240,
-        "dropout": (1, 5, 20)[size],
-    }
-    return lengths[kind]
 
 
 def _apply(  # noqa: PLR0917

@@ -80,15 +80,12 @@ def _channel(mean: Floats, day: Ints, half: Ints, floor: float) -> tuple[Floats,
             low[at], high[at], middle[at] = mean[rows].min(), mean[rows].max(), np.median(mean[rows])
     if (np.isfinite(low).sum(axis=0) < LEAST_DAYS).any():
         return None
-    apart = np.zeros(HALF_HOURS)
-    for left_out in range(len(days)):
-        least, most = _joined(np.delete(low, left_out, 0), np.delete(high, left_out, 0))
-        apart = np.fmax(apart, np.fmax(least - middle[left_out], middle[left_out] - most))
-    for left_out in range(
-        FIRST, len(days)
-    ):  # and no day may lie far from those before it: then the season moves
-        least, most = _joined(low[:left_out], high[:left_out])
-        apart = np.fmax(apart, np.fmax(least - middle[left_out], middle[left_out] - most))
+    apart, every = np.zeros(HALF_HOURS), np.arange(len(days))
+    # No day may lie far from the others, nor from those before it: then the season moves.
+    compared = [(k, np.delete(every, k)) for k in every] + [(k, every[:k]) for k in every[FIRST:]]
+    for k, others in compared:
+        least, most = _joined(low[others], high[others])
+        apart = np.fmax(apart, np.fmax(least - middle[k], middle[k] - most))
     least, most = _joined(low, high)
     surprise = _around(apart, WIDER).max(axis=0)
     wide = LONGER * surprise + np.maximum(floor, EXTRA * (most - least))

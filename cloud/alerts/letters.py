@@ -82,8 +82,8 @@ def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: floa
         text = about(episode, words, now, facts)
         if episodes[0].closed is not None:
             return words("subject over", subject=text)
-    wrap = {"worse": "subject worse", "reminder": "subject reminder", "escalation": "subject escalation"}
-    return words(wrap[letter.kind], subject=text) if letter.kind in wrap else text
+    wrapped = letter.kind in ("worse", "reminder", "escalation")
+    return words(f"subject {letter.kind}", subject=text) if wrapped else text
 
 
 def about(episode: Episode, words: Words, now: float, facts: Facts = NO_FACTS) -> str:
@@ -103,22 +103,20 @@ def _breach(episode: Episode, words: Words, now: float, name: str) -> str:
 
 def what(episode: Episode, words: Words, now: float) -> str:
     """What happened to which board, without values."""
-    when = words.moment(episode.opened, now)
-    if episode.kind == "silence":
-        name = {"offline": "subject offline", "overslept": "subject overslept"}.get(episode.why or "")
-        return words(name or "subject silent", device=episode.device, when=when)
-    if episode.kind == "claim":
-        return words("subject claim", device=episode.device)
-    if episode.kind == "flood":
-        times = words.count(round(episode.times))
-        return words(f"subject flood {episode.why}", device=episode.device, times=times)
-    if episode.kind == "siblings":
-        away = words.away(episode.away_t / 100, episode.away_h / 100)
-        return words("subject siblings", device=episode.device, others=words.all_of(episode.left), away=away)
-    if episode.kind == "sensor":
-        return words("subject sensor", device=episode.device, why=words.reason(episode.why))
-    seen = words.seen(episode.edge_flags, 1) or words("unusual readings")
-    return words("subject anomaly", device=episode.device, what=seen)
+    named = {
+        "silence": episode.why if episode.why in ("offline", "overslept") else "silent",
+        "flood": f"flood {episode.why}",
+    }
+    return words(
+        f"subject {named.get(episode.kind, episode.kind)}",
+        device=episode.device,
+        when=words.moment(episode.opened, now),
+        times=words.count(round(episode.times)),
+        others=words.all_of(episode.left),
+        away=words.away(episode.away_t / 100, episode.away_h / 100),
+        why=words.reason(episode.why),
+        what=words.seen(episode.edge_flags, 1) or words("unusual readings"),
+    )
 
 
 def page(matter: Matter, episodes: Sequence[Episode], desk: LetterContext) -> Page:

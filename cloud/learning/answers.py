@@ -24,7 +24,6 @@ from device.judge.rhythm import LONGEST as LONGEST_OUTSIDE
 STEP = 1.2  # times the score of the harmless reading
 SMALL_STEPS = {"drift": 1.05, "forest": 1.02}  # raised further they would find half of what they find
 DETECTORS = ("range", *THRESHOLDS, *PLANT.values(), "forest")
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

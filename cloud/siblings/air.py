@@ -8,15 +8,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from cloud.training.history import SENSOR_H, SENSOR_T
+from cloud.training.history import SENSOR_H, SENSOR_T, Floats
 
 BLOCK = 8  # readings
 BLOCKS = 30  # a window: from a block to the one so many later, 240 readings
 FRESH = 900.0  # s that a sibling's reading speaks for, ...
 FRESH_PERIODS = 3  # ... or so many of its periods
 SMOOTHED = 3  # readings of a sibling
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

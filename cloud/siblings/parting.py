@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from cloud.siblings.air import BLOCK, BLOCKS, Air, Floats, windows
-from cloud.training.history import DAY, HOUR
+from cloud.siblings.air import BLOCK, BLOCKS, Air, windows
+from cloud.training.history import DAY, HOUR, Floats
 from cloud.training.thresholds import calibrate
 from cloud.training.thresholds.calibrate import Prior
 

@@ -230,7 +230,7 @@ def main() -> int:
                 summary[f"packed_ram_ratio_{size}"] = round(plain.heap / table.heap, 2)
             summary[f"packed_heap_{size}_bytes"] = table.heap
             summary[f"packed_us_{size}"] = round(table.us, 3)
-            per_node = max(summary.get("packed_bytes_per_node", 0), round(packed.bytes_per_node, 3))
+            per_node = max(summary.get("packed_bytes_per_node", 0), round(packed.size / packed.nodes, 3))
             summary["packed_bytes_per_node"] = per_node
             summary["packed_alloc_bytes"] = max(summary.get("packed_alloc_bytes", 0), table.alloc)
         print("running the whole reading loop …", file=sys.stderr)

@@ -57,10 +57,6 @@ class PackedForest:
         """Bytes on the board's heap, the places for the reading included."""
         return self.table.nbytes
 
-    @property
-    def bytes_per_node(self) -> float:
-        return self.size / self.nodes
-
     def section(self, threshold: int) -> bytes:
         """The bundle's FRST section. A reading is abnormal when its sum is less than `threshold`."""
         if not 0 <= threshold < self.trees * VALUE_LIMIT:

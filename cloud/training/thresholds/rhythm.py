@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.training.history import DAY, History, Ints
+from cloud.training.history import DAY, Floats, History, Ints
 from device.judge.rhythm import HALF_HOURS
 
 WEEK = 6.9  # days: a shorter history does not know a working day from a weekend
@@ -27,8 +27,6 @@ FLOOR = (30.0, 150.0)  # hundredths of degC and %RH
 NARROW, NARROWEST = 0.5, 16  # of all that the means did; so many half hours must be narrower on average
 SECONDS = 1800.0  # outside
 ANY = 32767
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def test_a_node_takes_at_most_two_bytes_and_a_fifth(x, trees, samples):
     forest = fitted(x, n_estimators=trees, max_samples=samples)
     packed = PackedInterpreter().interpret(IsolationForestAssembler(forest).assemble())
     assert packed.nodes == sum(estimator.tree_.node_count for estimator in forest.estimators_)
-    assert packed.bytes_per_node <= 2.2
+    assert packed.size / packed.nodes <= 2.2
 
 
 def test_64_trees_of_256_samples_stay_below_24_kb(x):

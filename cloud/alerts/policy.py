@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from cloud.alerts.episodes import Action, Again, Changed, Closed, Episode, Opened, Severity, Worse
+from cloud.alerts.episodes import Action, Again, Closed, Episode, Opened, Severity, Worse
 from cloud.contract.messages import SIBLINGS
 from cloud.settings import AlertSettings
 from device import codes
@@ -166,10 +166,7 @@ class _Work:
         return float((self.state.day + 1) * DAY)
 
     def take(self, happening: Happening) -> None:
-        """Follow an episode that opened, resumed, got worse, closed or was acknowledged.
-
-        It writes no mail. Raises TypeError for anything else.
-        """
+        """Follow an episode that opened, resumed, got worse, closed or was acknowledged. It writes no mail."""
         if isinstance(happening, Acknowledged):
             for name in happening.episodes:
                 if name in self.state.followed:
@@ -181,16 +178,15 @@ class _Work:
             self.state.followed[episode.id] = _followed(episode, self._now)
         elif isinstance(happening, Again):
             self._again(episode)
-        elif isinstance(happening, Worse) and known is not None:
-            worse = known.mailed is not None and known.severity == "warning"
-            self._change(known, severity="severe", worse=worse, release=self._now, acknowledged=False)
         elif isinstance(happening, Closed):
             self._close(episode, known)
-        elif isinstance(happening, Changed):
-            if known is not None and math.isinf(known.release) and not _can_wait(episode):
-                self._change(known, release=self._now, held=None)
-        elif not isinstance(happening, Worse):
-            raise TypeError(happening)
+        elif known is None:
+            return
+        elif isinstance(happening, Worse):
+            worse = known.mailed is not None and known.severity == "warning"
+            self._change(known, severity="severe", worse=worse, release=self._now, acknowledged=False)
+        elif math.isinf(known.release) and not _can_wait(episode):  # it has grown
+            self._change(known, release=self._now, held=None)
 
     def _again(self, episode: Episode) -> None:
         """The episode resumed, so its end is withdrawn; a mail already sent still counts."""

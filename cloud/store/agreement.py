@@ -28,6 +28,7 @@ from device import codes
 EDGES = (-45, -35, -25, -15, -5, 5, 15, 25, 35, 45)
 # The same for the size of the difference between the twin's sum and the board's; one edge of a path is 1024.
 TWIN_EDGES = (1, 32, 1024)
+AT_ONCE = 256  # rows of a model that become one
 
 # Rows begin with whether there is a model, and its id. Then:
 #   g  how many both, only the edge, only the cloud, neither called abnormal; the twin judged; it differed on
@@ -97,24 +98,30 @@ class Sums:
     """Adds up what was counted, bucket by bucket."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, dict[Key, list[int]]] = {name: {} for name in _LAYOUTS}
+        self._rows: dict[str, dict[Key, list[Sequence[int]]]] = {name: {} for name in _LAYOUTS}
 
     def add(self, bucket: Document) -> None:
         """`bucket` has `d` and what `counted` gave."""
         board = board_of(bucket["d"])
         for name, layout in _LAYOUTS.items():
-            sums = self._sums[name]
             for modelled, model, *values in layout.iter_unpack(bucket.get(name, b"")):
                 key = (*board, model.hex() if modelled else "")
-                columns = zip(_TOGETHER[name], sums.get(key, values), values, strict=True)
-                sums[key] = [join(pair) for join, *pair in columns] if key in sums else values
+                rows = self._rows[name].setdefault(key, [])
+                rows.append(values)
+                if len(rows) == AT_ONCE:
+                    rows[:] = [self._sum(name, key)]
+
+    def _sum(self, name: str, key: Key) -> list[int]:
+        columns = zip(*self._rows[name].get(key, ()), strict=True)
+        return [join(column) for join, column in zip(_TOGETHER[name], columns, strict=False)]
 
     def agreements(self) -> list[Agreement]:
         """One for each device and model, sorted."""
         agreements = []
-        for key, (both, edge, cloud, neither, ran, differs) in sorted(self._sums["g"].items()):
-            scores = _spread_of_scores(self._sums["s"].get(key))
-            twin = _spread_of_twin(self._sums["x"].get(key), ran)
+        for key in sorted(self._rows["g"]):
+            both, edge, cloud, neither, ran, differs = self._sum("g", key)
+            scores = _spread_of_scores(self._sum("s", key))
+            twin = _spread_of_twin(self._sum("x", key), ran)
             counts = both, edge, cloud, neither, ran, differs
             agreements.append(Agreement(*key[:2], key[2] or None, *counts, scores, twin))
         return agreements
@@ -180,8 +187,8 @@ def _by_model(record: Record) -> Iterable[tuple[bool, bytes, npt.NDArray[np.bool
         yield modelled, model.ljust(4, b"\0"), (has_model == modelled) & (record["model"] == model)
 
 
-def _spread_of_scores(sums: list[int] | None) -> Spread | None:
-    if sums is None:
+def _spread_of_scores(sums: list[int]) -> Spread | None:
+    if not sums:
         return None
     total, least, greatest, *bins = sums
     scale, count = packing.CLOUD_SCALE, sum(bins)
@@ -189,7 +196,7 @@ def _spread_of_scores(sums: list[int] | None) -> Spread | None:
     return Spread(count, total / count / scale, least / scale, greatest / scale, edges, tuple(bins))
 
 
-def _spread_of_twin(sums: list[int] | None, ran: int) -> Spread | None:
+def _spread_of_twin(sums: list[int], ran: int) -> Spread | None:
     if not ran:
         return None
     total, greatest, *off = sums or [0, 0, *[0] * len(TWIN_EDGES)]

@@ -16,7 +16,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -166,7 +166,7 @@ class _Work:
         return float((self.state.day + 1) * DAY)
 
     def take(self, happening: Happening) -> None:
-        """Follow an episode that opened, resumed, got worse, closed or was acknowledged. It writes no mail."""
+        """Follow an episode that opened, resumed, got worse, closed or was acknowledged; no mail yet."""
         if isinstance(happening, Acknowledged):
             for name in happening.episodes:
                 if name in self.state.followed:
@@ -266,31 +266,31 @@ class _Work:
         return True
 
     def _write(self, kind: Kind, about: Sequence[Followed]) -> None:
-        severity = _worst(about)
-        if not self._afford(severity == "severe"):
-            self._without_budget(about, severity)
+        if not self._afford(about):
+            self._without_budget(about)
             return
-        self._charge(about, self._cost())
         held = next((followed.held for followed in about if followed.held is not None), None)
-        self.letters.append(Letter(kind, severity, tuple(followed.id for followed in about), held=held))
+        self._post(kind, about, held=held)
         self._have_told(about)
         if kind != "together":
             self.state.singles += (self._now,)
 
-    def _without_budget(self, about: Sequence[Followed], severity: Severity) -> None:
+    def _without_budget(self, about: Sequence[Followed]) -> None:
         """Hold these episodes until tomorrow.
 
         When severe ones wait, one mail from the reserve says that the budget is used up.
         """
-        if severity == "severe" and not self.state.warned and self._pay(self._cost(), self._rules.per_day):
+        reserve = not self.state.warned and _worst(about) == "severe"
+        if reserve and self._pay(self._cost(), self._rules.per_day):
             self.state.warned = True
-            self.letters.append(
-                Letter("budget", "severe", tuple(followed.id for followed in about), held="budget")
-            )
+            self._post("budget", about, held="budget")
             self._have_told(about)
             return
         for followed in about:
             self._change(followed, release=self._tomorrow, held="budget")
+
+    def _post(self, kind: Kind, about: Sequence[Followed], **more: Any) -> None:
+        self.letters.append(Letter(kind, _worst(about), tuple(followed.id for followed in about), **more))
 
     def _have_told(self, about: Sequence[Followed]) -> None:
         new = {"mailed": self._now, "worse": False, "held": None, "reminders": 0, "remind": self._reminder()}
@@ -316,9 +316,8 @@ class _Work:
             and (followed.severity == "severe" or quiet is None)
             and self._has_share(followed.owner)
         ]
-        if not due:
-            return
-        self._follow_up("reminder", due)
+        if due and self._afford(due):
+            self._post("reminder", due)
         for followed in due:
             pause = self._rules.repeat * 2 ** min(followed.reminders + 1, 10)
             self._change(followed, reminders=followed.reminders + 1, remind=self._now + pause)
@@ -339,7 +338,8 @@ class _Work:
             and self._now - followed.mailed >= self._rules.escalate
             and self._has_share(followed.owner)
         ]
-        if due and self._follow_up("escalation", due, second=True):
+        if due and self._afford(due, second=True):
+            self._post("escalation", due, second=True)
             for followed in due:
                 self._change(followed, escalated=True)
 
@@ -349,14 +349,6 @@ class _Work:
             for followed in self.state.followed.values()
             if followed.mailed is not None and not followed.acknowledged
         ]
-
-    def _follow_up(self, kind: Kind, about: Sequence[Followed], *, second: bool = False) -> bool:
-        severity = _worst(about)
-        if not self._afford(severity == "severe", second=second):
-            return False
-        self._charge(about, self._cost(second))
-        self.letters.append(Letter(kind, severity, tuple(followed.id for followed in about), second=second))
-        return True
 
     def digest(self, unsaid: bool) -> None:
         """Write the daily digest when it is due and has something to say.
@@ -373,9 +365,8 @@ class _Work:
         if self.state.lines or untold or unsaid:
             if not self._pay(self._cost(), self._rules.per_day):
                 return  # tomorrow's budget pays for it
-            names = tuple(followed.id for followed in untold)
-            lines, left = tuple(self.state.lines.values()), self.state.left_out
-            self.letters.append(Letter("digest", _worst(untold), names, lines, left))
+            lines = tuple(self.state.lines.values())
+            self._post("digest", untold, lines=lines, left_out=self.state.left_out)
             self._have_told(untold)
             self.state.lines, self.state.left_out = {}, 0
         self.state.digested = self._now
@@ -385,25 +376,25 @@ class _Work:
     def _cost(self, second: bool = False) -> int:
         return self._rules.second_cost if second else self._rules.cost
 
-    def _afford(self, severe: bool, *, second: bool = False) -> bool:
-        """Pay for one more mail; False = the budget forbids it.
+    def _afford(self, about: Sequence[Followed], *, second: bool = False) -> bool:
+        """Pay for one more mail about these; False = the budget forbids it.
 
         Two mails are reserved for the end of the day, and a share for severe episodes.
         """
-        limit = self._rules.per_day - 2 * self._rules.cost
-        if not severe:
+        limit, cost = self._rules.per_day - 2 * self._rules.cost, self._cost(second)
+        if _worst(about) != "severe":
             limit = min(limit, math.floor(self._rules.per_day * (1 - self._rules.severe_share)))
-        return self._pay(self._cost(second), limit)
+        if not self._pay(cost, limit):
+            return False
+        owners = {followed.owner for followed in about}
+        for owner in owners:
+            self.state.spent_by[owner] = self.state.spent_by.get(owner, 0.0) + cost / len(owners)
+        return True
 
     def _has_share(self, owner: str) -> bool:
         """Whether one more mail about this board is within its share of the day."""
         share = max(self._cost(), math.floor(self._rules.per_day * BOARD_SHARE))
         return self.state.spent_by.get(owner, 0.0) + self._cost() <= share
-
-    def _charge(self, about: Sequence[Followed], cost: int) -> None:
-        owners = {followed.owner for followed in about}
-        for owner in owners:
-            self.state.spent_by[owner] = self.state.spent_by.get(owner, 0.0) + cost / len(owners)
 
     def _pay(self, cost: int, limit: int) -> bool:
         if self.state.spent + cost > limit:

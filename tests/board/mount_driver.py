@@ -45,17 +45,17 @@ os.mkdir("/device")
 for name in NAMES:
     with open("/device/" + name, "w") as file:
         file.write(name * 60)
-told = {}
-told["without"], was = survey()
+report = {}
+report["without"], before = survey()
 choice["read_by"](128)  # on what is no chip
-told["no chip"] = survey()[0]
+report["no chip"] = survey()[0]
 sys.modules["flashbdev"] = Firmware
 choice["read_by"](128)
-told["with"], found = survey()
-told["same"] = was == found
+report["with"], after = survey()
+report["same"] = before == after
 with open("/new.txt", "w") as file:
     file.write("kept")
 os.umount("/")
 os.mount(Firmware.bdev, "/")
-told["new"] = open("/new.txt").read()
-print(json.dumps(told))
+report["new"] = open("/new.txt").read()
+print(json.dumps(report))

@@ -171,14 +171,14 @@ def test_what_flash_cannot_read_is_told_by_the_start(watched):
 @pytest.mark.parametrize("lie", [365 * 86400 + 3600, -31 * 86400 - 3600])
 def test_time_servers_that_agree_on_a_wrong_date_are_doubted_and_the_truth_is_believed_soon(tmp_path, lie):
     """On its first start: it knows the date from `make provision` alone."""
-    with NtpServer() as one, NtpServer() as other:
-        one.offset = other.offset = lie
-        watched = Watched(tmp_path, CONFIG | {"ntp": [f"127.0.0.1:{one.port}", f"localhost:{other.port}"]})
+    with NtpServer() as first, NtpServer() as second:
+        first.offset = second.offset = lie
+        watched = Watched(tmp_path, CONFIG | {"ntp": [f"127.0.0.1:{first.port}", f"localhost:{second.port}"]})
         try:
             watched.board.power_on()
             doubt = watched.wait("doubted")
             assert f"{abs(lie) // 86400} days" in doubt and "E clock" in doubt
-            one.offset = other.offset = 0
+            first.offset = second.offset = 0
             began = time.monotonic()
             watched.wait("set by NTP", 60)
             assert time.monotonic() - began < 60

@@ -25,8 +25,8 @@ def running(wire, cloud):
 
 
 def test_every_question_at_the_prompt_has_an_answer_and_the_board_goes_on(running):
-    said = talk(running, b"\x03")
-    assert "Ask: status()" in said
+    output = talk(running, b"\x03")
+    assert "Ask: status()" in output
     for command, words in (
         ("status()", r"Vigie 0\.1\.0, up 0 h 00 min, boot 1"),
         ("status()", r"broker   connected"),
@@ -45,8 +45,8 @@ def test_every_question_at_the_prompt_has_an_answer_and_the_board_goes_on(runnin
         answer = talk(running, command.encode() + b"\r")
         assert re.search(words, answer), answer
         assert "Traceback" not in answer and "FAIL" not in answer, answer
-    said = talk(running, b"go()\r", b"ABNORMAL", 30)
-    assert said.endswith("ABNORMAL"), said
+    output = talk(running, b"go()\r", b"ABNORMAL", 30)
+    assert output.endswith("ABNORMAL"), output
     assert "Stopped again" in talk(running, b"\x03")
 
 

@@ -39,7 +39,7 @@ def damage(board, path, seed=SEED, most=64):
 def each(paths, folder, check):
     """`check(board, path)` for each path on a board of its own, some at once."""
 
-    def one(path):
+    def on_its_own(path):
         place = folder / path.replace("/", "_")
         place.mkdir()
         board = Watched(place)
@@ -49,7 +49,7 @@ def each(paths, folder, check):
             board.board.power_off()
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(one, paths))
+        list(pool.map(on_its_own, paths))
 
 
 def test_a_damaged_file_of_the_application_is_told_before_it_is_imported_and_safe_mode_comes(tmp_path):
@@ -71,10 +71,10 @@ def test_damage_to_what_leads_to_safe_mode_leaves_a_prompt_and_is_told(tmp_path,
     def check(board, path):
         damage(board, path, seed)
         board.board.power_on()
-        told = board.wait_until(
+        shown = board.wait_until(
             lambda lines: [x for x in lines if path in x or ("Error" in x and path != "/choice.py")], 30
         )  # the interpreter's own error where the file is not even Python any more; main.py tells choice.py's
-        if any("mends this" in line for line in told):
+        if any("mends this" in line for line in shown):
             # It measures all the same, and imports nothing for a while; or main.py is no Python any more.
             board.wait_until(lambda lines: any("model  none yet" in x or x == "ended" for x in lines), 40)
             board.board.interrupt()
@@ -160,9 +160,9 @@ def test_safe_mode_tells_the_broker_which_file_is_damaged(cloud, tmp_path):
                     assert more.wait_for(
                         lambda path=path: any(path.encode() in payload for payload in heard), 10
                     ), heard
-                said = heard[-1].rpartition(b',"mac":')[0] + b"}"
-                assert heard[-1] == signed(bytes.fromhex(config["key"]), topic, said), "its own key signs it"
-                state = json.loads(said)
+                body = heard[-1].rpartition(b',"mac":')[0] + b"}"
+                assert heard[-1] == signed(bytes.fromhex(config["key"]), topic, body), "its own key signs it"
+                state = json.loads(body)
                 assert state["last_error"].endswith(": " + path)
                 assert state["state"] == "online" and state["reset"] == "safe mode, files are damaged"
             finally:

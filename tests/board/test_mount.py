@@ -10,7 +10,7 @@ from tools.virtual_board.virtual_board import find_micropython
 DRIVER = Path(__file__).with_name("mount_driver.py")
 
 
-def told(kind):
+def counted(kind):
     done = subprocess.run(
         [find_micropython(), "-X", "heapsize=2M", DRIVER, ROOT / "device" / "chip" / "choice.py", kind],
         capture_output=True,
@@ -22,12 +22,12 @@ def told(kind):
 
 
 def test_after_the_choice_a_file_is_found_with_a_third_of_the_reads():
-    reads = told("VfsLfs2")
+    reads = counted("VfsLfs2")
     assert reads["no chip"] == reads["without"]
     assert reads["with"] * 3 <= reads["without"], reads
     assert reads["same"] and reads["new"] == "kept"
 
 
 def test_another_file_system_is_mounted_as_it_was():
-    reads = told("VfsFat")
+    reads = counted("VfsFat")
     assert reads["with"] == reads["without"] and reads["same"] and reads["new"] == "kept"

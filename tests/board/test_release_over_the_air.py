@@ -35,9 +35,9 @@ def sign(key, air, watched, tmp_path):
             text = (tree / path).read_text()
             assert old in text
             (tree / path).write_text(text.replace(old, new))
-        told = {"number": number, "version": f"0.2.{number}", "expires": int(time.time()) + 3600}
-        told |= {"mpy": build.mpy_of(ARCH), "firmware": [1, 23, 0], **facts}
-        whole = release.signed(key, build.application(ARCH, tree), told)
+        head = {"number": number, "version": f"0.2.{number}", "expires": int(time.time()) + 3600}
+        head |= {"mpy": build.mpy_of(ARCH), "firmware": [1, 23, 0], **facts}
+        whole = release.signed(key, build.application(ARCH, tree), head)
         air.wholes["app", f"{number:08x}"] = whole
         if mean:
             air.want = {"n": number, "app": number}

@@ -26,8 +26,8 @@ def nth(text, count):
     """The position of the `count`-th line with `text`, once it is there."""
 
     def find(lines):
-        found = [i for i, line in enumerate(lines) if line.startswith(text)]
-        return found[count - 1] if len(found) >= count else None
+        places = [i for i, line in enumerate(lines) if line.startswith(text)]
+        return places[count - 1] if len(places) >= count else None
 
     return find
 

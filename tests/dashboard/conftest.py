@@ -72,9 +72,9 @@ def web(mongod, tmp_path_factory):
 @pytest.fixture(scope="session")
 def chromium():
     driver = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    found = need("chromium")
+    executable = need("chromium")
     with driver.sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=found, args=list(QUIET))
+        browser = player.chromium.launch(executable_path=executable, args=list(QUIET))
         yield browser
         browser.close()
 

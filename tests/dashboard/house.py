@@ -60,14 +60,14 @@ class House:
     def put(self, device: str, moments: dict[int, tuple[float | None, Moment]], *, boot: int = 7) -> None:
         """Store `moments`: seq -> (Unix s or None, what was measured)."""
         entries = []
-        for seq, (ts, one) in moments.items():
+        for seq, (ts, moment) in moments.items():
             x = None
-            if one.t is not None and one.h is not None:
-                t, h = round(one.t * 100), round(one.h * 100)
+            if moment.t is not None and moment.h is not None:
+                t, h = round(moment.t * 100), round(moment.h * 100)
                 x = (t, h, 0, 0, 0, 0, 5, 20)
-            at, total = None if ts is None else int(ts), self._sum(device, one.score, seq)
-            reading = Reading(seq, boot, at, seq * 10, x, one.edge, total, one.why, self.model(device))
-            entries.append(JudgedReading(SITE, device, STREAM, reading, Verdict(one.cloud, one.score)))
+            at, total = None if ts is None else int(ts), self._sum(device, moment.score, seq)
+            reading = Reading(seq, boot, at, seq * 10, x, moment.edge, total, moment.why, self.model(device))
+            entries.append(JudgedReading(SITE, device, STREAM, reading, Verdict(moment.cloud, moment.score)))
         for first in range(0, len(entries), 2000):
             self.store.write(entries[first : first + 2000])
 
@@ -124,8 +124,8 @@ class House:
 
     def backend_alive(self) -> None:
         self.database["lease"].update_one({"_id": "watch"}, {"$currentDate": {"at": True}}, upsert=True)
-        told = {"plans": ["Atlas M0", "HiveMQ Cloud Serverless", "SendGrid trial"]}
-        self.database["status"].replace_one({"_id": "settings"}, told, upsert=True)
+        settings = {"plans": ["Atlas M0", "HiveMQ Cloud Serverless", "SendGrid trial"]}
+        self.database["status"].replace_one({"_id": "settings"}, settings, upsert=True)
 
     def furnish(self, now: float, *, hours: float = 1.0, period: int = 10) -> int:
         """C001 is fine, C002 has episodes, one of them now, C003 loses its sensor. Returns the last seq."""
@@ -157,10 +157,10 @@ class House:
     @staticmethod
     def _trouble(moments: dict[int, tuple[float | None, Moment]], count: int) -> None:
         def change(k: int, rise: float, edge: int, cloud: int) -> None:
-            at, one = moments[1000 + k]
-            assert one.t is not None and one.h is not None
+            at, moment = moments[1000 + k]
+            assert moment.t is not None and moment.h is not None
             score = 0.42 + (0.28 if cloud else 0.1)
-            moments[1000 + k] = (at, Moment(one.t + rise, one.h - rise, edge, cloud, score))
+            moments[1000 + k] = (at, Moment(moment.t + rise, moment.h - rise, edge, cloud, score))
 
         both = codes.ZSCORE | codes.ENVELOPE
         old, long = count - int(count * 0.62), max(2, int(count * 0.05))

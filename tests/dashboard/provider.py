@@ -72,11 +72,11 @@ class Provider:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 self._answer(provider.token({name: values[0] for name, values in parse_qs(body).items()}))
 
-            def _answer(self, found):
+            def _answer(self, answer):
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()
-                self.wfile.write(json.dumps(found).encode())
+                self.wfile.write(json.dumps(answer).encode())
 
             def log_message(self, *arguments):
                 pass

@@ -92,9 +92,9 @@ def person(look, served):
     return looker
 
 
-def log_in(looker, said=PASSWORD):
+def log_in(looker, typed=PASSWORD):
     looker.page.get_by_role("link", name="Log in", exact=True).click()
-    looker.page.get_by_label("Password", exact=True).fill(said)
+    looker.page.get_by_label("Password", exact=True).fill(typed)
     looker.page.get_by_role("button", name="Log in", exact=True).click()
 
 

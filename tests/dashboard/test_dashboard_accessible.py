@@ -77,16 +77,16 @@ def opened(looker, web, page):
 def test_axe_objects_to_nothing_on_any_page(web, look, furnished, theme):
     pytest.importorskip("axe_playwright_python", reason="needs the package axe-playwright-python")
     script = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    found = {}
+    by_page = {}
     for page in PAGES:
         looker = look(color_scheme=theme)
         seen = opened(looker, web, page)
         seen.add_style_tag(content="* {transition: none !important}")  # no colour is half way to another
         seen.evaluate(script)
         if objections := seen.evaluate(FOUND):
-            found[page] = objections
+            by_page[page] = objections
         looker.context.close()
-    assert not found, "\n".join(f"{page}: {each}" for page, all_of in found.items() for each in all_of)
+    assert not by_page, "\n".join(f"{page}: {each}" for page, all_of in by_page.items() for each in all_of)
 
 
 @pytest.mark.parametrize("page", ["", "board?board=C002", "episodes", "login"])

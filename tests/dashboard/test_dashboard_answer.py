@@ -71,8 +71,8 @@ def test_an_answer_has_a_cause_and_a_line_of_text_and_says_what_it_changes(house
     assert [button.label for button in app.button] == ["It was: Door"]
     app.text_input[0].set_value("Ann <b>was</b> in").run()
     app.button[0].click().run()
-    told = app.success[0].value
-    assert told.startswith("Thank you: Door.") and "(sudden change)" in told
+    thanks = app.success[0].value
+    assert thanks.startswith("Thank you: Door.") and "(sudden change)" in thanks
     _, (label,) = books(house)
     assert (label["label"], label["cause"], label["note"]) == ("false", "door", "Ann <b>was</b> in")
     (kept,) = Reader(house.database).episodes()
@@ -105,10 +105,10 @@ def test_a_link_of_an_older_mail_still_works(house, key, alert):
 
 
 def test_two_people_who_press_at_once_count_once(house, key, alert):
-    one, two = follow("false"), follow("false")
-    one.button[0].click().run()
-    two.button[0].click().run()
-    assert not two.exception and two.success
+    first, second = follow("false"), follow("false")
+    first.button[0].click().run()
+    second.button[0].click().run()
+    assert not second.exception and second.success
     acknowledged, (label,) = books(house)
     assert label["label"] == "false" and acknowledged == []
 

@@ -56,14 +56,14 @@ def test_the_fleet_shows_who_needs_a_person_first(app, house, now):
     assert len(curves_of(app)) == 3
 
 
-@pytest.mark.parametrize("language, told", [("en", "Not authenticated"), ("fr", "Non authentifiée")])
-def test_a_board_that_does_not_sign_what_it_sends_is_told_apart(app, house, address, now, language, told):
+@pytest.mark.parametrize("language, badge", [("en", "Not authenticated"), ("fr", "Non authentifiée")])
+def test_a_board_that_does_not_sign_what_it_sends_is_told_apart(app, house, address, now, language, badge):
     address.setenv("VIGIE_LANGUAGE", language)
     house.furnish(now)
     house.database["latest"].update_one({"_id": "demo/C002"}, {"$unset": {"contract": 1}})
     app.run()
     assert not app.exception
-    assert words_of(app).count(told) == 1
+    assert words_of(app).count(badge) == 1
 
 
 def test_the_curve_of_a_board_that_has_just_begun_grows_with_each_look(house, address, now):

@@ -116,16 +116,16 @@ def measured(**more):
     return Usage(**{**known, "mails_today": 7, "first_mail": None, **more})
 
 
-def gauge(found, name):
-    return next(each for each in usage.gauges(found, time.time()) if each.limit == name)
+def gauge(figures, name):
+    return next(each for each in usage.gauges(figures, time.time()) if each.limit == name)
 
 
 def test_storage_and_mails_are_measured_and_traffic_is_reckoned():
-    found = measured()
-    storage, mails = gauge(found, "storage_gb"), gauge(found, "mails_a_day")
+    figures = measured()
+    storage, mails = gauge(figures, "storage_gb"), gauge(figures, "mails_a_day")
     assert storage.measured and storage.share == pytest.approx(0.2)
     assert mails.measured and (mails.used, mails.most) == (7, 100)
-    assert not gauge(found, "traffic_gb").measured
+    assert not gauge(figures, "traffic_gb").measured
 
 
 def test_storage_that_will_not_hold_all_says_for_how_long_it_lasts():
@@ -143,8 +143,8 @@ def test_traffic_beyond_the_plan_says_for_how_much_of_a_month_it_lasts():
 
 
 def test_a_trial_ends_on_its_day():
-    found = measured(first_mail=time.time() - 50 * 86400)
-    assert gauge(found, "months").days_left == pytest.approx(10, abs=0.01)
+    figures = measured(first_mail=time.time() - 50 * 86400)
+    assert gauge(figures, "months").days_left == pytest.approx(10, abs=0.01)
 
 
 def test_only_boards_that_report_count_and_each_with_its_own_period():
@@ -214,8 +214,13 @@ def test_the_system_page_says_what_was_refused_and_why(app, house, now):
 
 def test_the_system_page_says_who_runs_what_and_what_is_under_way(app, house, now):
     house.furnish(now)
-    told = [["model", "0000000b", f"its self-test failed {EVIL}"]]
-    state = {"state.version": "0.1.0", "state.config": 12, "state.model": "0000000a", "state.updates": told}
+    updates = [["model", "0000000b", f"its self-test failed {EVIL}"]]
+    state = {
+        "state.version": "0.1.0",
+        "state.config": 12,
+        "state.model": "0000000a",
+        "state.updates": updates,
+    }
     house.database["latest"].update_one({"device": "C001"}, {"$set": state})
     want = {"config": 13, "model": "0000000b"}
     house.database["wanted"].insert_one({"_id": "demo/C001", "n": 13, "at": now, "want": want})
@@ -255,8 +260,8 @@ def test_a_backend_not_seen_for_three_minutes_is_red(app, house, now, age, red):
 
 
 def test_sites_are_read_from_their_setting_and_a_wrong_one_is_named():
-    found = load_sites({"SITES": "home=48.8566,2.3522; farm=-45.1,170"})
-    assert found == (Site("home", 48.8566, 2.3522), Site("farm", -45.1, 170.0))
+    sites = load_sites({"SITES": "home=48.8566,2.3522; farm=-45.1,170"})
+    assert sites == (Site("home", 48.8566, 2.3522), Site("farm", -45.1, 170.0))
     assert load_sites({}) == ()
     for wrong in ("home", "home=91,0", "home=1,2,3", "home=1;2", "a=1,2 b=3,4"):
         with pytest.raises(SettingsError, match="SITES"):
@@ -303,8 +308,8 @@ def test_why_names_the_first_reading_its_detectors_and_their_thresholds(app, hou
     go(app.run(), "episodes")
     app.toggle[0].set_value(True).run()
     assert not app.exception
-    said, table = words_of(app), app.dataframe[0].value
-    assert "than in the" in said and "It began with" in said and "readings before:" in said
+    text, table = words_of(app), app.dataframe[0].value
+    assert "than in the" in text and "It began with" in text and "readings before:" in text
     zscore = table[table["Detector"] == "Z-score"].iloc[0]
     assert zscore["Board"] == "abnormal" and "deviations in temperature" in zscore["What"]
 
@@ -321,11 +326,11 @@ def test_why_of_readings_that_are_gone_is_said(app, house, now):
 def test_episodes_are_filtered_by_what_people_said(app, house, now, which, left):
     house.furnish(now)
     (name,) = [episode["_id"] for episode in house.database["episodes"].find({"severity": "severe"})]
-    said = {"_id": "1", "episodes": [name], "at": now, "by": "x"}
-    house.database["acknowledgements"].insert_one(said)
-    house.database["labels"].insert_one({**said, "label": "real"})
-    found = Reader(house.database).episodes()
-    assert len([episode for episode in found if episodes.wanted(episode, which)]) == left
+    document = {"_id": "1", "episodes": [name], "at": now, "by": "x"}
+    house.database["acknowledgements"].insert_one(document)
+    house.database["labels"].insert_one({**document, "label": "real"})
+    stored = Reader(house.database).episodes()
+    assert len([episode for episode in stored if episodes.wanted(episode, which)]) == left
     go(app.run(), "episodes")
     assert "Thank you" not in words_of(app)
 

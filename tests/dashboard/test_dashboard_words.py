@@ -34,7 +34,7 @@ def episode(device="C001", **more):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "wording"),
     [
         (0, "0 s"),
         (59.9, "59 s"),
@@ -45,12 +45,12 @@ def episode(device="C001", **more):
         (-5, "0 s"),
     ],
 )
-def test_a_duration_has_one_or_two_units(seconds, said):
-    assert plain(EN.duration(seconds)) == said
+def test_a_duration_has_one_or_two_units(seconds, wording):
+    assert plain(EN.duration(seconds)) == wording
 
 
 @pytest.mark.parametrize(
-    ("before", "said"),
+    ("before", "wording"),
     [
         (0, "12:00:00"),
         (86400, "yesterday 12:00"),
@@ -58,8 +58,8 @@ def test_a_duration_has_one_or_two_units(seconds, said):
         (400 * 86400, "18 Oct 2025 13:00"),
     ],
 )
-def test_a_date_is_local_and_no_longer_than_it_must_be(before, said):
-    assert plain(PARIS.clock(NOON - before, NOON)) == said
+def test_a_date_is_local_and_no_longer_than_it_must_be(before, wording):
+    assert plain(PARIS.clock(NOON - before, NOON)) == wording
 
 
 def test_what_rounds_to_nothing_has_no_sign():
@@ -149,7 +149,7 @@ def test_freshness_is_measured_by_how_often_a_board_should_be_heard_of():
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "wording"),
     [
         ({"agreed": 9}, "Board and cloud agree."),
         ({"agreed": 8}, "Board and cloud agree on 8 of 9 readings."),
@@ -161,12 +161,12 @@ def test_freshness_is_measured_by_how_often_a_board_should_be_heard_of():
         ({"edge_flags": 0}, "Only the cloud says so."),
     ],
 )
-def test_an_episode_tells_whether_both_sides_see_it(more, said):
-    assert needs.about(EN, episode(**more)).endswith(said)
+def test_an_episode_tells_whether_both_sides_see_it(more, wording):
+    assert needs.about(EN, episode(**more)).endswith(wording)
 
 
 def test_a_version_that_a_board_tells_is_no_formula_in_a_table_that_people_save():
     """The table's own button saves it as a CSV file."""
-    told = Latest("demo", "C001", 1.8e9, state={"version": "=HYPERLINK(1)\n"})
-    text = versions(Words("en"), [told], {}, 1.8e9).to_csv()
+    board = Latest("demo", "C001", 1.8e9, state={"version": "=HYPERLINK(1)\n"})
+    text = versions(Words("en"), [board], {}, 1.8e9).to_csv()
     assert "'=HYPERLINK(1)\\n" in text and ",=" not in text

@@ -159,18 +159,18 @@ def test_render_asks_for_every_setting_that_has_no_default():
 
 @pytest.mark.parametrize("file", ["Dockerfile", "deploy/hivemq/Dockerfile"])
 def test_an_image_copies_what_is_there_runs_as_nobody_special_and_is_watched(file):
-    found = lines(file)
-    for line in found:
+    instructions = lines(file)
+    for line in instructions:
         if line.startswith("COPY") and "--from" not in line:
             *sources, _ = line.split()[1:]
             for source in sources:
                 assert (ROOT / source).exists(), line
-    users = [line.split()[1] for line in found if line.startswith("USER")]
+    users = [line.split()[1] for line in instructions if line.startswith("USER")]
     assert users and users[-1] not in ("root", "0")
-    assert found.index(f"USER {users[-1]}") > max(
-        k for k, line in enumerate(found) if line.startswith("RUN") or (k and line.startswith("FROM"))
+    assert instructions.index(f"USER {users[-1]}") > max(
+        k for k, line in enumerate(instructions) if line.startswith("RUN") or (k and line.startswith("FROM"))
     )
-    assert any(line.startswith("HEALTHCHECK") for line in found)
+    assert any(line.startswith("HEALTHCHECK") for line in instructions)
 
 
 def test_the_context_holds_what_the_image_copies_and_no_secret():
@@ -187,9 +187,9 @@ def test_the_context_holds_what_the_image_copies_and_no_secret():
 
 
 def test_the_images_command_starts_and_its_health_check_says_yes(environment, run):
-    found = lines("Dockerfile")
-    command = json.loads(next(line for line in found if line.startswith("CMD"))[3:])
-    check = next(line for line in found if line.startswith("HEALTHCHECK"))
+    instructions = lines("Dockerfile")
+    command = json.loads(next(line for line in instructions if line.startswith("CMD"))[3:])
+    check = next(line for line in instructions if line.startswith("HEALTHCHECK"))
     check = json.loads(check[check.index("CMD") + 3 :])
     known = {**environment, "HEALTH_PORT": str(ports.free())}
     assert run(check, known).process.wait(30) != 0
@@ -210,8 +210,8 @@ def test_systemd_takes_the_unit(name, tmp_path):
     unit = tmp_path / f"{name}.service"
     unit.write_text(here)
     done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, timeout=60)
-    told = [line for line in done.stderr.splitlines() if name in line and "EnvironmentFile" not in line]
-    assert done.returncode == 0 and not told, done.stderr
+    complaints = [line for line in done.stderr.splitlines() if name in line and "EnvironmentFile" not in line]
+    assert done.returncode == 0 and not complaints, done.stderr
 
 
 def test_the_units_command_is_the_backend(environment, run):

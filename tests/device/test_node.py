@@ -121,11 +121,11 @@ class Bench:
 
     def sent(self):
         """{seq: (ts, up)} of what was published."""
-        found = {}
+        by_seq = {}
         for message in self.network.messages:
             for seq, ts, up in zip(message["seq"], message["ts"], message["up"]):
-                found[seq] = (ts, up)
-        return found
+                by_seq[seq] = (ts, up)
+        return by_seq
 
 
 def test_samples_stay_on_the_grid_whatever_the_network_does():

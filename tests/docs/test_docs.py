@@ -70,8 +70,10 @@ def test_every_setting_is_in_the_reference_and_in_the_example():
     missing = [key for key in settings.KEYS if not re.search(rf"^#?{key}=", example, re.MULTILINE)]
     assert not missing, f".env.example lacks {', '.join(missing)}"
     table = re.findall(r"^\| (`[^|]*) \|", section("Settings of the cloud"), re.MULTILINE)
-    told = {name for row in table for name in re.findall(r"`([A-Z_]+)`", row)}
-    assert told - {*settings.KEYS, "OLD_VIGIE_KEY"} == set(), "docs/reference.md names what is no setting"
+    documented = {name for row in table for name in re.findall(r"`([A-Z_]+)`", row)}
+    assert documented - {*settings.KEYS, "OLD_VIGIE_KEY"} == set(), (
+        "docs/reference.md names what is no setting"
+    )
 
 
 def help_of(*words):
@@ -121,8 +123,8 @@ def test_every_metric_is_in_the_reference_and_the_other_way_round(environment, r
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
             return reply.read().decode()
 
-    told = wait_for(metrics, "the metrics")
-    there = set(re.findall(r"^(vigie_\w+)", told, re.MULTILINE))
+    answer = wait_for(metrics, "the metrics")
+    there = set(re.findall(r"^(vigie_\w+)", answer, re.MULTILINE))
     part = section("Metrics")
     lacking("metric", there, part)
     written = {name for name in named(part) if name.startswith("vigie_")}

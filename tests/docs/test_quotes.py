@@ -23,15 +23,15 @@ def quotes():
 @cache
 def texts():
     """Each text of the sources as its fixed pieces: f"it is {n} % full" is ["it is ", " % full"]."""
-    found = []
+    pieces = []
     for folder in ("cloud", "tools", "device"):
         for file in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.JoinedStr):
-                    found.append([each.value for each in node.values if isinstance(each, ast.Constant)])
+                    pieces.append([each.value for each in node.values if isinstance(each, ast.Constant)])
                 elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    found.append(re.split(r"\{\w*\}|%[sdr]", node.value))
-    return found
+                    pieces.append(re.split(r"\{\w*\}|%[sdr]", node.value))
+    return pieces
 
 
 def is_printed(quote):

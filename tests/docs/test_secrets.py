@@ -33,9 +33,9 @@ def planted(environment):
     return {**environment, **values}
 
 
-def clean(said):
+def clean(text):
     for word in (WORD, "c0ffee", "decade"):
-        assert word not in said, said
+        assert word not in text, text
     return True
 
 
@@ -96,14 +96,14 @@ def test_a_backup_holds_none(environment, run, tmp_path):
 
 def test_the_repository_holds_none():
     suspect = []
-    for line in told():
+    for line in suspects():
         uri = re.search(r"mongodb(?:\+srv)?://[^:/\s]+:([^@\s]+)@", line)
         if uri is None or not re.fullmatch(HARMLESS, uri[1]):
             suspect.append(line[:160])
     assert suspect == []
 
 
-def told():
+def suspects():
     """The lines that look like a secret, each with its file."""
     for path in tree.files():
         try:

@@ -69,14 +69,16 @@ class Board:
         """The next such event (those before it are passed over); AssertionError with what came instead."""
         while True:
             try:
-                got = self._events.get(timeout=timeout)
+                reported = self._events.get(timeout=timeout)
             except queue.Empty:
                 raise AssertionError(f"no {event} {fields}; so far: {self.log}") from None
-            if got["event"] == event and all(got.get(key) == value for key, value in fields.items()):
-                return got
-            assert got["event"] != "gone", f"ended before {event}: {self.log}"
+            if reported["event"] == event and all(
+                reported.get(key) == value for key, value in fields.items()
+            ):
+                return reported
+            assert reported["event"] != "gone", f"ended before {event}: {self.log}"
 
-    def told(self) -> list[str]:
+    def troubles(self) -> list[str]:
         return [event["text"] for event in self.log if event["event"] == "warn"]
 
     def end(self) -> dict[str, Any]:

@@ -55,12 +55,12 @@ class Peer:
         data = b""
         while len(data) < size:
             try:
-                got = self.wire.recv(size - len(data))
+                chunk = self.wire.recv(size - len(data))
             except OSError as error:
                 raise Gone from error
-            if not got:
+            if not chunk:
                 raise Gone
-            data += got
+            data += chunk
         return data
 
     def read(self) -> tuple[int, bytes]:

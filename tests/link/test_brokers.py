@@ -27,10 +27,12 @@ def broker(request: pytest.FixtureRequest, certificates: Certificates, tmp_path:
     if request.param == "mosquitto":
         need("mosquitto")
     made = pki.Pki(certificates.folder)
-    one = Broker(tmp_path / "broker", tmp_path / "broker.log", made, USERS, port=free(), kind=request.param)
-    one.start()
-    yield one
-    one.stop()
+    running = Broker(
+        tmp_path / "broker", tmp_path / "broker.log", made, USERS, port=free(), kind=request.param
+    )
+    running.start()
+    yield running
+    running.stop()
 
 
 class Cloud:
@@ -49,13 +51,13 @@ class Cloud:
         self._client.connect("localhost", broker.backend_port)
         self._client.loop_start()
 
-    def _message(self, client: mqtt.Client, _: object, got: mqtt.MQTTMessage) -> None:
+    def _message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
         with self._news:
-            if got.topic.endswith("/up"):
-                self.up.append(got.payload)
-                client.publish("vigie/1/demo/C001/ack", b"stored " + got.payload)
-            elif got.topic.endswith("/state") and got.payload:
-                self.states.append((json.loads(got.payload)["state"], got.retain))
+            if message.topic.endswith("/up"):
+                self.up.append(message.payload)
+                client.publish("vigie/1/demo/C001/ack", b"stored " + message.payload)
+            elif message.topic.endswith("/state") and message.payload:
+                self.states.append((json.loads(message.payload)["state"], message.retain))
             self._news.notify_all()
 
     def until(self, condition: Callable[[], bool]) -> None:

@@ -478,14 +478,14 @@ def test_a_black_hole_is_left_without_waiting_in_it(board: Start) -> None:
 
 
 def test_a_closed_port_is_told_once_and_tried_on(board: Start) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
     with board(port, speed=20) as client:
         assert "refuses connections: is the broker running" in client.expect("warn")["text"]
         time.sleep(1.5)
         end = client.end()
     assert end["counts"]["tcp errors"] >= 3
-    assert len(client.told()) == 1
+    assert len(client.troubles()) == 1
 
 
 def test_a_reconnected_board_says_what_went_wrong(serve, board: Start) -> None:
@@ -527,13 +527,13 @@ def test_memory_stays_flat_over_many_sessions(serve, board: Start) -> None:
 
 
 def test_goodbye_is_said(serve, board: Start, any_umqtt: Path) -> None:
-    said = []
+    heard = []
 
     def script(peer: Peer, n: int) -> None:
         peer.welcome()
         _, packet, payload = peer.published()
         peer.send(puback(packet))
-        said.extend([payload, peer.read()])
+        heard.extend([payload, peer.read()])
 
     with serve(script) as server, board(server.port, umqtt=any_umqtt) as client:
         client.expect("ready")
@@ -541,7 +541,7 @@ def test_goodbye_is_said(serve, board: Start, any_umqtt: Path) -> None:
         assert client.expect("closed")["ms"] < 1100
         client.expect("down")
         client.end()
-    assert said == [b'{"state": "offline", "last_error": null}', (0xE0, b"")]
+    assert heard == [b'{"state": "offline", "last_error": null}', (0xE0, b"")]
 
 
 def test_goodbye_to_a_deaf_server_takes_a_second_at_most(serve, board: Start) -> None:

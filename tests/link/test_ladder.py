@@ -11,15 +11,15 @@ import pytest
 from tests.link.conftest import Certificates
 from tests.link.driven_board import Board
 from tests.link.server import Peer, Server, welcome
-from tests.link.test_lookups import Udp, found
+from tests.link.test_lookups import Udp, answer_to
 
 Start = Callable[..., Board]
 
 
 @pytest.fixture
 def server(certificates: Certificates) -> Iterator[Server]:
-    with Server(*certificates.server, welcome) as one:
-        yield one
+    with Server(*certificates.server, welcome) as running:
+        yield running
 
 
 def test_without_wifi_the_cause_is_told_and_its_return_noticed_at_once(server: Server, board: Start) -> None:
@@ -69,15 +69,15 @@ def test_silence_switches_the_radio_and_in_the_end_resets_the_board(board: Start
 
 
 def test_a_refusing_broker_never_costs_the_radio_or_a_reset(board: Start) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
     with board(port, speed=200, patience_s=60) as client:
         client.expect("wifi on")
         time.sleep(3)  # ten minutes
         end = client.end()
     assert end["counts"]["tcp errors"] >= 6
     assert not [event for event in client.log if event["event"] in ("wifi off", "reset")]
-    assert 1 <= len(client.told()) <= 2  # once, and after ten minutes again
+    assert 1 <= len(client.troubles()) <= 2  # once, and after ten minutes again
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_ctrl_c_at_any_stage_leaves_a_link_that_recovers(
     where: tuple[str, str | None, str], server: Server, board: Start
 ) -> None:
     def answers(question: bytes, n: int) -> list[bytes]:
-        return [found(question)]
+        return [answer_to(question)]
 
     host = {"host": "broker.test"}
     with (
@@ -144,5 +144,5 @@ def test_a_radio_that_dies_is_told_as_that_and_back_within_a_minute(
         client.expect("wifi off")
         client.expect("ready")
         assert (time.monotonic() - began) * speed < 60
-        assert not any("not MQTT" in text for text in client.told())
+        assert not any("not MQTT" in text for text in client.troubles())
         client.end()

@@ -54,7 +54,7 @@ def silent(question: bytes, n: int) -> list[bytes]:
     return []
 
 
-def found(question: bytes, address: str = "127.0.0.1") -> bytes:
+def answer_to(question: bytes, address: str = "127.0.0.1") -> bytes:
     record = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04" + socket.inet_aton(address)
     return question[:2] + b"\x81\x80\0\x01\0\x01\0\0\0\0" + question[12:] + record
 
@@ -71,8 +71,8 @@ def test_a_name_is_looked_up_and_kept(certificates: Certificates, board: Start, 
             peer.hold()
 
     def answers(question: bytes, n: int) -> list[bytes]:
-        other = bytes((question[0] ^ 1,)) + found(question, "192.0.2.1")[1:]
-        return [other, found(question)] if n else []  # the first question is lost
+        other = bytes((question[0] ^ 1,)) + answer_to(question, "192.0.2.1")[1:]
+        return [other, answer_to(question)] if n else []  # the first question is lost
 
     with Udp(answers) as dns, Server(*certificates.server, drop_the_first) as server:
         with board(server.port, broker={"host": "broker.test"}, dns=dns.name, speed=5) as client:
@@ -160,8 +160,8 @@ def test_after_a_bad_server_the_next_one_is_asked(answers: Callable[[bytes, int]
 
 @pytest.mark.parametrize("lie", [-86400, -60, 10, 3600])
 def test_of_three_servers_one_may_be_wrong(lie: int) -> None:
-    with Udp(time_server(lie)) as liar, Udp(time_server()) as one, Udp(time_server()) as other:
-        for servers in ((liar, one, other), (one, liar, other), (one, other, liar)):
+    with Udp(time_server(lie)) as liar, Udp(time_server()) as first, Udp(time_server()) as second:
+        for servers in ((liar, first, second), (first, liar, second), (first, second, liar)):
             error, _ = ask(*(server.name for server in servers))
             assert abs(error) <= 1
 
@@ -192,9 +192,9 @@ def test_a_single_wrong_first_answer_is_not_believed(others: int) -> None:
 
 
 def test_a_server_that_is_not_there_and_a_name_that_is_none_are_passed_over() -> None:
-    with Udp(silent) as gone:
+    with Udp(silent) as silent_server:
         pass
     with Udp(time_server()) as good:
-        error, trouble = ask("no-such-host.invalid:123", gone.name, good.name)
+        error, trouble = ask("no-such-host.invalid:123", silent_server.name, good.name)
     assert abs(error) <= 1
-    assert trouble.startswith(gone.name)
+    assert trouble.startswith(silent_server.name)

@@ -38,7 +38,7 @@ def refused(board: Start, server: Server, ca: Path | None = None, **broker: str)
         end = client.end()
     assert end["counts"]["tls errors"] >= 2
     assert end["last_error"] == line
-    assert client.told() == [line]
+    assert client.troubles() == [line]
     assert server.handshakes == 0
     assert not any(event["event"] == "ready" for event in client.log)
     return line
@@ -138,7 +138,7 @@ def test_the_date_of_an_earlier_boot_serves_where_no_new_one_comes(
     with Server(*certificates.server, welcome) as server:
         with board(server.port, dated=False, earlier=True, speed=30) as client:
             client.expect("ready")
-            assert not client.told()
+            assert not client.troubles()
             client.end()
 
 

@@ -35,7 +35,7 @@ def alive(pid):
         return False
 
 
-def gone(pids, within):
+def ended(pids, within):
     deadline = time.monotonic() + within
     while any(alive(pid) for pid in pids):
         if time.monotonic() > deadline:
@@ -67,7 +67,7 @@ def test_stop_ends_a_child_that_was_stopped_in_its_tracks(tmp_path):
     assert up.wait(10)
     child.send(signal.SIGSTOP)
     child.stop()
-    assert gone([child.pid], 5)
+    assert ended([child.pid], 5)
 
 
 def test_stop_ends_those_that_do_not_listen(tmp_path):
@@ -81,7 +81,7 @@ def test_stop_ends_those_that_do_not_listen(tmp_path):
     child = Child("c", [sys.executable, "-c", STUBBORN], log=tmp_path / "log", on_line=line)
     assert both.wait(10)
     child.stop(grace=0.3)
-    assert gone(pids, 5)
+    assert ended(pids, 5)
 
 
 PARENT = """
@@ -111,7 +111,7 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path, after, code):
     parent.wait()
     pids = [int(line) for line in (*lines, *rest) if line.isdigit()]
     assert pids
-    assert gone(pids, 15)
+    assert ended(pids, 15)
     # A child that had just been started may not have told its number: none of its kind may be left either.
     assert marked(str(tmp_path)) == []
 
@@ -133,7 +133,7 @@ def test_a_group_runs_until_its_last_process_has_ended_and_zombies_have():
         os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)  # a zombie from now to the end of this block
         assert guard.group_runs(leader.pid)
         os.kill(left, signal.SIGKILL)
-        assert gone([left], 5)
+        assert ended([left], 5)
         os.killpg(leader.pid, 0)  # while its group can still be found
         assert not guard.group_runs(leader.pid)
     assert not guard.group_runs(leader.pid)

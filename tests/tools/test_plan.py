@@ -13,8 +13,8 @@ def sizes():
 
 
 def named(name):
-    (found,) = [each for each in plan.load() if each["name"] == name]
-    return found
+    (service,) = [each for each in plan.load() if each["name"] == name]
+    return service
 
 
 def test_every_plan_has_a_source_and_a_date():
@@ -76,11 +76,11 @@ def test_a_running_backend_is_held_against_the_same_limits():
         "sent_bytes_total": 12_000, "storage_bytes": 2.5e8, "mails_total": 1,
     }  # fmt: skip
     text = "\n".join(f"# TYPE vigie_{name} gauge\nvigie_{name} {value}" for name, value in metrics.items())
-    found = plan.running(text + '\nvigie_part_ready{part="broker"} 1\n')
-    assert found["sessions"] == 10 and found["operations_a_s"] == 5 and found["mails_a_day"] == 864
-    assert found["storage_gb"] == 0.25 and found["compute_usd"] == pytest.approx(2 + 2)
-    assert found["traffic_gb"] == pytest.approx(2 * (92_000 + 1600) / 100 * 30 * 86400 / 1e9)
-    assert found.keys() <= plan.demand(FleetSize(1, 10), plan.weighed(FleetSize(1, 10))).keys()
+    used = plan.running(text + '\nvigie_part_ready{part="broker"} 1\n')
+    assert used["sessions"] == 10 and used["operations_a_s"] == 5 and used["mails_a_day"] == 864
+    assert used["storage_gb"] == 0.25 and used["compute_usd"] == pytest.approx(2 + 2)
+    assert used["traffic_gb"] == pytest.approx(2 * (92_000 + 1600) / 100 * 30 * 86400 / 1e9)
+    assert used.keys() <= plan.demand(FleetSize(1, 10), plan.weighed(FleetSize(1, 10))).keys()
 
 
 def test_a_backend_that_has_just_started_is_not_judged():

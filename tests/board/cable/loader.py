@@ -59,15 +59,15 @@ class Loader:
         """The answers that are always the same, and what stands in the chip's registers."""
         stub, opcode = False, 0
         for request, answers in RECORDED:
-            ask, said = (
+            ask, replies = (
                 bytes.fromhex(request),
                 [bytes.fromhex(answer) for answer in answers if "sha" not in answer],
             )
-            if len(ask) < 8 or len(said) < len(answers):
+            if len(ask) < 8 or len(replies) < len(answers):
                 continue
-            self._answers.setdefault((stub, ask[1]), said)
+            self._answers.setdefault((stub, ask[1]), replies)
             if ask[1] == READ:
-                address, value = *struct.unpack_from("<I", ask, 8), *struct.unpack_from("<I", said[0], 4)
+                address, value = *struct.unpack_from("<I", ask, 8), *struct.unpack_from("<I", replies[0], 4)
                 self._registers.setdefault(address, value)
                 if address == SPI_W0:
                     self._spi.setdefault(opcode, value)

@@ -96,8 +96,8 @@ def test_what_stands_in_the_way_of_a_port_is_named(serial_board):
     port = Port(serial_board.device, "")
     assert "usermod -aG" in explain(port, PermissionError(13, "Permission denied"))
     with RawRepl(port):
-        said = trouble(port)
-        assert said and "held" in said and "close it" in said
+        message = trouble(port)
+        assert message and "held" in message and "close it" in message
     assert trouble(port) is None
 
 

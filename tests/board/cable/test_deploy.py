@@ -340,11 +340,11 @@ def test_a_refused_login_ends_the_wait_at_once(wire, cloud, capsys):
 
 @pytest.mark.parametrize("error", [("connect", 4), ("connect", 5), ("subscribe", 0x80)])
 def test_each_no_of_a_broker_is_known_by_the_boards_own_words(error):
-    said = explain.explain(stages.WELCOME, Exception(*error), "broker:8883", 0)
+    reason = explain.explain(stages.WELCOME, Exception(*error), "broker:8883", 0)
     start = Start()
-    for line in (*GOOD[:3], GOOD[4], f"  +00:04 ! link   {said}"):
+    for line in (*GOOD[:3], GOOD[4], f"  +00:04 ! link   {reason}"):
         start.feed(line)
-    assert start.ended == said and start.missing == ("TLS", said)
+    assert start.ended == reason and start.missing == ("TLS", reason)
 
 
 def test_a_crash_is_told_with_its_error():
@@ -370,9 +370,9 @@ def test_a_crash_loop_is_no_matter_of_wifi_and_comes_with_its_traceback():
         "Restart in 600 s; Ctrl-C for a REPL",
     ):
         start.feed(line)
-    name, told = start.missing
-    assert name == "crash" and told.startswith("Safe mode: 4 starts failed, the last with OSError: 19\n")
-    assert "make provision" in told
+    name, reason = start.missing
+    assert name == "crash" and reason.startswith("Safe mode: 4 starts failed, the last with OSError: 19\n")
+    assert "make provision" in reason
 
 
 # Settings
@@ -460,13 +460,13 @@ def test_every_problem_is_told_before_anything_is_written(tmp_path):
 
 
 def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):
-    for text, environment, said in (
+    for text, environment, message in (
         (FILE, {}, "VIGIE_KEY is missing"),
         (FILE, {"VIGIE_KEY": "beef"}, "64 hex digits"),
         ("site = ", {}, "not TOML"),
         ('device = "C002"', {}, "you asked for C001"),
     ):
-        with pytest.raises(ToolFailed, match=said):
+        with pytest.raises(ToolFailed, match=message):
             board_settings.gather("C001", write(tmp_path, text), environment, None)
     with pytest.raises(ToolFailed, match="there is no"):
         board_settings.gather("C001", tmp_path / "none.toml", {}, None)
@@ -480,7 +480,7 @@ def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('"net"', '""', "wifi.ssid is empty"),
         ('"broker.example"', '""', "broker.host is empty"),
@@ -511,8 +511,8 @@ def test_wrong_files_and_keys_are_refused_with_a_cure(tmp_path):
         ('"dht22"\npin = 4', '"sht3x"\nscl = 21\nsda = 21', "sensor.sda is 21, as sensor.scl is"),
     ],
 )
-def test_what_a_board_would_try_in_vain_is_refused(tmp_path, old, new, said):
-    with pytest.raises(ToolFailed, match=said):
+def test_what_a_board_would_try_in_vain_is_refused(tmp_path, old, new, message):
+    with pytest.raises(ToolFailed, match=message):
         board_settings.gather("C001", write(tmp_path, FILE.replace(old, new)), {"VIGIE_KEY": "11" * 32}, None)
 
 
@@ -529,7 +529,7 @@ S3 = "Generic ESP32S3 module with ESP32S3"
 
 
 @pytest.mark.parametrize(
-    ("machine", "values", "said"),
+    ("machine", "values", "message"),
     [
         (
             ESP32,
@@ -554,8 +554,8 @@ S3 = "Generic ESP32S3 module with ESP32S3"
         ("board with ESP32-P4", {"sensor": {"kind": "dht22", "pin": 2}}, "led_pin is 2, as sensor.pin is"),
     ],
 )
-def test_pins_that_a_chip_cannot_use_are_refused_by_its_name(machine, values, said):
-    with pytest.raises(ToolFailed, match=said):
+def test_pins_that_a_chip_cannot_use_are_refused_by_its_name(machine, values, message):
+    with pytest.raises(ToolFailed, match=message):
         pins.fit(values, machine)
 
 
@@ -608,14 +608,14 @@ def test_the_ca_is_checked_before_it_travels(tmp_path):
     assert (
         certificate.from_file(made.ca_pem) == certificate.from_file(made.ca_der) == made.ca_der.read_bytes()
     )
-    for data, said in (
+    for data, message in (
         (b"hello", "no certificate"),
         (made.ca_pem.read_bytes() * 2, "holds 2 certificates"),
         (b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----", "damaged"),
     ):
         file = tmp_path / "ca"
         file.write_bytes(data)
-        with pytest.raises(ToolFailed, match=said):
+        with pytest.raises(ToolFailed, match=message):
             certificate.from_file(file)
 
 

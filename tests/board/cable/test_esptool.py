@@ -60,11 +60,11 @@ def good(tmp_path):
 def test_the_loader_answers_as_the_recorded_chip_did():
     loader = Loader(bytearray(b"\xff" * (4 << 20)))
     for request, answers in RECORDED:
-        said = [
+        replies = [
             each.hex() if len(each) <= 64 else "sha256 " + hashlib.sha256(each).hexdigest()
             for each in loader.answer(bytes.fromhex(request))
         ]
-        assert said == answers, request
+        assert replies == answers, request
     assert loader.flash[0x1000 : 0x1000 + len(firmware_for())] == firmware_for()
 
 

@@ -69,7 +69,7 @@ def test_whatever_is_wrong_with_a_firmware_refuses_it_in_words(tmp_path):
     flipped[app_at + 40] ^= 1
     undigested = bytearray(good)
     undigested[-1] ^= 1
-    for data, said in (
+    for data, message in (
         (b"", "no ESP32 firmware"),
         (b"<html>" * 50, "no ESP32 firmware"),
         (firmware_for(ESP32_S3, 0), "it is for ESP32-S3, the board has an ESP32"),
@@ -82,7 +82,7 @@ def test_whatever_is_wrong_with_a_firmware_refuses_it_in_words(tmp_path):
     ):
         file = tmp_path / "fw.bin"
         file.write_bytes(data)
-        with pytest.raises(ToolFailed, match=said):
+        with pytest.raises(ToolFailed, match=message):
             firmware.local(file, entry())
     with pytest.raises(ToolFailed, match="No such file"):
         firmware.local(tmp_path / "none.bin", entry())

@@ -11,7 +11,7 @@ from tools.process.child import ToolFailed
 
 
 @pytest.fixture
-def told(serial_board, cloud, tmp_path, monkeypatch):
+def provisioned(serial_board, cloud, tmp_path, monkeypatch):
     """The configuration on the board after `make provision ARGUMENTS`, in an empty folder."""
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
@@ -38,9 +38,9 @@ def told(serial_board, cloud, tmp_path, monkeypatch):
     return run
 
 
-def test_a_file_that_names_its_board_is_all_it_takes(told, cloud, capsys):
+def test_a_file_that_names_its_board_is_all_it_takes(provisioned, cloud, capsys):
     cloud.toml.write_text('device = "C001"\n' + cloud.toml.read_text())
-    config = told("--file", str(cloud.toml))
+    config = provisioned("--file", str(cloud.toml))
     assert (config["site"], config["device"]) == ("home", "C001")
     assert config["broker"]["host"] == "broker.test" and config["broker"]["ca"] == "/ca.der"
     assert config["led_pin"] == 2, "of a chip that is not known: as ever"
@@ -48,24 +48,24 @@ def test_a_file_that_names_its_board_is_all_it_takes(told, cloud, capsys):
     assert "simulated: the board makes its readings up" in printed and "out of reach here" in printed
 
 
-def test_a_wifi_with_an_emoji_is_on_the_board_as_it_was_typed(told, cloud, serial_board):
+def test_a_wifi_with_an_emoji_is_on_the_board_as_it_was_typed(provisioned, cloud, serial_board):
     cloud.toml.write_text(cloud.toml.read_text().replace('ssid = "net"', 'ssid = "net \N{GRINNING FACE}"'))
-    assert told("C001", "--file", str(cloud.toml))["wifi"]["ssid"] == "net \N{GRINNING FACE}"
+    assert provisioned("C001", "--file", str(cloud.toml))["wifi"]["ssid"] == "net \N{GRINNING FACE}"
     # MicroPython makes two halves of a pair of \\u escapes, which is no name of a network.
     assert "net \N{GRINNING FACE}".encode() in (serial_board.flash / "config.json").read_bytes()
 
 
-def test_the_public_half_of_the_owners_key_goes_onto_the_board(told, cloud, serial_board, capsys):
-    told("C001", "--file", str(cloud.toml))
+def test_the_public_half_of_the_owners_key_goes_onto_the_board(provisioned, cloud, serial_board, capsys):
+    provisioned("C001", "--file", str(cloud.toml))
     assert "no key yet" in capsys.readouterr().out and not (serial_board.flash / "release.key").exists()
     key = release.made_key(release.KEY, b"")
-    told("C001", "--file", str(cloud.toml))
+    provisioned("C001", "--file", str(cloud.toml))
     modulus = (serial_board.flash / "release.key").read_bytes()
     assert int.from_bytes(modulus, "big") == key.public_key().public_numbers().n and len(modulus) == 384
     assert "releases that this key has signed" in capsys.readouterr().out
 
 
-def test_a_person_is_asked_for_what_is_missing_once_the_board_is_there(told, cloud, monkeypatch):
+def test_a_person_is_asked_for_what_is_missing_once_the_board_is_there(provisioned, cloud, monkeypatch):
     answers = {
         "Site": "",
         "Wi-Fi network (2.4 GHz)": "net",
@@ -80,16 +80,18 @@ def test_a_person_is_asked_for_what_is_missing_once_the_board_is_there(told, clo
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(provision, "ask", lambda question, _, default: answers.pop(question) or default or "")
     monkeypatch.setenv("MQTT_CA", str(cloud.ca_pem))
-    config = told("C002")
+    config = provisioned("C002")
     assert not answers
     assert config["sensor"] == {"kind": "sht3x", "scl": 22, "sda": 5}
     assert config["wifi"] == {"ssid": "net", "password": ""} and config["site"] == "home"
 
 
-def test_nothing_is_written_where_no_name_for_an_address_is_known(told, cloud, serial_board, monkeypatch):
+def test_nothing_is_written_where_no_name_for_an_address_is_known(
+    provisioned, cloud, serial_board, monkeypatch
+):
     monkeypatch.setattr(certificate, "TIMEOUT", 1.0)
     text = cloud.toml.read_text().replace('"broker.test"', '"192.0.2.254"')
     cloud.toml.write_text(text)
     with pytest.raises(ToolFailed, match="give a name of its certificate with broker.name"):
-        told("C001", "--file", str(cloud.toml))
+        provisioned("C001", "--file", str(cloud.toml))
     assert not (serial_board.flash / "config.json").exists()

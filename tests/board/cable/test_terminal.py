@@ -83,18 +83,18 @@ def test_the_prompt_answers_and_the_terminal_can_be_left(port: str) -> None:
     command = [sys.executable, "-m", "tools", "repl", "--port", port]
     with subprocess.Popen(command, stdin=screen, stdout=screen, stderr=screen, cwd=ROOT) as terminal:
         os.close(screen)
-        said = b""
+        output = b""
 
         def until(text: bytes, seconds: float = 40) -> None:
-            nonlocal said
+            nonlocal output
             end = time.monotonic() + seconds
-            while text not in said:
-                assert time.monotonic() < end, said
+            while text not in output:
+                assert time.monotonic() < end, output
                 if select.select([keys], [], [], 0.2)[0]:
                     try:
-                        said += os.read(keys, 1024)
+                        output += os.read(keys, 1024)
                     except OSError:
-                        raise AssertionError(f"it ended: {said!r}") from None
+                        raise AssertionError(f"it ended: {output!r}") from None
 
         try:
             until(b"Ctrl-] leaves")

@@ -40,8 +40,8 @@ def readings(ts, **columns):
     return Readings(site="demo", device="C001", **{**values, **columns})
 
 
-def shape(found, start, end, **more):
-    return curve.shape(EN, found, more.pop("episodes", []), start=start, end=end, **more)
+def shape(columns, start, end, **more):
+    return curve.shape(EN, columns, more.pop("episodes", []), start=start, end=end, **more)
 
 
 def test_no_readings_are_an_empty_curve():
@@ -124,10 +124,10 @@ def test_every_detector_has_a_lane_of_its_own(bit):
 
 
 def test_the_boards_sum_of_path_lengths_is_drawn_as_a_score_beside_the_clouds():
-    found = readings(np.arange(20) * 10, model=np.full(20, "0badcafe", object))
-    drawn = shape(found, 0, 200, units={"0badcafe": 9000.0})
+    columns = readings(np.arange(20) * 10, model=np.full(20, "0badcafe", object))
+    drawn = shape(columns, 0, 200, units={"0badcafe": 9000.0})
     assert (drawn.line["edge"] == 0.5).all() and (drawn.line["score"] == 0.4).all()
-    assert np.isnan(shape(found, 0, 200).line["edge"]).all()
+    assert np.isnan(shape(columns, 0, 200).line["edge"]).all()
 
 
 def spans(count, width=3600.0, **columns):
@@ -152,10 +152,10 @@ def test_a_year_keeps_its_extremes_and_its_sums():
 
 
 def test_a_hole_of_a_day_in_a_year_is_a_gap_and_breaks_the_line():
-    found = spans(8760)
-    kept = (found.begin < 100 * 86400) | (found.begin >= 101 * 86400)
-    found = Spans(**{name: getattr(found, name)[kept] for name in vars(found)})
-    drawn = curve.shape_spans(EN, found, [], start=0, end=8760 * 3600.0)
+    hours = spans(8760)
+    kept = (hours.begin < 100 * 86400) | (hours.begin >= 101 * 86400)
+    hours = Spans(**{name: getattr(hours, name)[kept] for name in vars(hours)})
+    drawn = curve.shape_spans(EN, hours, [], start=0, end=8760 * 3600.0)
     assert len(drawn.gaps["begin"]) == 1
     assert plain(drawn.gaps["saw"][0]) == "Nothing is stored for 1 d"
     assert len(set(drawn.band["segment"])) == 2
@@ -206,10 +206,10 @@ def test_the_axis_begins_with_the_boards_first_reading_and_else_as_asked():
 
 def test_a_charts_spec_holds_no_data_and_stays_the_same_between_refreshes():
     """Only then does the browser change rows instead of the chart: no flicker, and the zoom stays."""
-    one, rows = charts.history(EN, shape(readings(np.arange(0, 600, 10)), 0, 600), charts.LIGHT)
-    other, _ = charts.history(EN, shape(readings(np.arange(0, 700, 10)), 0, 700), charts.LIGHT)
-    assert one == other
-    assert "datasets" not in one
+    spec, rows = charts.history(EN, shape(readings(np.arange(0, 600, 10)), 0, 600), charts.LIGHT)
+    later, _ = charts.history(EN, shape(readings(np.arange(0, 700, 10)), 0, 700), charts.LIGHT)
+    assert spec == later
+    assert "datasets" not in spec
     assert {"line", "marks", "gaps", "episodes", "window"} <= set(rows)
 
 
@@ -217,10 +217,10 @@ def test_a_charts_spec_holds_no_data_and_stays_the_same_between_refreshes():
 def test_a_date_that_could_not_be_is_shown_with_what_it_said(language):
     say, ts = Words(language), np.array([0.0, np.nan, 20.0])
     values = np.array([np.nan, 4_000_000_000.0, np.nan])
-    (told,) = [
+    (remark,) = [
         line for line in one_board.remarks(say, shape(readings(ts, said=values), 0, 30)) if "2096" in line
     ]
-    assert told.startswith("1")
+    assert remark.startswith("1")
     assert not any("2096" in line for line in one_board.remarks(say, shape(readings(ts), 0, 30)))
 
 

@@ -12,8 +12,8 @@ from tests.dashboard.draw.test_dashboard_curve import readings, shape
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(found, start=0, end=3600, **more):
-    return ElementTree.fromstring(sparkline.draw(shape(found, start, end, **more), charts.LIGHT))
+def drawn(columns, start=0, end=3600, **more):
+    return ElementTree.fromstring(sparkline.draw(shape(columns, start, end, **more), charts.LIGHT))
 
 
 def line(picture):

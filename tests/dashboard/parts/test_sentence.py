@@ -23,32 +23,32 @@ def trouble(flags=codes.ZSCORE, *, t=21.0, h=40.0, period=10.0, count=90, **more
     return readings(np.arange(count) * period, **{**columns, **more})
 
 
-def said(found, say=EN, row=80):
-    return plain(sentence(say, found, row))
+def why(stored, say=EN, row=80):
+    return plain(sentence(say, stored, row))
 
 
 def test_it_says_how_far_both_values_are_from_the_ten_minutes_before():
-    found = trouble(t=24.1, h=34.0)
-    assert said(found) == "3.1 °C warmer and 6.0 %RH drier than in the 10 min before."
-    assert said(found, FR) == "3,1 °C de plus et 6,0 % HR plus sec que dans les 10 min d'avant."
+    stored = trouble(t=24.1, h=34.0)
+    assert why(stored) == "3.1 °C warmer and 6.0 %RH drier than in the 10 min before."
+    assert why(stored, FR) == "3,1 °C de plus et 6,0 % HR plus sec que dans les 10 min d'avant."
 
 
 def test_a_value_that_hardly_differs_is_not_named():
-    assert said(trouble(t=18.5, h=40.3)) == "2.5 °C colder than in the 10 min before."
-    assert said(trouble(h=52.0)) == "12.0 %RH more humid than in the 10 min before."
+    assert why(trouble(t=18.5, h=40.3)) == "2.5 °C colder than in the 10 min before."
+    assert why(trouble(h=52.0)) == "12.0 %RH more humid than in the 10 min before."
 
 
 def test_a_fault_that_grows_is_told_by_its_next_readings():
-    found = trouble(t=21.2)
-    found.t[82] = 26.0
-    assert said(found) == "5.0 °C warmer than in the 10 min before."
+    stored = trouble(t=21.2)
+    stored.t[82] = 26.0
+    assert why(stored) == "5.0 °C warmer than in the 10 min before."
 
 
 def test_a_slow_board_is_compared_with_the_readings_that_there_are():
-    assert said(trouble(t=24.1, period=900.0)) == "3.1 °C warmer than in the 15 h before."
+    assert why(trouble(t=24.1, period=900.0)) == "3.1 °C warmer than in the 15 h before."
     undated = trouble(t=24.1)
     undated.ts[:] = np.nan
-    assert said(undated) == "3.1 °C warmer than in the 60 readings before."
+    assert why(undated) == "3.1 °C warmer than in the 60 readings before."
 
 
 @pytest.mark.parametrize("say", [EN, FR], ids=["en", "fr"])
@@ -56,27 +56,27 @@ def test_each_kind_of_trouble_has_its_own_sentence(say):
     failed = trouble(codes.SENSOR_ERROR, t=np.nan, h=np.nan)
     failed.why[80] = "no answer"
     wild = trouble(codes.JITTER, t=21 + np.where(np.arange(90) % 2, 0.6, -0.6))
-    found = [
+    kinds = [
         failed,
         trouble(codes.STUCK),
         wild,
         trouble(codes.FOREST),
         readings(np.arange(3) * 10.0, edge_flags=np.full(3, codes.FOREST, np.uint16)),
     ]
-    told = [said(each, say, min(80, len(each) - 1)) for each in found]
-    assert len(set(told)) == len(told) and all("{" not in each for each in told)
+    sentences = [why(each, say, min(80, len(each) - 1)) for each in kinds]
+    assert len(set(sentences)) == len(sentences) and all("{" not in each for each in sentences)
     if say is EN:
-        assert told[0] == "It began with a failed read: no answer."
-        assert told[1] == "The value has not moved at all for 0 s."
-        assert told[2].startswith("The value jumps about: steps ")
-        assert told[3].startswith("No value stands out alone")
+        assert sentences[0] == "It began with a failed read: no answer."
+        assert sentences[1] == "The value has not moved at all for 0 s."
+        assert sentences[2].startswith("The value jumps about: steps ")
+        assert sentences[3].startswith("No value stands out alone")
         assert (
-            told[4]
+            sentences[4]
             == "Unusual for this board (unusual pattern); there is nothing before it to compare it with."
         )
 
 
 def test_a_frozen_value_says_for_how_long():
-    found = trouble(codes.STUCK)
-    found.t[50:] = 21.0
-    assert said(found, row=85) == "The value has not moved at all for 5 min."
+    stored = trouble(codes.STUCK)
+    stored.t[50:] = 21.0
+    assert why(stored, row=85) == "The value has not moved at all for 5 min."

@@ -158,10 +158,10 @@ def test_a_jump_at_a_time_of_the_day_that_often_jumps_counts_less():
     alone = jump(160, 500, Steps(160), Steps(160))
     for half, part in ((13, 1), (14, 8), (15, 1), (46, 1), (47, 8), (23, 1), (24, 1), (0, 1), (-1, 1)):
         asked = Asked(Jump(params))
-        found = asked.score(
+        score = asked.score(
             2200, 4000, half=half, step_t=160, step_m=500, steps_t=Steps(160), steps_m=Steps(160)
         )
-        assert found == alone // part, half
+        assert score == alone // part, half
 
 
 def test_jump_learns_the_step_that_jitter_looks_at_and_neither_looks_across_a_pause():

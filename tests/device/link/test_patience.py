@@ -20,7 +20,7 @@ class Parts:
     def __init__(self):
         self.now = 0
         self.resets = []
-        self.said = []
+        self.lines = []
 
     def uptime(self):
         return self.now
@@ -29,7 +29,7 @@ class Parts:
         self.resets.append(reason)
 
     def warn(self, area, text):
-        self.said.append(text)
+        self.lines.append(text)
 
 
 def fail(ladder):

@@ -96,13 +96,13 @@ class Runs:
         return all(seq in self for seq in seqs)
 
 
-def told(box):
+def dropped(box):
     return Runs(box.journal.dropped)
 
 
 def delivered(box, sender=None, most=4000):
     """{seq: first feature} of all that a living cloud gets from `box`, which acknowledges each message."""
-    got = {}
+    sent = {}
     writer = Writer(box, b"k" * 32, b"vigie/1/home/C001/up", memoryview(bytearray(ROOM)))
     sender = sender or Sender(box, 5)
     up = 0
@@ -124,9 +124,9 @@ def delivered(box, sender=None, most=4000):
         sender.sent(run[0], last, up)
         message = json.loads(bytes(payload))
         for seq, x in zip(message["seq"], message["x"]):
-            got[seq] = x[0]
+            sent[seq] = x[0]
             sender.acked(seq, seq, up)
-    return got
+    return sent
 
 
 def three_boots(folder):
@@ -148,8 +148,8 @@ def test_a_segment_that_flash_cannot_read_is_reported_and_the_others_go_on():
                     assert box.stream == old.stream
                     assert box.damaged >= 20
                     bad = set(range(first, first + 20))
-                    assert told(box).hold(bad)
-                    assert first == 40 or len(told(box)) == box.damaged == 20, how
+                    assert dropped(box).hold(bad)
+                    assert first == 40 or len(dropped(box)) == box.damaged == 20, how
                     seq = box.append(60, x_of(60), 0)
                     assert seq >= 60 and box.flush()
                     expected = {n: n for n in range(60) if n not in bad}
@@ -162,8 +162,8 @@ def test_a_record_that_flash_cannot_read_later_is_given_up_and_its_neighbours_ar
         three_boots(folder)
         box = Outbox(folder, ROOMY)
         with Fails("read", segment.name(20, 2), alone=7):
-            got = delivered(box)
-        assert got == {n: n for n in range(60) if n != 27}
+            sent = delivered(box)
+        assert sent == {n: n for n in range(60) if n != 27}
         assert box.journal.dropped == [[27, 27]] and box.damaged == 1
 
 
@@ -213,9 +213,9 @@ def test_folders_and_strays_where_files_are_expected_stop_nothing():
                     box.journal.drop(0, 0)
                     assert Outbox(folder, ROOMY).journal.dropped, (name, make)
                     box._close()
-                got = delivered(Outbox(folder, ROOMY))
-                assert {n: got[n] for n in got if n < 60} == {n: n for n in range(60)}, (name, make)
-                assert got[seq] == 1000
+                sent = delivered(Outbox(folder, ROOMY))
+                assert {n: sent[n] for n in sent if n < 60} == {n: n for n in range(60)}, (name, make)
+                assert sent[seq] == 1000
 
 
 def test_something_else_in_place_of_the_outbox_makes_room():
@@ -236,9 +236,9 @@ def test_two_files_that_claim_the_same_seqs_cost_neither_a_reading_nor_a_seq():
                 box = Outbox(folder, ROOMY)
                 assert box.append(0, x_of(0), 0) >= max(60, first + records)
                 assert box.flush()
-                got = delivered(box)
+                sent = delivered(box)
                 for n in range(60):
-                    assert got.get(n) == n or n in told(box), (first, boot, records, n)
+                    assert sent.get(n) == n or n in dropped(box), (first, boot, records, n)
 
 
 def test_a_segment_that_is_too_long_or_too_short_is_taken_for_what_it_can_be():
@@ -271,7 +271,7 @@ def test_the_newest_segment_may_be_gone_and_its_seqs_are_not_given_again():
         os.remove(folder + "/" + segment.name(40, 3))
         box = Outbox(folder, ROOMY)
         assert box.stream == old.stream
-        assert told(box).hold(range(40, 60))
+        assert dropped(box).hold(range(40, 60))
         assert box.append(0, x_of(0), 0) > 59
 
 
@@ -318,14 +318,14 @@ def damaged_once(folder, chance, seed):
     again = Outbox(folder, ROOMY)
     assert again.flush()
     if again.stream != box.stream:  # neither journal nor any header was left
-        assert again.boot_first == 0 and not told(again), done
+        assert again.boot_first == 0 and not dropped(again), done
         return
     assert again.boot_first > newest, done
-    got = delivered(again)
-    lost = told(again)
+    sent = delivered(again)
+    lost = dropped(again)
     for seq, value in kept.items():
-        assert seq in acked or got.get(seq) == value or seq in lost, (seq, done)
-    for seq, value in got.items():
+        assert seq in acked or sent.get(seq) == value or seq in lost, (seq, done)
+    for seq, value in sent.items():
         assert kept.get(seq) == value, (seq, done)
 
 
@@ -395,10 +395,10 @@ def test_blocks_of_littlefs_that_cannot_be_read_never_stop_it():
             if again.stream == box.stream:
                 whole += 1
                 assert again.boot_first >= 520, block
-                got = delivered(again, most=20000)
-                lost = told(again)
+                sent = delivered(again, most=20000)
+                lost = dropped(again)
                 for seq in range(520):
-                    assert got.get(seq) == seq or seq in lost, (block, seq)
+                    assert sent.get(seq) == seq or seq in lost, (block, seq)
             seq = again.append(1, x_of(1), 0)
             if again.flush():  # where the folder itself cannot be written, it stays in RAM
                 assert delivered(again)[seq] == 1

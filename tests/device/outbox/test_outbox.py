@@ -25,16 +25,16 @@ def fill(box, count, start=0):
 
 def contents(box):
     """{seq: first feature} of the sound records on flash."""
-    found = {}
+    kept = {}
     view = memoryview(bytearray(segment.SIZE))
     seq = box.next_waiting(0)
     while seq >= 0:
         part = box.find(seq)
         assert box.read(part, seq, view) == 1
         if segment.sound(view, 0):
-            found[seq] = struct.unpack_from("<h", view, 4)[0]
+            kept[seq] = struct.unpack_from("<h", view, 4)[0]
         seq = box.next_waiting(seq + 1)
-    return found
+    return kept
 
 
 class Small:

@@ -138,10 +138,10 @@ def test_dht22_calls_a_hundred_percent_a_reading_and_more_than_that_none():
     sensor, dht, _ = dht22()
     values = out()
     sensor.read(values)
-    for raw, said in ((1000, 0), (999, 0), (1, 0), (0, codes.OUT_OF_RANGE), (1001, codes.OUT_OF_RANGE)):
+    for raw, expected in ((1000, 0), (999, 0), (1, 0), (0, codes.OUT_OF_RANGE), (1001, codes.OUT_OF_RANGE)):
         dht.buf[:] = bytes((raw >> 8, raw & 255, 0, 80, 0))
-        assert sensor.read(values) == said, raw
-        assert said or list(values) == [800, raw * 10]
+        assert sensor.read(values) == expected, raw
+        assert expected or list(values) == [800, raw * 10]
 
 
 def test_dht22_tells_its_failures_apart():
@@ -213,7 +213,7 @@ H = (75, 362, 0, 316, 50, 30)
 
 def registers(adc_t=519888, adc_h=30000, chip=0x60):
     h4, h5 = H[3], H[4]
-    found = {0xD0: chip, 0xA1: H[0], 0xE4: h4 >> 4, 0xE5: (h4 & 15) | (h5 & 15) << 4, 0xE6: h5 >> 4}
+    memory = {0xD0: chip, 0xA1: H[0], 0xE4: h4 >> 4, 0xE5: (h4 & 15) | (h5 & 15) << 4, 0xE6: h5 >> 4}
     for place, data in (
         (0x88, struct.pack("<Hhh", *T)),
         (0xE1, struct.pack("<hB", H[1], H[2])),
@@ -221,8 +221,8 @@ def registers(adc_t=519888, adc_h=30000, chip=0x60):
         (0xFA, bytes((adc_t >> 12, adc_t >> 4 & 0xFF, (adc_t & 15) << 4, adc_h >> 8, adc_h & 0xFF))),
     ):
         for i in range(len(data)):
-            found[place + i] = data[i]
-    return found
+            memory[place + i] = data[i]
+    return memory
 
 
 def bosch_humidity(t_fine, adc):

@@ -161,8 +161,8 @@ def test_a_recording_plays_line_by_line_and_ends():
 def test_a_line_that_is_not_plain_is_refused_and_never_guessed():
     with scratch.Folder() as folder:
         for header in ("ts,temp,h", "h,t,ts", "ts;t;h", '"ts","t","h"', ""):
-            said = refusal(replay, folder, header + "\n")
-            assert "line 1 is not ts,t,h: make it plain: python -m cloud recording" in said, header
+            message = refusal(replay, folder, header + "\n")
+            assert "line 1 is not ts,t,h: make it plain: python -m cloud recording" in message, header
         for line in (
             "noon,1,2",
             "2013-07-04 00:00:00,1,2",

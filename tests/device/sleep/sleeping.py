@@ -81,9 +81,9 @@ def compare(readings, model):
     for reading in readings:
         periods = 70 if count % 400 == 350 else 0  # a long gap now and then
         sleeper = asleep(sleeper, model, longest)
-        told = verdict(awake, reading, periods)
-        assert verdict(sleeper, reading, periods) == told, (count, reading, told)
-        checksum = crc32(repr(told).encode(), checksum)
+        expected = verdict(awake, reading, periods)
+        assert verdict(sleeper, reading, periods) == expected, (count, reading, expected)
+        checksum = crc32(repr(expected).encode(), checksum)
         count += 1
     return count, checksum, longest[0]
 

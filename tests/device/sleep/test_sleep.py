@@ -201,10 +201,10 @@ class Broker:
     def last_error(self):
         return None
 
-    def close(self, wait_ms, said=None):
-        if said and self.ready():
-            state = json.loads(said)
-            text = b"state:vigie/1/home/C001/state:" + bytes(said[:-26])
+    def close(self, wait_ms, last=None):
+        if last and self.ready():
+            state = json.loads(last)
+            text = b"state:vigie/1/home/C001/state:" + bytes(last[:-26])
             assert state["mac"].encode() == hexlify(hmac_sha256(KEY, (text,))[:8])
             self._world.states.append(state)
             return True
@@ -238,24 +238,24 @@ def records(world):
 
     from device.outbox.segment import SIZE
 
-    found = {}
+    by_seq = {}
     view = memoryview(bytearray(SIZE))
     for seq in range(world.outbox.newest() + 1):
         part = world.outbox.find(seq)
         if part and world.outbox.read(part, seq, view):
             up, *rest = struct.unpack_from("<I8hHBBi", view)
-            found[seq] = (part[2], up, rest)
-    return found
+            by_seq[seq] = (part[2], up, rest)
+    return by_seq
 
 
 def sent(world):
     """{seq: (ts, boot)}; each one must have been sent with one date only."""
-    found = {}
+    by_seq = {}
     for message in world.sent:
         for seq, ts in zip(message["seq"], message["ts"]):
-            assert found.get(seq, (ts, message["boot"]))[0] == ts
-            found[seq] = (ts, message["boot"])
-    return found
+            assert by_seq.get(seq, (ts, message["boot"]))[0] == ts
+            by_seq[seq] = (ts, message["boot"])
+    return by_seq
 
 
 def test_a_night_of_sleep_leaves_the_records_that_a_night_awake_leaves():

@@ -43,10 +43,10 @@ class Air(Network):
         if topic == UP:
             return Network.publish(self, topic, payload)
         assert topic == GET and qos == 0
-        said = bytes(payload)
-        end = said.rindex(b',"mac":')
-        assert said[end:] == b',"mac":"%s"}' % mac(KEY, b"get:", GET, b":", said[:end])
-        asked = json.loads(said)
+        message = bytes(payload)
+        end = message.rindex(b',"mac":')
+        assert message[end:] == b',"mac":"%s"}' % mac(KEY, b"get:", GET, b":", message[:end])
+        asked = json.loads(message)
         self.asked.append((asked["what"], asked["id"], asked["offset"]))
         if self.deaf:
             self.deaf -= 1
@@ -57,9 +57,9 @@ class Air(Network):
         return 0
 
     def step(self, budget_ms=0):
-        said, self.waiting = self.waiting, None
-        if said:
-            self.node.on_ack(said)
+        message, self.waiting = self.waiting, None
+        if message:
+            self.node.on_ack(message)
         return Network.step(self, budget_ms)
 
 
@@ -98,8 +98,8 @@ class House(Bench):
         """The cloud says what this board should have."""
         stream = stream or hexlify(self.outbox.stream).decode()
         text = ",".join("%s=%s" % (name, want[name]) for name in sorted(want))
-        told = mac(key, ("want:%s:%s" % (stream, text)).encode()).decode()
-        self.node.on_ack(json.dumps({"stream": stream, "want": want, "mac": told}).encode())
+        seal = mac(key, ("want:%s:%s" % (stream, text)).encode()).decode()
+        self.node.on_ack(json.dumps({"stream": stream, "want": want, "mac": seal}).encode())
 
     def until_reset(self, seconds):
         """True when it came to a reset."""

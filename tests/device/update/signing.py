@@ -62,9 +62,9 @@ def _line(path, data):
 
 def release(number, files, signer=sign, **facts):
     """A release of `files`, [(path, contents), …]; `facts` replace what fits everywhere."""
-    told = {"number": number, "version": "9.9.9", "expires": 2000000000, "mpy": 6, "firmware": [1, 20, 0]}
-    told.update(facts)
-    payload = json.dumps(told).encode()
+    stated = {"number": number, "version": "9.9.9", "expires": 2000000000, "mpy": 6, "firmware": [1, 20, 0]}
+    stated.update(facts)
+    payload = json.dumps(stated).encode()
     listing = listed(files)
     head = struct.pack(START, MAGIC, len(payload), len(listing)) + payload + listing
     return head + signer(head) + b"".join(data for _, data in files)

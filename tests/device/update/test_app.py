@@ -66,7 +66,7 @@ def active(folder):
     return scratch.read(folder + "/app/active").decode()
 
 
-def told():
+def noted():
     return notes.Notes().results.get("app", [])[:2] or None
 
 
@@ -75,13 +75,13 @@ def test_a_release_is_fetched_checked_and_started_on_trial_and_what_is_the_same_
         furnished(folder)
         with Board(folder) as house:
             house.mean(n=1, app=12)
-            assert house.until_reset(100) and house.reasons == ["release 12"], told()
+            assert house.until_reset(100) and house.reasons == ["release 12"], noted()
             asked = [each[2] for each in house.network.asked]
             same = len(TWELVE) - sum(len(data) for _, data in NEW) + len(NEW[0][1])
             assert not [at for at in asked if same <= at < same + len(OLD[1][1])], asked
         assert active(folder) == "b trial %s 0" % ID and holds(folder, NEW)
         assert scratch.read(folder + "/app/b/sha256.txt") == listed(NEW)
-        assert os.listdir(folder + "/update") == ["notes"] and told() is None, "it is not kept yet"
+        assert os.listdir(folder + "/update") == ["notes"] and noted() is None, "it is not kept yet"
         assert not [name for name in os.listdir(folder) if name == "boot"] or not os.listdir(folder + "/boot")
 
 
@@ -100,7 +100,7 @@ def test_it_is_kept_once_a_reading_was_acknowledged_that_it_took():
             assert house.node.trial is trial, "a reading from before says nothing about the new application"
             house.ack((house.outbox.boot_first, house.outbox.newest()))
             assert house.node.trial is None and active(folder) == "b" and begin() is None
-            assert told() == [ID, ""] and notes.Notes().app == 12
+            assert noted() == [ID, ""] and notes.Notes().app == 12
             house.mean(n=2, app=12)
             assert house.node.update is None
 
@@ -120,7 +120,7 @@ def test_without_an_acknowledgement_the_one_before_comes_back_after_half_an_hour
         assert active(folder).startswith("a back %s no reading was acknowledged in 30 minutes: wifi: no" % ID)
         with Board(folder) as house:
             assert begin() is None and active(folder) == "a"
-            assert told()[0] == ID and "no network" in told()[1] and notes.Notes().app == 0
+            assert noted()[0] == ID and "no network" in noted()[1] and notes.Notes().app == 0
             assert "sha256.txt" not in os.listdir(folder + "/app/b"), "nothing chooses that slot again"
             assert notes.Notes().results["app"][3], "nobody knows that the release is at fault"
             house.mean(n=1, app=12)
@@ -142,7 +142,7 @@ def test_a_release_that_was_damaged_on_flash_comes_anew_as_a_whole_when_it_is_as
             folder + "/app/active", b"a back %s %s" % (ID.encode(), why.encode())
         )  # as choice.py does
         with Board(folder) as house:
-            assert begin() is None and told() == [ID, why] and not notes.Notes().results["app"][3]
+            assert begin() is None and noted() == [ID, why] and not notes.Notes().results["app"][3]
             house.mean(n=2, app=12)
             assert house.until_reset(100) and holds(folder, NEW)
 
@@ -156,10 +156,10 @@ def refused(folder, data, number=12, clock=850000000, **changes):
         house.network.wholes["%08x" % number] = data
         house.mean(n=notes.Notes().n + 1, app=number)
         assert not house.until_reset(100), "it was taken"
-        assert active(folder) == "a" and told()[0] == "%08x" % number, told()
+        assert active(folder) == "a" and noted()[0] == "%08x" % number, noted()
         assert all(scratch.read(folder + "/app/a/" + path) == content for path, content in OLD)
         assert not [name for name in os.listdir(folder + "/update") if name.startswith("app")]
-        return told()[1]
+        return noted()[1]
 
 
 def test_what_is_forged_older_expired_mixed_truncated_or_for_another_chip_is_refused_and_nothing_changes():
@@ -232,7 +232,7 @@ def test_a_head_of_which_power_left_nothing_or_a_few_bytes_is_fetched_anew():
             scratch.write(folder + "/update/app-" + ID, left)
             with Board(folder) as house:
                 house.mean(n=1, app=12)
-                assert house.until_reset(100) and house.network.asked[0][2] == 0, (left, told())
+                assert house.until_reset(100) and house.network.asked[0][2] == 0, (left, noted())
 
 
 def test_what_the_slot_held_before_is_gone_and_readings_stay_on_the_grid_meanwhile():
@@ -244,7 +244,7 @@ def test_what_the_slot_held_before_is_gone_and_readings_stay_on_the_grid_meanwhi
             scratch.write(folder + "/app/b/" + name, b"7")
         with Board(folder, period_ms=200) as house:
             house.mean(n=1, app=12)
-            assert house.until_reset(100), told()
+            assert house.until_reset(100), noted()
             assert "ticks missed" not in house.node.counts
         assert holds(folder, NEW)
 

@@ -26,7 +26,7 @@ def configured(folder, **changes):
     return made
 
 
-def told():
+def noted():
     """What became of each thing: {what: [id, text]}."""
     kept = notes.Notes().results
     return dict((what, kept[what][:2]) for what in kept)
@@ -50,7 +50,7 @@ def test_a_model_is_fetched_in_parts_and_judges_from_the_next_reading_on():
         house.mean(n=1, model=name)
         house.run(60)
         assert [each[2] for each in house.network.asked] == list(range(0, len(data), 1024))
-        assert house.node.judge.model.id == house.outbox.model and told() == {"model": [name, ""]}
+        assert house.node.judge.model.id == house.outbox.model and noted() == {"model": [name, ""]}
         assert house.node.judge.x is seen and house.node.judge.good >= good, "its windows stay"
         assert scratch.read(folder + "/model/active") == b"a" and house.node.update is None
         assert house.network.size == 0 and house.network.states
@@ -61,18 +61,18 @@ def test_a_model_is_fetched_in_parts_and_judges_from_the_next_reading_on():
 def test_the_model_before_stays_one_step_away():
     with scratch.Folder() as folder:
         house = House(folder)
-        one, other = model(1), model(2)
-        house.network.wholes = dict((one, other))
-        house.mean(n=1, model=one[0])
+        first, second = model(1), model(2)
+        house.network.wholes = dict((first, second))
+        house.mean(n=1, model=first[0])
         house.run(60)
-        house.mean(n=2, model=other[0])
+        house.mean(n=2, model=second[0])
         house.run(60)
         assert scratch.read(folder + "/model/active") == b"b"
         house.network.asked = []
-        house.mean(n=3, model=one[0])
+        house.mean(n=3, model=first[0])
         house.run(60)
         assert scratch.read(folder + "/model/active") == b"a" and house.network.asked == []
-        assert told() == {"model": [one[0], ""]}
+        assert noted() == {"model": [first[0], ""]}
 
 
 def test_a_model_of_another_board_damaged_or_of_another_name_is_refused_and_the_old_one_goes_on():
@@ -94,7 +94,7 @@ def test_a_model_of_another_board_damaged_or_of_another_name_is_refused_and_the_
             house.network.wholes[name] = bad[name]
             house.mean(n=n, model=name)
             house.run(60)
-            assert told()["model"][0] == name and told()["model"][1], told()
+            assert noted()["model"][0] == name and noted()["model"][1], noted()
             assert house.node.judge is running and scratch.read(folder + "/model/active") == b"a"
         assert sorted(os.listdir(folder + "/model")) == ["a.bin", "active"]
 
@@ -154,7 +154,7 @@ def test_a_part_that_comes_just_before_a_reading_is_asked_for_again():
         house.network.wholes[name] = data
         house.run(10)
         assert house.network.asked[asked] == ("model", name, 0)
-        assert told() == {"model": [name, ""]}
+        assert noted() == {"model": [name, ""]}
 
 
 def test_parts_that_nobody_asked_for_change_nothing():
@@ -180,7 +180,7 @@ def test_parts_that_nobody_asked_for_change_nothing():
         house.network.deaf = 0
         house.network.wholes[name] = data
         house.run(30)
-        assert told() == {"model": [name, ""]}
+        assert noted() == {"model": [name, ""]}
 
 
 def test_what_is_not_there_or_too_large_is_given_up_and_not_tried_again():
@@ -188,7 +188,7 @@ def test_what_is_not_there_or_too_large_is_given_up_and_not_tried_again():
         house = House(folder)
         house.mean(n=1, model="0000000a")
         house.run(20)
-        assert told() == {"model": ["0000000a", "the cloud does not have it"]}
+        assert noted() == {"model": ["0000000a", "the cloud does not have it"]}
         asked = len(house.network.asked)
         house.mean(n=1, model="0000000a")
         house.run(20)
@@ -202,7 +202,7 @@ def test_what_is_not_there_or_too_large_is_given_up_and_not_tried_again():
         house.mean(n=3, app=12)
         house.run(20)
         for what in ("model", "config", "app"):
-            assert "more than fits" in told()[what][1], told()
+            assert "more than fits" in noted()[what][1], noted()
 
 
 def test_readings_stay_on_the_grid_and_leave_while_parts_come():
@@ -237,7 +237,7 @@ def test_settings_are_tried_with_the_old_ones_beside_them_and_kept_once_a_readin
         assert house.node.trial is trial, "a reading from before says nothing about the new settings"
         house.ack((house.outbox.boot_first, house.outbox.newest()))
         assert house.node.trial is None and begin() is None
-        assert told() == {"config": ["0000000c", ""]}
+        assert noted() == {"config": ["0000000c", ""]}
 
 
 def test_settings_without_an_acknowledgement_are_taken_back_after_half_an_hour_and_say_why():
@@ -255,7 +255,7 @@ def test_settings_without_an_acknowledgement_are_taken_back_after_half_an_hour_a
         assert not house.until_reset(1700)
         assert house.until_reset(200) and "taken back" in house.reasons[0]
         assert json.loads(scratch.read(folder + "/config.json")) == before and begin() is None
-        assert told()["config"][0] == "0000000c" and "wrong password" in told()["config"][1]
+        assert noted()["config"][0] == "0000000c" and "wrong password" in noted()["config"][1]
 
 
 def test_the_fourth_start_without_an_acknowledgement_is_with_the_old_settings_again():
@@ -288,11 +288,11 @@ def test_settings_that_are_older_forged_or_damaged_are_refused_before_anything_c
             house.network.wholes["%08x" % number] = blob
             house.mean(n=number, config=number)
             assert not house.until_reset(60)
-            assert why in told()["config"][1], (told(), why)
+            assert why in noted()["config"][1], (noted(), why)
             assert json.loads(scratch.read(folder + "/config.json")) == before and not exists(folder + OLD)
         house.network.wholes["0000000a"] = settings(10, {"limits": {"t_max": 8}})
         house.mean(n=20, config=10)
-        assert not house.until_reset(60) and told()["config"] == ["0000000a", "older than those in use"]
+        assert not house.until_reset(60) and noted()["config"] == ["0000000a", "older than those in use"]
 
 
 def test_a_change_is_made_in_what_the_cable_gave():

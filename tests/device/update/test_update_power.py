@@ -38,12 +38,12 @@ class Story:
                 trial = None
         self.settings = config.load(FLASH + "/config.json")
         house = House(FLASH, number=self.settings["number"])
-        found, problem = active()
+        model, problem = active()
         assert not problem, problem
-        if found:
-            found.forest.file.close()
-            house.outbox.model = found.id
-        self.model = found and found.id.hex()
+        if model:
+            model.forest.file.close()
+            house.outbox.model = model.id
+        self.model = model and model.id.hex()
         house.node.trial = trial
         house.network.wholes = {"0000000c": settings(12, CHANGE), ONE[0]: ONE[1], OTHER[0]: OTHER[1]}
         return house
@@ -235,9 +235,9 @@ def test_a_model_is_old_or_new_after_a_cut_anywhere_and_new_in_the_end():
     count = 0
     for at, story in cut_everywhere(furnished, True, steps(53), n=12, model=OTHER[0]):
         count += 1
-        found, problem = active()
-        assert not problem and found.id.hex() == OTHER[0], (at, problem)
-        found.forest.file.close()
+        model, problem = active()
+        assert not problem and model.id.hex() == OTHER[0], (at, problem)
+        model.forest.file.close()
     assert count > 20
     print("a model: power was cut at %d places of %d bytes" % (count, at))
 

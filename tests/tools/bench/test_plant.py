@@ -43,10 +43,10 @@ def healthy(rooms, settled):
 
 def after(rooms, state, name, kind, hours):
     """t and h (degC, %RH) of the room of this kind after it failed, and of the same room in health."""
-    one = [KINDS.index(kind)]
+    room = [KINDS.index(kind)]
     failure = replace(BY_NAME[name], hours=hours)
-    bad = traces.failed(rooms.take(one), state.take(one), failure, PERIOD)
-    _, good = traces.healthy(rooms.take(one), state.take(one), int(hours * 3600), PERIOD)
+    bad = traces.failed(rooms.take(room), state.take(room), failure, PERIOD)
+    _, good = traces.healthy(rooms.take(room), state.take(room), int(hours * 3600), PERIOD)
     return [(each.t[:, 0] / 100, each.h[:, 0] / 100) for each in (bad, good)]
 
 
@@ -133,10 +133,10 @@ def test_the_same_seed_makes_the_same_readings_whatever_else_is_drawn(rooms, set
 
 
 def test_a_room_lives_the_same_alone_as_among_others(rooms, settled, healthy):
-    one = [KINDS.index("freezer")]
-    _, alone = traces.healthy(rooms.take(one), settled.take(one), 7200, PERIOD)
-    assert np.array_equal(alone.t[:, 0], healthy[1].t[: 2 * HOUR, one[0]])
-    assert np.array_equal(alone.h[:, 0], healthy[1].h[: 2 * HOUR, one[0]])
+    room = [KINDS.index("freezer")]
+    _, alone = traces.healthy(rooms.take(room), settled.take(room), 7200, PERIOD)
+    assert np.array_equal(alone.t[:, 0], healthy[1].t[: 2 * HOUR, room[0]])
+    assert np.array_equal(alone.h[:, 0], healthy[1].h[: 2 * HOUR, room[0]])
 
 
 def test_a_day_is_continuous_with_the_next(rooms):
@@ -176,10 +176,10 @@ def later(failure, hours, already):
 
 
 def test_a_leak_shows_late_and_then_like_a_dead_compressor(rooms, healthy):
-    one = [KINDS.index("pharmacy fridge")]
-    own, state = rooms.take(one), healthy[0].take(one)
+    room = [KINDS.index("pharmacy fridge")]
+    own, state = rooms.take(room), healthy[0].take(room)
     leak = BY_NAME["slow leak"]
-    good = healthy[1].t[:, one[0]].mean()
+    good = healthy[1].t[:, room[0]].mean()
     first = traces.failed(own, state, later(leak, 12, 6), PERIOD).t
     assert abs(first.mean() - good) < 30
     last = traces.failed(own, state, later(leak, 12, 140), PERIOD).t
@@ -187,8 +187,8 @@ def test_a_leak_shows_late_and_then_like_a_dead_compressor(rooms, healthy):
 
 
 def test_a_defrost_that_is_missed_chokes_the_coil(rooms, healthy):
-    one = [KINDS.index("freezer")]
-    own, state = rooms.take(one), healthy[0].take(one)
+    room = [KINDS.index("freezer")]
+    own, state = rooms.take(room), healthy[0].take(room)
     iced, _ = physics.run(own, state, STEPS, BY_NAME["missed defrost"])
     clear, _ = physics.run(own, state, STEPS)
     assert iced.ice[0] > 2 * max(clear.ice[0], 10)
@@ -207,10 +207,10 @@ def test_a_sensor_that_fell_among_the_goods_no_longer_sees_the_cycles(rooms, hea
 
 
 def test_a_dying_battery_drifts_roars_and_falls_silent(rooms, healthy):
-    one = [KINDS.index("wine cellar")]
+    room = [KINDS.index("wine cellar")]
     battery = later(BY_NAME["battery dies"], 12, 60)
-    t = traces.failed(rooms.take(one), healthy[0].take(one), battery, PERIOD).t[:, 0].astype(int)
-    good = healthy[1].t[:, one[0]].astype(int)
+    t = traces.failed(rooms.take(room), healthy[0].take(room), battery, PERIOD).t[:, 0].astype(int)
+    good = healthy[1].t[:, room[0]].astype(int)
     assert (t[-HOUR:] == MISSED).all()
     assert (t[: 9 * HOUR] != MISSED).all()
     assert t[8 * HOUR : 9 * HOUR].mean() > good.max() + 200
@@ -333,14 +333,14 @@ def test_films_hold_every_failure_of_every_room_apart(monkeypatch):
     monkeypatch.setattr(films, "BEGINS", (30000,))
     shot = films.shoot(5, 1, 60, failures=[replace(each, hours=0.2) for each in FAILURES])
     assert [each.kind for each in shot] == list(KINDS)
-    for one in shot:
-        assert {scene.failure for scene in one.scenes} == {f.name for f in FAILURES if one.kind in f.kinds}
-        assert one.parts[0] == slice(0, one.judged)
-        for scene in one.scenes:
+    for film in shot:
+        assert {scene.failure for scene in film.scenes} == {f.name for f in FAILURES if film.kind in f.kinds}
+        assert film.parts[0] == slice(0, film.judged)
+        for scene in film.scenes:
             warm = slice(scene.start, scene.fails)
             healthy = slice(scene.begin - 120, scene.begin)
-            assert np.array_equal(one.t[warm], one.t[healthy])
-            assert np.array_equal(one.ts[warm] % films.DAY, one.ts[healthy] % films.DAY)
-        jumps = np.diff(one.ts)
+            assert np.array_equal(film.t[warm], film.t[healthy])
+            assert np.array_equal(film.ts[warm] % films.DAY, film.ts[healthy] % films.DAY)
+        jumps = np.diff(film.ts)
         assert (jumps >= 60).all() and (jumps[jumps > 60] > films.GAP).all()
-        assert (jumps > 60).sum() == len(one.scenes)
+        assert (jumps > 60).sum() == len(film.scenes)

@@ -67,7 +67,7 @@ def test_both_interpreters_say_the_same(trace: Path, rows, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("ts,x\n1760000000,2\n", "no column 't'"),
         ("", "is empty"),
@@ -75,11 +75,11 @@ def test_both_interpreters_say_the_same(trace: Path, rows, tmp_path: Path) -> No
         ("ts,t,h\n1760000000,20,40\n", "has 1 rows"),
     ],
 )
-def test_what_cannot_be_read_stops_with_its_place(text: str, said: str, tmp_path: Path, capsys) -> None:
+def test_what_cannot_be_read_stops_with_its_place(text: str, message: str, tmp_path: Path, capsys) -> None:
     path = tmp_path / "trace.csv"
     path.write_text(text)
     assert replay.main([str(path), "--train-rows", "5", "--out", str(tmp_path / "out.csv")]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["itself", "a link", "a second name"])
@@ -120,17 +120,19 @@ def test_a_recording_of_another_shape_gives_the_same_verdicts(
 
 def test_injected_faults_come_in_every_kind_and_leave_the_rest_alone() -> None:
     _, t, h = room(6)
-    found = inject(t, h, 3000, seed=1)
-    assert {fault.kind for fault in found.faults} == set(KINDS)
-    assert np.array_equal(found.t[found.normal], t[found.normal])
-    assert np.array_equal(found.h[found.normal], h[found.normal])
-    assert not found.normal[:3000].any()
+    injected = inject(t, h, 3000, seed=1)
+    assert {fault.kind for fault in injected.faults} == set(KINDS)
+    assert np.array_equal(injected.t[injected.normal], t[injected.normal])
+    assert np.array_equal(injected.h[injected.normal], h[injected.normal])
+    assert not injected.normal[:3000].any()
     again = inject(t, h, 3000, seed=1)
-    assert np.array_equal(found.t, again.t)
-    for fault in found.faults:
+    assert np.array_equal(injected.t, again.t)
+    for fault in injected.faults:
         rows = slice(fault.start, fault.stop)
         if fault.kind != "stuck":
-            assert not (np.array_equal(found.t[rows], t[rows]) and np.array_equal(found.h[rows], h[rows]))
+            assert not (
+                np.array_equal(injected.t[rows], t[rows]) and np.array_equal(injected.h[rows], h[rows])
+            )
 
 
 def test_siblings_say_when_the_board_has_left_them_in_columns_at_the_end(trace: Path, tmp_path: Path) -> None:

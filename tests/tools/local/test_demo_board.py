@@ -69,12 +69,12 @@ def test_a_board_is_let_into_the_running_demo_and_its_file_needs_no_editor(here,
         assert "kitchen.toml.old" in capsys.readouterr().out
         assert "dht22" in file.with_suffix(".toml.old").read_text()
         assert board_settings.gather("", file, {"WIFI_SSID": "net"}, None).config["broker"] == broker
-        for arguments, said in (
+        for arguments, message in (
             (["C001"], "one of the demo's own boards"),
             (["my board"], "no board's name"),
             (["C004", "--address", "localhost"], "no address by which a board reaches"),
         ):
-            with pytest.raises(ToolFailed, match=said):
+            with pytest.raises(ToolFailed, match=message):
                 demo_board.main(arguments)
 
 

@@ -107,7 +107,7 @@ def test_the_wheels_mongod_runs_with_the_libcurl_of_a_wheel():
 
 
 @pytest.mark.parametrize(
-    "script, told",
+    "script, message",
     [
         (
             "echo 'mongod: error while loading shared libraries: libssl.so.3: cannot open' >&2; exit 127",
@@ -117,15 +117,15 @@ def test_the_wheels_mongod_runs_with_the_libcurl_of_a_wheel():
         ("exit 0", None),
     ],
 )
-def test_a_mongod_that_cannot_run_is_told_with_its_cure(tmp_path, monkeypatch, script, told):
+def test_a_mongod_that_cannot_run_is_told_with_its_cure(tmp_path, monkeypatch, script, message):
     mongod = tmp_path / "mongod"
     mongod.write_text(f"#!/bin/sh\n{script}\n")
     mongod.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    if told is None:
+    if message is None:
         check_mongod()
         return
-    with pytest.raises(ToolFailed, match=told):
+    with pytest.raises(ToolFailed, match=message):
         check_mongod()
 
 

@@ -27,7 +27,7 @@ OURS = (
 )
 
 
-def said(folder, *words, **more):
+def use(folder, *words, **more):
     """Exit code and all that `python -m tools …` prints, with nobody at the keyboard."""
     kept = {name: value for name, value in os.environ.items() if name not in OURS}
     done = subprocess.run(
@@ -55,7 +55,7 @@ def said(folder, *words, **more):
     ],
 )
 def test_a_wrong_use_ends_with_its_cure(tmp_path, words, more, cure):
-    code, text = said(tmp_path, *words.split(), **more)
+    code, text = use(tmp_path, *words.split(), **more)
     assert code in (1, 2) and cure in text and "Traceback" not in text, text
 
 

@@ -18,11 +18,11 @@ def longest(a, b):
 
 
 @given(few, few)
-def test_it_pairs_equal_values_in_order_and_as_many_as_possible(wanted, found):
-    pairs = align(wanted, found)
-    assert all(wanted[i] == found[j] for i, j in pairs)
+def test_it_pairs_equal_values_in_order_and_as_many_as_possible(wanted, stored):
+    pairs = align(wanted, stored)
+    assert all(wanted[i] == stored[j] for i, j in pairs)
     assert all(i < k and j < m for (i, j), (k, m) in zip(pairs, pairs[1:]))
-    assert len(pairs) == longest(wanted, found)
+    assert len(pairs) == longest(wanted, stored)
 
 
 def test_a_day_with_a_few_losses_is_quick():

@@ -100,13 +100,13 @@ def test_a_cut_in_a_packet_lets_only_a_part_through(wire):
     with connect(wire) as client:
         wire.scar("cut")
         client.sendall(b"0123456789" * 100)
-        got = b""
+        received = b""
         try:
             while data := client.recv(2000):
-                got += data
+                received += data
         except ConnectionResetError:
             pass
-        assert len(got) < 1000
+        assert len(received) < 1000
     assert wire.seen["cut"] == 1
 
 
@@ -120,14 +120,14 @@ def test_bytes_are_changed_once(wire, kind, arrives):
         client.sendall(b"0123456789")
         await_count(wire, kind)
         client.sendall(b"next")
-        got = b""
-        while not got.endswith(b"next"):
-            got += client.recv(100)
+        received = b""
+        while not received.endswith(b"next"):
+            received += client.recv(100)
     if kind == "flip":
-        pairs = zip(got, b"0123456789next", strict=True)
+        pairs = zip(received, b"0123456789next", strict=True)
         assert sum((a ^ b).bit_count() for a, b in pairs) == 1
     else:
-        assert got == arrives
+        assert received == arrives
     assert wire.seen[kind] == 1
 
 

@@ -20,16 +20,16 @@ def life(number, first, count, kept, began=BEGAN):
 
 def rows(*lives, without=(), **changes):
     """The readings of `lives` as they should be stored, without some seqs; `changes` replace columns."""
-    found = [
+    readings = [
         (each.first + i, each.number, int(taken.host_ts), taken.t / 100, taken.h / 100)
         for each in lives
         for i, taken in enumerate(each.taken)
         if each.first + i not in without
     ]
-    seq, boot, ts, t, h = (np.array(column) for column in zip(*found, strict=True))
-    zeros = np.zeros(len(found))
+    seq, boot, ts, t, h = (np.array(column) for column in zip(*readings, strict=True))
+    zeros = np.zeros(len(readings))
     columns = {
-        "stream": np.array([STREAM] * len(found)),
+        "stream": np.array([STREAM] * len(readings)),
         "seq": seq,
         "boot": boot,
         "ts": ts.astype(float),
@@ -38,14 +38,14 @@ def rows(*lives, without=(), **changes):
         "h": h,
         **dict.fromkeys(("edge_flags", "cloud_flags", "missing_before"), zeros.astype(int)),
         **dict.fromkeys(("edge_score", "cloud_score", "said"), zeros),
-        **dict.fromkeys(("why", "model"), np.full(len(found), None)),
+        **dict.fromkeys(("why", "model"), np.full(len(readings), None)),
         **changes,
     }
     return Readings("demo", "C001", **columns)
 
 
-def check(lives, stored, told=BoardReports(), frozen=()):
-    return tally(lives, stored, told, frozen, 0.2)
+def check(lives, stored, reports=BoardReports(), frozen=()):
+    return tally(lives, stored, reports, frozen, 0.2)
 
 
 def test_all_is_well_when_every_reading_is_there_once():
@@ -111,17 +111,17 @@ def test_a_reading_that_no_sensor_gave_is_surplus():
 
 
 def test_a_pause_counts_unless_the_board_was_stopped_and_what_the_host_took_apart():
-    one = life(1, 0, 10, 10)
-    one.taken[5:] = [
+    lived = life(1, 0, 10, 10)
+    lived.taken[5:] = [
         SampleTaken(1, taken.up_ms + 3000, taken.host_ts + 3, taken.t, taken.h, None)
-        for taken in one.taken[5:]
+        for taken in lived.taken[5:]
     ]
-    assert check([one], rows(one)).longest_pause_s == 3
-    one.taken[5:] = [replace(taken, starved_ms=2900) for taken in one.taken[5:]]
-    result = check([one], rows(one))
+    assert check([lived], rows(lived)).longest_pause_s == 3
+    lived.taken[5:] = [replace(taken, starved_ms=2900) for taken in lived.taken[5:]]
+    result = check([lived], rows(lived))
     assert result.longest_pause_s == 3 and round(result.longest_own_pause_s, 3) == 0.1
     frozen = [(BEGAN + 1.5, BEGAN + 3.0)]
-    assert check([one], rows(one), frozen=frozen).longest_pause_s < 0.001
+    assert check([lived], rows(lived), frozen=frozen).longest_pause_s < 0.001
 
 
 def test_what_a_copy_of_the_board_sent_first_is_claimed_and_no_duplicate():

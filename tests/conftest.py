@@ -66,7 +66,7 @@ def pytest_unconfigure(config):
     """The very last line."""
     if reporter := config.pluginmanager.get_plugin("terminalreporter"):
         skipped = reporter.stats.get("skipped", [])
-        if line := needed.told([report.longrepr[2] for report in skipped]):
+        if line := needed.summary([report.longrepr[2] for report in skipped]):
             reporter.write_line(line)
 
 

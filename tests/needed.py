@@ -30,12 +30,12 @@ SKIPPED = re.compile(r"Skipped: needs ([\w-]+): sudo apt install ")
 def need(program):
     """What finds `program` here; without it the test skips."""
     find, packages = PROGRAMS[program]
-    if found := find():
-        return found
+    if path := find():
+        return path
     return pytest.skip(f"needs {program}: sudo apt install {packages}")
 
 
-def told(reasons):
+def summary(reasons):
     """One line on what was skipped for `reasons` and how it would run; None when all of them are others."""
     lacking = Counter(match[1] for reason in reasons if (match := SKIPPED.match(reason)))
     if not lacking:

@@ -46,12 +46,12 @@ class Air:
     def wait(self, ready, seconds=60):
         """The newest `state` for which `ready` is true."""
 
-        def found():
+        def newest():
             return next((each for each in reversed(self.states) if ready(each)), None)
 
         with self._more:
-            assert self._more.wait_for(found, seconds), (self.states[-1:], self.gets)
-            return found()
+            assert self._more.wait_for(newest, seconds), (self.states[-1:], self.gets)
+            return newest()
 
     def mean(self, number, change):
         """Settings that the board hears of with its next state."""

@@ -106,14 +106,14 @@ class Backend:
             self.lines.append(line.rstrip())
 
     def wait_for_line(self, text, timeout=30.0):
-        def found():
+        def matching():
             if self.process.poll() is not None:
                 self._thread.join(2)
             hits = [line for line in self.lines if text in line]
             assert hits or self.process.poll() is None, "\n".join(self.lines)
             return hits[:1]
 
-        return wait_for(found, f"{text!r} in\n" + "\n".join(self.lines), timeout)[0]
+        return wait_for(matching, f"{text!r} in\n" + "\n".join(self.lines), timeout)[0]
 
     def stop(self):
         if self.process.poll() is None:

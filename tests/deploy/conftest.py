@@ -32,23 +32,23 @@ class Command:
     def __init__(self, line, folder, known, cwd=ROOT):
         self.file = folder / "said"
         words = shlex.split(line) if isinstance(line, str) else line
-        with self.file.open("w") as said:
+        with self.file.open("w") as output:
             self.process = subprocess.Popen(
                 words,
                 cwd=cwd,
                 env={**ENOUGH, **known},
-                stdout=said,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a shell's children end with it
             )
 
     def says(self, text, timeout=60.0):
-        def found():
-            said = self.file.read_text()
-            assert text in said or self.process.poll() is None, said
-            return text in said
+        def printed():
+            output = self.file.read_text()
+            assert text in output or self.process.poll() is None, output
+            return text in output
 
-        return wait_for(found, text, timeout)
+        return wait_for(printed, text, timeout)
 
     def stop(self):
         self.signal(signal.SIGTERM)

@@ -25,9 +25,9 @@ BOARD = (SITE, "C001")
 
 def other(bundle, key):
     """(id, bundle) of a model that differs from `bundle` in what it tells people alone."""
-    told = bundle.index(b"META") + 8  # the last section: JSON, which a blank does not change
-    size = struct.pack("<I", len(bundle) + 1), struct.pack("<I", len(bundle) - 32 - told + 1)
-    body = bundle[:8] + size[0] + bundle[12 : told - 4] + size[1] + bundle[told:-32] + b" "
+    meta = bundle.index(b"META") + 8  # the last section: JSON, which a blank does not change
+    size = struct.pack("<I", len(bundle) + 1), struct.pack("<I", len(bundle) - 32 - meta + 1)
+    body = bundle[:8] + size[0] + bundle[12 : meta - 4] + size[1] + bundle[meta:-32] + b" "
     made = body + hmac.digest(key, body, "sha256")
     return model_id(made), made
 

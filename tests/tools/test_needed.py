@@ -15,7 +15,7 @@ def test_a_program_that_is_not_here_skips_with_its_package(monkeypatch):
 def test_the_end_of_a_run_names_all_that_was_missing_in_one_line():
     reasons = ["Skipped: needs mosquitto: sudo apt install mosquitto"] * 2
     reasons += ["Skipped: needs chromium: sudo apt install chromium", "Skipped: data: no traces"]
-    assert needed.told(reasons) == (
+    assert needed.summary(reasons) == (
         "tests skipped for want of mosquitto (2), chromium (1): sudo apt install mosquitto chromium"
     )
-    assert needed.told(["Skipped: data: no traces"]) is None
+    assert needed.summary(["Skipped: data: no traces"]) is None

@@ -47,13 +47,13 @@ def test_boot_py_is_short_and_knows_no_slot():
 @pytest.mark.parametrize(
     "text", ["a", "b", "", "c", "\xff", "b trial", "a trial x", "a back 0000000c why not"]
 )
-def test_whatever_it_says_a_slot_is_chosen(flash, text):
+def test_whatever_the_file_active_says_a_slot_is_chosen(flash, text):
     says(flash, text)
     assert choice_of(flash)["choose"]() == (text[0] if text[:1] in ("a", "b") else "a")
     assert says(flash) == text
 
 
-def test_without_a_word_the_first_slot_runs(flash):
+def test_without_the_file_active_the_first_slot_runs(flash):
     assert choice_of(flash)["choose"]() == "a"
 
 
@@ -70,7 +70,7 @@ def test_a_release_on_trial_has_three_starts_and_a_wake_from_sleep_is_none(flash
     assert choice_of(flash)["choose"]() == "a"
 
 
-def test_a_count_that_is_none_is_the_last(flash):
+def test_a_trial_whose_count_cannot_be_read_is_taken_back(flash):
     says(flash, f"b trial {NAME} many")
     assert choice_of(flash)["choose"]() == "a" and "back" in says(flash)
 

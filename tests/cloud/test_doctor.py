@@ -70,12 +70,12 @@ def test_missing_settings_are_all_told_and_the_rest_is_still_tested(environment)
 
 
 @all_brokers
-def test_a_wrong_password(environment, broker):
+def test_a_wrong_password_at_the_broker_names_the_settings_to_check(environment, broker):
     faults = only_wrong(ask({**environment, "MQTT_PASSWORD": "wrong"}, "broker"))
     assert faults.startswith("login") and "check MQTT_USER and MQTT_PASSWORD" in faults
 
 
-def test_a_wrong_ca(environment, tmp_path):
+def test_a_ca_that_is_wrong_empty_or_missing_leads_to_mqtt_ca(environment, tmp_path):
     other = pki.ensure(tmp_path / "other")
     faults = only_wrong(ask({**environment, "MQTT_CA": str(other.ca_pem)}, "broker"))
     assert faults.startswith("TLS") and "not trusted" in faults and "check MQTT_CA" in faults
@@ -102,7 +102,7 @@ def answered_once(answer):
     return str(listener.getsockname()[1])
 
 
-def test_another_name_than_the_certificate_has(environment, tmp_path):
+def test_a_certificate_for_another_name_leads_to_mqtt_ca_and_mqtt_host(environment, tmp_path):
     elsewhere = pki.ensure(tmp_path / "elsewhere", ["elsewhere"])
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(elsewhere.server_pem, elsewhere.server_key)
@@ -111,23 +111,23 @@ def test_another_name_than_the_certificate_has(environment, tmp_path):
     assert "not trusted" in faults and "check MQTT_CA and MQTT_HOST" in faults
 
 
-def test_nobody_listens(environment):
+def test_a_broker_where_nobody_listens_leads_to_mqtt_port(environment):
     faults = only_wrong(ask({**environment, "MQTT_PORT": str(ports.free())}, "broker"))
     assert "cannot be reached" in faults and "MQTT_PORT" in faults
 
 
-def test_a_host_that_has_no_address(environment):
+def test_a_host_without_an_address_is_named(environment):
     faults = only_wrong(ask({**environment, "MQTT_HOST": "broker.invalid"}, "broker"))
     assert "broker.invalid has no address" in faults
 
 
-def test_something_that_does_not_speak_tls(environment):
+def test_what_does_not_speak_tls_fails_at_tls(environment):
     port = answered_once(lambda wire: wire.recv(100) and wire.sendall(b"HTTP/1.1 400 no\r\n\r\n"))
     assert only_wrong(ask({**environment, "MQTT_PORT": port}, "broker")).startswith("TLS")
 
 
 @pytest.mark.parametrize("alert", [40, 70, 112], ids=["handshake failure", "version", "unknown name"])
-def test_a_broker_that_speaks_tls_but_not_with_us(environment, alert):
+def test_a_broker_that_refuses_the_handshake_is_told_apart_from_a_wrong_setting(environment, alert):
     port = answered_once(
         lambda wire: wire.recv(5000) and wire.sendall(b"\x15\x03\x03\0\2\2" + bytes([alert]))
     )
@@ -136,7 +136,7 @@ def test_a_broker_that_speaks_tls_but_not_with_us(environment, alert):
 
 
 @brokers_with_rules
-def test_a_topic_that_is_refused(environment, broker):
+def test_a_credential_that_may_not_hear_all_boards_is_told_which_right_to_give(environment, broker):
     """A board's credential in the backend's place: it may not hear the others, nor acknowledge."""
     board = {"MQTT_PORT": environment["BOARD_PORT"], "MQTT_USER": "demo/C001"}
     mistaken = {**environment, **board, "MQTT_PASSWORD": USERS["demo/C001"]}
@@ -182,7 +182,7 @@ def rule(broker, rules):
 
 @pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
 @pytest.mark.parametrize(("lacks", "how"), [("get", "publish"), ("part", "subscribe")])
-def test_a_boards_credential_with_rules_from_before_updates_over_the_air(
+def test_rules_from_before_updates_over_the_air_are_told_which_right_to_add(
     environment, broker, lacks, how, monkeypatch
 ):
     monkeypatch.setattr(broker_part, "TIMEOUT", 2.0)
@@ -214,7 +214,7 @@ def test_it_does_not_push_the_running_backend_off(environment, backend):
     assert running.stop() == 0 and not [line for line in running.lines if "gone" in line]
 
 
-def test_a_containers_name_is_no_client_id(environment):
+def test_a_client_id_that_is_a_containers_name_is_told(environment):
     checks = ask({**environment, "MQTT_CLIENT_ID": "vigie-0123456789ab"}, "broker")
     assert "set MQTT_CLIENT_ID=vigie-backend" in text(checks)
 
@@ -230,7 +230,7 @@ def test_the_backends_user_is_enough_and_no_more(environment, guarded, request):
     assert "as vigie-backend" in text(checks)
 
 
-def test_a_missing_role(environment, guarded):  # noqa: F811
+def test_a_right_that_a_role_lacks_is_named(environment, guarded):  # noqa: F811
     known = {**environment, "MONGODB_URI": guarded["vigie-dashboard"], "MONGODB_DATABASE": "vigie"}
     faults = only_wrong(ask(known, "database"))
     assert "it may not insert on buckets" in faults and "docs/security.md" in faults
@@ -240,7 +240,7 @@ def test_a_missing_role(environment, guarded):  # noqa: F811
     ("collection", "act"),
     [(where, act) for where, acts in roles.RIGHTS["vigie-backend"].items() for act in acts],
 )
-def test_each_right_of_the_table_that_is_forgotten(environment, guarded, collection, act):  # noqa: F811
+def test_each_right_of_the_table_is_named_when_a_role_lacks_it(environment, guarded, collection, act):  # noqa: F811
     """A role clicked together on Atlas: without one of these the backend ends at its start, or much later."""
     kept = {
         where: [each for each in acts if (each, where) != (act, collection)]
@@ -265,21 +265,21 @@ def test_each_right_of_the_table_that_is_forgotten(environment, guarded, collect
             vigie.command("dropRole", "lacking")
 
 
-def test_an_address_without_a_user_where_one_is_asked_for(environment, guarded):  # noqa: F811
+def test_an_address_without_a_user_is_told_where_the_database_wants_one(environment, guarded):  # noqa: F811
     uri = re.sub("//[^@]*@", "//", guarded["vigie-backend"])
     known = {**environment, "MONGODB_URI": uri, "MONGODB_DATABASE": "vigie"}
     checks = ask(known, "database")
     assert "bad login: MONGODB_URI names no user" in text(checks) and "none is asked for" not in text(checks)
 
 
-def test_an_administrator_may_too_much(environment, guarded):  # noqa: F811
+def test_what_an_administrator_may_beyond_the_need_is_listed(environment, guarded):  # noqa: F811
     known = {**environment, "MONGODB_URI": guarded["admin"], "MONGODB_DATABASE": "vigie"}
     checks = ask(known, "database")
     assert not wrong(checks)
     assert "it can also drop collections, see its users, read other databases" in text(checks)
 
 
-def test_the_dashboards_user(environment, guarded):  # noqa: F811
+def test_the_dashboards_user_is_enough_and_more_is_told(environment, guarded):  # noqa: F811
     known = {"MONGODB_URI": guarded["vigie-dashboard"], "MONGODB_DATABASE": "vigie"}
     checks = ask(known, dashboard=True)
     assert {each.kind for each in checks} == {"good"} and "it can add to labels" in text(checks), text(checks)
@@ -287,21 +287,23 @@ def test_the_dashboards_user(environment, guarded):  # noqa: F811
     assert "it can also change readings, delete readings" in text(too_much)
 
 
-def test_a_wrong_database_password(environment, guarded):  # noqa: F811
+def test_a_wrong_database_password_is_told_and_not_shown(environment, guarded):  # noqa: F811
     uri = guarded["vigie-backend"]
     secret = uri.split(":")[2].split("@")[0]
     faults = only_wrong(ask({**environment, "MONGODB_URI": uri.replace(secret, "wrong-word")}, "database"))
     assert "it refuses the login" in faults and "wrong-word" not in faults
 
 
-def test_a_database_that_is_not_there(environment, monkeypatch):
+def test_a_database_that_is_not_there_leads_to_network_access_and_no_password_is_shown(
+    environment, monkeypatch
+):
     monkeypatch.setattr(database_part, "TIMEOUT", 1.0)
     uri = f"mongodb://me:secret-word@127.0.0.1:{ports.free()}/"
     faults = only_wrong(ask({**environment, "MONGODB_URI": uri}, "database"))
     assert "cannot be reached" in faults and "Network Access" in faults and "secret-word" not in faults
 
 
-def test_a_name_that_is_in_no_dns(environment, monkeypatch):
+def test_a_database_name_that_dns_does_not_know_leads_to_mongodb_uri(environment, monkeypatch):
     monkeypatch.setattr(database_part, "TIMEOUT", 1.0)
     uri = "mongodb+srv://me:secret-word@cluster0.invalid/"
     faults = only_wrong(ask({**environment, "MONGODB_URI": uri}, "database"))
@@ -311,7 +313,7 @@ def test_a_name_that_is_in_no_dns(environment, monkeypatch):
 @pytest.mark.parametrize(
     ("off", "kind"), [(0, "good"), (20, "warn"), (-20, "warn"), (600, "bad"), (-600, "bad")]
 )
-def test_a_clock_that_is_off(environment, off, kind):
+def test_a_clock_that_is_off_is_told_by_how_much(environment, off, kind):
     known = settings.load_database(environment)
     findings = list(database_part.findings(known, clock=lambda: time.time() + off))
     (clock,) = [each for each in findings if each.name == "clock"]
@@ -319,7 +321,7 @@ def test_a_clock_that_is_off(environment, off, kind):
     assert off == 0 or f"{abs(off)} s {'ahead of' if off > 0 else 'behind'} the database" in clock.text
 
 
-def test_a_database_that_is_nearly_full(environment, database):
+def test_a_database_that_is_nearly_full_is_told(environment, database):
     database["buckets"].insert_one({"_id": "x", "p": b"\0" * 900_000})
     page_text = text(ask({**environment, "STORAGE_QUOTA_MB": "1"}, "database"))
     assert "warn room: 1 of 1 MB used, and a cluster's limit counts its other databases too" in page_text
@@ -334,7 +336,7 @@ def test_atlas_that_does_not_let_this_address_in_is_told_as_that():
     assert "Network Access must list this computer" in of_database(ServerSelectionTimeoutError(error))
 
 
-def test_boards_that_do_not_sign_what_they_send(environment, database):
+def test_boards_that_do_not_sign_what_they_send_are_named(environment, database):
     Store(database).write([entry(1), entry(1, device="C002")])
     page_text = text(ask(environment, "database"))
     assert (
@@ -347,7 +349,7 @@ def test_boards_that_do_not_sign_what_they_send(environment, database):
     assert "good boards: all 2 sign what they send" in text(ask(environment, "database"))
 
 
-def test_which_versions_the_boards_run(environment, database):
+def test_the_versions_that_boards_run_are_counted(environment, database):
     Store(database).write([entry(1, device=f"C00{number}") for number in (1, 2, 3)])
     for name, runs in {"demo/C001": {"app": 12}, "demo/C002": {}, "demo/C003": {}}.items():
         state = {"state": {"version": "0.2.0", "state": "online", **runs}}
@@ -356,7 +358,7 @@ def test_which_versions_the_boards_run(environment, database):
     assert "good version: 0.2.0 on 2, 0.2.0 (release 12) on 1; the dashboard" in page_text
 
 
-def test_another_vigie_key_than_the_models_were_made_under(environment, database):
+def test_another_vigie_key_than_the_models_have_leads_to_rekey(environment, database):
     model = {"created": 1.0, "cloud": keys.sign_model(MASTER, b"body")}
     database["models"].insert_one({"_id": "8b7da160", **model})
     assert "VIGIE_KEY is the one" in text(ask(environment, "database"))
@@ -364,7 +366,7 @@ def test_another_vigie_key_than_the_models_were_made_under(environment, database
     assert "python -m cloud rekey" in faults
 
 
-def test_asking_changes_nothing(environment, database):
+def test_it_changes_nothing_in_the_database(environment, database):
     def everything():
         return {name: list(database[name].find()) for name in sorted(database.list_collection_names())}
 
@@ -376,12 +378,12 @@ def test_asking_changes_nothing(environment, database):
 # Mail
 
 
-def test_a_wrong_key_of_sendgrid(environment, sendgrid):
+def test_a_wrong_key_of_sendgrid_is_told_and_not_shown(environment, sendgrid):
     faults = only_wrong(ask({**environment, "SENDGRID_API_KEY": "SG.other"}, "mail"))
     assert "refuses the key (401)" in faults and "SG.other" not in faults
 
 
-def test_a_key_that_may_not_send_and_one_that_may_too_much(environment, sendgrid):
+def test_a_key_that_may_not_send_is_wrong_and_one_that_may_too_much_is_told(environment, sendgrid):
     sendgrid.scopes = ("alerts.read",)
     assert "Mail Send" in only_wrong(ask(environment, "mail"))
     sendgrid.scopes = ("mail.send", "api_keys.create")
@@ -411,18 +413,18 @@ def test_addresses_of_the_example_are_told(environment):
     assert "plain mail: from v@vigie.dev to me@vigie.dev" in text(ask(own, "mail"))
 
 
-def test_sendgrid_out_of_reach(environment):
+def test_sendgrid_out_of_reach_is_told(environment):
     host = f"http://127.0.0.1:{ports.free()}"
     assert "cannot be reached" in only_wrong(ask({**environment, "SENDGRID_HOST": host}, "mail"))
 
 
-def test_an_smtp_server_out_of_reach(environment):
+def test_an_smtp_server_out_of_reach_names_the_settings_to_check(environment):
     known = {**environment, "MAIL_VIA": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports.free())}
     faults = only_wrong(ask(known, "mail"))
     assert "cannot be reached" in faults and "check SMTP_HOST, SMTP_PORT" in faults
 
 
-def test_an_smtp_port_of_the_other_kind(environment):
+def test_an_smtp_port_of_the_other_kind_leads_to_smtp_security(environment):
     """587 where 465 belongs: nothing is wrong with its certificate."""
     port = answered_once(lambda wire: wire.sendall(b"220 mail\r\n") or wire.recv(1000))
     known = {**environment, "MAIL_VIA": "smtp", "SMTP_HOST": "127.0.0.1", "SMTP_PORT": port}
@@ -430,7 +432,7 @@ def test_an_smtp_port_of_the_other_kind(environment):
     assert "check SMTP_SECURITY and SMTP_PORT" in faults and "SMTP_CA" not in faults
 
 
-def test_an_smtp_server_that_asks_for_a_login():
+def test_an_smtp_server_that_asks_for_a_login_leads_to_user_and_password():
     refused = smtp._refused(530, b"5.7.0 Authentication required", "sender")
     assert refused.kind == "key" and "check SMTP_USER and SMTP_PASSWORD" in refused.reason
 
@@ -438,7 +440,7 @@ def test_an_smtp_server_that_asks_for_a_login():
 # The command
 
 
-def test_the_command_prints_ticks_and_its_code_tells(backend, environment, broker):
+def test_the_command_prints_ticks_and_its_exit_code_says_whether_all_is_well(backend, environment, broker):
     well = backend("doctor")
     assert well.process.wait(60) == 0
     wait_for(lambda: any(line.startswith("✓ mail") for line in well.lines), "the last tick")

@@ -133,7 +133,7 @@ def test_a_dashboard_without_a_key_says_what_to_set(house, address):
     assert "LINK_KEY" in follow().error[0].value
 
 
-def test_it_speaks_french(house, key, alert, address):
+def test_the_page_of_an_answer_speaks_french(house, key, alert, address):
     address.setenv("VIGIE_LANGUAGE", "fr")
     assert follow().button[0].label == "Je l'ai vu"
 

@@ -59,7 +59,7 @@ def test_a_panels_words_fit_a_phone_in_every_language():
     assert panels and [text for text in panels if len(text) > 68] == []
 
 
-def test_in_french_nothing_is_one():
+def test_french_uses_the_singular_for_nought():
     assert plain(Words("fr").many(0, "reading")) == "0 mesure"
     assert plain(EN.many(0, "reading")) == "0 readings"
     assert all(len(languages) == 2 for languages in COUNTED.values())
@@ -120,7 +120,7 @@ def gauge(figures, name):
     return next(each for each in usage.gauges(figures, time.time()) if each.limit == name)
 
 
-def test_storage_and_mails_are_measured_and_traffic_is_reckoned():
+def test_storage_and_mails_are_measured_and_traffic_is_estimated():
     figures = measured()
     storage, mails = gauge(figures, "storage_gb"), gauge(figures, "mails_a_day")
     assert storage.measured and storage.share == pytest.approx(0.2)

@@ -203,7 +203,7 @@ def test_the_images_command_starts_and_its_health_check_says_yes(environment, ru
 
 
 @pytest.mark.parametrize("name", ["vigie", "vigie-dashboard"])
-def test_systemd_takes_the_unit(name, tmp_path):
+def test_systemd_finds_nothing_wrong_with_the_units(name, tmp_path):
     need("systemd-analyze")
     text = (ROOT / "deploy" / "systemd" / f"{name}.service").read_text()
     here = re.sub(r"/opt/vigie/\.venv/bin/\w+", sys.executable, text).replace("/opt/vigie", str(ROOT))

@@ -39,7 +39,7 @@ def test_hmac_takes_keys_of_exactly_one_block_and_any_bytes_like():
     assert hmac_sha256(key + b"\0", (b"ack:9f3a1c07:1-40",)) != expected
 
 
-def test_same_sees_every_single_bit_and_length():
+def test_a_comparison_sees_every_single_bit_and_length():
     value = unhexlify("b0344c61d8db3853")
     assert same(value, bytearray(value))
     assert same(b"", b"")

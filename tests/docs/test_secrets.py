@@ -39,7 +39,7 @@ def clean(text):
     return True
 
 
-def test_a_backend_that_cannot_work_tells_none(planted, run):
+def test_a_backend_that_cannot_work_prints_no_secret(planted, run):
     lost = run(["python", "-m", "cloud", "run"], planted)
     lost.says("cannot be reached")
     assert lost.stop() == 0 and clean(lost.file.read_text())
@@ -48,7 +48,7 @@ def test_a_backend_that_cannot_work_tells_none(planted, run):
     assert as_json.stop() == 0 and clean(as_json.file.read_text())
 
 
-def test_a_backend_without_its_broker_and_mail_tells_none(planted, environment, run):
+def test_a_backend_without_its_broker_and_mail_prints_no_secret(planted, environment, run):
     reached = run(["python", "-m", "cloud", "run"], {**planted, "MONGODB_URI": environment["MONGODB_URI"]})
     reached.says("check MQTT_USER and MQTT_PASSWORD")
     assert reached.stop() == 0 and clean(reached.file.read_text())
@@ -57,7 +57,7 @@ def test_a_backend_without_its_broker_and_mail_tells_none(planted, environment, 
 @pytest.mark.parametrize(
     "command", ["doctor", "audit", "export", "explain C001", "alert test", "backup /dev/null/x"]
 )
-def test_commands_that_fail_tell_none(planted, run, command):
+def test_commands_that_fail_print_no_secret(planted, run, command):
     done = run(["python", "-m", "cloud", *command.split()], {**planted, "MAIL_VIA": "sendgrid"})
     assert done.process.wait(120) in (1, 2)
     text = done.file.read_text()
@@ -73,15 +73,15 @@ def test_wrong_settings_are_told_without_their_values(planted, run):
         assert key in text and clean(text)
 
 
-def test_settings_show_none_when_printed(planted):
+def test_printed_settings_show_no_secret(planted):
     assert clean(repr(settings.load(planted)))
 
 
-def test_the_doctor_tells_none_in_any_part(planted):
+def test_no_part_of_the_doctor_prints_a_secret(planted):
     clean("\n".join(finding.text for finding in doctor.examine(planted, None)))
 
 
-def test_a_backup_holds_none(environment, run, tmp_path):
+def test_a_backup_holds_no_secret(environment, run, tmp_path):
     backend = run(["python", "-m", "cloud", "run"], environment)
     backend.says("listening to the boards")
     file = tmp_path / "b"
@@ -94,7 +94,7 @@ def test_a_backup_holds_none(environment, run, tmp_path):
     assert MASTER not in inside and MASTER.hex().encode() not in inside
 
 
-def test_the_repository_holds_none():
+def test_the_repository_holds_no_secret():
     suspect = []
     for line in suspects():
         uri = re.search(r"mongodb(?:\+srv)?://[^:/\s]+:([^@\s]+)@", line)

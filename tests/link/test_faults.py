@@ -216,7 +216,7 @@ def test_half_a_packet_does_not_hold_the_link_for_ever(serve, board: Start) -> N
         assert client.end()["counts"]["session timeouts"] == 1
 
 
-def test_pubacks_in_odd_order_twice_and_for_nothing(serve, board: Start, any_umqtt: Path) -> None:
+def test_pubacks_in_any_order_twice_or_for_nothing_do_no_harm(serve, board: Start, any_umqtt: Path) -> None:
     def script(peer: Peer, n: int) -> None:
         peer.welcome()
         packets = [peer.published()[1] for _ in range(8)]
@@ -526,7 +526,7 @@ def test_memory_stays_flat_over_many_sessions(serve, board: Start) -> None:
     assert time.monotonic() - start < 40  # each rest is a first one; growing ones would take minutes
 
 
-def test_goodbye_is_said(serve, board: Start, any_umqtt: Path) -> None:
+def test_goodbye_is_the_last_state_and_a_disconnect(serve, board: Start, any_umqtt: Path) -> None:
     heard = []
 
     def script(peer: Peer, n: int) -> None:

@@ -47,7 +47,7 @@ def fresh(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_it_is_built_once_for_the_same_sources_and_anew_for_others(fresh, monkeypatch):
+def test_the_artefact_is_built_once_for_the_same_sources_and_anew_for_others(fresh, monkeypatch):
     first = build.application("x64", fresh)
     with monkeypatch.context() as without:
         without.setattr(build, "_built", None)
@@ -72,7 +72,7 @@ def test_what_was_kept_and_is_damaged_is_built_anew(fresh):
     assert build.application("x64", fresh) == first
 
 
-def test_a_board_runs_where_it_cannot_be_kept(fresh):
+def test_a_board_runs_where_the_artefact_cannot_be_kept(fresh):
     (fresh / "cache").write_text("a file where the folder would be")
     assert build.files("x64", fresh)
 

@@ -75,7 +75,7 @@ def joined():
     return join({k: v for k, v in PACKAGE.items()}, {"__init__", "compat", "seldom"}, {"main", "stopped"})
 
 
-def test_it_does_what_the_modules_did(joined, tmp_path, monkeypatch):
+def test_the_joined_file_does_what_the_modules_did(joined, tmp_path, monkeypatch):
     expected = loaded(PACKAGE, tmp_path / "apart", monkeypatch).main()
     app = loaded(joined, tmp_path / "joined", monkeypatch)
     assert app.main()[:5] == expected[:5]

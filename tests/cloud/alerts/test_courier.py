@@ -227,7 +227,7 @@ def test_what_holds_for_all_mails_is_not_tried_with_each(courier, database, send
     sendgrid.refuse(429, 10)
 
 
-def test_the_pause_doubles(courier, database, sendgrid, clock):
+def test_the_pause_after_a_failure_doubles(courier, database, sendgrid, clock):
     sendgrid.refuse(500, 4)
     put(database)
     pauses = []

@@ -100,7 +100,7 @@ def test_mails_that_were_on_their_way_are_not_sent_again(filled, other, tmp_path
     assert other["events"].count_documents({}) == 0  # nor judged again
 
 
-def test_it_joins_what_boards_have_sent_since_the_loss(filled, other, tmp_path):
+def test_a_restore_joins_what_boards_have_sent_since_the_loss(filled, other, tmp_path):
     backup.backup(filled, tmp_path / "b", MASTER)
     later = Store(other)
     later.write([entry(seq) for seq in range(2 * SIZE + 30, 2 * SIZE + 90)])  # overlaps, and goes on

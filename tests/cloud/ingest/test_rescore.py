@@ -100,7 +100,7 @@ def test_something_far_off_is_abnormal_to_all(models, trained):
     assert flags & codes.FOREST and flags & codes.ENVELOPE and flags & codes.ZSCORE
 
 
-def test_z_counts_the_floor():
+def test_a_quiet_window_counts_as_noisy_as_the_floor():
     x = np.array([QUIET] * 4, np.int16)
     x[:, 4] = [40, 41, -41, 41]
     x[:, 6] = [0, 0, 0, 6]

@@ -62,7 +62,7 @@ def test_every_column_comes_back(store, reader, settle):
     assert readings.cloud_score.tolist()[0] == 0.4
 
 
-def test_gaps_show(store, reader, settle):
+def test_a_reading_says_how_many_are_missing_before_it(store, reader, settle):
     store.write([entry(s, ts=NOW + s) for s in (5, 6, 9, 10, 500)])
     settle()
     assert reader.readings("demo", "C001").missing_before.tolist() == [0, 0, 2, 0, 489]
@@ -228,7 +228,9 @@ def test_what_is_quarantined_is_not_well_and_says_why(store, reader):
     assert "1 WITHOUT A CAUSE (2)" in audit.line(audited)
 
 
-def test_the_commands_exit_as_they_must(store, monkeypatch, mongod, database, capsys, tmp_path):
+def test_audit_and_export_exit_with_0_only_when_all_is_well(
+    store, monkeypatch, mongod, database, capsys, tmp_path
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MONGODB_URI", mongod.uri)
     monkeypatch.setenv("MONGODB_DATABASE", database.name)

@@ -136,7 +136,7 @@ def test_what_stays_away_for_a_day_belongs_there(site):
     assert position.away is None and position.stretches == ((since, site.now),)
 
 
-def test_two_boards_are_no_site_and_a_young_one_learns_nothing(database):
+def test_two_boards_or_a_young_one_learn_nothing(database):
     site = Site(database)
     site.live(300)
     site.look()
@@ -170,7 +170,7 @@ def test_an_episode_of_its_own_readings_learns_whom_it_has_left_and_no_second_on
     assert state.episode.cloud_flags & SIBLINGS and not isinstance(actions[0], Opened)
 
 
-def test_it_opens_grows_and_closes():
+def test_an_episode_of_siblings_opens_grows_and_closes():
     state, (opened,) = decide(Device(), AWAY, 8000.0)
     assert isinstance(opened, Opened) and opened.episode.id == "demo/C002/siblings/1000"
     state, _ = decide(state, msgspec.structs.replace(AWAY, t=250, when=9000.0), 9000.0)

@@ -81,7 +81,7 @@ def floors(database):
     }
 
 
-def test_it_is_told_by_its_words_or_by_what_it_still_does(database, fill_up):
+def test_a_full_database_is_known_by_its_words_or_by_what_it_still_does(database, fill_up):
     text = "you are over your space quota, using 513 MB of 512 MB"
     assert is_full(OperationFailure(text, 8000, {"ok": 0, "errmsg": text, "code": 8000}), database)
     for refusal in ("bad auth : authentication failed", "user is not allowed to do action [insert]"):

@@ -33,7 +33,7 @@ def test_the_first_write_of_a_position_wins(store, reader, database):
     assert aside["seq"] == 1 and "other sensor values" in aside["reason"]
 
 
-def test_it_wins_within_one_batch_too(store, reader):
+def test_the_first_write_wins_within_one_batch_too(store, reader):
     counts = store.write([entry(1, t=2100), entry(1, t=2100), entry(1, t=2200)])
     assert (counts.kept, counts.conflicts) == (2, 1)
     assert values(reader.readings("demo", "C001")) == {1: 21.0}
@@ -54,7 +54,7 @@ def test_a_repeat_of_a_sealed_position_does_not_open_the_bucket(store, database,
     assert database["buckets"].find_one() == sealed
 
 
-def test_a_late_new_reading_opens_it_and_it_is_sealed_again(store, database, reader):
+def test_a_late_new_reading_opens_a_sealed_bucket_and_it_is_sealed_again(store, database, reader):
     store.write([entry(seq, t=seq) for seq in range(10) if seq != 4])
     seal(database)
     store.write([entry(4, t=4), entry(5, t=5)])

@@ -28,7 +28,7 @@ def alarms(past, limits):
     return int((np.diff(np.concatenate(([0], values.astype(int)))) == 1).sum())
 
 
-def test_it_counts_as_the_board_does():
+def test_alarms_of_own_limits_are_counted_as_the_board_does():
     past = cooler()
     some = np.sort(np.random.default_rng(2).choice(len(past.t), len(past.t) * 3 // 4, replace=False))
     for history in (past, History(past.ts[some], past.t[some], past.h[some], 30.0, 0)):

@@ -178,7 +178,7 @@ def test_a_cold_room_that_people_keep_warm_for_hours_is_watched_all_the_same():
     assert limits.levels[0] < excursion.NOWHERE and first(broken, row, limits) <= 75
 
 
-def test_a_long_gap_forgets():
+def test_after_a_long_gap_stays_begin_anew():
     limits = excursion.fit(cycling())
     judge = board(limits)
     for _ in range(20):

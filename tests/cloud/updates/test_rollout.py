@@ -26,7 +26,7 @@ PAUSE = 600.0
 WELL = Behaviour(has=True, boots=3)
 
 
-def test_first_one_then_a_tenth_then_all():
+def test_the_waves_are_one_board_then_a_tenth_then_all():
     assert [len(wave) for wave in waves(NAMES)] == [1, 2, 17]
     assert [len(wave) for wave in waves(NAMES[:3])] == [1, 1, 1]
     assert [len(wave) for wave in waves(NAMES[:1])] == [1]
@@ -70,7 +70,7 @@ def test_a_board_that_is_not_well_halts_it(behaviour, why):
         Behaviour(has=True, boots=3, silent=5000.0, period=3600.0),
     ],
 )
-def test_what_is_ordinary_does_not(behaviour):
+def test_what_is_ordinary_halts_no_rollout(behaviour):
     assert not decide(
         NAMES, {NAMES[0]: RolloutBoard(0.0, 100.0, 3)}, {NAMES[0]: behaviour}, PAUSE, 9000.0
     ).halt

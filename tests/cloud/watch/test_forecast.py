@@ -52,7 +52,7 @@ def test_a_steady_rise_passes_the_limit_when_it_does():
         assert all(abs(at - (START + DAY + 4.5 * 3600)) < 600 for at in forecasts if at), seed
 
 
-def test_below_is_as_above():
+def test_a_fall_is_forecast_as_a_rise_is():
     ts, t = cold_room(3.5, rate=1.0)
     assert passes_at(ts, t) is not None and passes_at(ts, t, side=-1) == pytest.approx(passes_at(ts, t))
 

@@ -25,7 +25,7 @@ def test_a_refusal_never_touches_radio_or_board():
     assert rung(0, 100000, 3600) == RECONNECT
 
 
-def test_silence_climbs_the_ladder():
+def test_silence_leads_to_the_radio_and_then_to_a_reset():
     climbed = [rung(silent, silent * 60, 3600) for silent in range(1, 61)]
     assert climbed[:8] == ([RADIO] + [RECONNECT] * 3) * 2
     assert climbed[-1] == RESET

@@ -39,7 +39,7 @@ def test_answers_to_other_questions_and_cut_ones_are_passed_over():
         assert _address(whole[:size], b"\x12\x34") is None, size
 
 
-def test_a_no_is_a_no():
+def test_an_answer_that_says_no_is_an_error():
     assert no(answer(flags=b"\x81\x83"))  # no such name
     assert no(answer(flags=b"\x81\x82"))  # the server failed
     assert no(answer(AAAA))  # no IPv4 address

@@ -6,7 +6,7 @@ from tests.device import scratch
 NOW = 836000000
 
 
-def test_it_remembers_over_a_reboot():
+def test_the_journal_remembers_over_a_reboot():
     with scratch.Folder() as folder:
         journal = Journal(folder + "/journal")
         journal.anchor(3, 10, NOW)
@@ -60,7 +60,7 @@ def test_a_cut_before_the_renaming_keeps_the_old_file():
         assert Journal(path).dropped == [[1, 2]]
 
 
-def test_it_stays_small_and_forgets_nothing_that_counts():
+def test_the_journal_stays_small_and_forgets_nothing_that_counts():
     with scratch.Folder() as folder:
         path = folder + "/journal"
         journal = Journal(path)

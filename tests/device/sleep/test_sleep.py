@@ -388,7 +388,7 @@ def test_flash_that_is_not_as_it_was_left_is_a_fresh_start():
         assert world.outbox.boot == 2 and world.node.counts["sleeps forgotten"] == 1
 
 
-def test_it_does_not_sleep_while_flash_refuses_what_is_in_ram():
+def test_a_board_does_not_sleep_while_flash_refuses_what_is_in_ram():
     with scratch.Folder() as folder:
         world = World(folder, room)
         world.run(45)
@@ -417,7 +417,7 @@ def test_ticks_that_were_slept_through_are_counted_and_the_grid_stays():
         assert [up for up in ups if up % 10] == [132], "one late sample, then the grid of before"
 
 
-def test_it_wakes_as_much_earlier_as_waking_takes():
+def test_the_board_wakes_as_much_earlier_as_waking_takes():
     with scratch.Folder() as folder:
         world = World(folder, room)
         world.wake_ms = 1700
@@ -437,7 +437,7 @@ def test_an_rtc_that_was_set_is_not_believed():
     assert ticks.woke(5000, 70000, 9000) == 9500
 
 
-def test_when_to_connect():
+def test_quiet_readings_share_a_connection_and_failures_make_it_wait_twice_as_long():
     for period_ms, gather_s in ((5000, 200), (10000, 400), (60000, 2400), (300000, 3600), (3600000, 3600)):
         assert Duty(period_ms).gather_ms() == gather_s * 1000
     duty = Duty(60000)

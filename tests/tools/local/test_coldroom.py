@@ -19,7 +19,7 @@ def chosen() -> SensorChoice:
     return SensorChoice.parse("coldroom")
 
 
-def test_it_is_asked_for_by_name(chosen):
+def test_a_cold_room_is_chosen_by_name_and_a_wrong_name_lists_the_choices(chosen):
     assert isinstance(chosen, ColdRooms) and chosen.fails_at == BEFORE and SensorChoice().fails_at is None
     with pytest.raises(ToolFailed, match=r'"simulated", "coldroom" or "replay:FILE.csv"'):
         SensorChoice.parse("coldroom:fast")

@@ -24,7 +24,7 @@ def test_it_tells_the_time_and_echoes_the_question():
     assert abs(struct.unpack("!I", reply[40:44])[0] - EPOCH_1900 - time.time()) < 2
 
 
-def test_its_error_can_be_set():
+def test_the_error_of_the_time_server_can_be_set():
     with NtpServer() as server:
         server.offset = -3600
         fields = struct.unpack("!I", ask(server.port)[40:44])[0] - EPOCH_1900

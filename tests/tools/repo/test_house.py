@@ -47,7 +47,7 @@ def test_no_folder_has_more_than_about_a_dozen_files_and_none_has_one():
     assert {folder: files for folder, files in folders.items() if not 2 <= files <= 14} == {}
 
 
-def test_a_change_has_at_most_five_places():
+def test_every_recipe_has_at_most_five_places():
     recipes = (
         (ROOT / "CONTRIBUTING.md").read_text().partition("## Where do I change")[2].partition("\n## ")[0]
     )

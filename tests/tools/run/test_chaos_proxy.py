@@ -114,7 +114,7 @@ def test_a_cut_in_a_packet_lets_only_a_part_through(wire):
     ("kind", "arrives"),
     [("flip", None), ("drop", b"next"), ("duplicate", b"01234567890123456789next")],
 )
-def test_bytes_are_changed_once(wire, kind, arrives):
+def test_a_change_of_bytes_happens_once(wire, kind, arrives):
     with connect(wire) as client:
         wire.scar(kind)
         client.sendall(b"0123456789")

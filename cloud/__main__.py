@@ -70,12 +70,12 @@ def _parser(prog: str = "python -m cloud") -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"vigie {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, ingest, needs, text in (
-        ("run", True, settings.load, "the whole backend: ingest, watch, alerts, sealing"),
+        ("run", True, settings.backend, "the whole backend: ingest, watch, alerts, sealing"),
         (
-            *("ingest", True, settings.load_worker),
+            *("ingest", True, settings.worker),
             "one more ingest worker (set MQTT_SHARE and a MQTT_CLIENT_ID for each)",
         ),
-        ("watch", False, settings.load, "episodes, alerts and sealing only; a second one stands by"),
+        ("watch", False, settings.backend, "episodes, alerts and sealing only; a second one stands by"),
     ):
         command = commands.add_parser(name, help=text)
         command.set_defaults(command=_run, ingest=ingest, needs=needs)
@@ -147,7 +147,7 @@ def _parser(prog: str = "python -m cloud") -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    loaded = options.needs(os.environ, ENV_FILE)
+    loaded = settings.read(options.needs, os.environ, ENV_FILE)
     from cloud import service  # noqa: PLC0415  few commands need it
 
     log.start(as_json=loaded.json_logs)
@@ -198,11 +198,11 @@ def _audit(options: argparse.Namespace) -> int:
 def _alert_test(options: argparse.Namespace) -> int:
     from cloud.alerts import sample_mail  # noqa: PLC0415  few commands need it
 
-    return sample_mail.send(settings.load_mail(os.environ, ENV_FILE))
+    return sample_mail.send(settings.read(settings.mail, os.environ, ENV_FILE))
 
 
 def _alert_key(options: argparse.Namespace) -> int:
-    key = settings.load_link_key(os.environ, ENV_FILE)
+    key = settings.read(settings.link_key, os.environ, ENV_FILE)
     if key is None:
         print("VIGIE_KEY is not set: the key of links is made from it", file=sys.stderr)
         return 2
@@ -214,8 +214,8 @@ def _explain(options: argparse.Namespace) -> int:
     from cloud.commands import explain  # noqa: PLC0415  few commands need it
     from cloud.ingest.rescore import Models  # noqa: PLC0415
 
-    known = settings.load_database(os.environ, ENV_FILE)
-    key = settings.load_master_key(os.environ, ENV_FILE)
+    known = settings.read(settings.database, os.environ, ENV_FILE)
+    key = settings.read(settings.master_key, os.environ, ENV_FILE)
     handle = database.connect(known.uri, known.name)
     reader = Reader(handle)
     site, device = reader.board(options.device)
@@ -273,7 +273,7 @@ def _backup(options: argparse.Namespace) -> int:
     from cloud.commands import backup  # noqa: PLC0415
 
     try:
-        master = settings.load_master_key(os.environ, ENV_FILE)
+        master = settings.read(settings.master_key, os.environ, ENV_FILE)
         made = backup.backup(_database(), options.file, master, _progress("saved"))
     except FileExistsError:
         print(f"{options.file} is there already: choose another name", file=sys.stderr)
@@ -291,7 +291,7 @@ def _restore(options: argparse.Namespace) -> int:
     from cloud.commands import backup  # noqa: PLC0415
 
     try:
-        masters = settings.load_backup_keys(os.environ, ENV_FILE)
+        masters = settings.read(settings.backup_keys, os.environ, ENV_FILE)
         whole = backup.read(options.file, masters, unsigned=options.unsigned)
         content = f"{sum(whole.counts.values())} documents of the database {whole.database}"
         print(f"{options.file}: {content}, {backup.when(whole.created)}, whole and unchanged")
@@ -346,7 +346,7 @@ def _forget(options: argparse.Namespace) -> int:
 def _rekey(options: argparse.Namespace) -> int:
     from cloud.commands import rekey  # noqa: PLC0415
 
-    old, new = settings.load_old_and_new_key(os.environ, ENV_FILE)
+    old, new = settings.read(settings.old_and_new_key, os.environ, ENV_FILE)
     handle = _database()
     if resealed := rekey.reseal(handle["wanted"], old, new):
         print(f"settings of {resealed} boards are sealed under the new VIGIE_KEY")
@@ -354,11 +354,11 @@ def _rekey(options: argparse.Namespace) -> int:
 
 
 def _update(options: argparse.Namespace, act: Callable[..., int]) -> int:
-    return act(options, _database(), settings.load_master_key(os.environ, ENV_FILE))
+    return act(options, _database(), settings.read(settings.master_key, os.environ, ENV_FILE))
 
 
 def _database() -> Database[database.Document]:
-    loaded = settings.load_database(os.environ, ENV_FILE)
+    loaded = settings.read(settings.database, os.environ, ENV_FILE)
     return database.connect(loaded.uri, loaded.name, timeout=60)
 
 
@@ -373,7 +373,7 @@ def _progress(done: str) -> Callable[[str, int], None]:
 
 
 def _reader() -> Reader:
-    loaded = settings.load_database(os.environ, ENV_FILE)
+    loaded = settings.read(settings.database, os.environ, ENV_FILE)
     return Reader(database.connect(loaded.uri, loaded.name))
 
 

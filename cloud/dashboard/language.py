@@ -25,7 +25,7 @@ def ordinary() -> str:
     secrets = st.secrets if st.secrets.load_if_toml_exists() else {}
     if renamed := settings.old_language("secrets.toml", secrets):
         raise settings.SettingsError(renamed)
-    return settings.language(os.environ, HOUSE / ".env")
+    return settings.read(settings.language, os.environ, HOUSE / ".env")
 
 
 def spoken() -> str:

@@ -128,7 +128,7 @@ class FleetState:
 @st.cache_resource(show_spinner=False)
 def reader() -> Reader:
     """The one connection of this process. Raises settings.SettingsError."""
-    known = settings.load_database(os.environ, HOUSE / ".env")
+    known = settings.read(settings.database, os.environ, HOUSE / ".env")
     return Reader(connect(known.uri, known.name, timeout=TIMEOUT))
 
 
@@ -198,7 +198,7 @@ def fleet() -> FleetState:
 
 def sites() -> tuple[Site, ...]:
     """Where the sites are. Raises SettingsError."""
-    return settings.load_sites(os.environ, HOUSE / ".env")
+    return settings.read(settings.sites, os.environ, HOUSE / ".env")
 
 
 def spark(language: str, site: str, device: str) -> Curve:

@@ -55,24 +55,24 @@ def _findings(part: str, known: Mapping[str, str], file: Path | None, send: bool
     if part == "settings":
         yield Finding("vigie", f"version {VERSION}")
         settings.load(known, file)
-        settings.load_sites(known, file)
-        settings.load_access(known, file)
+        settings.read(settings.sites, known, file)
+        settings.read(settings.access, known, file)
         there = f"{file} and " if file and file.exists() else ""
         yield Finding("settings", f"complete, from {there}the environment")
     elif part == "broker":
         from cloud.doctor import broker_checks  # noqa: PLC0415
 
-        yield from broker_checks.findings(settings.load_broker(known, file))
+        yield from broker_checks.findings(settings.read(settings.broker, known, file))
     elif part == "database":
         from cloud.doctor import database_checks  # noqa: PLC0415
 
         yield from database_checks.findings(
-            settings.load_database(known, file), *settings.load_storage(known, file)
+            settings.read(settings.database, known, file), *settings.read(settings.storage, known, file)
         )
     elif part == "mail":
         from cloud.doctor import mail_checks  # noqa: PLC0415
 
-        yield from mail_checks.findings(settings.load_mail(known, file), send=send)
+        yield from mail_checks.findings(settings.read(settings.mail, known, file), send=send)
 
 
 def _dashboard(known: Mapping[str, str], file: Path | None, secrets: Path | None) -> Iterator[Finding]:
@@ -85,16 +85,16 @@ def _dashboard(known: Mapping[str, str], file: Path | None, secrets: Path | None
         yield Finding(
             "secrets", f"no MONGODB_URI in .streamlit/secrets.toml, so {file}'s is tried: {cure}", "warn"
         )
-    settings.load_sites(known, file)
-    settings.load_access(known, file)
-    yield from database_checks.of_the_dashboard(settings.load_database(known, file))
+    settings.read(settings.sites, known, file)
+    settings.read(settings.access, known, file)
+    yield from database_checks.of_the_dashboard(settings.read(settings.database, known, file))
 
 
 def _board(board: str, known: Mapping[str, str], file: Path | None) -> Iterator[Finding]:
     from cloud.doctor import broker_checks  # noqa: PLC0415
 
-    user, password, port = settings.load_board(known, file)
-    backends = settings.load_broker(known, file)
+    user, password, port = settings.read(settings.board, known, file)
+    backends = settings.read(settings.broker, known, file)
     its = replace(backends, user=user, password=password, port=port)
     yield from broker_checks.of_a_board(backends, its, board)
 

@@ -42,8 +42,8 @@ def main(argv: Sequence[str]) -> int:
     """0 = looked at, 1 = it cannot be. Raises SettingsError and PyMongoError."""
     options = _options(argv)
     try:
-        known = settings.load_database(os.environ, ENV_FILE)
-        master = settings.load_master_key(os.environ, ENV_FILE)
+        known = settings.read(settings.database, os.environ, ENV_FILE)
+        master = settings.read(settings.master_key, os.environ, ENV_FILE)
         connected = database.connect(known.uri, known.name, timeout=60)
         board = Reader(connected).board(options.device)
         learned = learn(connected, master, board, anew=options.anew, now=time.time())

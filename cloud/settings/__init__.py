@@ -20,8 +20,8 @@ from cloud.settings.environment import Part, Source
 from cloud.settings.environment import SettingsError as SettingsError
 from cloud.settings.environment import old_language as old_language
 from cloud.settings.names import DASHBOARD_KEYS as DASHBOARD_KEYS
-from cloud.settings.names import DATABASE_KEYS, OLD_KEY
 from cloud.settings.names import KEYS as KEYS
+from cloud.settings.names import OLD_KEY
 from cloud.words import LANGUAGES
 
 
@@ -147,96 +147,67 @@ class Site:
 
 def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
     """The backend's settings. Raises SettingsError."""
-    return _read(_backend, environment, file)
+    return read(backend, environment, file)
 
 
-def _read(
-    part: Callable[[Source], Part],
-    environment: Mapping[str, str],
-    file: Path | None,
-    only: tuple[str, ...] | None = None,
-) -> Part:
-    """One part of the settings, checked as a whole; `only` as for Source.finish. Raises SettingsError."""
+def read(part: Callable[[Source], Part], environment: Mapping[str, str], file: Path | None = None) -> Part:
+    """One part of the settings, checked as a whole: `part` is a function below. Raises SettingsError."""
     source = Source(environment, file)
-    settings = part(source)
-    source.finish(KEYS, only)
-    return settings
+    value = part(source)
+    source.finish(whole=part in (backend, worker))
+    return value
 
 
-def _backend(source: Source) -> Settings:
-    worker = _worker(source)
-    mail = _mail(source)
+def backend(source: Source) -> Settings:
+    """What the whole backend needs."""
+    mails = mail(source)
     return Settings(
-        **vars(worker),
-        mail=mail,
-        alerts=_alerts(source, mail),
+        **vars(worker(source)),
+        mail=mails,
+        alerts=_alerts(source, mails),
         retention_days=source.number("RETENTION_DAYS", 30, 1, 3650),
         quota=_quota(source),
         auto_model=source.choice("AUTO_MODEL", AUTO_MODELS[0], AUTO_MODELS),
     )
 
 
-def load_worker(environment: Mapping[str, str], file: Path | None = None) -> WorkerSettings:
-    """What a process that only ingests needs. Raises SettingsError."""
-    return _read(_worker, environment, file)
-
-
-def _worker(source: Source) -> WorkerSettings:
+def worker(source: Source) -> WorkerSettings:
+    """What a process that only ingests needs."""
     return WorkerSettings(
-        broker=_broker(source),
-        database=_database(source),
-        key=source.secret("VIGIE_KEY"),
+        broker=broker(source),
+        database=database(source),
+        key=master_key(source),
         health_port=source.number("HEALTH_PORT", 0, 0, 65535),
         heartbeat=source.checked("HEARTBEAT_URL", "", checks.secret_web_address) or None,
-        json_logs=source.checked("LOG_FORMAT", "text", checks.log_format) == "json",
+        json_logs=source.choice("LOG_FORMAT", "text", ("text", "json")) == "json",
     )
 
 
-def load_broker(environment: Mapping[str, str], file: Path | None = None) -> BrokerSettings:
-    """What a connection to the broker needs. Raises SettingsError."""
-    return _read(_broker, environment, file)
-
-
-def _broker(source: Source) -> BrokerSettings:
+def broker(source: Source) -> BrokerSettings:
+    """What a connection to the broker needs."""
+    own_client_id = ("vigie-" + re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname()))[:23]
     return BrokerSettings(
         host=source.checked("MQTT_HOST", None, checks.host, f"the broker's name, such as {checks.A_BROKER}"),
         port=source.number("MQTT_PORT", 8883, 1, 65535),
         user=source.text("MQTT_USER", "the backend's user at the broker"),
         password=source.text("MQTT_PASSWORD", "that user's password"),
         ca=source.existing_file("MQTT_CA"),
-        client_id=source.checked("MQTT_CLIENT_ID", _own_client_id(), checks.name),
+        client_id=source.checked("MQTT_CLIENT_ID", own_client_id, checks.name),
         share=source.checked("MQTT_SHARE", "", checks.name) or None,
     )
 
 
-def load_database(environment: Mapping[str, str], file: Path | None = None) -> DatabaseSettings:
-    """What a reader needs. Raises SettingsError."""
-    return _read(_database, environment, file, only=DATABASE_KEYS)
+def board(source: Source) -> tuple[str, str, int]:
+    """A board's user, password and port at the broker, as for `make provision`."""
+    return (
+        source.text("BOARD_USER", "the board's user at the broker"),
+        source.text("BOARD_PASSWORD", "that user's password"),
+        source.number("BOARD_PORT", source.number("MQTT_PORT", 8883, 1, 65535), 1, 65535),
+    )
 
 
-def load_storage(environment: Mapping[str, str], file: Path | None = None) -> tuple[int, bytes | None]:
-    """Bytes that the database may hold (0 = no limit), and the master secret if it is set."""
-    source = Source(environment, file)
-    quota, master = _quota(source), source.secret("VIGIE_KEY", needed=False)
-    source.finish(KEYS, only=("STORAGE_QUOTA_MB", "VIGIE_KEY"))
-    return quota, master or None
-
-
-def _quota(source: Source) -> int:
-    return source.number("STORAGE_QUOTA_MB", 500, 0, 100_000_000) * 1_000_000
-
-
-def load_board(environment: Mapping[str, str], file: Path | None = None) -> tuple[str, str, int]:
-    """A board's user, password and port at the broker, as for `make provision`. Raises SettingsError."""
-    source = Source(environment, file)
-    user = source.text("BOARD_USER", "the board's user at the broker")
-    password = source.text("BOARD_PASSWORD", "that user's password")
-    port = source.number("BOARD_PORT", source.number("MQTT_PORT", 8883, 1, 65535), 1, 65535)
-    source.finish(KEYS, only=())
-    return user, password, port
-
-
-def _database(source: Source) -> DatabaseSettings:
+def database(source: Source) -> DatabaseSettings:
+    """What a reader needs."""
     cure = f"where MongoDB is, such as {checks.A_DATABASE}"
     return DatabaseSettings(
         uri=source.checked("MONGODB_URI", None, checks.mongodb_uri, cure),
@@ -244,74 +215,64 @@ def _database(source: Source) -> DatabaseSettings:
     )
 
 
-def load_access(environment: Mapping[str, str], file: Path | None = None) -> AccessSettings:
-    """Who may write on the dashboard. Raises SettingsError."""
-    source = Source(environment, file)
-    access = AccessSettings(
+def storage(source: Source) -> tuple[int, bytes | None]:
+    """Bytes that the database may hold (0 = no limit), and the master secret if it is set."""
+    return _quota(source), source.secret("VIGIE_KEY", needed=False) or None
+
+
+def _quota(source: Source) -> int:
+    return source.number("STORAGE_QUOTA_MB", 500, 0, 100_000_000) * 1_000_000
+
+
+def access(source: Source) -> AccessSettings:
+    """Who may write on the dashboard."""
+    return AccessSettings(
         password_hash=source.checked("DASHBOARD_PASSWORD_HASH", "", checks.password_hash) or None,
         people=checks.addresses(source.checked("DASHBOARD_PEOPLE", "", checks.mail_addresses).lower()),
     )
-    source.finish(KEYS, only=DASHBOARD_KEYS)
-    return access
 
 
-def load_sites(environment: Mapping[str, str], file: Path | None = None) -> tuple[Site, ...]:
-    """Where the sites are, for a map. Raises SettingsError."""
-    source = Source(environment, file)
+def sites(source: Source) -> tuple[Site, ...]:
+    """Where the sites are, for a map."""
     text = source.checked("SITES", "", checks.sites)
-    source.finish(KEYS, only=DASHBOARD_KEYS)
     return tuple(Site(match[1], float(match[2]), float(match[3])) for match in checks.SITE.finditer(text))
 
 
-def load_mail(environment: Mapping[str, str], file: Path | None = None) -> MailSettings:
-    """What sending needs. Raises SettingsError."""
-    return _read(_mail, environment, file)
-
-
-def load_link_key(environment: Mapping[str, str], file: Path | None = None) -> bytes | None:
+def link_key(source: Source) -> bytes | None:
     """The key that signs links in mails: LINK_KEY, else derived from VIGIE_KEY. None = neither is set."""
-    source = Source(environment, file)
-    own = source.secret("LINK_KEY", needed=False)
-    master = source.secret("VIGIE_KEY", needed=False)
-    source.finish(KEYS, only=("LINK_KEY", "VIGIE_KEY"))
+    own, master = source.secret("LINK_KEY", needed=False), source.secret("VIGIE_KEY", needed=False)
     return own or (keys.link_key(master) if master else None)
 
 
-def load_master_key(environment: Mapping[str, str], file: Path | None = None) -> bytes:
-    """The secret from which every device's key is derived, 32 bytes. Raises SettingsError."""
-    source = Source(environment, file)
-    master = source.secret("VIGIE_KEY")
-    source.finish(KEYS, only=("VIGIE_KEY",))
-    return master
+def master_key(source: Source) -> bytes:
+    """The secret from which every device's key is derived, 32 bytes."""
+    return source.secret("VIGIE_KEY")
 
 
-def load_backup_keys(environment: Mapping[str, str], file: Path | None = None) -> tuple[bytes, ...]:
-    """The keys that may have signed a backup: VIGIE_KEY, and OLD_VIGIE_KEY if it is set.
-
-    Raises SettingsError.
-    """
-    source = Source(environment, file)
-    new, old = source.secret("VIGIE_KEY"), source.secret("OLD_VIGIE_KEY", needed=False)
-    source.finish((*KEYS, "OLD_VIGIE_KEY"), only=("OLD_VIGIE_KEY", "VIGIE_KEY"))
+def backup_keys(source: Source) -> tuple[bytes, ...]:
+    """The keys that may have signed a backup: VIGIE_KEY, and OLD_VIGIE_KEY if it is set."""
+    new, old = master_key(source), source.secret("OLD_VIGIE_KEY", needed=False)
     return (new, old) if old else (new,)
 
 
-def load_old_and_new_key(environment: Mapping[str, str], file: Path | None = None) -> tuple[bytes, bytes]:
-    """OLD_VIGIE_KEY, which is only set while keys are changed, and VIGIE_KEY. Raises SettingsError."""
-    source = Source(environment, file)
-    old, new = source.secret("OLD_VIGIE_KEY", cure=OLD_KEY), source.secret("VIGIE_KEY")
-    source.finish((*KEYS, "OLD_VIGIE_KEY"), only=("OLD_VIGIE_KEY", "VIGIE_KEY"))
-    if old == new:
-        raise SettingsError(["VIGIE_KEY is still the old one: make a new one, and set OLD_VIGIE_KEY to this"])
+def old_and_new_key(source: Source) -> tuple[bytes, bytes]:
+    """OLD_VIGIE_KEY, which is only set while keys are changed, and VIGIE_KEY."""
+    old, new = source.secret("OLD_VIGIE_KEY", cure=OLD_KEY), master_key(source)
+    if old and old == new:
+        source.problems.append(
+            "VIGIE_KEY is still the old one: make a new one, and set OLD_VIGIE_KEY to this"
+        )
     return old, new
 
 
-def language(environment: Mapping[str, str], file: Path | None = None) -> str:
-    """The language of pages: "en" or "fr". Raises SettingsError."""
-    return _read(_language, environment, file, only=("VIGIE_LANGUAGE",))
+def language(source: Source) -> str:
+    """The language of pages: "en" or "fr"."""
+    source.old_language()
+    return source.choice("VIGIE_LANGUAGE", LANGUAGES[0], LANGUAGES)
 
 
-def _mail(source: Source) -> MailSettings:
+def mail(source: Source) -> MailSettings:
+    """What sending needs."""
     ways: dict[str, Callable[[Source], SendGridSettings | SmtpSettings | FolderSettings]] = {
         "sendgrid": _sendgrid,
         "smtp": _smtp,
@@ -328,7 +289,7 @@ def _mail(source: Source) -> MailSettings:
         to=checks.addresses(source.checked("MAIL_TO", None, checks.mail_addresses, people)),
         second=checks.addresses(source.checked("MAIL_ESCALATE_TO", "", checks.mail_addresses)),
         dashboard=source.checked("DASHBOARD_URL", "", checks.web_address).rstrip("/") or None,
-        language=_language(source),
+        language=language(source),
         zone=source.checked("TIMEZONE", "UTC", checks.zone),
     )
 
@@ -373,12 +334,3 @@ def _alerts(source: Source, mail: MailSettings) -> AlertSettings:
         digest_minute=checks.minute(digest) if not checks.time_of_day(digest) else 480,
         zone=mail.zone if not checks.zone(mail.zone) else "UTC",
     )
-
-
-def _own_client_id() -> str:
-    return ("vigie-" + re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname()))[:23]
-
-
-def _language(source: Source) -> str:
-    source.old_language()
-    return source.choice("VIGIE_LANGUAGE", LANGUAGES[0], LANGUAGES)

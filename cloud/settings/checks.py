@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pymongo.errors import ConfigurationError, InvalidURI
@@ -10,22 +11,30 @@ from pymongo.uri_parser import parse_uri
 
 from cloud import password
 
-_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+|[^@\s<>]+@localhost")
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,23}")
+Check = Callable[[str], str | None]
+
+_ADDRESS = r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+|[^@\s<>]+@localhost"
 A_BROKER = "abc123.s1.eu.hivemq.cloud"
 A_DATABASE = "mongodb+srv://user:password@cluster0.abc.mongodb.net"
 
 
-def name(value: str) -> str | None:
-    return (
-        None
-        if _NAME.fullmatch(value)
-        else f'may have letters, digits, "-" and "_", 23 at most, not "{value}"'
-    )
+def _like(pattern: str, otherwise: str) -> Check:
+    """The check that a whole value is like `pattern`."""
+
+    def problem(value: str) -> str | None:
+        return None if re.fullmatch(pattern, value) else otherwise.format(value=value)
+
+    return problem
 
 
-def database_name(value: str) -> str | None:
-    return None if re.fullmatch(r"[A-Za-z0-9_-]{1,63}", value) else f'cannot name a database: "{value}"'
+name = _like("[A-Za-z0-9_-]{1,23}", 'may have letters, digits, "-" and "_", 23 at most, not "{value}"')
+database_name = _like("[A-Za-z0-9_-]{1,63}", 'cannot name a database: "{value}"')
+mail_address = _like(_ADDRESS, 'is not a mail address: "{value}"')
+template = _like("d-[0-9a-f]{32}", 'must be a dynamic template\'s id, "d-" and 32 hex digits, not "{value}"')
+time_of_day = _like("([01]?[0-9]|2[0-3]):[0-5][0-9]", 'must be a time of day such as 08:00, not "{value}"')
+# A secret one is not shown.
+secret_web_address = _like(r"https?://[^\s/]+\S*", "must begin with http:// or https://")
+web_address = _like(r"https?://[^\s/]+\S*", 'must begin with http:// or https://: "{value}"')
 
 
 def host(value: str) -> str | None:
@@ -54,10 +63,6 @@ def mongodb_uri(value: str) -> str | None:
     return None
 
 
-def mail_address(value: str) -> str | None:
-    return None if _ADDRESS.fullmatch(value) else f'is not a mail address: "{value}"'
-
-
 def addresses(value: str) -> tuple[str, ...]:
     """Each address once, whatever its capitals: SendGrid refuses a mail that names somebody twice."""
     named = [part.strip() for part in value.split(",") if part.strip()]
@@ -65,7 +70,7 @@ def addresses(value: str) -> tuple[str, ...]:
 
 
 def mail_addresses(value: str) -> str | None:
-    wrong = [part for part in addresses(value) if not _ADDRESS.fullmatch(part)]
+    wrong = [part for part in addresses(value) if mail_address(part)]
     return f'has no mail address in "{wrong[0]}"' if wrong else None
 
 
@@ -93,16 +98,6 @@ def zone(value: str) -> str | None:
     return None
 
 
-def template(value: str) -> str | None:
-    known = re.fullmatch(r"d-[0-9a-f]{32}", value)
-    return None if known else f'must be a dynamic template\'s id, "d-" and 32 hex digits, not "{value}"'
-
-
-def time_of_day(value: str) -> str | None:
-    known = re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", value)
-    return None if known else f'must be a time of day such as 08:00, not "{value}"'
-
-
 def span_of_day(value: str) -> str | None:
     begin, _, end = value.partition("-")
     if time_of_day(begin) or time_of_day(end) or begin == end:
@@ -113,16 +108,3 @@ def span_of_day(value: str) -> str | None:
 def minute(value: str) -> int:
     hour, minute = value.split(":")
     return 60 * int(hour) + int(minute)
-
-
-def log_format(value: str) -> str | None:
-    return None if value in ("text", "json") else f'must be text or json, not "{value}"'
-
-
-def secret_web_address(value: str) -> str | None:
-    return None if re.fullmatch(r"https?://[^\s/]+\S*", value) else "must begin with http:// or https://"
-
-
-def web_address(value: str) -> str | None:
-    wrong = secret_web_address(value)
-    return f'{wrong}: "{value}"' if wrong else None

@@ -37,7 +37,8 @@ class Source:
     """Values by key, each with the place that it came from; collects what is wrong."""
 
     def __init__(self, environment: Mapping[str, str], file: Path | None) -> None:
-        self._problems: list[str] = []
+        self.problems: list[str] = []
+        self._asked: set[str] = set()
         self._values: dict[str, tuple[str, str]] = {}  # key -> (value, place)
         if file is not None:
             self._read_file(file)
@@ -53,15 +54,16 @@ class Source:
         self, key: str, default: str | None, problem: Callable[[str], str | None], cure: str = ""
     ) -> str:
         """The value of `key`; `problem` says what is wrong with it. An empty value is no value."""
+        self._asked.add(key)
         value, place = self._values.get(key, ("", self._file))
         if not value.strip():
             if default is None:
-                self._problems.append(f"{place}: {key} is missing: set it to {cure}")
+                self.problems.append(f"{place}: {key} is missing: set it to {cure}")
                 return ""
             return default
         value = value.strip()
         if (wrong := problem(value)) is not None:
-            self._problems.append(f"{place}: {key} {wrong}")
+            self.problems.append(f"{place}: {key} {wrong}")
         return value
 
     def number(self, key: str, default: int, least: int, most: int) -> int:
@@ -75,9 +77,8 @@ class Source:
 
     def existing_file(self, key: str) -> str | None:
         def problem(value: str) -> str | None:
-            return (
-                None if Path(value).is_file() else f'names no file: "{value}" (a CA certificate in PEM form)'
-            )
+            there = Path(value).is_file()
+            return None if there else f'names no file: "{value}" (a CA certificate in PEM form)'
 
         return self.checked(key, "", problem) or None
 
@@ -90,7 +91,7 @@ class Source:
 
     def old_language(self) -> None:
         value, place = self._filed.get("LANGUAGE", ("", ""))
-        self._problems += old_language(place, {"LANGUAGE": value})
+        self.problems += old_language(place, {"LANGUAGE": value})
 
     def secret(self, key: str, *, needed: bool = True, cure: str = MAKE_KEY) -> bytes:
         """32 bytes from 64 hex digits. `cure`: how to get a key that is missing or wrong."""
@@ -103,21 +104,19 @@ class Source:
         value = self.checked(key, None if needed else "", problem, f"64 hex digits; {cure}")
         return bytes.fromhex(value) if problem(value) is None else b""
 
-    def finish(self, known: tuple[str, ...], only: tuple[str, ...] | None = None) -> None:
+    def finish(self, *, whole: bool) -> None:
         """Raise SettingsError with everything that is wrong.
 
-        With `only`, misspellings of other keys do not count.
+        Unless the settings were read as a `whole`, only misspellings of what was asked for count.
         """
         for key, (_, place) in self._values.items():
-            close = difflib.get_close_matches(key, known, 1, 0.8) if key not in known else []
-            if (
-                close
-                and (only is None or close[0] in only)
-                and (place != "environment" or self._is_ours(key))
-            ):
-                self._problems.append(f"{place}: {key} is not a setting: did you mean {close[0]}?")
-        if self._problems:
-            raise SettingsError(self._problems)
+            if key in KEYS or key in self._asked or (place == "environment" and not self._is_ours(key)):
+                continue
+            close = difflib.get_close_matches(key, KEYS, 1, 0.8)
+            if close and (whole or close[0] in self._asked):
+                self.problems.append(f"{place}: {key} is not a setting: did you mean {close[0]}?")
+        if self.problems:
+            raise SettingsError(self.problems)
 
     @staticmethod
     def _is_ours(key: str) -> bool:
@@ -130,13 +129,13 @@ class Source:
                 for binding in parse_stream(stream):
                     place = f"{file.name} line {self._line(binding.original.string, binding.original.line)}"
                     if binding.error or (binding.key is not None and binding.value is None):
-                        self._problems.append(f"{place}: is not KEY=value")
+                        self.problems.append(f"{place}: is not KEY=value")
                     elif binding.key is not None:
                         self._values[binding.key] = (binding.value or "", place)
         except FileNotFoundError:
             return
         except (OSError, UnicodeDecodeError) as problem:
-            self._problems.append(f"{file.name}: cannot be read: {problem}")
+            self.problems.append(f"{file.name}: cannot be read: {problem}")
 
     @staticmethod
     def _line(text: str, line: int) -> int:

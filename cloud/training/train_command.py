@@ -36,8 +36,8 @@ def main(argv: Sequence[str]) -> int:
     options = _options(argv)
     try:
         if not options.csv:
-            known = settings.load_database(os.environ, ENV_FILE)
-        master = settings.load_master_key(os.environ, ENV_FILE)
+            known = settings.read(settings.database, os.environ, ENV_FILE)
+        master = settings.read(settings.master_key, os.environ, ENV_FILE)
         if options.csv:
             site, _, device = (options.device or "csv").rpartition("/")
             site = site or "demo"

@@ -314,7 +314,7 @@ def test_a_database_name_that_dns_does_not_know_leads_to_mongodb_uri(environment
     ("off", "kind"), [(0, "good"), (20, "warn"), (-20, "warn"), (600, "bad"), (-600, "bad")]
 )
 def test_a_clock_that_is_off_is_told_by_how_much(environment, off, kind):
-    known = settings.load_database(environment)
+    known = settings.read(settings.database, environment)
     findings = list(database_part.findings(known, clock=lambda: time.time() + off))
     (clock,) = [each for each in findings if each.name == "clock"]
     assert clock.kind == kind

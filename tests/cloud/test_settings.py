@@ -73,10 +73,10 @@ def test_names_that_are_not_ours_are_left_alone():
 
 
 def test_a_reader_needs_only_the_database():
-    loaded = settings.load_database({"MONGODB_URI": "mongodb://localhost"})
+    loaded = settings.read(settings.database, {"MONGODB_URI": "mongodb://localhost"})
     assert loaded.name == "vigie"
     with pytest.raises(settings.SettingsError, match="MONGODB_URI is missing"):
-        settings.load_database({})
+        settings.read(settings.database, {})
 
 
 def test_alerts_have_defaults_and_read_as_people_write_them():
@@ -107,13 +107,16 @@ def test_the_old_name_of_the_language_in_a_file_is_told(tmp_path):
     file = tmp_path / ".env"
     file.write_text("LANGUAGE=fr\n")
     shell = {"LANGUAGE": "en_US:en"}  # gettext's own, on most desktops
-    for asked in (lambda: settings.load({**GOOD, **shell}, file), lambda: settings.language({}, file)):
+    for asked in (
+        lambda: settings.load({**GOOD, **shell}, file),
+        lambda: settings.read(settings.language, {}, file),
+    ):
         with pytest.raises(
             settings.SettingsError, match="LANGUAGE is called VIGIE_LANGUAGE now: write VIGIE_LANGUAGE=fr"
         ):
             asked()
     file.write_text("LANGUAGE=de_DE:de\n")
-    assert settings.language({}, file) == "en"
+    assert settings.read(settings.language, {}, file) == "en"
 
 
 def test_what_is_wrong_with_alerts_is_told_with_the_rest():
@@ -140,11 +143,11 @@ def test_each_way_of_sending_needs_its_own_settings():
 
 
 def test_a_dashboard_knows_links_by_their_own_key_or_by_the_master_key():
-    made = settings.load_link_key({"VIGIE_KEY": "ab" * 32})
-    assert made and made == settings.load_link_key({"LINK_KEY": made.hex()})
-    assert settings.load_link_key({}) is None
+    made = settings.read(settings.link_key, {"VIGIE_KEY": "ab" * 32})
+    assert made and made == settings.read(settings.link_key, {"LINK_KEY": made.hex()})
+    assert settings.read(settings.link_key, {}) is None
     with pytest.raises(settings.SettingsError, match="LINK_KEY must be 64 hex digits"):
-        settings.load_link_key({"LINK_KEY": "short"})
+        settings.read(settings.link_key, {"LINK_KEY": "short"})
 
 
 def test_the_example_file_names_every_setting():
@@ -156,7 +159,7 @@ def test_the_example_file_names_every_setting():
 
 def test_an_old_key_that_is_missing_is_looked_for_and_never_made_anew() -> None:
     with pytest.raises(settings.SettingsError) as caught:
-        settings.load_old_and_new_key({"VIGIE_KEY": "ab" * 32})
+        settings.read(settings.old_and_new_key, {"VIGIE_KEY": "ab" * 32})
     assert "what VIGIE_KEY was until now" in str(caught.value) and "token_hex" not in str(caught.value)
 
 
@@ -186,12 +189,12 @@ def test_a_password_that_must_be_escaped_is_told_without_any_of_it(scheme, word)
     ["mongodb://localhost", f"mongodb://u:{'a%40b'}@h1:1,h2:2/vigie?replicaSet=r", "mongodb+srv://u@h/?a=b"],
 )
 def test_a_database_address_that_can_be_read_is_taken(uri):
-    assert settings.load_database({"MONGODB_URI": uri}).uri == uri
+    assert settings.read(settings.database, {"MONGODB_URI": uri}).uri == uri
 
 
 def test_a_worker_that_only_ingests_is_given_no_mail_key():
     known = {key: value for key, value in GOOD.items() if not key.startswith(("MAIL", "SENDGRID"))}
-    worker = settings.load_worker(known)
+    worker = settings.read(settings.worker, known)
     assert worker.broker.user == "backend" and not hasattr(worker, "mail")
 
 

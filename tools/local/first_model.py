@@ -37,7 +37,7 @@ AT_ONCE = 2000
 def main(argv: Sequence[str]) -> int:
     site, device, history, *option = argv
     master = bytes.fromhex(os.environ["VIGIE_KEY"])
-    known = settings.load_database(os.environ)
+    known = settings.read(settings.database, os.environ)
     columns = np.load(Path(history))
     try:
         trained = train(

@@ -36,7 +36,7 @@ def _gate() -> keeper.Gate:
 
 def allowed() -> AccessSettings:
     """Raises settings.SettingsError."""
-    return settings.load_access(os.environ, source.HOUSE / ".env")
+    return settings.read(settings.access, os.environ, source.HOUSE / ".env")
 
 
 def provider() -> bool:

@@ -42,7 +42,7 @@ def _page() -> None:
     if not token:
         _refuse(text("answer forged"))
         return
-    key = settings.load_link_key(os.environ, source.HOUSE / ".env")
+    key = settings.read(settings.link_key, os.environ, source.HOUSE / ".env")
     if key is None:
         _refuse(text("answer no key"))
         return

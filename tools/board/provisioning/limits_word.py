@@ -10,9 +10,10 @@ from typing import Any
 
 from pymongo.errors import PyMongoError
 
+from cloud import settings
 from cloud.process.failure import brief
 from cloud.read.reader import Reader
-from cloud.settings import SettingsError, load_database
+from cloud.settings import SettingsError
 from cloud.store import database
 from cloud.training import report
 from cloud.training.history import DAY, HistoryError, history
@@ -32,7 +33,7 @@ def tell(config: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         return
     site, device = config["site"], config["device"]
     try:
-        known = load_database(environment)
+        known = settings.read(settings.database, environment)
         with screen.waiting(f"comparing the limits with the last {DAYS} days of {site}/{device} …"):
             stored = Reader(database.connect(known.uri, known.name, timeout=ANSWERS)).readings(
                 site, device, start=time.time() - DAYS * DAY

@@ -17,13 +17,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
-from pymongo.errors import (
-    ConnectionFailure,
-    NetworkTimeout,
-    OperationFailure,
-    PyMongoError,
-    ServerSelectionTimeoutError,
-)
+from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from cloud import settings
 from cloud.alerts import facts
@@ -177,12 +171,8 @@ def _asked(question: Callable[[], T]) -> Answer[T]:
 
 
 def _why(error: PyMongoError) -> DatabaseTrouble:
-    if isinstance(error, ServerSelectionTimeoutError):
-        return DatabaseTrouble.LOST
-    if isinstance(error, NetworkTimeout) or error.timeout:
+    if error.timeout and not isinstance(error, ServerSelectionTimeoutError):
         return DatabaseTrouble.SLOW
-    if isinstance(error, ConnectionFailure):
-        return DatabaseTrouble.LOST
     return DatabaseTrouble.REFUSED if isinstance(error, OperationFailure) else DatabaseTrouble.LOST
 
 
@@ -279,10 +269,9 @@ class Normal:
 
     @property
     def table(self) -> curve.Table:
-        if self.t is None or self.h is None:
-            return {name: np.zeros(0) for name in ("t_low", "t_high", "h_low", "h_high")}
-        names = ("t_low", "t_high", "h_low", "h_high")
-        return {name: np.array([value]) for name, value in zip(names, (*self.t, *self.h), strict=True)}
+        ends = [] if self.t is None or self.h is None else [(*self.t, *self.h)]
+        columns = np.array(ends, np.float64).reshape(-1, 4).T
+        return dict(zip(("t_low", "t_high", "h_low", "h_high"), columns, strict=True))
 
 
 @st.cache_resource(ttl=NORMAL_SHARED, max_entries=500, show_spinner=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
-from typing import Literal
+from typing import Literal, TypeVar
 
+import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
 from cloud.dashboard import frame, source
@@ -16,6 +17,7 @@ from cloud.read.rows import Episode
 from cloud.words import Words
 
 Color = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
+Item = TypeVar("Item")
 
 MARGIN = 600.0  # s shown around an episode, or half its length where that is longer
 
@@ -31,6 +33,18 @@ _NEEDS: dict[Need, tuple[Color, str]] = {
     Need.WARMING_UP: ("blue", "hourglass_top"),
     Need.FINE: ("green", "check_circle"),
 }
+
+
+def table(say: Words, titles: Sequence[str], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
+    """Rows below the words of these columns."""
+    return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])
+
+
+def on_a_page(items: Sequence[Item], most: int, key: str) -> Sequence[Item]:
+    """Of `items` those on the page that the viewer chooses, when there are more than `most`."""
+    pages = -(-len(items) // most)
+    number = st.pagination(pages, key=key) if pages > 1 else 1
+    return items[(number - 1) * most : number * most]
 
 
 def link(site: str, device: str, label: str, episode: Episode | None = None) -> None:
@@ -110,32 +124,24 @@ def _with_rows(drawn: tuple[Spec, Tables]) -> Spec:
 
 def legend(say: Words, palette: Palette, *, limits: bool) -> None:
     """What the marks mean; constants only, nothing that came from a board."""
-    ground = "width:.9rem;height:.9rem;opacity:.35"
+    ground = "width:.9rem;height:.9rem;opacity:.35;background:"
+    circle = "border-radius:50%"
+    stripes = f"repeating-linear-gradient({palette.quiet} 0 3px,transparent 3px 6px)"
     triangle = "width:.8rem;height:.7rem;clip-path:polygon(50% 0,100% 100%,0 100%)"
-    items = [
-        _sign(f"{triangle};background:{palette.board}", say("legend board")),
-        _sign(
-            f"width:.9rem;height:.9rem;border:2px solid {palette.cloud};border-radius:50%",
-            say("legend cloud"),
-        ),
-        _sign(
-            f"width:.45rem;height:.45rem;border-radius:50%;background:{palette.quiet}", say("legend settling")
-        ),
-        _sign(f"{ground};background:{palette.episode}", say("legend episode")),
-        _sign(f"{ground};background:{palette.normal}", say("legend normal")),
-        _sign(
-            f"{ground};background:repeating-linear-gradient({palette.quiet} 0 3px,transparent 3px 6px)",
-            say("legend gap"),
-        ),
-    ]
+    signs = {
+        "board": f"{triangle};background:{palette.board}",
+        "cloud": f"width:.9rem;height:.9rem;border:2px solid {palette.cloud};{circle}",
+        "settling": f"width:.45rem;height:.45rem;{circle};background:{palette.quiet}",
+        "episode": ground + palette.episode,
+        "normal": ground + palette.normal,
+        "gap": ground + stripes,
+    }
     if limits:
-        items.append(_sign(f"width:1.4rem;border-top:2px dashed {palette.limit}", say("legend limits")))
-    row = "display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;font-size:.875rem"
-    st.html(f'<div style="{row}">{"".join(items)}</div>')
-
-
-def _sign(style: str, text: str) -> str:
-    return (
+        signs["limits"] = f"width:1.4rem;border-top:2px dashed {palette.limit}"
+    items = "".join(
         '<span style="display:inline-flex;align-items:center;gap:.4rem;white-space:nowrap">'
-        f'<span style="{style}"></span>{escape(text)}</span>'
+        f'<span style="{style}"></span>{escape(say(f"legend {name}"))}</span>'
+        for name, style in signs.items()
     )
+    row = "display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;font-size:.875rem"
+    st.html(f'<div style="{row}">{items}</div>')

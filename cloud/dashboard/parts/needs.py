@@ -74,21 +74,14 @@ def cards(
     `over`: episodes that have ended, newest first.
     """
     going_on: dict[tuple[str, str], Episode] = {}
-    for episode in open_episodes:
-        if episode.kind == "silence":
-            continue  # how long ago it was heard stands on the card anyway
-        held = going_on.get((episode.site, episode.device))
-        if held is None or (episode.severity == "severe", episode.opened) > (
-            held.severity == "severe",
-            held.opened,
-        ):
+    for episode in sorted(open_episodes, key=lambda each: (each.severity == "severe", each.opened)):
+        if episode.kind != "silence":  # how long ago it was heard stands on the card anyway
             going_on[episode.site, episode.device] = episode
     ended = {(each.site, each.device): each for each in reversed(list(over)) if each.of_readings}
-    made = [
-        card(say, board, going_on.get(here), now, ended.get(here))
-        for board in latest
-        for here in [(board.site, board.device)]
-    ]
+    made = []
+    for board in latest:
+        here = (board.site, board.device)
+        made.append(card(say, board, going_on.get(here), now, ended.get(here)))
     return sorted(made, key=lambda each: (each.need, each.acknowledged, each.site, each.device))
 
 
@@ -150,51 +143,33 @@ def _need(latest: Latest, episode: Episode | None, fresh: int, over: Episode | N
 def _sentence(say: Words, need: Need, latest: Latest, episode: Episode | None, age: float) -> str:
     if episode:
         return about(say, episode)
-    if need is Need.OFFLINE:
-        return say("card offline", age=say.duration(age))
-    if need is Need.SILENT:
-        return say("card silent", age=say.duration(age))
-    if need is Need.NO_READING:
-        return say("card no reading", why=plain(say.reason(latest.why)))
-    if need is Need.UNUSUAL:
-        return say("card unusual", what=say.seen(latest.edge_flags | latest.cloud_flags))
-    if need is Need.SETTLING:
-        return say("card settling")
-    return say("card warming up" if need is Need.WARMING_UP else "card fine")
+    return say(
+        f"card {need.name.lower().replace('_', ' ')}",
+        age=say.duration(age),
+        why=plain(say.reason(latest.why)),
+        what=say.seen(latest.edge_flags | latest.cloud_flags),
+    )
 
 
 def about(say: Words, episode: Episode) -> str:
     """What was seen in an episode, and by whom; its flags are the union over all its readings."""
     if episode.kind == "silence":
         return say(f"silence {episode.why}" if episode.why in ("offline", "overslept") else "silence silent")
-    if episode.kind == "claim":
-        return say("two boards")
-    if episode.kind == "flood":
-        return say("floods")
-    if episode.kind == "siblings":
-        return _siblings(say, episode)
-    what = say.seen(episode.edge_flags | episode.cloud_flags) or say("unusual readings")
-    return (
-        f"{what[:1].upper()}{what[1:]}. {agreement(say, episode)}{_left(say, episode)}{_breach(say, episode)}"
-    )
-
-
-def _left(say: Words, episode: Episode) -> str:
-    return f" {_siblings(say, episode)}" if episode.left else ""
-
-
-def _breach(say: Words, episode: Episode) -> str:
-    if episode.breach is None or episode.closed is not None:
-        return ""
-    at = 300 * round(episode.breach / 300)
-    text = say("breach row", limit=say.value(episode.limit, "°C"), when=say.moment(at, at))
-    return f" {text}."
-
-
-def _siblings(say: Words, episode: Episode) -> str:
-    """Whom it has left, by name."""
+    if episode.kind in ("claim", "flood"):
+        return say({"claim": "two boards", "flood": "floods"}[episode.kind])
     away = say.away(episode.away_t, episode.away_h)
-    return say("siblings left", others=plain(say.all_of(episode.left)), away=away) + "."
+    left = say("siblings left", others=plain(say.all_of(episode.left)), away=away) + "."
+    if episode.kind == "siblings":
+        return left
+    what = say.seen(episode.edge_flags | episode.cloud_flags) or say("unusual readings")
+    sentences = [f"{what[:1].upper()}{what[1:]}.", agreement(say, episode)]
+    if episode.left:
+        sentences.append(left)
+    if episode.breach is not None and episode.closed is None:
+        at = 300 * round(episode.breach / 300)
+        limit = say.value(episode.limit, "°C")
+        sentences.append(say("breach row", limit=limit, when=say.moment(at, at)) + ".")
+    return " ".join(sentences)
 
 
 def agreement(say: Words, episode: Episode) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd  # type: ignore[import-untyped]
 
+from cloud.dashboard.parts import common
 from cloud.process.printable import cell
 from cloud.read.rows import Latest
 from cloud.store.database import Document, device_id
@@ -25,8 +26,8 @@ def table(say: Words, latest: Sequence[Latest], wanted: Mapping[str, Document]) 
         )
         for board in latest
     ]
-    titles = ("board", "over the air", "version", "model", "settings")  # a phone shows the first two
-    return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])
+    # A phone shows the first two.
+    return common.table(say, ("board", "over the air", "version", "model", "settings"), rows)
 
 
 def standing(say: Words, state: Mapping[str, object], wanted: Document) -> str:

@@ -7,6 +7,7 @@ import time
 import streamlit as st
 
 from cloud.dashboard import frame, source
+from cloud.dashboard.parts import common
 from cloud.dashboard.parts.episode import episode_card
 from cloud.dashboard.source import Answer, FleetState
 from cloud.dashboard.views import access
@@ -62,9 +63,7 @@ def _body(fleet: Answer[FleetState]) -> None:
         return
     if access.person() is None and access.possible():
         st.page_link(access.page(), label=say("login to write"), icon=":material/lock:")
-    pages = -(-len(episodes) // ON_A_PAGE)
-    number = st.pagination(pages, key="page") if pages > 1 else 1
-    for each in episodes[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]:
+    for each in common.on_a_page(episodes, ON_A_PAGE, "page"):
         episode_card.row(each, now)
     if len(answer.value) == READ:
         st.caption(say("episodes older", count=say.count(READ)))

@@ -31,11 +31,9 @@ def _body(answer: Answer[FleetState]) -> None:
     frame.freshness(answer, EVERY)
     if answer.trouble is None:
         backend(say, fleet.backend_seen, now)
-    made = _of_site(say, made)
-    pages = -(-len(made) // ON_A_PAGE)
-    number = st.pagination(pages, key="cards") if pages > 1 else 1
+    shown = common.on_a_page(_of_site(say, made), ON_A_PAGE, "cards")
     with st.grid(min_column_width=300, border=True):
-        for card in made[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]:
+        for card in shown:
             with st.container(gap="xsmall"):
                 _card(say, card)
     with suppress(Unavailable):  # the line on the page's age tells it

@@ -12,12 +12,11 @@ import streamlit as st
 
 from cloud.contract.messages import FEATURE_NAMES
 from cloud.dashboard import frame, source
-from cloud.dashboard.parts import agreement, learned, lesson
+from cloud.dashboard.parts import agreement, common, learned, lesson
 from cloud.dashboard.parts.markdown import plain
 from cloud.dashboard.source import Answer, FleetState
 from cloud.process.printable import cell
 from cloud.read.rows import Latest
-from cloud.store.agreement import Agreement
 from cloud.words import Words
 
 EVERY = 60.0  # s
@@ -51,28 +50,18 @@ def versions(
     say: Words, latest: Sequence[Latest], newest: Mapping[tuple[str, str], Mapping[str, Any]], now: float
 ) -> pd.DataFrame:
     """A row for each board: firmware, the model it judges with, the newest that was trained for it."""
-    rows = []
+    rows, none = [], "\N{EN DASH}"
     for board in latest:
         trained = newest.get((board.site, board.device))
-        model = board.model
-        if trained is None:
-            state = say("model none trained")
-        elif model == trained["_id"]:
-            state = say("model current")
-        else:
-            state = say("model waits")
+        state = "none trained" if not trained else "current" if board.model == trained["_id"] else "waits"
         rows.append(
             (
-                cell(f"{board.site}/{board.device}"),
-                cell(str(board.state.get("version") or "\N{EN DASH}")),
-                cell(model or "\N{EN DASH}"),
-                cell(trained["_id"]) if trained else "\N{EN DASH}",
-                say.clock(trained["created"], now) if trained else "\N{EN DASH}",
-                state,
+                *(cell(f"{board.site}/{board.device}"), cell(str(board.state.get("version") or none))),
+                *(cell(board.model or none), cell(trained["_id"]) if trained else none),
+                *(say.clock(trained["created"], now) if trained else none, say(f"model {state}")),
             )
         )
-    titles = ("board", "firmware", "on the board", "newest", "trained", "state")
-    return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])
+    return common.table(say, ("board", "firmware", "on the board", "newest", "trained", "state"), rows)
 
 
 def _lesson(say: Words, site: str, device: str, now: float) -> None:
@@ -85,16 +74,11 @@ def _lesson(say: Words, site: str, device: str, now: float) -> None:
 def _agreement(say: Words, site: str, device: str) -> None:
     st.header(say("agreement title"), anchor=False)
     answer = source.ask(f"agreement {site}/{device}", lambda: source.agreement(site, device))
-    agreements: list[Agreement] = answer.value
+    agreements = answer.value
     if not agreements:
         st.caption(say("agreement none"))
         return
-    newest = (
-        agreements[-1]
-        if len(agreements) == 1
-        else max(agreements, key=lambda each: sum(agreement.square(each)))
-    )
-    agreement.show(say, newest)
+    agreement.show(say, max(agreements, key=lambda each: sum(agreement.square(each))))
     if len(agreements) > 1:
         st.caption(say("agreement others", count=say.count(len(agreements) - 1)))
 
@@ -114,25 +98,16 @@ def _drift(say: Words, in_use: str | None, site: str, device: str) -> None:
         st.caption(say("drift no readings"))
         return
     rows = drifts(features, recent)
-    moved = [name for name, _, _, by in rows if abs(by) > MOVED]
-    st.markdown(
-        say("drift some", names=", ".join(say(f"feature {name}") for name in moved))
-        if moved
-        else say("drift no")
-    )
-    titles = ("feature", "trained mean", "last day", "moved", "moved bar")
-    table = pd.DataFrame(
-        [
-            (
-                say(f"feature {name}"),
-                *(say.number(mean / 100, 2) for mean in (before, after)),
-                say.number(abs(by)),
-                abs(by),
-            )
-            for name, before, after, by in rows
-        ],
-        columns=[say(f"column {title}") for title in titles],
-    )
+    moved = ", ".join(say(f"feature {name}") for name, _, _, by in rows if abs(by) > MOVED)
+    st.markdown(say("drift some", names=moved) if moved else say("drift no"))
+    shown = [
+        (
+            *(say(f"feature {name}"), say.number(before / 100, 2), say.number(after / 100, 2)),
+            *(say.number(abs(by)), abs(by)),
+        )
+        for name, before, after, by in rows
+    ]
+    table = common.table(say, ("feature", "trained mean", "last day", "moved", "moved bar"), shown)
     # A bar writes its number as the browser does, not in the page's language: the number has its own column.
     bar = st.column_config.ProgressColumn(format=" ", min_value=0.0, max_value=5.0)
     st.dataframe(table, hide_index=True, width="stretch", column_config={say("column moved bar"): bar})

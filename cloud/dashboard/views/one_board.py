@@ -198,22 +198,20 @@ def remarks(say: Words, curve: Curve) -> list[str]:
         say("counted board", count=say.count(curve.board_abnormal)),
         say("counted cloud", count=say.count(curve.cloud_abnormal)),
     ]
-    if curve.settling:
-        counted.append(say("counted settling", count=say.count(curve.settling)))
-    if curve.failed:
-        counted.append(say("counted failed", count=say.count(curve.failed)))
+    for name, count in (("settling", curve.settling), ("failed", curve.failed)):
+        if count:
+            counted.append(say(f"counted {name}", count=say.count(count)))
     lines = [" · ".join(counted)]
     if curve.missing:
         lines.append(say("remark missing", readings=say.many(curve.missing, "reading")))
-    if curve.undated and curve.said is None:
-        lines.append(say("remark undated", readings=say.many(curve.undated, "reading")))
-    elif curve.said is not None:
-        undated, date = say.many(curve.undated, "reading"), say.clock(curve.said, time.time())
-        lines.append(say("remark said", readings=undated, date=date))
-    if curve.summed:
-        lines.append(say("remark summed", length=say.duration(curve.thinned)))
-    elif curve.thinned:
-        lines.append(say("remark thinned", length=say.duration(curve.thinned)))
+    undated = say.many(curve.undated, "reading")
+    if curve.said is not None:
+        lines.append(say("remark said", readings=undated, date=say.clock(curve.said, time.time())))
+    elif curve.undated:
+        lines.append(say("remark undated", readings=undated))
+    if curve.summed or curve.thinned:
+        how = "remark summed" if curve.summed else "remark thinned"
+        lines.append(say(how, length=say.duration(curve.thinned)))
     return lines
 
 

@@ -9,7 +9,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
 from cloud.dashboard import frame, source
-from cloud.dashboard.parts import undelivered, updates
+from cloud.dashboard.parts import common, undelivered, updates
 from cloud.dashboard.source import Answer, FleetState
 from cloud.dashboard.views import fleet as fleet_page
 from cloud.process.printable import cell
@@ -87,8 +87,7 @@ def lags(say: Words, latest: Sequence[Latest], now: float) -> pd.DataFrame:
             )
         )
     rows.sort(reverse=True)
-    titles = ("board", "lag", "state", "heard", "dropped")
-    return pd.DataFrame([row[1:] for row in rows], columns=[say(f"column {title}") for title in titles])
+    return common.table(say, ("board", "lag", "state", "heard", "dropped"), [row[1:] for row in rows])
 
 
 def table(say: Words, refused: Sequence[Document], now: float) -> pd.DataFrame:
@@ -102,5 +101,4 @@ def table(say: Words, refused: Sequence[Document], now: float) -> pd.DataFrame:
         )
         for entry in refused
     ]
-    titles = ("time", "reason", "board", "seq")  # a phone shows the first two
-    return pd.DataFrame(rows, columns=[say(f"column {title}") for title in titles])
+    return common.table(say, ("time", "reason", "board", "seq"), rows)  # a phone shows the first two

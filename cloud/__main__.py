@@ -169,11 +169,8 @@ def _export(options: argparse.Namespace) -> int:
     try:
         if options.output is None:
             count = export.write_csv(boards, sys.stdout)
-        elif columns == "parquet":
-            count = export.write_parquet(boards, options.output)
         else:
-            with options.output.open("w", encoding="utf-8", newline="") as file:
-                count = export.write_csv(boards, file)
+            count = export.write(boards, options.output, columns)
     except BrokenPipeError:
         raise
     except OSError as problem:

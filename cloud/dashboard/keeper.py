@@ -39,12 +39,8 @@ def token(kept: str) -> str:
     return _signer(kept).sign("keeper").decode()
 
 
-def is_login(cookie: str, kept: str) -> bool:
-    """Whether `cookie` was made by a login of the last LASTS seconds."""
-    return _is_signed(cookie, kept, LASTS)
-
-
-def _is_signed(cookie: str, kept: str, lasts: int) -> bool:
+def is_login(cookie: str, kept: str, lasts: int = LASTS) -> bool:
+    """Whether `cookie` was made by a login of the last so many seconds."""
     try:
         _signer(kept).unsign(cookie, max_age=lasts)
     except BadData:
@@ -105,6 +101,6 @@ class Gate:
     def attempt(self, typed: str, kept: str, address: str, cookie: str = "") -> str | None:
         """None when `typed` is right, else "wrong"; "wait" when this address or known browser gave too many
         wrong passwords recently, so that `typed` was not checked."""
-        if _is_signed(cookie, kept, KNOWN):
+        if is_login(cookie, kept, KNOWN):
             return self._known.attempt(typed, kept, cookie)
         return self._strangers.attempt(typed, kept, address)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from typing import Any, TextIO
-
-import numpy as np
 
 from cloud.process.printable import cell
 from cloud.read.rows import Readings
@@ -25,13 +24,22 @@ def rows(readings: Readings) -> Iterator[dict[str, Any]]:
         name: getattr(readings, name).tolist() for name in COLUMNS if name not in ("site", "device", "time")
     }
     for values in zip(*columns.values(), strict=True):
-        row = {name: _present(value) for name, value in zip(columns, values, strict=True)}
+        present = (None if isinstance(value, float) and isnan(value) else value for value in values)
+        row = dict(zip(columns, present, strict=True))
         for name in ("ts", "said", "edge_score"):
             row[name] = None if row[name] is None else int(row[name])
         ts = row["ts"]
         row["time"] = None if ts is None else datetime.fromtimestamp(ts, UTC).isoformat()
         row["site"], row["device"] = readings.site, readings.device
         yield {name: row[name] for name in COLUMNS}
+
+
+def write(boards: Iterable[Readings], path: Path, kind: str) -> int:
+    """Write all readings of `boards` into a file, as "csv" or "parquet"; returns how many."""
+    if kind == "parquet":
+        return _write_parquet(boards, path)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        return write_csv(boards, file)
 
 
 def write_csv(boards: Iterable[Readings], file: TextIO) -> int:
@@ -48,7 +56,7 @@ def write_csv(boards: Iterable[Readings], file: TextIO) -> int:
     return count
 
 
-def write_parquet(boards: Iterable[Readings], path: Path) -> int:
+def _write_parquet(boards: Iterable[Readings], path: Path) -> int:
     """Write all readings of `boards` as typed columns, one row group a board; returns how many readings."""
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415  large, and only this needs it
     import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415
@@ -64,7 +72,3 @@ def write_parquet(boards: Iterable[Readings], path: Path) -> int:
             writer.write_table(pa.Table.from_pylist(table, schema))
             count += len(table)
     return count
-
-
-def _present(value: Any) -> Any:
-    return None if isinstance(value, float) and np.isnan(value) else value

@@ -88,8 +88,8 @@ class _Parser(argparse.ArgumentParser):
 def _columns(text: str) -> dict[str, str]:
     columns = {}
     for part in re.split(rf",(?=(?:{'|'.join(KINDS)})=)", text):  # a name may have commas of its own
-        kind, equals, name = part.partition("=")
-        if kind not in KINDS or not equals or not name:
+        kind, _, name = part.partition("=")
+        if kind not in KINDS or not name:
             raise argparse.ArgumentTypeError(f'"{part}" is not one of {"=…, ".join(KINDS)}=…')
         columns[kind] = name
     return columns
@@ -98,10 +98,9 @@ def _columns(text: str) -> dict[str, str]:
 def _unit(text: str) -> dict[str, str]:
     units_of = {}
     for part in text.split(","):
-        kind, equals, name = part.partition("=")
-        if not equals:
-            kind, name = "t", part
-        if name not in {"t": set(units.T), "h": set(units.H)}.get(kind, set()):
+        kind, _, name = part.rpartition("=")
+        kind = kind or "t"
+        if name not in {"t": units.T, "h": units.H}.get(kind, {}):
             raise argparse.ArgumentTypeError(
                 f'"{part}": temperature may be in {", ".join(units.T)}, humidity in h={", h=".join(units.H)}'
             )
@@ -113,9 +112,8 @@ def _zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        raise argparse.ArgumentTypeError(
-            f'there is no zone "{text}": such as Europe/Paris or Etc/GMT-1'
-        ) from None
+        what = f'there is no zone "{text}": such as Europe/Paris or Etc/GMT-1'
+        raise argparse.ArgumentTypeError(what) from None
 
 
 def _period(text: str) -> float:

@@ -75,10 +75,7 @@ def unit(name: str) -> set[str]:
     """The units of temperature that a name has: C, F, K."""
     text = plain(name)
     units = {key for key, pattern in UNITS.items() if pattern.search(text)}
-    for key, ending in (("C", "tempc"), ("F", "tempf"), ("C", "tc"), ("F", "tf")):
-        if ending in words(name):
-            units.add(key)
-    return units
+    return units | {word[-1].upper() for word in words(name) if word in ("tempc", "tempf", "tc", "tf")}
 
 
 @cache

@@ -45,7 +45,8 @@ def _refuse_temperature(values: Floats, named: set[str], column: str) -> None:
             )
         raise RecordingRefused(f"{column} is in {LONG[each]}: add --unit {each}, and it is converted to °C")
     if middle > WARM and not (named and middle < 80):
-        unit = "F" if middle < 140 else "0.01C" if middle > 450 else "K" if _fractions(values) else "0.1C"
+        fractions = (values[np.isfinite(values)] % 1 != 0).any()
+        unit = "F" if middle < 140 else "0.01C" if middle > 450 else "K" if fractions else "0.1C"
         also = " (or --unit K from kelvin)" if unit == "0.1C" and 230 < middle < 330 else ""
         raise RecordingRefused(
             f"{column} is about {middle:.0f}, which looks like {LONG[unit]}: --unit {unit} converts it"
@@ -95,8 +96,3 @@ def swapped(t: Floats, h: Floats) -> bool:
 def _middle(values: Floats) -> float:
     good = values[np.isfinite(values)]
     return float(np.median(good)) if len(good) else 0.0
-
-
-def _fractions(values: Floats) -> bool:
-    good = values[np.isfinite(values)]
-    return bool((good != np.rint(good)).any())

@@ -48,18 +48,8 @@ REASONS = {
 }
 
 _MONTHS = (
-    ("Jan", "janv."),
-    ("Feb", "févr."),
-    ("Mar", "mars"),
-    ("Apr", "avr."),
-    ("May", "mai"),
-    ("Jun", "juin"),
-    ("Jul", "juil."),
-    ("Aug", "août"),
-    ("Sep", "sept."),
-    ("Oct", "oct."),
-    ("Nov", "nov."),
-    ("Dec", "déc."),
+    ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    ("janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."),
 )
 
 
@@ -205,4 +195,4 @@ class Words:
 
     def day(self, at: float) -> str:
         then = datetime.fromtimestamp(at, self.zone)
-        return f"{then.day}{NBSP}{_MONTHS[then.month - 1][self._column]}"
+        return f"{then.day}{NBSP}{_MONTHS[self._column][then.month - 1]}"

@@ -388,10 +388,10 @@ def test_a_range_is_downloaded_as_it_is_stored(house, address, now):
 
     house.furnish(now)
     start = now - 7200
-    csv = download._csv("demo", "C002", start, now + 1).decode().splitlines()
+    csv = download.made("csv", "demo", "C002", start, now + 1).decode().splitlines()
     stored = len(Reader(house.database).readings("demo", "C002"))
     assert len(csv) == stored + 1 and csv[0].startswith("site,device,stream,seq") and STREAM in csv[1]
-    table = pyarrow.parquet.read_table(io.BytesIO(download._parquet("demo", "C002", start, now + 1)))
+    table = pyarrow.parquet.read_table(io.BytesIO(download.made("parquet", "demo", "C002", start, now + 1)))
     assert table.num_rows == stored
 
 
@@ -403,5 +403,5 @@ def test_a_range_drawn_of_sums_is_downloaded_as_it_is_counted(house, address, no
     monkeypatch.setattr(source, "DRAWN", 100)
     shown = source.history("en", "demo", "C002", now - 7000, now, 7000.0, 10.0)
     assert shown.curve.summed and shown.curve.readings > 700
-    csv = download._csv("demo", "C002", shown.start, shown.end).decode().splitlines()
+    csv = download.made("csv", "demo", "C002", shown.start, shown.end).decode().splitlines()
     assert len(csv) - 1 == shown.curve.readings

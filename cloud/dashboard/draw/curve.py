@@ -82,7 +82,9 @@ def shape(
     """
     at = placed(readings.ts)
     good = ~np.isnan(readings.t)
-    begin = _first_moment(readings, at, start)
+    begin = start
+    if len(at) and readings.seq[0] <= 1 and len(np.unique(readings.stream)) == 1:
+        begin = float(max(start, at[0]))  # the board's very first reading, where that is inside
     sides = _sides(readings, episodes)
     board, cloud, settles = (calls & good for _, calls, _ in sides)
     width = (end - begin) / slices if len(readings) > 8 * slices else 0.0
@@ -243,13 +245,6 @@ def placed(ts: Floats) -> Floats:
     result[before] -= (known[0] - where[before]) * step
     result[after] += (where[after] - known[-1]) * step
     return result
-
-
-def _first_moment(readings: Readings, at: Floats, start: float) -> float:
-    """Where the time axis begins: with the board's very first reading if that is inside, else as asked."""
-    if len(at) and readings.seq[0] <= 1 and len(np.unique(readings.stream)) == 1:
-        return float(max(start, at[0]))
-    return start
 
 
 def _edge_scores(readings: Readings, drawn: Index, units: Mapping[str, float]) -> Floats:

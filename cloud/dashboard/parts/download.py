@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,30 +25,22 @@ def show(say: Words, site: str, device: str, history: BoardHistory) -> None:
     first, last = (datetime.fromtimestamp(at, UTC).strftime("%Y%m%d") for at in (history.start, history.end))
     name = f"{site}-{device}-{first}-{last}"
 
-    def button(kind: str, mime: str, make: Callable[[str, str, float, float], bytes]) -> None:
-        st.download_button(
-            say(f"download {kind}"),
-            partial(make, site, device, history.start, history.end),
-            file_name=f"{name}.{kind}",
-            mime=mime,
-            icon=":material/download:",
-            on_click="ignore",
-            key=f"download {kind}",
-        )
-
     with st.container(horizontal=True):
-        button("csv", "text/csv", _csv)
-        button("parquet", "application/vnd.apache.parquet", _parquet)
+        for kind, mime in (("csv", "text/csv"), ("parquet", "application/vnd.apache.parquet")):
+            st.download_button(
+                say(f"download {kind}"),
+                partial(made, kind, site, device, history.start, history.end),
+                file_name=f"{name}.{kind}",
+                mime=mime,
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"download {kind}",
+            )
 
 
-def _csv(site: str, device: str, start: float, end: float) -> bytes:
-    file = io.StringIO()
-    export.write_csv([source.reader().readings(site, device, start=start, end=end)], file)
-    return file.getvalue().encode()
-
-
-def _parquet(site: str, device: str, start: float, end: float) -> bytes:
+def made(kind: str, site: str, device: str, start: float, end: float) -> bytes:
+    """The content of the file."""
     with tempfile.TemporaryDirectory(prefix="vigie-") as folder:
-        path = Path(folder) / "readings.parquet"
-        export.write_parquet([source.reader().readings(site, device, start=start, end=end)], path)
+        path = Path(folder) / f"readings.{kind}"
+        export.write([source.reader().readings(site, device, start=start, end=end)], path, kind)
         return path.read_bytes()

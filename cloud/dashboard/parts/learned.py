@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from cloud.dashboard.parts.markdown import plain
-from cloud.detectors import DETECTORS, Detector, clock
+from cloud.detectors import DETECTORS, clock
 from cloud.words import Words
 from device import codes
 from device.judge.stuck import LONGEST
@@ -58,67 +58,44 @@ def rows(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _detectors(say: Words, report: Mapping[str, Any]) -> list[tuple[str, str]]:
     runs, levels = report["runs"], report["thresholds"]
     (t_low, t_high), (h_low, h_high) = report["limits"]["t"], report["limits"]["h"]
-    forest = say("learned forest", sum=levels["forest"]) if levels["forest"] else say("learned never")
-    own = report.get("own_limits")
-    return [
-        *([(say.detector(codes.LIMIT), _own(say, own))] if own else []),
+    repeats = {name: "∞" if run is None or run >= LONGEST else str(run) for name, run in runs.items()}
+    lines = [
         (say.detector(codes.RANGE), f"{say.span(t_low, t_high, '°C')}, {say.span(h_low, h_high, '%RH')}"),
-        (say.detector(codes.STUCK), say("learned stuck", **{name: _run(runs[name]) for name in runs})),
-        *(
-            (
-                say.own_name(each),
-                _times(say, each, levels.get(each.name))
-                + (_restless(say, report.get("restless") or {}) if each.name == "jump" else ""),
-            )
-            for each in DETECTORS
-            if each.set_to
-        ),
-        (say.detector(codes.FOREST), forest),
-        (say.detector(codes.EXCURSION), _stays(say, report.get("stays") or [])),
-        (say.detector(codes.RHYTHM), _rhythm(say, report.get("rhythm") or [])),
+        (say.detector(codes.STUCK), say("learned stuck", **repeats)),
     ]
-
-
-def _stays(say: Words, stays: Sequence[tuple[float, float]]) -> str:
-    if not stays:
-        return say("learned no cycles")
-    parts = [
+    if own := report.get("own_limits"):
+        lines.insert(0, (say.detector(codes.LIMIT), _own(say, own)))
+    for each in DETECTORS:
+        if each.set_to:
+            level = levels.get(each.name)
+            text = say("learned never") if level is None else say.set_to(each, level)
+            when = report.get("restless") or {}
+            if each.name == "jump" and when.get("half_hours"):  # in which a jump counts a part only
+                text += say("learned restless", times=clock(when["half_hours"]), part=when["part"])
+            lines.append((say.own_name(each), text))
+    forest = say("learned forest", sum=levels["forest"]) if levels["forest"] else say("learned never")
+    stays = [
         say("learned stay", minutes=say.number(minutes, 0), level=say.value(level, "°C"))
-        for level, minutes in stays
+        for level, minutes in report.get("stays") or ()
     ]
-    return say("learned excursion", times=", ".join(parts))
-
-
-def _restless(say: Words, when: Mapping[str, Any]) -> str:
-    """The half hours of the day in which a jump counts a part only."""
-    if not when.get("half_hours"):
-        return ""
-    return say("learned restless", times=clock(when["half_hours"]), part=when["part"])
+    excursion = say("learned excursion", times=", ".join(stays)) if stays else say("learned no cycles")
+    channels = ", ".join(say(f"feature {name}") for name in report.get("rhythm") or ())
+    rhythm = say("learned rhythm", channels=channels) if channels else say("learned no rhythm")
+    return [
+        *lines,
+        (say.detector(codes.FOREST), forest),
+        (say.detector(codes.EXCURSION), excursion),
+        (say.detector(codes.RHYTHM), rhythm),
+    ]
 
 
 def _own(say: Words, own: Mapping[str, Any]) -> str:
     """What the user's limits would have said of the history, and what would have been quiet."""
-    severe = own.get("severe")
-    return _stage(say, own) + (say("learned limits severe", stage=_stage(say, severe)) if severe else "")
-
-
-def _stage(say: Words, own: Mapping[str, Any]) -> str:
     if not own["alarms"]:
-        return say("learned limits quiet")
-    if own["minutes"] is None:
-        return say("learned limits wider", alarms=own["alarms"])
-    return say("learned limits longer", alarms=own["alarms"], minutes=own["minutes"])
-
-
-def _rhythm(say: Words, channels: Sequence[str]) -> str:
-    if not channels:
-        return say("learned no rhythm")
-    return say("learned rhythm", channels=", ".join(say(f"feature {name}") for name in channels))
-
-
-def _run(limit: int | None) -> str:
-    return "∞" if limit is None or limit >= LONGEST else str(limit)
-
-
-def _times(say: Words, detector: Detector, level: float | None) -> str:
-    return say("learned never") if level is None else say.set_to(detector, level)
+        text = say("learned limits quiet")
+    elif own["minutes"] is None:
+        text = say("learned limits wider", alarms=own["alarms"])
+    else:
+        text = say("learned limits longer", alarms=own["alarms"], minutes=own["minutes"])
+    severe = own.get("severe")
+    return text + (say("learned limits severe", stage=_own(say, severe)) if severe else "")

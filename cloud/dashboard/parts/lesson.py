@@ -14,16 +14,20 @@ REASONS = ("detectors", "recall", "real", "harmless", "alarms")
 
 def sentences(say: Words, known: dict[str, Any], mails: int, now: float) -> list[str]:
     """`known`: of cloud.learning.book; `mails`: about this board since its first lesson."""
-    lines = []
-    if known.get("state") == "kept" and known.get("result", {}).get("harmless"):
+    lines, state, result = [], known.get("state"), known.get("result", {})
+    if state == "kept" and result.get("harmless"):
         lines.append(say("next kept"))
-    elif known.get("state") == "refused":
-        reasons = [each for each in known.get("result", {}).get("reasons", ()) if each in REASONS]
+    elif state == "refused":
+        reasons = [each for each in result.get("reasons", ()) if each in REASONS]
         why = ", ".join(say(f"next not {each}") for each in reasons) or say("next not else")
         lines.append(say("next refused", why=why))
-    elif known.get("state") == "ready":
-        lines += [_did(say, known), _waits(say, known)]
-    elif known.get("state") == "meant":
+    elif state == "ready":
+        lines.append(_did(say, known))
+        if "alert" in known:
+            lines.append(say("next asked"))
+        elif known.get("base") is not None:
+            lines.append(say("next shadow"))
+    elif state == "meant":
         lines += [_did(say, known), say("next meant", model=plain(str(known["model"])))]
     lesson = known.get("lesson")
     if lesson and now - lesson["since"] >= SOONEST * 86400:
@@ -49,12 +53,6 @@ def _did(say: Words, known: dict[str, Any]) -> str:
     if known.get("raised"):
         text = f"{say('next raised', names=say.detectors(known['raised']))} {text}"
     return text
-
-
-def _waits(say: Words, known: dict[str, Any]) -> str:
-    if "alert" in known:
-        return say("next asked")
-    return say("next shadow") if known.get("base") is not None else ""
 
 
 def _rate(say: Words, rate: float) -> str:

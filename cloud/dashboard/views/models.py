@@ -67,8 +67,7 @@ def versions(
 def _lesson(say: Words, site: str, device: str, now: float) -> None:
     st.header(say("next title"), anchor=False)
     known, mails = source.ask(f"lesson {site}/{device}", lambda: source.lesson(site, device)).value
-    sentences = [line for line in lesson.sentences(say, known, mails, now) if line]
-    st.markdown("\n\n".join(sentences) or say("next none"))
+    st.markdown("\n\n".join(lesson.sentences(say, known, mails, now)) or say("next none"))
 
 
 def _agreement(say: Words, site: str, device: str) -> None:

@@ -185,7 +185,7 @@ def test_an_export_reads_back_as_the_same_values(store, reader, settle, tmp_path
         "",
     )
     assert (second["t"], second["ts"], second["time"], second["why"]) == ("", "", "", "no answer")
-    assert export.write_parquet([reader.readings("demo", "C001")], tmp_path / "x.parquet") == 2
+    assert export.write([reader.readings("demo", "C001")], tmp_path / "x.parquet", "parquet") == 2
     table = pq.read_table(tmp_path / "x.parquet").to_pylist()
     assert table[0]["t"] == 21.05 and table[0]["time"].timestamp() == NOW and table[1]["t"] is None
 

@@ -65,29 +65,21 @@ def _answers(say: Words, episode: Episode) -> None:
             on_click=writing.acknowledge,
             args=(episode,),
         )
-    if episode.of_readings:
-        ask = say("answer other" if episode.label else "answer ask")
-        # The key keeps it open, with what is typed in it, when the button beside it goes.
-        with st.popover(ask, icon=":material/school:", key=f"ask {episode.id}"):
-            _causes(say, episode)
+    if not episode.of_readings:
+        return
+    ask, note = say("answer other" if episode.label else "answer ask"), f"note {episode.id}"
 
+    def answer(cause: Cause) -> None:
+        writing.label(episode, cause, st.session_state.get(note, ""))
 
-def _causes(say: Words, episode: Episode) -> None:
-    """One click says what it was."""
-    st.text_input(say("answer note"), max_chars=NOTE, key=f"note {episode.id}")
-    with st.container(horizontal=True):
-        for cause in CAUSES:
-            st.button(
-                say(f"cause {cause}"),
-                key=f"{cause} {episode.id}",
-                type="primary" if episode.cause == cause else "secondary",
-                on_click=_answer,
-                args=(episode, cause),
-            )
-
-
-def _answer(episode: Episode, cause: Cause) -> None:
-    writing.label(episode, cause, st.session_state.get(f"note {episode.id}", ""))
+    # The key keeps it open, with what is typed in it, when the button beside it goes.
+    with st.popover(ask, icon=":material/school:", key=f"ask {episode.id}"):
+        st.text_input(say("answer note"), max_chars=NOTE, key=note)
+        with st.container(horizontal=True):
+            for cause in CAUSES:  # one click says what it was
+                kind = "primary" if episode.cause == cause else "secondary"
+                name, key = say(f"cause {cause}"), f"{cause} {episode.id}"
+                st.button(name, key=key, type=kind, on_click=answer, args=(cause,))
 
 
 def details(say: Words, episode: Episode) -> list[str]:

@@ -40,11 +40,12 @@ def sentence(say: Words, readings: Readings, row: int) -> str:
     if steps >= RESTLESS:
         return say("why restless", times=say.number(steps, 0), past=past)
     here = _farthest(readings, row, before)
-    apart = [
-        say(f"why {'more' if difference > 0 else 'less'} {name}", value=say.value(abs(difference), unit))
-        for name, unit in (("t", "°C"), ("h", "%RH"))
-        if abs(difference := _difference(readings, name, here, before)) >= NOTABLE[name]
-    ]
+    apart = []
+    for name, values, unit in (("t", readings.t, "°C"), ("h", readings.h, "%RH")):
+        difference = float(values[here] - values[before].mean())
+        if abs(difference) >= NOTABLE[name]:
+            way = "more" if difference > 0 else "less"
+            apart.append(say(f"why {way} {name}", value=say.value(abs(difference), unit)))
     if not apart:
         return say("why together", saw=say.seen(flags), past=past)
     text = say("why than", what=say("why and").join(apart), past=past)
@@ -70,11 +71,6 @@ def _farthest(readings: Readings, row: int, before: Rows) -> int:
         for name in ("t", "h")
     )
     return int(after[int(np.argmax(apart))])
-
-
-def _difference(readings: Readings, name: str, row: int, before: Rows) -> float:
-    values = getattr(readings, name)
-    return float(values[row] - values[before].mean())
 
 
 def _restless(readings: Readings, row: int, before: Rows) -> float:

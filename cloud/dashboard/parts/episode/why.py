@@ -36,19 +36,13 @@ def show(say: Words, episode: Episode) -> None:
     readings, row, report = first
     st.markdown(f"**{sentence(say, readings, row)}**")
     with st.expander(say("why details"), key=f"details {episode.id}"):
-        _details(say, readings, row, report)
-
-
-def _details(say: Words, readings: Readings, row: int, report: Mapping[str, Any]) -> None:
-    st.markdown(first(say, readings, row))
-    table = pd.DataFrame(
-        rows(say, readings, row, report),
-        columns=[say("column detector"), say("who board"), say("who cloud"), say("column what")],
-    )
-    order = table.columns[[0, 3, 1, 2]]  # a phone shows the first two
-    st.dataframe(table[order], hide_index=True, width="stretch")
-    for line in window(say, readings, row):
-        st.caption(line)
+        st.markdown(_first(say, readings, row))
+        # A phone shows the first two.
+        titles = (say("column detector"), say("column what"), say("who board"), say("who cloud"))
+        table = pd.DataFrame(_rows(say, readings, row, report), columns=titles)
+        st.dataframe(table, hide_index=True, width="stretch")
+        if before := _window(say, readings, row):
+            st.caption(before)
 
 
 @st.cache_resource(ttl=source.COUNTED, max_entries=64, show_spinner=False)
@@ -69,7 +63,7 @@ def _noticed(
     return readings, row, (model or {}).get("report") or {}
 
 
-def first(say: Words, readings: Readings, row: int) -> str:
+def _first(say: Words, readings: Readings, row: int) -> str:
     """The reading in words."""
     if np.isnan(readings.t[row]):
         return say("why failed", why=plain(say.reason(readings.why[row])))
@@ -77,10 +71,8 @@ def first(say: Words, readings: Readings, row: int) -> str:
     return say("why first", values=", ".join(values))
 
 
-def rows(
-    say: Words, readings: Readings, row: int, report: Mapping[str, Any]
-) -> list[tuple[str, str, str, str]]:
-    """(detector, what the board said, what the cloud said, what was seen against which threshold)."""
+def _rows(say: Words, readings: Readings, row: int, report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """(detector, what was seen against which threshold, what the board said, what the cloud said)."""
     edge, cloud = int(readings.edge_flags[row]), int(readings.cloud_flags[row])
     seen = _values(say, readings, row, report)
     table = []
@@ -90,7 +82,7 @@ def rows(
         sides = [say("abnormal") if flags & bit else say("normal") for flags in (edge, cloud)]
         if not (detector.board and detector.cloud):
             sides[detector.board] = "\N{EN DASH}"  # only the board, or only the cloud, has this detector
-        table.append((say.detector(bit), sides[0], sides[1], seen.get(bit, say.seen(bit))))
+        table.append((say.detector(bit), seen.get(bit, say.seen(bit)), *sides))
     return table
 
 
@@ -121,22 +113,20 @@ def _values(say: Words, readings: Readings, row: int, report: Mapping[str, Any])
     return texts
 
 
-def window(say: Words, readings: Readings, row: int) -> list[str]:
-    """The readings before it, in words, because the verdict compares with them."""
+def _window(say: Words, readings: Readings, row: int) -> str:
+    """The readings before it, in words, because the verdict compares with them; "" without any."""
     before = _before(readings, row)
     if len(before) == 0:
-        return []
+        return ""
     t, h = readings.t[before], readings.h[before]
-    return [
-        say(
-            "why window",
-            count=say.count(len(before)),
-            t=say.value(float(t.mean()), "°C", 2),
-            h=say.value(float(h.mean()), "%RH", 2),
-            t_spread=say.number(float(t.std()), 2),
-            h_spread=say.number(float(h.std()), 2),
-        )
-    ]
+    return say(
+        "why window",
+        count=say.count(len(before)),
+        t=say.value(float(t.mean()), "°C", 2),
+        h=say.value(float(h.mean()), "%RH", 2),
+        t_spread=say.number(float(t.std()), 2),
+        h_spread=say.number(float(h.std()), 2),
+    )
 
 
 def _before(readings: Readings, row: int) -> np.ndarray[Any, np.dtype[np.int64]]:

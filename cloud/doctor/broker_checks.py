@@ -13,11 +13,11 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.contract.messages import MAX_BYTES, TOPICS, topic_of
 from cloud.doctor.lines import Finding
@@ -62,7 +62,7 @@ def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Ite
     """What a board's credential (`its`) may do, tested against the backend's. `board`: site/device."""
     site, _, device = board.partition("/")
     own = topic_of(f"{site}/{device}", "ack")
-    other = topic_of(f"doctor/{secrets.token_hex(4)}", "ack")
+    other = _new_topic()
     user = its.user
     try:
         with _Login(settings) as backend, _Login(its) as mine:
@@ -115,13 +115,14 @@ def _over_the_air(settings: BrokerSettings, its: BrokerSettings, board: str) -> 
 def _are_ids_bound(settings: BrokerSettings, its: BrokerSettings) -> bool:
     """Whether a client of the backend stays when a board's credential logs in under the same client id."""
     name = f"doctor-{secrets.token_hex(4)}"
-    topic = topic_of(f"doctor/{secrets.token_hex(4)}", "ack")
     with _Login(settings, client_id=name) as backend:
-        try:
-            with _Login(its, client_id=name):
-                return backend.subscribe(topic)
-        except _LoginRefused:
-            return backend.subscribe(topic)
+        with suppress(_LoginRefused), _Login(its, client_id=name):
+            return backend.subscribe(_new_topic())
+        return backend.subscribe(_new_topic())
+
+
+def _new_topic() -> str:
+    return topic_of(f"doctor/{secrets.token_hex(4)}", "ack")
 
 
 def _certificate(settings: BrokerSettings) -> tuple[float, str]:
@@ -146,7 +147,7 @@ def _container(settings: BrokerSettings) -> Finding:
 def _rights(settings: BrokerSettings) -> Iterator[Finding]:
     """The backend must hear boards and send acks, and needs nothing outside vigie/1."""
     need = f"give {settings.user} publish and subscribe on {TOPICS}/#"
-    inside = topic_of(f"doctor/{secrets.token_hex(4)}", "ack")
+    inside = _new_topic()
     outside = f"vigie-doctor/{secrets.token_hex(4)}"
     prefix = f"$share/{settings.share}/" if settings.share else ""
     try:
@@ -184,10 +185,9 @@ def _packets(settings: BrokerSettings) -> Finding:
         most, text = MAX_PACKET, f"{LARGE} bytes did not pass"
     if most < LARGE or settings.host.endswith(".hivemq.cloud"):  # which has its own limit
         return Finding("packets", text)
+    text += "; the backend refuses a message over 256 KB, but must take it"
     cure = f"limit them to {MAX_PACKET} bytes (docs/security.md, The broker)"
-    return Finding(
-        "packets", f"{text}; the backend refuses a message over 256 KB, but must take it: {cure}", "warn"
-    )
+    return Finding("packets", f"{text}: {cure}", "warn")
 
 
 def _announced(settings: BrokerSettings) -> int | None:
@@ -201,7 +201,7 @@ def _announced(settings: BrokerSettings) -> int | None:
 
 
 def _takes(settings: BrokerSettings, size: int) -> bool:
-    topic = topic_of(f"doctor/{secrets.token_hex(4)}", "ack")
+    topic = _new_topic()
     try:
         with _Login(settings) as client:
             client.subscribe(topic)
@@ -244,7 +244,8 @@ class _Login:
         self._settings = settings
         self.gone = False  # the broker, or somebody with the same session, has ended it
         self.properties: Any = None  # of an MQTT 5 login
-        self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
+        events: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._events = events
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id or f"doctor-{secrets.token_hex(4)}",
@@ -253,10 +254,10 @@ class _Login:
         )
         self._client.username_pw_set(settings.user, settings.password)
         self._client.tls_set(ca_certs=settings.ca, tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_subscribe = lambda c, u, mid, reasons, p: self._events.put(("subscribed", reasons))
-        self._client.on_message = lambda c, u, message: self._events.put(("message", message.topic))
+        self._client.on_connect = lambda c, u, f, reason, more: events.put(("connected", (reason, more)))
+        self._client.on_disconnect = lambda c, u, f, reason, more: events.put(("gone", reason))
+        self._client.on_subscribe = lambda c, u, mid, reasons, p: events.put(("subscribed", reasons))
+        self._client.on_message = lambda c, u, message: events.put(("message", message.topic))
 
     def __enter__(self) -> Self:
         try:
@@ -264,33 +265,30 @@ class _Login:
         except OSError as problem:
             raise _LoginRefused(unreachable(problem, self._settings)) from problem
         self._client.loop_start()
-        event, reason = self.next()
-        if event == "connected" and not reason.is_failure:
-            return self
-        self.__exit__()
+        event, value = self.next()
         if event == "connected":
+            reason, self.properties = value
+            if not reason.is_failure:
+                return self
             cure = CURES.get(str(reason), "see the log of the broker")
-            raise _LoginRefused(f"the broker refuses it: {reason} ({cure})")
-        raise _LoginRefused("the broker hung up during the login (check MQTT_USER and MQTT_PASSWORD)")
+            why = f"the broker refuses it: {reason} ({cure})"
+        else:
+            why = "the broker hung up during the login (check MQTT_USER and MQTT_PASSWORD)"
+        self.__exit__()
+        raise _LoginRefused(why)
 
     def __exit__(self, *error: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _on_connect(self, client: mqtt.Client, userdata: Any, flags: Any, reason: Any, more: Any) -> None:
-        self.properties = more
-        self._events.put(("connected", reason))
-
-    def _on_disconnect(self, client: mqtt.Client, userdata: Any, flags: Any, reason: Any, more: Any) -> None:
-        self.gone = True
-        self._events.put(("gone", reason))
-
     def next(self) -> tuple[str, Any]:
         """The next event and its value; ("silence", None) when nothing happens within TIMEOUT."""
         try:
-            return self._events.get(timeout=TIMEOUT)
+            event, value = self._events.get(timeout=TIMEOUT)
         except queue.Empty:
             return "silence", None
+        self.gone |= event == "gone"
+        return event, value
 
     def subscribe(self, topic: str) -> bool:
         """Whether the broker grants it. Some brokers grant everything and then pass nothing on."""
@@ -298,8 +296,7 @@ class _Login:
         while True:
             event, value = self.next()
             if event == "subscribed":
-                reasons: list[ReasonCode] = value
-                return not any(reason.is_failure for reason in reasons)
+                return not any(reason.is_failure for reason in value)
             if event in ("gone", "silence"):
                 return False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from typing import Any
 
@@ -64,13 +64,10 @@ def _examined(
 
 
 def _backend(database: Database[Document], quota: int, key: bytes | None) -> Iterator[Finding]:
-    wanted = [(name, act) for name in ("buckets", "models") for act in ("find", "insert", "update", "remove")]
-    lacking = [f"{act} on {name}" for name, act in wanted if not _may(database, act, name)]
-    if not _may(database, "createIndex", "buckets"):
-        lacking.append("createIndex")
-    lacking += [
-        act for act in ("listCollections", "collStats", "dbStats") if not _may(database, act, "buckets")
-    ]
+    wanted = [(act, name) for name in ("buckets", "models") for act in ("find", "insert", "update", "remove")]
+    lacking = [f"{act} on {name}" for act, name in wanted if not _may(database, act, name)]
+    whole = ("createIndex", "listCollections", "collStats", "dbStats")
+    lacking += [act for act in whole if not _may(database, act, "buckets")]
     if lacking:
         cure = "give its user the rights of the table in docs/security.md, or run: python -m tools roles"
         yield Finding("role", f"it may not {', '.join(lacking)}: {cure}", "bad")
@@ -87,15 +84,15 @@ def _backend(database: Database[Document], quota: int, key: bytes | None) -> Ite
 
 
 def _dashboard(database: Database[Document]) -> Iterator[Finding]:
-    if _may(database, "find", "buckets"):
-        yield Finding("role", "it can read")
-    else:
-        yield Finding("role", "it may not read: give its user find on all collections", "bad")
-    for name in ("labels", "acknowledgements"):
-        if _may(database, "insert", name):
-            yield Finding("role", f"it can add to {name}")
+    for act, name, what, cure in (
+        ("find", "buckets", "read", "find on all collections"),
+        ("insert", "labels", "add to labels", "insert on it"),
+        ("insert", "acknowledgements", "add to acknowledgements", "insert on it"),
+    ):
+        if _may(database, act, name):
+            yield Finding("role", f"it can {what}")
         else:
-            yield Finding("role", f"it may not add to {name}: give its user insert on it", "bad")
+            yield Finding("role", f"it may not {what}: give its user {cure}", "bad")
     lacking = [act for act in ("collStats", "dbStats") if not _may(database, act, "buckets")]
     if lacking:
         cure = "give its user the rights of the table in docs/security.md"
@@ -196,12 +193,9 @@ def _room(database: Database[Document], quota: int) -> Finding:
     text = f"{used / 1e6:.0f} of {quota / 1e6:.0f} MB used"
     if level(used, quota) == "fine":
         return Finding("room", text)
-    return Finding(
-        "room",
-        f"{text}, and a cluster's limit counts its other databases too: measure less often, lower "
-        "RETENTION_DAYS or buy more",
-        "warn",
-    )
+    cure = "measure less often, lower RETENTION_DAYS or buy more"
+    text += f", and a cluster's limit counts its other databases too: {cure}"
+    return Finding("room", text, "warn")
 
 
 def _boards(latest: list[Latest]) -> Iterator[Finding]:
@@ -209,21 +203,19 @@ def _boards(latest: list[Latest]) -> Iterator[Finding]:
     old = [f"{board.site}/{board.device}" for board in latest if not board.authentic]
     if old:
         names = ", ".join(old[:NAMED]) + (f" and {len(old) - NAMED} more" if len(old) > NAMED else "")
-        text = f"{len(old)} of {len(latest)} are not authenticated ({names})"
+        cure = "they speak version 1 of the contract; make deploy updates one"
         yield Finding(
-            "boards", f"{text}: they speak version 1 of the contract; make deploy updates one", "warn"
+            "boards", f"{len(old)} of {len(latest)} are not authenticated ({names}): {cure}", "warn"
         )
     elif latest:
         yield Finding("boards", f"all {len(latest)} sign what they send")
-    runs = Counter(_runs(board.state) for board in latest)
+    runs = Counter[str]()
+    for board in latest:
+        release = board.state.get("app")
+        runs[f"{board.state.get('version') or '?'}{f' (release {release})' if release else ''}"] += 1
     if runs:
         counted = (f"{what} on {count}" for what, count in runs.most_common(NAMED))
         yield Finding("version", f"{', '.join(counted)}; the dashboard's page System names the boards")
-
-
-def _runs(state: Mapping[str, object]) -> str:
-    release = state.get("app")
-    return f"{state.get('version') or '?'}{f' (release {release})' if release else ''}"
 
 
 def _models(database: Database[Document], key: bytes) -> Iterator[Finding]:

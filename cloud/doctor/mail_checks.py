@@ -85,21 +85,18 @@ def _smtp(settings: SmtpSettings, sender: str) -> Finding:
     if isinstance(server, Later):
         return Finding("mail", server.reason, "bad")
     server.close()
-    who = (
-        f"lets {settings.user} in" if settings.user else "answers; no login was tried (SMTP_USER is not set)"
-    )
+    no_login = "answers; no login was tried (SMTP_USER is not set)"
+    text = f"{settings.host}:{settings.port} " + (f"lets {settings.user} in" if settings.user else no_login)
     if settings.security == "none":
-        return Finding("mail", f"{settings.host}:{settings.port} {who}, without TLS", "warn")
-    return Finding("mail", f"{settings.host}:{settings.port} {who}, over TLS")
+        return Finding("mail", f"{text}, without TLS", "warn")
+    return Finding("mail", f"{text}, over TLS")
 
 
 def _sent(settings: MailSettings) -> Finding:
     outcome = channels.open_sender(settings).send(_trial(settings))
     if isinstance(outcome, Sent):
-        where = (
-            f"into {settings.via.folder}" if isinstance(settings.via, FolderSettings) else "into the inbox"
-        )
-        return Finding("mail", f"a test was handed over as {outcome.id}: look {where}")
+        place = settings.via.folder if isinstance(settings.via, FolderSettings) else "the inbox"
+        return Finding("mail", f"a test was handed over as {outcome.id}: look into {place}")
     return Finding("mail", f"the test was not sent: {outcome.reason}", "bad")
 
 

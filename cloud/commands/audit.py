@@ -5,8 +5,6 @@ or damaged. A reading has no cause when it is in quarantine, when another readin
 or when the board dropped it without saying why.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

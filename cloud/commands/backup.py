@@ -12,8 +12,6 @@ whole file before it writes anything, and only adds: what the database has stays
 and boards may send meanwhile.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import hmac

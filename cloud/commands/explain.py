@@ -6,8 +6,6 @@ uses. When some of these are missing (a gap, a boot, dropped readings), the expl
 guessing.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 

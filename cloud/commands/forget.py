@@ -4,8 +4,6 @@ The command counts first, which is all that a dry run does. It may be repeated, 
 meanwhile. It names what it cannot reach: mails in people's mailboxes, backups, logs, settings.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

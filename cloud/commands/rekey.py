@@ -5,8 +5,6 @@ from it for that board. Nothing else in the database is signed under it. The com
 neither key has signed, and leaves it as it is.
 """
 
-from __future__ import annotations
-
 import hmac
 import sys
 from pathlib import Path

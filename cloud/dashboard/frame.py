@@ -1,7 +1,5 @@
 """The frame of every page: its refresh, its language, and its text when there is nothing to show."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Mapping

@@ -8,8 +8,6 @@ logged in before is counted by itself (OWASP calls its cookie a device cookie), 
 proxy does not lock it out either.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import ipaddress

@@ -3,8 +3,6 @@
 A choice lasts for the session and is part of the address (`?lang=fr`), so a bookmark keeps it.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

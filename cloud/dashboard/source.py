@@ -4,8 +4,6 @@ Answers are frozen and shared (`cache_resource`), not copied for each viewer. Wh
 answer, the page keeps its last answer; `Answer.trouble` says why there is no newer one.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import time
@@ -210,6 +208,21 @@ def _spark(language: str, site: str, device: str) -> Curve:
 
 
 @dataclass(frozen=True)
+class Normal:
+    """What is normal for a board. `basis`: s of history that say so; None = its trained range, or unknown."""
+
+    t: facts.Span | None
+    h: facts.Span | None
+    basis: float | None
+
+    @property
+    def table(self) -> curve.Table:
+        ends = [] if self.t is None or self.h is None else [(*self.t, *self.h)]
+        columns = np.array(ends, np.float64).reshape(-1, 4).T
+        return dict(zip(("t_low", "t_high", "h_low", "h_high"), columns, strict=True))
+
+
+@dataclass(frozen=True)
 class BoardHistory:
     curve: Curve
     normal: Normal
@@ -257,21 +270,6 @@ def _units(asked: Reader, models: set[str]) -> dict[str, float]:
         for document in documents
         if document.get("report", {}).get("unit")
     }
-
-
-@dataclass(frozen=True)
-class Normal:
-    """What is normal for a board. `basis`: s of history that say so; None = its trained range, or unknown."""
-
-    t: facts.Span | None
-    h: facts.Span | None
-    basis: float | None
-
-    @property
-    def table(self) -> curve.Table:
-        ends = [] if self.t is None or self.h is None else [(*self.t, *self.h)]
-        columns = np.array(ends, np.float64).reshape(-1, 4).T
-        return dict(zip(("t_low", "t_high", "h_low", "h_high"), columns, strict=True))
 
 
 @st.cache_resource(ttl=NORMAL_SHARED, max_entries=500, show_spinner=False)

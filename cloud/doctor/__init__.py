@@ -1,7 +1,5 @@
 """`python -m cloud doctor`: tests what the backend needs to work; each line has a tick, or the cure."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace

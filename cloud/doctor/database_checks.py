@@ -4,8 +4,6 @@ The doctor tests rights with commands that change nothing: an update that matche
 cannot be stored. When the database refuses them for any reason but the user, the user has the right.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections import Counter

@@ -3,8 +3,6 @@
 ✓ broker     connected to broker.example.org:8883
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from typing import Literal, NamedTuple

@@ -1,7 +1,5 @@
 """Mail, tested as the backend would send it; the doctor sends none unless asked to."""
 
-from __future__ import annotations
-
 import json
 import time
 import urllib.error

@@ -4,8 +4,6 @@ Sizes are those of this build: it writes a message, seals a bucket and measures 
 and their limits, each with its source.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ operations) is estimated from the boards that are online, by the same rules as `
 cloud/plans/plans.toml.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """One board's fault stops no other: what cannot be worked on is left out, logged once, and counted."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial

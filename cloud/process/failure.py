@@ -1,7 +1,5 @@
 """Failures in words, without secrets: short for a log line, or with the cure for a person."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

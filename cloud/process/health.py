@@ -8,8 +8,6 @@ The heartbeat requests HEARTBEAT_URL each minute while `/readyz` would say 200. 
 address (a free one will do) warns when the requests stop, also when this whole machine is gone.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import socket

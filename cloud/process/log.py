@@ -1,7 +1,5 @@
 """The backend's log: lines for people, or one JSON object a line for machines. Never a secret."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

@@ -1,7 +1,5 @@
 """How much memory this process may use, and how much it uses now."""
 
-from __future__ import annotations
-
 import os
 import resource
 import sys

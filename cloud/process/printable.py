@@ -1,7 +1,5 @@
 """Makes foreign text safe for a mail's header, a log line, a terminal: no character in it acts."""
 
-from __future__ import annotations
-
 import unicodedata
 
 # A spreadsheet's formula begins with one of these, also in full width and after blanks; `printable` writes

@@ -3,8 +3,6 @@
 An answer is a document in `labels`. Older ones have only the `label`: "real" or "false".
 """
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 from cloud.process.printable import printable

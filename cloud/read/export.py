@@ -1,7 +1,5 @@
 """Export: stored readings as CSV or Parquet, open and sealed alike, through the one read function."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime

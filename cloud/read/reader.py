@@ -7,8 +7,6 @@
 Everything here only reads; it needs no key and no broker.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """What a reader returns: readings and hours in columns, and one row for each board, episode and alert."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 

@@ -3,8 +3,6 @@
 A year of one board is a few thousand rows of a hundred bytes instead of three million readings.
 """
 
-from __future__ import annotations
-
 from dataclasses import fields
 
 import numpy as np

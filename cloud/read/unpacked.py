@@ -1,9 +1,7 @@
 """From packed buckets to columns of readings."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +23,7 @@ class StreamColumns:
     place: Floats
 
     @classmethod
-    def of(cls, stream: str, buckets: list[tuple[Document, Packed]]) -> StreamColumns:
+    def of(cls, stream: str, buckets: list[tuple[Document, Packed]]) -> Self:
         packed = [packed for _, packed in buckets]
         numbers = [int(bucket["_id"].rpartition("/")[2]) for bucket, _ in buckets]
         seq = np.concatenate([p.position + number * SIZE for p, number in zip(packed, numbers, strict=True)])

@@ -3,8 +3,6 @@
 The reader guesses what a file does not say only if the file proves it, and notes each assumption in one line.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

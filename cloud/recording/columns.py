@@ -1,7 +1,5 @@
 """Chooses the columns: as asked, else by their names; it refuses an unclear file and lists the choices."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The options that describe a recording: its columns, device, units, dates. All are optional."""
 
-from __future__ import annotations
-
 import argparse
 import re
 from collections.abc import Mapping, Sequence

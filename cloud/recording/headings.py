@@ -1,7 +1,5 @@
 """What the name of a column means: time, temperature, humidity or device, and in which unit."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence

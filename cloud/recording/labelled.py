@@ -1,7 +1,5 @@
 """Lines such as "Temperature: 28.9 Humidity: 62 Date/Time: 2024-08-24 21:13:06", as sketches print them."""
 
-from __future__ import annotations
-
 import re
 
 from cloud.recording import headings

@@ -1,7 +1,5 @@
 """Turns long tables, one value a row (Home Assistant's history, InfluxDB), into one row for each reading."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import groupby
 from math import isnan

@@ -1,7 +1,5 @@
 """Cells to numbers: decimal points or commas, units after the number, and what means "no reading"."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

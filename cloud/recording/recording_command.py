@@ -1,7 +1,5 @@
 """`python -m cloud recording FILE`: says how Vigie reads it; --out writes the plain file that boards play."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Why a recording cannot be read."""
 
-from __future__ import annotations
+from typing import Self
 
 
 class RecordingRefused(ValueError):
@@ -10,6 +10,6 @@ class RecordingRefused(ValueError):
         super().__init__(text)
         self._line = line
 
-    def of(self, file: object) -> RecordingRefused:
+    def of(self, file: object) -> Self:
         """The same error, which names its place."""
-        return RecordingRefused(f"{file}{'' if self._line is None else f':{self._line}'}: {self}")
+        return type(self)(f"{file}{'' if self._line is None else f':{self._line}'}: {self}")

@@ -1,7 +1,5 @@
 """The table of a file, and one column of it: what is assumed goes into `notes`, what is wrong is an error."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

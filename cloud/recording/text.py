@@ -1,7 +1,5 @@
 """From a file's bytes to its text: by its byte order mark, else UTF-8, else Windows-1252, which is noted."""
 
-from __future__ import annotations
-
 import codecs
 import re
 import unicodedata

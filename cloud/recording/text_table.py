@@ -1,7 +1,5 @@
 """From text to a header and rows: finds the separator, the begin of the table and the lines to leave out."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """Cells to Unix seconds: numbers of seconds, milliseconds or days, and dates as people write them."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """Units: told where the file names another than degC and %RH or the values show it, converted when asked."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

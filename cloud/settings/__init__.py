@@ -6,8 +6,6 @@ The environment wins over the file. An error names everything that is wrong at o
 its cure. Secrets never appear in a `repr`, and so in no log.
 """
 
-from __future__ import annotations
-
 import re
 import socket
 from collections.abc import Callable, Mapping

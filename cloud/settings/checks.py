@@ -1,7 +1,5 @@
 """Checks of single values. Each returns what is wrong, in words, or None."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError

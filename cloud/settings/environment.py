@@ -1,7 +1,5 @@
 """Reads settings from the environment and a file, and collects everything that is wrong into one error."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The names of all settings, as the environment and the files spell them."""
 
-from __future__ import annotations
-
 MAKE_KEY = 'make one with: python -c "import secrets; print(secrets.token_hex(32))"'
 OLD_KEY = "it is what VIGIE_KEY was until now"
 DATABASE_KEYS = ("MONGODB_URI", "MONGODB_DATABASE")

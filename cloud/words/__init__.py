@@ -4,8 +4,6 @@ words = Words("fr", "Europe/Paris")
 words("since", when=words.moment(ts, now))
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError

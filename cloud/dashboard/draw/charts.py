@@ -10,8 +10,6 @@ A chart is (spec, tables). The spec holds no data and does not change between tw
 puts new rows into the chart that is there: no flicker.
 """
 
-from __future__ import annotations
-
 import json
 import warnings
 from collections.abc import Callable

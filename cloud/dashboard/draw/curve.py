@@ -5,8 +5,6 @@ Downsampling keeps, in each slice of time, the first and last reading and the ex
 since 1970, as charts want them; a browser shows them in its own time zone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

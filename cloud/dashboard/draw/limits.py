@@ -1,7 +1,5 @@
 """The user's own limits, by which the board judges: lines across the panels and a sentence below. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

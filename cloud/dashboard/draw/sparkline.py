@@ -4,8 +4,6 @@ A picture, not a chart: a fleet shows a dozen of them and looks for new ones eve
 costs the server 16 ms and a browser several times that. Lengths across are in per cent, so it fills any card.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

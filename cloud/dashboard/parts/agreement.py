@@ -1,7 +1,5 @@
 """Board and cloud side by side: a square of four numbers, and how much their scores differ."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import altair as alt

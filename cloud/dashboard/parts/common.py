@@ -1,7 +1,5 @@
 """Pieces that more than one page shows: a board's state, how fresh it is, a link to it, the legend."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Literal, TypeVar

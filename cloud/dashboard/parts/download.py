@@ -1,7 +1,5 @@
 """The readings of a range as a file: CSV for people, Parquet for programs. Made when asked for."""
 
-from __future__ import annotations
-
 import tempfile
 from datetime import UTC, datetime
 from functools import partial

@@ -1,7 +1,5 @@
 """What a model learned, in the reader's language: a table made of the training's report."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

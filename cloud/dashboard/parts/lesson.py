@@ -1,7 +1,5 @@
 """What is known of a board's next model, and what answers did to its mails, in sentences."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from cloud.dashboard.parts.markdown import plain

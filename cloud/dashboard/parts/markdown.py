@@ -1,7 +1,5 @@
 """Text from a board or a person, so that a page shows it letter by letter."""
 
-from __future__ import annotations
-
 import re
 
 _MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")

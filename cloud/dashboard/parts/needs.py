@@ -1,7 +1,5 @@
 """Which board needs a person: one card for each board, the most urgent first. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum

@@ -4,8 +4,6 @@ The setting SITES says where each site is. A degree of longitude is as wide as i
 (equirectangular): shapes and distances are right within a region.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

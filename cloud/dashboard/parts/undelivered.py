@@ -1,7 +1,5 @@
 """Mails that did not go out, and why: nothing when all did."""
 
-from __future__ import annotations
-
 import re
 import time
 

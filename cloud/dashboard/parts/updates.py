@@ -1,7 +1,5 @@
 """Who runs what, and what is under way over the air."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd  # type: ignore[import-untyped]

@@ -5,8 +5,6 @@ the addresses that may write), or one password (DASHBOARD_PASSWORD_HASH). A view
 (`?embed=true`) never writes, whoever looks.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import time

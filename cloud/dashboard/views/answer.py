@@ -5,8 +5,6 @@ Opening the page changes nothing, since programs that look through mails open ev
 inserts one document under the token's own id; a second press finds it there.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from functools import reduce

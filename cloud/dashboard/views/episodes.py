@@ -1,7 +1,5 @@
 """Episodes: when, which board, what was seen, how bad, whether it goes on, and what people said of it."""
 
-from __future__ import annotations
-
 import time
 
 import streamlit as st

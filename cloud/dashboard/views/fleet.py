@@ -1,7 +1,5 @@
 """The fleet: a card for each board, those that need a person first; a map when sites have coordinates."""
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """Models: what each board judges with, what it learned, whether board and cloud agree, what drifted."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any

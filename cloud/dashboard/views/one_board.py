@@ -1,7 +1,5 @@
 """One board: temperature, humidity and score on one time axis, with what board and cloud said about them."""
 
-from __future__ import annotations
-
 import math
 import time
 from dataclasses import replace

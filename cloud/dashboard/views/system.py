@@ -1,7 +1,5 @@
 """The system: whether the backend runs, how late readings arrive, what was refused and not sent."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 

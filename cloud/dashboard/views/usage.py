@@ -1,7 +1,5 @@
 """Usage: how much of each plan, or of the user's own limits, is used, and how long it lasts."""
 
-from __future__ import annotations
-
 from html import escape
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """One episode as a row: what happened, what people said of it, why it fired, and the buttons."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from cloud.dashboard import frame

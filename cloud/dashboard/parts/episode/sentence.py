@@ -1,7 +1,5 @@
 """One plain sentence on what was unusual, for the owner of a fridge, not for a builder of detectors. Pure."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """Why an episode began: its first abnormal reading, what each detector saw in it, and the thresholds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The two answers that a person can give about an episode. Each is one new document; none is ever changed."""
 
-from __future__ import annotations
-
 import logging
 import time
 

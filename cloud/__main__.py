@@ -291,7 +291,8 @@ def _restore(options: argparse.Namespace) -> int:
         masters = settings.read(settings.backup_keys, os.environ, ENV_FILE)
         whole = backup.read(options.file, masters, unsigned=options.unsigned)
         content = f"{sum(whole.counts.values())} documents of the database {whole.database}"
-        print(f"{options.file}: {content}, {backup.when(whole.created)}, whole and unchanged")
+        created = datetime.fromtimestamp(whole.created, UTC)
+        print(f"{options.file}: {content}, {created:%Y-%m-%d %H:%M} UTC, whole and unchanged")
         if options.check:
             return 0
         handle = _database()

@@ -21,7 +21,6 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -251,19 +250,17 @@ def _join_stream(streams: Collection[Document], ours: Document) -> bool:
 
     False = the database had all of it."""
     there = streams.find_one({"_id": ours["_id"]}) or {}
-    values: Document = {}
-    if dropped := joined_runs(there.get("dropped"), ours.get("dropped")):
-        values["dropped"] = dropped
     causes = [side.get("dropped_why") or {} for side in (there, ours)]
-    if why := {
-        name: joined_runs(*(side.get(name) for side in causes)) for name in {**causes[0], **causes[1]}
-    }:
-        values["dropped_why"] = why
+    values = {
+        "dropped": joined_runs(there.get("dropped"), ours.get("dropped")),
+        "dropped_why": {
+            why: joined_runs(*(side.get(why) for side in causes)) for why in {**causes[0], **causes[1]}
+        },
+        "floor": max(there.get("floor") or 0, ours.get("floor") or 0),
+    }
     for name in ("quarantined", "conflicts"):
-        if seqs := {*(there.get(name) or ()), *(ours.get(name) or ())}:
-            values[name] = sorted(seqs)[-NAMED_SEQS:]
-    if floor := max(there.get("floor") or 0, ours.get("floor") or 0):
-        values["floor"] = floor
+        values[name] = sorted({*(there.get(name) or ()), *(ours.get(name) or ())})[-NAMED_SEQS:]
+    values = {name: value for name, value in values.items() if value}
     if all(there.get(name) == value for name, value in values.items()):
         return False
     streams.bulk_write([UpdateOne({"_id": ours["_id"]}, {"$set": values})])
@@ -306,22 +303,13 @@ def _documents(file: Path) -> Iterator[tuple[str | None, RawBSONDocument]]:
                     if not 5 <= length <= MOST:
                         raise BackupRefused(f"{file} is damaged: a document of {length} bytes")
                     document = RawBSONDocument(head + packed.read(length - 4), RAW)
-                    if collection is None or _is_ours(document):
+                    if collection is None or "_id" not in document:  # every stored document has one
                         yield None, document
                         collection = document.get("collection")
                     else:
                         yield collection, document
     except (EOFError, zlib.error, gzip.BadGzipFile, struct.error, BSONError) as problem:
         raise BackupRefused(f"{file} is damaged: {problem}") from problem
-
-
-def _is_ours(document: RawBSONDocument) -> bool:
-    """The file's own marks have no `_id`; every stored document has one."""
-    return "_id" not in document
-
-
-def when(created: float) -> str:
-    return f"{datetime.fromtimestamp(created, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 class _Signed:

@@ -7,6 +7,7 @@ meanwhile. It names what it cannot reach: mails in people's mailboxes, backups, 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -58,11 +59,8 @@ def board(database: Database[Document], site: str, device: str) -> list[Deletion
     # A mail about several boards is deleted as a whole, because its text names this one.
     named: Document = {"$or": [{"episodes": own}, {"letter.lines.id": own}]}
     steps.append(_deleting(database["alerts"], named))
-    for name in ("acknowledgements", "labels"):
-        book = database[name]
-        steps.append(
-            Deletion(name, book.count_documents({"episodes": own}), lambda book=book: _answers(book, own))  # type: ignore[misc]
-        )
+    for book in (database["acknowledgements"], database["labels"]):
+        steps.append(_deleting(book, {"episodes": own}, partial(_answers, book, own)))
     steps += [_deleting(database[name], {"_id": own}) for name in _BY_KEY]
     steps.append(_deleting(database["hourly"], {"d": key}))
     steps += [
@@ -76,22 +74,11 @@ def person(database: Database[Document], address: str) -> list[Deletion]:
     whole = re.compile(f"^{re.escape(address)}$", re.IGNORECASE)
     inside = re.compile(re.escape(address), re.IGNORECASE)
     alerts = database["alerts"]
-    steps = [
-        Deletion(
-            "alerts",
-            alerts.count_documents({"$or": [{"to": whole}, {"error": inside}]}),
-            lambda: _recipient(alerts, whole, inside),
-        )
-    ]
-    for name in ("acknowledgements", "labels"):
-        book = database[name]
-        steps.append(
-            Deletion(
-                name,
-                book.count_documents({"by": whole}),
-                lambda book=book: book.update_many({"by": whole}, {"$set": {"by": FORGOTTEN}}),  # type: ignore[misc]
-            )
-        )
+    named = {"$or": [{"to": whole}, {"error": inside}]}
+    steps = [_deleting(alerts, named, partial(_recipient, alerts, whole, inside))]
+    for book in (database["acknowledgements"], database["labels"]):
+        rename = partial(book.update_many, {"by": whole}, {"$set": {"by": FORGOTTEN}})
+        steps.append(_deleting(book, {"by": whole}, rename))
     return [step for step in steps if step.count]
 
 
@@ -102,8 +89,12 @@ def carry_out(steps: list[Deletion]) -> Iterator[Deletion]:
         yield step
 
 
-def _deleting(collection: Collection[Document], about: Document) -> Deletion:
-    return Deletion(collection.name, collection.count_documents(about), lambda: collection.delete_many(about))
+def _deleting(
+    collection: Collection[Document], about: Document, do: Callable[[], object] | None = None
+) -> Deletion:
+    """Of the documents that `about` finds; `do` where they do not go as a whole."""
+    count = collection.count_documents(about)
+    return Deletion(collection.name, count, do or partial(collection.delete_many, about))
 
 
 def _answers(book: Collection[Document], own: Document) -> None:

@@ -22,8 +22,8 @@ from device.judge.window import SIZE as WARM_UP
 UNKNOWN_PERIOD = 10.0  # s
 REDUCED = 0.95  # of the quota: then the oldest readings become hourly values (cloud.store.quota)
 HEARD = DAY  # s: a board that was heard of within counts
-OWN = {"database": "storage_gb", "mail": "mails_a_day"}  # limits that settings have too
-SETTINGS = {"storage_gb": "STORAGE_QUOTA_MB", "mails_a_day": "MAIL_PER_DAY"}
+# Limits that settings have too: service, limit, setting.
+OWN = (("database", "storage_gb", "STORAGE_QUOTA_MB"), ("mail", "mails_a_day", "MAIL_PER_DAY"))
 RENEWED = {"traffic_gb": 30, "transfer_gb_a_week": 7}  # limits that begin anew, after so many days
 
 
@@ -117,11 +117,11 @@ def gauges(state: Usage, now: float, catalogue: Sequence[Mapping[str, Any]] | No
                 made.append(
                     Gauge(plan["service"], plan["name"], name, used, most, measured, plan["beyond"], left)
                 )
-    for service, name in OWN.items():
+    for service, name, setting in OWN:
         most = state.own.get(name, 0.0)
         if most and not any(gauge.limit == name for gauge in made):
             left = days_of_storage(state, wanted[name], most) if name == "storage_gb" else None
-            made.append(Gauge(service, SETTINGS[name], name, known[name], most, True, "", left))
+            made.append(Gauge(service, setting, name, known[name], most, True, "", left))
     return sorted(made, key=lambda gauge: -gauge.share)
 
 

@@ -23,7 +23,7 @@ def rows(readings: Readings) -> Iterator[dict[str, Any]]:
     }
     for values in zip(*columns.values(), strict=True):
         present = (None if isinstance(value, float) and isnan(value) else value for value in values)
-        row = dict(zip(columns, present, strict=True))
+        row: dict[str, Any] = dict(zip(columns, present, strict=True))
         for name in ("ts", "said", "edge_score"):
             row[name] = None if row[name] is None else int(row[name])
         ts = row["ts"]

@@ -26,7 +26,10 @@ def spans(reader: Reader, site: str, device: str, start: float, end: float) -> S
     buckets = reader.database["buckets"]
     whole = {"d": device_id(site, device), "z": {"$gte": start}, "a": {"$lt": end}}
     opened = {**whole, "r": {"$exists": True}}
-    rows = {bucket["_id"]: _row({**bucket, **_sealed(bucket)}) for bucket in buckets.find(opened, hint=OPEN)}
+    rows = {}
+    for bucket in buckets.find(opened, hint=OPEN):
+        header = sealing(packed_of(bucket), {})["$set"]  # that it will have
+        rows[bucket["_id"]] = _row({**bucket, "m": header["n"], **header})
     sealed = {**whole, "p": {"$exists": True}, "r": {"$exists": False}}
     for bucket in buckets.find(sealed, _HEADER, hint=SEALED):
         rows[bucket["_id"]] = _row(bucket)
@@ -34,12 +37,6 @@ def spans(reader: Reader, site: str, device: str, start: float, end: float) -> S
     joined = [np.concatenate([getattr(hours, name), table[:, k]]) for k, name in enumerate(_COLUMNS)]
     order = np.argsort(joined[0], kind="stable")
     return Spans(*(column[order] for column in joined))
-
-
-def _sealed(bucket: Document) -> Document:
-    """The header that an open bucket will have."""
-    header: Document = sealing(packed_of(bucket), {})["$set"]
-    return {"m": header["n"], **header}
 
 
 def _row(bucket: Document) -> tuple[float, ...]:

@@ -96,9 +96,10 @@ def _columns(text: str) -> dict[str, str]:
 def _unit(text: str) -> dict[str, str]:
     units_of = {}
     for part in text.split(","):
-        kind, _, name = part.rpartition("=")
-        kind = kind or "t"
-        if name not in {"t": units.T, "h": units.H}.get(kind, {}):
+        kind, equals, name = part.partition("=")
+        if not equals:
+            kind, name = "t", part
+        if (kind, name) not in [*(("t", unit) for unit in units.T), *(("h", unit) for unit in units.H)]:
             raise argparse.ArgumentTypeError(
                 f'"{part}": temperature may be in {", ".join(units.T)}, humidity in h={", h=".join(units.H)}'
             )

@@ -89,21 +89,23 @@ def _plain_digits(text: str, notes: list[str]) -> str:
 def _decoded(data: bytes) -> tuple[str, list[str]]:
     for mark, name in MARKS:
         if data.startswith(mark):
-            body = data[len(mark) :]
+            data = data[len(mark) :]
             if name == "utf-8":
                 break
-            width = 4 if "32" in name else 2
-            return body[: len(body) // width * width].decode(name, "replace"), [f"read as {name[:6].upper()}"]
+            return _wide(data, name)
     else:
-        body = data
-        zeros = [body[:2000:2].count(0), body[1:2000:2].count(0)]  # every second byte of UTF-16 is one
-        if max(zeros) > len(body[:2000]) // 5 and min(zeros) < max(zeros) // 10:
-            name = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-            return body[: len(body) // 2 * 2].decode(name, "replace"), ["read as UTF-16"]
-    try:
-        return body.decode("utf-8"), []
-    except UnicodeDecodeError:
+        zeros = [data[:2000:2].count(0), data[1:2000:2].count(0)]  # every second byte of UTF-16 is one
+        if max(zeros) > len(data[:2000]) // 5 and min(zeros) < max(zeros) // 10:
+            return _wide(data, "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be")
+    for name, notes in (("utf-8", []), ("cp1252", ["not UTF-8: read as Windows-1252"])):
         try:
-            return body.decode("cp1252"), ["not UTF-8: read as Windows-1252"]
+            return data.decode(name), notes
         except UnicodeDecodeError:
-            return body.decode("latin-1"), ["not UTF-8: read as Latin-1"]
+            pass
+    return data.decode("latin-1"), ["not UTF-8: read as Latin-1"]
+
+
+def _wide(data: bytes, name: str) -> tuple[str, list[str]]:
+    """Text of 2 or 4 bytes a letter, without a letter that is cut short."""
+    width = 4 if "32" in name else 2
+    return data[: len(data) // width * width].decode(name, "replace"), [f"read as {name[:6].upper()}"]

@@ -75,9 +75,13 @@ def _answers(say: Words, episode: Episode) -> None:
         st.text_input(say("answer note"), max_chars=NOTE, key=note)
         with st.container(horizontal=True):
             for cause in CAUSES:  # one click says what it was
-                kind = "primary" if episode.cause == cause else "secondary"
-                name, key = say(f"cause {cause}"), f"{cause} {episode.id}"
-                st.button(name, key=key, type=kind, on_click=answer, args=(cause,))
+                st.button(
+                    say(f"cause {cause}"),
+                    key=f"{cause} {episode.id}",
+                    type="primary" if episode.cause == cause else "secondary",
+                    on_click=answer,
+                    args=(cause,),
+                )
 
 
 def details(say: Words, episode: Episode) -> list[str]:

@@ -8,7 +8,6 @@ cloud/plans/plans.toml.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 
@@ -90,7 +89,7 @@ def measure(reader: Reader, latest: Sequence[Latest], now: float) -> Usage:
     )
 
 
-def gauges(state: Usage, now: float, catalogue: Sequence[Mapping[str, Any]] | None = None) -> list[Gauge]:
+def gauges(state: Usage, now: float) -> list[Gauge]:
     """One for each limit of each plan in use, else for the settings' own limits; the fullest first."""
     wanted = plans.demand(state.fleet, sizes(state))
     known = {
@@ -99,7 +98,7 @@ def gauges(state: Usage, now: float, catalogue: Sequence[Mapping[str, Any]] | No
         "storage_gb": state.stored / plans.GB,
     }
     made = []
-    for plan in plans.load() if catalogue is None else catalogue:
+    for plan in plans.load():
         if plan["name"] not in state.plans:
             continue
         for name, limit in plan["limits"].items():

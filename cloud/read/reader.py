@@ -237,16 +237,11 @@ class Reader:
         return self._rows("mail", documents.sort("created", -1).limit(limit), alert_row)
 
     def _rows(self, what: str, documents: Iterable[Document], row: Callable[[Document], Row]) -> list[Row]:
-        rows = (self._alone(f"{what} {each['_id']}", partial(row, each)) for each in documents)
-        return [each for each in rows if each is not None]
+        return list(self._alone.of(documents, what, row).values())
 
-    def agreement(
-        self, site: str | None = None, device: str | None = None, *, start: float | None = None
-    ) -> list[Agreement]:
-        """One for each device and model, over all buckets that reach past `start` (None = all)."""
+    def agreement(self, site: str | None = None, device: str | None = None) -> list[Agreement]:
+        """One for each device and model, over all buckets."""
         query = _of_device(site, device)
-        if start is not None:
-            query["z"] = {"$gte": start}
         buckets = self.database["buckets"]
         sums = Sums()
         sealed = {**query, "p": {"$exists": True}, "r": {"$exists": False}}

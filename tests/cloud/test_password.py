@@ -5,8 +5,7 @@ import io
 import pytest
 
 from cloud import __main__ as command
-from cloud import password
-from cloud.settings import load_access
+from cloud import password, settings
 from cloud.settings.environment import SettingsError
 
 
@@ -29,7 +28,7 @@ def test_what_is_no_hash_is_refused_and_never_shown(kept):
         password.matches("anything", kept)
     if kept:
         with pytest.raises(SettingsError) as refused:
-            load_access({"DASHBOARD_PASSWORD_HASH": kept})
+            settings.read(settings.access, {"DASHBOARD_PASSWORD_HASH": kept})
         assert "python -m cloud password" in str(refused.value)
         assert len(kept) < 5 or kept not in str(refused.value)
 
@@ -39,7 +38,7 @@ def test_the_command_prints_a_line_for_the_settings(monkeypatch, capsys):
     assert command.main(["password"]) == 0
     name, _, kept = capsys.readouterr().out.strip().partition("=")
     assert name == "DASHBOARD_PASSWORD_HASH" and password.matches("correct horse battery", kept)
-    assert load_access({name: kept}).password_hash == kept
+    assert settings.read(settings.access, {name: kept}).password_hash == kept
 
 
 def test_a_short_password_is_refused(monkeypatch, capsys):
@@ -59,7 +58,7 @@ def test_ctrl_c_at_the_question_ends_it_without_a_traceback(monkeypatch):
 
 
 def test_people_are_compared_in_small_letters():
-    assert load_access({"DASHBOARD_PEOPLE": "A@Example.org, b@example.org"}).people == (
+    assert settings.read(settings.access, {"DASHBOARD_PEOPLE": "A@Example.org, b@example.org"}).people == (
         "a@example.org",
         "b@example.org",
     )

@@ -8,6 +8,7 @@ from house import APP, STREAM, Moment
 from streamlit.testing.v1 import AppTest
 from test_dashboard_pages import charts_of, curves_of, go, words_of
 
+from cloud import settings
 from cloud.dashboard import source
 from cloud.dashboard.draw.charts import LIGHT
 from cloud.dashboard.parts import sites
@@ -21,7 +22,7 @@ from cloud.plans.usage import Gauge, Usage
 from cloud.read.reader import Reader
 from cloud.read.rows import Latest
 from cloud.read.spans import spans
-from cloud.settings import Site, load_sites
+from cloud.settings import Site
 from cloud.settings.environment import SettingsError
 from cloud.store.sealing import Sealer
 from cloud.words import COUNTED, TEXTS, Words, plain
@@ -260,12 +261,12 @@ def test_a_backend_not_seen_for_three_minutes_is_red(app, house, now, age, red):
 
 
 def test_sites_are_read_from_their_setting_and_a_wrong_one_is_named():
-    sites = load_sites({"SITES": "home=48.8566,2.3522; farm=-45.1,170"})
+    sites = settings.read(settings.sites, {"SITES": "home=48.8566,2.3522; farm=-45.1,170"})
     assert sites == (Site("home", 48.8566, 2.3522), Site("farm", -45.1, 170.0))
-    assert load_sites({}) == ()
+    assert settings.read(settings.sites, {}) == ()
     for wrong in ("home", "home=91,0", "home=1,2,3", "home=1;2", "a=1,2 b=3,4"):
         with pytest.raises(SettingsError, match="SITES"):
-            load_sites({"SITES": wrong})
+            settings.read(settings.sites, {"SITES": wrong})
 
 
 def test_a_map_keeps_distances_and_says_which_site_needs_a_person():

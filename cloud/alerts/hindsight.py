@@ -19,7 +19,7 @@ from device import codes
 Ints = NDArray[np.integer[Any]]
 
 MISSED = -32768  # a temperature that stands for a failed read
-START = 1_767_225_600  # Unix s of row 0: 2026-01-01, so that the desk's day has one digest
+START = 1_767_225_600  # Unix s of row 0: 2026-01-01, so that each day of the policy has one digest
 RULES = AlertSettings()  # what a person has who set nothing
 STREAM = "0" * 8
 SEEN_BY_CLOUD = codes.FOREST | codes.ENVELOPE  # to the bit; its other opinions are left out here
@@ -48,7 +48,7 @@ def mails(
     """
     abnormal = (flags & codes.ABNORMAL) > 0
     rows = np.flatnonzero(abnormal)
-    device, desk, sent = Device(), PolicyState(digested=float(START)), []
+    device, state, sent = Device(), PolicyState(digested=float(START)), []
     row = 0
     while row < len(flags):
         if device.episode is None and not abnormal[row] and not (row and abnormal[row - 1]):
@@ -65,10 +65,10 @@ def mails(
             at = Progress(STREAM, row, now, bool(abnormal[row]))
             device, more = episodes.decide(device, at, now)
             actions = actions + more
-        waits = any(math.isinf(followed.release) for followed in desk.followed.values())
+        waits = any(math.isinf(followed.release) for followed in state.followed.values())
         news = [action for action in actions if waits or not isinstance(action, Changed)]
-        if news or any(_due(followed, now) for followed in desk.followed.values()):
-            desk, letters = policy.decide(desk, news, now, RULES)
+        if news or any(_due(followed, now) for followed in state.followed.values()):
+            state, letters = policy.decide(state, news, now, RULES)
             sent += [PastMail(row, each.kind, each.severity) for each in letters if each.kind != "digest"]
         row += 1
     return sent

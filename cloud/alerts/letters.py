@@ -119,19 +119,19 @@ def what(episode: Episode, words: Words, now: float) -> str:
     )
 
 
-def page(matter: Matter, episodes: Sequence[Episode], desk: LetterContext) -> Page:
+def page(matter: Matter, episodes: Sequence[Episode], context: LetterContext) -> Page:
     """The whole mail. `episodes`: those of the letter that are still stored, then those of its lines."""
     letter, now, facts = matter.letter, matter.now, matter.facts
     named = {episode.id: episode for episode in episodes}
     own = [named[name] for name in letter.episodes if name in named]
-    words = desk.words
+    words = context.words
     line = subject(letter, own, words, now, facts)
     if letter.next is not None:
-        made = _next(matter, letter.next, desk)
+        made = _next(matter, letter.next, context)
     elif len(letter.episodes) == 1 and own and letter.kind not in ("digest", "budget"):
-        made = _of_one_episode(matter, own[0], desk)
+        made = _of_one_episode(matter, own[0], context)
     else:
-        made = _many(matter, own, named, desk)
+        made = _many(matter, own, named, context)
     held = (words(f"held {letter.held}"),) if letter.held is not None and letter.kind != "budget" else ()
     return replace(made, subject=line, title=made.title or line, leads=(*made.leads, *held))
 
@@ -150,22 +150,22 @@ def _below(text: str) -> str:
     return "\n\n".join(part for part in parts if "://" not in part and not part.startswith("-- ")).strip()
 
 
-def _of_one_episode(matter: Matter, episode: Episode, desk: LetterContext) -> Page:
+def _of_one_episode(matter: Matter, episode: Episode, context: LetterContext) -> Page:
     letter, alert, facts, now = matter.letter, matter.alert, matter.facts, matter.now
-    words, over = desk.words, episode.closed is not None
+    words, over = context.words, episode.closed is not None
     tone: Tone = "calm" if over else episode.severity
     lead = _lead(episode, words, now)
     leads = [lead]
     if not over and letter.kind in ("worse", "reminder", "escalation"):
-        leads.insert(0, words(f"lead {letter.kind}", length=words.duration(desk.rules.escalate)))
+        leads.insert(0, words(f"lead {letter.kind}", length=words.duration(context.rules.escalate)))
     buttons = [
-        *_offer(words("do acknowledge"), desk.links.link("acknowledge", alert), primary=True),
-        *_offer(words("do open"), _dashboard(desk.links.base, episode, now)),
+        *_offer(words("do acknowledge"), context.links.link("acknowledge", alert), primary=True),
+        *_offer(words("do open"), _dashboard(context.links.base, episode, now)),
     ]
     answers = [
         button
         for cause in (CAUSES if episode.kind == "anomaly" else ())
-        for button in _offer(words(f"cause {cause}"), desk.links.link(cause, alert))
+        for button in _offer(words(f"cause {cause}"), context.links.link(cause, alert))
     ]
     values = _telling(episode, words, facts)
     opinion = f"{words('cloud')}: {_opinion(episode, words)}." if episode.abnormal else ""
@@ -183,20 +183,22 @@ def _of_one_episode(matter: Matter, episode: Episode, desk: LetterContext) -> Pa
         buttons=tuple(buttons),
         ask=words("ask label"),
         answers=tuple(answers),
-        foot=_foot(desk, bool(buttons) and desk.links.base is not None),
+        foot=_foot(context, bool(buttons) and context.links.base is not None),
     )
 
 
-def _next(matter: Matter, model: NextModel, desk: LetterContext) -> Page:
+def _next(matter: Matter, model: NextModel, context: LetterContext) -> Page:
     """May the board have this model?"""
-    words = desk.words
+    words = context.words
     days, device = words.number(model.days, 0), model.device
     if model.first:
         lead = words("lead model first", device=device, days=days)
     else:
         before, after = (words.count(many) for many in (model.mails_before, model.mails))
         lead = words("lead model", device=device, days=days, before=before, after=after)
-    buttons = _offer(words("do model", device=device), desk.links.link("model", matter.alert), primary=True)
+    buttons = _offer(
+        words("do model", device=device), context.links.link("model", matter.alert), primary=True
+    )
     rows = [(words("next model"), model.model)]
     if model.raised:
         rows.append((words("model raised"), words.detectors(model.raised)))
@@ -213,12 +215,12 @@ def _next(matter: Matter, model: NextModel, desk: LetterContext) -> Page:
     )
 
 
-def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: LetterContext) -> Page:
+def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], context: LetterContext) -> Page:
     letter, alert, now = matter.letter, matter.alert, matter.now
-    words = desk.words
+    words = context.words
     named_so = letter.kind in ("reminder", "budget", "rollout", "escalation", "digest")
     name = f"lead {letter.kind if named_so else 'many'}"
-    length = words.duration(desk.rules.escalate)
+    length = words.duration(context.rules.escalate)
     leads = [words(name, count=words.count(len(letter.episodes)), length=length)]
     silent = sum(episode.kind == "silence" for episode in own)
     if silent >= 3 and 2 * silent > len(own):
@@ -230,14 +232,14 @@ def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: L
         if line.id in named:
             (late if line.kind == "late" else over).append(named[line.id])
     sections = [
-        _section(words("section open"), going_on, desk, now, gone=len(letter.episodes) - len(own)),
-        _section(words("section closed"), over, desk, now, gone=letter.left_out),
-        _section(words("section late"), late, desk, now),
+        _section(words("section open"), going_on, context, now, gone=len(letter.episodes) - len(own)),
+        _section(words("section closed"), over, context, now, gone=letter.left_out),
+        _section(words("section late"), late, context, now),
     ]
-    acknowledge = desk.links.link("acknowledge", alert) if going_on else None
+    acknowledge = context.links.link("acknowledge", alert) if going_on else None
     buttons = [
         *_offer(words("do acknowledge all"), acknowledge, primary=True),
-        *_offer(words("do open"), desk.links.base),
+        *_offer(words("do open"), context.links.base),
     ]
     first = [
         ALONE(f"the words about {episode.id}", partial(about, episode, words, now)) or episode.device
@@ -253,7 +255,7 @@ def _many(matter: Matter, own: list[Episode], named: dict[str, Episode], desk: L
         leads=tuple(leads),
         sections=tuple(section for section in sections if section is not None),
         buttons=tuple(buttons),
-        foot=_foot(desk, bool(going_on) and desk.links.base is not None),
+        foot=_foot(context, bool(going_on) and context.links.base is not None),
     )
 
 
@@ -263,11 +265,11 @@ def _offer(label: str, url: str | None, *, primary: bool = False) -> list[Button
 
 
 def _section(
-    title: str, episodes: list[Episode], desk: LetterContext, now: float, gone: int = 0
+    title: str, episodes: list[Episode], context: LetterContext, now: float, gone: int = 0
 ) -> Section | None:
     if not episodes and not gone:
         return None
-    words = desk.words
+    words = context.words
     ordered = sorted(episodes, key=lambda each: (each.severity != "severe", -each.opened))
     count = Counter[str]()
 
@@ -280,19 +282,19 @@ def _section(
     listed = {each.id for each in sorted(ordered, key=turn)[:LISTED]}
     entries = []
     for episode in (each for each in ordered if each.id in listed):
-        entry = ALONE(f"the line about {episode.id}", partial(_entry, episode, desk, now))
+        entry = ALONE(f"the line about {episode.id}", partial(_entry, episode, context, now))
         entries.append(entry or ListEntry(episode.device, episode.id))
     rest = len(episodes) - len(entries) + gone
     return Section(title, tuple(entries), words("more", count=words.count(rest)) if rest else "")
 
 
-def _entry(episode: Episode, desk: LetterContext, now: float) -> ListEntry:
-    words = desk.words
+def _entry(episode: Episode, context: LetterContext, now: float) -> ListEntry:
+    words = context.words
     end = now if episode.closed is None else episode.closed
     length = words("for", length=words.duration(end - episode.opened))
     again = f", {words('again', count=episode.again)}" if episode.again else ""
     text = f"{words.moment(episode.opened, now)}, {length}{again}"
-    url = _dashboard(desk.links.base, episode, now)
+    url = _dashboard(context.links.base, episode, now)
     tone: Tone = "calm" if episode.closed is not None else episode.severity
     return ListEntry(about(episode, words, now), text, url, tone)
 
@@ -357,12 +359,12 @@ def _rows(episode: Episode, facts: Facts, words: Words, now: float) -> list[tupl
     return rows
 
 
-def _foot(desk: LetterContext, with_links: bool) -> tuple[str, ...]:
-    words = desk.words
+def _foot(context: LetterContext, with_links: bool) -> tuple[str, ...]:
+    words = context.words
     lines = [words("foot once")] if with_links else []
-    if desk.rules.repeat:
+    if context.rules.repeat:
         name = "foot reminder" if with_links else "foot reminder alone"
-        lines.append(words(name, length=words.duration(desk.rules.repeat)))
+        lines.append(words(name, length=words.duration(context.rules.repeat)))
     if with_links:
         lines.append(words("foot links", days=links.VALID_DAYS))
     return tuple(lines)

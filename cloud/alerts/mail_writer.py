@@ -39,8 +39,8 @@ class WrittenMail:
 class MailWriter:
     """Writes the mails of one backend."""
 
-    def __init__(self, database: Database[Document], desk: letters.LetterContext) -> None:
-        self._database, self._desk = database, desk
+    def __init__(self, database: Database[Document], context: letters.LetterContext) -> None:
+        self._database, self._context = database, context
         self._reader = Reader(database)
         self._alone = Alone(log)
 
@@ -57,17 +57,17 @@ class MailWriter:
             device, gather = own[0].device, partial(facts.gather, self._reader, own[0], now)
             known = self._alone(f"what is normal for {device}", gather) or known
             if not alert.get("plain"):
-                draw = partial(chart.draw, own[0], known, self._desk.words, now)
+                draw = partial(chart.draw, own[0], known, self._context.words, now)
                 picture = self._alone(f"the chart of {device}", draw)
         if picture is None:
             known = replace(known, curve=None)
-        made = letters.page(Matter(letter, alert["_id"], now, known), episodes, self._desk)
+        made = letters.page(Matter(letter, alert["_id"], now, known), episodes, self._context)
         carried = self._carried(alert)
         notes = [
             (document["subject"], document["text"][:CARRIED_TEXT] if place < CARRIED_WHOLE else "")
             for place, document in enumerate(carried)
         ]
-        made = letters.carry(made, notes, self._desk.words)
+        made = letters.carry(made, notes, self._context.words)
         mail = Mail(
             to=tuple(alert["to"]),
             subject=plain(made.subject),

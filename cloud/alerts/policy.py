@@ -1,11 +1,11 @@
 """Policy: which episodes become a mail, to whom, and when. Pure decisions, no I/O.
 
-    desk, letters = decide(desk, happenings, now, rules)
+    state, letters = decide(state, happenings, now, rules)
 
-`desk` is the whole state between two calls; it survives restarts as one document. Each episode gets one mail.
-When a mail may not go out now (quiet hours, cool-down, too many at once, no budget), the policy holds the
-episode and writes about it later in one mail or, if it is over by then, in a line of the daily digest. It
-forgets no episode.
+`state` is all that it remembers between two calls; it survives restarts as one document. Each episode gets
+one mail. When a mail may not go out now (quiet hours, cool-down, too many at once, no budget), the policy
+holds the episode and writes about it later in one mail or, if it is over by then, in a line of the daily
+digest. It forgets no episode.
 
 No board takes more than BOARD_SHARE of a day's mails: a severe episode of another board always has room.
 """
@@ -122,7 +122,7 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 def decide(
-    desk: PolicyState,
+    state: PolicyState,
     happenings: Iterable[Happening],
     now: float,
     rules: AlertSettings,
@@ -133,7 +133,7 @@ def decide(
 
     `now`: Unix s. `unsaid`: an earlier mail may not have arrived, so the digest goes out even without lines.
     """
-    work = _Work(desk, now, rules)
+    work = _Work(state, now, rules)
     for happening in happenings:
         work.take(happening)
     work.tell()

@@ -46,9 +46,9 @@ def mail(settings: MailSettings, now: float) -> Mail:
     """A mail like any other, whose first lines say that it is a test."""
     words = Words(settings.language, settings.zone)
     episode, facts = example(now)
-    desk = LetterContext(words, Links(b"no link of a test works"), AlertSettings())
+    context = LetterContext(words, Links(b"no link of a test works"), AlertSettings())
     letter = Letter("opening", episode.severity, (episode.id,))
-    made = letters.page(Matter(letter, "test", now, facts), [episode], desk)
+    made = letters.page(Matter(letter, "test", now, facts), [episode], context)
     lead = words("test lead")
     made = replace(made, subject=words("test subject"), leads=(lead, *made.leads), preview=lead)
     return Mail(

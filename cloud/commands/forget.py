@@ -44,11 +44,11 @@ def board(database: Database[Document], site: str, device: str) -> list[Deletion
     names = ("latest", "watched", "wanted", "siblings", "learning")
     steps = [_deleting(database[name], {"_id": key}) for name in names]
     steps.append(_deleting(database["shares"], {"$or": [{"_id": key}, {"_id": own}]}))
-    desk = (database["policy"].find_one({"_id": "desk"}) or {}).get("desk") or {}
+    policy = (database["policy"].find_one({"_id": "desk"}) or {}).get("desk") or {}
     known = [
         f"desk.{part}.{name}"
         for part in ("followed", "lines", "told", "spent_by")
-        for name in desk.get(part) or ()
+        for name in policy.get(part) or ()
         if f"{name}/".startswith(f"{key}/")
     ]
     if known:

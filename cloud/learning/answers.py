@@ -71,7 +71,7 @@ def raised(  # noqa: PLR0917
     names: Sequence[str] = DETECTORS,
     part: float = 1.0,
 ) -> Known:
-    """The model of whose detectors `names` none alarms in `spans`, each a step past what it scored there.
+    """The model in which none of the detectors `names` alarms in `spans`: each is set a step past its score.
 
     `part` of the way there, for those that can go a part of it.
     """
@@ -103,7 +103,7 @@ def raised(  # noqa: PLR0917
 
 
 def _wider(values: dict[str, int], past: History, rows: slice) -> dict[str, int]:
-    """Limits as far out again by a fifth as the readings lay outside."""
+    """Limits moved out by STEP times as much as the readings lay outside."""
     wider = {}
     for channel, sensor in (("t", SENSOR_T), ("h", SENSOR_H)):
         numbers = getattr(past, channel)[rows]

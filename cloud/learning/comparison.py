@@ -1,9 +1,10 @@
-"""Before a model may be called newer: it judges what was, beside the running one, in the board's own code.
+"""The trial of a next model: it judges the past beside the running one, in the board's own code.
 
-Three histories: the last days as they were; the same days with faults put in; and (once it has passed) what
-the board measures from then on. No detector may stop to watch; no medium or high fault is missed that is
-found now, and of the low ones a few at most, for answers (by a model that was trained anew: not fewer are
-found); what a person called a real fault is found; what a person called harmless is silent where it can be.
+It judges three histories: the last days as they were; the same days with faults put in; and (once it has
+passed) what the board measures from then on. No detector may stop watching. A model with answers must find
+each medium and high fault that is found now, and may miss a few low ones; one that was trained anew must not
+find fewer. What a person called a real fault is found; what a person called harmless is silent where it can
+be.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ class ModelOutcome:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a taught model must find, each fault compared with itself: what is found now, but `allowed` of
-    all, low ones alone; and in number what the model found before all answers (`least`), but as few."""
+    """What a taught model must find: each fault that is found now (`before`), except for some low ones, the
+    share `allowed` of all; and, less as many, the number that was found before all answers (`least`)."""
 
     before: ModelOutcome
     least: Found
@@ -211,7 +212,7 @@ class Comparison:
         *,
         anew: bool = False,
     ) -> ComparisonResult:
-        """Whether `new` may be called newer than `old`. `anew`: it was trained anew. `least`: see taught."""
+        """Whether `new` may replace `old`. `anew`: it was trained anew. `least`: see taught."""
         both = (before, after)
         silent = [[not self._opens(outcome, each) for each in self.harmless] for outcome in both]
         caught = [[self._opens(outcome, each) for each in self.real] for outcome in both]

@@ -1,6 +1,6 @@
 """`python -m cloud learn C001`: what answers change in a board's model, or with `--anew` a new model.
 
-It is tried beside the running one and kept as the board's next model if it may be called newer. The backend
+It is tried beside the running one and, if it passes, kept as the board's next model. The backend
 runs this by itself, in a process of its own.
 """
 

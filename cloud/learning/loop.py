@@ -37,7 +37,7 @@ log = logging.getLogger("learning")
 
 LOOK = 5.0  # s between two looks for answers
 EVERY = 600.0  # s between two looks for histories that have moved on, and at models in shadow
-AGAIN = DAY  # s until a history that did not do is tried again
+AGAIN = DAY  # s until a history that was refused is tried again
 LONGEST = 900.0  # s that a training may take
 SHADOW = DAY  # s beside the running model
 OLD = 7 * DAY  # s after which any model is trained anew

@@ -180,11 +180,11 @@ class Watch:
                 actions += follows
         changed = {owner: state for owner, state in devices.items() if before.get(owner) != state}
         episodes = {action.episode.id: action.episode for action in actions}
-        desk, next_desk, alerts = self._policy([*actions, *acknowledged], episodes, now)
-        if new_events or changed or alerts or next_desk != desk:
+        state, next_state, alerts = self._policy([*actions, *acknowledged], episodes, now)
+        if new_events or changed or alerts or next_state != state:
             with self.database.client.start_session() as session:
                 session.with_transaction(
-                    lambda s: self._commit(s, changed, episodes, (next_desk, alerts), new_events),
+                    lambda s: self._commit(s, changed, episodes, (next_state, alerts), new_events),
                     write_concern=WriteConcern(w="majority", j=True),
                 )
         for action in actions:
@@ -274,25 +274,25 @@ class Watch:
     ) -> tuple[PolicyState, PolicyState, list[Document]]:
         """(the policy's state before, its state after, the alerts that follow)."""
         stored = self.database["policy"].find_one({"_id": "desk"}) or {}
-        desk = msgspec.convert(stored.get("desk", {}), PolicyState)
+        state = msgspec.convert(stored.get("desk", {}), PolicyState)
         lost = {"state": {"$in": ["unknown", "failed"]}, "told": None, "text": {"$ne": ""}}
         unsaid = self.database["alerts"].find_one(lost, {"_id": 1}) is not None
-        after, written = self._decide(desk, happenings, now, unsaid)
+        after, written = self._decide(state, happenings, now, unsaid)
         if not written:
-            return desk, after, []
+            return state, after, []
         wanted = {name for letter in written for name in letter.episodes} - set(episodes)
         rows = self.database["episodes"].find({"_id": {"$in": sorted(wanted)}})
         known = {**episodes, **self.alone.of(rows, "episode", episode_of)}
         made = [self._alert(letter, known, now, number) for number, letter in enumerate(written)]
-        return desk, after, made
+        return state, after, made
 
     def _decide(
-        self, desk: PolicyState, happenings: list[Happening], now: float, unsaid: bool
+        self, state: PolicyState, happenings: list[Happening], now: float, unsaid: bool
     ) -> tuple[PolicyState, list[Letter]]:
         """The policy's decision on all happenings; on an error, without the one that causes it."""
 
         def asked(about: list[Happening]) -> tuple[PolicyState, list[Letter]]:
-            return policy.decide(desk, about, now, self._alerts, unsaid=unsaid)
+            return policy.decide(state, about, now, self._alerts, unsaid=unsaid)
 
         if (decision := self.alone("all that happened", partial(asked, happenings))) is not None:
             return decision
@@ -301,7 +301,7 @@ class Watch:
             for happening in happenings
             if self.alone(f"the mail about {happening}", partial(asked, [happening]))
         ]
-        return self.alone("the mails that are due", partial(asked, good)) or (desk, [])
+        return self.alone("the mails that are due", partial(asked, good)) or (state, [])
 
     def _alert(self, letter: Letter, known: dict[str, Episode], now: float, number: int) -> Document:
         own = [known[name] for name in letter.episodes if name in known]
@@ -421,9 +421,9 @@ class Watch:
     ) -> None:
         self.lease.confirm(session)
         database = self.database
-        desk, alerts = policy
+        policy_state, alerts = policy
         database["policy"].replace_one(
-            {"_id": "desk"}, {"desk": msgspec.to_builtins(desk)}, upsert=True, session=session
+            {"_id": "desk"}, {"desk": msgspec.to_builtins(policy_state)}, upsert=True, session=session
         )
         if devices:
             states = [

@@ -41,7 +41,7 @@ def episode(name="C001", severity="warning", **more):
 
 
 class World:
-    """A desk that lives through time; what it wrote is kept."""
+    """A policy that lives through time; what it wrote is kept."""
 
     def __init__(self, now=NOON, **rules):
         self.state, self.now, self.rules = PolicyState(), now, dataclasses.replace(RULES, **rules)

@@ -1,4 +1,4 @@
-"""What answers change in a model, and what no model may do that is called newer: in the board's own judge."""
+"""What answers change in a model, and what each next model must find, by the board's own judge."""
 
 from dataclasses import replace
 from functools import cache

@@ -16,7 +16,7 @@ from tools.run import demo, demo_board
 class Joinable(Stack):
     """Of the demo what a board sees: broker and clock."""
 
-    def _start(self):
+    def start(self):
         folder = self.plan.folder
         folder.mkdir(parents=True)
         self._parts.enter_context(only_one(folder))

@@ -4,6 +4,8 @@ import re
 import time
 from urllib.parse import unquote
 
+import pytest
+
 from cloud.alerts.links import Links
 from cloud.contract.keys import link_key
 from cloud.dashboard.views.answer import record
@@ -45,6 +47,7 @@ def whole(stack, taken):
     return stored if len(stored) >= len(taken) else None
 
 
+@pytest.mark.long  # tests/cloud/learning/test_loop has the same without a board
 def test_a_door_that_was_answered_alarms_no_more(tmp_path):
     plan = StackPlan(
         tmp_path,

@@ -46,7 +46,7 @@ def signed(key, folder, number):
 
 
 def test_settings_a_model_and_a_release_reach_a_board_and_no_reading_is_lost(tmp_path):
-    plan = StackPlan(tmp_path, boards=("C001", "C002"), period_ms=500, dashboard=False)
+    plan = StackPlan(tmp_path, boards=("C001", "C002"), period_ms=500, history_s=7200.0, dashboard=False)
     lines = []
     with Stack(plan, on_board_line=lambda name, line: lines.append(f"{name} {line}")) as stack:
         database, key = stack.reader.database, device_key(stack.secrets.master_key, *BOARD)

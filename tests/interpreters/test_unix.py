@@ -9,7 +9,8 @@ from tools.virtual_board.virtual_board import find_micropython
 
 DEVICE = Path(__file__).parents[1] / "device"
 FILES = sorted(path.relative_to(DEVICE).with_suffix("").as_posix() for path in DEVICE.rglob("test_*.py"))
-LONG = {"sleep/test_sleep"}  # more than 20 s of a processor for its nights; CPython plays them in each run
+# More than 20 s of a processor: nights, which CPython plays in each run, and power cuts during an update.
+LONG = {"sleep/test_sleep", "update/test_update_power"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -51,7 +51,8 @@ def join(
     names = _names(modules, inside, kept, into)
     made: dict[str, str] = {}
     seen: set[str] = set()
-    named = {"begin", *kept, *_named(modules.values())}
+    uses = {key: set(_named(module.tree)) for key, module in modules.items()}
+    named = {"begin", *kept}.union(*uses.values())
     pieces: list[str] = []
     last: list[str] = []
     order = _order(modules, inside, into)
@@ -64,7 +65,7 @@ def join(
     pieces += [f"{statement}\n" for statement in last]
     for key, module in modules.items():
         if key not in inside and key != "compat":
-            asked = {*kept, *_named(each for each in modules.values() if each is not module)}
+            asked = set(kept).union(*(names for other, names in uses.items() if other != key))
             made[f"{PACKAGE}/{key}.py"] = _Rewriter(
                 modules, inside, names, module, None, into=into, named=asked
             ).rewritten()
@@ -175,16 +176,15 @@ def _holder(folder: str, name: str, keys: Mapping[str, str]) -> str | None:
     return keys.get(f"{folder}.py") or keys.get(f"{folder}/__init__.py")
 
 
-def _named(modules: Iterable[_Module]) -> Iterator[str]:
-    """Names that are used in `modules`; a function or a value that nothing names is left out."""
-    for module in modules:
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                yield node.id
-            elif isinstance(node, ast.Attribute):
-                yield node.attr
-            elif isinstance(node, ast.alias):
-                yield node.name
+def _named(tree: ast.Module) -> Iterator[str]:
+    """Names that a module uses; a function or a value that nothing names is left out."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.alias):
+            yield node.name
 
 
 def _own(tree: ast.Module, apart: Collection[str]) -> tuple[set[str], dict[str, object]]:

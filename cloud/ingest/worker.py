@@ -29,8 +29,8 @@ from pymongo.errors import PyMongoError
 from cloud.contract import messages
 from cloud.contract.messages import Forged, Get, Message, MessageRefused, Reading, State
 from cloud.ingest.authentication import Authenticator, Origin, Whose
+from cloud.ingest.recent import RecentReadings
 from cloud.ingest.rescore import Rescorer
-from cloud.ingest.seen import Seen
 from cloud.ingest.share import Allowances, FloodReport
 from cloud.process.failure import brief, is_general
 from cloud.store.entries import PAYLOAD_KEPT, JudgedReading, Quarantined, refused_item, with_size
@@ -212,7 +212,7 @@ class Ingest:
         self._clock = clock
         self._hear = hear  # takes the date that a board gives
         self._answers = Answers(store.database, self._authenticator.key, publish)
-        self._seen = Seen()
+        self._recent = RecentReadings()
         self._complaints = 0
         self._online: dict[tuple[str, str], tuple[str, int]] = {}
         self._busy_since: float | None = None
@@ -321,7 +321,7 @@ class Ingest:
             if doubted := [reading for reading in message.readings if reading.said is not None]:
                 self._complain(_doubted(message, doubted[0], self._clock()))
                 counted += len(doubted)
-        new = [(message, self._seen.unknown(message.key, message.readings)) for message in uplinks]
+        new = [(message, self._recent.unknown(message.key, message.readings)) for message in uplinks]
         if aside:
             self._store.quarantine(aside)
         judged = self._judged(new)
@@ -329,7 +329,7 @@ class Ingest:
         for owner, period in counts.periods.items():
             self.inbox.learn(f"{messages.TOPICS}/{owner}", period)
         for message, readings in new:
-            self._seen.add(message.key, readings)
+            self._recent.add(message.key, readings)
 
         totals = self.totals
         totals.messages += len(batch)

@@ -7,7 +7,7 @@ from . import stages
 from ..chip.compat import const
 from ..chip.lazy import borrow
 from ..codes import TOPIC
-from .ladder import Ladder
+from .backoff import Backoff
 from .session import Session
 from .transport import Transport
 from .umqtt_socket import Wire
@@ -44,7 +44,7 @@ def begin(link, config, board, clock, log, *, state, on_ack, keepalive_s=30, pat
     link._transport = None
     link._context = None
     link._address = None
-    link._ladder = Ladder(board, clock, log, patience_s)
+    link._backoff = Backoff(board, clock, log, patience_s)
     link._without_wifi = False
     link._greet = False
     board.wifi_on(link._wifi["ssid"], link._wifi["password"])
@@ -53,7 +53,7 @@ def begin(link, config, board, clock, log, *, state, on_ack, keepalive_s=30, pat
 
 def counts(link):
     """What happened in this boot: name -> how often, for `state`."""
-    counts = dict(link._ladder.counts)
+    counts = dict(link._backoff.counts)
     counts["oversize packets"] = link._wire.oversize
     counts["strange packets"] = link._session.strange
     return counts
@@ -109,14 +109,14 @@ def _find(link):
     """Go to the broker. Without NTP the date of an earlier boot serves; without any date the link waits."""
     if not _date(link):
         link._begin(stages.WIFI)
-        link._ladder.tell("no date yet, so no certificate can be verified: waiting for NTP")
+        link._backoff.tell("no date yet, so no certificate can be verified: waiting for NTP")
         return None
     if link._context is None:
         link._begin(stages.CA)
         with open(link._broker["ca"], "rb") as file:
             link._context = trust(file.read())
     broker = link._broker
-    if link._address and link._ladder.failures % 3 != 2:  # a broker may move, but not at every hiccup
+    if link._address and link._backoff.failures % 3 != 2:  # a broker may move, but not at every hiccup
         return _dial(link)
     link._begin(stages.DNS)
     dns = borrow("net.dns")
@@ -141,7 +141,7 @@ def _dial(link):
 
 
 def _up(link):
-    link._ladder.count("connects")
+    link._backoff.count("connects")
     link._greet = True
     link._ping_at = link._clock.after(link._clock.ms(), link._ping_ms)
     link._oldest = 0
@@ -164,7 +164,7 @@ def _drop(link):
 
 
 def _failed(link, error):
-    """Let go of the connection and rest, as the ladder says."""
+    """Let go of the connection and rest, as the back-off says."""
     stage = link._stage
     link._stage = RESTING  # even if what follows fails
     link._deadline = link._clock.after(link._clock.ms(), LIMITS[stages.WIFI])
@@ -173,7 +173,7 @@ def _failed(link, error):
         stage = stages.WIFI  # so the broker is not to blame
         link._without_wifi = True
     detail = link._board.wifi_problem() if stage == stages.WIFI else _date(link)
-    link._rest_ms, radio_off = link._ladder.failed(stage, error, link._where, detail)
+    link._rest_ms, radio_off = link._backoff.failed(stage, error, link._where, detail)
     if stage == stages.WIFI and link._wifi2:
         link._wifi, link._wifi2 = link._wifi2, link._wifi  # it is that one's turn
         link._board.wifi_off()  # or the chip goes on trying this one

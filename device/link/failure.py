@@ -22,22 +22,22 @@ RESET = const(2)  # reset the board
 _RADIO_EVERY = const(4)  # silent failures in a row, and at the first: the radio itself may be off or dead
 
 
-def answer(ladder, stage, error, broker, detail):
+def answer(backoff, stage, error, broker, detail):
     """(milliseconds to rest, whether the radio was switched off); may reset the board."""
-    ladder.count(name(stage, error))
-    ladder.tell(explain.explain(stage, error, broker, detail))
+    backoff.count(name(stage, error))
+    backoff.tell(explain.explain(stage, error, broker, detail))
     if silent(stage, error):
-        ladder.silent += 1
+        backoff.silent += 1
     else:
-        ladder.heard()
-    cure = rung(ladder.silent, ladder.clock.uptime() - ladder.heard_s, ladder.patience_s)
+        backoff.heard()
+    cure = cure_after(backoff.silent, backoff.clock.uptime() - backoff.heard_s, backoff.patience_s)
     if cure == RADIO:
-        ladder.count("radio off")
-        ladder.board.wifi_off()
+        backoff.count("radio off")
+        backoff.board.wifi_off()
     elif cure == RESET:
-        ladder.heard()
-        ladder.board.reset("link: " + ladder.last_error)
-    return delay_ms(ladder.failures, int.from_bytes(os.urandom(3), "big")), cure == RADIO
+        backoff.heard()
+        backoff.board.reset("link: " + backoff.last_error)
+    return delay_ms(backoff.failures, int.from_bytes(os.urandom(3), "big")), cure == RADIO
 
 
 def silent(stage, error):
@@ -61,7 +61,7 @@ def delay_ms(failures, random):
     return longest - random % (longest // 2 + 1)
 
 
-def rung(silent, silent_s, patience_s):
+def cure_after(silent, silent_s, patience_s):
     """What to do after a failure: RECONNECT, RADIO or RESET.
 
     `silent` counts the failures in a row in which nothing at all was heard from the network, `silent_s` is

@@ -1,4 +1,4 @@
-"""The way to the broker: Wi-Fi, TLS and MQTT kept up by small steps, with back-off and a ladder of cures.
+"""The way to the broker: Wi-Fi, TLS and MQTT kept up by small steps, with back-off and cures.
 
 Nothing here waits longer than the caller allows, save the arithmetic of a TLS handshake (on an ESP32
 about a second in all).
@@ -61,7 +61,7 @@ class Link:
 
     def last_error(self):
         """The newest trouble in plain words, or None: for `state`, once the board is online again."""
-        return self._ladder.last_error
+        return self._backoff.last_error
 
     def publish_state(self):
         """Publish state(True) as soon as possible; after each connect this happens by itself."""
@@ -156,7 +156,7 @@ class Link:
         """Deadlines of a session: the oldest PUBACK, and PINGRESP, which half a packet swallows too."""
         clock = self._clock
         if clock.until(self._deadline) <= 0:
-            self._ladder.failures = 0
+            self._backoff.failures = 0
         if clock.until(self._ping_at) <= 0:
             if self._session.pinging:
                 raise OSError(errno.ETIMEDOUT)
@@ -181,4 +181,4 @@ class Link:
         self._stage = stage
         self._deadline = self._clock.after(self._clock.ms(), LIMITS[stage])
         if stage > stages.TCP:
-            self._ladder.heard()
+            self._backoff.heard()

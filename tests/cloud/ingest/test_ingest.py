@@ -9,8 +9,8 @@ from pymongo.errors import AutoReconnect, PyMongoError
 
 from cloud.contract import keys
 from cloud.ingest.puback import PUBACK, Pubacks
+from cloud.ingest.recent import RecentReadings
 from cloud.ingest.rescore import Models, Rescorer
-from cloud.ingest.seen import Seen
 from cloud.ingest.worker import BATCH, SHARE, Inbox, Ingest, Received
 from cloud.read.reader import Reader
 from cloud.store.writer import STREAMS_A_DAY, Store
@@ -206,17 +206,17 @@ def test_messages_of_streams_that_are_too_many_are_held_back(wire, database):
     assert wire.acked("C002") == {1}
 
 
-def test_the_window_of_what_was_seen_is_bounded_and_knows_values():
-    seen, stream = Seen(size=10), ("a", "b", "c")
+def test_the_window_of_recent_readings_is_bounded_and_knows_values():
+    recent, stream = RecentReadings(size=10), ("a", "b", "c")
     first, second = entry(1, t=1).reading, entry(1, t=2).reading
-    seen.add(stream, [first])
-    seen.add(stream, [second])  # the first value wins
-    assert seen.unknown(stream, [first]) == [] and seen.unknown(stream, [second, first]) == [second]
-    assert seen.unknown(("a", "b", "d"), [first]) == [first]
+    recent.add(stream, [first])
+    recent.add(stream, [second])  # the first value wins
+    assert recent.unknown(stream, [first]) == [] and recent.unknown(stream, [second, first]) == [second]
+    assert recent.unknown(("a", "b", "d"), [first]) == [first]
     for seq in range(100, 130):
-        seen.add(stream, [entry(seq).reading])
-    assert seen.unknown(stream, [first]) == [first] and not seen.unknown(stream, [entry(129).reading])
-    assert sum(len(values) for part in (seen._new, seen._old) for values in part.values()) <= 20
+        recent.add(stream, [entry(seq).reading])
+    assert recent.unknown(stream, [first]) == [first] and not recent.unknown(stream, [entry(129).reading])
+    assert sum(len(values) for part in (recent._new, recent._old) for values in part.values()) <= 20
 
 
 def test_fuzzed_messages_are_stored_or_put_aside_and_never_stop_it():

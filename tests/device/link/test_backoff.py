@@ -1,6 +1,6 @@
-"""Rests double within their bounds and are spread; the ladder climbs only in silence."""
+"""Rests double within their bounds and are spread; cures come only in silence."""
 
-from device.link.failure import RADIO, RECONNECT, RESET, delay_ms, rung
+from device.link.failure import RADIO, RECONNECT, RESET, cure_after, delay_ms
 
 
 def test_rests_grow_from_one_second_to_five_minutes():
@@ -21,12 +21,12 @@ def test_rests_are_spread_over_the_upper_half():
 
 
 def test_a_refusal_never_touches_radio_or_board():
-    assert rung(0, 0, 3600) == RECONNECT
-    assert rung(0, 100000, 3600) == RECONNECT
+    assert cure_after(0, 0, 3600) == RECONNECT
+    assert cure_after(0, 100000, 3600) == RECONNECT
 
 
 def test_silence_leads_to_the_radio_and_then_to_a_reset():
-    climbed = [rung(silent, silent * 60, 3600) for silent in range(1, 61)]
+    climbed = [cure_after(silent, silent * 60, 3600) for silent in range(1, 61)]
     assert climbed[:8] == ([RADIO] + [RECONNECT] * 3) * 2
     assert climbed[-1] == RESET
     assert climbed.count(RESET) == 1

@@ -3,7 +3,7 @@
 import sys
 
 from device import link
-from device.link.ladder import Ladder
+from device.link.backoff import Backoff
 
 
 class NoRoom:
@@ -32,21 +32,21 @@ class Parts:
         self.lines.append(text)
 
 
-def fail(ladder):
+def fail(backoff):
     sys.modules["device.link.failure"] = link.failure = NoRoom
-    return ladder.failed(3, OSError(110), "broker", None)
+    return backoff.failed(3, OSError(110), "broker", None)
 
 
 def test_no_room_is_counted_told_once_and_leads_to_a_reset_after_patience():
     parts = Parts()
-    ladder = Ladder(parts, parts, parts, 3600)
-    assert fail(ladder) == (60000, False)
+    backoff = Backoff(parts, parts, parts, 3600)
+    assert fail(backoff) == (60000, False)
     parts.now = 3599
-    fail(ladder)
+    fail(backoff)
     assert parts.resets == []
     parts.now = 3600
-    fail(ladder)
+    fail(backoff)
     assert parts.resets == ["link: out of memory"]
-    assert ladder.counts == {"out of memory": 3}
-    assert ladder.last_error == "out of memory"
+    assert backoff.counts == {"out of memory": 3}
+    assert backoff.last_error == "out of memory"
     del sys.modules["device.link.failure"]

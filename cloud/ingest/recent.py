@@ -10,7 +10,7 @@ from cloud.store.database import StreamKey
 Values = dict[int, tuple[int, int] | None]  # what the sensor said, by seq
 
 
-class Seen:
+class RecentReadings:
     """The newest stored readings, `size` to `2 * size` of them, with their sensor values.
 
     It is a worker's own cache: it may forget, because the database decides.

@@ -1,4 +1,4 @@
-"""Wi-Fi that comes and goes, and the ladder of cures when nothing is heard at all."""
+"""Wi-Fi that comes and goes, and the cures when nothing is heard at all."""
 
 from __future__ import annotations
 

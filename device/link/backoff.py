@@ -7,8 +7,8 @@ _TELL_AGAIN_S = const(600)
 _NO_ROOM_MS = const(60000)
 
 
-class Ladder:
-    """Climbs while failures go on; `patience_s` seconds of complete silence lead to board.reset(reason).
+class Backoff:
+    """Rests longer with each failure; `patience_s` seconds of complete silence lead to board.reset(reason).
 
     `failures`: in a row. `silent`: of them, those in which nothing was heard, since `heard_s`.
     """

@@ -16,7 +16,7 @@ NAME = "vigie"
 def guarded_mongod(folder):
     """{"admin": uri, "vigie-backend": uri, "vigie-dashboard": uri}"""
     port = ports.free()
-    open_door = Database(folder / "db", folder / "log", port=port, outside=False)
+    open_door = Database(folder / "db", folder / "log", port=port)
     open_door.start()
     with MongoClient(open_door.uri) as client:
         client.admin.command("createUser", "root", pwd="root", roles=["root"])
@@ -25,7 +25,7 @@ def guarded_mongod(folder):
     key.write_text("a" * 64)
     os.chmod(key, 0o600)
     arguments = ("--auth", "--keyFile", str(key))
-    closed = Database(folder / "db", folder / "log", port=port, outside=False, arguments=arguments)
+    closed = Database(folder / "db", folder / "log", port=port, arguments=arguments)
     closed.start()
     admin = f"mongodb://root:root@127.0.0.1:{port}/admin?directConnection=true"
     try:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.needed import need
-from tools.local import pki, ports
+from tools.local import pki
 from tools.local.broker.broker import Broker
 from tools.local.database.mongod import Database
 from tools.local.users import BACKEND_USER
@@ -17,9 +17,7 @@ SHORT_TRANSACTIONS = ("--setParameter", "transactionLifetimeLimitSeconds=15")
 @pytest.fixture(scope="session")
 def mongod(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mongod")
-    made = Database(
-        folder / "db", folder / "log", port=ports.free(), outside=False, arguments=SHORT_TRANSACTIONS
-    )
+    made = Database(folder / "db", folder / "log", arguments=SHORT_TRANSACTIONS)
     made.start()
     yield made
     made.stop()
@@ -27,9 +25,7 @@ def mongod(tmp_path_factory):
 
 def _broker(tmp_path_factory, kind):
     folder = tmp_path_factory.mktemp(kind)
-    made = Broker(
-        folder / "broker", folder / "log", pki.ensure(folder / "pki"), USERS, port=ports.free(), kind=kind
-    )
+    made = Broker(folder / "broker", folder / "log", pki.ensure(folder / "pki"), USERS, kind=kind)
     made.start()
     yield made
     made.stop()

@@ -141,12 +141,12 @@ def test_the_services_work_together(tmp_path, run, capsys):
     def board_logs_in():
         user, password = shown["BOARD_USER"], shown["BOARD_PASSWORD"]
         try:
-            return login("localhost", broker_port, ca, user=user, password=password) == 0
+            return login("localhost", broker_port, ca, user=user, password=password)
         except OSError:
             return False
 
     # the database: MongoDB's entry point makes the root user before it starts what it was told
-    once = Database(tmp_path / "db", tmp_path / "log", port=database_port, outside=False)
+    once = Database(tmp_path / "db", tmp_path / "log", port=database_port)
     once.folder.mkdir()
     from tools.local.database.mongod import find_mongod, mongod_environment
 

@@ -16,7 +16,6 @@ from tests.link.driven_board import Board
 from tests.needed import need
 from tools.local import pki
 from tools.local.broker.broker import Broker
-from tools.local.ports import free
 
 Start = Callable[..., Board]
 USERS = {"backend": "backend-secret", "demo/C001": "secret"}
@@ -27,9 +26,7 @@ def broker(request: pytest.FixtureRequest, certificates: Certificates, tmp_path:
     if request.param == "mosquitto":
         need("mosquitto")
     made = pki.Pki(certificates.folder)
-    running = Broker(
-        tmp_path / "broker", tmp_path / "broker.log", made, USERS, port=free(), kind=request.param
-    )
+    running = Broker(tmp_path / "broker", tmp_path / "broker.log", made, USERS, kind=request.param)
     running.start()
     yield running
     running.stop()

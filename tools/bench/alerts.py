@@ -19,9 +19,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-
 from cloud.contract import messages
 from cloud.contract.keys import device_key
 from cloud.contract.messages import Reading, Verdict, topic_of
@@ -29,13 +26,10 @@ from cloud.store import database as databases
 from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from device import codes
-from tools.local import pki, ports
-from tools.local.backend import Backend, settings_of
+from tools.bench.rig import Rig
 from tools.local.broker.broker import Broker
-from tools.local.database.mongod import Database
-from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
+from tools.local.sendgrid_standin import ReceivedMail
 from tools.local.up_message import CALM, up
-from tools.local.users import BACKEND_USER
 
 BOARDS = 40
 RATE = 20.0  # readings a second, all boards together
@@ -51,13 +45,11 @@ GOALS = {"median_s": 2.0, "p95_s": 5.0}
 class AlertBoard:
     """The outside of a board: one login, one topic, readings one by one."""
 
-    def __init__(self, name: str, password: str, port: int, ca: Path) -> None:
+    def __init__(self, name: str, broker: Broker) -> None:
         self.name, self.seq = name, itertools.count(HISTORY)
         self._key = device_key(MASTER, "demo", name)
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, name, protocol=mqtt.MQTTv311)
-        self._client.username_pw_set(f"demo/{name}", password)
-        self._client.tls_set(str(ca))
-        self._client.connect("localhost", port)
+        self._client = broker.client(f"demo/{name}", name)
+        self._client.connect("localhost", broker.port)
         self._client.loop_start()
 
     def send(self, flags: int, t: int) -> float:
@@ -90,8 +82,8 @@ class Mails:
 def main() -> int:
     mails = Mails()
     names = [f"B{number:03}" for number in range(BOARDS)]
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as parts:
-        opened = run(Path(folder), parts, names, mails)
+    with tempfile.TemporaryDirectory() as folder:
+        opened = run(Path(folder), names, mails)
     waits = sorted(mails.came[name] - opened[name] for name in names if name in mails.came)
     result = {
         "mails": len(waits),
@@ -106,37 +98,24 @@ def main() -> int:
     return 0 if good else 1
 
 
-def run(folder: Path, parts: ExitStack, names: list[str], mails: Mails) -> dict[str, float]:
+def run(folder: Path, names: list[str], mails: Mails) -> dict[str, float]:
     """Start all, let the boards live; returns when each published the reading that opens its episode."""
-    passwords = {BACKEND_USER: "b" * 32, **{f"demo/{name}": name * 8 for name in names}}
-    keys = pki.ensure(folder / "pki")
-    broker = parts.enter_context(
-        Broker(folder / "broker", folder / "broker.log", keys, passwords, port=ports.free())
-    )
-    database = parts.enter_context(
-        Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
-    )
-    sendgrid = parts.enter_context(SendGridStandIn(folder / "outbox", key="SG.bench", on_mail=mails.take))
-    remember(database.uri, names)
-    settings = settings_of(
-        broker,
-        database.uri,
-        "vigie",
-        MASTER,
-        SENDGRID_API_KEY="SG.bench",
-        SENDGRID_HOST=sendgrid.url,
-        DASHBOARD_URL="http://localhost:8501",
-        MAIL_PER_DAY="1000",
-        ALERT_SINGLE_MAILS="1000",  # here each episode is to be a mail
-    )
-    backend = Backend("backend", ["cloud", "run"], folder / "backend.log", settings)
-    parts.callback(backend.stop)
-    backend.wait()
-    boards = [AlertBoard(name, passwords[f"demo/{name}"], broker.port, keys.ca_pem) for name in names]
-    for board in boards:
-        parts.callback(board.close)
-    print(f"{BOARDS} boards, {RATE:.0f} readings/s; one goes wrong every {EVERY:.0f} s", flush=True)
-    return live(boards, mails)
+    users = {f"demo/{name}": name * 8 for name in names}
+    with Rig(folder, MASTER, users, mails.take) as rig, ExitStack() as boards:
+        remember(rig.mongod.uri, names)
+        rig.backend(
+            "backend",
+            ["cloud", "run"],
+            "vigie",
+            DASHBOARD_URL="http://localhost:8501",
+            MAIL_PER_DAY="1000",
+            ALERT_SINGLE_MAILS="1000",  # here each episode is to be a mail
+        )
+        made = [AlertBoard(name, rig.broker) for name in names]
+        for board in made:
+            boards.callback(board.close)
+        print(f"{BOARDS} boards, {RATE:.0f} readings/s; one goes wrong every {EVERY:.0f} s", flush=True)
+        return live(made, mails)
 
 
 def remember(uri: str, names: list[str]) -> None:

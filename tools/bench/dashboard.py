@@ -28,11 +28,12 @@ from cloud.store import database as databases
 from cloud.store.entries import JudgedReading
 from cloud.store.writer import Store
 from device import codes
+from tools.bench.asked import whole
 from tools.bench.cloud import store, workload
 from tools.local import ports
 from tools.local.dashboard_process import Dashboard
 from tools.local.database.mongod import Database
-from tools.process.child import ToolFailed
+from tools.process.child import ToolFailed, WrongUse
 from tools.process.exit_code import exit_code
 from tools.process.terminal import progress
 
@@ -70,20 +71,18 @@ PAGES = {
 
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
-    readings = environment.get("READINGS", "").strip() or str(READINGS)
-    if argv or not readings.isdecimal() or int(readings) < BOARDS * 400:
-        raise ToolFailed(f"usage: [READINGS={BOARDS * 400} or more] python -m tools.bench.dashboard")
+    if argv:
+        raise WrongUse("usage: [READINGS=100000] python -m tools.bench.dashboard")
+    readings = whole(environment, "READINGS", READINGS, least=BOARDS * 400)
     chromium = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if chromium is None:
         raise ToolFailed("needs Chromium: apt-get install chromium")
     shutil.rmtree(FOLDER, ignore_errors=True)
     with ExitStack() as parts:
-        mongod = parts.enter_context(
-            Database(FOLDER / "database", FOLDER / "database.log", port=ports.free(), outside=False)
-        )
+        mongod = parts.enter_context(Database(FOLDER / "database", FOLDER / "database.log"))
         database = databases.connect(mongod.uri, "bench", timeout=60)
         databases.prepare(database)
-        _fill(database, int(readings))
+        _fill(database, readings)
         port = ports.free()
         settings = {**environment, "MONGODB_URI": mongod.uri, "MONGODB_DATABASE": "bench"}
         dashboard = Dashboard(port, FOLDER / "dashboard.log", settings)
@@ -100,9 +99,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         paints, nothing = _measure(browser, dashboard.address, empty.address)
     worst = max(page["median_s"] for page in paints.values())
     print(
-        json.dumps(
-            {"readings": int(readings), "first_paint_s": worst, "empty_page_s": nothing, "pages": paints}
-        )
+        json.dumps({"readings": readings, "first_paint_s": worst, "empty_page_s": nothing, "pages": paints})
     )
     return 0 if worst <= LIMIT else 1
 
@@ -155,18 +152,18 @@ def _measure(browser: Browser, address: str, empty: str) -> tuple[dict[str, dict
     print("|---|---:|---:|---:|")
     by_page = {}
     baseline = []
-    for page, whole in PAGES.items():
+    for page, complete in PAGES.items():
         times = []
         for number in range(ROUNDS):
             progress(f"{page}: {number + 1} of {ROUNDS}")
-            times.append(_open(context, f"{address}/{page}", whole))
+            times.append(_open(context, f"{address}/{page}", complete))
             baseline.append(_open(context, empty, "h1")[0])
         progress("")
         paints = [paint for paint, _ in times]
         row = {
             "median_s": round(statistics.median(paints), 2),
             "worst_s": round(max(paints), 2),
-            "whole_s": round(statistics.median(whole for _, whole in times), 2),
+            "whole_s": round(statistics.median(drawn for _, drawn in times), 2),
         }
         by_page[page or "fleet"] = row
         print(
@@ -179,13 +176,13 @@ def _measure(browser: Browser, address: str, empty: str) -> tuple[dict[str, dict
     return by_page, nothing
 
 
-def _open(context: BrowserContext, url: str, whole: str) -> tuple[float, float]:
+def _open(context: BrowserContext, url: str, complete: str) -> tuple[float, float]:
     """Seconds to the headline and to the whole page, in a new tab."""
     page = context.new_page()
     began = time.time()
     page.goto(url, wait_until="commit")
     painted = page.evaluate(PAINTED, "h1") - began
-    drawn = page.evaluate(PAINTED, whole) - began
+    drawn = page.evaluate(PAINTED, complete) - began
     page.close()
     return painted, drawn
 

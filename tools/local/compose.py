@@ -14,7 +14,6 @@ import os
 import re
 import secrets
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -29,6 +28,7 @@ from tools.local.broker import hivemq
 from tools.local.database import roles
 from tools.local.users import BACKEND_USER, private_write, write_users
 from tools.process.child import ToolFailed, WrongUse
+from tools.process.waiting import insist
 
 USAGE = "usage: python -m tools compose files | users | show SITE/DEVICE"
 BROKER, PORT = "broker", 8883  # the service's name and the broker's port
@@ -182,11 +182,8 @@ def _begin(client: MongoClient[roles.Document], host: str) -> None:
 
 
 def _await_primary(client: MongoClient[roles.Document], host: str) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not client.admin.command("hello").get("isWritablePrimary"):
-        if time.monotonic() > deadline:
-            raise ToolFailed(f"the replica set at {host} does not begin: see docker compose logs database")
-        time.sleep(0.2)
+    trouble = f"the replica set at {host} does not begin: see docker compose logs database"
+    insist(lambda: client.admin.command("hello").get("isWritablePrimary"), TIMEOUT, trouble)
 
 
 def _add_members(client: MongoClient[roles.Document], hosts: Sequence[str]) -> None:

@@ -173,16 +173,11 @@ class Stack(Part):
         say("broker", f"{self.broker.kind} on {plan.address}:{self.ports['broker']}, TLS and passwords only")
 
     def _start_database(self) -> None:
-        plan = self.plan
-        self.database = self._parts.enter_context(
-            Database(plan.folder / "database", self.log("database"), port=self.ports["database"])
-        )
+        folder, port = self.plan.folder / "database", self.ports["database"]
+        database = Database(folder, self.log("database"), port=port, environment=os.environ)
+        self.database = self._parts.enter_context(database)
         self._open_reader(self.database.uri)
-        where = (
-            "of MONGODB_URI"
-            if self.database.outside
-            else f"on 127.0.0.1:{self.ports['database']}, a replica set of one"
-        )
+        where = "of MONGODB_URI" if database.outside else f"on 127.0.0.1:{port}, a replica set of one"
         say("database", f"MongoDB {where}")
 
     def _open_reader(self, uri: str) -> None:

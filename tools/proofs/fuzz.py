@@ -23,7 +23,6 @@ from cloud.process import memory
 from cloud.read.reader import Reader
 from cloud.store import database as databases
 from cloud.store.writer import QUARANTINE_KEPT, Store
-from tools.local import ports
 from tools.local.database.mongod import Database
 from tools.local.up_message import CALM, up
 from tools.proofs import Progress, ProofResult
@@ -114,7 +113,7 @@ def prove_all(progress: Progress, count: int = MESSAGES) -> ProofResult:
     """Feed `count` messages to the workers; see that all are accounted for and that memory stays flat."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        with Database(place / "db", place / "log", port=ports.free(), outside=False) as mongod:
+        with Database(place / "db", place / "log") as mongod:
             return _prove(mongod.uri, count, progress)
 
 

@@ -20,11 +20,10 @@ from cloud.alerts.episodes import Episode
 from cloud.alerts.policy import Letter
 from cloud.store import database as databases
 from cloud.store.database import Document
-from tools.local import ports
 from tools.local.backend import Backend
 from tools.local.database.mongod import Database
 from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
-from tools.process.child import ToolFailed
+from tools.process.waiting import insist
 from tools.proofs import Progress, ProofResult
 
 KILLS = 50
@@ -59,9 +58,7 @@ def kill_while_sending(kills: int, progress: Progress) -> MailTally:
     """Kill the backend `kills` times during hand-overs; then let it finish."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as parts:
         folder = Path(name)
-        mongod = parts.enter_context(
-            Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
-        )
+        mongod = parts.enter_context(Database(folder / "db", folder / "db.log"))
         taken: Counter[str] = Counter()
         hand_over = threading.Event()
 
@@ -160,8 +157,4 @@ def _start(folder: Path, parts: ExitStack, uri: str, host: str) -> Backend:
 
 
 def _await(ready: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not ready():
-        if time.monotonic() > deadline:
-            raise ToolFailed(f"waited {TIMEOUT:.0f} s until {what}")
-        time.sleep(0.005)
+    insist(ready, TIMEOUT, f"waited {TIMEOUT:.0f} s until {what}", 0.005)

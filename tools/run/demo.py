@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ from tools.local.sensor.sensor_choice import SensorChoice
 from tools.local.stack import Stack, StackPlan, shown
 from tools.process.child import WrongUse
 from tools.process.terminal import say
+from tools.process.waiting import until
 
 PATIENT = "C002"
 PUPIL = "C003"  # somebody opens a door there, again and again
@@ -26,6 +27,7 @@ FAULT_S = 20
 DOOR_S = 10
 DOOR_EVERY_S = 60.0
 OVER_TIMEOUT = 120.0
+LOOK_S = 0.2  # between two looks into the database
 PORTS = {"broker": 8883, "dashboard": 8501, "ntp": 8123}  # a real board is told the first and the last
 LISTEN = ("127.0.0.1", "0.0.0.0")  # noqa: S104  boards on the network are let in where that is asked for
 
@@ -114,7 +116,7 @@ def tell_cold_room(stack: Stack, plays_s: float) -> None:
     fast = round(1000 * PERIOD / stack.plan.period_ms)
     begun = time.time()
     board = partial(stack.reader.readings, stack.site, PATIENT)
-    await_true(lambda: len(board(start=begun)) > 0, OVER_TIMEOUT)
+    until(lambda: len(board(start=begun)) > 0, OVER_TIMEOUT, LOOK_S)
     now = board(start=begun)
     left = max(0.0, plays_s - float(now.up[-1])) if len(now) else plays_s
     say(
@@ -130,7 +132,7 @@ def tell_cold_room(stack: Stack, plays_s: float) -> None:
     def mail_times() -> list[float]:
         return [m.received for m in stack.sendgrid.mails if m.received >= failed_at and PATIENT in m.subject]
 
-    if await_true(lambda: bool(mail_times()), OVER_TIMEOUT):
+    if until(mail_times, OVER_TIMEOUT, LOOK_S):
         minutes = (mail_times()[0] - failed_at) * fast / 60
         say(
             PATIENT, f"the mail came {minutes:.0f} minutes of the cold room after its compressor died", "good"
@@ -182,7 +184,7 @@ def teach(stack: Stack) -> None:
 def tell_end(stack: Stack, failed_at: float) -> None:
     """Wait until the episode since `failed_at` (Unix s) is over; say so, and why no mail came if none did."""
     about = partial(stack.reader.episodes, stack.site, PATIENT, start=failed_at)
-    if not await_true(lambda: any(episode.closed for episode in about()), OVER_TIMEOUT):
+    if not until(lambda: any(episode.closed for episode in about()), OVER_TIMEOUT, LOOK_S):
         say(PATIENT, f"still goes on after {OVER_TIMEOUT:.0f} s: see the page Episodes", "warning")
         return
     over = next(episode for episode in about() if episode.closed)
@@ -193,14 +195,6 @@ def tell_end(stack: Stack, failed_at: float) -> None:
             "mail",
             f"none about this: one about {PATIENT} went out less than half an hour ago (docs/alerts.md)",
         )
-
-
-def await_true(question: Callable[[], bool], timeout: float) -> bool:
-    """Ask every 0.2 s, at most `timeout` s."""
-    deadline = time.monotonic() + timeout
-    while not (answer := question()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return answer
 
 
 def interrupt_on_signals() -> None:

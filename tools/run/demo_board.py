@@ -9,7 +9,6 @@ import fcntl
 import ipaddress
 import json
 import re
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +23,7 @@ from tools.local.broker.broker import login
 from tools.local.stack import RUNNING, SITE, shown
 from tools.local.users import private_write
 from tools.process.child import ToolFailed
+from tools.process.waiting import insist
 
 FOLDER = Path("var/demo")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -87,18 +87,15 @@ def where(address: str) -> str:
 
 def await_login(port: int, ca: Path, user: str, password: str) -> None:
     """Until the demo's broker lets the new user in. Raises ToolFailed."""
-    end = time.monotonic() + ADMITTED_S
-    while True:
+
+    def is_in() -> bool:
         try:
-            if login("localhost", port, ca, user=user, password=password) == 0:
-                return
+            return login("localhost", port, ca, user, password)
         except OSError:
-            pass  # it starts anew
-        if time.monotonic() > end:
-            raise ToolFailed(
-                f"the demo's broker does not let {user} in: what does {FOLDER}/log/broker.log say?"
-            )
-        time.sleep(0.3)
+            return False  # it starts anew
+
+    trouble = f"the demo's broker does not let {user} in: what does {FOLDER}/log/broker.log say?"
+    insist(is_in, ADMITTED_S, trouble, 0.3)
 
 
 @arguments.run

@@ -18,13 +18,14 @@ from tools.local.sensor.sensor_choice import SensorChoice
 from tools.local.stack import Stack, StackPlan
 from tools.process.child import ToolFailed, WrongUse
 from tools.process.terminal import say
+from tools.process.waiting import insist, until
 from tools.run.account import BoardAccount, account
 from tools.run.demo import (
     FAULT_S,
+    LOOK_S,
     MARGIN,
     PATIENT,
     WARM_UP,
-    await_true,
     interrupt_on_signals,
     tell_board,
     tell_chip,
@@ -125,8 +126,7 @@ def run(plan: StackPlan, seconds: float, drain: float = DRAIN_S) -> SmokeResult:
             if not board.tell("stop", timeout=10):
                 raise ToolFailed(f"{board.name} does not stop measuring: see {board.log}")
         say("smoke", "the boards have stopped measuring; waiting until all is stored")
-        stored_all = await_true(lambda: drained(stack), drain)
-        if not stored_all:
+        if not until(lambda: drained(stack), drain, LOOK_S):
             say("smoke", f"not all was stored within {drain:.0f} s", "trouble")
         about = [
             mail for mail in stack.sendgrid.mails if mail.received >= failed_at and PATIENT in mail.subject
@@ -158,10 +158,8 @@ def first_sample(stack: Stack) -> float:
         ]
         return len(times) == len(stack.boards)
 
-    if not await_true(there, FIRST_SAMPLE_TIMEOUT):
-        raise ToolFailed(
-            f"no sample from every board within {FIRST_SAMPLE_TIMEOUT:.0f} s: see {stack.plan.folder}/log"
-        )
+    trouble = f"no sample from every board within {FIRST_SAMPLE_TIMEOUT:.0f} s: see {stack.plan.folder}/log"
+    insist(there, FIRST_SAMPLE_TIMEOUT, trouble, LOOK_S)
     return min(times)
 
 

@@ -8,7 +8,7 @@ from cloud.ingest.worker import Inbox, received
 from cloud.read.reader import Reader
 from tests.cloud.conftest import USERS, wait_for
 from tests.needed import need
-from tools.local import pki, ports
+from tools.local import pki
 from tools.local.broker import broker as brokers
 from tools.local.broker.broker import Broker
 
@@ -35,7 +35,6 @@ def broker(tmp_path):
         tmp_path / "log",
         pki.ensure(tmp_path / "pki"),
         USERS,
-        port=ports.free(),
         kind="mosquitto",
     )
     made.start()

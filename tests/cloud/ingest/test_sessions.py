@@ -10,7 +10,7 @@ from cloud.store.database import client_id as own_id
 from tests.cloud.conftest import USERS, brokers_with_rules, wait_for
 from tests.cloud.login import Login, logins
 from tests.needed import need
-from tools.local import pki, ports
+from tools.local import pki
 from tools.local import users as rights
 from tools.local.broker.broker import Broker
 from tools.local.users import BACKEND_USER
@@ -129,7 +129,7 @@ def test_a_right_that_was_taken_away_ends_what_an_earlier_session_subscribed(kin
     monkeypatch.setattr(
         rights, "acl", lambda users: rules(users) + "user demo/C001\ntopic read vigie/1/demo/C002/up\n"
     )
-    broker = Broker(tmp_path / "broker", tmp_path / "log", made, USERS, port=ports.free(), kind=kind)
+    broker = Broker(tmp_path / "broker", tmp_path / "log", made, USERS, kind=kind)
     broker.start()
     try:
         before = Client(broker, "demo/C001", "any", "vigie/1/demo/C002/up", "vigie/1/demo/C001/ack")

@@ -20,7 +20,6 @@ from cloud.store.writer import Store
 from tests.cloud.conftest import MASTER, SHORT_TRANSACTIONS, entry, said_by, up, wait_for
 from tests.cloud.store.test_quota import fill, used
 from tests.cloud.test_doctor import ask, only_wrong
-from tools.local import ports
 from tools.local.database.mongod import Database
 
 WRITES = ["insert", "update", "findAndModify", "createIndexes", "create"]
@@ -32,7 +31,7 @@ def mongod(tmp_path_factory):
     """One that takes orders to refuse."""
     folder = tmp_path_factory.mktemp("mongod")
     arguments = (*SHORT_TRANSACTIONS, "--setParameter", "enableTestCommands=1")
-    made = Database(folder / "db", folder / "log", port=ports.free(), outside=False, arguments=arguments)
+    made = Database(folder / "db", folder / "log", arguments=arguments)
     made.start()
     yield made
     made.stop()

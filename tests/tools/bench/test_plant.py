@@ -16,8 +16,8 @@ from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.films import Film, Scene
 from tools.bench.plant.life import STEPS, day
 from tools.bench.plant.rooms import KINDS, LIMITS, TABLE, draw
-from tools.bench.plant.traces import MISSED, Case, Trace
-from tools.process.child import ToolFailed
+from tools.bench.plant.traces import MISSED
+from tools.process.child import ToolFailed, WrongUse
 
 PERIOD = 30
 BEGIN, END = "<!-- written by make bench-plant -->\n", "<!-- end of make bench-plant -->\n"
@@ -220,10 +220,7 @@ def test_a_dying_battery_drifts_roars_and_falls_silent(rooms, healthy):
 def test_a_failed_room_is_the_healthy_one_until_it_fails(rooms):
     two = rooms.take([0, 5])
     few = [replace(BY_NAME[name], hours=0.5) for name in ("door ajar", "slow leak")]
-    parts = list(traces.live(two, 60, [5000, 9000], 12000, few))
-    stretches = [part for part in parts if isinstance(part, Trace)]
-    cases = [part for part in parts if isinstance(part, Case)]
-    whole = stretches[0] + stretches[1] + stretches[2]
+    whole, cases = traces.live(two, 60, [5000, 9000], 12000, few)
     assert len(whole.t) == 12000 // 60
     assert np.diff(whole.ts).tolist() == [60] * 199
     straight = traces.healthy(two, traces.settled(two), 12000, 60)[1]
@@ -237,8 +234,8 @@ def test_a_failed_room_is_the_healthy_one_until_it_fails(rooms):
 
 @pytest.mark.parametrize("period", [0, 7, 25])
 def test_a_period_off_the_grid_is_refused(rooms, period):
-    with pytest.raises(ValueError, match="multiple of 10 s"):
-        next(traces.live(rooms, period, [], 600))
+    with pytest.raises(WrongUse, match="multiple of 10 s"):
+        traces.live(rooms, period, [], 600)
 
 
 # Mails

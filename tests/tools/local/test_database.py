@@ -5,13 +5,12 @@ import socket
 import pytest
 from pymongo import MongoClient, WriteConcern
 
-from tools.local import ports
 from tools.local.database.mongod import Database
 from tools.process.child import ToolFailed
 
 
 def open_database(folder):
-    made = Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
+    made = Database(folder / "db", folder / "db.log")
     made.start()
     return made
 
@@ -51,7 +50,7 @@ def test_a_database_of_ones_own_is_used_and_neither_started_nor_stopped(tmp_path
 
 def test_a_mongod_that_cannot_start_says_why(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
-        database = Database(tmp_path / "db", tmp_path / "db.log", port=other.getsockname()[1], outside=False)
+        database = Database(tmp_path / "db", tmp_path / "db.log", port=other.getsockname()[1])
         with pytest.raises(ToolFailed, match=r"does not start[\s\S]*Address already in use[\s\S]*db\.log"):
             database.start()
     assert not database.child.running

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import bson
 
+from tools.bench.asked import whole
 from tools.bench.cloud import store, workload
 from tools.bench.cloud.chain import Bench, Cost
 from tools.bench.docs_table import write
-from tools.process.child import ToolFailed
+from tools.process.child import WrongUse
 from tools.process.exit_code import exit_code
 from tools.process.places import ROOT
 from tools.process.terminal import progress
@@ -46,15 +47,15 @@ CHAINS = (  # readings a message, workers, share of repeats, part of READINGS
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     if argv:
-        raise ToolFailed("usage: [READINGS=50000] python -m tools.bench.cloud")
-    readings = _number(environment.get("READINGS", ""), READINGS)
+        raise WrongUse("usage: [READINGS=50000] python -m tools.bench.cloud")
+    readings = whole(environment, "READINGS", READINGS, least=10_000)
     folder = Path("var/bench-cloud")
     shutil.rmtree(folder, ignore_errors=True)
     progress("training a model")
     model = workload.trained(workload.MASTER)
     numbers: dict[str, float] = {"readings": readings}
     rows = [HEAD]
-    with Bench(folder) as bench:
+    with Bench(folder, workload.MASTER) as bench:
         print(f"broker: {bench.broker.kind}; {readings:,} readings of {BOARDS} boards\n")
         numbers |= _size(bench, model, readings)
         numbers |= _chains(bench, model, readings, rows)
@@ -145,14 +146,6 @@ def _row(title: str, cost: Cost) -> str:
     )
     print(row, flush=True)
     return row
-
-
-def _number(text: str, default: int) -> int:
-    if not text.strip():
-        return default
-    if not text.strip().isdecimal() or int(text) < 10_000:
-        raise ToolFailed(f'READINGS must be a whole number from 10000 on, not "{text}"')
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -6,40 +6,28 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import joblib
 import msgspec
 import numpy as np
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from pymongo.database import Database as MongoDatabase
 from sklearn.ensemble import IsolationForest
 
 from cloud.contract.messages import Ack, topic_of
 from cloud.read.reader import Reader
-from cloud.store import database as databases
 from tools.bench.cloud.naive import SAMPLES, TREES
-from tools.bench.cloud.programs import cpu_seconds, memory_mb
-from tools.bench.cloud.workload import MASTER, SITE, BenchBoard, interleaved
-from tools.local import pki, ports
-from tools.local.backend import Backend, settings_of
-from tools.local.broker.broker import Broker
-from tools.local.database.mongod import Database
+from tools.bench.cloud.workload import SITE, BenchBoard, interleaved
+from tools.bench.rig import Rig, memory_mb
 from tools.local.users import BACKEND_USER
 from tools.process.child import Child, ToolFailed
 
-PASSWORD = "b" * 32
 PATIENCE = 120.0  # s without a single new reading stored
 AGAIN = 20.0  # s without one, and the boards send again what is not acknowledged
 IN_FLIGHT = 2000  # messages that are published and not yet stored
-
-
-Spent = tuple[float, float, float]  # CPU s of the ingest processes, the broker, mongod
 
 
 @dataclass(frozen=True)
@@ -53,11 +41,6 @@ class Cost:
     database: float
     wall: float
     memory_mb: float  # of the first ingest process, at the end
-
-    @classmethod
-    def of(cls, readings: int, messages: int, spent: tuple[Spent, Spent], wall: float, child: Child) -> Cost:
-        ingest, broker, database = (b - a for a, b in zip(*spent, strict=True))
-        return cls(readings, messages, ingest, broker, database, wall, memory_mb(child))
 
     @property
     def readings_a_core_second(self) -> float:
@@ -73,48 +56,8 @@ class Cost:
         return self.ingest + self.broker + self.database
 
 
-class Bench:
-    """A broker and a database, as long as the `with` lasts, and an empty database for each run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._parts = ExitStack()
-        self._runs = 0
-
-    def __enter__(self) -> Bench:
-        self.pki = pki.ensure(self.folder / "pki")
-        self.broker = Broker(
-            self.folder / "broker", self.folder / "broker.log", self.pki, {BACKEND_USER: PASSWORD},
-            port=ports.free(),
-        )  # fmt: skip
-        self.mongod = Database(
-            self.folder / "database", self.folder / "database.log", port=ports.free(), outside=False
-        )
-        for part in (self.broker, self.mongod):
-            self._parts.enter_context(part)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._parts.close()
-
-    @contextmanager
-    def database(self) -> Iterator[MongoDatabase[dict[str, Any]]]:
-        self._runs += 1
-        made = databases.connect(self.mongod.uri, f"bench{self._runs}", timeout=60)
-        databases.prepare(made)
-        try:
-            yield made
-        finally:
-            made.client.drop_database(made.name)
-            made.client.close()
-
-    def start(self, name: str, words: Sequence[str], database: str, **more: str) -> Backend:
-        """A process that listens to the boards."""
-        # scikit-learn would start threads that wait for each other in a hot loop.
-        settings = settings_of(self.broker, self.mongod.uri, database, MASTER, OMP_NUM_THREADS="1", **more)
-        child = Backend(name, words, self.folder / f"{name}.log", settings)
-        child.wait()
-        return child
+class Bench(Rig):
+    """Runs one chain after the other, each with an empty database."""
 
     def vigie(
         self,
@@ -138,7 +81,7 @@ class Bench:
                 named = {"MQTT_CLIENT_ID": f"{database.name}-{k}"}
                 if workers > 1:
                     named["MQTT_SHARE"] = database.name
-                child = self.start(f"worker-{k}", ["cloud", "ingest"], database.name, **named)
+                child = self.backend(f"worker-{k}", ["cloud", "ingest"], database.name, **named)
                 running.callback(child.stop)
                 children.append(child)
             messages = list(interleaved(boards, a_message))
@@ -151,10 +94,8 @@ class Bench:
             running.callback(boards_side.close)
             total = sum(map(len, boards))
             boards_side.send(first, len(first) * a_message)
-            before, began = self._spent(children), time.monotonic()
-            boards_side.send(messages, total)
-            after, wall = self._spent(children), time.monotonic() - began
-            cost = Cost.of(total - len(first) * a_message, len(messages), (before, after), wall, children[0])
+            counts = total - len(first) * a_message, len(messages)
+            cost = self._cost(children, *counts, lambda: boards_side.send(messages, total))
             verify(Reader(database), boards)
         return cost
 
@@ -164,25 +105,31 @@ class Bench:
         file = self.folder / "forest.joblib"
         joblib.dump(forest, file)
         with self.database() as database, ExitStack() as running:
-            child = self.start("naive", ["tools.bench.cloud.naive", str(file)], database.name)
+            child = self.backend("naive", ["tools.bench.cloud.naive", str(file)], database.name)
             running.callback(child.stop)
             publisher = _Publisher(self, {})
             running.callback(publisher.close)
             stored = database["naive"]
-            before, began = self._spent([child]), time.monotonic()
-            for first in range(count):
-                publisher.publish(board.topic, board.message(first, first + 1))
-            _await(lambda: stored.count_documents({}), count, step=0.2)
-            after, wall = self._spent([child]), time.monotonic() - began
-            cost = Cost.of(count, count, (before, after), wall, child)
+
+            def send() -> None:
+                for first in range(count):
+                    publisher.publish(board.topic, board.message(first, first + 1))
+                _await(lambda: stored.count_documents({}), count, step=0.2)
+
+            cost = self._cost([child], count, count, send)
             temperatures = {document["seq"]: document["temperature"] for document in stored.find()}
             if temperatures != {seq: board.x[seq, 0] / 100 for seq in range(count)}:
                 raise ToolFailed("the naive chain lost or changed readings")
         return cost
 
-    def _spent(self, children: Sequence[Child]) -> Spent:
-        assert self.broker.child is not None and self.mongod.child is not None
-        return cpu_seconds(children), cpu_seconds([self.broker.child]), cpu_seconds([self.mongod.child])
+    def _cost(
+        self, children: Sequence[Child], readings: int, messages: int, work: Callable[[], None]
+    ) -> Cost:
+        before, began = self.spent(children), time.monotonic()
+        work()
+        ingest, broker, database = (b - a for a, b in zip(before, self.spent(children), strict=True))
+        wall = time.monotonic() - began
+        return Cost(readings, messages, ingest, broker, database, wall, memory_mb(children[0]))
 
 
 def verify(reader: Reader, boards: list[BenchBoard]) -> None:
@@ -220,11 +167,9 @@ class _Publisher:
         self._ack = msgspec.json.Decoder(Ack)
         self._sent = msgspec.json.Decoder(_SentMessage)
         ready = threading.Event()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="boards", protocol=mqtt.MQTTv311)
+        self._client = bench.broker.client(BACKEND_USER, "boards")
         self._client.max_queued_messages_set(0)
         self._client.max_inflight_messages_set(IN_FLIGHT)
-        self._client.username_pw_set(BACKEND_USER, PASSWORD)
-        self._client.tls_set(str(bench.pki.ca_pem))
         self._client.on_message = self._on_message
         self._client.on_subscribe = lambda *_: ready.set()
         self._client.connect("localhost", bench.broker.backend_port)

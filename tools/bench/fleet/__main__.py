@@ -17,16 +17,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.bench.cloud.programs import cpu_seconds, memory_mb
+from tools.bench.asked import whole
 from tools.bench.docs_table import write
 from tools.bench.fleet.publishers import MASTER, PERIOD, password, user
-from tools.local import pki, ports
-from tools.local.backend import Backend, settings_of
+from tools.bench.rig import Rig, memory_mb
 from tools.local.broker.broker import Broker
-from tools.local.database.mongod import Database
-from tools.local.sendgrid_standin import SendGridStandIn
-from tools.local.users import BACKEND_USER
-from tools.process.child import ToolFailed
+from tools.process.child import ToolFailed, WrongUse
 from tools.process.exit_code import exit_code
 from tools.process.places import ROOT
 from tools.process.terminal import progress
@@ -35,7 +31,6 @@ BOARDS, WORKERS, SECONDS = "100 1000 5000", "1 3", "180"
 A_PROCESS = 2500  # boards
 SILENCE = 100.0  # s after a power cut of all boards in which mails are counted
 CARRIED = 0.99  # of the messages acknowledged, or it was not carried
-BACKEND_PASSWORD = "b" * 32
 DOCUMENT = ROOT / "docs" / "cloud.md"
 HEAD = (
     "| boards | workers | messages / s | acknowledged | publish to ack: median | p99 | CPU all in, of a core "
@@ -82,7 +77,7 @@ def _percentiles(waits: list[int]) -> tuple[float, float]:
 
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
     if argv:
-        raise ToolFailed("usage: [BOARDS=100] [SECONDS=60] [WORKERS=1] python -m tools.bench.fleet")
+        raise WrongUse("usage: [BOARDS=100] [SECONDS=60] [WORKERS=1] python -m tools.bench.fleet")
     fleets = _numbers(environment, "BOARDS", BOARDS)
     teams = _numbers(environment, "WORKERS", WORKERS)
     (seconds,) = _numbers(environment, "SECONDS", SECONDS)
@@ -109,57 +104,33 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 
 def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
     """One fleet from its first login to its power cut."""
-    users = {BACKEND_USER: BACKEND_PASSWORD, **{user(k): password(k) for k in range(boards)}}
-    with ExitStack() as parts:
-        keys = pki.ensure(folder / "pki")
-        broker = parts.enter_context(
-            Broker(folder / "broker", folder / "broker.log", keys, users, port=ports.free())
-        )
-        database = parts.enter_context(
-            Database(folder / "db", folder / "db.log", port=ports.free(), outside=False)
-        )
-        assert broker.child is not None and database.child is not None
-        sendgrid = parts.enter_context(SendGridStandIn(folder / "outbox", key="SG.bench"))
-        children: list[Backend] = []
+    with Rig(folder, MASTER, {user(k): password(k) for k in range(boards)}) as rig, ExitStack() as parts:
+        share = {"MQTT_SHARE": "fleet"} if workers > 1 else {}
+        children = []
         for k in range(workers):
             command = "run" if k == 0 else "ingest"
-            settings = settings_of(
-                broker,
-                database.uri,
-                "fleet",
-                MASTER,
-                MQTT_CLIENT_ID=f"fleet-{k}",
-                **({"MQTT_SHARE": "fleet"} if workers > 1 else {}),
-                OMP_NUM_THREADS="1",
-                SENDGRID_API_KEY="SG.bench",
-                SENDGRID_HOST=sendgrid.url,
+            words = ["cloud", command]
+            children.append(
+                rig.backend(f"{command}-{k}", words, "fleet", MQTT_CLIENT_ID=f"fleet-{k}", **share)
             )
-            name = f"{command}-{k}"
-            children.append(Backend(name, ["cloud", command], folder / f"{name}.log", settings))
-            parts.callback(children[-1].stop)
-            children[-1].wait()
-        publishers = _publishers(parts, broker, boards, seconds)
+        publishers = _publishers(parts, rig.broker, boards, seconds)
         progress(f"{boards} boards are logged in")
-        spent = [cpu_seconds(children), cpu_seconds([broker.child]), cpu_seconds([database.child])]
-        began = time.monotonic()
+        before, began = rig.spent(children), time.monotonic()
         for publisher in publishers:
             _say(publisher)
         reports = [json.loads(_line(publisher)) for publisher in publishers]
         lasted = time.monotonic() - began
-        after = [cpu_seconds(children), cpu_seconds([broker.child]), cpu_seconds([database.child])]
-        ingest, broking, storing = (b - a for a, b in zip(spent, after, strict=True))
+        ingest, broker, database = (b - a for a, b in zip(before, rig.spent(children), strict=True))
         memory = max(memory_mb(child) for child in children)
-        before = len(sendgrid.mails)
+        mails = len(rig.sendgrid.mails)
         for publisher in publishers:
             publisher.kill()
         progress(f"{boards} boards have lost their power")
         time.sleep(SILENCE)
-        return Run(
-            boards, workers, lasted, sum(report["sent"] for report in reports),
-            [wait for report in reports for wait in report["waits"]],
-            ingest, broking, storing, sum(report["cpu"] for report in reports), memory,
-            len(sendgrid.mails) - before,
-        )  # fmt: skip
+        waits = [wait for report in reports for wait in report["waits"]]
+        sent, publishing = (sum(report[name] for report in reports) for name in ("sent", "cpu"))
+        mails = len(rig.sendgrid.mails) - mails
+        return Run(boards, workers, lasted, sent, waits, ingest, broker, database, publishing, memory, mails)
 
 
 def _publishers(parts: ExitStack, broker: Broker, boards: int, seconds: int) -> list[subprocess.Popen[str]]:
@@ -190,10 +161,8 @@ def _line(publisher: subprocess.Popen[str]) -> str:
 
 
 def _numbers(environment: Mapping[str, str], name: str, default: str) -> list[int]:
-    text = environment.get(name, "").strip() or default
-    if not all(part.isdecimal() and int(part) > 0 for part in text.split()):
-        raise ToolFailed(f'{name} must be whole numbers, such as "{default}", not "{text}"')
-    return [int(part) for part in text.split()]
+    words = (environment.get(name, "").strip() or default).split()
+    return [whole({name: word}, name, 0) for word in words]
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools.bench.asked import whole
 from tools.bench.docs_table import write
 from tools.bench.plant import films, results
 from tools.bench.plant.contestants import columns
 from tools.bench.plant.results import RoomResult
 from tools.bench.plant.rooms import KINDS
-from tools.process.child import ToolFailed
+from tools.process.exit_code import exit_code
 from tools.process.places import ROOT
 from tools.process.terminal import progress
 
@@ -26,9 +27,8 @@ PAGE = ROOT / "docs" / "detectors.md"
 
 
 def main(environment: Mapping[str, str] = os.environ, page: Path = PAGE) -> int:
-    seed, each, period = (
-        _number(environment, name, default) for name, default in (("SEED", 1), ("ROOMS", 2), ("PERIOD", 30))
-    )
+    defaults = {"SEED": 1, "ROOMS": 2, "PERIOD": 30}
+    seed, each, period = (whole(environment, name, default) for name, default in defaults.items())
     began = time.monotonic()
     all_films = films.shoot(seed, each, period, progress)
     results_of: dict[str, list[RoomResult]] = {name: [] for name in columns()}
@@ -54,18 +54,5 @@ def main(environment: Mapping[str, str] = os.environ, page: Path = PAGE) -> int:
     return 0
 
 
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
-    text = environment.get(name, "").strip()
-    if not text:
-        return default
-    if not text.isdecimal() or int(text) < 1:
-        raise ToolFailed(f'{name} must be a whole number from 1 on, not "{text}"')
-    return int(text)
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (ToolFailed, ValueError) as failed:
-        print(f"bench-plant: {failed}", file=sys.stderr)
-        sys.exit(1)
+    sys.exit(exit_code("bench-plant", main))

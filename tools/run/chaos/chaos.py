@@ -19,11 +19,12 @@ from pathlib import Path
 from tools.local.stack import StackPlan
 from tools.process.child import ToolFailed
 from tools.process.terminal import say
+from tools.process.waiting import until
 from tools.run.chaos import witness
 from tools.run.chaos.lanes import Lanes, Ordeal
 from tools.run.chaos.outcome import ChaosOutcome
 from tools.run.chaos.world import World
-from tools.run.demo import await_true, interrupt_on_signals
+from tools.run.demo import interrupt_on_signals
 from tools.run.smoke import first_sample
 
 PERIOD_MS = 200
@@ -72,7 +73,7 @@ def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> ChaosOutc
         trouble.start()
         Lanes(world, ordeal, outcome).run(pace)
         deadline = began + ordeal.limit
-        await_true(lambda: _taken(world) >= ordeal.readings or time.monotonic() > deadline, ordeal.limit)
+        until(lambda: _taken(world) >= ordeal.readings, deadline - time.monotonic(), 0.2)
         trouble.end()
         say("chaos", "no more faults, no more readings; waiting until the outboxes are empty")
         for wire in world.wires.values():

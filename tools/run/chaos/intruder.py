@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
 from typing import Any, Self
-
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from tools.local.broker.broker import Broker
 
@@ -22,15 +18,7 @@ class Intruder:
         self.acknowledged = 0
         self._where = "localhost", port or broker.port
         self.connected = threading.Event()
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=True,
-            protocol=mqtt.MQTTv311,
-            reconnect_on_failure=True,
-        )
-        self._client.username_pw_set(user, broker.users[user])
-        self._client.tls_set(ca_certs=str(broker.pki.ca_pem))
+        self._client = broker.client(user, client_id)
         self._client.max_inflight_messages_set(MANY)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_answer
@@ -42,9 +30,7 @@ class Intruder:
         self._client.loop_start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -56,11 +42,9 @@ class Intruder:
         """Messages that the broker has not acknowledged."""
         return len(self._client._out_messages)
 
-    def _on_connect(
-        self, client: mqtt.Client, userdata: Any, flags: Any, reason: Any, properties: Any
-    ) -> None:
+    def _on_connect(self, *about: Any) -> None:
         self.answers += 1
-        if not reason.is_failure:
+        if not about[3].is_failure:
             self.connected.set()
 
     def _on_answer(self, *more: Any) -> None:

@@ -7,7 +7,6 @@ import threading
 import time
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud.contract.messages import topic_of
 from tools.local.broker.broker import Broker
@@ -23,10 +22,6 @@ class Repeater:
         self._random = random
         self._seen: set[tuple[str, bytes]] = set()
         self._timers: list[threading.Timer] = []
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id="backend-chaos", protocol=mqtt.MQTTv311
-        )
-        self._client.on_message = self._on_message
 
     @property
     def repeated(self) -> int:
@@ -35,8 +30,8 @@ class Repeater:
 
     def start(self, broker: Broker) -> None:
         """Raises OSError when the broker cannot be reached."""
-        self._client.username_pw_set(BACKEND_USER, broker.users[BACKEND_USER])
-        self._client.tls_set(ca_certs=str(broker.pki.ca_pem))
+        self._client = broker.client(BACKEND_USER, "backend-chaos")
+        self._client.on_message = self._on_message
         self._client.connect("localhost", broker.backend_port, 30)
         self._client.subscribe([(topic_of("+/+", "up"), 1), (topic_of("+/+", "ack"), 0)])
         self._client.loop_start()

@@ -307,11 +307,3 @@ def is_stopped(pid: int) -> bool:
     with suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() == psutil.STATUS_STOPPED
     return False
-
-
-def until(question: Any, timeout: float) -> bool:
-    """Ask every 50 ms; whether the answer became true in time."""
-    deadline = time.monotonic() + timeout
-    while not (answer := bool(question())) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return answer

@@ -11,7 +11,8 @@ from typing import Literal
 
 from pymongo.errors import PyMongoError
 
-from tools.run.chaos.world import World, until
+from tools.process.waiting import until
+from tools.run.chaos.world import World
 
 PATIENCE = 10.0  # s in which an effect must show
 

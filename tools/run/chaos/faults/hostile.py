@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from random import Random
 from typing import Any
 
@@ -74,7 +74,9 @@ def session_claimed(world: World, name: str, random: Random) -> Iterator[Observe
     board = f"{world.site}/{random.choice(list(world.boards))}"
     own_id = world.worker_settings(name)["MQTT_CLIENT_ID"]
     listeners = {world.broker.port, world.broker.backend_port}
-    with _all(Intruder(world.broker, board, client_id=own_id, port=port) for port in listeners) as intruders:
+    with ExitStack() as stack:
+        made = [Intruder(world.broker, board, client_id=own_id, port=port) for port in listeners]
+        intruders = [stack.enter_context(intruder) for intruder in made]
         yield lambda: all(intruder.answers for intruder in intruders)
 
 
@@ -86,18 +88,6 @@ def session_lost(world: World, name: str, random: Random) -> Iterator[Observed]:
     with Intruder(world.broker, BACKEND_USER, client_id=own_id, port=port) as intruder:
         intruder.connected.wait(5)
     yield intruder.connected.is_set
-
-
-@contextmanager
-def _all(intruders: Iterator[Intruder]) -> Iterator[list[Intruder]]:
-    made = list(intruders)
-    for intruder in made:
-        intruder.__enter__()
-    try:
-        yield made
-    finally:
-        for intruder in made:
-            intruder.__exit__(None, None, None)
 
 
 def _speaks_for_itself(world: World, name: str) -> bool:

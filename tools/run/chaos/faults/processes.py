@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from random import Random
 
 from tools.process.child import Child
+from tools.process.waiting import until
 from tools.run.chaos.faults.fault import Harm, Observed, fixed
-from tools.run.chaos.world import World, is_stopped, until
+from tools.run.chaos.world import World, is_stopped
 
 Find = Callable[[World, str], Child | None]
 
@@ -22,10 +23,11 @@ def killed(find: Find, start: Callable[[World, str], None]) -> Harm:
     @contextmanager
     def harm(world: World, name: str, random: Random) -> Iterator[Observed]:
         child = find(world, name)
-        there = child is not None and child.running
-        if child is not None and there:
+        if child is None or not child.running:
+            yield fixed(False)
+        else:
             child.kill()
-        yield fixed(there and child is not None and child.exit_code == -signal.SIGKILL)
+            yield fixed(child.exit_code == -signal.SIGKILL)
         start(world, name)
 
     return harm
@@ -53,16 +55,6 @@ def stopped(find: Find) -> Harm:
 
 
 @contextmanager
-def worker_killed(world: World, name: str, random: Random) -> Iterator[Observed]:
-    worker = world.workers[name]
-    worker.wanted = False
-    there = worker.child.running
-    worker.child.kill()
-    yield fixed(there and worker.child.exit_code == -signal.SIGKILL)
-    world.start_worker(name, wait=False)
-
-
-@contextmanager
 def board_killed(world: World, name: str, random: Random) -> Iterator[Observed]:
     board = world.boards[name]
     there = board.pid is not None
@@ -71,31 +63,31 @@ def board_killed(world: World, name: str, random: Random) -> Iterator[Observed]:
     board.power_on()
 
 
-@contextmanager
-def broker_forgets(world: World, name: str, random: Random) -> Iterator[Observed]:
-    """It is killed and has lost its disk: no session, no queue, nothing retained."""
-    child = world.broker.child
-    there = child is not None and child.running
-    if child is not None:
-        child.kill()
-    for kept in ("mosquitto.db", "data"):
-        path = world.broker.folder / kept
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    yield fixed(there)
+def _broker(world: World, name: str) -> Child | None:
+    return world.broker.child
+
+
+def _start_broker(world: World, name: str) -> None:
     world.start_again(world.broker.start, world.broker.stop)
 
 
-broker_killed = killed(
-    lambda world, _: world.broker.child,
-    lambda world, _: world.start_again(world.broker.start, world.broker.stop),
-)
-member_killed = killed(
-    lambda world, name: world.member(name).child, lambda world, name: world.start_member(name)
-)
-broker_stopped = stopped(lambda world, _: world.broker.child)
-member_stopped = stopped(lambda world, name: world.member(name).child)
+def _start_broker_without_disk(world: World, name: str) -> None:
+    """No session, no queue, nothing retained."""
+    (world.broker.folder / "mosquitto.db").unlink(missing_ok=True)
+    shutil.rmtree(world.broker.folder / "data", ignore_errors=True)  # HiveMQ's
+    _start_broker(world, name)
+
+
+def _unwanted_worker(world: World, name: str) -> Child:
+    world.workers[name].wanted = False  # the fault itself starts it again
+    return world.workers[name].child
+
+
+broker_killed = killed(_broker, _start_broker)
+broker_forgets = killed(_broker, _start_broker_without_disk)
+broker_stopped = stopped(_broker)
+worker_killed = killed(_unwanted_worker, lambda world, name: world.start_worker(name, wait=False))
 worker_stopped = stopped(lambda world, name: world.workers[name].child)
+member_killed = killed(lambda world, name: world.member(name).child, World.start_member)
+member_stopped = stopped(lambda world, name: world.member(name).child)
 board_stopped = stopped(lambda world, name: world.boards[name].child)

@@ -2,62 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 
+from tools.process.waiting import until
 from tools.run.chaos.faults.fault import PATIENCE, Harm, Observed
-from tools.run.chaos.world import World, until
+from tools.run.chaos.proxy import Proxy
+from tools.run.chaos.world import World
 
 
-@contextmanager
-def black_hole(world: World, name: str, random: Random) -> Iterator[Observed]:
-    wire = world.wires[name]
-    before = wire.seen["held"]
-    wire.black_hole()
-    try:
-        yield lambda: wire.seen["held"] > before
-    finally:
-        wire.heal(forget=random.random() < 0.5)
+def on_wire(effect: str, harm: Callable[[Proxy, Random], None], *, forgets: bool = False) -> Harm:
+    """A `harm` to one wire, which counts its `effect`. `forgets`: half of the time its connections end too."""
 
+    @contextmanager
+    def act(world: World, name: str, random: Random) -> Iterator[Observed]:
+        wire = world.wires[name]
+        before = wire.seen[effect]
+        harm(wire, random)
+        try:
+            yield lambda: wire.seen[effect] > before
+        finally:
+            wire.heal(forget=forgets and random.random() < 0.5)
 
-@contextmanager
-def delayed(world: World, name: str, random: Random) -> Iterator[Observed]:
-    wire = world.wires[name]
-    before = wire.seen["delayed"]
-    wire.delay(random.uniform(0.2, 2.0))
-    try:
-        yield lambda: wire.seen["delayed"] > before
-    finally:
-        wire.heal()
-
-
-@contextmanager
-def refused(world: World, name: str, random: Random) -> Iterator[Observed]:
-    wire = world.wires[name]
-    until(wire.carries, PATIENCE)  # a board that rests between two tries has nothing to lose
-    before = wire.seen["cut"]
-    wire.refuse()
-    try:
-        yield lambda: wire.seen["cut"] > before
-    finally:
-        wire.heal()
+    return act
 
 
 def scarred(kind: str) -> Harm:
     """One chunk of bytes is changed, or cut with its connection."""
-
-    @contextmanager
-    def harm(world: World, name: str, random: Random) -> Iterator[Observed]:
-        wire = world.wires[name]
-        before = wire.seen[kind]
-        wire.scar(kind)
-        try:
-            yield lambda: wire.seen[kind] > before
-        finally:
-            wire.heal()
-
-    return harm
+    return on_wire(kind, lambda wire, random: wire.scar(kind))
 
 
+def _refuse(wire: Proxy, random: Random) -> None:
+    until(wire.carries, PATIENCE)  # a board that rests between two tries has nothing to lose
+    wire.refuse()
+
+
+black_hole = on_wire("held", lambda wire, random: wire.black_hole(), forgets=True)
+delayed = on_wire("delayed", lambda wire, random: wire.delay(random.uniform(0.2, 2.0)))
+refused = on_wire("cut", _refuse)
 cut, flipped, dropped, duplicated = map(scarred, ("cut", "flip", "drop", "duplicate"))

@@ -1,0 +1,22 @@
+"""Waiting for what another process does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from tools.process.child import ToolFailed
+
+
+def until(question: Callable[[], object], timeout: float, every: float = 0.05) -> bool:
+    """Ask `every` s until the answer is true; whether it became so within `timeout` s."""
+    deadline = time.monotonic() + timeout
+    while not (answer := bool(question())) and time.monotonic() < deadline:
+        time.sleep(every)
+    return answer
+
+
+def insist(question: Callable[[], object], timeout: float, trouble: str, every: float = 0.05) -> None:
+    """The same. Raises ToolFailed with the text `trouble` when the answer stays false."""
+    if not until(question, timeout, every):
+        raise ToolFailed(trouble)

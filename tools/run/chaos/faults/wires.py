@@ -13,7 +13,7 @@ from tools.run.chaos.world import World
 
 
 def on_wire(effect: str, harm: Callable[[Proxy, Random], None], *, forgets: bool = False) -> Harm:
-    """A `harm` to one wire, which counts its `effect`. `forgets`: half of the time its connections end too."""
+    """A `harm` to one wire, which counts its `effect`. `forgets`: half of the time connections end too."""
 
     @contextmanager
     def act(world: World, name: str, random: Random) -> Iterator[Observed]:

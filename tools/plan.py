@@ -12,6 +12,7 @@ import math
 import os
 import sys
 import urllib.request
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -36,6 +37,7 @@ from tools.local.sensor.sensor_choice import SensorChoice
 from tools.process.child import ToolFailed, WrongUse
 
 LEAST_UPTIME = 60.0  # s; what a start costs is not what a month costs
+MANY = 1_000_000  # boards: no limit of a plan that carries them depends on their number
 PERIODS = (10, 15, 20, 30, 60, 120, 300, 600)
 
 
@@ -98,29 +100,23 @@ def weighed(fleet: FleetSize) -> Sizes:
 def most_devices(plan: Mapping[str, Any], fleet: FleetSize, sizes: Sizes) -> int | None:
     """How many boards of this period the plan carries; None = no limit of it depends on them."""
 
-    def fits(devices: int) -> bool:
-        nearest = first_limit(plan, demand(replace(fleet, devices=devices), sizes))
-        return nearest is None or nearest[1] <= 1
+    boards = range(1, MANY + 1)
+    most = bisect_left(boards, True, key=lambda each: not _fits(plan, replace(fleet, devices=each), sizes))
+    return None if most == MANY else most
 
-    if fits(1_000_000):
-        return None
-    low, high = 0, 1_000_000
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
+
+def _fits(plan: Mapping[str, Any], fleet: FleetSize, sizes: Sizes) -> bool:
+    nearest = first_limit(plan, demand(fleet, sizes))
+    return nearest is None or nearest[1] <= 1
 
 
 def advice(plan: Mapping[str, Any], fleet: FleetSize, sizes: Sizes) -> str:
     """Settings with which it would fit, or what to buy."""
     for period in PERIODS:
-        slower = replace(fleet, period=period)
-        nearest = first_limit(plan, demand(slower, sizes))
-        if period > fleet.period and nearest and nearest[1] <= 1:
+        if period > fleet.period and _fits(plan, replace(fleet, period=period), sizes):
             return f"period_ms = {period * 1000} fits"
     for days in (21, 14, 7, 3):
-        nearest = first_limit(plan, demand(replace(fleet, retention=days), sizes))
-        if days < fleet.retention and nearest and nearest[1] <= 1:
+        if days < fleet.retention and _fits(plan, replace(fleet, retention=days), sizes):
             return f"RETENTION_DAYS={days} fits"
     return f"next: {plan['beyond']}"
 
@@ -188,7 +184,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
         print("\n".join(report_running(address)))
         return 0
     fleet = FleetSize(
-        devices=int(_number(environment, "DEVICES", 10, 1, 1_000_000)),
+        devices=int(_number(environment, "DEVICES", 10, 1, MANY)),
         period=_number(environment, "PERIOD", 10, 1, 86400),
         retention=int(_number(environment, "RETENTION_DAYS", 30, 1, 3650)),
     )

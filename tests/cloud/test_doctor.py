@@ -22,7 +22,8 @@ from tests.cloud.conftest import MASTER, USERS, all_brokers, brokers_with_rules,
 from tests.cloud.whole.test_roles import guarded  # noqa: F401  a fixture
 from tools.local import pki, ports
 from tools.local.database import roles
-from tools.local.users import BACKEND_USER, acl, private_write
+from tools.local.users import BACKEND_USER, acl
+from tools.process.files import private_write
 
 
 def ask(environment, *parts, **more):

@@ -30,7 +30,7 @@ class Certificates:
 
     def make(self, name: str, begins: int = -1, ends: int = 30) -> tuple[Path, Path]:
         """Certificate and key for host `name`, signed by the CA, valid from and to days from now."""
-        ca, ca_key = pki.load_ca(self.folder)
+        ca, ca_key = pki.read(self.folder / "ca.pem"), pki.read_key(self.folder / "ca.key")
         key = ec.generate_private_key(ec.SECP256R1())
         now = dt.datetime.now(dt.UTC)
         made = pki.make_certificate(

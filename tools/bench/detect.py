@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from bisect import bisect_left
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class DetectOutcome:
     delay: int | None
 
     @property
-    def found(self) -> bool:
+    def caught(self) -> bool:
         return self.delay is not None and (self.kind != "stuck" or self.delay < STUCK_WITHIN)
 
 
@@ -173,7 +174,7 @@ def battery_death(folder: Path, mote: str, interpreter: str) -> tuple[int, float
 
 
 def recall(results: list[DetectResult], kind: str, size: str | None = None) -> float:
-    caught = [o.found for r in results for o in r.outcomes if o.kind == kind and size in {None, o.size}]
+    caught = [o.caught for r in results for o in r.outcomes if o.kind == kind and size in {None, o.size}]
     return float(np.mean(caught)) if caught else float("nan")
 
 
@@ -275,15 +276,9 @@ def _outcomes(injected: Injected, abnormal: NDArray[np.bool_]) -> list[DetectOut
 
 def _lowest(scores: Floats, alarms: int) -> float:
     """The lowest threshold with at most `alarms` alarms: they only grow fewer as it rises."""
-    levels = np.unique(scores)
-    low, high = 0, len(levels) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if calibrate.alarms(scores > levels[middle]) <= alarms:
-            high = middle
-        else:
-            low = middle + 1
-    return float(levels[low])
+    levels = np.unique(scores).tolist()
+    few = bisect_left(levels[:-1], True, key=lambda level: calibrate.alarms(scores > level) <= alarms)
+    return float(levels[few])
 
 
 def _x(t: Floats, h: Floats) -> NDArray[np.int16]:

@@ -26,16 +26,16 @@ from cloud.settings import old_language
 from tools.local import pki, secrets_file
 from tools.local.broker import hivemq
 from tools.local.database import roles
-from tools.local.users import BACKEND_USER, private_write, write_users
+from tools.local.database.mongod import SET_NAME, begin_set
+from tools.local.users import BACKEND_USER, write_users
 from tools.process.child import ToolFailed, WrongUse
+from tools.process.files import private_write
 from tools.process.waiting import insist
 
 USAGE = "usage: python -m tools compose files | users | show SITE/DEVICE"
 BROKER, PORT = "broker", 8883  # the service's name and the broker's port
 DATABASE = "vigie"
 BOARD = re.compile(r"[A-Za-z0-9_-]{1,32}/[A-Za-z0-9_-]{1,32}")
-SET_NAME = "vigie"
-NOT_YET_INITIALIZED = 94
 TIMEOUT = 60.0  # s for the replica set to begin
 
 
@@ -92,7 +92,7 @@ def users(house: Path, hosts: Sequence[str]) -> None:
     uri = first if len(hosts) == 1 else f"{login}{','.join(hosts)}/admin?replicaSet={SET_NAME}"
     try:
         with _connect(first) as client:
-            _begin(client, hosts[0])
+            begin_set(client, hosts[:1], {})
         with _connect(uri) as client:
             _await_primary(client, hosts[0])
             _add_members(client, hosts)
@@ -170,15 +170,6 @@ def _works(file: Path, hosts: Sequence[str]) -> bool:
 
 def _connect(uri: str) -> MongoClient[roles.Document]:
     return MongoClient(uri, serverSelectionTimeoutMS=int(TIMEOUT * 1000))
-
-
-def _begin(client: MongoClient[roles.Document], host: str) -> None:
-    try:
-        client.admin.command("replSetGetStatus")
-    except OperationFailure as problem:
-        if problem.code != NOT_YET_INITIALIZED:
-            raise
-        client.admin.command("replSetInitiate", {"_id": SET_NAME, "members": [{"_id": 0, "host": host}]})
 
 
 def _await_primary(client: MongoClient[roles.Document], host: str) -> None:

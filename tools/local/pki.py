@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tools.process.files import private_write, write
 
 CA_DAYS = 3650
 SERVER_DAYS = 397  # the longest that platforms accept for a server
@@ -76,24 +77,24 @@ def ensure(folder: Path, names: Sequence[str] | None = None, now: dt.datetime | 
     pki = Pki(folder)
     folder.mkdir(parents=True, exist_ok=True)
     ca_key_file = folder / "ca.key"
-    ca = _read(pki.ca_pem)
-    ca_key = _read_key(ca_key_file)
+    ca = read(pki.ca_pem)
+    ca_key = read_key(ca_key_file)
     if ca is None or ca_key is None or _ends_soon(ca, now):
         ca_key = ec.generate_private_key(ec.SECP256R1())
         ca = _make_ca(ca_key, now)
         write_key(ca_key_file, ca_key)
-        _write(pki.ca_pem, ca.public_bytes(serialization.Encoding.PEM))
+        write(pki.ca_pem, ca.public_bytes(serialization.Encoding.PEM))
     der = ca.public_bytes(serialization.Encoding.DER)
     if not pki.ca_der.exists() or pki.ca_der.read_bytes() != der:
-        _write(pki.ca_der, der)
-    server = _read(pki.server_pem)
-    if server is None or _read_key(pki.server_key) is None or not _fits(server, ca, names, now):
+        write(pki.ca_der, der)
+    server = read(pki.server_pem)
+    if server is None or read_key(pki.server_key) is None or not _fits(server, ca, names, now):
         key = ec.generate_private_key(ec.SECP256R1())
         server = make_certificate(
             ca, ca_key, key, names=names, begins=now - BACKDATE, ends=now + dt.timedelta(days=SERVER_DAYS)
         )
         write_key(pki.server_key, key)
-        _write(pki.server_pem, server.public_bytes(serialization.Encoding.PEM))
+        write(pki.server_pem, server.public_bytes(serialization.Encoding.PEM))
     return pki
 
 
@@ -124,14 +125,6 @@ def make_certificate(
         )
         .sign(ca_key, hashes.SHA256())
     )
-
-
-def load_ca(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """The CA of a folder that `ensure` made, for certificates of one's own."""
-    certificate, key = _read(folder / "ca.pem"), _read_key(folder / "ca.key")
-    if certificate is None or key is None:
-        raise FileNotFoundError(f"{folder} holds no readable CA: run pki.ensure first")
-    return certificate, key
 
 
 def _make_ca(key: ec.EllipticCurvePrivateKey, now: dt.datetime) -> x509.Certificate:
@@ -186,14 +179,16 @@ def _fits(
     return set(held) >= {_general_name(name) for name in names}
 
 
-def _read(path: Path) -> x509.Certificate | None:
+def read(path: Path) -> x509.Certificate | None:
+    """The certificate in the file; None where there is none that can be read."""
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
 
 
-def _read_key(path: Path) -> ec.EllipticCurvePrivateKey | None:
+def read_key(path: Path) -> ec.EllipticCurvePrivateKey | None:
+    """Likewise the private key."""
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (FileNotFoundError, ValueError):
@@ -203,19 +198,5 @@ def _read_key(path: Path) -> ec.EllipticCurvePrivateKey | None:
 
 def write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     """A private key as PEM, readable by its owner only."""
-    _write(
-        path,
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
-        0o600,
-    )
-
-
-def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Whole or not at all: a run killed in the middle leaves no half certificate."""
-    part = path.with_name(path.name + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    part.replace(path)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private_write(path, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.local.users import BACKEND_USER, private_write
+from tools.local.users import BACKEND_USER
+from tools.process.files import private_write
 
 
 @dataclass(frozen=True)

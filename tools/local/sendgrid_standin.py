@@ -24,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
+from tools.process.files import write
 from tools.process.part import Part
 
 MAX_BYTES = 30 * 1024 * 1024  # "The total size of your email, including attachments, must be less than 30MB"
@@ -150,14 +151,14 @@ class SendGridStandIn(Part):
             file = self.outbox / f"{stem}.json"
             mail = ReceivedMail(message_id, now, subject, to, body, file)
             envelope = {"id": message_id, "received": now, "body": body}
-            _write(file, json.dumps(envelope, indent=2, ensure_ascii=False))
+            write(file, json.dumps(envelope, indent=2, ensure_ascii=False))
             for part in body.get("content", []):
                 if part["type"] == "text/plain":
                     head = f"From: {body['from']['email']}\nTo: {', '.join(to)}\nSubject: {subject}\n\n"
-                    _write(self.outbox / f"{stem}.txt", head + part["value"])
+                    write(self.outbox / f"{stem}.txt", head + part["value"])
                 elif part["type"] == "text/html":
                     page = _self_contained(part["value"], body.get("attachments", []))
-                    _write(self.outbox / f"{stem}.html", page)
+                    write(self.outbox / f"{stem}.html", page)
             self.mails.append(mail)
         if self.on_mail:
             self.on_mail(mail)
@@ -289,9 +290,3 @@ def _self_contained(page: str, attachments: list[dict[str, Any]]) -> str:
             kind, content = (html.escape(str(attachment.get(name))) for name in ("type", "content"))
             page = page.replace(f"cid:{content_id}", f"data:{kind};base64,{content}")
     return page
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

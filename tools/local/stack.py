@@ -35,8 +35,8 @@ from tools.local.database.mongod import Database
 from tools.local.ntp_server import NtpServer
 from tools.local.sendgrid_standin import ReceivedMail, SendGridStandIn
 from tools.local.sensor.sensor_choice import SensorChoice
-from tools.local.users import private_write
 from tools.process.child import Child, ToolFailed
+from tools.process.files import private_write
 from tools.process.part import Part
 from tools.process.places import ROOT
 from tools.process.terminal import say

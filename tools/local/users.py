@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from cloud.contract.messages import TOPICS
+from tools.process.files import private_write
 
 BACKEND_USER = "backend"
 
@@ -43,12 +43,3 @@ def mosquitto_hash(password: str, iterations: int = 101) -> str:
     salt = secrets.token_bytes(12)
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, iterations)
     return f"$7${iterations}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
-
-
-def private_write(path: Path, text: str) -> None:
-    """Write a file with passwords that only its owner can read. Nobody ever reads half of it."""
-    part = path.with_name(path.name + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    part.replace(path)

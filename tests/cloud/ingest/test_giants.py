@@ -9,8 +9,8 @@ from cloud.read.reader import Reader
 from tests.cloud.conftest import USERS, wait_for
 from tests.needed import need
 from tools.local import pki
-from tools.local.broker import broker as brokers
 from tools.local.broker.broker import Broker
+from tools.process.files import private_write
 
 INBOX = 32 * 1024 * 1024  # bytes; one message more than fits into it stopped a backend for good
 
@@ -23,7 +23,7 @@ class Limitless(Broker):
         config = self.folder / "mosquitto.conf"
         limits = ("max_packet_size", "max_inflight_bytes", "max_queued_bytes")
         lines = [line for line in config.read_text().splitlines() if not line.startswith(limits)]
-        brokers.private_write(config, "\n".join(lines) + "\n")
+        private_write(config, "\n".join(lines) + "\n")
         return command
 
 

@@ -57,18 +57,14 @@ def table(results: Mapping[str, Sequence[RoomResult]], kinds: Sequence[str]) -> 
         "| room | failure | " + " | ".join(results) + " |",
         "|---|---|" + "---|" * len(results),
     ]
-    for kind in kinds:
+    for kind in (*kinds, None):
+        room = kind or "**all**"
         for failure in FAILURES:
-            if kind in failure.kinds:
+            if kind is None or kind in failure.kinds:
                 cells = [cell(outcomes(each, kind, failure.name)) for each in results.values()]
-                lines.append(f"| {kind} | {failure.name} | " + " | ".join(cells) + " |")
+                lines.append(f"| {room} | {failure.name} | " + " | ".join(cells) + " |")
         cells = [f"{false_mails(each, kind):.2f}" for each in results.values()]
-        lines.append(f"| {kind} | *false mails a board-week* | " + " | ".join(cells) + " |")
-    for failure in FAILURES:
-        cells = [cell(outcomes(each, None, failure.name)) for each in results.values()]
-        lines.append(f"| **all** | {failure.name} | " + " | ".join(cells) + " |")
-    cells = [f"{false_mails(each, None):.2f}" for each in results.values()]
-    lines.append("| **all** | *false mails a board-week* | " + " | ".join(cells) + " |")
+        lines.append(f"| {room} | *false mails a board-week* | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

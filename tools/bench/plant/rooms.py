@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,15 +105,9 @@ class Rooms:
     def take(self, which: Sequence[int]) -> Rooms:
         """These rooms alone, the same to the bit."""
         at = np.asarray(which, np.int64)
-        return Rooms(
-            self.seed,
-            tuple(self.names[i] for i in which),
-            {name: values[at] for name, values in self.p.items()},
-            self.hour[at],
-            self.weekday[at],
-            self.season[at],
-            self.phase[at],
-        )
+        moments = {name: getattr(self, name)[at] for name in ("hour", "weekday", "season", "phase")}
+        p = {name: values[at] for name, values in self.p.items()}
+        return replace(self, names=tuple(self.names[i] for i in which), p=p, **moments)
 
 
 def draw(seed: int, each: int, kinds: Sequence[str] = KINDS) -> Rooms:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tools.board.cable import image
 from tools.process.child import ToolFailed
+from tools.process.files import write
 
 MANIFEST = Path(__file__).with_name("firmware.toml")
 CACHE = Path("var/firmware")
@@ -90,9 +91,7 @@ def fetched(entry: FirmwareEntry, progress: Progress, cache: Path = CACHE) -> by
         if wanted and wanted != digest:
             raise ToolFailed(f"{entry.source} has SHA-256 {digest}, {where} says {wanted}: not used")
     cache.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(".part")
-    part.write_bytes(data)
-    part.replace(target)
+    write(target, data)
     ledger.write_text(json.dumps({**known, entry.file: digest}, indent=2))
     return data
 

@@ -22,8 +22,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from tools.local import ports
 from tools.local.broker import hivemq
 from tools.local.pki import Pki
-from tools.local.users import BACKEND_USER, passwords, private_write, write_users
+from tools.local.users import BACKEND_USER, passwords, write_users
 from tools.process.child import Child, ToolFailed
+from tools.process.files import private_write
 from tools.process.part import Part
 
 START_TIMEOUT = 20.0

@@ -122,16 +122,7 @@ class Database(Part):
     def _form_set(self, client: MongoClient[dict[str, Any]]) -> None:
         """Begin the set, or tell an older one our new port: a member that misses itself does not answer."""
         here = f"127.0.0.1:{self.port}"
-        try:
-            config = client.admin.command("replSetGetConfig")["config"]
-        except OperationFailure as error:
-            if error.code != NOT_YET_INITIALIZED:
-                raise
-            settings = {"electionTimeoutMillis": 1000}
-            member = {"_id": 0, "host": here}
-            command = {"_id": SET_NAME, "members": [member], "settings": settings}
-            client.admin.command("replSetInitiate", command)
-            return
+        config = begin_set(client, [here], {"electionTimeoutMillis": 1000})
         if config["members"][0]["host"] != here:
             config["members"][0]["host"] = here
             config["version"] += 1
@@ -145,6 +136,21 @@ class Database(Part):
             raise ToolFailed(
                 f"the database of MONGODB_URI does not answer: check it, or unset it\n    {error}"
             ) from error
+
+
+def begin_set(
+    client: MongoClient[dict[str, Any]], hosts: Sequence[str], settings: Mapping[str, int]
+) -> dict[str, Any]:
+    """The configuration of the replica set; where there is none yet, it begins with these members."""
+    try:
+        config: dict[str, Any] = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure as error:
+        if error.code != NOT_YET_INITIALIZED:
+            raise
+        members = [{"_id": number, "host": host} for number, host in enumerate(hosts)]
+        config = {"_id": SET_NAME, "members": members, "settings": dict(settings)}
+        client.admin.command("replSetInitiate", config)
+    return config
 
 
 def _complaint(line: str) -> str | None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
-from tools.local.database.mongod import NOT_YET_INITIALIZED, SET_NAME, Database
+from tools.local.database.mongod import SET_NAME, Database, begin_set
 from tools.process.part import Part
 from tools.process.waiting import insist
 
@@ -41,7 +41,8 @@ class ReplicaSet(Part):
         """Returns when there is a primary. Raises ToolFailed."""
         for member in self.members:
             self.start_member(member)
-        self._initiate()
+        with _client(self.members[0]) as client:
+            begin_set(client, self._hosts, {"electionTimeoutMillis": 3000, "heartbeatIntervalMillis": 500})
         trouble = f"database: no primary was elected within {START_TIMEOUT:.0f} s: {self.members[0].log}"
         insist(self.primary, START_TIMEOUT, trouble)
 
@@ -66,18 +67,6 @@ class ReplicaSet(Part):
     def stop(self) -> None:
         for member in self.members:
             member.stop()
-
-    def _initiate(self) -> None:
-        members = [{"_id": number, "host": host} for number, host in enumerate(self._hosts)]
-        settings = {"electionTimeoutMillis": 3000, "heartbeatIntervalMillis": 500}
-        with _client(self.members[0]) as client:
-            try:
-                client.admin.command("replSetGetConfig")
-            except OperationFailure as error:
-                if error.code != NOT_YET_INITIALIZED:
-                    raise
-                config = {"_id": SET_NAME, "members": members, "settings": settings}
-                client.admin.command("replSetInitiate", config)
 
 
 def _client(member: Database) -> Client:

@@ -32,6 +32,7 @@ from tools.local.database.replica_set import ReplicaSet
 from tools.local.ntp_server import NtpServer
 from tools.local.stack import Stack, StackPlan
 from tools.process.child import Child, ToolFailed
+from tools.process.files import write
 from tools.process.terminal import say
 from tools.run.chaos.proxy import Proxies, Proxy
 from tools.virtual_board.virtual_board import VirtualBoard
@@ -162,7 +163,7 @@ class World(Stack):
         """Returns when it listens to the boards, or at once."""
         clock = self.worker_clock(name)
         if not clock.exists():
-            set_clock(clock, 0)
+            write(clock, "0")
         child = Backend(
             name,
             ["tools.run.chaos.skewed", clock, WORKERS[name]],
@@ -265,13 +266,6 @@ class World(Stack):
             return None
         pending, waiting = answer.split()[1:]
         return int(pending), int(waiting)
-
-
-def set_clock(file: Path, offset: float) -> None:
-    """At once, for whoever reads it meanwhile."""
-    fresh = file.with_suffix(".new")
-    fresh.write_text(str(offset))
-    fresh.replace(file)
 
 
 def _member(number: int) -> str:

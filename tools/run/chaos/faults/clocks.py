@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 
+from tools.process.files import write
 from tools.run.chaos.faults.fault import Observed, fixed
 from tools.run.chaos.faults.flash import by_harness
-from tools.run.chaos.world import World, set_clock
+from tools.run.chaos.world import World
 
 DAY = 86400
 GREAT_LIES = (-400 * DAY, -35 * DAY, 35 * DAY, 365 * DAY, 4000 * DAY)
@@ -50,11 +51,11 @@ def servers_agree(world: World, name: str, random: Random) -> Iterator[Observed]
 def worker_wrong(world: World, name: str, random: Random) -> Iterator[Observed]:
     """The clock of a worker's machine is wrong, in the middle of a run."""
     clock = world.worker_clock(name)
-    set_clock(clock, random.choice((*LIES, *GREAT_LIES, -600, 600)))
+    write(clock, str(random.choice((*LIES, *GREAT_LIES, -600, 600))))
     try:
         yield fixed(world.workers[name].child.running)
     finally:
-        set_clock(clock, 0)
+        write(clock, "0")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +32,14 @@ from device import codes
 from device.judge.table import SCORES
 from tools.process.child import ToolFailed
 from tools.process.places import ROOT
+from tools.process.terminal import progress
 from tools.virtual_board.virtual_board import find_micropython
 
 DRIVER = ROOT / "tools" / "bench" / "on_board" / "judge_readings.py"
 KEY = bytes(32)  # the bundle never leaves this process
 COLUMNS = ("ts", "t", "h", "abnormal", "flags", *SCORES)
 WITH_SIBLINGS = ("siblings", "parted")
+Progress = Callable[[str], None]
 RECORD = 4 * (1 + len(SCORES))
 
 
@@ -54,22 +57,28 @@ class Verdicts:
 
 
 def replay(
-    table: Recording, train_rows: int, interpreter: str = "cpython", seed: int = 0, bar: bool = False
+    table: Recording,
+    train_rows: int,
+    interpreter: str = "cpython",
+    seed: int = 0,
+    progress: Progress = lambda text: None,
 ) -> Verdicts:
     """The board's verdicts on all rows, judged with a model trained on the first `train_rows`.
 
     `interpreter`: "cpython" or "micropython". Raises HistoryError when the rows cannot be trained on.
     """
     learned = history(table.ts[:train_rows], table.t[:train_rows], table.h[:train_rows])
-    fitted = fit.fit(
-        learned, seed=seed, progress=lambda text: _bar(0.0, f"training: {text}") if bar else None
-    )
+    fitted = fit.fit(learned, seed=seed, progress=lambda text: progress(f"training: {text}"))
     bundle = fit.pack(KEY, fitted, {"train_rows": train_rows})
-    return judge(bundle, table, learned.period, interpreter, bar)
+    return judge(bundle, table, learned.period, interpreter, progress)
 
 
 def judge(
-    bundle: bytes, table: Recording, period: float, interpreter: str = "cpython", bar: bool = False
+    bundle: bytes,
+    table: Recording,
+    period: float,
+    interpreter: str = "cpython",
+    progress: Progress = lambda text: None,
 ) -> Verdicts:
     """Every row of `table` through the board's Judge with this bundle, in an interpreter of its own."""
     with tempfile.TemporaryDirectory(prefix="vigie-replay-") as name:
@@ -77,24 +86,19 @@ def judge(
         (folder / "bundle").write_bytes(bundle)
         (folder / "readings").write_bytes(_readings(table, period))
         verdicts = folder / "verdicts"
-        command = [
-            *_interpreter(interpreter),
-            *map(str, (DRIVER, ROOT, folder / "bundle")),
-            KEY.hex(),
-            *map(str, (folder / "readings", verdicts)),
-        ]
+        micropython = [find_micropython(), "-X", "heapsize=2M"] if interpreter == "micropython" else []
+        words = (DRIVER, ROOT, folder / "bundle", KEY.hex(), folder / "readings", verdicts)
+        command = [*(micropython or [sys.executable]), *map(str, words)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             while process.poll() is None:
                 done = verdicts.stat().st_size / RECORD if verdicts.exists() else 0.0
-                if bar:
-                    _bar(done / max(1, len(table.ts)), "judging")
+                progress(f"judging: {done / max(1, len(table.ts)):.0%}")
                 time.sleep(0.1)
             out, errors = process.communicate()
         if process.returncode:
             raise RuntimeError(f"{interpreter} stopped with {process.returncode}: {(errors or out).strip()}")
         rows = np.fromfile(verdicts, "<i4").reshape(-1, 1 + len(SCORES))
-    if bar:
-        _bar(1.0, "judging")
+    progress("")
     return Verdicts(rows[:, 0], rows[:, 1:])
 
 
@@ -147,7 +151,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--interpreter", choices=("cpython", "micropython"), default="cpython")
     description.add_options(parser)
     options = parser.parse_args(argv)
-    bar = sys.stderr.isatty()
     started = time.monotonic()
     try:
         for path in (options.file, *options.siblings):
@@ -160,10 +163,11 @@ def main(argv: list[str] | None = None) -> int:
         if options.siblings:
             others = [_sibling(path, options) for path in options.siblings]
             far = parted(table, options.train_rows, others)
-        verdicts = replay(table, options.train_rows, options.interpreter, bar=bar)
+        verdicts = replay(table, options.train_rows, options.interpreter, progress=progress)
         write(options.out, table, verdicts, options.train_rows, far)
     except (HistoryError, RecordingRefused, OSError, RuntimeError, ToolFailed) as problem:
-        print(("\n" if bar else "") + f"replay: {problem}", file=sys.stderr)
+        progress("")
+        print(f"replay: {problem}", file=sys.stderr)
         return 1
     rest = verdicts.abnormal[options.train_rows :]
     print(
@@ -196,18 +200,6 @@ def _readings(table: Recording, period: float) -> bytes:
     rows["t"], rows["h"], rows["periods"] = t, h, np.minimum(periods, 1 << 29)
     rows["half"] = half_hours(table.ts)
     return rows.tobytes()
-
-
-def _interpreter(name: str) -> list[str]:
-    if name == "cpython":
-        return [sys.executable]
-    return [find_micropython(), "-X", "heapsize=2M"]
-
-
-def _bar(part: float, what: str) -> None:
-    full = round(30 * min(part, 1.0))
-    end = "\n" if part >= 1 else ""
-    print(f"\r{'█' * full}{'░' * (30 - full)} {part:4.0%} {what:<40}", end=end, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

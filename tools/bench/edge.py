@@ -11,7 +11,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from cloud.training.forest.assemble import SCALE, IsolationForestAssembler
 from cloud.training.forest.interpret_packed import PackedForest, PackedInterpreter
 from cloud.training.forest.interpret_python import ReadablePythonInterpreter
 from cloud.training.thresholds import envelope
-from device.sensors.simulated import Simulated
+from tools.local.sensor.sensor_choice import room
 from tools.mpy import build
 from tools.process.child import ToolFailed
 from tools.process.places import ROOT
@@ -70,22 +69,9 @@ class EdgeMeasured:
     total: int | float
 
 
-def room() -> Int16:
+def history() -> Int16:
     """Features of the simulated room: TRAINED readings to train on and then RUN to run on."""
-
-    class Clock:
-        now = 0
-
-        def uptime(self) -> int:
-            return self.now
-
-    clock, out = Clock(), array("h", [0, 0])
-    sensor = Simulated(clock)
-    rows = np.empty((60 + TRAINED + RUN, 2), np.int16)
-    for i in range(len(rows)):
-        clock.now = i * PERIOD_S
-        sensor.read(out)
-        rows[i] = out
+    rows = room(1, PERIOD_S, 60 + TRAINED + RUN)
     x: Int16 = features(rows[:, 0], rows[:, 1])[60:]
     return x
 
@@ -188,8 +174,8 @@ def row(form: Form, measured: dict[str, EdgeMeasured], failures: dict[str, str])
 
 
 def main() -> int:
-    x = room()
-    history, after = x[:TRAINED], x[TRAINED:]
+    x = history()
+    before, after = x[:TRAINED], x[TRAINED:]
     lines = [
         "| trees x samples | form | RAM, bytes | of plain | .mpy for xtensawin | us a score "
         "| faster than plain | bytes allocated a score | mean score |",
@@ -205,7 +191,7 @@ def main() -> int:
             size = f"{trees}x{samples}"
             print(f"{size}: training, compiling (plain m2cgen takes a while), running …", file=sys.stderr)
             forest = IsolationForest(n_estimators=trees, max_samples=samples, random_state=0)
-            forest.fit(history.astype(np.float32))
+            forest.fit(before.astype(np.float32))
             made, packed = forms(forest, size, folder, walker)
             measured, failures = measure(made, readings, folder)
             lines += [row(form, measured, failures) for form in made]
@@ -219,7 +205,7 @@ def main() -> int:
             summary["packed_bytes_per_node"] = per_node
             summary["packed_alloc_bytes"] = max(summary.get("packed_alloc_bytes", 0), table.alloc)
         print("running the whole reading loop …", file=sys.stderr)
-        whole = loop(history, packed, folder)
+        whole = loop(before, packed, folder)
     summary |= {"loop_alloc_bytes": whole["alloc"], "loop_us": round(whole["us"], 2)}
     print("\n".join(lines))
     print(

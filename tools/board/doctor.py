@@ -102,12 +102,12 @@ def configuration(wire: RawRepl) -> bool:
     try:
         values = json.loads(data)
         checked = config.check(values)
-    except (ValueError, config.ConfigError) as error:
-        problems = error.problems if isinstance(error, config.ConfigError) else [str(error)]
-        screen.tick("config", "\n".join([*problems, "make provision writes it again"]), "bad")
-        return False
-    chip = pins.chip_of(Firmware.ask(wire).machine)
-    if problems := pins.problems(values, chip) if chip else []:
+        problems = pins.problems(values, Firmware.ask(wire).machine)
+    except config.ConfigError as error:
+        problems = error.problems
+    except ValueError as error:
+        problems = [str(error)]
+    if problems:
         screen.tick("config", "\n".join([*problems, "make provision writes it again"]), "bad")
         return False
     screen.tick("config", f"{checked['site']}/{checked['device']}, {checked['sensor']['kind']} sensor")

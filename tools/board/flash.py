@@ -29,14 +29,7 @@ def choose(chip: str, own: Path | None) -> tuple[firmware.FirmwareEntry, bytes]:
         screen.tick("firmware", f"{own}, {len(data) // 1024} KB, sound, for {entry.chip}")
         return entry, data
     with screen.progress("download", None) as advance:
-        before = 0
-
-        def on_progress(so_far: int, _: int) -> None:
-            nonlocal before
-            advance(so_far - before)
-            before = so_far
-
-        data = firmware.fetched(entry, on_progress)
+        data = firmware.fetched(entry, advance)
     screen.tick("firmware", f"MicroPython {entry.version}, {len(data) // 1024} KB, sound, for {entry.chip}")
     return entry, data
 

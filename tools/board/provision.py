@@ -130,8 +130,7 @@ def show(wire: RawRepl, device: str = "") -> int:
     if wire.get(CA) is None:
         screen.tick("CA", "there is no /ca.der: make provision again", "bad")
         return 1
-    chip = pins.chip_of(Firmware.ask(wire).machine)
-    if problems := pins.problems(values, chip) if chip else []:
+    if problems := pins.problems(values, Firmware.ask(wire).machine):
         screen.tick("config", "\n".join(problems), "bad")
         return 1
     screen.tick("config", "complete and valid")

@@ -15,7 +15,7 @@ APP = ROOT / "cloud" / "dashboard" / "app.py"
 TIMEOUT = 60.0
 
 
-class Dashboard:
+class Dashboard(Child):
     """Started at once; `app`: its script; `arguments`: more of Streamlit's own. `log` holds what it said."""
 
     def __init__(
@@ -29,29 +29,17 @@ class Dashboard:
         on_exit: Callable[[], None] | None = None,
     ) -> None:
         self.address = f"http://127.0.0.1:{port}"
-        self.log = log
-        self.child = Child(
-            "dashboard",
-            [
-                *(sys.executable, "-m", "streamlit", "run", app, "--server.headless", "true"),
-                *("--server.address", "127.0.0.1", "--server.port", str(port)),
-                *("--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"),
-                *arguments,
-            ],
-            log=log,
-            env=environment,
-            cwd=ROOT,
-            on_exit=on_exit,
-        )
+        command: list[str | Path] = [
+            *(sys.executable, "-m", "streamlit", "run", app, "--server.headless", "true"),
+            *("--server.address", "127.0.0.1", "--server.port", str(port)),
+            *("--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"),
+            *arguments,
+        ]
+        super().__init__("dashboard", command, log=log, env=environment, cwd=ROOT, on_exit=on_exit)
 
     def wait(self) -> None:
         """Until it answers. Raises ToolFailed with its last lines."""
-        self.child.wait_until(
-            lambda: _answers(f"{self.address}/_stcore/health"), "its page was there", TIMEOUT
-        )
-
-    def stop(self) -> None:
-        self.child.stop()
+        self.wait_until(lambda: _answers(f"{self.address}/_stcore/health"), "its page was there", TIMEOUT)
 
 
 def _answers(url: str) -> bool:

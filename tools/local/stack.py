@@ -132,7 +132,8 @@ class Stack(Part):
         for name in plan.boards:
             self._start_board(name)
         if self.dashboard:
-            self._await_dashboard(self.dashboard)
+            self.dashboard.wait()
+            say("dashboard", self.dashboard_url, "good")
         self._let_others_join()
 
     def _let_others_join(self) -> None:
@@ -256,10 +257,6 @@ class Stack(Part):
             on_exit=lambda: self._died("dashboard"),
         )
         self._parts.callback(self.dashboard.stop)
-
-    def _await_dashboard(self, dashboard: Dashboard) -> None:
-        dashboard.wait()
-        say("dashboard", f"{self.dashboard_url}", "good")
 
     def _make_models(self) -> None:
         """A model for each board that has none, learned from what its sensor gave before."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -59,22 +60,22 @@ def requirements(extra: str, pins: dict[str, str]) -> str:
     while wanted:
         requirement = wanted.pop()
         name = normal(requirement.name)
-        if requirement.marker and not any(
-            requirement.marker.evaluate({**HOST, "extra": each}) for each in ("", *requirement.extras)
-        ):
-            continue
-        if name in names:
+        if name in names or not _applies(requirement, requirement.extras):
             continue
         names.add(name)
-        for text in metadata.requires(name) or ():
-            needed = Requirement(text)
-            extras = ("", *requirement.extras)
-            if not needed.marker or any(needed.marker.evaluate({**HOST, "extra": each}) for each in extras):
+        for needed in map(Requirement, metadata.requires(name) or ()):
+            if _applies(needed, requirement.extras):
                 needed.marker = None
                 wanted.append(needed)
     what = REQUIREMENTS[extra][1]
     lines = "".join(f"{name}=={pins[name]}\n" for name in sorted(names))
     return f"# What runs {what}. `make lock` writes this file.\n{lines}"
+
+
+def _applies(requirement: Requirement, extras: Iterable[str]) -> bool:
+    """Whether a host installs it for a package with these extras."""
+    marker = requirement.marker
+    return not marker or any(marker.evaluate({**HOST, "extra": extra}) for extra in ("", *extras))
 
 
 def main() -> None:

@@ -147,20 +147,14 @@ def sleep_until(moment: float) -> None:
 
 def first_sample(stack: Stack) -> float:
     """Wait for it; returns its Unix time by the sensor's own log."""
-    times: list[float] = []
 
-    def there() -> bool:
-        times[:] = [
-            sample.host_ts
-            for board in stack.boards.values()
-            if board.readings.exists()
-            for sample in list(board.taken())[:1]
-        ]
-        return len(times) == len(stack.boards)
+    def times() -> list[float]:
+        boards = [board for board in stack.boards.values() if board.readings.exists()]
+        return [sample.host_ts for board in boards for sample in list(board.taken())[:1]]
 
     trouble = f"no sample from every board within {FIRST_SAMPLE_TIMEOUT:.0f} s: see {stack.plan.folder}/log"
-    insist(there, FIRST_SAMPLE_TIMEOUT, trouble, LOOK_S)
-    return min(times)
+    insist(lambda: len(times()) == len(stack.boards), FIRST_SAMPLE_TIMEOUT, trouble, LOOK_S)
+    return min(times())
 
 
 def drained(stack: Stack) -> bool:

@@ -11,7 +11,7 @@ from tools.bench import edge
 
 def test_the_packed_table_is_small_exact_and_allocates_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(edge, "TURNS", 1)
-    x = edge.room()
+    x = edge.history()
     history, after = x[: edge.TRAINED], x[edge.TRAINED :]
     forest = IsolationForest(n_estimators=32, max_samples=128, random_state=0).fit(history.astype(np.float32))
     made, packed = edge.forms(forest, "32x128", tmp_path, edge.package(tmp_path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,26 +61,6 @@ class Film:
         return Recording(self.ts.astype(np.float64), traces.degrees(self.t), traces.degrees(self.h), [])
 
 
-@dataclass
-class _Cut:
-    """The parts of a film, as they are put together."""
-
-    t: list[Hundredths] = field(default_factory=list)
-    h: list[Hundredths] = field(default_factory=list)
-    ts: list[NDArray[np.int64]] = field(default_factory=list)
-    rows: int = 0
-    clock: int = START
-
-    def add(self, t: Hundredths, h: Hundredths, period: int, first: int = 0) -> None:
-        """`first`: the row of the healthy part whose time of the day the first reading has."""
-        self.clock += (START + first * period - self.clock) % DAY
-        self.t.append(t)
-        self.h.append(h)
-        self.ts.append(self.clock + period * np.arange(len(t), dtype=np.int64))
-        self.rows += len(t)
-        self.clock += period * len(t) + GAP
-
-
 def shoot(
     seed: int,
     each: int,
@@ -99,25 +79,25 @@ def shoot(
 
 def _film(rooms: Rooms, room: int, healthy: Trace, cases: list[traces.Case]) -> Film:
     period, warm = healthy.period, WARM // healthy.period
-    cut, scenes = _Cut(), []
-    t, h = healthy.t[:, room], healthy.h[:, room]
-    cut.add(t, h, period)
+    own = np.stack([healthy.t[:, room], healthy.h[:, room]])
+    parts, firsts, scenes = [own], [0], []  # firsts: the row of the healthy part that has the time of day
+    start = own.shape[1]
     for case in cases:
         if room not in case.which:
             continue
-        own = case.which.index(room)
+        column = case.which.index(room)
         begin = (case.begin - healthy.start + period) // period
-        before = slice(begin - warm, begin)
-        start = cut.rows
-        cut.add(
-            np.concatenate([t[before], case.trace.t[:, own]]),
-            np.concatenate([h[before], case.trace.h[:, own]]),
-            period,
-            before.start,
-        )
-        scenes.append(Scene(case.failure.name, start, start + warm, cut.rows, begin))
+        failing = np.stack([case.trace.t[:, column], case.trace.h[:, column]])
+        parts.append(np.concatenate([own[:, begin - warm : begin], failing], axis=1))
+        firsts.append(begin - warm)
+        stop = start + parts[-1].shape[1]
+        scenes.append(Scene(case.failure.name, start, start + warm, stop, begin))
+        start = stop
+    ts, clock = [], START
+    for part, first in zip(parts, firsts, strict=True):
+        clock += (START + first * period - clock) % DAY
+        ts.append(clock + period * np.arange(part.shape[1], dtype=np.int64))
+        clock += period * part.shape[1] + GAP
+    t, h = np.concatenate(parts, axis=1)
     kind, number = rooms.names[room]
-    return Film(
-        kind, number, period, np.concatenate(cut.ts), np.concatenate(cut.t), np.concatenate(cut.h),
-        TRAIN // period, len(t), scenes,
-    )  # fmt: skip
+    return Film(kind, number, period, np.concatenate(ts), t, h, TRAIN // period, own.shape[1], scenes)

@@ -20,7 +20,7 @@ CACHE = Path("var/firmware")
 TIMEOUT = 30.0
 CHUNK = 65536
 
-Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 = unknown)
+Progress = Callable[[int], None]  # bytes that have come since it was called last
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def download(entry: FirmwareEntry, progress: Progress) -> bytes:
             size = int(reply.headers.get("Content-Length") or 0)
             while part := reply.read(CHUNK):
                 data += part
-                progress(len(data), size)
+                progress(len(part))
     except (urllib.error.URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise ToolFailed(

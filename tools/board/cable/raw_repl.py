@@ -9,7 +9,6 @@ import time
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Any, Self
 
 import serial
@@ -73,14 +72,12 @@ class RawRepl:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._stopped and not self.stays_stopped:
             with contextlib.suppress(ToolFailed, OSError, TransportError, serial.SerialException):
                 self.pause(AGAIN_S)  # the way may have ended in the middle of a command
                 self.reset()
-                if kind:
+                if error[0]:
                     screen.tick("restarted", "the board goes on as before", "plain")
         self.close()
 

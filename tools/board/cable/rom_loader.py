@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-from types import TracebackType
 from typing import Any, Self
 
 import serial
@@ -67,9 +66,7 @@ class Chip:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

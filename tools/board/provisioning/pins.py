@@ -120,16 +120,15 @@ def shared(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def problems(values: Mapping[str, Any], chip: ChipPins) -> list[str]:
-    """What `chip` cannot do of a whole configuration, each with its cure."""
-    refused = [(key, gpio, chip.why_not(gpio)) for key, gpio in used(values).items()]
-    free = ", ".join(str(gpio) for gpio in sorted(chip.gpios) if not chip.why_not(gpio))
-    wrong_pins = [
-        f"{key} is {gpio}, and this is an {chip.name}: {why}; free are {free}"
-        for key, gpio, why in refused
-        if why
-    ]
-    return wrong_pins + shared(values)
+def problems(values: Mapping[str, Any], machine: str) -> list[str]:
+    """What the chip of `machine` cannot do of a whole configuration, each with its cure."""
+    chip = chip_of(machine)
+    wrong = []
+    for key, gpio in used(values).items() if chip else ():
+        if chip and (why := chip.why_not(gpio)):
+            free = ", ".join(str(each) for each in sorted(chip.gpios) if not chip.why_not(each))
+            wrong.append(f"{key} is {gpio}, and this is an {chip.name}: {why}; free are {free}")
+    return wrong + shared(values)
 
 
 def fit(values: dict[str, Any], machine: str) -> None:
@@ -138,16 +137,11 @@ def fit(values: dict[str, Any], machine: str) -> None:
     The board's own defaults are an ESP32's. Of a chip that is not in CHIPS nothing is known: they stay.
     """
     chip = chip_of(machine)
-    if chip is None:
-        values.setdefault("led_pin", config.DEFAULTS["led_pin"])
-        wrong = shared(values)
-    else:
-        values.setdefault("led_pin", chip.led)
-        options = values.get("sensor") or {}
-        sensors: Mapping[str, Any] = SENSORS
-        for key in sensors.get(str(options.get("kind")), {}):
-            if key in WIRES:
-                options.setdefault(key, chip.wires[WIRES[key]])
-        wrong = problems(values, chip)
-    if wrong:
+    values.setdefault("led_pin", chip.led if chip else config.DEFAULTS["led_pin"])
+    options = values.get("sensor") or {}
+    sensors: Mapping[str, Any] = SENSORS
+    for key in sensors.get(str(options.get("kind")), {}):
+        if chip and key in WIRES:
+            options.setdefault(key, chip.wires[WIRES[key]])
+    if wrong := problems(values, machine):
         raise ToolFailed("\n".join(["nothing was written:", *wrong]))

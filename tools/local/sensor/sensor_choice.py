@@ -123,15 +123,20 @@ class _Uptime:
 
 def _simulated(seed: int, period_s: float, seconds: float) -> tuple[Floats, Floats, Floats]:
     count = int(seconds / period_s)
-    clock = _Uptime()
+    values = room(seed, period_s, count, OTHER_NOISE)
+    ts = time.time() + (np.arange(count) - count).astype(np.float64) * period_s
+    return ts, values[:, 0] / 100, values[:, 1] / 100
+
+
+def room(seed: int, period_s: float, count: int, other_noise: int = 0) -> npt.NDArray[np.int16]:
+    """int16[count, 2]: t and h of a simulated room, hundredths, after so many reads of `other_noise`."""
+    clock, out = _Uptime(), array("h", (0, 0))
     sensor = Simulated(clock, seed)
-    out = array("h", (0, 0))
-    for _ in range(OTHER_NOISE):
+    for _ in range(other_noise):
         sensor.read(out)
-    values = np.empty((count, 2), np.float64)
+    values = np.empty((count, 2), np.int16)
     for i in range(count):
         clock.seconds = int(i * period_s)
         sensor.read(out)
-        values[i] = out[0], out[1]
-    ts = time.time() + (np.arange(count) - count).astype(np.float64) * period_s
-    return ts, values[:, 0] / 100, values[:, 1] / 100
+        values[i] = out
+    return values

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tools.run.chaos.faults import (
     clocks,
-    clones,
     database,
     flash,
     hostile,
@@ -34,7 +33,7 @@ FAULTS: tuple[ChaosFault, ...] = (
     ChaosFault("power cut in a write", "boards", "itself", flash.power_cut_in_write, often=6),
     ChaosFault("flash full", "boards", "itself", flash.flash_full),
     ChaosFault("flash file unreadable", "boards", "itself", flash.file_unreadable, patience=20),
-    ChaosFault("flash cloned", "boards", "itself", clones.cloned, patience=90),
+    ChaosFault("flash cloned", "boards", "itself", flash.cloned, patience=90),
     ChaosFault(
         "settings over the air", "boards", "update", updates.settings, often=3, patience=updates.PATIENCE
     ),

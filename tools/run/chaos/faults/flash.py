@@ -1,4 +1,4 @@
-"""Flash of a board: power that goes in the middle of a write, no room, files that cannot be read."""
+"""Flash of a board: power that goes in the middle of a write, no room, files that cannot be read, a copy."""
 
 from __future__ import annotations
 
@@ -37,6 +37,23 @@ def file_unreadable(world: World, name: str, random: Random) -> Iterator[Observe
     board.power_off()
     board.power_on()
     yield lambda: heard and world.await_event(name, "unreadable ", before, PATIENCE) is not None
+
+
+@contextmanager
+def cloned(world: World, name: str, random: Random) -> Iterator[Observed]:
+    """Two boards both say they are this one: the effect is the alarm. The copy is taken away with what it has
+    not sent.
+    """
+    board = world.boards[name]
+    board.power_off()
+    copy = world.clone(name)
+    board.power_on()
+    copy.power_on()
+    about = {"site": world.site, "device": name, "kind": "claim"}
+    try:
+        yield lambda: world.reader.database["episodes"].find_one(about) is not None
+    finally:
+        copy.power_off()
 
 
 def _tear(random: Random) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 
 from device import VERSION
 from tools.process.exit_code import exit_code
@@ -71,15 +70,11 @@ def run(name: str, words: Sequence[str]) -> int:
     def command() -> int:
         module = importlib.import_module(COMMANDS[name][0])
         if name in PLAIN and HELP & set(words):
-            print(_help(module))
+            print((module.__doc__ or "").strip())
             return 0
         return int(module.main(words))
 
     return exit_code(name, command)
-
-
-def _help(module: ModuleType) -> str:
-    return (module.__doc__ or "").strip()
 
 
 if __name__ == "__main__":

@@ -155,13 +155,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for path in (options.file, *options.siblings):
             refuse_to_overwrite(path, options.out)
-        table = read(options.file, description.of(options))
-        print("".join(f"{options.file}: {line}\n" for line in table.notes), end="")
+        table = _read(options.file, options)
         if not 0 < options.train_rows <= len(table.ts):
             raise HistoryError(f"--train-rows {options.train_rows}: {options.file} has {len(table.ts)} rows")
         far = None
         if options.siblings:
-            others = [_sibling(path, options) for path in options.siblings]
+            others = [_read(path, options) for path in options.siblings]
             far = parted(table, options.train_rows, others)
         verdicts = replay(table, options.train_rows, options.interpreter, progress=progress)
         write(options.out, table, verdicts, options.train_rows, far)
@@ -180,7 +179,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _sibling(path: Path, options: argparse.Namespace) -> Recording:
+def _read(path: Path, options: argparse.Namespace) -> Recording:
     recording = read(path, description.of(options))
     print("".join(f"{path}: {line}\n" for line in recording.notes), end="")
     return recording

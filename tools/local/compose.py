@@ -94,7 +94,8 @@ def users(house: Path, hosts: Sequence[str]) -> None:
         with _connect(first) as client:
             begin_set(client, hosts[:1], {})
         with _connect(uri) as client:
-            _await_primary(client, hosts[0])
+            trouble = f"the replica set at {hosts[0]} does not begin: see docker compose logs database"
+            insist(lambda: client.admin.command("hello").get("isWritablePrimary"), TIMEOUT, trouble)
             _add_members(client, hosts)
             if all(_works(house / part / ".env", hosts) for part in ("backend", "dashboard")):
                 print("the database and its users are as they were")
@@ -170,11 +171,6 @@ def _works(file: Path, hosts: Sequence[str]) -> bool:
 
 def _connect(uri: str) -> MongoClient[roles.Document]:
     return MongoClient(uri, serverSelectionTimeoutMS=int(TIMEOUT * 1000))
-
-
-def _await_primary(client: MongoClient[roles.Document], host: str) -> None:
-    trouble = f"the replica set at {host} does not begin: see docker compose logs database"
-    insist(lambda: client.admin.command("hello").get("isWritablePrimary"), TIMEOUT, trouble)
 
 
 def _add_members(client: MongoClient[roles.Document], hosts: Sequence[str]) -> None:

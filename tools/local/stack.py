@@ -83,9 +83,9 @@ class Stack(Part):
         plan: StackPlan,
         *,
         on_mail: Callable[[ReceivedMail], None] | None = None,
-        on_board_line: Callable[[str, str], None] | None = None,
-        on_board_event: Callable[[str, str], None] | None = None,
-        on_death: Callable[[str], None] | None = None,
+        on_board_line: Callable[[str, str], None] = lambda name, line: None,
+        on_board_event: Callable[[str, str], None] = lambda name, event: None,
+        on_death: Callable[[str], None] = lambda name: None,
     ) -> None:
         self.plan = plan
         self.site = SITE
@@ -93,12 +93,10 @@ class Stack(Part):
         self._on_mail, self._on_board_line, self._on_board_event = on_mail, on_board_line, on_board_event
         self._on_death = on_death
         self._parts = ExitStack()
-        self._stopping = False
         self._over = threading.Event()
 
     def stop(self) -> None:
         """End every part, the last one first."""
-        self._stopping = True
         self._over.set()
         self._parts.close()
 
@@ -246,7 +244,7 @@ class Stack(Part):
         say("backend", f"listening, re-scoring, watching ({time.monotonic() - began:.1f} s)")
 
     def _died(self, name: str) -> None:
-        if not self._stopping and self._on_death:
+        if not self._over.is_set():
             self._on_death(name)
 
     def _start_dashboard(self) -> None:

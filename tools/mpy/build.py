@@ -35,10 +35,7 @@ LIST = "sha256.txt"  # "SHA-256 size path" a line, in order; the last is of the 
 SLOTS = "/app"
 ACTIVE = f"{SLOTS}/active"  # which slot runs; choice.py knows more of it
 SAFE = "safe"
-RESCUE = {
-    "memory": "share",
-    SAFE: "run",
-}  # files that main.py takes this of; none needs another
+RESCUE = {"memory": "share", SAFE: "run"}  # files that main.py takes this of; none needs another
 NATIVE = 3  # sub-version of machine code in .mpy files, since MicroPython 1.23
 # In no slot: a cable alone changes them. By path on the board, the source.
 PLAIN = {"/choice.py": "device/chip/choice.py", "/boot.py": "boot.py", "/main.py": "main.py"}

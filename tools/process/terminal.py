@@ -11,15 +11,10 @@ _lock = threading.Lock()
 _COLOURS = {"trouble": "31", "warning": "33", "good": "32", "quiet": "2"}
 
 
-def coloured() -> bool:
-    """Whether somebody looks, and did not ask for NO_COLOR (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
 def say(part: str, text: str, colour: str | None = None) -> None:
     """Print one line, with the local time; several threads may call it."""
     stamp = time.strftime("%H:%M:%S")
-    if colour and coloured():
+    if colour and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):  # no-color.org
         text = f"\033[{_COLOURS[colour]}m{text}\033[0m"
     first, *rest = text.split("\n")
     with _lock:

@@ -42,9 +42,7 @@ def plan(environment: Mapping[str, str] = os.environ) -> StackPlan:
         )
     sensor = SensorChoice.parse(environment.get("SENSOR") or "simulated")
     return StackPlan(
-        folder=Path(
-            "var/demo" if sensor.fails_at is None else "var/coldroom"
-        ),  # its models are of cold rooms
+        folder=Path("var/demo" if sensor.fails_at is None else "var/coldroom"),  # with models of its own
         sensor=sensor,
         ports=PORTS,
         address=address,

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,8 @@ class VirtualBoard:
         folder: Path,
         log: Path,
         *,
-        on_line: Callable[[str, str], None] | None = None,
-        on_event: Callable[[str, str], None] | None = None,
+        on_line: Callable[[str, str], None] = lambda name, line: None,
+        on_event: Callable[[str, str], None] = lambda name, event: None,
         interpreter: str | None = None,
     ) -> None:
         folder = folder.resolve()  # the interpreter changes its own working directory
@@ -82,8 +82,8 @@ class VirtualBoard:
         self._firmware = folder / "firmware"
         self._interpreter = interpreter or find_micropython()
         self._command, self._ctrl_c = runner(self._interpreter)
-        self._on_line = on_line
-        self._on_event = on_event
+        self._line = partial(on_line, name)
+        self._event = partial(on_event, name)
         self._powered = threading.Event()
         self._unplugged = threading.Event()
         self._done = threading.Condition()
@@ -128,17 +128,14 @@ class VirtualBoard:
         """As sudden as pulling the plug; returns when the interpreter is gone."""
         self._powered.clear()
         self._unplugged.set()
-        with self._lock:
-            child = self._child
-        if child:
+        if child := self.child:
             child.kill()
         if self._thread:
             self._thread.join(10)
 
     def interrupt(self) -> None:
         """Ctrl-C at its console."""
-        child = self.child
-        if child:
+        if child := self.child:
             child.send(self._ctrl_c)
 
     @property
@@ -150,8 +147,8 @@ class VirtualBoard:
     @property
     def pid(self) -> int | None:
         """The interpreter's process, None while there is none."""
-        with self._lock:
-            return self._child.pid if self._child and self._child.running else None
+        child = self.child
+        return child.pid if child and child.running else None
 
     def tell(self, command: str, timeout: float | None = None) -> bool:
         """Say a command to the harness; with `timeout` (s), wait until it was obeyed and say whether it was.
@@ -216,14 +213,7 @@ class VirtualBoard:
         if cause != "deep sleep":
             self._rtc.write_bytes(b"")
         self._event(f"boot {cause}")
-        command = [
-            *self._command,
-            "-X",
-            f"heapsize={HEAP}",
-            HERE / "harness.py",
-            self.flash,
-            self._firmware,
-        ]
+        command = [*self._command, "-X", f"heapsize={HEAP}", HERE / "harness.py", self.flash, self._firmware]
         command += [self.readings, self._commands, self._rtc, f"/dev/fd/{write_end}", cause, self.name]
         try:
             with self._lock:
@@ -266,14 +256,6 @@ class VirtualBoard:
                     self._done.notify_all()
             if word != "feed":
                 self._event(event)
-
-    def _line(self, line: str) -> None:
-        if self._on_line:
-            self._on_line(self.name, line)
-
-    def _event(self, event: str) -> None:
-        if self._on_event:
-            self._on_event(self.name, event)
 
 
 class BoardEvents:

@@ -139,7 +139,7 @@ def _row(title: str, cost: Cost) -> str:
     progress("")
     row = (
         f"| {title} | {cost.readings:,} "
-        f"| {cost.messages_a_core_second:,.0f} | {cost.messages / cost.all_in:,.0f} "
+        f"| {cost.messages / cost.ingest:,.0f} | {cost.messages / cost.all_in:,.0f} "
         f"| {cost.readings_a_core_second:,.0f} | {cost.readings / cost.all_in:,.0f} "
         f"| {cost.ingest:.1f} | {cost.broker:.1f} | {cost.database:.1f} | {cost.wall:.1f} "
         f"| {cost.memory_mb:.0f} |"

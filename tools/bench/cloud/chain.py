@@ -47,10 +47,6 @@ class Cost:
         return self.readings / self.ingest
 
     @property
-    def messages_a_core_second(self) -> float:
-        return self.messages / self.ingest
-
-    @property
     def all_in(self) -> float:
         """CPU seconds of ingest, broker and database: what one pays for."""
         return self.ingest + self.broker + self.database

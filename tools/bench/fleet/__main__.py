@@ -117,7 +117,7 @@ def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
         progress(f"{boards} boards are logged in")
         before, began = rig.spent(children), time.monotonic()
         for publisher in publishers:
-            _say(publisher)
+            print("go", file=publisher.stdin, flush=True)
         reports = [json.loads(_line(publisher)) for publisher in publishers]
         lasted = time.monotonic() - began
         ingest, broker, database = (b - a for a, b in zip(before, rig.spent(children), strict=True))
@@ -147,12 +147,6 @@ def _publishers(parts: ExitStack, broker: Broker, boards: int, seconds: int) -> 
         if _line(publisher) != "ready\n":
             raise ToolFailed(f"not all of {boards} boards could log in: see {broker.log}")
     return made
-
-
-def _say(publisher: subprocess.Popen[str]) -> None:
-    assert publisher.stdin is not None
-    publisher.stdin.write("go\n")
-    publisher.stdin.flush()
 
 
 def _line(publisher: subprocess.Popen[str]) -> str:

@@ -40,12 +40,13 @@ def result(film: Film, verdicts: ColumnVerdicts) -> RoomResult:
     healthy = _mails(film, verdicts, slice(0, film.judged))
     false = [mail for mail in healthy if mail.row >= film.train]
     outcomes = []
+    chance = int(CHANCE // film.period)  # rows
     for scene in film.scenes:
         warm = scene.fails - scene.start
         anyway = {mail.row - scene.begin for mail in healthy}
         seen = _mails(film, verdicts, slice(scene.start, scene.stop))
         delays = [mail.row - warm for mail in seen if mail.row >= warm and mail.kind != "reminder"]
-        delays = [delay for delay in delays if not _chance(delay, anyway, film.period)]
+        delays = [row for row in delays if anyway.isdisjoint(range(row - chance, row + chance + 1))]
         minutes = (delays[0] + 1) * film.period / 60 if delays else None
         outcomes.append(FailureOutcome(film.kind, scene.failure, minutes))
     return RoomResult(film.kind, len(false), film.weeks, outcomes, verdicts.note)
@@ -115,8 +116,3 @@ def _time(minutes: float) -> str:
 
 def _mails(film: Film, verdicts: ColumnVerdicts, rows: slice) -> list[PastMail]:
     return mails(verdicts.flags[rows], film.t[rows], film.h[rows], film.period, verdicts.spans)
-
-
-def _chance(row: int, healthy: set[int], period: int) -> bool:
-    reach = int(CHANCE // period)
-    return any(row + shift in healthy for shift in range(-reach, reach + 1))

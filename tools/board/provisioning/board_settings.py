@@ -43,11 +43,8 @@ QUESTIONS: tuple[Question, ...] = (
     (("broker", "user"), "Broker's user of this board", False, None),
     (("broker", "password"), "Broker's password of this board", True, None),
 )
-WITH_SPACES = (
-    ("wifi", "ssid"),
-    ("wifi", "password"),
-    ("broker", "password"),
-)  # a space at an end may belong to them
+# A space at an end may belong to them.
+WITH_SPACES = (("wifi", "ssid"), ("wifi", "password"), ("broker", "password"))
 SECRETS = (("key",), ("wifi", "password"), ("wifi2", "password"), ("broker", "password"))
 NO_KEY = """\
 VIGIE_KEY is missing: the board's key, for models and acknowledgements, is made from it
@@ -109,7 +106,9 @@ def gather(
         values["key"] = _key(values, device, environment)
     _refuse(_problems(values, name), device, file)
     values["broker"]["ca"] = "/ca.der"
-    return Provision({"v": 1, **values}, None if ca is None else _beside(ca, file))
+    if ca is not None and file:
+        ca = str(file.parent / ca)  # a relative path is meant from the file's folder
+    return Provision({"v": 1, **values}, ca)
 
 
 def _answer(ask: Ask, values: dict[str, Any], name: str, about: Question) -> None:
@@ -201,11 +200,6 @@ def _key(values: Mapping[str, Any], device: str, environment: Mapping[str, str])
     if len(master) != 32:
         raise ToolFailed("VIGIE_KEY is no key: it takes 64 hex digits")
     return device_key(master, str(values.get("site")), device).hex()
-
-
-def _beside(ca: str, file: Path | None) -> str:
-    """A relative path in the file is meant from the file's folder."""
-    return str((file.parent / ca) if file else ca)
 
 
 def masked(values: Mapping[str, Any]) -> dict[str, Any]:

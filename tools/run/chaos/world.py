@@ -40,12 +40,8 @@ from tools.virtual_board.virtual_board import VirtualBoard
 TIME_SERVERS = 3
 MEMBERS = 3
 DATABASE_PATIENCE = 120.0  # s
-OUR_DOING = (
-    "flash refuses",
-    "cannot be read",
-    "doubted",
-    "taken back",
-)  # what a board says of faults of ours
+# What a board says of faults of ours.
+OUR_DOING = ("flash refuses", "cannot be read", "doubted", "taken back")
 START = re.compile(r" after (.*), \d+ KB of heap free")
 STARTS = ("power on", "settings", "release")  # begun on trial, or taken back
 QUOTA_MB = 12  # of storage: more than a run takes, and soon filled
@@ -201,15 +197,12 @@ class World(Stack):
         made = VirtualBoard(f"{name}-clone", folder, self.log(folder.name), on_event=self._heard)
         shutil.copytree(self.boards[name].flash, made.flash)
         (made.flash / "config.old").unlink(missing_ok=True)  # else a trial would bring back the other room
-        made.install(self._another_room(name, number), self.pki.ca_der)
+        config = self.board_config(name)
+        config["sensor"] = {**config["sensor"], "seed": 1000 + number}  # it measures something else
+        made.install(config, self.pki.ca_der)
         self.clones[name].append(made)
         self._parts.callback(made.power_off)
         return made
-
-    def _another_room(self, name: str, number: int) -> dict[str, Any]:
-        """The configuration of a copy of `name`: only its sensor measures something else."""
-        config = self.board_config(name)
-        return {**config, "sensor": {**config["sensor"], "seed": 1000 + number}}
 
     def board_config(self, name: str) -> dict[str, Any]:
         config = super().board_config(name)
@@ -225,7 +218,7 @@ class World(Stack):
         super()._start_board(name)
 
     def _ended(self, name: str) -> None:
-        if not self._stopping and self.workers[name].wanted:
+        if not self._over.is_set() and self.workers[name].wanted:
             self.revived += 1
             say(name, "ended by itself; started anew", "warning")
             threading.Thread(target=lambda: self.start_worker(name, wait=False), daemon=True).start()

@@ -21,6 +21,7 @@ from pathlib import PurePosixPath
 INTO = "app"
 PACKAGE = "device"
 LENDER = "lender"  # the module that has what a class needs seldom, as device/chip/lazy.py asks for it
+Scoped = ast.FunctionDef | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Scope = dict[str, str | None]  # name -> what stands for it from now on; None: the scope's own
 
 
@@ -272,8 +273,7 @@ def _names(
 def _elsewhere(tree: ast.Module) -> set[str]:
     """Names that a module binds within its functions, or imports from others than the package's."""
     brought = {name for node in _top(tree.body) for name in _brought(node)}
-    scopes = ast.FunctionDef | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-    for scope in (node for node in ast.walk(tree) if isinstance(node, scopes)):
+    for scope in (node for node in ast.walk(tree) if isinstance(node, Scoped)):
         for node in ast.walk(scope):
             brought.update(_brought(node))
             if isinstance(node, ast.arg):
@@ -424,11 +424,7 @@ class _Rewriter(ast.NodeVisitor):
         arguments = node.args
         for default in [*arguments.defaults, *(each for each in arguments.kw_defaults if each)]:
             self.visit(default)
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        every += [each for each in (arguments.vararg, arguments.kwarg) if each]
-        bound: Scope = {each.arg: None for each in every}
-        for part in body:
-            bound |= dict.fromkeys(_bound(part))
+        bound: Scope = dict.fromkeys(_bound_in(node))
         for part in body:
             for name in _globals(part):
                 bound.pop(name, None)
@@ -450,13 +446,7 @@ class _Rewriter(ast.NodeVisitor):
             self._edit(node.lineno, column, node.lineno, column + len(node.name.encode()), new)
 
     def _comprehension(self, node: ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp) -> None:
-        bound: Scope = {
-            each.id: None
-            for part in node.generators
-            for each in ast.walk(part.target)
-            if isinstance(each, ast.Name)
-        }
-        self._within(bound, list(ast.iter_child_nodes(node)))
+        self._within(dict.fromkeys(_bound_in(node)), list(ast.iter_child_nodes(node)))
 
     visit_GeneratorExp = visit_ListComp = visit_SetComp = visit_DictComp = _comprehension
 
@@ -502,13 +492,10 @@ class _Rewriter(ast.NodeVisitor):
 
     # Imports
 
-    def visit_Import(self, node: ast.Import) -> None:
-        self._foreign(node)
-
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         scope = self._scopes[-1][0]
         if not node.level:
-            self._foreign(node)
+            self.visit_Import(node)
             return
         source = node.module or ""
         if source == "compat":
@@ -550,7 +537,7 @@ class _Rewriter(ast.NodeVisitor):
         elif changed:
             self._replace(node, statement)
 
-    def _foreign(self, node: ast.Import | ast.ImportFrom) -> None:
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         if len(self._scopes) == 1 and self._seen is not None:
             self._once(node, ast.unparse(node))
 
@@ -572,6 +559,17 @@ class _Rewriter(ast.NodeVisitor):
 
     def _at(self, node: ast.AST) -> str:
         return f"{self._module.path}:{getattr(node, 'lineno', '?')}"
+
+
+def _bound_in(scope: Scoped) -> set[str]:
+    """Names that a function or a comprehension binds."""
+    if not isinstance(scope, ast.FunctionDef | ast.Lambda):
+        targets = [each for part in scope.generators for each in ast.walk(part.target)]
+        return {each.id for each in targets if isinstance(each, ast.Name)}
+    given = scope.args
+    every = [*given.posonlyargs, *given.args, *given.kwonlyargs, *filter(None, (given.vararg, given.kwarg))]
+    body = scope.body if isinstance(scope, ast.FunctionDef) else []
+    return {each.arg for each in every} | {name for part in body for name in _bound(part)}
 
 
 def _bound(node: ast.AST) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 Four parts hold heat: air, goods, shell and the evaporator's coil. The air holds vapour, the coil ice. Heat
 and water only move between parts or come from outside, and `State.heat` and `State.water` keep the account of
-what came: `energy` and `moisture` of a room change by exactly that (tests/tools/bench/test_plant.py).
+what came: energy and moisture of a room change by exactly that (tests/tools/bench/test_plant.py).
 """
 
 from __future__ import annotations
@@ -75,21 +75,6 @@ def begin(rooms: Rooms) -> RoomState:
     return RoomState(
         0, t, vapour, zero, none, none, none, zero + REST, rooms.phase * 3600, zero, t0, vapour, zero, zero
     )
-
-
-def energy(rooms: Rooms, state: RoomState) -> Floats:
-    """J in each room, against dry parts at 0 degC and liquid water."""
-    held = np.stack([rooms.p[name] for name in ("air", "goods", "shell", "coil")])
-    joules: Floats = (
-        (held * state.t).sum(axis=0) + EVAPORATION * state.vapour * rooms.p["volume"] - MELTING * state.ice
-    )
-    return joules
-
-
-def moisture(rooms: Rooms, state: RoomState) -> Floats:
-    """g of vapour and ice in each room."""
-    water: Floats = state.vapour * rooms.p["volume"] + state.ice
-    return water
 
 
 def run(rooms: Rooms, state: RoomState, steps: int, failure: Failure | None = None) -> tuple[RoomState, Felt]:

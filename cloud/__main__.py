@@ -70,19 +70,19 @@ def _parser(prog: str = "python -m cloud") -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"vigie {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, ingest, needs, text in (
-        ("run", True, settings.backend, "the whole backend: ingest, watch, alerts, sealing"),
+        ("run", True, settings.backend, "run the whole backend: ingest, watch, alerts, sealing"),
         (
             *("ingest", True, settings.worker),
-            "one more ingest worker (set MQTT_SHARE and a MQTT_CLIENT_ID for each)",
+            "run one more ingest worker (set MQTT_SHARE and a MQTT_CLIENT_ID for each)",
         ),
-        ("watch", False, settings.backend, "episodes, alerts and sealing only; a second one stands by"),
+        ("watch", False, settings.backend, "run episodes, alerts and sealing only; a second one stands by"),
     ):
         command = commands.add_parser(name, help=text)
         command.set_defaults(command=_run, ingest=ingest, needs=needs)
     commands.add_parser("train", help="train a model on a board's own history")
-    commands.add_parser("learn", help="what answers change in a board's model, or its next model; tried")
-    commands.add_parser("recording", help="how a file of readings is read; write it as boards play it")
-    export = commands.add_parser("export", help="stored readings as CSV or Parquet")
+    commands.add_parser("learn", help="make and try a board's next model: from people's answers, or anew")
+    commands.add_parser("recording", help="say how a file of readings is read, or write it as boards play it")
+    export = commands.add_parser("export", help="write stored readings as CSV or Parquet")
     export.add_argument("device", nargs="?", help="C001 or site/C001 (default: all)")
     export.add_argument(
         "--start", type=_time, help="from this time on: 2026-11-22, 2026-11-22T14:00 (UTC) or Unix s"
@@ -91,37 +91,39 @@ def _parser(prog: str = "python -m cloud") -> argparse.ArgumentParser:
     export.add_argument("--format", choices=("csv", "parquet"), help="by default as the file's name ends")
     export.add_argument("--output", type=Path, help="file to write (CSV: standard output by default)")
     export.set_defaults(command=_export)
-    audit = commands.add_parser("audit", help="what became of every reading; exit code 1 when one is missing")
+    audit = commands.add_parser(
+        "audit", help="say what became of every reading; exit code 1 if one is missing"
+    )
     audit.add_argument("device", nargs="?", help="C001 or site/C001 (default: all)")
     audit.set_defaults(command=_audit)
-    alert = commands.add_parser("alert", help="try the way of mails")
+    alert = commands.add_parser("alert", help="send a test mail, or print LINK_KEY")
     what = alert.add_subparsers(required=True, metavar="WHAT")
-    test = what.add_parser("test", help="send one mail that says it is a test, and tell what became of it")
+    test = what.add_parser("test", help="send one mail that says it is a test, and say whether it went out")
     test.set_defaults(command=_alert_test)
     key = what.add_parser("key", help="print LINK_KEY, for a dashboard that must not know VIGIE_KEY")
     key.set_defaults(command=_alert_key)
     explain = commands.add_parser(
-        "explain", help="why the cloud judged a reading as it did (needs VIGIE_KEY)"
+        "explain", help="say why the cloud judged a reading as it did (needs VIGIE_KEY)"
     )
     explain.add_argument("device", help="C001 or site/C001")
     explain.add_argument("seq", type=int, nargs="?", help="default: the newest that anybody calls abnormal")
     explain.set_defaults(command=_explain)
     doctor = commands.add_parser(
-        "doctor", help="test settings, broker, database, mail and clock; says what to do about what is wrong"
+        "doctor", help="test settings, broker, database, mail and clock, and say how to cure what is wrong"
     )
     doctor.add_argument("part", nargs="*", help=f"only these: {', '.join(PARTS)} (default: all)")
     doctor.add_argument("--send", action="store_true", help="also send one mail that says it is a test")
-    doctor.add_argument("--board", metavar="SITE/DEVICE", help="also what BOARD_USER may do at the broker")
+    doctor.add_argument("--board", metavar="SITE/DEVICE", help="also test what BOARD_USER may do")
     doctor.add_argument(
         "--dashboard", action="store_true", help=f"only what the dashboard's user may do ({SECRETS_FILE})"
     )
     doctor.set_defaults(command=_doctor)
-    save = commands.add_parser("backup", help="all that is stored, into one file")
+    save = commands.add_parser("backup", help="write all that is stored into one file")
     save.add_argument("file", type=Path, help="a new file, such as vigie-2026-11-25.backup")
     save.set_defaults(command=_backup)
     bring_back = commands.add_parser("restore", help="add what a backup has and the database lacks")
     bring_back.add_argument("file", type=Path)
-    bring_back.add_argument("--check", action="store_true", help="only look whether the file is whole")
+    bring_back.add_argument("--check", action="store_true", help="only check whether the file is whole")
     bring_back.add_argument(
         "--unsigned", action="store_true", help="trust a file of a version that did not sign backups yet"
     )
@@ -129,10 +131,10 @@ def _parser(prog: str = "python -m cloud") -> argparse.ArgumentParser:
     gone = commands.add_parser("forget", help="delete what is stored about a board, or about a person")
     gone.add_argument("device", nargs="?", help="C001 or site/C001")
     gone.add_argument("--person", metavar="ADDRESS", help="a mail address, instead of a board")
-    gone.add_argument("--dry-run", action="store_true", help="only count what would go")
+    gone.add_argument("--dry-run", action="store_true", help="only count what would be deleted")
     gone.set_defaults(command=_forget)
     renew = commands.add_parser(
-        "rekey", help="bring stored models over from OLD_VIGIE_KEY to VIGIE_KEY, which is new"
+        "rekey", help="sign stored models anew: under VIGIE_KEY instead of OLD_VIGIE_KEY"
     )
     renew.add_argument(
         "--out", type=Path, default=MODELS, help=f"folder for boards' models (default {MODELS})"

@@ -15,25 +15,28 @@ from tools.process.exit_code import exit_code
 # Each is a module with main(argv) -> exit code, imported late: most need only a part of the packages.
 BOARD = {
     "doctor": ("tools.board.doctor", "look at a board, its cable and its port; change no file"),
-    "flash": ("tools.board.flash", "MicroPython onto a board, then deploy"),
-    "deploy": ("tools.board.deploy", "Vigie onto a board: what changed; then watch it start"),
+    "flash": ("tools.board.flash", "put MicroPython and Vigie onto a board"),
+    "deploy": ("tools.board.deploy", "copy what changed of Vigie onto a board, then watch it start"),
     "provision": ("tools.board.provision", "tell a board its name, network, broker and sensor"),
-    "model": ("tools.board.model", "a model onto a board, tested there before it is used"),
+    "model": ("tools.board.model", "put a model onto a board, which tests it before it uses it"),
     "release": ("tools.board.release", "sign this tree's application for updates over the air"),
     "repl": ("tools.board.repl", "talk to a board"),
     "logs": ("tools.board.logs", "follow what a board says"),
-    "bench-board": ("tools.bench.board", "what a board takes: heap, start, one reading, one message"),
+    "bench-board": ("tools.bench.board", "measure what a board takes: heap, start, one reading, one message"),
 }
 HERE = {
-    "demo": ("tools.run.demo", "all of Vigie on this machine, until Ctrl-C"),
-    "demo-board": ("tools.run.demo_board", "a real board joins the demo: a login and a settings file"),
-    "smoke": ("tools.run.smoke", "the demo for 90 s, then every reading is accounted for"),
-    "chaos": ("tools.run.chaos.chaos", "faults of every kind, then every reading is accounted for"),
-    "replay": ("tools.replay", "what Vigie would have said about a history of yours"),
-    "plan": ("tools.plan", "what the free plans carry, and which limit comes first"),
-    "hivemq": ("tools.local.broker.hivemq_command", "HiveMQ CE on port 8883, until Ctrl-C"),
-    "compose": ("tools.local.compose", "what compose.yaml needs: certificates, passwords, users"),
-    "roles": ("tools.local.database.roles", "users of a MongoDB of one's own: backend and dashboard"),
+    "demo": ("tools.run.demo", "run all of Vigie on this machine until Ctrl-C"),
+    "demo-board": (
+        "tools.run.demo_board",
+        "let a real board join the demo: make a login and a settings file",
+    ),
+    "smoke": ("tools.run.smoke", "run the demo for 90 s, then account for every reading"),
+    "chaos": ("tools.run.chaos.chaos", "break every part in turn, then account for every reading"),
+    "replay": ("tools.replay", "say what Vigie would have said about a history of yours"),
+    "plan": ("tools.plan", "say what the free plans carry, and which limit comes first"),
+    "hivemq": ("tools.local.broker.hivemq_command", "run HiveMQ CE on port 8883 until Ctrl-C"),
+    "compose": ("tools.local.compose", "make what compose.yaml needs: certificates, passwords, users"),
+    "roles": ("tools.local.database.roles", "make the users of a MongoDB of your own: backend and dashboard"),
 }
 COMMANDS = BOARD | HERE
 HELP = {"-h", "--help"}

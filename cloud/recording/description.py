@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser, device: str = "--device") -> No
         help="names or numbers of the columns; ts=Date+Time joins two; device=… tells devices apart",
     )
     group.add_argument(
-        device, dest="recorded_device", metavar="NAME", help="of several devices in the file, this"
+        device, dest="recorded_device", metavar="NAME", help="use this one of several devices in the file"
     )
     group.add_argument(
         "--unit",

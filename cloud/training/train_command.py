@@ -93,7 +93,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m cloud train", description=__doc__)
     parser.add_argument("--device", help="C001 or site/C001: whose key the model is made under")
     parser.add_argument(
-        "--csv", type=Path, nargs="+", metavar="FILE", help="learn from these, not the database"
+        "--csv", type=Path, nargs="+", metavar="FILE", help="learn from these instead of the database"
     )
     description.add_options(parser, device="--csv-device")
     parser.add_argument("--days", type=float, default=30.0, help="how far back to learn from (default 30)")

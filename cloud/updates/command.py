@@ -24,7 +24,7 @@ from cloud.updates.wanted import Wanted
 
 def add_options(commands: Any, run: Callable[[argparse.Namespace, Any], int]) -> None:
     """`run(options, act)` opens the database and calls act(options, database, master key)."""
-    config_ = commands.add_parser("config", help="a board's settings: show them, or change them over the air")
+    config_ = commands.add_parser("config", help="show a board's settings, or change them over the air")
     config_.add_argument("device", help="C001 or site/C001")
     config_.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
@@ -32,16 +32,16 @@ def add_options(commands: Any, run: Callable[[argparse.Namespace, Any], int]) ->
     )  # fmt: skip
     config_.add_argument("--yes", action="store_true", help="do not ask")
     config_.set_defaults(command=lambda options: run(options, config))
-    models = commands.add_parser("model", help="a board's models: show them, or give it one over the air")
+    models = commands.add_parser("model", help="list a board's models, or give it one over the air")
     models.add_argument("device", help="C001 or site/C001")
     models.add_argument("model", nargs="?", help="8 hex digits; `newest` for the newest one")
     models.add_argument("--back", action="store_true", help="the one that it judged with before")
     models.set_defaults(command=lambda options: run(options, model))
-    apps = commands.add_parser("app", help="a board's application: show it, or give it a release")
+    apps = commands.add_parser("app", help="show a board's application, or give it a release")
     apps.add_argument("device", help="C001 or site/C001")
     apps.add_argument("file", nargs="?", help="of `python -m tools release`, for the board's chip")
     apps.set_defaults(command=lambda options: run(options, app))
-    many = commands.add_parser("rollout", help="models, settings or a release for many boards, a few first")
+    many = commands.add_parser("rollout", help="give many boards models, settings or a release, a few first")
     many.add_argument("do", choices=("start", "show", "halt", "back"), metavar="start|show|halt|back")
     many.add_argument("what", nargs="?", choices=("model", "config", "app"), metavar="model|config|app")
     many.add_argument("file", nargs="*", help="of `python -m tools release`, one for each kind of chip")

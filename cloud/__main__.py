@@ -128,11 +128,11 @@ def _parser(prog: str = "python -m cloud") -> argparse.ArgumentParser:
         "--unsigned", action="store_true", help="trust a file of a version that did not sign backups yet"
     )
     bring_back.set_defaults(command=_restore)
-    gone = commands.add_parser("forget", help="delete what is stored about a board, or about a person")
-    gone.add_argument("device", nargs="?", help="C001 or site/C001")
-    gone.add_argument("--person", metavar="ADDRESS", help="a mail address, instead of a board")
-    gone.add_argument("--dry-run", action="store_true", help="only count what would be deleted")
-    gone.set_defaults(command=_forget)
+    forget = commands.add_parser("forget", help="delete what is stored about a board, or about a person")
+    forget.add_argument("device", nargs="?", help="C001 or site/C001")
+    forget.add_argument("--person", metavar="ADDRESS", help="a mail address, instead of a board")
+    forget.add_argument("--dry-run", action="store_true", help="only count what would be deleted")
+    forget.set_defaults(command=_forget)
     renew = commands.add_parser(
         "rekey", help="sign stored models anew: under VIGIE_KEY instead of OLD_VIGIE_KEY"
     )
@@ -235,7 +235,7 @@ def _password(options: argparse.Namespace) -> int:
     if sys.stdin.isatty():
         typed = getpass.getpass("password of the dashboard: ")
         if getpass.getpass("once more: ") != typed:
-            print("these were two different passwords", file=sys.stderr)
+            print("the two passwords differ", file=sys.stderr)
             return 2
     else:
         typed = sys.stdin.readline().rstrip("\n")
@@ -333,7 +333,7 @@ def _forget(options: argparse.Namespace) -> int:
     elif options.dry_run:
         print("this was a dry run: nothing was deleted")
     else:
-        print(f"All of this goes for good. Type {whom} to delete it: ", end="", flush=True)
+        print(f"All of this will be deleted for good. Type {whom} to delete it: ", end="", flush=True)
         if sys.stdin.readline().strip() != whom:
             print("nothing was deleted", file=sys.stderr)
             return 1

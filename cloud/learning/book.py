@@ -37,7 +37,7 @@ class Book:
         """Those whose next model has passed and is not meant for the board yet."""
         return list(self._boards.find({"state": READY}, LIGHT))
 
-    def said(self) -> dict[Board, int]:
+    def harmless_answers(self) -> dict[Board, int]:
         """How often somebody called an episode harmless, by board."""
         count = Counter[Board]()
         for label in self._labels.find({"label": HARMLESS}, {"episodes": 1}):

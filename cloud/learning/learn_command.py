@@ -64,7 +64,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 def learn(connected: Database[Document], master: bytes, board: Board, *, anew: bool, now: float) -> Document:
     """Try for a next model and note what came of it. Raises HistoryError, PyMongoError."""
     book, reader = Book(connected), Reader(connected)
-    noted: Document = {"at": now, "said": book.said().get(board, 0)}
+    noted: Document = {"at": now, "said": book.harmless_answers().get(board, 0)}
     running = _running(connected, master, board)
     anew = anew or running is None
     if anew:

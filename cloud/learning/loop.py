@@ -98,7 +98,7 @@ class Learning:
         known = set(self._reader.devices())
         return [
             board
-            for board, answers in sorted(self._book.said().items())
+            for board, answers in sorted(self._book.harmless_answers().items())
             if board in known
             and answers != self._book.of(board).get("said", 0)
             and now - self._failed.get(board, 0.0) >= AGAIN

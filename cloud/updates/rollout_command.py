@@ -21,7 +21,7 @@ from cloud.updates.rollout import waves
 from cloud.updates.rollouts import Rollouts
 from cloud.updates.standing import TIMES, agreed, settings_text, state_of, with_secret
 
-# What each board shall have, what it has now, and lines for a person.
+# What each board is to have, what it has now, and lines for a person.
 Plan = tuple[dict[str, Any], dict[str, Any], list[str]]
 
 

@@ -1,7 +1,7 @@
 """Roll-outs as the database keeps them: begun by a command, taken further by the process that watches.
 
     _id when it was begun · what "model", "config" or "app" · order the boards
-    values {board: what it shall have} · before {board: what it had}
+    values {board: what it is to have} · before {board: what it had}
     begun {board: {told, settled, boots}} · pause s · why
     state running, halted, done or back · to_tell: it has halted itself, and no mail says so yet
 
@@ -132,7 +132,7 @@ class Rollouts:
         if new.modified_count:
             value = self._want(name, rollout["what"], rollout["values"][name])
             self._all.update_one(which, {"$set": {f"values.{name}": value}})
-            log.info("%s shall have %s %s", name, rollout["what"], value)
+            log.info("%s is to have %s %s", name, rollout["what"], value)
 
     def _want(self, name: str, what: str, value: Any) -> Any:
         """Let a board have a model (its id), a release (its number), or settings (a sealed change)."""

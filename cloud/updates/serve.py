@@ -66,11 +66,11 @@ class Answers:
         awake = {(site, device): state for site, device, state in listening}
         if awake:
             names = ("stream", "config", "model", "app", "updates")
-            told = {
+            known = {
                 board: {name: msgspec.to_builtins(getattr(state, name)) for name in names}
                 for board, state in awake.items()
             }
-            self._try(lambda: self._tell(self._wanted.of(awake), told))
+            self._try(lambda: self._tell(self._wanted.of(awake), known))
 
     def changes(self) -> None:
         """Tell the boards that are online what has changed, at most once in LOOK_EVERY seconds."""

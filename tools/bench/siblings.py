@@ -31,7 +31,7 @@ Flags = NDArray[np.bool_]
 class SiblingResult:
     """Of one mote: which drifts the board, its siblings, both found, and alarms a day of the clean trace."""
 
-    found: list[tuple[str, bool, bool]]  # size, by the board, by the siblings
+    drifts: list[tuple[str, bool, bool]]  # size, by the board, by the siblings
     board: float
     added: float
     both: float
@@ -47,7 +47,7 @@ def bench(folder: Path, seeds: int, interpreter: str) -> dict[str, SiblingResult
 
 
 def table(results: dict[str, SiblingResult]) -> str:
-    every = [each for result in results.values() for each in result.found]
+    every = [each for result in results.values() for each in result.drifts]
     accused = [each for result in results.values() for each in result.accused]
     lines = [f"{'drift alone, beside two siblings':<34}" + "".join(f"{s:>9}" for s in (*SIZES, "all"))]
     names = {
@@ -70,7 +70,7 @@ def table(results: dict[str, SiblingResult]) -> str:
 
 
 def numbers(results: dict[str, SiblingResult]) -> dict[str, float]:
-    every = [each for mote in results.values() for each in mote.found]
+    every = [each for mote in results.values() for each in mote.drifts]
     accused = [each for mote in results.values() for each in mote.accused]
     return {
         "board": round(float(np.mean([b for _, b, _ in every])), 3),

@@ -92,7 +92,7 @@ def _password(question: str, again: bool = False) -> bytes:
         return b""
     typed = getpass.getpass(f"  {question}: ")
     if again and typed and getpass.getpass("  the same again: ") != typed:
-        raise ToolFailed("these are two different passwords: nothing was made")
+        raise ToolFailed("the two passwords differ: nothing was made")
     return typed.encode()
 
 

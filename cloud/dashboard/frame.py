@@ -84,7 +84,7 @@ def live(body: Body, every: float | None) -> None:
 def _filled(body: Body, *, waiting: bool = False) -> None:
     source.begin()
     try:
-        answer = source.ask("fleet", source.fleet)
+        answer = source.ask(source.fleet)
     except Unavailable:
         if waiting:
             raise
@@ -100,7 +100,7 @@ def _filled(body: Body, *, waiting: bool = False) -> None:
 
 def _wait_for_first() -> None:
     try:
-        if source.ask("fleet", source.fleet).value.latest:
+        if source.ask(source.fleet).value.latest:
             st.rerun()
     finally:
         source.begin()  # the next look asks anew; this one knew what the page had just heard

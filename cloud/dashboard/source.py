@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,7 @@ DAY = 86400.0  # s
 HOUSE = language.HOUSE
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class DatabaseTrouble(Enum):
@@ -129,17 +130,20 @@ def begin() -> None:
     st.session_state["trouble"] = None
 
 
-def ask(about: str, question: Callable[[], T]) -> Answer[T]:
-    """The answer of `question()`, or its last one in this session and why. Raises Unavailable, SettingsError.
+def ask(question: Callable[P, T], *args: P.args, **more: P.kwargs) -> Answer[T]:
+    """The answer of `question(*args)`, or its last one in this session and why.
+
+    Raises Unavailable, SettingsError.
 
     After one question has waited in vain, the others of the same part do not wait: a fleet of cards would
     take minutes.
     """
     known: dict[str, Answer[T]] = st.session_state.setdefault("known", {})
+    about = f"{question.__name__} {args}"
     trouble: DatabaseTrouble | None = st.session_state.get("trouble")
     if trouble is None:
         try:
-            answer = _asked(question)
+            answer = _asked(lambda: question(*args, **more))
         except PyMongoError as error:
             trouble = _why(error)
             log.warning("%s: the database is %s (%s)", about, trouble.value, type(error).__name__)
@@ -239,17 +243,17 @@ def history(  # noqa: PLR0917  these are the answer's name
     start: float | None,
     end: float | None,
     span: float,
-    period: float | None,
+    summed: bool,
 ) -> BoardHistory:
     """Readings and episodes of [start, end); with None for both: of the last `span` seconds.
 
-    `period`: seconds between the board's readings, by which a range too long for single readings is told.
+    `summed`: whether there are too many for single readings.
     """
     finish = time.time() if end is None else end
     begin = finish - span if start is None else start
     say, asked = Words(language), reader()
     episodes = asked.episodes(site, device, start=begin, end=finish + 1)
-    if (finish - begin) / (period or 10.0) > DRAWN:
+    if summed:
         sums = spans(asked, site, device, begin, finish + 1)
         drawn = curve.shape_spans(say, sums, episodes, start=begin, end=finish)
         begin = min([begin, *sums.begin[:1]])  # the oldest stretch counts whole, so a download has it whole

@@ -402,7 +402,7 @@ def test_a_range_drawn_of_sums_is_downloaded_as_it_is_counted(house, address, no
 
     house.furnish(now, hours=3)
     monkeypatch.setattr(source, "DRAWN", 100)
-    shown = source.history("en", "demo", "C002", now - 7000, now, 7000.0, 10.0)
+    shown = source.history("en", "demo", "C002", now - 7000, now, 7000.0, True)
     assert shown.curve.summed and shown.curve.readings > 700
     csv = download.made("csv", "demo", "C002", shown.start, shown.end).decode().splitlines()
     assert len(csv) - 1 == shown.curve.readings

@@ -47,7 +47,7 @@ def on_a_page(items: Sequence[Item], most: int, key: str) -> Sequence[Item]:
 
 def link(site: str, device: str, label: str, episode: Episode | None = None) -> None:
     """A link to a board, or to one episode of it. `label` is Markdown."""
-    fleet = source.ask("fleet", source.fleet).value
+    fleet = source.ask(source.fleet).value
     name = next((name for name, pair in fleet.boards.items() if pair == (site, device)), device)
     address = {"board": name}
     if episode:

@@ -23,7 +23,7 @@ def _failed() -> list[Alert]:
 
 def show(*, expanded: bool = False) -> bool:
     """Part of a page; whether there were any. Shows mail addresses only after a login. Raises Unavailable."""
-    say, mails = frame.say(), source.ask("undelivered", _failed).value
+    say, mails = frame.say(), source.ask(_failed).value
     if not mails:
         return False
     title = say("not delivered", mails=say.many(len(mails), "mail"))

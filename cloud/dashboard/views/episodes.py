@@ -26,9 +26,7 @@ def _body(fleet: Answer[FleetState]) -> None:
     # What stands in the two fields below is known before they are drawn.
     name, which = st.session_state.get("of"), st.session_state.get("show") or "all"
     site, device = boards.get(name or "") or (None, None)
-    answer = source.ask(
-        f"episodes {name} {which}", lambda: source.episodes(site, device, which == "going on", READ)
-    )
+    answer = source.ask(source.episodes, site, device, which == "going on", READ)
     now = time.time()
     going_on = sum(each.closed is None for each in answer.value)
     episodes = [each for each in answer.value if wanted(each, which)]

@@ -56,9 +56,7 @@ def _card(say: Words, card: Card) -> None:
         common.need(card.need)
     common.values(card)
     try:
-        curve = source.ask(
-            f"spark {card.site}/{card.device}", lambda: source.spark(say.language, card.site, card.device)
-        ).value
+        curve = source.ask(source.spark, say.language, card.site, card.device).value
     except Unavailable:
         st.caption(say("card no curve"))
     else:

@@ -28,7 +28,7 @@ def page() -> st.Page:
 def _body(fleet: Answer[FleetState]) -> None:
     say, now = frame.say(), time.time()
     frame.headline(say("page model"))
-    known = source.ask("models", source.models)
+    known = source.ask(source.models)
     boards = fleet.value.boards
     frame.freshness(known, EVERY)
     st.dataframe(versions(say, fleet.value.latest, known.value, now), hide_index=True, width="stretch")
@@ -64,13 +64,13 @@ def versions(
 
 def _lesson(say: Words, site: str, device: str, now: float) -> None:
     st.header(say("next title"), anchor=False)
-    known, mails = source.ask(f"lesson {site}/{device}", lambda: source.lesson(site, device)).value
+    known, mails = source.ask(source.lesson, site, device).value
     st.markdown("\n\n".join(lesson.sentences(say, known, mails, now)) or say("next none"))
 
 
 def _agreement(say: Words, site: str, device: str) -> None:
     st.header(say("agreement title"), anchor=False)
-    answer = source.ask(f"agreement {site}/{device}", lambda: source.agreement(site, device))
+    answer = source.ask(source.agreement, site, device)
     agreements = answer.value
     if not agreements:
         st.caption(say("agreement none"))
@@ -83,14 +83,13 @@ def _agreement(say: Words, site: str, device: str) -> None:
 def _drift(say: Words, in_use: str | None, site: str, device: str) -> None:
     """Against the model `in_use`, where a newer one waits; None = the newest, which the page shows anyway."""
     st.header(say("drift title"), anchor=False)
-    asked = f"model {site}/{device} {in_use}"
-    trained = source.ask(asked, lambda: source.model(site, device, in_use)).value
+    trained = source.ask(source.model, site, device, in_use).value
     features = trained.report.get("features") if trained else None
     if not trained or not features:
         st.caption(say("drift none"))
         return
     st.caption(say("with model", model=plain(trained.id)))
-    recent = source.ask(f"recent {site}/{device}", lambda: source.recent_features(site, device)).value
+    recent = source.ask(source.recent_features, site, device).value
     if recent is None:
         st.caption(say("drift no readings"))
         return
@@ -125,7 +124,7 @@ def drifts(
 
 def _calibration(say: Words, latest: Latest | None, site: str, device: str) -> None:
     st.header(say("calibration title"), anchor=False)
-    trained = source.ask(f"model {site}/{device} None", lambda: source.model(site, device, None)).value
+    trained = source.ask(source.model, site, device, None).value
     if trained is None:
         learning = str((latest.state.get("learning") if latest else None) or "0 h / 24")
         st.info(say("calibration none", learning=plain(learning)), icon=":material/hourglass_top:")

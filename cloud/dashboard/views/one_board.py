@@ -13,7 +13,7 @@ from cloud.dashboard.draw.curve import Curve
 from cloud.dashboard.parts import common, download, needs
 from cloud.dashboard.parts.episode import episode_card
 from cloud.dashboard.parts.markdown import plain
-from cloud.dashboard.parts.needs import Card
+from cloud.dashboard.parts.needs import UNKNOWN_PERIOD, Card
 from cloud.dashboard.source import Answer, BoardHistory, FleetState, Normal
 from cloud.words import Words
 
@@ -128,15 +128,13 @@ def _body(  # noqa: PLR0917
     say, now = frame.say(), time.time()
     start, end = window or (None, None)
     known = fleet.value.of(site, device)
-    period = known.period if known else None
+    period = (known and known.period) or UNKNOWN_PERIOD
+    summed = seconds / period > source.DRAWN
     beside: list[str] = []
     for card in needs.cards(say, fleet.value.latest, fleet.value.open_episodes, now, fleet.value.over):
         if (card.site, card.device) == (site, device):
             beside = _head(say, card)
-    answer = source.ask(
-        f"history {site}/{device} {start} {end} {seconds}",
-        lambda: source.history(say.language, site, device, start, end, seconds, period),
-    )
+    answer = source.ask(source.history, say.language, site, device, start, end, seconds, summed)
     history = answer.value
     frame.freshness(answer, every, *beside)
     if history.curve.empty:

@@ -34,10 +34,10 @@ def _body(fleet: Answer[FleetState]) -> None:
     st.dataframe(lags(say, latest, now), hide_index=True, width="stretch")
     st.caption(say("lag how"))
     st.header(say("updates title"), anchor=False)
-    wanted = source.ask("wanted", source.wanted).value
+    wanted = source.ask(source.wanted).value
     st.dataframe(updates.table(say, latest, wanted), hide_index=True, width="stretch")
     st.header(say("quarantine title"), anchor=False)
-    refused = source.ask("quarantine", source.quarantine).value
+    refused = source.ask(source.quarantine).value
     if refused:
         st.dataframe(table(say, refused, now), hide_index=True, width="stretch")
         st.caption(say("quarantine how"))
@@ -47,7 +47,7 @@ def _body(fleet: Answer[FleetState]) -> None:
     if not undelivered.show(expanded=True):
         st.caption(f":material/check: {say('undelivered none')}")
     with numbers:  # last: counting what is stored looks at every bucket
-        answer = source.ask("summary", source.summary)
+        answer = source.ask(source.summary)
         frame.freshness(answer, EVERY)
         _numbers(say, answer.value, seen, latest, now)
 

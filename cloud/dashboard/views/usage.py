@@ -23,7 +23,7 @@ def page() -> st.Page:
 
 def _body(fleet: Answer[FleetState]) -> None:
     say = frame.say()
-    answer = source.ask("gauges", source.gauges)
+    answer = source.ask(source.gauges)
     gauges = answer.value
     fullest = next((gauge for gauge in gauges if gauge.service not in HOSTS), None)
     frame.headline(headline(say, fullest))

@@ -315,9 +315,7 @@ def _smtp(source: Source) -> SmtpSettings:
 def _alerts(source: Source, mail: MailSettings) -> AlertSettings:
     cost = max(1, len(mail.to))
     quiet = source.checked("QUIET_HOURS", "", checks.span_of_day)
-    times = (
-        [checks.minute(part) for part in quiet.split("-")] if quiet and not checks.span_of_day(quiet) else []
-    )
+    begin, _, end = quiet.partition("-")
     digest = source.checked("DIGEST_TIME", "08:00", checks.time_of_day)
     return AlertSettings(
         per_day=source.number("MAIL_PER_DAY", 100, 4 * cost, 1_000_000),
@@ -328,7 +326,7 @@ def _alerts(source: Source, mail: MailSettings) -> AlertSettings:
         cool_down=60.0 * source.number("ALERT_COOL_DOWN_MINUTES", 30, 0, 10_080),
         repeat=60.0 * source.number("ALERT_REPEAT_MINUTES", 240, 0, 10_080),
         escalate=60.0 * source.number("ALERT_ESCALATE_MINUTES", 60, 1, 10_080),
-        quiet_hours=(times[0], times[1]) if times else None,
-        digest_minute=checks.minute(digest) if not checks.time_of_day(digest) else 480,
-        zone=mail.zone if not checks.zone(mail.zone) else "UTC",
+        quiet_hours=(checks.minute(begin), checks.minute(end)) if quiet else None,
+        digest_minute=checks.minute(digest) if digest else 0,
+        zone=mail.zone,
     )

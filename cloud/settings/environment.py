@@ -51,7 +51,7 @@ class Source:
     def checked(
         self, key: str, default: str | None, problem: Callable[[str], str | None], cure: str = ""
     ) -> str:
-        """The value of `key`; `problem` says what is wrong with it. An empty value is no value."""
+        """The value of `key`, "" when it is wrong: `problem` says how. An empty value is no value."""
         self._asked.add(key)
         value, place = self._values.get(key, ("", self._file))
         if not value.strip():
@@ -62,6 +62,7 @@ class Source:
         value = value.strip()
         if (wrong := problem(value)) is not None:
             self.problems.append(f"{place}: {key} {wrong}")
+            return ""
         return value
 
     def number(self, key: str, default: int, least: int, most: int) -> int:
@@ -70,8 +71,7 @@ class Source:
                 return None
             return f'must be a whole number from {least} to {most}, not "{value}"'
 
-        value = self.checked(key, str(default), problem)
-        return int(value) if problem(value) is None else default
+        return int(self.checked(key, str(default), problem) or default)
 
     def existing_file(self, key: str) -> str | None:
         def problem(value: str) -> str | None:
@@ -99,8 +99,7 @@ class Source:
                 return None
             return f"must be 64 hex digits, it has {len(value)} characters: {cure}"
 
-        value = self.checked(key, None if needed else "", problem, f"64 hex digits; {cure}")
-        return bytes.fromhex(value) if problem(value) is None else b""
+        return bytes.fromhex(self.checked(key, None if needed else "", problem, f"64 hex digits; {cure}"))
 
     def finish(self, *, whole: bool) -> None:
         """Raise SettingsError with everything that is wrong.

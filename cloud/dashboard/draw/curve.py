@@ -140,9 +140,9 @@ def shape_spans(
             "segment": band["segment"],
             "undated": none > 0,
         },
-        marks=_table([], ("at", "t", "h", "score", "who", "saw")),
+        marks=table([], ("at", "t", "h", "score", "who", "saw")),
         runs=_stretches(say, drawn),
-        gaps=_table(_silent(say, holes), ("begin", "finish", "saw")),
+        gaps=table(_silent(say, holes), ("begin", "finish", "saw")),
         window={"at": np.array([start, end]) * 1000},
         band=band,
         readings=int(spans.readings.sum()),
@@ -225,7 +225,7 @@ def _stretches(say: Words, spans: Spans) -> Table:
         for k in np.flatnonzero(np.nan_to_num(counted) > 0):
             count = say.many(int(counted[k]), "reading")
             rows.append((spans.begin[k] * 1000, spans.end[k] * 1000, lane, who, count))
-    return _table(rows, ("begin", "finish", "lane", "who", "saw"))
+    return table(rows, ("begin", "finish", "lane", "who", "saw"))
 
 
 def placed(ts: Floats) -> Floats:
@@ -341,7 +341,7 @@ def _runs(
                     saw[0] = ", ".join(sorted({say.reason(readings.why[row]) for row in run}))
                 lane = say.detector(bit)
                 rows.append((at[run[0]] * 1000, at[run[-1]] * 1000, lane, who, " · ".join(saw)))
-    return _table(rows, ("begin", "finish", "lane", "who", "saw"))
+    return table(rows, ("begin", "finish", "lane", "who", "saw"))
 
 
 def _sides(readings: Readings, episodes: list[Episode]) -> list[Side]:
@@ -388,7 +388,7 @@ def _gaps(
         else:
             saw = say("gap pause", length=length)
         rows.append((at[here - 1] * 1000, at[here] * 1000, saw))
-    return _table(rows, ("begin", "finish", "saw"))
+    return table(rows, ("begin", "finish", "saw"))
 
 
 def _episodes(say: Words, episodes: list[Episode], begin: float, end: float) -> Table:
@@ -403,10 +403,10 @@ def _episodes(say: Words, episodes: list[Episode], begin: float, end: float) -> 
             length=say.duration(until - episode.opened),
         )
         rows.append((max(episode.opened, begin) * 1000, min(until, end) * 1000, f"{saw} · {state}"))
-    return _table(rows, ("begin", "finish", "saw"))
+    return table(rows, ("begin", "finish", "saw"))
 
 
-def _table(rows: list[Any], columns: tuple[str, ...]) -> Table:
+def table(rows: list[Any], columns: tuple[str, ...]) -> Table:
     values = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
     return {
         name: np.array(column, np.float64) if name in ("begin", "finish") else _texts(list(column))

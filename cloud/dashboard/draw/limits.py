@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cloud.dashboard.draw.curve import Curve, Table
+from cloud.dashboard.draw.curve import Curve, Table, table
 from cloud.words import Words
 
 # As `state` tells them: t_min, t_max, h_min, h_max in hundredths, for_s; `severe`: a second stage of these.
@@ -23,12 +23,7 @@ def lines(say: Words, limits: Limits, curve: Curve) -> Table:
         for end, value in _of(limits, quantity).items()
         if _is_near(curve, quantity, value)
     ]
-    return {
-        "quantity": np.array([row[0] for row in rows], object),
-        "value": np.array([row[1] for row in rows], np.float64),
-        "label": np.array([row[2] for row in rows], object),
-        "is_most": np.array([row[3] for row in rows], np.bool_),
-    }
+    return table(rows, ("quantity", "value", "label", "is_most"))
 
 
 def sentence(say: Words, limits: Limits, drawn: Table) -> str:
@@ -47,9 +42,7 @@ def sentence(say: Words, limits: Limits, drawn: Table) -> str:
         text += say("limits after", length=say.duration(limits["for_s"]))
     if severe := limits.get("severe"):
         ends = [
-            say.value(value, unit)
-            for quantity, unit in UNITS.items()
-            for value in _of(severe, quantity).values()
+            say.value(value, unit) for name, unit in UNITS.items() for value in _of(severe, name).values()
         ]
         length = say.duration(severe.get("for_s", 0))
         text += say("limits severe", limits=", ".join(ends), length=length)
@@ -72,7 +65,7 @@ def _of(limits: Limits, quantity: str) -> dict[str, float]:
 def _is_near(curve: Curve, quantity: str, value: float) -> bool:
     ends = f"{quantity}_low", f"{quantity}_high"
     columns = [curve.line[quantity], curve.least[quantity]]
-    columns += [table[end] for table in (curve.band, curve.normal) for end in ends if end in table]
+    columns += [each[end] for each in (curve.band, curve.normal) for end in ends if end in each]
     held = np.concatenate(columns)
     low, high = float(np.nanmin(held)), float(np.nanmax(held))
     return low - FARTHEST * (high - low) <= value <= high + FARTHEST * (high - low)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
@@ -68,10 +68,6 @@ def need(which: Need) -> None:
     st.badge(frame.say()(f"need {which.name.lower()}"), color=color, icon=f":material/{icon}:")
 
 
-def severity(episode: Episode) -> None:
-    need(Need.SEVERE if episode.severity == "severe" else Need.WARNING)
-
-
 def values(card: Card) -> None:
     """The last values, big."""
     say = frame.say()
@@ -88,9 +84,14 @@ def age(card: Card, *beside: str) -> None:
     st.caption(" · ".join([ago, *beside]), width="content")
 
 
-def chart(drawn: tuple[Spec, Tables], alt: str) -> None:
-    """Named tables beside a constant spec: a refresh then changes rows, not the chart."""
-    st.vega_lite_chart(spec=_with_rows(drawn), width="stretch", alt=alt)
+def chart(drawn: tuple[Spec, Tables], alt: str, **more: Any) -> None:
+    """Named tables beside a constant spec: a refresh then changes rows, not the chart.
+
+    As a canvas: an SVG's parts have roles without names, at which a screen reader stumbles (axe-core).
+    """
+    spec, tables = drawn
+    rows = {"datasets": charts.frames(tables), "usermeta": {"embedOptions": {"renderer": "canvas"}}}
+    st.vega_lite_chart(spec=spec | rows, width="stretch", alt=alt, **more)
 
 
 def zoomable(
@@ -103,21 +104,7 @@ def zoomable(
         for begin, end in selection.values():
             zoomed(begin / 1000, end / 1000)
 
-    st.vega_lite_chart(
-        spec=_with_rows(drawn),
-        width="stretch",
-        alt=alt,
-        key=key,
-        on_select=drawn_across,
-        selection_mode=charts.ZOOM,
-    )
-
-
-def _with_rows(drawn: tuple[Spec, Tables]) -> Spec:
-    """As a canvas: an SVG's parts have roles without names, at which a screen reader stumbles (axe-core)."""
-    spec, tables = drawn
-    canvas = {"embedOptions": {"renderer": "canvas"}}
-    return spec | {"datasets": charts.frames(tables), "usermeta": canvas}
+    chart(drawn, alt, key=key, on_select=drawn_across, selection_mode=charts.ZOOM)
 
 
 def legend(say: Words, palette: Palette, *, limits: bool) -> None:

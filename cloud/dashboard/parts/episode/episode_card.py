@@ -17,7 +17,7 @@ def row(episode: Episode, now: float) -> None:
     say = frame.say()
     with st.container(border=True, gap="xsmall", key=f"episode {episode.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            common.severity(episode)
+            common.need(needs.Need.SEVERE if episode.severity == "severe" else needs.Need.WARNING)
             common.link(episode.site, episode.device, f"**{plain(episode.device)}**", episode)
             length = say.duration((episode.closed or now) - episode.opened)
             until = say("over after" if episode.closed is not None else "going on for", length=length)

@@ -407,9 +407,10 @@ def _episodes(say: Words, episodes: list[Episode], begin: float, end: float) -> 
 
 
 def table(rows: list[Any], columns: tuple[str, ...]) -> Table:
+    """These rows as columns: begin, finish and value are numbers, the others are objects."""
     values = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
     return {
-        name: np.array(column, np.float64) if name in ("begin", "finish") else _texts(list(column))
+        name: np.array(column, np.float64 if name in ("begin", "finish", "value") else object)
         for name, column in zip(columns, values, strict=True)
     }
 

@@ -1,6 +1,6 @@
 """The user's own limits, by which the board judges: lines across the panels and a sentence below. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,19 +41,19 @@ def sentence(say: Words, limits: Limits, drawn: Table) -> str:
     if limits.get("for_s"):
         text += say("limits after", length=say.duration(limits["for_s"]))
     if severe := limits.get("severe"):
-        ends = [
-            say.value(value, unit) for name, unit in UNITS.items() for value in _of(severe, name).values()
-        ]
         length = say.duration(severe.get("for_s", 0))
-        text += say("limits severe", limits=", ".join(ends), length=length)
-    shown = set(zip(drawn["quantity"], drawn["value"], strict=True))
-    far = [
+        text += say("limits severe", limits=_values(say, severe), length=length)
+    far = _values(say, limits, set(zip(drawn["quantity"], drawn["value"], strict=True)))
+    return f"{text}. {say('limits far', values=far)}" if far else f"{text}."
+
+
+def _values(say: Words, limits: Limits, but: Container[tuple[str, float]] = ()) -> str:
+    return ", ".join(
         say.value(value, unit)
         for quantity, unit in UNITS.items()
         for value in _of(limits, quantity).values()
-        if (quantity, value) not in shown
-    ]
-    return f"{text}. {say('limits far', values=', '.join(far))}" if far else f"{text}."
+        if (quantity, value) not in but
+    )
 
 
 def _of(limits: Limits, quantity: str) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """`python -m cloud doctor`: tests what the backend needs to work; each line has a tick, or the cure."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,25 +27,20 @@ def examine(
 
     `secrets`: Streamlit's file, from which the dashboard takes its settings.
     """
-    known = dict(environment)
-    reported: set[str] = set()  # wrong settings, each once
     if dashboard:
-        yield from _part(lambda: _dashboard(known, file, secrets), reported)
-        return
-    for part in parts:
-        yield from _part(lambda part=part: _findings(part, known, file, send), reported)  # type: ignore[misc]
-    if board is not None:
-        yield from _part(lambda: _board(board, known, file), reported)
-
-
-def _part(findings: Callable[[], Iterator[Finding]], reported: set[str]) -> Iterator[Finding]:
-    try:
-        yield from findings()
-    except settings.SettingsError as wrong:
-        for problem in wrong.problems:
-            if problem not in reported:
-                reported.add(problem)
-                yield Finding("settings", problem, "bad")
+        results = [_dashboard(environment, file, secrets)]
+    else:
+        results = [_findings(part, environment, file, send) for part in parts]
+        results += [_board(board, environment, file)] if board is not None else []
+    reported: set[str] = set()  # wrong settings, each once
+    for findings in results:
+        try:
+            yield from findings
+        except settings.SettingsError as wrong:
+            for problem in wrong.problems:
+                if problem not in reported:
+                    reported.add(problem)
+                    yield Finding("settings", problem, "bad")
 
 
 def _findings(part: str, known: Mapping[str, str], file: Path | None, send: bool) -> Iterator[Finding]:

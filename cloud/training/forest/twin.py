@@ -176,12 +176,8 @@ class CloudModel:
 
     def dumps(self, key: bytes) -> bytes:
         """Compressed arrays (no pickle), authenticated with HMAC-SHA256 under the master key."""
-        head = {
-            "model_id": self.model_id,
-            "threshold": self.threshold,
-            "full_threshold": self.full_threshold,
-            "full_unit": self.full_unit,
-        }
+        names = ("model_id", "threshold", "full_threshold", "full_unit")
+        head = {name: getattr(self, name) for name in names}
         arrays: Arrays = {f"envelope.{name}": np.asarray(each) for name, each in self.envelope.items()}
         arrays |= self.twin.arrays("twin") | self.full.arrays("full")
         arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
@@ -202,15 +198,13 @@ class CloudModel:
         try:
             with np.load(io.BytesIO(body), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
+            own = "envelope."
+            envelope = {name.removeprefix(own): each for name, each in arrays.items() if name.startswith(own)}
             return cls(
                 **json.loads(arrays["head"].tobytes()),
                 twin=Trees.from_arrays("twin", arrays, integer_path_lengths),
                 full=Trees.from_arrays("full", arrays, path_lengths),
-                envelope={
-                    name.removeprefix("envelope."): each
-                    for name, each in arrays.items()
-                    if name.startswith("envelope.")
-                },
+                envelope=envelope,
             )
         except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise ModelRefused(f"the cloud model is of another version ({error}): train it again") from error

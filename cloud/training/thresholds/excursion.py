@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.training.history import DAY, History, Ints
+from cloud.training.history import DAY, Floats, History, Ints
 from cloud.training.thresholds import calibrate
 from device.judge.excursion import HALF_HOURS, LONGEST, PAST, SIDE, STILL
 from device.judge.reading import LONG_GAP
@@ -109,7 +109,22 @@ class StayWatch:
 
     def stays(self, level: int, sign: int, counted: Ints) -> Ints:
         """Periods `counted` in the present stay beyond `level` at each reading; 0 outside."""
-        return runs(sign * (self.past.t - level) > 0, counted, self.fresh)
+        beyond = sign * (self.past.t - level) > 0
+        total = np.cumsum(np.where(beyond, counted, 0))
+        base = np.maximum.accumulate(np.where(self._begins(beyond), total - counted, 0))
+        return np.asarray(np.minimum(np.where(beyond, total - base, 0), LONGEST))
+
+    def longest(self, level: int, sign: int, counted: Ints, where: Mask | None = None) -> Floats:
+        """How long each stay beyond `level` was at most (`where` only, if given), longest first."""
+        stays = self.stays(level, sign, counted)
+        starts = np.flatnonzero(self._begins(sign * (self.past.t - level) > 0))
+        if not len(starts):
+            return np.zeros(0)
+        most = np.maximum.reduceat(stays if where is None else np.where(where, stays, 0), starts)
+        return np.sort(most[most > 0])[::-1].astype(np.float64)
+
+    def _begins(self, beyond: Mask) -> Mask:
+        return beyond & (self.fresh | np.concatenate(([True], ~beyond[:-1])))
 
 
 def watch(past: History, step: int) -> StayWatch:
@@ -135,28 +150,6 @@ def _before(t: Ints, periods: Ints, step: int) -> Ints:
             ring[at] = value
             at = (at + 1) % PAST
     return out
-
-
-def runs(beyond: Mask, counted: Ints, fresh: Mask) -> Ints:
-    """The sum of `counted` since the last reading that is not `beyond` or is `fresh`; 0 where not beyond."""
-    total = np.cumsum(np.where(beyond, counted, 0))
-    begins = _begins(beyond, fresh)
-    base = np.maximum.accumulate(np.where(begins, total - counted, 0))
-    lengths: Ints = np.minimum(np.where(beyond, total - base, 0), LONGEST)
-    return lengths
-
-
-def longest(stays: Ints, where: Mask, begins: Mask) -> NDArray[np.float64]:
-    """How long each stay was at most while `where`, longest first."""
-    starts = np.flatnonzero(begins)
-    if not len(starts):
-        return np.zeros(0)
-    most = np.maximum.reduceat(np.where(where, stays, 0), starts)
-    return np.sort(most[most > 0])[::-1].astype(np.float64)
-
-
-def _begins(beyond: Mask, fresh: Mask) -> Mask:
-    return beyond & (fresh | np.concatenate(([True], ~beyond[:-1])))
 
 
 def _busy(seen: StayWatch) -> tuple[Mask, Mask]:
@@ -187,11 +180,7 @@ def _cycles(seen: StayWatch) -> bool:
     From the other side it may take its time: people at the door keep a cold room warm for hours.
     """
     past, middle = seen.past, int(np.median(seen.past.t))
-    every = np.ones(len(past.t), np.bool_)
-    sides = [
-        longest(seen.stays(middle, sign, seen.gaps), every, _begins(sign * (past.t - middle) > 0, seen.fresh))
-        for sign in (1, -1)
-    ]
+    sides = [seen.longest(middle, sign, seen.gaps) for sign in (1, -1)]
     often = min(map(len, sides)) >= LEAST_CYCLES * past.days
     return often and min(each[0] for each in sides) <= LONGEST_CYCLE * DAY / past.period
 
@@ -199,19 +188,17 @@ def _cycles(seen: StayWatch) -> bool:
 def _above(seen: StayWatch, loud: Mask, rush: int) -> list[tuple[int, int, int, int, int]]:
     """(level, longest, still, quiet, slow)."""
     past, period = seen.past, seen.past.period
-    every = np.ones(len(loud), np.bool_)
     quiet_days = past.days * float(1 - loud.mean())
     steps = []
     for level in _levels(past.t):
-        begins = _begins(past.t > level, seen.fresh)
-        plain, still, slow = (seen.stays(level, 1, kind) for kind in seen.counted(rush))
+        kinds = zip(seen.counted(rush), (LONG, STAYING, SLOW), strict=True)
         most, calm, slowly = (
-            _limit(longest(stays, every, begins), past.days, allowed, period)
-            for stays, allowed in ((plain, LONG), (still, STAYING), (slow, SLOW))
+            _limit(seen.longest(level, 1, counted), past.days, allowed, period) for counted, allowed in kinds
         )
         quiet = calm
         if not loud.all():
-            quiet = min(calm, _limit(longest(still, ~loud, begins), quiet_days, STAYING, period))
+            still = seen.longest(level, 1, seen.counted(rush)[1], ~loud)
+            quiet = min(calm, _limit(still, quiet_days, STAYING, period))
         steps.append((level, most, calm, quiet, slowly))
     least, slowly = (math.ceil(allowed.least / period) for allowed in (STAYING, SLOW))
     return [*steps, (_beyond(past.t), least, least, least, slowly)]
@@ -222,11 +209,7 @@ def _below(seen: StayWatch) -> list[tuple[int, int]]:
     past, period = seen.past, seen.past.period
     steps = []
     for level in _levels(-past.t):
-        stays = longest(
-            seen.stays(-level, -1, seen.gaps),
-            np.ones(len(past.t), np.bool_),
-            _begins(-past.t > level, seen.fresh),
-        )
+        stays = seen.longest(-level, -1, seen.gaps)
         ever = math.ceil(COLD_LONGER * float(stays[:1].sum()) + COLD_SLACK / period)
         steps.append((-level, max(_limit(stays, past.days, LONG, period), min(LONGEST, ever))))
     return [*steps, (-_beyond(-past.t), math.ceil(LONG.least / period))]
@@ -242,7 +225,7 @@ def _beyond(t: Ints) -> int:
     return min(int(t.max()) + max(10, round(BEYOND * (int(t.max()) - int(t.min())))), NOWHERE)
 
 
-def _limit(stays: NDArray[np.float64], days: float, allowed: Allowance, period: float) -> int:
+def _limit(stays: Floats, days: float, allowed: Allowance, period: float) -> int:
     """Periods that a stay may last, from those of the history, longest first."""
     expected = float(stays[0]) if len(stays) else 0.0
     if len(stays) >= 2 * calibrate.LEAST_PEAKS:

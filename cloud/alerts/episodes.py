@@ -365,7 +365,7 @@ def _ahead(state: Device, ahead: Ahead, now: float, rules: Rules) -> Decision:
 
 
 def _parted(state: Device, parted: Parted, now: float, rules: Rules) -> Decision:
-    """What goes on by its own readings learns from it who says so; else it is an episode of its own."""
+    """An open episode of its readings learns whom it has left; without one, this is its own episode."""
     away = {"left": parted.names, "away_t": parted.t, "away_h": parted.h}
     open_one = state.siblings
     if open_one is not None:

@@ -188,7 +188,7 @@ def _of_one_episode(matter: Matter, episode: Episode, context: LetterContext) ->
 
 
 def _next(matter: Matter, model: NextModel, context: LetterContext) -> Page:
-    """May the board have this model?"""
+    """The mail that asks whether the board may have this model."""
     words = context.words
     days, device = words.number(model.days, 0), model.device
     if model.first:

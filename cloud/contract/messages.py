@@ -219,7 +219,7 @@ class UserLimits(Stage, omit_defaults=True):
 
 
 class Tried(msgspec.Struct, array_like=True):
-    """What became of what a board was told to have."""
+    """What became of something that the board should have."""
 
     what: What
     id: Identity

@@ -1,8 +1,8 @@
 """Settings of a board, changed from here: understood, checked by the board's own schema, shown, sealed.
 
-What the cable told a board the cloud does not know: `state` tells its settings without passwords and key. So
-a change is a change; the board makes it in its own file. All that was changed from here goes each time, lest
-a board that was away misses some of it.
+The cloud does not know all that a board got by cable: `state` tells its settings without passwords and key.
+So the cloud sends only what changes, and the board changes its own file. Each time it sends all changes that
+were made from here, so that a board that was away misses none.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def made(values: Mapping[str, Any], asked: Mapping[str, Any]) -> Values:
 
 
 def inverse(asked: Mapping[str, Any], current: Mapping[str, Any]) -> Values:
-    """The change that takes `asked` back on a board that `told` its settings. Raises Wrong for a password."""
+    """The change that takes `asked` back on a board with these `current` settings. Raises Wrong for a password."""
     undone: Values = {}
     for place in _places(asked):
         if place in SECRET:

@@ -4,7 +4,7 @@ The recent half of the rise is a straight line (Theil and Sen's, through the qui
 minutes, which leaves doors out). It says something only where it holds: the younger half and third of it,
 and the whole rise, must lead to about the same moment. That moment must be near, the way to it no longer
 than twice what the air has come, and the readings close to the line: a plant that still cycles is on no
-straight way. What scatters passes the limit before the line does.
+straight way. Readings that scatter pass the limit before the line does.
 """
 
 from __future__ import annotations

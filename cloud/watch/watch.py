@@ -146,7 +146,7 @@ class Watch:
             {name: {"$ne": None}} for name in ("episode", "late", "silence", "claim", "flood", "siblings")
         ]
         devices = self._devices(watched.find({"$or": open_ones}))
-        # Asked for before the events: what is abnormal up to there is then among the events found or taken.
+        # Read before the events: each abnormal reading up to there is then among the events, new or taken.
         progress = self._progress(
             [owner for owner, s in devices.items() if s.episode or s.late or s.claim or s.flood]
         )

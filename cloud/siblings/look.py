@@ -26,7 +26,7 @@ from cloud.read.reader import Reader
 from cloud.siblings import parting
 from cloud.siblings.air import BLOCK, BLOCKS, Air
 from cloud.siblings.parting import Apart, Learned, TooLittle
-from cloud.store.database import Document, device_id
+from cloud.store.database import Board, Document, device_id
 from cloud.store.events import event
 
 log = logging.getLogger("siblings")
@@ -119,11 +119,11 @@ class Look:
             history = {
                 name: history.get(name) or self._air(site, name, now - HISTORY, calm=True) for name in wanted
             }
-            known[device] = self._learn(site, device, known[device], history, now)
+            known[device] = self._learn((site, device), known[device], history, now)
         longest = 2 * TAIL * max(periods.values())
         recent = {device: self._air(site, device, now - max(longest, HEARD)) for device in periods}
         for device, standing in known.items():
-            judge = partial(self._judge, site, device, standing, recent, now)
+            judge = partial(self._judge, (site, device), standing, recent, now)
             if standing.learned is not None:
                 self._alone(f"the siblings of {owners[device]}", judge)
 
@@ -132,11 +132,9 @@ class Look:
         rows = ~readings.edge_abnormal if calm else np.ones(len(readings), bool)
         return Air.of(readings.ts[rows], readings.t[rows], readings.h[rows])
 
-    def _learn(
-        self, site: str, device: str, standing: Standing, history: Mapping[str, Air], now: float
-    ) -> Standing:
+    def _learn(self, board: Board, standing: Standing, history: Mapping[str, Air], now: float) -> Standing:
         others, note, learned = dict(history), None, standing.learned
-        own = others.pop(device)
+        own = others.pop(board[1])
         if not len(own) or own.ts[-1] - own.ts[0] < LEAST:
             note = "less than a day of readings"
         else:
@@ -145,18 +143,16 @@ class Look:
             except TooLittle as problem:
                 note = str(problem)
         after = msgspec.structs.replace(standing, learned=learned, learned_at=now, note=note)
-        self._keep(site, device, after)
+        self._keep(board, after)
         return after
 
-    def _judge(
-        self, site: str, device: str, standing: Standing, recent: Mapping[str, Air], now: float
-    ) -> None:
+    def _judge(self, board: Board, standing: Standing, recent: Mapping[str, Air], now: float) -> None:
         """One board's newest window."""
-        own, learned = recent[device].last(TAIL), standing.learned
+        own, learned = recent[board[1]].last(TAIL), standing.learned
         away = standing.away
         if learned is None or len(own) < TAIL or (own.ts > standing.looked).sum() < BLOCK:
             if away is not None and now - away.since > LONGEST:
-                self._keep(site, device, self._over(site, device, standing, now))
+                self._keep(board, self._over(board, standing, now))
             return
         both = parting.sides(own, {name: recent[name] for name in learned.pairs if name in recent})
         score = float(parting.scores(learned, both).max())
@@ -172,27 +168,27 @@ class Look:
             )
             standing = msgspec.structs.replace(standing, away=away)
             if now - away.since > LONGEST or (score <= 1 and far <= BACK * away.farthest):
-                standing = self._over(site, device, standing, now)
+                standing = self._over(board, standing, now)
             else:
-                self._tell(site, device, away, now, far=f"{far:.0f}")
-        self._keep(site, device, standing)
+                self._tell(board, away, now, far=f"{far:.0f}")
+        self._keep(board, standing)
 
-    def _over(self, site: str, device: str, standing: Standing, now: float) -> Standing:
+    def _over(self, board: Board, standing: Standing, now: float) -> Standing:
         assert standing.away is not None
-        self._tell(site, device, standing.away, now, far="over")
+        self._tell(board, standing.away, now, far="over")
         stretches = (*standing.stretches, (standing.away.since, now))[-KEPT:]
         return msgspec.structs.replace(standing, away=None, stretches=stretches, learned_at=now)
 
-    def _tell(self, site: str, device: str, away: Parting, now: float, *, far: str) -> None:
+    def _tell(self, board: Board, away: Parting, now: float, *, far: str) -> None:
         """Tell the watch each time the board is farther away than before, and when it is back."""
-        key = f"{device_id(site, device)}/siblings/{int(away.since)}/{far}"
+        key = f"{device_id(*board)}/siblings/{int(away.since)}/{far}"
         air = {"t": round(100 * away.t), "h": round(100 * away.h)}
         what = {"since": away.since, "names": list(away.names), **air, "over": far == "over"}
-        about = event("siblings", key, site, device, datetime.fromtimestamp(now, UTC), **what)
+        about = event("siblings", key, board, datetime.fromtimestamp(now, UTC), **what)
         self._database["events"].bulk_write([about])
 
-    def _keep(self, site: str, device: str, standing: Standing) -> None:
-        owner = device_id(site, device)
+    def _keep(self, board: Board, standing: Standing) -> None:
+        owner = device_id(*board)
         self._database["siblings"].replace_one({"_id": owner}, msgspec.to_builtins(standing), upsert=True)
 
 

@@ -10,7 +10,7 @@ from pymongo import UpdateOne
 
 from cloud.contract import messages
 from cloud.store import packing
-from cloud.store.database import device_id, stream_id
+from cloud.store.database import Board, device_id, stream_id
 from cloud.store.entries import Bucket
 from cloud.store.packing import SIZE
 from device import codes
@@ -46,16 +46,16 @@ def _event(kind: str, bucket: Bucket, position: int, packed: bytes, at: datetime
     mask = {} if bucket.mask == codes.ABNORMAL else {"mask": bucket.mask}
     what = {"stream": bucket.stream, "seq": seq, **packing.plain(packed), **mask}
     key = f"{stream_id(bucket.site, bucket.device, bucket.stream)}/{seq}"
-    return event(kind, key, bucket.site, bucket.device, at, **what)
+    return event(kind, key, (bucket.site, bucket.device), at, **what)
 
 
-def event(kind: str, key: str, site: str, device: str, at: datetime, **what: Any) -> UpdateOne:
+def event(kind: str, key: str, board: Board, at: datetime, **what: Any) -> UpdateOne:
     """Tells `watch` something about a board; a second event with this `key` changes nothing."""
-    document = {"kind": kind, "at": at, "taken": False, "site": site, "device": device, **what}
+    document = {"kind": kind, "at": at, "taken": False, "site": board[0], "device": board[1], **what}
     return UpdateOne({"_id": key}, {"$setOnInsert": document}, upsert=True)
 
 
-def report(kind: str, site: str, device: str, now: float, **what: Any) -> UpdateOne:
+def report(kind: str, board: Board, now: float, **what: Any) -> UpdateOne:
     """The event of a "flood" or of a "claim" (two boards use this name). `now`: Unix seconds."""
-    key = f"{device_id(site, device)}/{kind}/{int(now // REPORT_EVERY)}"
-    return event(kind, key, site, device, datetime.fromtimestamp(now, UTC), **what)
+    key = f"{device_id(*board)}/{kind}/{int(now // REPORT_EVERY)}"
+    return event(kind, key, board, datetime.fromtimestamp(now, UTC), **what)

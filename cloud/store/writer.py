@@ -225,7 +225,7 @@ class Store:
 
     def flood(self, site: str, device: str, why: str, times: float) -> None:
         """Tell `watch` that this board sends too much: "messages", `times` what it may, or "streams"."""
-        flood = report("flood", site, device, self.clock(), why=why, times=times)
+        flood = report("flood", (site, device), self.clock(), why=why, times=times)
         self.database["events"].bulk_write([flood])
 
     def states(self, states: Sequence[tuple[str, str, State]]) -> None:
@@ -456,7 +456,7 @@ class Store:
         claims_of |= {entry[:2]: ("seqs", entry) for entry in conflicts}
         if claims_of:
             claims = [
-                report("claim", *entry[:2], now, stream=entry.stream, seq=entry.reading.seq, why=sign)
+                report("claim", entry[:2], now, stream=entry.stream, seq=entry.reading.seq, why=sign)
                 for sign, entry in claims_of.values()
             ]
             self.database["events"].bulk_write(claims, ordered=False)

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.training.forest.interpret_packed import PackedForest
-from cloud.training.forest.packed import packed_scores
 from device import codes
 from device.model import bundle as model
 
@@ -93,11 +92,11 @@ def meta(bundle: bytes) -> dict[str, Any]:
 
 def _vectors(forest: PackedForest, x: NDArray[np.int16]) -> bytes:
     """Readings whose sums spread from the shortest to the longest, and the corners of int16."""
-    order = np.argsort(packed_scores(forest, x), kind="stable")
+    order = np.argsort(forest.scores(x), kind="stable")
     chosen = x[order[np.linspace(0, len(order) - 1, VECTORS - 2).astype(int)]]
     corners = np.array([[-32768] * 8, [32767] * 8], np.int16)
     vectors = np.concatenate([chosen, corners])
     return b"".join(
         struct.pack("<8hi", *map(int, row), int(total))
-        for row, total in zip(vectors, packed_scores(forest, vectors), strict=True)
+        for row, total in zip(vectors, forest.scores(vectors), strict=True)
     )

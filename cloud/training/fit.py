@@ -17,7 +17,6 @@ from cloud.training import bundle, params, report
 from cloud.training.features import features
 from cloud.training.forest.assemble import SCALE, IsolationForestAssembler
 from cloud.training.forest.interpret_packed import PackedForest, PackedInterpreter
-from cloud.training.forest.packed import packed_scores
 from cloud.training.forest.twin import CloudModel, unit
 from cloud.training.history import SENSOR_H, SENSOR_T, History, HistoryError, history
 from cloud.training.judged import Judged, judge
@@ -216,7 +215,7 @@ def fit(
     progress("the board's forest")
     board = _grown(x[ready], BOARD_TREES, BOARD_SAMPLES, seed)
     packed = PackedInterpreter().interpret(IsolationForestAssembler(board).assemble())
-    sums = packed_scores(packed, x)
+    sums = packed.scores(x)
     smallest = least_step.score(past, values) if whole else None
     shares = {name: share * budget for name, share in SHARES.items()}
     if whole:
@@ -287,7 +286,7 @@ def held_out(past: History, budget: float, seed: int) -> tuple[float, float] | N
     except HistoryError:
         return None
     judged = judge(past, fitted.params, fitted.plant)
-    sums = packed_scores(fitted.packed, features(past.t, past.h))
+    sums = fitted.packed.scores(features(past.t, past.h))
     flags = judged.with_forest(sums, fitted.threshold).flags[cut:]
     last = past.part(cut, len(past.t))
     days = max(last.days, 1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,6 @@ from device.judge.excursion import Stays
 from device.judge.judge import Judge
 from device.judge.rhythm import Bands
 from device.judge.table import SCORES
-
-
-class ParametersOnly:
-    """What a Judge needs of a model when the forest is scored elsewhere."""
-
-    forest = None
-    threshold = 0
-
-    def __init__(self, params: bytes, plant: Mapping[bytes, bytes]) -> None:
-        self.params = params
-        self.stays = Stays(plant[b"EXCR"]) if b"EXCR" in plant else None
-        self.bands = Bands(plant[b"RHYT"]) if b"RHYT" in plant else None
 
 
 @dataclass(frozen=True)
@@ -58,7 +46,10 @@ def judge(history: History, params: bytes, plant: Mapping[bytes, bytes] = Mappin
 
     `params`: the body of the PARM section; `plant`: bodies of EXCR and RHYT by their tags, where they are.
     """
-    judge = Judge(ParametersOnly(params, plant))
+    stays = Stays(plant[b"EXCR"]) if b"EXCR" in plant else None
+    bands = Bands(plant[b"RHYT"]) if b"RHYT" in plant else None
+    model = SimpleNamespace(params=params, forest=None, threshold=0, stays=stays, bands=bands)
+    judge = Judge(model)
     flags = np.empty(len(history.t), np.uint16)
     scores = np.empty((len(history.t), len(SCORES)), np.int64)
     rows = zip(

@@ -90,7 +90,7 @@ def made(values: Mapping[str, Any], asked: Mapping[str, Any]) -> Values:
 
 
 def inverse(asked: Mapping[str, Any], current: Mapping[str, Any]) -> Values:
-    """The change that takes `asked` back on a board with these `current` settings. Raises Wrong for a password."""
+    """The change that takes `asked` back on a board with these `current` settings. Wrong: a password."""
     undone: Values = {}
     for place in _places(asked):
         if place in SECRET:

@@ -27,7 +27,6 @@ from cloud.alerts.hindsight import mails
 from cloud.recording import Recording, read
 from cloud.training import fit
 from cloud.training.features import features
-from cloud.training.forest.packed import packed_scores
 from cloud.training.history import DAY, HOUR, history, hundredths
 from cloud.training.thresholds import calibrate
 from cloud.training.thresholds.faults import KINDS, SIZES, Injected, inject
@@ -143,7 +142,7 @@ def rivals(stream: DetectStream) -> dict[str, Scorer]:
 
     return {
         "rolling Z-score": zscore,
-        "forest of the board": lambda t, h: -packed_scores(packed, _x(t, h)).astype(np.float64),
+        "forest of the board": lambda t, h: -packed.scores(_x(t, h)).astype(np.float64),
         "scikit-learn IsolationForest": lambda t, h: -full.score_samples(_x(t, h).astype(np.float32)),
         "scikit-learn EllipticEnvelope": lambda t, h: -ellipse.score_samples(_x(t, h).astype(np.float32)),
         "chance": lambda t, h: random.random(len(t)),

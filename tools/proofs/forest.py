@@ -25,7 +25,6 @@ from cloud.training.features import features
 from cloud.training.forest.assemble import IsolationForestAssembler
 from cloud.training.forest.interpret_packed import PackedInterpreter
 from cloud.training.forest.interpret_python import ReadablePythonInterpreter
-from cloud.training.forest.packed import packed_scores
 from cloud.training.forest.twin import CloudModel, offset
 from tools.process.places import ROOT
 from tools.proofs import Progress, ProofResult
@@ -153,7 +152,7 @@ def compare(
         board=int((board != expected).sum()),
         plain=int((plain != expected[::PLAIN_SHARE]).sum()),
         readable=sum(map(int.__ne__, map(readable["score"], x.tolist()), expected.tolist())),
-        replay=int((packed_scores(packed, x) != expected).sum()),
+        replay=int((packed.scores(x) != expected).sum()),
         twin_sums=int((twin_sums != expected).sum()),
         twin_verdicts=int(((twin_sums < twin.threshold) != verdicts).sum()),
         band=int(band.sum()),

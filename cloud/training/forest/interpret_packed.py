@@ -37,6 +37,7 @@ SECOND_IS_NODE = 0x20
 ARGUMENT_LIMIT = 1 << 10
 TABLE_LIMIT = 1 << 16
 VALUE_LIMIT = 1 << 16  # with at most 1,007 trees every sum is below 2^26: a small integer on a board
+CHUNK = 2048  # readings that are scored at once: their state stays in the processor's cache
 HEADER = struct.Struct("<HHIi")  # trees, units of one edge, entries after the reading, threshold
 
 
@@ -57,12 +58,45 @@ class PackedForest:
         """Bytes on the board's heap, the places for the reading included."""
         return self.table.nbytes
 
+    def scores(self, x: NDArray[np.int16]) -> NDArray[np.int32]:
+        """Path-length sums of int16[n, 8] (int32[n]): what device/model/forest.py gives for each row.
+
+        It walks the same table in the same way, many readings at once; `python -m tools.proofs` holds the two
+        equal.
+        """
+        if x.dtype != np.int16 or x.ndim != 2 or x.shape[1] != FEATURES:
+            raise ValueError(f"expected int16[n, {FEATURES}], not {x.dtype}{list(x.shape)}")
+        table = self.table.astype(np.int32)
+        starts = table[READING : READING + self.trees]
+        sums = np.empty(len(x), np.int32)
+        for at in range(0, len(x), CHUNK):
+            sums[at : at + CHUNK] = _walk(table, starts, x[at : at + CHUNK])
+        return sums
+
     def section(self, threshold: int) -> bytes:
         """The bundle's FRST section. A reading is abnormal when its sum is less than `threshold`."""
         if not 0 <= threshold < self.trees * VALUE_LIMIT:
             raise PackError(f"the threshold {threshold} is not a sum of {self.trees} path lengths")
         kept = self.table[READING:].astype("<u2")
         return HEADER.pack(self.trees, SCALE, len(kept), threshold) + kept.tobytes()
+
+
+def _walk(table: NDArray[np.int32], starts: NDArray[np.int32], x: NDArray[np.int16]) -> NDArray[np.int64]:
+    upright = x.astype(np.int32) + 32768
+    reading = np.concatenate([upright, 65535 - upright], axis=1)
+    rows = np.repeat(np.arange(len(x)), len(starts))
+    at = np.tile(starts, len(x))
+    sums = np.zeros(len(x), np.int64)
+    while len(at):
+        node = table[at]
+        second = reading[rows, node & 15] > table[at + 1]
+        stays = node & np.where(second, SECOND_IS_NODE, FIRST_IS_NODE) != 0
+        done = ~stays
+        values = table[(node[done] >> 6) + second[done]]
+        sums += np.bincount(rows[done], weights=values, minlength=len(x)).astype(np.int64)
+        at = at + 2 * np.where(second, node >> 6, 1)
+        rows, at = rows[stays], at[stays]
+    return sums
 
 
 class PackedInterpreter(BaseInterpreter):  # type: ignore[misc]

@@ -3,10 +3,11 @@
 A stay may last as long as the one that comes once in so many days, by the tail of the history's own stays
 (calibrate.tail on their logarithm), and some minutes more. Where each day has the same half hours with
 defrosts and people, the others are quiet: there a stay that does not recover is given less. Whether a half
-hour is quiet on one day is decided by the other days alone, so a place whose defrosts come at another time each day has no quiet
-half hours that would mean anything, and its limits stay where they are. At any time of the day a slow stay is
-given least: the longest stays of a healthy place begin with a door, a defrost or warm goods, which push the
-air; a compressor that does not come back lets it drift on as between two of its runs.
+hour is quiet on one day is decided by the other days alone, so a place whose defrosts come at another time
+each day has no quiet half hours that would mean anything, and its limits stay where they are. At any time
+of the day a slow stay is given least: the longest stays of a healthy place begin with a door, a defrost or
+warm goods, which push the air; a compressor that does not come back lets it drift on as between two of its
+runs.
 """
 
 from __future__ import annotations

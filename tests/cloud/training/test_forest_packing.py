@@ -11,7 +11,6 @@ from cloud.contract.messages import FEATURE_NAMES
 from cloud.training.forest.assemble import IsolationForestAssembler, samples
 from cloud.training.forest.interpret_packed import PackedInterpreter, PackError
 from cloud.training.forest.interpret_python import ReadablePythonInterpreter
-from cloud.training.forest.packed import packed_scores
 from cloud.training.forest.twin import unit
 from tools.bench.edge import room
 
@@ -99,7 +98,7 @@ def test_a_tree_that_is_one_leaf_packs():
     packed = PackedInterpreter().interpret(add(leaf(5), split(3, -7, leaf(10), leaf(20))))
     x = np.zeros((3, 8), np.int16)
     x[:, 3] = (-8, -7, -6)
-    assert packed_scores(packed, x).tolist() == [15, 15, 25]
+    assert packed.scores(x).tolist() == [15, 15, 25]
 
 
 def chain(depth):
@@ -154,6 +153,6 @@ def test_a_threshold_that_no_sum_reaches_is_refused():
 def test_readings_of_another_type_are_refused(x):
     packed = PackedInterpreter().interpret(leaf(1))
     with pytest.raises(ValueError, match="int16"):
-        packed_scores(packed, x.astype(np.int32))
+        packed.scores(x.astype(np.int32))
     with pytest.raises(ValueError, match="int16"):
-        packed_scores(packed, x[:, :4])
+        packed.scores(x[:, :4])

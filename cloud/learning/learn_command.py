@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pymongo.database import Database
@@ -21,7 +20,7 @@ from cloud import settings
 from cloud.contract.keys import device_key
 from cloud.learning.answers import Span
 from cloud.learning.book import HARMLESS, KEPT, READY, REFUSED, Book
-from cloud.learning.comparison import Comparison, ComparisonResult, changed
+from cloud.learning.comparison import Comparison, changed
 from cloud.learning.known import Known
 from cloud.read.reader import Reader, UnknownBoard
 from cloud.store import database
@@ -29,7 +28,7 @@ from cloud.store.database import Board, Document
 from cloud.training import report
 from cloud.training.fit import train
 from cloud.training.forest.twin import CloudModel, ModelRefused
-from cloud.training.history import DAY, Floats, History, HistoryError, history
+from cloud.training.history import DAY, Floats, HistoryError, history
 from cloud.training.train_command import ENV_FILE, MOST, outside
 from cloud.updates.wanted import Wanted
 from device.judge.excursion import Stays
@@ -141,18 +140,31 @@ def _learned(
         result = comparison.result(running.known, before, new, after, least)
         if new.sections == running.known.sections or not result.quieter:
             return {"state": KEPT, "base": running.id, "model": None, "result": result.document()}
-        origin = {"origin": running.document["report"].get("origin", running.id)}
-        text = _report({**running.document["report"], **origin}, new, past, result)
-        return _candidate(result, running.id, new, key, master, text, running.document.get("png"))
-    normal = outside(ts, [episode for episode in spoken if episode.label == "real"])
-    trained = train(*board, key, ts[normal], t[normal], h[normal])
-    fresh = Known.of(trained.bundle, trained.model)
-    new, after = comparison.taught(fresh, comparison.outcome_of(fresh))
-    old = running.known if running else fresh
-    before = comparison.outcome_of(old)
-    result = comparison.result(old, before, new, after, anew=True)
-    text = _report(trained.report, new, past, result) | {"raised": changed(fresh, new)}
-    return _candidate(result, running.id if running else None, new, key, master, text, trained.png)
+        last = running.document["report"]
+        text = {**last, "origin": last.get("origin", running.id), "raised": list(result.raised)}
+        png = running.document.get("png")
+    else:
+        normal = outside(ts, [episode for episode in spoken if episode.label == "real"])
+        trained = train(*board, key, ts[normal], t[normal], h[normal])
+        fresh = Known.of(trained.bundle, trained.model)
+        new, after = comparison.taught(fresh, comparison.outcome_of(fresh))
+        old = running.known if running else fresh
+        result = comparison.result(old, comparison.outcome_of(old), new, after, anew=True)
+        text, png = {**trained.report, "raised": changed(fresh, new)}, trained.png
+    stays = Stays(new.plant[b"EXCR"]) if b"EXCR" in new.plant else None
+    text |= report.numbers(new.values, new.threshold, stays, past.period) | {"created": time.time()}
+    blob, model = new.packed(key, {**report.meta(text), "answers": result.silent})
+    kept: Document = {
+        "state": READY if result.passed else REFUSED,
+        "base": running.id if running else None,
+        "model": model.model_id,
+        "raised": text["raised"],
+        "result": result.document(),
+    }
+    if result.passed:
+        text |= {"model": model.model_id, "bytes": len(blob)}
+        kept["candidate"] = {"bundle": blob, "cloud": model.dumps(master), "report": text, "png": png}
+    return kept
 
 
 def same_pace(ts: Floats) -> int:
@@ -169,35 +181,6 @@ def same_pace(ts: Floats) -> int:
     periods = np.minimum(blocks, pauses).mean(axis=1)
     other = np.flatnonzero((periods > 2 * periods[-1]) | (periods < periods[-1] / 2))
     return len(steps) - whole + (int(other[-1]) + 1) * PACE if len(other) else 0
-
-
-def _report(text: Document, new: Known, past: History, result: ComparisonResult) -> Document:
-    stays = Stays(new.plant[b"EXCR"]) if b"EXCR" in new.plant else None
-    numbers = report.numbers(new.values, new.threshold, stays, past.period)
-    return {**text, **numbers, "raised": list(result.raised), "created": time.time()}
-
-
-def _candidate(  # noqa: PLR0917
-    result: ComparisonResult,
-    base: str | None,
-    new: Known,
-    key: bytes,
-    master: bytes,
-    text: Document,
-    png: Any,
-) -> Document:
-    blob, model = new.packed(key, {**report.meta(text), "answers": result.silent})
-    kept: Document = {
-        "state": READY if result.passed else REFUSED,
-        "base": base,
-        "model": model.model_id,
-        "raised": list(text["raised"]),
-        "result": result.document(),
-    }
-    if result.passed:
-        text = {**text, "model": model.model_id, "bytes": len(blob)}
-        kept["candidate"] = {"bundle": blob, "cloud": model.dumps(master), "report": text, "png": png}
-    return kept
 
 
 def status(board: Board, noted: Document) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Of years, months, days, hours, minutes and seconds, in numbers: a month's name would be a word.
 DATES = ["%Y", "%Y-%m", "%m-%d", "%H:%M", "%H:%M", "%S.%f"]
 OFFSETS = ["%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m-%d %H:%M"]
+NO_CYCLE = "does not watch: the temperature of this place does not cycle"
 # Each stands out from a white page and from a black one: the picture has no ground of its own.
 INK, WARM, COOL, ALARM = "#7f8894", "#d9651b", "#3a8fd4", "#e5484d"
 
@@ -107,6 +108,14 @@ def lines(text: Mapping[str, Any]) -> list[str]:
     span = f"{_date(text['from'])} to {_date(text['to'])}"
     unfit = f", {text['unfit']} unfit left out" if text["unfit"] else ""
     limits, runs, levels = text["limits"], text["runs"], text["thresholds"]
+    stays = ", ".join(f"{minutes:g} min above {level:.1f} degC" for level, minutes in text["stays"])
+    restless_at = clock(text.get("restless", {}).get("half_hours", ()))
+    jumps = f"jumps count 1/{text.get('restless', {}).get('part')} in half hours that often jump"
+    lively = [f"  restless       {jumps}, from {restless_at} UTC"] if restless_at else []
+    rhythm = "does not watch: the days here do not resemble each other, or there are fewer than seven"
+    if text["rhythm"]:
+        channels = " and ".join(text["rhythm"])
+        rhythm = f"{channels} outside the band of this half hour of the day for half an hour"
     forest = f"a path-length sum below {levels['forest']}" if levels["forest"] else "does not watch yet"
     out = [
         f"{text['site']}/{text['device']}: model {text.get('model', '')}, {text.get('bytes', 0)} bytes",
@@ -119,9 +128,9 @@ def lines(text: Mapping[str, Any]) -> list[str]:
         *(f"  {each.name:<15}{_set_to(each, levels[each.name])}" for each in DETECTORS if each.set_to),
         f"  typical step   {text['typical_step']['t']:.3f} degC, {text['typical_step']['moisture']:.3f} %RH",
         f"  forest         {forest}",
-        *_restless(text.get("restless", {})),
-        f"  excursion      {_excursion(text['stays'])}",
-        f"  rhythm         {_rhythm(text['rhythm'])}",
+        *lively,
+        f"  excursion      {f'longer than {stays}' if stays else NO_CYCLE}",
+        f"  rhythm         {rhythm}",
         f"  false alarms   {text['alarms']} in these {text['days']} days, {text['mails']} of them mails; "
         f"the budget is {text['budget']:g} mails a week",
     ]
@@ -198,25 +207,6 @@ def _stage(alarms: int, minutes: int | None) -> str:
         return "would not have alarmed in these days"
     cure = "set a wider one" if minutes is None else f"for_minutes = {minutes} would not have"
     return f"would have alarmed {alarms} times in these days: {cure}"
-
-
-def _restless(when: Mapping[str, Any]) -> list[str]:
-    if not when.get("half_hours"):
-        return []
-    times, part = clock(when["half_hours"]), when["part"]
-    return [f"  restless       jumps count 1/{part} in half hours that often jump, from {times} UTC"]
-
-
-def _rhythm(channels: Sequence[str]) -> str:
-    if not channels:
-        return "does not watch: the days here do not resemble each other, or there are fewer than seven"
-    return f"{' and '.join(channels)} outside the band of this half hour of the day for half an hour"
-
-
-def _excursion(stays: Sequence[tuple[float, float]]) -> str:
-    if not stays:
-        return "does not watch: the temperature of this place does not cycle"
-    return "longer than " + ", ".join(f"{minutes:g} min above {level:.1f} degC" for level, minutes in stays)
 
 
 def _times(detector: Detector, threshold: int) -> float | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from bson.codec_options import TypeDecoder, TypeRegistry
 from bson.int64 import Int64
 from pymongo import ASCENDING, DESCENDING, MongoClient, ReturnDocument, WriteConcern, monitoring
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 Document = dict[str, Any]
@@ -86,6 +88,12 @@ def connect(
         event_listeners=[operations] if operations else [],
     )
     return client.get_database(database, write_concern=WriteConcern(w="majority", j=True))
+
+
+def in_transaction(database: Database[Document], act: Callable[[ClientSession], None]) -> None:
+    """Run `act`, again if need be, in one transaction that is majority-committed and journaled."""
+    with database.client.start_session() as session:
+        session.with_transaction(act, write_concern=WriteConcern(w="majority", j=True))
 
 
 def prepare(database: Database[Document]) -> None:

@@ -18,12 +18,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import bson
 import numpy as np
 import pymongo
-from pymongo import DeleteOne, UpdateOne, WriteConcern
+from pymongo import DeleteOne, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -31,7 +32,7 @@ from pymongo.errors import PyMongoError
 from cloud.contract.messages import is_abnormal
 from cloud.process.failure import is_full
 from cloud.store import packing
-from cloud.store.database import SEALED, Document
+from cloud.store.database import SEALED, Document, in_transaction
 from cloud.store.packing import Packed
 from cloud.store.sealing import WHOLE, Damaged, floors_after, packed_of, raise_floor, set_aside
 
@@ -111,7 +112,7 @@ class Keeper:
     def _reduce(self) -> int:
         reduced = 0
         for _, buckets in zip(range(ROUNDS), self._oldest_first(), strict=False):
-            self._together(lambda session, buckets=buckets: self._replace(session, buckets))  # type: ignore[misc]
+            in_transaction(self.database, partial(self._replace, buckets))
             reduced += len(buckets)
             self.used = self._measure()
             # An index keeps its size on disk and uses the room again: only data can be made less at once.
@@ -139,12 +140,8 @@ class Keeper:
     def _pay(self) -> None:
         """Write the hours of the buckets that were deleted while the database was full."""
         while self._owed:
-            self._together(lambda session: self._write(session, self._owed[0]))
+            in_transaction(self.database, partial(self._write, self._owed[0]))
             del self._owed[0]
-
-    def _together(self, act: Callable[[ClientSession], None]) -> None:
-        with self.database.client.start_session() as session:
-            session.with_transaction(act, write_concern=WriteConcern(w="majority", j=True))
 
     def _oldest_first(self) -> Iterator[list[Document]]:
         """Buckets that may go, some at a time: the oldest of the board that takes most."""
@@ -195,16 +192,16 @@ class Keeper:
         count = min(AT_ONCE, 1 + int(wanted // max(usual, 1)))
         return list(self.database["buckets"].find(query, hint=SEALED).sort("z", 1).limit(count))
 
-    def _replace(self, session: ClientSession, buckets: list[Document]) -> None:
+    def _replace(self, buckets: list[Document], session: ClientSession) -> None:
         # Only the versions that were read: a bucket that a late reading re-opens waits for another round.
         gone = [DeleteOne(_this_version(bucket)) for bucket in buckets]
         result = self.database["buckets"].bulk_write(gone, session=session)
         if result.deleted_count != len(buckets):
             session.abort_transaction()
             return
-        self._write(session, _rest(buckets))
+        self._write(_rest(buckets), session)
 
-    def _write(self, session: ClientSession, changes: Changes) -> None:
+    def _write(self, changes: Changes, session: ClientSession) -> None:
         for name, some in zip(("hourly", "streams"), changes, strict=True):
             if some:
                 self.database[name].bulk_write(some, session=session)

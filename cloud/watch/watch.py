@@ -16,7 +16,7 @@ from typing import Any
 
 import bson
 import msgspec
-from pymongo import InsertOne, ReplaceOne, WriteConcern
+from pymongo import InsertOne, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -51,7 +51,7 @@ from cloud.read import settling
 from cloud.read.reader import Reader
 from cloud.settings import AlertSettings, MailSettings
 from cloud.siblings.air import Air
-from cloud.store.database import Document, device_id
+from cloud.store.database import Document, device_id, in_transaction
 from cloud.store.lease import Lease, LeaseLost
 from cloud.watch import forecast as forecasts
 from cloud.watch import stage
@@ -163,14 +163,12 @@ class Watch:
         devices |= self._devices(watched.find({"_id": {"$in": sorted(others - set(devices))}}))
         before = dict(devices)
 
-        steps: list[tuple[str, Callable[[], Input]]] = [
-            *(
-                (device_id(each["site"], each["device"]), partial(self._event, each, now))
-                for each in new_events
-            ),
-            *((owner, partial(_same, each)) for owner, each in progress.items()),
-            *((owner, partial(_same, each)) for owner, each in signs.items()),
-            *((owner, partial(self._ahead, devices[owner], now)) for owner in self._going_on(devices, now)),
+        steps: list[tuple[str, Input | Callable[[], Input]]] = [
+            (device_id(each["site"], each["device"]), partial(self._event, each, now)) for each in new_events
+        ]
+        steps += [*progress.items(), *signs.items()]
+        steps += [
+            (owner, partial(self._ahead, devices[owner], now)) for owner in self._going_on(devices, now)
         ]
         actions: list[Action] = []
         for owner, event in steps:
@@ -182,11 +180,10 @@ class Watch:
         episodes = {action.episode.id: action.episode for action in actions}
         state, next_state, alerts = self._policy([*actions, *acknowledged], episodes, now)
         if new_events or changed or alerts or next_state != state:
-            with self.database.client.start_session() as session:
-                session.with_transaction(
-                    lambda s: self._commit(s, changed, episodes, (next_state, alerts), new_events),
-                    write_concern=WriteConcern(w="majority", j=True),
-                )
+            in_transaction(
+                self.database,
+                lambda session: self._commit(session, changed, episodes, (next_state, alerts), new_events),
+            )
         for action in actions:
             self.alone(f"the line about {action.episode.id}", partial(self._tell, action))
         return more, len(alerts)
@@ -214,9 +211,9 @@ class Watch:
         known = self.alone.of(rows, "what is remembered of", lambda each: msgspec.convert(each, Device))
         return {each["_id"]: known.get(each["_id"], Device()) for each in rows}
 
-    def _step(self, state: Device, event: Callable[[], Input], now: float) -> Decision:
+    def _step(self, state: Device, event: Input | Callable[[], Input], now: float) -> Decision:
         """The decision, if the database can keep it."""
-        after, actions = decide(state, event(), now, self._rules)
+        after, actions = decide(state, event() if callable(event) else event, now, self._rules)
         if state.episode is None and any(isinstance(action, Opened) for action in actions):
             after, actions = self._looked_back(after, actions)
         bson.encode(msgspec.to_builtins(after))
@@ -441,10 +438,6 @@ class Watch:
         if taken:
             ids = [event["_id"] for event in taken]
             database["events"].update_many({"_id": {"$in": ids}}, {"$set": {"taken": True}}, session=session)
-
-
-def _same(event: Input) -> Input:
-    return event
 
 
 def _progress_of(document: Document) -> Progress:

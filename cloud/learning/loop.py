@@ -123,9 +123,13 @@ class Learning:
             days = float((model.get("report") or {}).get("days") or 1.0)
             if now - model["created"] < min(max(days * DAY, DAY), OLD):
                 return False
-        dated = self._reader.readings(*board, start=now - 2 * DAY).ts
+        return self._span(*board, now) >= DAY
+
+    def _span(self, site: str, device: str, now: float) -> float:
+        """Seconds from the first to the last dated reading of the last two days."""
+        dated = self._reader.readings(site, device, start=now - 2 * DAY).ts
         dated = dated[~np.isnan(dated)]
-        return len(dated) > 0 and bool(dated.max() - dated.min() >= DAY)
+        return float(dated.max() - dated.min()) if len(dated) else 0.0
 
     def learn(self, board: Board, stop: threading.Event, *options: str) -> bool:
         """Let one board learn with the very command a person would type; False when it did not work."""

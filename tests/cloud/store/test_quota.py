@@ -97,9 +97,9 @@ def test_a_late_reading_meanwhile_loses_nothing(database, monkeypatch):
     monkeypatch.setattr("cloud.store.quota.ROUNDS", 1)
     replace = Keeper._replace
 
-    def racing(self, session, buckets):
+    def racing(self, buckets, session):
         database["buckets"].update_one({"_id": buckets[0]["_id"]}, {"$inc": {"v": 1}})
-        return replace(self, session, buckets)
+        return replace(self, buckets, session)
 
     monkeypatch.setattr(Keeper, "_replace", racing)
     keeper.look()

@@ -12,12 +12,12 @@ from cloud.training.forest.assemble import IsolationForestAssembler, samples
 from cloud.training.forest.interpret_packed import PackedInterpreter, PackError
 from cloud.training.forest.interpret_python import ReadablePythonInterpreter
 from cloud.training.forest.twin import unit
-from tools.bench.edge import room
+from tools.bench.edge import history
 
 
 @pytest.fixture(scope="module")
 def x():
-    return room()[:10000]
+    return history()[:10000]
 
 
 def fitted(x, **options):

@@ -10,7 +10,7 @@ from cloud.training import bundle
 from cloud.training.forest.assemble import IsolationForestAssembler
 from cloud.training.forest.interpret_packed import PackedInterpreter
 from cloud.training.forest.twin import CloudModel, ModelRefused
-from tools.bench.edge import room
+from tools.bench.edge import history
 
 MASTER = bytes(32)
 DEVICE = b"\1" * 32
@@ -18,7 +18,7 @@ DEVICE = b"\1" * 32
 
 @pytest.fixture(scope="module")
 def x():
-    return room()[:10000]
+    return history()[:10000]
 
 
 @pytest.fixture(scope="module")

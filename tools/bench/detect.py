@@ -155,11 +155,7 @@ def bench(folder: Path, seeds: int, interpreter: str) -> dict[str, dict[str, Det
     for mote in (*TUNED, *REPORTED):
         stream = load(folder, mote)
         faulty = [inject(stream.t, stream.h, TRAIN, seed) for seed in range(seeds)]
-        print(
-            f"mote {mote}: {len(stream.t)} readings, {stream.days:.1f} days judged …",
-            file=sys.stderr,
-            flush=True,
-        )
+        print(f"mote {mote}: {len(stream.t)} readings, {stream.days:.1f} days judged …", file=sys.stderr)
         results_of[mote] = {"Vigie": vigie(stream, faulty, interpreter)}
         results_of[mote] |= {name: at_best(stream, faulty, score) for name, score in rivals(stream).items()}
     return results_of

@@ -137,12 +137,6 @@ class DeployPlan:
     same: int = 0
     differ: int = 0  # files that are not as in this tree, on the board as it runs
 
-    @property
-    def changes(self) -> int:
-        return (
-            len(self.delete) + len(self.take) + len(self.copy) + len(self.late) + len(self.old) + self.switch
-        )
-
 
 def plan(
     built: Mapping[str, bytes], starter: Mapping[str, bytes], present: Mapping[str, str], running: str
@@ -302,7 +296,7 @@ def deploy(wire: RawRepl, *, dry_run: bool = False) -> None:
                 screen.tick(verb, path, "plain")
         screen.tick("dry run", f"{todo.same} files are the same; nothing was written", "plain")
         return
-    if todo.changes:
+    if todo.differ:
         wire.stop()  # copying wants the heap for itself
         set_aside(wire, foreign)
         apply(wire, todo, built, starter)

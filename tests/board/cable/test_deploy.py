@@ -32,8 +32,8 @@ WELL = {path: digest(data) for path, data in STARTER.items()} | {
 
 
 def test_a_board_that_has_it_all_gets_nothing():
-    assert deploy.plan(BUILT, STARTER, WELL, "a").changes == 0
-    assert deploy.plan(BUILT, STARTER, WELL | {"/app/a/number": digest(b"7")}, "a").changes == 0, "a release"
+    assert deploy.plan(BUILT, STARTER, WELL, "a").differ == 0
+    assert deploy.plan(BUILT, STARTER, WELL | {"/app/a/number": digest(b"7")}, "a").differ == 0, "a release"
 
 
 def test_what_changed_goes_into_the_idle_slot_and_what_is_there_already_is_copied_on_the_board():

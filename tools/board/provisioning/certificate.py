@@ -17,6 +17,7 @@ from device.chip.clock import UNIX_2000
 from tools.process.child import ToolFailed
 
 TIMEOUT = 10.0
+NO_TLS = "{}:{} does not speak TLS ({}): is it the TLS port?"
 OTHER_NAME = (62, 64)  # OpenSSL's codes: another host name, another address
 _FIRST_DAY = re.compile(rb"\x17\x0d(\d{6})\d{6}Z")  # notBefore, the first UTCTime in the DER
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -53,11 +54,10 @@ def from_broker(host: str, port: int) -> bytes:
             "give its CA with broker.ca (or MQTT_CA)"
         ) from None
     except ssl.SSLError as error:
-        raise ToolFailed(f"{host}:{port} does not speak TLS ({error.reason}): is it the TLS port?") from None
+        raise ToolFailed(NO_TLS.format(host, port, error.reason)) from None
     except OSError as error:
-        raise ToolFailed(
-            f"{host}:{port} cannot be reached from here ({error}): check broker.host and port"
-        ) from None
+        trouble = f"cannot be reached from here ({error}): check broker.host and port"
+        raise ToolFailed(f"{host}:{port} {trouble}") from None
 
 
 def date(ca: bytes) -> bytes:
@@ -80,11 +80,7 @@ def check(host: str, port: int, name: str, ca: bytes) -> None:
     """
     try:
         _carried(host, port, ca, name)
-    except ssl.SSLCertVerificationError as error:
-        if error.verify_code not in OTHER_NAME:
-            raise ToolFailed(
-                f"{host}:{port}: broker.ca does not verify its certificate ({error.verify_message})"
-            ) from None
+    except ssl.SSLCertVerificationError:
         carried = ", ".join(names(host, port, ca)) or "no name"
         raise ToolFailed(
             f"{host}:{port}: its certificate is not for {name!r}; it carries {carried}: "
@@ -97,12 +93,7 @@ def names(host: str, port: int, ca: bytes) -> list[str]:
 
     Raises ToolFailed, or OSError where the broker cannot be reached.
     """
-    try:
-        held = _carried(host, port, ca, None)
-    except ssl.SSLCertVerificationError as error:
-        raise ToolFailed(
-            f"{host}:{port}: broker.ca does not verify its certificate ({error.verify_message})"
-        ) from None
+    held = _carried(host, port, ca, None)
     common = [value for part in held["subject"] for key, value in part if key == "commonName"]
     return [value for _, value in held.get("subjectAltName", ())] or common
 
@@ -132,7 +123,10 @@ def is_address(name: str) -> bool:
 
 
 def _carried(host: str, port: int, ca: bytes, name: str | None) -> dict[str, Any]:
-    """The certificate as `ssl` shows it, verified with `ca` and, where it is given, for `name`."""
+    """The certificate as `ssl` shows it, verified with `ca` and, where it is given, for `name`.
+
+    Raises SSLCertVerificationError when it is for another name, ToolFailed when `ca` does not verify it.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=ca)
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)  # the board's mbedTLS is not so strict
@@ -141,12 +135,13 @@ def _carried(host: str, port: int, ca: bytes, name: str | None) -> dict[str, Any
         try:
             with context.wrap_socket(plain, server_hostname=name or host) as secure:
                 return dict(secure.getpeercert() or {})
-        except ssl.SSLCertVerificationError:
-            raise
+        except ssl.SSLCertVerificationError as error:
+            if error.verify_code in OTHER_NAME:
+                raise
+            text = f"broker.ca does not verify its certificate ({error.verify_message})"
+            raise ToolFailed(f"{host}:{port}: {text}") from None
         except ssl.SSLError as error:
-            raise ToolFailed(
-                f"{host}:{port} does not speak TLS ({error.reason}): is it the TLS port?"
-            ) from None
+            raise ToolFailed(NO_TLS.format(host, port, error.reason)) from None
 
 
 def _root(secure: Any) -> bytes:

@@ -45,8 +45,8 @@ def stopped(find: Find) -> Harm:
         began = time.time()
         child.send(signal.SIGSTOP)
         try:
-            seen = until(lambda: is_stopped(child.pid), 2)
-            yield lambda: seen and child.running
+            is_still = until(lambda: is_stopped(child.pid), 2)
+            yield lambda: is_still and child.running
         finally:
             child.send(signal.SIGCONT)
             world.frozen[name].append((began, time.time()))

@@ -18,7 +18,7 @@ from tools.board.deploy import Firmware
 from tools.process.child import ToolFailed
 
 SCRIPT = Path(__file__).parent / "on_board" / "bench_board.py"
-# Bytes of heap free and taken, and the longest block beside it; what the prompt brought goes first.
+# Lets go of what the prompt has loaded; then bytes of heap free and taken, and the longest block beside it.
 FREE = """
 import gc, sys
 for name in sys.modules["device.console"].Console(None).names():

@@ -107,7 +107,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 def _fill(database: MongoDatabase[dict[str, Any]], readings: int) -> None:
     """Sealed buckets up to a minute ago, a newest reading for each board, episodes, a model."""
     progress("training a model")
-    model = workload.trained(workload.MASTER)
+    model = workload.trained()
     database["models"].insert_one(model.document)
     each = readings // BOARDS
     began = int(time.time()) - each * workload.PERIOD - 60

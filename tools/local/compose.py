@@ -102,7 +102,7 @@ def users(house: Path, hosts: Sequence[str]) -> None:
                 return
             passwords = roles.make(client[DATABASE])
     except PyMongoError as problem:
-        raise ToolFailed(f"the database at {', '.join(hosts)} does not do it: {problem}") from problem
+        raise ToolFailed(f"the database at {', '.join(hosts)} refuses this: {problem}") from problem
     for part in ("backend", "dashboard"):
         user = f"vigie-{part}"
         address = roles.address(uri, user, passwords[user], DATABASE)

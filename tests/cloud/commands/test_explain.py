@@ -23,7 +23,7 @@ SPIKE, FAILED = 150, 140
 
 @pytest.fixture(scope="module")
 def model():
-    return workload.trained(MASTER)
+    return workload.trained()
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     folder = Path("var/bench-cloud")
     shutil.rmtree(folder, ignore_errors=True)
     progress("training a model")
-    model = workload.trained(workload.MASTER)
+    model = workload.trained()
     numbers: dict[str, float] = {"readings": readings}
     rows = [HEAD]
     with Bench(folder, workload.MASTER) as bench:
@@ -114,7 +114,7 @@ def _own_models(bench: Bench, model: workload.BenchModel, readings: int, rows: l
     each = -(-int(readings * 0.2) // BOARDS // 10) * 10
     boards = workload.boards(BOARDS, each, model, int(time.time()) - each * workload.PERIOD - 60)
     progress("a model for each board")
-    boards, models = workload.with_own_models(boards, model, workload.MASTER)
+    boards, models = workload.with_own_models(boards, model)
     cost = bench.vigie(boards, models, a_message=10, workers=1)
     rows.append(_row("10 a message, 1 worker, a model for each board", cost))
     return {

@@ -69,17 +69,17 @@ class BenchModel:
     document: dict[str, Any]
 
 
-def trained(master: bytes) -> BenchModel:
+def trained() -> BenchModel:
     """A model of the real size (300 x 256 in the cloud), trained on a day of the first room."""
     ts, t, h = SensorChoice().history(0, PERIOD, TRAINED_ON * PERIOD)
-    made = train(SITE, "B000", device_key(master, SITE, "B000"), ts, t, h)
+    made = train(SITE, "B000", device_key(MASTER, SITE, "B000"), ts, t, h)
     document = {
         "_id": made.model.model_id,
         "site": SITE,
         "device": "B000",
         "created": made.report["created"],
         "bundle": made.bundle,
-        "cloud": made.model.dumps(master),
+        "cloud": made.model.dumps(MASTER),
         "report": made.report,
         "png": made.png,
     }
@@ -104,16 +104,13 @@ def boards(count: int, readings: int, model: BenchModel, began: int) -> list[Ben
 
 
 def with_own_models(
-    boards: list[BenchBoard], model: BenchModel, master: bytes
+    boards: list[BenchBoard], model: BenchModel
 ) -> tuple[list[BenchBoard], list[dict[str, Any]]]:
-    """The same boards, each with a model of its own, and the models' documents.
-
-    The trees are the same, their copies in the worker's memory are not.
-    """
+    """The same boards, each with a model of its own (a copy of the same trees), and the models' documents."""
     own, documents = [], []
     for number, board in enumerate(boards):
         name = f"{0xA0000000 + number:08x}"
-        blob = replace(model.twin, model_id=name).dumps(master)
+        blob = replace(model.twin, model_id=name).dumps(MASTER)
         documents.append({**model.document, "_id": name, "device": board.name, "cloud": blob})
         own.append(replace(board, model=name))
     return own, documents

@@ -38,11 +38,11 @@ APART = 120  # readings without an estimate that end a stretch of false ones
 
 @dataclass
 class ForecastTally:
-    """`ratio` of each estimate to the truth; minutes of `lead` of each breach, 0 = none told it."""
+    """`ratio` of each estimate to the truth; minutes of `lead` of each breach, 0 = nothing announced it."""
 
     ratio: list[float] = field(default_factory=list)
     lead: list[float] = field(default_factory=list)
-    never: list[bool] = field(default_factory=list)  # of failures without a breach: whether one was told
+    never: list[bool] = field(default_factory=list)  # of failures without a breach: whether one was announced
     false: int = 0
     months: float = 0.0
 
@@ -113,10 +113,10 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
     ratio, lead = np.array(tally.ratio), np.array(tally.lead)
     near = np.mean(np.abs(ratio - 1) <= WITHIN)
     print(
-        f"SEED={seed} ROOMS={each}: {len(lead)} breaches, {np.mean(lead > 0):.0%} told before, "
+        f"SEED={seed} ROOMS={each}: {len(lead)} breaches, {np.mean(lead > 0):.0%} announced before, "
         f"a median of {np.median(lead):.0f} min\n"
         f"{len(ratio)} estimates: {near:.2f} within 25 %, median {np.median(ratio):.2f}\n"
-        f"{sum(tally.never)} of {len(tally.never)} failures that never reached the limit were told to\n"
+        f"{sum(tally.never)} of {len(tally.never)} failures without a breach were announced as one\n"
         f"healthy: {tally.false} false in {tally.months:.1f} board-months, asked without an episode"
     )
     return 0

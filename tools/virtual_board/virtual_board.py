@@ -82,12 +82,11 @@ class VirtualBoard:
         self._firmware = folder / "firmware"
         self._interpreter = interpreter or find_micropython()
         self._command, self._ctrl_c = runner(self._interpreter)
+        self.history = BoardHistory()
         self._line = partial(on_line, name)
-        self._event = partial(on_event, name)
+        self._on_event = on_event
         self._powered = threading.Event()
         self._unplugged = threading.Event()
-        self._done = threading.Condition()
-        self._obeyed: list[str] = []
         self._thread: threading.Thread | None = None
         self._child: Child | None = None
         self._lock = threading.Lock()
@@ -155,13 +154,10 @@ class VirtualBoard:
 
         The harness listens when a sample is due. Commands: see harness.py.
         """
-        before = len(self._obeyed)
+        before = len(self.history)
         with self._commands.open("ab", 0) as file:
             file.write(command.encode() + b"\n")
-        if timeout is None:
-            return True
-        with self._done:
-            return self._done.wait_for(lambda: command in self._obeyed[before:], timeout)
+        return timeout is None or self.history.wait(f"done {command}", before, timeout) is not None
 
     def inject(self, kind: str, seconds: int) -> None:
         self.tell(f"inject {kind} {seconds}")
@@ -250,12 +246,39 @@ class VirtualBoard:
                 return event
             if word == "watchdog":
                 watchdog = int(rest) / 1000
-            elif word == "done":
-                with self._done:
-                    self._obeyed.append(rest)
-                    self._done.notify_all()
             if word != "feed":
                 self._event(event)
+
+    def _event(self, event: str) -> None:
+        self.history.add(event)
+        self._on_event(self.name, event)
+
+
+class BoardHistory:
+    """What a chip has said, to be waited for; what its pins do is left out."""
+
+    def __init__(self) -> None:
+        self._events: list[str] = []
+        self._news = threading.Condition()
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def add(self, event: str) -> None:
+        if not event.startswith("pin "):
+            with self._news:
+                self._events.append(event)
+                self._news.notify_all()
+
+    def wait(self, words: str, after: int, timeout: float) -> str | None:
+        """The first event past the `after` first that begins with these words; None at the `timeout` (s)."""
+
+        def first() -> str | None:
+            new = self._events[after:]
+            return next((event for event in new if f"{event} ".startswith(f"{words} ")), None)
+
+        with self._news:
+            return self._news.wait_for(first, timeout)
 
 
 class BoardEvents:

@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -77,7 +77,6 @@ class World(Stack):
         self.releases = count(1)  # their numbers
         self.revived = 0  # times that a worker ended by itself and was started anew
         self.surprises: list[str] = []
-        self._events = ChaosEvents()
 
     @property
     def wires(self) -> dict[str, Proxy]:
@@ -238,23 +237,15 @@ class World(Stack):
             self.surprises.append(f"{name}: {line}")
 
     def _heard(self, name: str, event: str) -> None:
-        self._events.add(name, event)
         if event in ("watchdog", "ended") or event.startswith("crashed"):
             self.surprises.append(f"{name}: {event}")
 
-    def await_event(self, name: str, begin: str, after: int, timeout: float) -> str | None:
-        """The first event of board `name` that begins so, past the `after` first; None at the timeout."""
-        return self._events.wait(name, begin, after, timeout)
-
-    def events(self, name: str) -> int:
-        """How many events of board `name` there were."""
-        return self._events.count(name)
-
     def outbox(self, name: str, timeout: float = 5.0) -> tuple[int, int] | None:
         """(readings in RAM, readings on flash that are not acknowledged); None when the board is silent."""
-        before = self.events(name)
-        self.boards[name].tell("outbox")
-        answer = self.await_event(name, "outbox ", before, timeout)
+        board = self.boards[name]
+        before = len(board.history)
+        board.tell("outbox")
+        answer = board.history.wait("outbox", before, timeout)
         if answer is None:
             return None
         pending, waiting = answer.split()[1:]
@@ -263,30 +254,6 @@ class World(Stack):
 
 def _member(number: int) -> str:
     return f"database {number + 1}"
-
-
-@dataclass
-class ChaosEvents:
-    """What the boards told, to be waited for."""
-
-    _all: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    _news: threading.Condition = field(default_factory=threading.Condition)
-
-    def add(self, name: str, event: str) -> None:
-        with self._news:
-            self._all[name].append(event)
-            self._news.notify_all()
-
-    def count(self, name: str) -> int:
-        with self._news:
-            return len(self._all[name])
-
-    def wait(self, name: str, begin: str, after: int, timeout: float) -> str | None:
-        def first() -> str | None:
-            return next((event for event in self._all[name][after:] if event.startswith(begin)), None)
-
-        with self._news:
-            return self._news.wait_for(first, timeout)
 
 
 def is_stopped(pid: int) -> bool:

@@ -17,12 +17,13 @@ def by_harness(command: Callable[[Random], str], effect: str) -> Harm:
 
     @contextmanager
     def harm(world: World, name: str, random: Random) -> Iterator[Observed]:
-        before = world.events(name)
-        heard = world.boards[name].tell(command(random), PATIENCE)
+        board = world.boards[name]
+        before = len(board.history)
+        heard = board.tell(command(random), PATIENCE)
         if not effect:
             yield fixed(heard)
             return
-        yield lambda: heard and world.await_event(name, effect, before, PATIENCE) is not None
+        yield lambda: heard and board.history.wait(effect, before, PATIENCE) is not None
 
     return harm
 
@@ -31,12 +32,12 @@ def by_harness(command: Callable[[Random], str], effect: str) -> Harm:
 def file_unreadable(world: World, name: str, random: Random) -> Iterator[Observed]:
     """EIO for a file of the outbox, for good; the board is switched off and on with it."""
     board = world.boards[name]
-    before = world.events(name)
+    before = len(board.history)
     suffix, how = random.choice((".seg", ".seg", "journal")), random.choice(("open", "read", "stat"))
     heard = board.tell(f"spoil {suffix} {how}", PATIENCE)
     board.power_off()
     board.power_on()
-    yield lambda: heard and world.await_event(name, "unreadable ", before, PATIENCE) is not None
+    yield lambda: heard and board.history.wait("unreadable", before, PATIENCE) is not None
 
 
 @contextmanager
@@ -62,5 +63,5 @@ def _tear(random: Random) -> str:
 
 
 # Of the next write to the outbox a part arrives, sometimes with rubbish behind it.
-power_cut_in_write = by_harness(_tear, "torn ")
-flash_full = by_harness(lambda random: f"full {random.randrange(1, RAM_MS)}", "refused ")
+power_cut_in_write = by_harness(_tear, "torn")
+flash_full = by_harness(lambda random: f"full {random.randrange(1, RAM_MS)}", "refused")

@@ -29,6 +29,7 @@ from cloud.training.thresholds import envelope
 from tools.local.sensor.sensor_choice import room
 from tools.mpy import build
 from tools.process.child import ToolFailed
+from tools.process.exit_code import exit_code
 from tools.process.places import ROOT
 from tools.proofs.forest import KEY
 from tools.virtual_board.virtual_board import architecture, find_micropython
@@ -119,14 +120,14 @@ def compiled(source: Path, target: Path) -> int:
     return size
 
 
-def run(command: list[str], count: str, folder: Path) -> dict[str, Any] | str:
-    """What bench_form.py measured, or why it could not."""
+def run(command: list[str], count: str, folder: Path) -> dict[str, Any]:
+    """What bench_form.py measured. Raises ToolFailed when it could not."""
     ran = subprocess.run(
         [find_micropython(), "-X", "heapsize=64M", str(BOARD), str(folder), *command, count],
         capture_output=True, text=True, cwd=folder, timeout=300, check=False,
     )  # fmt: skip
     if ran.returncode:
-        return f"does not load: {(ran.stderr or ran.stdout).strip().splitlines()[-1]}"
+        raise ToolFailed(f"does not load: {(ran.stderr or ran.stdout).strip().splitlines()[-1]}")
     measured: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return measured
 
@@ -139,11 +140,11 @@ def measure(made: list[Form], readings: Path, folder: Path) -> tuple[dict[str, E
         for form in made:
             if form.name in failures:
                 continue
-            got = run(form.command, str(readings), folder)
-            if isinstance(got, str):
-                failures[form.name] = got
+            try:
+                now = EdgeMeasured(**run(form.command, str(readings), folder))
+            except ToolFailed as failed:
+                failures[form.name] = str(failed)
                 continue
-            now = EdgeMeasured(**got)
             before = results.get(form.name, now)
             results[form.name] = min(now, before, key=lambda each: each.us)
     return results, failures
@@ -155,10 +156,7 @@ def loop(x: Int16, packed: PackedForest, folder: Path) -> dict[str, Any]:
     body = params.pack(params.DEFAULT, shape.means, shape.weights)
     model = folder / "model.bin"
     model.write_bytes(bundle.build(KEY, forest=packed, threshold=0, params=body, x=x, meta={}))
-    got = run(["loop", str(model)], "5000", folder)
-    if isinstance(got, str):
-        raise SystemExit(f"the reading loop {got}")
-    return got
+    return run(["loop", str(model)], "5000", folder)
 
 
 def row(form: Form, measured: dict[str, EdgeMeasured], failures: dict[str, str]) -> str:
@@ -222,4 +220,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code("bench-edge", main))

@@ -112,7 +112,7 @@ def _fill(database: MongoDatabase[dict[str, Any]], readings: int) -> None:
     each = readings // BOARDS
     began = int(time.time()) - each * workload.PERIOD - 60
     boards = workload.boards(BOARDS, min(each, 5000), model, began)
-    store.fill(database, boards, readings, progress)
+    store.fill(database, boards, readings)
     made = Store(database)
     now = time.time()
     entries = []

@@ -10,7 +10,6 @@ import datetime as dt
 import ipaddress
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -27,25 +26,13 @@ RENEW_DAYS = 30
 BACKDATE = dt.timedelta(days=1)  # a board whose clock is a little behind must not be turned away
 
 
-@dataclass(frozen=True)
 class Pki:
-    folder: Path
+    """The files in `folder`: the CA's certificate in two forms, the broker's, and the broker's key."""
 
-    @property
-    def ca_pem(self) -> Path:
-        return self.folder / "ca.pem"
-
-    @property
-    def ca_der(self) -> Path:
-        return self.folder / "ca.der"
-
-    @property
-    def server_pem(self) -> Path:
-        return self.folder / "server.pem"
-
-    @property
-    def server_key(self) -> Path:
-        return self.folder / "server.key"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ca_pem, self.ca_der = folder / "ca.pem", folder / "ca.der"
+        self.server_pem, self.server_key = folder / "server.pem", folder / "server.key"
 
 
 def names_of_this_machine() -> list[str]:

@@ -8,13 +8,7 @@ from collections.abc import Mapping
 
 from tools.process.child import ToolFailed
 
-VARIABLE = {
-    "broker": "PORT_BROKER",
-    "database": "PORT_DATABASE",
-    "dashboard": "PORT_DASHBOARD",
-    "mail": "PORT_MAIL",
-    "ntp": "PORT_NTP",
-}
+PARTS = ("broker", "database", "dashboard", "mail", "ntp")
 
 
 def is_free(port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
@@ -44,7 +38,8 @@ def choose(defaults: Mapping[str, int], environment: Mapping[str, str] = os.envi
     """
     chosen: dict[str, int] = {}
     trouble: list[str] = []
-    for part, variable in VARIABLE.items():
+    for part in PARTS:
+        variable = f"PORT_{part.upper()}"
         kind = socket.SOCK_DGRAM if part == "ntp" else socket.SOCK_STREAM
         text = environment.get(variable, "").strip()
         port = defaults.get(part, 0)

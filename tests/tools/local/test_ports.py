@@ -39,5 +39,5 @@ def test_one_port_for_two_parts_is_refused(taken):
 
 def test_zero_means_any_free_port():
     chosen = ports.choose({}, {})
-    assert set(chosen) == set(ports.VARIABLE)
+    assert set(chosen) == set(ports.PARTS)
     assert len(set(chosen.values())) == len(chosen)

@@ -70,7 +70,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 def _size(bench: Bench, model: workload.BenchModel, readings: int) -> dict[str, float]:
     boards = workload.boards(BOARDS, -(-readings // BOARDS), model, int(time.time()) - 20 * 86400)
     with bench.database() as database:
-        measured = store.bytes_a_reading(database, boards, model, progress)
+        measured = store.bytes_a_reading(database, boards, model)
     progress("")
     print(
         f"sealed: {measured['bytes_per_reading']} bytes a reading by M0's rule "
@@ -128,7 +128,7 @@ def _query(bench: Bench, model: workload.BenchModel, readings: int) -> dict[str,
     each = readings // BOARDS
     boards = workload.boards(BOARDS, min(each, 5000), model, int(time.time()) - each * workload.PERIOD)
     with bench.database() as database:
-        newest = store.fill(database, boards, readings, progress)
+        newest = store.fill(database, boards, readings)
         measured = store.day_query_ms(database, boards, newest)
     progress("")
     print(f"a day of one board at one minute, {readings:,} readings stored: {measured['day_query_ms']} ms\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,17 +24,16 @@ from cloud.words import Words
 from tools.bench.cloud.chain import verify
 from tools.bench.cloud.workload import MASTER, PERIOD, SITE, BenchBoard, BenchModel, interleaved
 from tools.process.child import ToolFailed
+from tools.process.terminal import progress
 
 M0_BYTES = 500_000_000  # "512 MB", counted as data and indexes, uncompressed
 KEPT_FREE = 0.9  # the tenth left over is for models, episodes, quarantine
 A_MONTH = 30 * 86400 // PERIOD  # readings of one board
 DAY = 86400.0
 
-Progress = Callable[[str], None]
-
 
 def bytes_a_reading(
-    database: Database[dict[str, Any]], boards: list[BenchBoard], model: BenchModel, progress: Progress
+    database: Database[dict[str, Any]], boards: list[BenchBoard], model: BenchModel
 ) -> dict[str, float]:
     """Store all readings as a worker would, sealing as time goes by, and ask mongod what they take."""
     database["models"].insert_one(model.document)
@@ -79,9 +77,7 @@ def bytes_a_reading(
     }
 
 
-def fill(
-    database: Database[dict[str, Any]], boards: list[BenchBoard], readings: int, progress: Progress
-) -> float:
+def fill(database: Database[dict[str, Any]], boards: list[BenchBoard], readings: int) -> float:
     """Sealed buckets of `readings` in all, as the sealer writes them; returns when the newest was taken."""
     each = readings // len(boards)
     newest = 0.0

@@ -9,16 +9,9 @@ from tools.run.chaos.faults import FAULTS
 from tools.run.chaos.tally import Tally
 
 LONGEST_PAUSE_S = 2.0  # over the period
-COUNTED = (
-    *("taken", "stored", "lost", "duplicated", "misdated", "unexplained"),
-    *("cut_in_ram", "dropped", "claimed", "undated"),
-)
-
-UPDATES = {
-    "config": "settings over the air",
-    "model": "model over the air",
-    "app": "release over the air",
-}
+WRONG = ("lost", "duplicated", "misdated", "unexplained")
+COUNTED = ("taken", "stored", *WRONG, "cut_in_ram", "dropped", "claimed", "undated")
+UPDATES = {"config": "settings", "model": "model", "app": "release"}
 
 
 @dataclass
@@ -45,7 +38,7 @@ class ChaosOutcome:
         return {
             **{name: self.total(name) for name in COUNTED},
             "bricked": len(self.bricked),
-            "updates": {kind: self.faults[name] for kind, name in UPDATES.items()},
+            "updates": {kind: self.faults[f"{name} over the air"] for kind, name in UPDATES.items()},
             "faults": dict(sorted(self.faults.items())),
             "longest_pause_s": round(max(tally.longest_pause_s for tally in boards), 2),
             "longest_own_pause_s": round(max(tally.longest_own_pause_s for tally in boards), 2),
@@ -70,11 +63,7 @@ class ChaosOutcome:
                 problems.append(
                     f"{name}: a power cut took {tally.most_in_ram} readings, a batch is {self.batch}"
                 )
-        problems += [
-            f"{count} readings {name}"
-            for name in ("lost", "duplicated", "misdated", "unexplained")
-            if (count := self.total(name))
-        ]
+        problems += [f"{count} readings {name}" for name in WRONG if (count := self.total(name))]
         problems += [f"no fault of the kind: {tally.kind}" for tally in FAULTS if not self.faults[tally.kind]]
         if not self.drained:
             problems.append("the outboxes were not empty in time")

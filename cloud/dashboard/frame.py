@@ -24,7 +24,7 @@ HEAD_START = 0.05  # s
 # across a chart zooms, one drawn down scrolls; less space; links stand flush with what is below them.
 # Styles alone would go where Streamlit keeps its toasts, and the first toast would take their place: with an
 # element beside them they are a part of the page, one that takes no room. Small text stands out from its
-# ground as WCAG asks (4.5 to 1), and who goes by keyboard sees where they are.
+# ground as WCAG asks (4.5 to 1), and people who use the keyboard see where they are.
 STYLE = """<i class='vigie-style'></i><style>
 .stElementContainer:has(.vigie-style) {display: none}
 [data-stale='true'] {opacity: 1 !important; transition: none !important}

@@ -38,7 +38,7 @@ from device.judge.window import SIZE as WARM_UP
 log = logging.getLogger("dashboard")
 
 TIMEOUT = 5.0  # s for one question
-SLOW = 2.0  # s: more is worth telling
+SLOW = 2.0  # s: a page mentions an answer that took longer
 SHARED = 2.0  # s that viewers share one answer
 COUNTED = 30.0  # s: counting what is stored looks at every bucket
 SPARK_SHARED = 15.0  # s: a card's little curve may be that old
@@ -57,7 +57,7 @@ P = ParamSpec("P")
 class DatabaseTrouble(Enum):
     """Why the database gave no answer."""
 
-    LOST = "lost"  # nobody there
+    LOST = "lost"  # nobody is there
     SLOW = "slow"  # there, but no answer in time
     REFUSED = "refused"  # it answered, and said no
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from pymongo.database import Database
@@ -30,7 +31,6 @@ from cloud.read.rows import (
     Latest,
     Readings,
     Spans,
-    alert_row,
     episode_row,
     latest_row,
 )
@@ -233,8 +233,8 @@ class Reader:
         """The newest mails that did not go out, or perhaps did not, newest first; `error` says why."""
         stuck = {"state": "pending", "error": {"$ne": None}}
         query = {"$or": [{"state": {"$in": ["failed", "unknown"]}}, stuck]}
-        documents = self.database["alerts"].find(query, {"text": 0, "letter": 0})
-        return self._rows("mail", documents.sort("created", -1).limit(limit), alert_row)
+        mails = self.database["alerts"].find(query, {"text": 0, "letter": 0}).sort("created", -1).limit(limit)
+        return self._rows("mail", mails, partial(msgspec.convert, type=Alert))
 
     def _rows(self, what: str, documents: Iterable[Document], row: Callable[[Document], Row]) -> list[Row]:
         return list(self._alone.of(documents, what, row).values())

@@ -96,15 +96,12 @@ class Latest:
     received: float  # Unix seconds when the cloud last stored something of it
     stream: str | None = None
     seq: int | None = None
-    boot: int | None = None
     ts: float | None = None  # None = undated
     said: float | None = None  # the impossible date that the board gave for an undated reading
     t: float | None = None  # degC; None = failed read
     h: float | None = None  # %RH
     edge_flags: int = 0
-    edge_score: int | None = None
     cloud_flags: int = 0
-    cloud_score: float | None = None
     why: str | None = None
     model: str | None = None  # 8 hex digits, the model the board judged with
     period: float | None = None  # seconds between its last two readings; None = not yet known
@@ -171,15 +168,11 @@ class Episode:
 class Alert:
     """One mail: whether it went out, and if not, why."""
 
-    id: str
-    episodes: tuple[str, ...]
-    kind: str  # opening, worse, together, reminder, escalation, budget, digest
     state: str  # pending, sending, sent, failed, unknown
     created: float  # Unix seconds
     due: float  # Unix seconds of the next try, while pending
     subject: str
     to: tuple[str, ...]
-    tries: int
     error: str | None  # of the last try
 
 
@@ -213,10 +206,6 @@ def episode_row(
     values |= {part: answer.get(part) for part in ("label", "cause", "note")}
     hundredths = ("t_min", "t_max", "h_min", "h_max", "away_t", "away_h", "limit")
     return msgspec.convert(values | _units(values, hundredths), Episode)
-
-
-def alert_row(document: Document) -> Alert:
-    return msgspec.convert({**document, "id": document["_id"]}, Alert)
 
 
 def _units(values: Document, names: Iterable[str]) -> Document:

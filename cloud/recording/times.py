@@ -43,7 +43,7 @@ ZONES = {
 }
 NAMED = {name: hours for hours, text in ZONES.items() for name in text.split()}
 CURE = "write Unix seconds or 2026-01-31 12:00:00"
-# In French, German, Spanish, Italian, Portuguese and Dutch, as far as they begin.
+# How months begin in French, German, Spanish, Italian, Portuguese and Dutch.
 MONTH_WORDS = {
     "Jan": "jan ene gen",
     "Feb": "fev feb",

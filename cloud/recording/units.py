@@ -1,4 +1,4 @@
-"""Units: told where the file names another than degC and %RH or the values show it, converted when asked."""
+"""Other units than degC and %RH: an error where the file names or shows them, converted when asked."""
 
 from collections.abc import Sequence
 

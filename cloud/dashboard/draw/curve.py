@@ -47,7 +47,7 @@ class Curve:
     cloud_abnormal: int
     failed: int
     undated: int
-    said: float | None  # Unix s: the newest date that one of them gave and that could not be
+    said: float | None  # Unix s: the newest impossible date of an undated reading
     missing: int  # seqs of a stream that are not stored
     settling: int = 0  # good readings that somebody calls abnormal only because windows remember a fault
     thinned: float = 0.0  # s: width of a slice when not every reading is drawn; 0 = all are

@@ -97,7 +97,7 @@ def chart(drawn: tuple[Spec, Tables], alt: str, **more: Any) -> None:
 def zoomable(
     drawn: tuple[Spec, Tables], alt: str, *, key: str, zoomed: Callable[[float, float], None]
 ) -> None:
-    """A chart with the selection charts.ZOOM. `zoomed`: told what a person drew across it (Unix s)."""
+    """A chart with the selection charts.ZOOM. `zoomed` gets the stretch drawn across it (Unix s)."""
 
     def drawn_across() -> None:
         selection = st.session_state[key]["selection"].get(charts.ZOOM) or {}

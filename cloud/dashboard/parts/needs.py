@@ -11,7 +11,7 @@ from cloud.read.rows import Episode, Latest
 from cloud.words import Words
 from device import codes
 
-UNKNOWN_PERIOD = 10.0  # s, until two readings told it
+UNKNOWN_PERIOD = 10.0  # s, until two readings have shown it
 BATCHING = 60.0  # s that a quiet reading may wait on the board to share a message
 SILENT_AFTER = 180.0  # s, or five periods where that is longer
 
@@ -67,7 +67,7 @@ def cards(
     now: float,
     over: Iterable[Episode] = (),
 ) -> list[Card]:
-    """A card for each board: who needs a person first, then who has been seen to, then by site and name.
+    """A card for each board: those that need a person first, acknowledged ones behind others, then by name.
 
     `over`: episodes that have ended, newest first.
     """

@@ -12,7 +12,7 @@ from cloud.plans.usage import RENEWED, Gauge
 from cloud.words import Words
 
 EVERY = 60.0  # s
-NEAR, FULL = 0.8, 1.0  # shares of a limit that are told in another colour
+NEAR, FULL = 0.8, 1.0  # shares of a limit that are shown in another colour
 HOSTS = ("backend", "dashboard")  # where these run is not known here: they make no headline
 SERVICES = ("database", "broker", "mail", *HOSTS)
 

@@ -1,4 +1,4 @@
-"""From text to a header and rows: finds the separator, the beginning of the table and the lines to leave out."""
+"""From text to a header and rows: finds the separator, where the table begins, and the lines to leave out."""
 
 import csv
 import io

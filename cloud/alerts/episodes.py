@@ -247,33 +247,33 @@ class Closed(Action, frozen=True):
 Decision = tuple[Device, list[Action]]
 
 
-def decide(state: Device, event: Input, now: float, rules: Rules = RULES) -> Decision:
+def decide(state: Device, event: Input, now: float) -> Decision:
     """The next state of a device, and the actions that follow. `now`: Unix s."""
-    return _STEPS[type(event)](state, event, now, rules)
+    return _STEPS[type(event)](state, event, now)
 
 
-def _reading(state: Device, event: Event, now: float, rules: Rules) -> Decision:
+def _reading(state: Device, event: Event, now: float) -> Decision:
     if not event.abnormal:
         return _returned(state, event), []
     episode, over = state.episode, state.over
     if _settles(episode or over, event):
         return _returned(state, event), []
-    if episode is not None and (event.severe or event.when >= episode.opened - rules.quiet_seconds):
+    if episode is not None and (event.severe or event.when >= episode.opened - RULES.quiet_seconds):
         grown = _grow(episode, event, now)
         worse = grown.severity != episode.severity
         return _with(state, episode=grown), [Worse(grown) if worse else Changed(grown)]
-    if over is not None and over.opened - rules.quiet_seconds <= event.when <= over.last:
+    if over is not None and over.opened - RULES.quiet_seconds <= event.when <= over.last:
         grown = _grow(over, event, now)  # it arrived after the end of its episode
         if grown.severity != over.severity:  # no mail has called the episode severe
             return _worse_again(state, grown, over)
         return _with(state, over=grown), [Changed(grown)]
-    if episode is not None or (now - event.when > rules.late_seconds and not event.severe):
+    if episode is not None or (now - event.when > RULES.late_seconds and not event.severe):
         return _note(state, event, now)
     recent = tuple(sorted((*state.recent, event), key=lambda e: (e.when, e.seq)))
-    dense = _dense(recent, event, rules)
+    dense = _dense(recent, event)
     if not dense:
-        return _with(state, recent=recent[-rules.among :]), []
-    if over is not None and 0 <= dense[0].when - (over.closed or over.last) <= rules.merge_seconds:
+        return _with(state, recent=recent[-RULES.among :]), []
+    if over is not None and 0 <= dense[0].when - (over.closed or over.last) <= RULES.merge_seconds:
         episode = msgspec.structs.replace(over, closed=None, quiet=None, again=over.again + 1)
         rest = dense
     else:
@@ -294,12 +294,12 @@ def _worse_again(state: Device, episode: Episode, over: Episode) -> Decision:
     return _with(state, episode=episode, over=None), [Again(before), Worse(episode)]
 
 
-def _progress(state: Device, at: Progress, now: float, rules: Rules) -> Decision:
+def _progress(state: Device, at: Progress, now: float) -> Decision:
     actions: list[Action] = []
-    if state.late is not None and now - state.late.heard >= rules.quiet_seconds:
+    if state.late is not None and now - state.late.heard >= RULES.quiet_seconds:
         actions.append(Closed(state.late))
         state = _with(state, late=None)
-    for kind, patience in (("claim", rules.claim_seconds), ("flood", rules.flood_seconds)):
+    for kind, patience in (("claim", RULES.claim_seconds), ("flood", RULES.flood_seconds)):
         run: Episode | None = getattr(state, kind)
         if run is not None and now - run.last >= patience:
             actions.append(Closed(msgspec.structs.replace(run, closed=run.last)))
@@ -310,15 +310,15 @@ def _progress(state: Device, at: Progress, now: float, rules: Rules) -> Decision
     if at.abnormal and not _settles(episode, at):
         return state, actions
     readings = at.seq - episode.last_seq if at.stream == episode.stream else 0
-    if readings < rules.quiet_readings and at.when - episode.last < rules.quiet_seconds:
+    if readings < RULES.quiet_readings and at.when - episode.last < RULES.quiet_seconds:
         return state, actions
     end = episode.last if episode.quiet is None else episode.quiet
     closed = msgspec.structs.replace(episode, closed=end)
     return _with(state, episode=None, recent=(), over=closed), [*actions, Closed(closed)]
 
 
-def _listen(state: Device, sign: Sign, now: float, rules: Rules) -> Decision:
-    reason = _missing(sign, now, rules)
+def _listen(state: Device, sign: Sign, now: float) -> Decision:
+    reason = _missing(sign, now)
     open_one, over = state.silence, state.silence_over
     if open_one is not None:
         if reason is not None or sign.gone or sign.heard <= open_one.last:
@@ -327,7 +327,7 @@ def _listen(state: Device, sign: Sign, now: float, rules: Rules) -> Decision:
         return _with(state, silence=None, silence_over=closed), [Closed(closed)]
     if reason is None:
         return state, []
-    if over is not None and sign.heard - (over.closed or over.last) <= rules.merge_seconds:
+    if over is not None and sign.heard - (over.closed or over.last) <= RULES.merge_seconds:
         silence = msgspec.structs.replace(
             over, closed=None, last=sign.heard, why=reason, heard=now, again=over.again + 1
         )
@@ -336,7 +336,7 @@ def _listen(state: Device, sign: Sign, now: float, rules: Rules) -> Decision:
     return _with(state, silence=silence, silence_over=None), [Opened(silence)]
 
 
-def _signalled(state: Device, sign: Claim | Flood, now: float, rules: Rules) -> Decision:
+def _signalled(state: Device, sign: Claim | Flood, now: float) -> Decision:
     """A claim or a flood makes one mail, however long it goes on.
 
     Meanwhile ingest stores no readings of one board, or holds back the surplus, so that no other board waits.
@@ -351,7 +351,7 @@ def _signalled(state: Device, sign: Claim | Flood, now: float, rules: Rules) -> 
     return _with(state, **{kind: run}), [Opened(run)]
 
 
-def _ahead(state: Device, ahead: Ahead, now: float, rules: Rules) -> Decision:
+def _ahead(state: Device, ahead: Ahead, now: float) -> Decision:
     """What will be outside the user's limits soon is as severe as what is."""
     episode = state.episode
     if episode is None or (episode.breach, episode.limit) == (ahead.breach, ahead.limit):
@@ -364,7 +364,7 @@ def _ahead(state: Device, ahead: Ahead, now: float, rules: Rules) -> Decision:
     ]
 
 
-def _parted(state: Device, parted: Parted, now: float, rules: Rules) -> Decision:
+def _parted(state: Device, parted: Parted, now: float) -> Decision:
     """An open episode of its readings learns whom it has left; without one, this is its own episode."""
     away = {"left": parted.names, "away_t": parted.t, "away_h": parted.h}
     open_one = state.siblings
@@ -393,18 +393,18 @@ def _without_readings(about: _OfBoard, kind: Kind, since: float, **more: Any) ->
     return Episode(id=name, site=about.site, device=about.device, kind=kind, **values)
 
 
-def _missing(sign: Sign, now: float, rules: Rules) -> str | None:
+def _missing(sign: Sign, now: float) -> str | None:
     """Why it counts as silent; None while it does not.
 
     While the cloud was not listening, no board is silent.
     """
     if sign.gone and sign.offline is not None:
-        reason, begin, patience = "offline", sign.offline, rules.offline_seconds
+        reason, begin, patience = "offline", sign.offline, RULES.offline_seconds
     elif sign.due is not None:
-        reason, begin, patience = "overslept", max(sign.heard, sign.due), rules.overslept_seconds
+        reason, begin, patience = "overslept", max(sign.heard, sign.due), RULES.overslept_seconds
     else:
-        periods = rules.silent_periods * (sign.period or UNKNOWN_PERIOD)
-        reason, begin, patience = "silent", sign.heard, max(periods, rules.silent_seconds)
+        periods = RULES.silent_periods * (sign.period or UNKNOWN_PERIOD)
+        reason, begin, patience = "silent", sign.heard, max(periods, RULES.silent_seconds)
     return reason if now >= max(begin, sign.listening) + patience else None
 
 
@@ -436,19 +436,19 @@ def _note(state: Device, event: Event, now: float) -> Decision:
     return _with(state, late=note), [Changed(note)]
 
 
-def _dense(recent: tuple[Event, ...], newest: Event, rules: Rules) -> tuple[Event, ...]:
+def _dense(recent: tuple[Event, ...], newest: Event) -> tuple[Event, ...]:
     """The readings that open an episode together; () when there are not enough of them yet."""
     near = [
         event
         for event in recent
-        if event.stream == newest.stream and abs(event.seq - newest.seq) < rules.among
+        if event.stream == newest.stream and abs(event.seq - newest.seq) < RULES.among
     ]
     if newest.severe:
         return tuple(near)
     seqs = sorted(event.seq for event in near)
     for first in seqs:
-        inside = [event for event in near if first <= event.seq < first + rules.among]
-        if len(inside) >= rules.abnormal:
+        inside = [event for event in near if first <= event.seq < first + RULES.among]
+        if len(inside) >= RULES.abnormal:
             return tuple(inside)
     return ()
 
@@ -508,7 +508,7 @@ def _with(state: Device, **changes: object) -> Device:
     return msgspec.structs.replace(state, **changes)
 
 
-_STEPS: dict[type, Callable[[Device, Any, float, Rules], Decision]] = {
+_STEPS: dict[type, Callable[[Device, Any, float], Decision]] = {
     Event: _reading,
     Progress: _progress,
     Sign: _listen,

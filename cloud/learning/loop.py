@@ -61,14 +61,12 @@ class Learning:
         holds_lease: Callable[[], bool],
         *,
         ask: Callable[[Board, Document], str] | None = None,
-        command: tuple[str, ...] = (sys.executable, "-m", "cloud", "learn"),
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`key`: the master secret. `ask`: writes the mail that asks about a next model; the alert's id."""
         self._database, self._key, self._mode = database, key, mode
         self._reader, self._book = Reader(database), Book(database)
         self._holds_lease, self._ask = holds_lease, ask
-        self._command = command
         self._clock = clock
         self._failed: dict[Board, float] = {}
         self._alone = Alone(log)
@@ -135,7 +133,7 @@ class Learning:
         """Let one board learn with the very command a person would type; False when it did not work."""
         log.info("%s %s", name_of(board), "is trained" if options else "learns from answers")
         child = subprocess.Popen(  # noqa: S603  our own command
-            [*self._command, name_of(board), *options],
+            [sys.executable, "-m", "cloud", "learn", name_of(board), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -52,7 +52,7 @@ class Rollouts:
         self._reader, self._wanted = Reader(database), Wanted(database)
 
     def start(
-        self, what: str, values: Mapping[str, Any], before: Mapping[str, Any], pause: float, **more: Any
+        self, what: str, values: Mapping[str, Any], before: Mapping[str, Any], pause: float
     ) -> Document | None:
         """A new one; None while another one runs. `values`, in the order of the waves."""
         document = {
@@ -66,7 +66,6 @@ class Rollouts:
             "state": RUNNING,
             "why": "",
             "running": True,  # unique: only one runs at a time
-            **more,
         }
         try:
             self._all.insert_one(document)

@@ -36,7 +36,6 @@ from cloud.alerts.episodes import (
     Input,
     Opened,
     Progress,
-    Rules,
     Sign,
     Worse,
     decide,
@@ -91,12 +90,11 @@ class Watch:
         mail: MailSettings,
         alerts: AlertSettings,
         *,
-        rules: Rules = RULES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.database = database
         self.lease = Lease(database, "watch")
-        self._mail, self._alerts, self._rules = mail, alerts, rules
+        self._mail, self._alerts = mail, alerts
         self._words = Words(mail.language, mail.zone)
         self._clock = clock
         self._listening = clock()  # since when silence would be heard
@@ -213,7 +211,7 @@ class Watch:
 
     def _step(self, state: Device, event: Input | Callable[[], Input], now: float) -> Decision:
         """The decision, if the database can keep it."""
-        after, actions = decide(state, event() if callable(event) else event, now, self._rules)
+        after, actions = decide(state, event() if callable(event) else event, now)
         if state.episode is None and any(isinstance(action, Opened) for action in actions):
             after, actions = self._looked_back(after, actions)
         bson.encode(msgspec.to_builtins(after))
@@ -309,9 +307,8 @@ class Watch:
 
     def _signs(self, now: float, silent: list[str]) -> dict[str, Sign]:
         """The last sign of life of each board that the database finds silent, or nearly so."""
-        rules = self._rules
-        periods = {"$multiply": [rules.silent_periods, {"$ifNull": ["$period", 0]}]}
-        patience = {"$max": [rules.silent_seconds, periods]}
+        periods = {"$multiply": [RULES.silent_periods, {"$ifNull": ["$period", 0]}]}
+        patience = {"$max": [RULES.silent_seconds, periods]}
         quiet = {"$expr": {"$lt": ["$received", {"$subtract": [now, patience]}]}}
         wanted = {"$or": [{"_id": {"$in": silent}}, {"state.state": {"$nin": ["online", None]}}, quiet]}
         fields = {"site": 1, "device": 1, "received": 1, "period": 1}

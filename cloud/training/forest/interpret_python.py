@@ -7,8 +7,6 @@ cannot compile once its jumps pass 32 KB.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from m2cgen import ast
 from m2cgen.interpreters import PythonInterpreter
 
@@ -20,16 +18,15 @@ class ReadablePythonInterpreter(PythonInterpreter):  # type: ignore[misc]
     """`interpret(expression of IsolationForestAssembler(forest)) -> source` that defines `score(x)`: the
     path-length sum of the reading x, the eight features by index."""
 
-    def __init__(self, names: Sequence[str] = FEATURE_NAMES) -> None:
+    def __init__(self) -> None:
         super().__init__(feature_array_name="x")
-        self._names = names
 
     def interpret(self, expr: ast.Expr) -> str:
         trees = terms(expr)
         cg = self._cg
         cg.reset_state()
         cg.add_code_line(f'"""{len(trees)} isolation trees; a path length is in 1/{SCALE} of an edge.')
-        cg.add_code_line(f'x: {", ".join(f"{i} {name}" for i, name in enumerate(self._names))}."""')
+        cg.add_code_line(f'x: {", ".join(f"{i} {name}" for i, name in enumerate(FEATURE_NAMES))}."""')
         for number, tree in enumerate(trees):
             with cg.function_definition(name=f"_{number}", args=["x"]):
                 self._return(tree)

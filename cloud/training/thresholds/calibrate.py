@@ -49,13 +49,7 @@ class Prior:
     days: float = 14.0
 
 
-def tail(
-    highest: NDArray[np.float64],
-    days: float,
-    per_day: float,
-    prior: Prior | None = None,
-    peaks_per_day: int = PEAKS_PER_DAY,
-) -> float:
+def tail(highest: NDArray[np.float64], days: float, per_day: float, prior: Prior | None = None) -> float:
     """The level that events exceed `per_day` times a day, on a scale where their tail is exponential.
 
     `highest`: their heights over `days` days, highest first. A few days hold no more than a handful of rare
@@ -64,7 +58,7 @@ def tail(
     estimator of a power law's tail). A few days do not tell the slope of that tail either, so it is drawn to
     the `prior` by its days of evidence; and a calm history does not make a sensor calmer than others.
     """
-    count = min(max(LEAST_PEAKS, round(peaks_per_day * days)), len(highest) // 2)
+    count = min(max(LEAST_PEAKS, round(PEAKS_PER_DAY * days)), len(highest) // 2)
     if count < 1:
         return float(highest[0])
     level = float(highest[count])

@@ -11,7 +11,6 @@ from cloud.alerts.episodes import (
     Event,
     Opened,
     Progress,
-    Rules,
     Sign,
     Worse,
     decide,
@@ -19,7 +18,6 @@ from cloud.alerts.episodes import (
 from device import codes
 
 NOW = 1_800_000_000.0
-RULES = Rules()
 
 
 def event(seq, flags=codes.ZSCORE, *, cloud=0, when=None, stream="9f3a1c07", **more):

@@ -213,7 +213,7 @@ class Reader:
         about = {"episodes": {"$in": [e["_id"] for e in documents]}}
         alerts = self.database["alerts"].find(about, {"state": 1, "episodes": 1}).sort("created", 1)
         states = {name: alert["state"] for alert in alerts for name in alert["episodes"]}
-        dated = {**about, "at": {"$type": "number"}}
+        dated = {**about, "at": {"$type": ["double", "int", "long"]}}  # and no decimal
         clicks = self.database["acknowledgements"].find(dated, {"episodes": 1, "at": 1}).sort("at", 1)
         acknowledged = {name: click["at"] for click in clicks for name in click["episodes"]}
         wanted = {"episodes": 1, "label": 1, "cause": 1, "note": 1}

@@ -202,8 +202,10 @@ def episode_row(
 ) -> Episode:
     name = document["_id"]
     answer = labels.get(name, {})
-    values = {**document, "id": name, "alert": alerts.get(name), "acknowledged": acknowledged.get(name)}
-    values |= {part: answer.get(part) for part in ("label", "cause", "note")}
+    values = {**document, "id": name, "acknowledged": acknowledged.get(name)}
+    beside = {"alert": alerts.get(name)} | {part: answer.get(part) for part in ("label", "cause", "note")}
+    # What is no text in these other documents hides no episode.
+    values |= {part: text for part, text in beside.items() if isinstance(text, str)}
     hundredths = ("t_min", "t_max", "h_min", "h_max", "away_t", "away_h", "limit")
     return msgspec.convert(values | _units(values, hundredths), Episode)
 

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from bson import Decimal128
 
 from cloud import __main__ as command
 from cloud.commands import audit
@@ -321,3 +322,16 @@ def test_one_document_that_cannot_be_read_hides_nothing_else(store, reader, data
     assert reader.episodes() == [] and reader.undelivered() == []
     assert reader.summary().readings == 1 and reader.backend_seen() is None
     assert len(reader.readings("demo", "C001")) == 1 and reader.model("demo", "C001") is None
+
+
+def test_an_answer_or_a_mail_that_cannot_be_read_hides_no_episode(reader, database):
+    counts = {"abnormal": 1, "agreed": 0, "edge_flags": 4, "cloud_flags": 0}
+    whole = {**EPISODE, **counts, "opened": 5, "last": 6.0, "severity": "warning", "late": False}
+    database["episodes"].insert_one(whole)
+    about = {"episodes": [EPISODE["_id"]]}
+    database["labels"].insert_one({"_id": "a", **about, "at": 7.0, "label": 5, "cause": ["door"], "note": {}})
+    database["alerts"].insert_one({"_id": "b", **about, "created": 7.0, "state": 5})
+    database["acknowledgements"].insert_one({"_id": "c", **about, "at": Decimal128("7")})
+    (episode,) = reader.episodes()
+    assert (episode.id, episode.opened, episode.label, episode.cause) == (EPISODE["_id"], 5.0, None, None)
+    assert (episode.note, episode.alert, episode.acknowledged) == (None, None, None)

@@ -56,18 +56,13 @@ def await_ack(wire: RawRepl) -> dict[str, float]:
     raise AssertionError("a wire has lines for ever")
 
 
-def at_work(wire: RawRepl, seconds: float) -> None:
-    """Let the board work; its lines are read, so that none fills the bridge."""
-    end = time.monotonic() + seconds
-    for _ in wire.lines(0.1):
-        if time.monotonic() > end:
-            return
-
-
 def measure(wire: RawRepl, seconds: float) -> dict[str, Any]:
     """Its numbers: sizes in bytes, times in s, ms or us as their names say. Raises ToolFailed."""
     steps = await_ack(wire)
-    at_work(wire, seconds)
+    end = time.monotonic() + seconds
+    for _ in wire.lines(0.1):  # the board works; its lines are read, so that none fills the bridge
+        if time.monotonic() > end:
+            break
     wire.pause()
     free, taken, block = map(int, wire.run(FREE).split()[-3:])
     printed = wire.run(SCRIPT.read_text(), timeout=SCRIPT_S).splitlines()[-1]

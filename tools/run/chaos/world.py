@@ -13,7 +13,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,14 +50,6 @@ WORKERS = {"backend": "run", "second backend": "run", "worker": "ingest"}  # and
 T = TypeVar("T")
 
 
-@dataclass
-class Worker:
-    """A process of the backend. `wanted`: it is to be started anew when it ends by itself."""
-
-    child: Child
-    wanted: bool = True
-
-
 class World(Stack):
     """A stack without models and dashboard.
 
@@ -70,7 +61,8 @@ class World(Stack):
         super().__init__(plan, on_board_line=self._on_line, on_board_event=self._heard)
         self.proxies = Proxies()
         self.times: list[NtpServer] = []
-        self.workers: dict[str, Worker] = {}
+        self.workers: dict[str, Child] = {}
+        self.unwanted: set[str] = set()  # workers that a fault has ended and will start again itself
         self.clones: dict[str, list[VirtualBoard]] = defaultdict(list)  # by the board whose flash they have
         self.frozen: dict[str, list[tuple[float, float]]] = defaultdict(list)
         self.owner = rsa.generate_private_key(65537, 8 * RSA)  # signs releases for the boards
@@ -166,7 +158,8 @@ class World(Stack):
             self.worker_settings(name),
             lambda: self._ended(name),
         )
-        self.workers[name] = Worker(child)
+        self.workers[name] = child
+        self.unwanted.discard(name)
         self._parts.callback(child.stop)
         if wait:
             child.wait()
@@ -217,7 +210,7 @@ class World(Stack):
         super()._start_board(name)
 
     def _ended(self, name: str) -> None:
-        if not self._over.is_set() and self.workers[name].wanted:
+        if not self._over.is_set() and name not in self.unwanted:
             self.revived += 1
             say(name, "ended by itself; started anew", "warning")
             threading.Thread(target=lambda: self.start_worker(name, wait=False), daemon=True).start()

@@ -53,7 +53,7 @@ def worker_wrong(world: World, name: str, random: Random) -> Iterator[Observed]:
     clock = world.worker_clock(name)
     write(clock, str(random.choice((*LIES, *GREAT_LIES, -600, 600))))
     try:
-        yield fixed(world.workers[name].child.running)
+        yield fixed(world.workers[name].running)
     finally:
         write(clock, "0")
 

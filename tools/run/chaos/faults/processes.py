@@ -79,15 +79,15 @@ def _start_broker_without_disk(world: World, name: str) -> None:
 
 
 def _unwanted_worker(world: World, name: str) -> Child:
-    world.workers[name].wanted = False  # the fault itself starts it again
-    return world.workers[name].child
+    world.unwanted.add(name)
+    return world.workers[name]
 
 
 broker_killed = killed(_broker, _start_broker)
 broker_forgets = killed(_broker, _start_broker_without_disk)
 broker_stopped = stopped(_broker)
 worker_killed = killed(_unwanted_worker, lambda world, name: world.start_worker(name, wait=False))
-worker_stopped = stopped(lambda world, name: world.workers[name].child)
+worker_stopped = stopped(lambda world, name: world.workers[name])
 member_killed = killed(lambda world, name: world.member(name).child, World.start_member)
 member_stopped = stopped(lambda world, name: world.member(name).child)
 board_stopped = stopped(lambda world, name: world.boards[name].child)

@@ -139,7 +139,7 @@ def ask(question: Callable[P, T], *args: P.args, **more: P.kwargs) -> Answer[T]:
     take minutes.
     """
     known: dict[str, Answer[T]] = st.session_state.setdefault("known", {})
-    about = f"{question.__name__} {args}"
+    about = " ".join([question.__name__, *map(str, args)])
     trouble: DatabaseTrouble | None = st.session_state.get("trouble")
     if trouble is None:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import streamlit as st
+from pymongo.errors import PyMongoError
 
 from cloud import settings
 from cloud.dashboard import language, source
@@ -111,7 +112,7 @@ def guarded(part: Callable[[], None]) -> None:
     """Run a part of a page, or show in its place why there is nothing to show, and the cure."""
     try:
         language.ordinary()
-        part()
+        section(part)
     except settings.SettingsError as error:
         log.error("%s", error)
         _misconfigured(error)
@@ -121,6 +122,21 @@ def guarded(part: Callable[[], None]) -> None:
         st.error(words(f"{name} what"), icon=":material/cloud_off:")
         st.markdown(words(f"{name} cures"))
         st.caption(words("tried", when=now_in(words)))
+
+
+def section(part: Callable[[], object]) -> None:
+    """Run one section of a page; where it cannot be drawn, this is said in its place, and the page goes on.
+
+    What is stored may be damaged, or written by another version. What says that the database gave no answer,
+    or that a setting is wrong, is raised.
+    """
+    try:
+        part()
+    except (Unavailable, settings.SettingsError, PyMongoError):
+        raise
+    except Exception:
+        log.exception("a part of a page cannot be drawn; the rest goes on")
+        st.error(say()("unreadable"), icon=":material/broken_image:")
 
 
 def headline(text: str, *, width: Literal["stretch", "content"] = "stretch") -> None:

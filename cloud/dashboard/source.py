@@ -309,8 +309,9 @@ def model(site: str, device: str, in_use: str | None) -> TrainedModel | None:
 @st.cache_resource(ttl=COUNTED, max_entries=2, show_spinner=False)
 def models() -> dict[tuple[str, str], Mapping[str, Any]]:
     """The newest model of each board, without its binaries and its report."""
+    named = {"site": {"$type": "string"}, "device": {"$type": "string"}}
     documents = (
-        reader().database["models"].find({}, {"site": 1, "device": 1, "created": 1}).sort("created", 1)
+        reader().database["models"].find(named, {"site": 1, "device": 1, "created": 1}).sort("created", 1)
     )
     return {(document["site"], document["device"]): document for document in documents}
 

@@ -1,13 +1,15 @@
 """What a reader returns: readings and hours in columns, and one row for each board, episode and alert."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from cloud.contract.messages import SIBLINGS, abnormal_bits
+from cloud.contract.messages import SIBLINGS, State, abnormal_bits
 from cloud.read.settling import Before
 from cloud.store.database import Document
 from device import codes
@@ -16,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.uint16]
 
 HOUR = 3600
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -185,13 +189,20 @@ class FleetSummary:
     alerts: dict[str, int]  # state -> how many
 
 
+_OF_STATE = {
+    member.name: member.type for member in msgspec.structs.fields(State) if member.name != "settings"
+}
+
+
 def latest_row(document: Document) -> Latest:
     """Raises KeyError, TypeError, ValueError where the document is none of ours; so do the others."""
     state = document.get("state", {})
+    for name in state.keys() & _OF_STATE.keys():
+        msgspec.convert(state[name], _OF_STATE[name])
     values = {**document, **document.get("reading", {}), "authentic": document.get("contract") == 2}
     if "state" in state:
         values["online"] = state["state"] != "offline"
-    return msgspec.convert(values | _units(values, ("t", "h")), Latest)
+    return _converted(values | _units(values, ("t", "h")), Latest)
 
 
 def episode_row(
@@ -207,7 +218,18 @@ def episode_row(
     # What is no text in these other documents hides no episode.
     values |= {part: text for part, text in beside.items() if isinstance(text, str)}
     hundredths = ("t_min", "t_max", "h_min", "h_max", "away_t", "away_h", "limit")
-    return msgspec.convert(values | _units(values, hundredths), Episode)
+    return _converted(values | _units(values, hundredths), Episode)
+
+
+def _converted(values: Document, row: type[Row]) -> Row:
+    """What no page can draw or compare, a moment that is no number, is no row."""
+    made = msgspec.convert(values, row)
+    odd = [
+        name for name, value in vars(made).items() if isinstance(value, float) and not math.isfinite(value)
+    ]
+    if odd:
+        raise ValueError(f"{', '.join(odd)} is no number")
+    return made
 
 
 def _units(values: Document, names: Iterable[str]) -> Document:

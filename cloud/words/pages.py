@@ -67,6 +67,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "docs/security.md.\n"
         "1. Quel droit manque{nbsp}? `python -m cloud doctor --dashboard` les essaie tous.",
     ),
+    "unreadable": (
+        "This part cannot be shown: what is stored for it is damaged or comes from another version of Vigie. "
+        "The log of the dashboard names the place.",
+        "Cette partie ne peut pas être affichée{nbsp}: les données enregistrées sont abîmées ou viennent "
+        "d'une autre version de Vigie. Le journal du tableau de bord indique l'endroit.",
+    ),
     "misconfigured title": (
         "The dashboard does not know its database",
         "Le tableau de bord ne connaît pas sa base de données",

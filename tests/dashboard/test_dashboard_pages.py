@@ -316,6 +316,27 @@ def test_a_models_page_shows_what_it_learned_and_its_picture(app, house, now):
     assert "where it would have alarmed" in app.get("image")[0].captions[0]
 
 
+@pytest.mark.parametrize(
+    ("collection", "damage", "page", "still_there"),
+    [
+        ("models", {"report": True}, "model", "Do board and cloud agree?"),
+        ("models", {"report.readings": [1, "x"]}, "model", "Do board and cloud agree?"),
+        ("models", {"created": None}, "model", "What it learned"),
+        ("status", {"plans": 2**62}, "usage", ""),
+    ],
+)
+def test_what_is_damaged_is_told_in_its_place_and_the_page_goes_on(
+    app, house, now, collection, damage, page, still_there
+):
+    house.furnish(now)
+    house.learn("C001", now)
+    house.database[collection].update_many({}, {"$set": damage}, upsert=True)
+    go(app.run(), page)
+    assert not app.exception
+    text = words_of(app)
+    assert "This part cannot be shown" in text and still_there in text
+
+
 def test_what_a_model_learned_is_said_in_french_too(app, house, now, address):
     address.setenv("VIGIE_LANGUAGE", "fr")
     house.furnish(now)

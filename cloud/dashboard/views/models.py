@@ -31,17 +31,21 @@ def _body(fleet: Answer[FleetState]) -> None:
     known = source.ask(source.models)
     boards = fleet.value.boards
     frame.freshness(known, EVERY)
-    st.dataframe(versions(say, fleet.value.latest, known.value, now), hide_index=True, width="stretch")
+    frame.section(
+        lambda: st.dataframe(
+            versions(say, fleet.value.latest, known.value, now), hide_index=True, width="stretch"
+        )
+    )
     st.caption(say("model versions how"))
     name = st.selectbox(say("column board"), list(boards), key="model-of", bind="query-params", width=240)
     site, device = boards[name]
-    _lesson(say, site, device, now)
-    _agreement(say, site, device)
+    frame.section(lambda: _lesson(say, site, device, now))
+    frame.section(lambda: _agreement(say, site, device))
     latest = fleet.value.of(site, device)
     newest = known.value.get((site, device))
     waits = newest is not None and latest is not None and latest.model != newest["_id"]
-    _drift(say, latest.model if latest and waits else None, site, device)
-    _calibration(say, latest, site, device)
+    frame.section(lambda: _drift(say, latest.model if latest and waits else None, site, device))
+    frame.section(lambda: _calibration(say, latest, site, device))
 
 
 def versions(

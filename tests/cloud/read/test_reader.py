@@ -293,6 +293,11 @@ def test_a_board_is_known_by_its_name_alone_when_only_one_site_has_it(store, rea
 
 
 EPISODE = {"_id": "demo/C001/1", "d": "demo/C001", "site": "demo", "device": "C001", "closed": None}
+WHOLE = {
+    **EPISODE,
+    **{"opened": 5.0, "last": 6.0, "severity": "severe", "abnormal": 3, "agreed": 3, "late": False},
+    **{"edge_flags": 1, "cloud_flags": 1},
+}
 TORN = [
     ("latest", {"_id": "demo/C009"}),
     ("latest", {"_id": "demo/C009", "site": 5, "device": None, "received": 1.0}),
@@ -302,6 +307,17 @@ TORN = [
         "latest",
         {"_id": "demo/C009", "site": "demo", "device": "C009", "received": 1.0, "reading": {"ts": "x"}},
     ),
+    ("latest", {"_id": "demo/C009", "site": "demo", "device": "C009", "received": float("nan")}),
+    (
+        "latest",
+        {"_id": "demo/C009", "site": "demo", "device": "C009", "received": 1.0, "state": {"abnormal": [1]}},
+    ),
+    (
+        "latest",
+        {"_id": "demo/C009", "site": "demo", "device": "C009", "received": 1.0, "state": {"dropped": -1}},
+    ),
+    ("episodes", {**WHOLE, "last": float("nan")}),
+    ("episodes", {**WHOLE, "breach": float("inf")}),
     ("episodes", {**EPISODE, "opened": 5.0}),
     ("episodes", {**EPISODE, "opened": "x"}),
     ("alerts", {"_id": "x", "state": "failed", "created": 5.0}),

@@ -295,8 +295,14 @@ def test_a_board_is_known_by_its_name_alone_when_only_one_site_has_it(store, rea
 EPISODE = {"_id": "demo/C001/1", "d": "demo/C001", "site": "demo", "device": "C001", "closed": None}
 WHOLE = {
     **EPISODE,
-    **{"opened": 5.0, "last": 6.0, "severity": "severe", "abnormal": 3, "agreed": 3, "late": False},
-    **{"edge_flags": 1, "cloud_flags": 1},
+    "opened": 5.0,
+    "last": 6.0,
+    "severity": "severe",
+    "abnormal": 3,
+    "agreed": 3,
+    "late": False,
+    "edge_flags": 1,
+    "cloud_flags": 1,
 }
 TORN = [
     ("latest", {"_id": "demo/C009"}),

@@ -1,7 +1,5 @@
 """The commands of the cloud: `python -m cloud run` and its kin."""
 
-from __future__ import annotations
-
 import argparse
 import getpass
 import os

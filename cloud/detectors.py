@@ -1,7 +1,5 @@
 """The detectors as people and the cloud know them, one row each; the board has device/judge/table.py."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ The line contains the cost (log2 n, r, p), so a later Vigie can raise it. No cha
 a shell, a .env file or TOML.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

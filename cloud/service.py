@@ -4,8 +4,6 @@ Each part is a thread with its own loop, which ends when `stop` is set. When a p
 by itself, the process ends with a code other than 0: the supervisor then restarts it, and nothing is lost.
 """
 
-from __future__ import annotations
-
 import gc
 import logging
 import os

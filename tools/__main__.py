@@ -3,8 +3,6 @@
 Exit codes: 0 = done, 1 = something is wrong, 2 = the command was used wrongly, 130 = Ctrl-C.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Mapping, Sequence

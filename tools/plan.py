@@ -6,8 +6,6 @@ has the plans and their limits, each with its source; the dashboard compares the
 limits.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import sys

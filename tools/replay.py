@@ -6,8 +6,6 @@ N. With `--siblings`, recordings of other boards of the same place at the same t
 what the cloud adds: `siblings` is 1 where the board has left them, `parted` is how far (100 = the threshold).
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import subprocess

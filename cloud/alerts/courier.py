@@ -8,8 +8,6 @@ people.
 The courier writes a mail when it hands it over, so that its content is true at that moment.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -8,8 +8,6 @@ its silence, about two boards under its name, about too many messages, and about
 of its site while its own detectors are quiet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 

@@ -1,7 +1,5 @@
 """Facts about an episode: what is normal for this board, and its readings in the hours around it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

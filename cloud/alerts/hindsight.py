@@ -1,7 +1,5 @@
 """What mails a board's verdicts would have brought, by the product's own episodes and policy. Pure."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

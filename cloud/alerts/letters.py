@@ -1,7 +1,5 @@
 """What a mail about episodes says, in the words of its reader's language. Pure."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ A token names an action and an alert, which is in the database. Its use is recor
 key. A link opens a page with one button: programs that scan mails follow links but do not press buttons.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """Writes the mail of an alert when it is handed over, from what the database then says."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

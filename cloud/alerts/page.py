@@ -1,7 +1,5 @@
 """The content of a mail, rendered twice: as plain text, and as HTML that a phone shows well."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path

@@ -10,8 +10,6 @@ digest. It forgets no episode.
 No board takes more than BOARD_SHARE of a day's mails: a severe episode of another board always has room.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence

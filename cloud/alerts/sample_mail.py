@@ -1,7 +1,5 @@
 """`python -m cloud alert test`: sends one mail with a made-up episode, and says whether it went out."""
 
-from __future__ import annotations
-
 import sys
 import time
 from dataclasses import replace

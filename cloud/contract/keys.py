@@ -1,7 +1,5 @@
 """Keys: one master secret in the cloud, one key for each device derived from it, and what they sign."""
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Mapping, Sequence
 

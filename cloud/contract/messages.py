@@ -8,8 +8,6 @@ the one it gave in `said`, because a wrong clock, ours above all, must never cos
 bounded: an int fits the database, a text is short and holds no control characters.
 """
 
-from __future__ import annotations
-
 import hmac
 import re
 import struct

@@ -5,8 +5,6 @@ believes it in version 1 again. The database keeps that, so it holds in every wo
 worker's own memory of it only ever says "never again", and lasts REMEMBERED seconds.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

@@ -4,8 +4,6 @@ It reconnects for ever, and logs once what is wrong and what to do. It sends PUB
 that brought the message: after a reconnect the broker repeats what was not acknowledged.
 """
 
-from __future__ import annotations
-
 import itertools
 import logging
 import socket

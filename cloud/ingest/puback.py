@@ -5,8 +5,6 @@ back. A broker may hang up on a PUBACK that is not next (rumqttd does), so each 
 before it.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable

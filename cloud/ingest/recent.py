@@ -1,7 +1,5 @@
 """A window of recently stored readings: a repeat that falls into it costs the database nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from cloud.contract.messages import Reading

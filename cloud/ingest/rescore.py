@@ -5,8 +5,6 @@ any reading. Without a known model only the Z-score judges. A failed read is abn
 board's windows fill (`warming up`), the cloud does not judge either.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import time

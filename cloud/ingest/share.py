@@ -6,8 +6,6 @@ network. The worker holds back what is beyond that: the board gets no ack for it
 again.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 CATCH_UP = 10  # times what its period needs

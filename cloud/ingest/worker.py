@@ -15,8 +15,6 @@ The network runs in paho's thread, which only puts messages into the inbox. If t
 ends.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

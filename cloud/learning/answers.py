@@ -1,7 +1,5 @@
 """What a harmless episode changes: the thresholds of what alarmed in it are raised a step past it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

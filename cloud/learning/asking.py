@@ -1,7 +1,5 @@
 """The mail that asks whether a board may have its next model (AUTO_MODEL=ask)."""
 
-from __future__ import annotations
-
 from cloud.alerts.courier import Post
 from cloud.alerts.policy import Letter, NextModel
 from cloud.store.database import Board, Document

@@ -8,8 +8,6 @@ the running one · lesson: how many answers taught the board, since when, and th
 before
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -7,8 +7,6 @@ find fewer. What a person called a real fault is found; what a person called har
 be.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property

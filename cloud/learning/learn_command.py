@@ -4,8 +4,6 @@ It is tried beside the running one and, if it passes, kept as the board's next m
 runs this by itself, in a process of its own.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -4,8 +4,6 @@ Training takes half a minute of a core, so it runs as a process of its own, one 
 does beside the running one costs a second, so that is looked at here.
 """
 
-from __future__ import annotations
-
 import logging
 import subprocess
 import sys

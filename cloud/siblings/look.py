@@ -5,8 +5,6 @@ lease goes on from there. The watch hears of it by events with their own keys, s
 nothing twice.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -7,8 +7,6 @@ Both forests' scores are compared as scikit-learn gives them, 0 to 1: a board's 
 `2 ** -(sum / unit)`, with the `unit` of its forest as the model's report tells it.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ A single board can do neither of these, whatever is lost, repeated or delayed on
 A seq that comes twice with different sensor values is the third sign; cloud.store.writer detects that itself.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal
 

@@ -6,8 +6,6 @@ the earlier one decides what is old enough to be deleted. The log says which clo
 show it.
 """
 
-from __future__ import annotations
-
 import logging
 import statistics
 import threading

@@ -1,7 +1,5 @@
 """The database: its collections, their indexes, and how keys are made."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """What the store receives and counts: readings with their verdicts, and what goes into quarantine."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Events: each abnormal reading, each return to normal, and two boards under one name."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any

@@ -4,8 +4,6 @@ Times are the database's own, so the processes' clocks need not agree. Each new 
 a holder that slept through its lease sees in its next transaction that its number is old, and writes nothing.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import socket

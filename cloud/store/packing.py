@@ -5,8 +5,6 @@ Sealing loses nothing: all values are integers. It stores each column as differe
 (for times: also from the sampling period), cuts these into byte planes and deflates all of them together.
 """
 
-from __future__ import annotations
-
 import json
 import struct
 import zlib

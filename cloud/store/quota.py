@@ -12,8 +12,6 @@ transaction but allows deletes. So the keeper first deletes a few of the oldest 
 in memory until the database takes them.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterator

@@ -3,8 +3,6 @@
 Both are safe beside any number of ingest workers: a seal replaces only the version that it read.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping

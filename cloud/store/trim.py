@@ -3,8 +3,6 @@
 A board that floods pushes out its own, and nobody else's. Nothing is deleted that something else refers to.
 """
 
-from __future__ import annotations
-
 from pymongo.database import Database
 
 from cloud.store.database import Document

@@ -1,7 +1,5 @@
 """The update documents of the store: the first write of a position wins, open and sealed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from bson.binary import Binary

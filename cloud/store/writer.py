@@ -5,8 +5,6 @@ any number of workers. Every call may be repeated; it returns only when everythi
 journaled.
 """
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Writes the binary that a board loads as its model, and reads it back as the board does (docs/forest.md)."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import io

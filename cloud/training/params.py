@@ -1,7 +1,5 @@
 """Writes the PARM section of a model: device/judge/params.py says what stands where."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

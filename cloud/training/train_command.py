@@ -1,7 +1,5 @@
 """`python -m cloud train --device C001`, or `--csv FILE…`: learn what is normal, write the board's model."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

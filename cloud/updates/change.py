@@ -1,7 +1,5 @@
 """What a board should have from now on: settings besides all earlier ones, or a model."""
 
-from __future__ import annotations
-
 import json
 
 from pymongo.database import Database

@@ -1,7 +1,5 @@
 """`python -m cloud config`, `model`, `app`, `rollout`: what boards should have from now on."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -6,8 +6,6 @@ The cloud cannot make one, and does not know the owner's key: a board checks the
 checked here spares a person a refusal by the board, no more.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator

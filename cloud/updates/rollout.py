@@ -4,8 +4,6 @@ One board first, then a tenth of all, then the others; between two of these wave
 well for the whole pause. One that does not stops the roll-out for everybody else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

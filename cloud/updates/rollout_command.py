@@ -1,7 +1,5 @@
 """`python -m cloud rollout`: models, settings or a release for many boards, a few first."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -10,8 +10,6 @@ Settings are sealed changes until their turn comes, then a number.
 A step may be made twice, by two processes: it changes nothing then.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -4,8 +4,6 @@ Nothing here needs a guarantee: a board asks again for what was lost. So a fault
 and delays no reading and no acknowledgement.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import OrderedDict

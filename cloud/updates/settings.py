@@ -5,8 +5,6 @@ So the cloud sends only what changes, and the board changes its own file. Each t
 were made from here, so that a board that was away misses none.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What commands about updates have in common: who a board is, what became of what it should have."""
 
-from __future__ import annotations
-
 import getpass
 import json
 import sys

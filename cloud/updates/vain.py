@@ -1,7 +1,5 @@
 """Settings that a board would take and then try in vain, such as a password that no Wi-Fi has."""
 
-from __future__ import annotations
-
 import re
 import socket
 from collections.abc import Iterator, Mapping

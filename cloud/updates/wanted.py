@@ -5,8 +5,6 @@ asked: {"config": n of the change that asked for it last} · once_more: {"app": 
 before: the model that was wanted before · settings: what `config` consists of (cloud.updates.settings)
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

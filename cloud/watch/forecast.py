@@ -7,8 +7,6 @@ than twice what the air has come, and the readings close to the line: a plant th
 straight way. Readings that scatter pass the limit before the line does.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

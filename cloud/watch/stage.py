@@ -3,8 +3,6 @@
 A board says LIMIT for either stage, so its readings are held against the second one here, by its own code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

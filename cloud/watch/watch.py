@@ -5,8 +5,6 @@ commits what follows (states of devices, episodes, the state of the policy, aler
 in one transaction. So it may be killed at any moment.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

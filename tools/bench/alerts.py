@@ -6,8 +6,6 @@ publish until the stand-in for SendGrid has the mail, chart and all. Prints one 
 as the last line, JSON.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import statistics

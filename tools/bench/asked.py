@@ -1,7 +1,5 @@
 """What a person asks of a bench in the environment, such as READINGS=50000."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from tools.process.child import WrongUse

@@ -1,7 +1,5 @@
 """`python -m tools bench-board`: what a provisioned board takes, in numbers; docs/board.md has them."""
 
-from __future__ import annotations
-
 import json
 import time
 from functools import partial

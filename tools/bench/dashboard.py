@@ -7,8 +7,6 @@ baseline is a page of Streamlit's that says one word, opened in turn with ours.
 READINGS=100000 for a quick look.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -7,8 +7,6 @@ day on the very stream that it is judged on. Levels are those of motes 01 and 19
 apart, but rules and shares were chosen with a look at it too: none of the three is unseen.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """Tables in pages: a bench puts its own between two marks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tools.process.child import ToolFailed

@@ -5,8 +5,6 @@ turn, compiled, under MicroPython. Every ratio is to plain m2cgen in the same ru
 and, as the last line, JSON.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

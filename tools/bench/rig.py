@@ -1,7 +1,5 @@
 """What a bench runs on: a broker, a database and SendGrid's stand-in of its own, and backends beside them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path

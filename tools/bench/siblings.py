@@ -5,8 +5,6 @@ in alone, so that no fault before one lends it an alarm. A board is accused when
 drifts.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 

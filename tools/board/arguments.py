@@ -1,7 +1,5 @@
 """How a bench command is called: Typer reads the arguments, `python -m tools` calls main(argv)."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 It changes no file. It stops Vigie for some seconds; then Vigie starts again.
 """
 
-from __future__ import annotations
-
 import json
 import os
 

@@ -1,7 +1,5 @@
 """`make flash`: puts MicroPython onto the chip, checked before and after; then it deploys Vigie."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated

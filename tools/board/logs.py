@@ -1,7 +1,5 @@
 """`make logs`: shows the board's console in colour until you end it, also after the board was unplugged."""
 
-from __future__ import annotations
-
 import time
 from datetime import datetime
 from typing import Annotated

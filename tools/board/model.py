@@ -1,7 +1,5 @@
 """`make model DEVICE=C001 BUNDLE=…`: writes a model into the idle slot; the board tests it, then switches."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`make provision DEVICE=C001`: writes Wi-Fi, broker, sensor and key to the board, checks them, starts it."""
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

@@ -4,8 +4,6 @@ The key is the owner's alone: whoever has it can run code on every board that kn
 belongs on no server. `make provision` takes the public half, which lies beside it.
 """
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

@@ -3,8 +3,6 @@
 mpremote's own waits on a file descriptor, which a port behind `rfc2217://` has not.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 

@@ -1,7 +1,5 @@
 """The backend as a process of its own, and its settings."""
 
-from __future__ import annotations
-
 import os
 import sys
 import threading

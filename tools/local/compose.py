@@ -8,8 +8,6 @@ Everything is in one folder (HOUSE, /house in a container) with a part for each 
 own part.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import secrets

@@ -1,7 +1,5 @@
 """The dashboard as its own program, as `streamlit run` runs it."""
 
-from __future__ import annotations
-
 import sys
 import urllib.error
 import urllib.request

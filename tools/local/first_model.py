@@ -7,8 +7,6 @@ Nobody judged these readings, so they have the flag `warming up`; their dates en
 A process of its own for each board, so that the boards of a demo are trained side by side.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import sys

@@ -1,7 +1,5 @@
 """A local SNTP server (RFC 4330, server mode 4), to give virtual boards the time without the internet."""
 
-from __future__ import annotations
-
 import socket
 import struct
 import threading

@@ -4,8 +4,6 @@
 and `server.key` are the broker's. The CA's own key stays in the folder, readable by its owner only.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import ipaddress
 import socket

@@ -1,7 +1,5 @@
 """The port of each part, and the cure when it is taken."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Mapping

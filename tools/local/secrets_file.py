@@ -1,7 +1,5 @@
 """The passwords and keys of one local stack, made once and kept in a file that only its owner can read."""
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Sequence

@@ -8,8 +8,6 @@ It answers as the original does: 202 with an empty body and X-Message-Id, 200 an
 account would not (refuse, be out of credits, hang).
 """
 
-from __future__ import annotations
-
 import html
 import json
 import re

@@ -6,8 +6,6 @@
 What a part needs is up before it is started. Each child dies with this process, however that ends (guard.py).
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -1,7 +1,5 @@
 """An `up` message as a board writes it, for programs that play boards."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Who may log in at a local broker and what each may do there, in mosquitto's formats."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import secrets

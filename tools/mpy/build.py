@@ -6,8 +6,6 @@ joined (join.py) and compiled, and safe mode, one file that needs no other. List
 out which file is damaged.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import os

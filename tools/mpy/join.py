@@ -9,8 +9,6 @@ On a board there are no rooms: device/link/explain.py is /device/explain.mpy the
 be one more object in RAM and one more walk through flash for each import. No two modules may have one name.
 """
 
-from __future__ import annotations
-
 import ast
 import builtins
 from collections import Counter

@@ -1,7 +1,5 @@
 """How each command ends: 0 = well, 1 = it failed, 2 = the words or settings are wrong, 130 = Ctrl-C."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 

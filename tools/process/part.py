@@ -1,7 +1,5 @@
 """What runs beside us until we end it."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Self
 

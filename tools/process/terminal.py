@@ -1,7 +1,5 @@
 """What commands print: one line for each event, and what goes on now."""
 
-from __future__ import annotations
-
 import os
 import sys
 import threading

@@ -1,7 +1,5 @@
 """`python -m tools.proofs`: the heavy proofs at full size; tables into docs/proofs.md, JSON last."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time

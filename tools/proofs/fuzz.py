@@ -1,7 +1,5 @@
 """A million damaged messages into real workers with a real database: they stay up, and account for each."""
 
-from __future__ import annotations
-
 import json
 import random
 import tempfile

@@ -1,7 +1,5 @@
 """No mail goes out twice: the backend is killed again and again while it hands mails over."""
 
-from __future__ import annotations
-
 import random
 import tempfile
 import threading

@@ -1,7 +1,5 @@
 """`make clean`: delete what the targets made, unless one of them still runs in there. Needs Python alone."""
 
-from __future__ import annotations
-
 import fcntl
 import shutil
 import sys

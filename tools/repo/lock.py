@@ -5,8 +5,6 @@ requirements files are for hosts that know nothing else: each has all that an ex
 same versions.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterable

@@ -3,8 +3,6 @@
 It runs before anything is installed, so it needs only Python. It shows pip's output when pip fails.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

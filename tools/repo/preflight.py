@@ -5,8 +5,6 @@ that it prints names one missing thing and the cure on this system. It removes a
 that of an earlier call, because it would spoil each later call.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import platform

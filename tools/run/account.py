@@ -1,7 +1,5 @@
 """Every reading accounted for: the sensor's own log against what is stored, value by value."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """`make demo`: all of Vigie in one terminal. Three boards measure, one goes wrong, an e-mail arrives."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

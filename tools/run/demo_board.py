@@ -3,8 +3,6 @@
 Adds its login to the demo's broker and writes its settings, ready for `make provision FILE=…`.
 """
 
-from __future__ import annotations
-
 import fcntl
 import ipaddress
 import json

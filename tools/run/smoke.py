@@ -4,8 +4,6 @@ The last line is one JSON object; the exit code is 0 only if nothing was lost, s
 and twin agree, and an e-mail came.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -4,8 +4,6 @@ The package is an sdist without setup.py. pip unpacks it and gives up, which lea
 `python -m tools.virtual_board.umqtt` fetches it once into the environment; its SHA-256 must be right.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The channels that mails go out by; `open_sender` chooses the one of the settings."""
 
-from __future__ import annotations
-
 from cloud.alerts.channels.channel import MailSender
 from cloud.alerts.channels.sendgrid import SendGrid
 from cloud.alerts.channels.smtp import Folder, Smtp

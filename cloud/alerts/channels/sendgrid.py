@@ -1,7 +1,5 @@
 """Handing a mail to SendGrid, and what its answers mean."""
 
-from __future__ import annotations
-
 import base64
 import http.client
 import json

@@ -1,7 +1,5 @@
 """Handing a mail to an SMTP server, or to a folder, and what the answers mean."""
 
-from __future__ import annotations
-
 import smtplib
 import ssl
 import time

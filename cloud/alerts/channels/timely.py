@@ -1,7 +1,5 @@
 """Each mail has a time to be handed over in: a service that answers byte by byte holds up no other mail."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import Future
 

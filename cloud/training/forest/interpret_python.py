@@ -5,8 +5,6 @@ for a board with heap to spare. m2cgen's own interpreter puts all trees into one
 cannot compile once its jumps pass 32 KB.
 """
 
-from __future__ import annotations
-
 from m2cgen import ast
 from m2cgen.interpreters import PythonInterpreter
 

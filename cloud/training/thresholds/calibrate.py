@@ -4,8 +4,6 @@ An alarm is counted by re-arming: the first reading above the threshold, then no
 gaps instead would count an alarm that never ends as one.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

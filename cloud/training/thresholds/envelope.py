@@ -1,7 +1,5 @@
 """The envelope: scikit-learn's covariance in integers (device/judge/envelope.py), and scores from arrays."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -10,8 +10,6 @@ warm goods, which push the air; a compressor that does not come back lets it dri
 runs.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Faults put into a real trace: six kinds of sensor failure in three sizes, to judge detectors by."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

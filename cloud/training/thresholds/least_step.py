@@ -3,8 +3,6 @@
 A threshold below it finds nothing more that anybody wants to know, and costs false alarms.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is ordinary for a sensor: the numbers that its detectors measure against, from its history."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -5,8 +5,6 @@ happened on one day only is no habit. A place that jumps at any time of the day 
 to find a fault there too.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 

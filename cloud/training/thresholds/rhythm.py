@@ -5,8 +5,6 @@ by what each day lay outside the band of the others: a place whose days are not 
 none where the narrow ones are no narrower than half of all that it did.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

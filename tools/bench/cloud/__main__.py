@@ -3,8 +3,6 @@
 READINGS=50000 for a quick look.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The whole chain, from the broker to the majority write and the board's ack, in processes of its own."""
 
-from __future__ import annotations
-
 import random
 import sys
 import threading

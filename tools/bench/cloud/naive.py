@@ -4,8 +4,6 @@ Run as a process: `python -m tools.bench.cloud.naive FOREST`, with the backend's
 The forest has 300 trees of 256 samples and the write concern is the same: majority, journaled.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

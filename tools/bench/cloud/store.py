@@ -1,7 +1,5 @@
 """What the store takes and how fast it answers: bytes a reading by the rule of Atlas M0, a day's query."""
 
-from __future__ import annotations
-
 import statistics
 import threading
 import time

@@ -1,7 +1,5 @@
 """Readings to measure with: simulated rooms, the features and the sums that their boards would send."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any

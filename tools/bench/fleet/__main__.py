@@ -3,8 +3,6 @@
 BOARDS=100 SECONDS=60 WORKERS=1 for a quick look.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -6,8 +6,6 @@ It says "ready" when all are logged in, begins when a line comes, and after SECO
 how many messages it sent, and after how many milliseconds the cloud acknowledged each.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import ssl

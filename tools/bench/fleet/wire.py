@@ -1,7 +1,5 @@
 """One MQTT 3.1.1 connection over TLS, small enough that a process holds thousands of them, as boards do."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 from asyncio import sslproto

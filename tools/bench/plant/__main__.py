@@ -4,8 +4,6 @@ Rows are failures of each kind of room, columns Vigie and what people use instea
 docs/detectors.md, JSON into the last line.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -5,8 +5,6 @@ or food law. A score gets the best threshold it could have: the lowest with at m
 board-week on the very weeks it is judged on.
 """
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass

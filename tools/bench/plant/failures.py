@@ -1,7 +1,5 @@
 """What breaks in a room, and how it goes on from there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

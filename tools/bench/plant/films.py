@@ -1,7 +1,5 @@
 """A film: all that one room's board saw. A healthy part to learn from and be judged on, then the failures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ of an hour. In healthy weeks every stretch of estimates is a false one, though t
 episode is open: the true number is smaller.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 A day hangs on the room and the day's number alone, so a failure changes nothing of it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

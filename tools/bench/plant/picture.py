@@ -1,7 +1,5 @@
 """`python -m tools.bench.plant.picture` draws docs/img/plant.png: a compressor dies, and who says so when."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From flags to rows: minutes to the first mail, share found, false mails a board-week."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The readings of boards in rooms: an SHT3x in its housing, in hundredths, on the board's grid."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Finds the firmware for a chip: in the list firmware.toml, downloaded once, or a file of one's own."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tomllib

@@ -1,7 +1,5 @@
 """A firmware file, checked by what stands in it: chip id, checksums, digests. esptool reads the format."""
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Finds the port of the board, and says why it cannot be used, with a cure."""
 
-from __future__ import annotations
-
 import grp
 import os
 import re

@@ -1,7 +1,5 @@
 """A board's REPL for programs: stops what runs, runs code, moves files. mpremote speaks the raw REPL."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import struct

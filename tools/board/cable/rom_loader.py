@@ -1,7 +1,5 @@
 """The chip in its ROM loader: identifies it, reads and writes its flash. esptool speaks the protocol."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 from typing import Any, Self

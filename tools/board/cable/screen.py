@@ -1,7 +1,5 @@
 """What the bench commands print: one line for each thing that happened, and progress meanwhile."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol

@@ -4,8 +4,6 @@ The file has the keys of config.json (device/config/config.py): one schema for P
 names a certificate on this computer, PEM or DER; on the board it is /ca.der.
 """
 
-from __future__ import annotations
-
 import copy
 import re
 import tomllib

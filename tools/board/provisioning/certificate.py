@@ -1,7 +1,5 @@
 """The broker's CA as DER: from a file, or the root that this computer itself trusts for that broker."""
 
-from __future__ import annotations
-
 import binascii
 import ipaddress
 import re

@@ -1,7 +1,5 @@
 """What `make provision` says of limits that somebody sets: how often they would have alarmed last week."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from copy import deepcopy

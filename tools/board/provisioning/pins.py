@@ -1,7 +1,5 @@
 """The GPIOs of each chip: what already uses them, and the defaults for a sensor and the LED."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -5,8 +5,6 @@ device may publish its own `up`, `state` and `get` and read its own `ack` and `p
 rules and keeps nothing over a restart, which is enough for a demo on one's own laptop.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

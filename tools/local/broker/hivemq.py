@@ -6,8 +6,6 @@ The broker comes from Maven Central, embedded in java/HiveMq.java, which runs fr
 Maven are all that is needed. It stands in for HiveMQ Cloud, with the permissions that its free plan lacks.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import secrets

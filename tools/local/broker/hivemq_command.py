@@ -1,7 +1,5 @@
 """`python -m tools hivemq`: HiveMQ CE on port 8883 until Ctrl-C, with the passwords of `make demo`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

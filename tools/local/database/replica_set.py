@@ -4,8 +4,6 @@ Members know each other by `hosts`, which may lead through proxies: then a broke
 others too, as a broken network does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

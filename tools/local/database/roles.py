@@ -6,8 +6,6 @@ An administrator of a MongoDB runs it, and may repeat it at any time: it brings 
 both passwords anew. Atlas has no such commands: docs/security.md says how to set the same rights there.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ as a recording that the board's replay sensor plays with today's time. A model c
 true of both. Only half hours of the day mean nothing then: in the history, each day begins five hours later.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path

@@ -4,8 +4,6 @@ The same SEED plans the same faults in the same order; what the parts are doing 
 machine.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

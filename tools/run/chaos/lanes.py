@@ -1,7 +1,5 @@
 """Faults from one plan, several at a time, never two on the same thing."""
 
-from __future__ import annotations
-
 import random as randoms
 import threading
 import time

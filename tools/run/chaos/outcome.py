@@ -1,7 +1,5 @@
 """The outcome of a chaos run: its last line, and whether the run was good."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 

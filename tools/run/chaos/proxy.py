@@ -7,8 +7,6 @@
 Each proxy is used from any thread; all of them run in one thread with an asyncio loop.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random as randoms
 import socket

@@ -1,7 +1,5 @@
 """The witnesses of a run: the sensors' own logs against the store, `python -m cloud audit`, and alarms."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence

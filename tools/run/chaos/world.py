@@ -4,8 +4,6 @@ It is Vigie past one machine, as compose.scale.yaml has it: a replica set of thr
 subscription, two of which could watch.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import threading

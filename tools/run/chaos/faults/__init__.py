@@ -1,7 +1,5 @@
 """The table of faults: what happens, to which of the parts, and what of it nobody else may harm meanwhile."""
 
-from __future__ import annotations
-
 from tools.run.chaos.faults import (
     clocks,
     database,

@@ -1,7 +1,5 @@
 """Clocks that are wrong: a board's own, those of time servers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random

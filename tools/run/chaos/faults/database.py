@@ -1,7 +1,5 @@
 """The replica set: another primary, a disk without room, and a storage quota that is reached."""
 
-from __future__ import annotations
-
 import resource
 import time
 from collections.abc import Iterator

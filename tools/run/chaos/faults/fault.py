@@ -1,7 +1,5 @@
 """A fault: a harm that is done, observed to take effect, and mended."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -1,7 +1,5 @@
 """Flash of a board: power that goes in the middle of a write, no room, files that cannot be read, a copy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random

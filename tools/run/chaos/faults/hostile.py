@@ -1,7 +1,5 @@
 """The attacks of somebody who has stolen a board's broker password, and nothing else."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

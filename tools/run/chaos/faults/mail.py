@@ -1,7 +1,5 @@
 """A mail service that takes mails and says nothing."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A broker's worst habit on purpose: for a while each message is delivered twice, and late."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Processes that are killed, or stopped for a while."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 import time

@@ -2,8 +2,6 @@
 fault.
 """
 
-from __future__ import annotations
-
 import time
 from array import array
 from collections.abc import Iterator

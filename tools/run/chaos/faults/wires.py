@@ -1,7 +1,5 @@
 """What happens to a connection; `name` is whose."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random

@@ -15,12 +15,20 @@ class Shelf:
 
     folder = None  # where they are; None while no shelf is mounted
     lent = None
+    _stopped = False  # by a Ctrl-C during a look
 
     def mount(self, readonly, mkfs):
         pass
 
     def stat(self, path):
-        """An import takes every exception in here for "no such file", Ctrl-C too: so it does little."""
+        """An import takes every exception in here for "no such file": a Ctrl-C waits for `open`."""
+        try:
+            return self._stat(path)
+        except KeyboardInterrupt:
+            self._stopped = True
+            return self._stat(path)
+
+    def _stat(self, path):
         if path == "/lent.mpy":
             return (0x8000,) + (0,) * 9  # a file
         if path.startswith("/lent"):
@@ -28,6 +36,9 @@ class Shelf:
         return os.stat(Shelf.folder + path)
 
     def open(self, path, mode):
+        if self._stopped:
+            self._stopped = False
+            raise KeyboardInterrupt
         return open(Shelf.folder + ("/%s.mpy" % Shelf.lent if path == "/lent.mpy" else path), mode)
 
 

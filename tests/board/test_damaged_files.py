@@ -4,6 +4,7 @@ import json
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -66,6 +67,20 @@ def test_a_damaged_file_of_the_application_is_told_before_it_is_imported_and_saf
     each(APPLICATION, tmp_path, check)
 
 
+def ended(lines):
+    return any(line in ("ended", "KeyboardInterrupt") for line in lines)
+
+
+def pressed_until_it_ends(board):
+    """Ctrl-C, again where it had no effect, as a person does: here it is the damage that is tested. On a
+    virtual board, whose flash is Python, one of some hundred is lost (tools/virtual_board/interpreter.py)."""
+    for _ in range(5):
+        board.board.interrupt()
+        with suppress(AssertionError):
+            board.wait_until(ended, 6)
+            break
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_damage_to_what_leads_to_safe_mode_leaves_a_prompt_and_is_told(tmp_path, seed):
     def check(board, path):
@@ -77,8 +92,8 @@ def test_damage_to_what_leads_to_safe_mode_leaves_a_prompt_and_is_told(tmp_path,
         if any("mends this" in line for line in shown):
             # It measures all the same, and imports nothing for a while; or main.py is no Python any more.
             board.wait_until(lambda lines: any("model  none yet" in x or x == "ended" for x in lines), 40)
-            board.board.interrupt()
-        board.wait_until(lambda lines: any(x in ("ended", "KeyboardInterrupt") for x in lines), 30)
+            pressed_until_it_ends(board)
+        board.wait_until(ended, 30)
 
     each(OWN, tmp_path, check)
 

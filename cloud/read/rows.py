@@ -189,16 +189,21 @@ class FleetSummary:
     alerts: dict[str, int]  # state -> how many
 
 
-_OF_STATE = {
-    member.name: member.type for member in msgspec.structs.fields(State) if member.name != "settings"
-}
+# What is kept of a `state` message, of which older documents lack some; its settings are kept as a text.
+_KeptState = msgspec.defstruct(
+    "_KeptState",
+    [
+        (member.name, member.type, None)
+        for member in msgspec.structs.fields(State)
+        if member.name != "settings"
+    ],
+)
 
 
 def latest_row(document: Document) -> Latest:
     """Raises KeyError, TypeError, ValueError where the document is none of ours; so do the others."""
     state = document.get("state", {})
-    for name in state.keys() & _OF_STATE.keys():
-        msgspec.convert(state[name], _OF_STATE[name])
+    msgspec.convert(state, _KeptState)
     values = {**document, **document.get("reading", {}), "authentic": document.get("contract") == 2}
     if "state" in state:
         values["online"] = state["state"] != "offline"

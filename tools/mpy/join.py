@@ -360,7 +360,7 @@ class _Rewriter(ast.NodeVisitor):
 
     def rewritten(self) -> str:
         for node in self._module.tree.body:
-            if self._seen is not None and _defines(node) not in {"", *self._named}:
+            if self._seen is not None and (name := _defines(node)) and name not in self._named:
                 self._replace(node, "")
             else:
                 self.visit(node)

@@ -1,9 +1,26 @@
 """Many modules joined into one do what they did apart."""
 
+import sys
+
 import pytest
 
 from tests.board.artefact.packages import loaded
 from tools.mpy.join import join
+
+
+@pytest.fixture(autouse=True)
+def ours_afterwards():
+    """Whatever a test imported as `device`, the next one finds ours."""
+
+    def named_so():
+        return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "device"}
+
+    ours = named_so()
+    yield
+    for name in named_so():
+        del sys.modules[name]
+    sys.modules.update(ours)
+
 
 PACKAGE = {
     "device/__init__.py": "VERSION = 7\n",

@@ -47,30 +47,30 @@ def answers_of(say: Words, episode: Episode, now: float) -> None:
 
 def _buttons(say: Words, episode: Episode) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        if access.person() is not None:
-            _answers(say, episode)
+        known = access.person() is not None
+        if known and episode.of_readings:
+            _answer(say, episode)
         asked = episode.of_readings and st.toggle(say("why"), key=f"why {episode.id}")
+        if known and episode.acknowledged is None:
+            # Last, because it goes: what moves up may be drawn anew, without what is typed in it.
+            st.button(
+                say("do acknowledge"),
+                key=f"seen {episode.id}",
+                icon=":material/visibility:",
+                on_click=writing.acknowledge,
+                args=(episode,),
+            )
     if asked:
         why.show(say, episode)
 
 
-def _answers(say: Words, episode: Episode) -> None:
-    if episode.acknowledged is None:
-        st.button(
-            say("do acknowledge"),
-            key=f"seen {episode.id}",
-            icon=":material/visibility:",
-            on_click=writing.acknowledge,
-            args=(episode,),
-        )
-    if not episode.of_readings:
-        return
+def _answer(say: Words, episode: Episode) -> None:
     ask, note = say("answer other" if episode.label else "answer ask"), f"note {episode.id}"
 
     def answer(cause: Cause) -> None:
         writing.label(episode, cause, st.session_state.get(note, ""))
 
-    # The key keeps it open, with what is typed in it, when the button beside it goes.
+    # The key keeps it open when its words change.
     with st.popover(ask, icon=":material/school:", key=f"ask {episode.id}"):
         st.text_input(say("answer note"), max_chars=NOTE, key=note)
         with st.container(horizontal=True):

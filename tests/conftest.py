@@ -52,8 +52,12 @@ def pytest_ignore_collect(collection_path, config):
     return None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What takes longest begins first."""
+    """What needs a browser or HiveMQ is long; what takes longest begins first."""
+    for item in items:
+        if "chromium" in item.fixturenames or sharing.scope(item.nodeid) == "hivemq":
+            item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: sharing.rank(item.nodeid))
 
 

@@ -100,6 +100,7 @@ def test_a_release_whose_readings_nobody_acknowledges_is_taken_back_and_says_so(
     assert state.reset == "release 12 taken back"
 
 
+@pytest.mark.long  # two trials, each a minute and a half
 def test_a_good_release_that_was_taken_back_while_the_cloud_was_silent_is_kept_when_it_is_asked_for_again(
     air, watched, sign, cloud
 ):
@@ -171,6 +172,7 @@ class TestOfASleeper:
         watched.wait_until(lambda lines: [each for each in lines[kept:] if each == "boot deep sleep"][1:], 60)
         assert watched.flash("app/active").read_text() == "b"
 
+    @pytest.mark.long  # minutes of sleep
     def test_a_release_is_not_taken_back_for_sleeping_while_nobody_acknowledges(
         self, air, watched, sign, cloud
     ):

@@ -22,6 +22,7 @@ SITES = "demo=48.39,-4.49; lyon=45.76,4.84; nice=43.70,7.27"
 QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--js-flags=--no-opt --no-maglev",  # a page lives for seconds: to compile it for speed costs more
 )
 
 

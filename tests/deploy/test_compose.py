@@ -107,6 +107,7 @@ def test_an_old_name_in_composes_env_file_is_told_before_anything_is_made(tmp_pa
     assert not (tmp_path / "house").exists()
 
 
+@pytest.mark.long  # the tests below have each of them
 def test_the_services_work_together(tmp_path, run, capsys):
     need("hivemq")
     house = tmp_path / "house"

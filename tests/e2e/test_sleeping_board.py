@@ -6,6 +6,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cloud.read.reader import Reader
@@ -48,6 +49,7 @@ class Heard:
         return sum(event.startswith("sleep ") for event in self.events)
 
 
+@pytest.mark.long  # tests/board/test_sleeping.py has the same without a cloud
 def test_a_sleeping_board_tells_what_is_abnormal_at_once_and_the_rest_in_time(tmp_path):
     heard = Heard()
     plan = StackPlan(tmp_path, boards=("C001",), period_ms=5000, dashboard=False)
@@ -87,6 +89,7 @@ def test_a_sleeping_board_tells_what_is_abnormal_at_once_and_the_rest_in_time(tm
         )
 
 
+@pytest.mark.long  # tests/device/update has its parts
 def test_a_release_for_a_board_that_sleeps_goes_from_the_command_to_kept_while_it_sleeps_and_wakes(
     tmp_path, capsys
 ):

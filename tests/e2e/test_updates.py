@@ -7,6 +7,7 @@ import struct
 import time
 from functools import partial
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cloud.contract.keys import device_key
@@ -45,6 +46,7 @@ def signed(key, folder, number):
     return path
 
 
+@pytest.mark.long  # tests/board/test_release_over_the_air.py has each alone
 def test_settings_a_model_and_a_release_reach_a_board_and_no_reading_is_lost(tmp_path):
     plan = StackPlan(tmp_path, boards=("C001", "C002"), period_ms=500, history_s=7200.0, dashboard=False)
     lines = []

@@ -31,7 +31,8 @@ def check(result):
     assert summary["emails"] >= 1 and summary["episodes"] >= 1
 
 
-@pytest.mark.parametrize("broker", ["mosquitto", pytest.param("hivemq", marks=pytest.mark.long)])
+@pytest.mark.long  # below, a recording takes the same way
+@pytest.mark.parametrize("broker", ["mosquitto", "hivemq"])
 def test_every_reading_arrives_once_and_a_failing_sensor_sends_a_mail(tmp_path, broker):
     need(broker)
     check(smoke.run(plan(tmp_path, broker), 26))

@@ -9,8 +9,9 @@ from tools.virtual_board.virtual_board import find_micropython
 
 DEVICE = Path(__file__).parents[1] / "device"
 FILES = sorted(path.relative_to(DEVICE).with_suffix("").as_posix() for path in DEVICE.rglob("test_*.py"))
-# More than 20 s of a processor: nights, which CPython plays in each run, and power cuts during an update.
-LONG = {"sleep/test_sleep", "update/test_update_power"}
+# More than ten seconds of a processor: days, nights, damage, power cuts in an update.
+# CPython runs them each time.
+LONG = {"outbox/test_damage", "sleep/test_sleep", "test_node", "update/test_update_power"}
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """The port of each part, and the cure when it is taken."""
 
 import os
+import secrets
 import socket
 from collections.abc import Mapping
 
 from tools.process.child import ToolFailed
 
 PARTS = ("broker", "database", "dashboard", "mail", "ntp")
+# Linux and macOS lend higher ones to connections that go out: such a port may be gone when its part starts.
+OWN = range(20_000, 32_000)
 
 
 def is_free(port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
@@ -24,9 +27,10 @@ def is_free(port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
 
 
 def free(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on which nobody listens."""
+    while not is_free(port := secrets.choice(OWN), kind):
+        pass
+    return port
 
 
 def choose(defaults: Mapping[str, int], environment: Mapping[str, str] = os.environ) -> dict[str, int]:

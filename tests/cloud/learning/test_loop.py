@@ -243,6 +243,7 @@ def test_with_ask_one_mail_asks_and_one_click_gives(taught):
     assert wanted(database) == model
 
 
+@pytest.mark.long  # the same is above, without the process of its own
 def test_the_loop_hears_an_answer_within_seconds(taught, mongod, monkeypatch, tmp_path, caplog):
     """From the answer to what is meant for the board, with the process of its own."""
     database, *_ = taught

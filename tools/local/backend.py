@@ -49,7 +49,7 @@ class Backend(Child):
 
 
 def settings_of(broker: Broker, uri: str, database: str, key: bytes, **more: str) -> dict[str, str]:
-    """What a backend must be told; a mail goes to nobody. `more` wins."""
+    """The settings of a backend that mails to nobody; those in `more` win."""
     return {
         "MQTT_HOST": "localhost",
         "MQTT_PORT": str(broker.backend_port),

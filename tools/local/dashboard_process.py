@@ -36,7 +36,7 @@ class Dashboard(Child):
         super().__init__("dashboard", command, log=log, env=environment, cwd=ROOT, on_exit=on_exit)
 
     def wait(self) -> None:
-        """Until it answers. Raises ToolFailed with its last lines."""
+        """Wait until it answers. Raises ToolFailed with its last lines."""
         self.wait_until(lambda: _answers(f"{self.address}/_stcore/health"), "its page was there", TIMEOUT)
 
 

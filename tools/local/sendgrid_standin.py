@@ -231,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self.wfile.write(body)
         except ConnectionError:
-            self.close_connection = True  # who asked waited no longer
+            self.close_connection = True  # the client did not wait for the answer
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silent: the mails themselves are the log."""

@@ -133,7 +133,7 @@ class Stack(Part):
         self._let_others_join()
 
     def _let_others_join(self) -> None:
-        """From now on `make demo-board` finds what it must know, and who it adds to our users is let in."""
+        """Publish what `make demo-board` must know; let in the users that it adds to ours."""
         note = self.plan.folder / RUNNING
         there = {"address": self.plan.address, "broker": self.ports["broker"], "ntp": self.ntp.port}
         private_write(note, json.dumps({**there, "boards": self.plan.boards}))

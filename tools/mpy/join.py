@@ -18,9 +18,9 @@ from pathlib import PurePosixPath
 
 INTO = "app"
 PACKAGE = "device"
-LENDER = "lender"  # the module that has what a class needs seldom, as device/chip/lazy.py asks for it
+LENDER = "lender"  # of a class: the module with its seldom used methods (device/chip/lazy.py)
 Scoped = ast.FunctionDef | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-Scope = dict[str, str | None]  # name -> what stands for it from now on; None: the scope's own
+Scope = dict[str, str | None]  # name -> its replacement; None: the scope binds it itself
 
 
 @dataclass
@@ -40,8 +40,8 @@ def join(
 ) -> dict[str, str]:
     """{path: text}. `apart`: modules that stay files of their own. `into`: the module that takes the others.
 
-    `kept`: names of it that are known outside; what nothing names is left out. ValueError names the place of
-    what cannot be joined.
+    `kept`: names that code outside uses; definitions that nothing names are left out. Raises ValueError with
+    the place of what cannot be joined.
     """
     modules = _modules(sources)
     for module in modules.values():

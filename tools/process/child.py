@@ -19,7 +19,7 @@ class ToolFailed(Exception):
 
 
 class WrongUse(ToolFailed):
-    """A command was called with words or settings that it cannot take; the text says what it takes."""
+    """A command was called with arguments or settings that it cannot take; the text says what it takes."""
 
 
 class Child:
@@ -126,12 +126,10 @@ class Child:
         self.send(signal.SIGCONT)
         if not self.exited.wait(grace):
             self.kill()
-        self._let_go()  # the guard sees to what the command may have started itself
+        self._let_go()  # the guard ends what the command itself may have started
 
     def wait_until(self, ready: Callable[[], bool], what: str, timeout: float) -> None:
-        """Ask `ready` until it says so. Raises ToolFailed when the child ends before, or when `timeout` (s)
-        is over.
-        """
+        """Ask `ready` until it is true. Raises ToolFailed when the child ends first, or after `timeout` s."""
         deadline = time.monotonic() + timeout
         while not ready():
             if self.exited.wait(0.05):

@@ -1,4 +1,4 @@
-"""How each command ends: 0 = well, 1 = it failed, 2 = the words or settings are wrong, 130 = Ctrl-C."""
+"""How each command ends: 0 = well, 1 = it failed, 2 = the arguments or settings are wrong, 130 = Ctrl-C."""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from tools.process.child import ToolFailed, WrongUse
 
 
 def exit_code(name: str, command: Callable[[], int]) -> int:
-    """Run `command`; when it fails, stderr says why, behind its `name`."""
+    """Run `command`; when it fails, print `name` and the reason to stderr."""
     try:
         return command()
     except ToolFailed as failed:

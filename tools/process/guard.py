@@ -22,7 +22,7 @@ def group_runs(group: int) -> bool:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # macOS says so for a group of zombies
+    except PermissionError:  # macOS raises this for a group of zombies
         return False
     if not os.path.exists("/proc/self/stat"):
         return True
@@ -35,7 +35,7 @@ def states(group: int) -> list[bytes]:
     for name in os.listdir("/proc"):
         try:
             with open(f"/proc/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b") ")[2].split()  # behind its name, which may hold anything
+                fields = file.read().rpartition(b") ")[2].split()  # after the name, which may hold any text
         except OSError:
             continue  # no process, or one that has just ended
         if len(fields) > 2 and fields[2] == b"%d" % group:

@@ -3,5 +3,5 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# What is made and fetched, for all commands. The folder of an installed package is not one to write in.
+# All commands put here what they make and fetch. Nobody writes into the folder of an installed package.
 VAR = (ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()) / "var"

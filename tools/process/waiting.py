@@ -7,7 +7,7 @@ from tools.process.child import ToolFailed
 
 
 def until(question: Callable[[], object], timeout: float, every: float = 0.05) -> bool:
-    """Ask `every` s until the answer is true; whether it became so within `timeout` s."""
+    """Ask each `every` s until the answer is true; return whether it became true within `timeout` s."""
     deadline = time.monotonic() + timeout
     while not (answer := bool(question())) and time.monotonic() < deadline:
         time.sleep(every)
@@ -15,6 +15,6 @@ def until(question: Callable[[], object], timeout: float, every: float = 0.05) -
 
 
 def insist(question: Callable[[], object], timeout: float, trouble: str, every: float = 0.05) -> None:
-    """The same. Raises ToolFailed with the text `trouble` when the answer stays false."""
+    """Wait as `until` does. Raises ToolFailed with the text `trouble` when the answer stays false."""
     if not until(question, timeout, every):
         raise ToolFailed(trouble)

@@ -101,7 +101,7 @@ def random_forest(rng: np.random.Generator, number: int) -> tuple[IsolationFores
 
 
 def readings_for(forest: IsolationForest, history: Int16, rng: np.random.Generator, n: int) -> Int16:
-    """A third of history, a third int16 at random with its extremes, a third at thresholds or one beside."""
+    """A third from the history, a third random int16 with the extremes, a third at or beside a threshold."""
     known = history[rng.integers(0, len(history), n)]
     wild = rng.integers(-32768, 32768, (n, 8)).astype(np.int16)
     wild[rng.random((n, 8)) < 0.1] = -32768
@@ -122,7 +122,7 @@ def readings_for(forest: IsolationForest, history: Int16, rng: np.random.Generat
 def compare(
     forest: IsolationForest, history: Int16, x: Int16, rng: np.random.Generator, folder: Path
 ) -> Proof:
-    """Sums and verdicts of every road for every row of x."""
+    """Sums and verdicts of every implementation for every row of x."""
     expected = integer_walk(forest, x)
     threshold = int(np.quantile(expected, rng.uniform(0.001, 0.5)))
     expression = IsolationForestAssembler(forest).assemble()

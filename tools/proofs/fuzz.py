@@ -29,9 +29,9 @@ MESSAGES = 1_000_000
 SEED = 7
 WORKERS = 4  # side by side, as on a shared subscription
 STREAMS = 4
-SEQS = 30_000  # of each stream: so that seqs meet again, with the same and with other values
-SETTLED = 0.2  # of the run, after which the memory must not grow any more
-GROWTH = 64 * 1024 * 1024  # bytes that are no growth: windows of what was seen fill up
+SEQS = 30_000  # of each stream: few enough that seqs repeat, with the same and with other values
+SETTLED = 0.2  # share of the run after which memory must not grow any more
+GROWTH = 64 * 1024 * 1024  # bytes that memory may grow by: windows of recent readings fill up
 KEY = bytes(range(32))
 
 ODD: tuple[Any, ...] = (
@@ -80,7 +80,7 @@ def _damaged(chance: random.Random, body: bytes) -> bytes:
 
 
 def _answer(topic: str, body: bytes) -> bytes:
-    """As its board would say it, so that the worker has to look into it; no board speaks to other topics."""
+    """`body`, signed as its board would, so that the worker must read it; as it is on any other topic."""
     try:
         site, device, _ = messages.parse_topic(topic)
     except messages.MessageRefused:

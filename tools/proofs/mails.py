@@ -83,7 +83,7 @@ def kill_while_sending(kills: int, progress: Progress) -> MailTally:
                 _await(lambda: database["alerts"].find_one({"state": "sending"}), "one was being sent")
             backend.kill()
             gate.set()
-            database["lease"].update_one({"_id": "watch"}, {"$unset": {"until": ""}})  # it would take 10 s
+            database["lease"].update_one({"_id": "watch"}, {"$unset": {"until": ""}})  # else wait 10 s
         progress("the last life")
         gate.set()
         _start(folder, parts, mongod.uri, sendgrid.url)

@@ -16,7 +16,7 @@ Value = tuple[int, int] | int  # (t, h) in hundredths, or the reason of a failed
 
 @dataclass(frozen=True)
 class BoardAccount:
-    """Of one board. `lost`: taken but not stored; `surplus`: stored, though the sensor never gave it then."""
+    """One board. `lost`: taken but not stored; `surplus`: stored, though the sensor never gave it then."""
 
     taken: int
     stored: int
@@ -40,7 +40,7 @@ def account(taken: Sequence[SampleTaken], stored: Readings) -> BoardAccount:
     stored_values = [unordered[i] for i in order]
     pairs = align(wanted, stored_values)
     off = [stored.ts[order[j]] - taken[i].host_ts for i, j in pairs]
-    # The cloud's verdict on a failed read, and while the windows fill, is just that; it gives no score then.
+    # The cloud gives no score to a failed read, nor while the windows fill: its flag says so instead.
     plain = (stored.cloud_flags & (codes.SENSOR_ERROR | codes.WARMING_UP)) > 0
     rescored = plain | ~np.isnan(stored.cloud_score)
     return BoardAccount(
@@ -57,7 +57,7 @@ def account(taken: Sequence[SampleTaken], stored: Readings) -> BoardAccount:
 
 
 def in_order(stored: Readings) -> list[int]:
-    """Positions by seq, one stream after the other as they began: a seq never lies, a clock may."""
+    """Positions in order of stream (the oldest first), then seq: a clock may be wrong, a seq is not."""
     streams = list(dict.fromkeys(stored.stream.tolist()))
     rank = [streams.index(name) for name in stored.stream.tolist()]
     return [int(i) for i in np.lexsort((stored.seq, np.array(rank, np.int64)))]

@@ -26,7 +26,7 @@ DOOR_S = 10
 DOOR_EVERY_S = 60.0
 OVER_TIMEOUT = 120.0
 LOOK_S = 0.2  # between two looks into the database
-PORTS = {"broker": 8883, "dashboard": 8501, "ntp": 8123}  # a real board is told the first and the last
+PORTS = {"broker": 8883, "dashboard": 8501, "ntp": 8123}  # a real board uses the first and the last
 LISTEN = ("127.0.0.1", "0.0.0.0")  # noqa: S104  boards on the network are let in where that is asked for
 
 

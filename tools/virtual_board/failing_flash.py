@@ -28,7 +28,7 @@ def power_on(flash, firmware):
 
 
 def run(path, names):
-    """Run a file of the flash with the globals `names`, as a chip does at its start; none is no fault."""
+    """Run a file of the flash with the globals `names`, as a chip does at its start; it may be missing."""
     try:
         with open(path) as file:
             code = file.read()
@@ -156,7 +156,7 @@ class Flash:
         return file.write(data)
 
     def flushed(self, written):
-        """`written` is on flash as far as it was written."""
+        """A flush of the file `written` has returned."""
         if written is self._segment:
             written.safe = (written.size - _HEADER) // _RECORD
             self.kept(self._safe + written.safe)
@@ -184,7 +184,7 @@ class _File:
 
 
 class _Unreadable(_File):
-    """It can be opened and not read."""
+    """A file that can be opened but not read."""
 
     def _read(self, *arguments):
         self._flash._fail(self._path, "read")
@@ -193,7 +193,7 @@ class _Unreadable(_File):
 
 
 class _WrittenBytes(_File):
-    """It is being written: `size` bytes so far, `safe` records that a flush put there."""
+    """A file that is being written: `size` bytes so far, `safe` records that a flush put there."""
 
     size = safe = 0
 

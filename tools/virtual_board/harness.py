@@ -188,7 +188,7 @@ _import = builtins.__import__
 
 
 def _imported(name, *more):
-    """The application comes with the import of device.app: the class in it that samples is Node."""
+    """Wait for the import of device.app, then wrap Node: the class in it with a method `sample`."""
     module = _import(name, *more)
     if name == "device.app":
         builtins.__import__ = _import

@@ -3,7 +3,7 @@
 As it comes, it raises KeyboardInterrupt from within the handler of SIGINT, wherever it is: in the middle of
 a garbage collection, which leaves the heap locked for good, or in a look at failing_flash.py, where an
 import takes any exception for "no such file" and goes on, so that the Ctrl-C has no effect. A chip raises it
-between two bytecodes. So does this for the signal CTRL_C.
+between two bytecodes; so does this interpreter for the signal CTRL_C.
 """
 
 import ctypes

@@ -227,7 +227,7 @@ class VirtualBoard:
         return child, BoardEvents(read_end)
 
     def _listen(self, child: Child, events: BoardEvents) -> str:
-        """Hear the chip out; returns the cause of its next boot."""
+        """Handle events until the chip resets, sleeps or dies; return the cause of its next boot."""
         watchdog: float | None = None
         while True:
             event = events.read(watchdog)
@@ -255,7 +255,7 @@ class VirtualBoard:
 
 
 class BoardHistory:
-    """What a chip has said, to be waited for; what its pins do is left out."""
+    """The events of a chip, for others to wait for; events of its pins are left out."""
 
     def __init__(self) -> None:
         self._events: list[str] = []
@@ -271,7 +271,7 @@ class BoardHistory:
                 self._news.notify_all()
 
     def wait(self, words: str, after: int, timeout: float) -> str | None:
-        """The first event past the `after` first that begins with these words; None at the `timeout` (s)."""
+        """The next event after number `after` that begins with these words; None after `timeout` s."""
 
         def first() -> str | None:
             new = self._events[after:]
@@ -282,7 +282,7 @@ class BoardHistory:
 
 
 class BoardEvents:
-    """Lines from a pipe."""
+    """Events of a chip, as lines from a pipe."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

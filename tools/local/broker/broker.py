@@ -101,7 +101,7 @@ SERVE = "import sys; from iotcore import IotCoreBroker; IotCoreBroker(config_pat
 
 class Broker(Part):
     """Runs from `start` to `stop`; `users` maps a user name ("demo/C001" for a device, "backend") to its
-    password. Boards log in at `port`, backends at `backend_port`, which is another one with mosquitto alone.
+    password. Boards log in at `port`, backends at `backend_port`, a second port only with mosquitto.
     """
 
     def __init__(

@@ -118,7 +118,7 @@ class Database(Part):
         return False
 
     def _form_set(self, client: MongoClient[dict[str, Any]]) -> None:
-        """Begin the set, or tell an older one our new port: a member that misses itself does not answer."""
+        """Begin the set, or tell an existing one our new port: without it the member does not answer."""
         here = f"127.0.0.1:{self.port}"
         config = begin_set(client, [here], {"electionTimeoutMillis": 1000})
         if config["members"][0]["host"] != here:
@@ -139,7 +139,7 @@ class Database(Part):
 def begin_set(
     client: MongoClient[dict[str, Any]], hosts: Sequence[str], settings: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The configuration of the replica set; where there is none yet, it begins with these members."""
+    """The configuration of the replica set; if there is none yet, begin one with the members `hosts`."""
     try:
         config: dict[str, Any] = client.admin.command("replSetGetConfig")["config"]
     except OperationFailure as error:
@@ -152,7 +152,7 @@ def begin_set(
 
 
 def _complaint(line: str) -> str | None:
-    """The words of a line of mongod's log that is an error or a fatal one; None for all others."""
+    """The message of a line of mongod's log that reports an error; None for any other line."""
     try:
         entry = json.loads(line)
         severity, message, details = entry["s"], entry["msg"], entry.get("attr", {})

@@ -26,7 +26,7 @@ from tools.run.demo import interrupt_on_signals
 from tools.run.smoke import first_sample
 
 PERIOD_MS = 200
-BATCH = 5000 // PERIOD_MS  # readings that may be in RAM: those of 5 s
+BATCH = 5000 // PERIOD_MS  # readings of 5 s, which may be in RAM
 TELL_EVERY_S = 10.0
 SILENT_S = 60.0  # s without an answer: longer than any start
 SENSOR_FAULTS = ("spike", "dropout 2", "stuck 5", "offset 3")
@@ -75,7 +75,7 @@ def run(folder: Path, ordeal: Ordeal, *, broker: str | None = None) -> ChaosOutc
         trouble.end()
         say("chaos", "no more faults, no more readings; waiting until the outboxes are empty")
         for wire in world.wires.values():
-            wire.heal(forget=True)  # the last one for all: who reconnects sends at once what is on its way
+            wire.heal(forget=True)  # cut all connections: a client that reconnects resends what is on its way
         outcome.drained = _drained(world, ordeal.drain)
         outcome.bricked = [name for name in world.boards if world.outbox(name, SILENT_S) is None]
         period = PERIOD_MS / 1000
@@ -111,7 +111,7 @@ def _taken(world: World) -> int:
 
 
 def _drained(world: World, seconds: float) -> bool:
-    """Let the boards measure no more; whether all that they keep was acknowledged within `seconds`."""
+    """Stop the sensors; return whether all that the boards keep was acknowledged within `seconds`."""
     deadline = time.monotonic() + seconds
     tell_at = time.monotonic() + TELL_EVERY_S
     while True:

@@ -13,12 +13,12 @@ from tools.run.chaos.faults.fault import ChaosFault
 from tools.run.chaos.outcome import ChaosOutcome
 from tools.run.chaos.world import World
 
-LONG_TIMES = 4  # as long as others, one in `long_every`
+LONG_TIMES = 4  # one fault in `long_every` lasts so many times as long
 
 
 @dataclass(frozen=True)
 class Ordeal:
-    """What is to be gone through. `readings`: go on until the sensors gave so many."""
+    """The size of a run. `readings`: go on until the sensors gave so many."""
 
     boards: int = 16
     faults: int = 200
@@ -34,7 +34,7 @@ class Ordeal:
 @dataclass(frozen=True)
 class Planned:
     fault: ChaosFault
-    name: str  # of what it is for
+    name: str  # of the part that it harms
     hold: float
     random: randoms.Random
 
@@ -44,7 +44,7 @@ class Planned:
 
 
 def planned(ordeal: Ordeal, targets: Mapping[str, Sequence[str]]) -> deque[Planned]:
-    """As many as wanted: every kind once, in a random order, then all over again as often as they come."""
+    """The plan: every kind once in random order, then again, each kind as often as its `often` says."""
     random = randoms.Random(ordeal.seed)
     plan: deque[Planned] = deque()
     deck = list(FAULTS)

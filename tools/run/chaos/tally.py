@@ -43,12 +43,12 @@ class BoardReports:
 
 @dataclass
 class Tally:
-    """Of one board. `problems` names what must not be, for people."""
+    """The tally of one board. `problems`: what must not happen, in words for people."""
 
     taken: int = 0
     stored: int = 0
     lost: int = 0
-    unexplained: int = 0  # given up or put aside, and nobody has told why
+    unexplained: int = 0  # given up or put aside without a reason
     duplicated: int = 0  # stored, though the sensor did not give it (once more) in that boot
     misdated: int = 0
     undated: int = 0
@@ -85,7 +85,7 @@ def tally(  # noqa: PLR0917
         row for row in range(len(stored_values)) if (streams[row], seqs[row], stored_values[row]) in theirs
     }
     foreign = {(streams[row], seqs[row]) for row in foreign_rows}
-    for life in reversed(lives):  # of two boots with one number only the later one left anything
+    for life in reversed(lives):  # when two boots share a number, only the later one left readings
         result.taken += len(life.taken)
         for pause, starved in _pauses(life, frozen, period):
             result.longest_pause_s = max(result.longest_pause_s, pause)

@@ -1,6 +1,6 @@
 """The real parts with a proxy in every wire, and what the faults need to know of them.
 
-It is Vigie past one machine, as compose.scale.yaml has it: a replica set of three, three workers on a shared
+It is Vigie on several machines, as in compose.scale.yaml: a replica set of three, three workers on a shared
 subscription, two of which could watch.
 """
 
@@ -37,7 +37,7 @@ from tools.virtual_board.virtual_board import VirtualBoard
 TIME_SERVERS = 3
 MEMBERS = 3
 DATABASE_PATIENCE = 120.0  # s
-# What a board says of faults of ours.
+# What a board reports when one of our faults hits it.
 OUR_DOING = ("flash refuses", "cannot be read", "doubted", "taken back")
 START = re.compile(r" after (.*), \d+ KB of heap free")
 STARTS = ("power on", "settings", "release")  # begun on trial, or taken back
@@ -109,7 +109,7 @@ class World(Stack):
         self.start_again(lambda: self.members.start_member(self.member(name)), self.member(name).stop)
 
     def do(self, work: Callable[[Collections[Document]], T]) -> T:
-        """Have the database do something that may be repeated, however many members are harmed just now."""
+        """Do `work`, which may be repeated, on the database; try again while faults stop it."""
         deadline = time.monotonic() + DATABASE_PATIENCE
         while True:
             try:
@@ -137,7 +137,7 @@ class World(Stack):
         self.times = [self.ntp, *more]
 
     def _make_models(self) -> None:
-        """None: rules and Z-score judge alone, which is as good for losing readings."""
+        """No models: rules and Z-score judge alone, which is enough to test whether readings get lost."""
 
     def start_backend(self, *, wait: bool = True) -> None:
         self._write_settings()
@@ -186,7 +186,7 @@ class World(Stack):
         folder = self.plan.folder / "boards" / f"{name}-clone-{number}"
         made = VirtualBoard(f"{name}-clone", folder, self.log(folder.name), on_event=self._heard)
         shutil.copytree(self.boards[name].flash, made.flash)
-        (made.flash / "config.old").unlink(missing_ok=True)  # else a trial would bring back the other room
+        (made.flash / "config.old").unlink(missing_ok=True)  # it has the original's sensor
         config = self.board_config(name)
         config["sensor"] = {**config["sensor"], "seed": 1000 + number}  # it measures something else
         made.install(config, self.pki.ca_der)

@@ -73,7 +73,7 @@ class Pin:
 
 
 class WDT:
-    """The launcher hears of a tenth of the feeding, and kills a board that is silent too long."""
+    """Each tenth of `timeout` the launcher hears of it, and kills a board that is silent too long."""
 
     def __init__(self, id=0, timeout=5000):
         self._timeout = timeout
@@ -118,5 +118,5 @@ class RTC:
 
     @staticmethod
     def jump(seconds):
-        """Not of the chip: what a glitch would do."""
+        """Set the clock off by `seconds`, as a glitch would; a real chip has no such method."""
         RTC._set = (RTC._now() + seconds, time.ticks_ms())

@@ -60,5 +60,5 @@ class WLAN:
         return ("127.0.0.1", "255.0.0.0", "127.0.0.1", "0.0.0.0")
 
     def config(self, *names, **settings):
-        """Settings such as pm= and txpower= are taken and have no meaning here."""
+        """Settings such as pm= and txpower= are accepted and change nothing here."""
         return b"\x02VIGIE" if names == ("mac",) else None

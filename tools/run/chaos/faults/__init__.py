@@ -1,4 +1,4 @@
-"""The table of faults: what happens, to which of the parts, and what of it nobody else may harm meanwhile."""
+"""The table of faults: what happens, to which part, and what of it no other fault may harm meanwhile."""
 
 from tools.run.chaos.faults import (
     clocks,
@@ -53,7 +53,7 @@ FAULTS: tuple[ChaosFault, ...] = (
     ChaosFault("backend's wire: refused", "workers", "wire", wires.refused),
     ChaosFault("backend's wire: cut in a packet", "workers", "wire", wires.cut),
     ChaosFault("backend's wire: byte flipped", "workers", "wire", wires.flipped),
-    # MongoDB's wires have no TLS here, so nothing would notice a changed byte: on Atlas they have.
+    # Connections to MongoDB have no TLS here (on Atlas they do), so nothing would notice a changed byte.
     ChaosFault("database member's wire: black hole", "members", "itself", wires.black_hole),
     ChaosFault("database member's wire: delayed", "members", "itself", wires.delayed),
     ChaosFault("database member's wire: refused", "members", "itself", wires.refused),

@@ -16,7 +16,7 @@ PATIENCE = 10.0  # s in which an effect must show
 
 Of = Literal["boards", "workers", "members", "house"]
 Observed = Callable[[], bool]  # whether the effect has shown
-# harm(world, name of what it is for, random): does the harm on entry, mends it on exit.
+# harm(world, name of the part, random): does the harm on entry, mends it on exit.
 Harm = Callable[[World, str, Random], AbstractContextManager[Observed]]
 
 
@@ -24,8 +24,8 @@ Harm = Callable[[World, str, Random], AbstractContextManager[Observed]]
 class ChaosFault:
     """One row of the table (tools.run.chaos.faults).
 
-    `of`: which of these it harms one of; the house is there once. `part`: what of it nobody else may harm
-    meanwhile. `often`: how many times it comes while most come once.
+    `of`: it harms one of these; there is only one house. `part`: what of it no other fault may harm
+    meanwhile. `often`: how many times it comes while most faults come once.
     """
 
     kind: str
@@ -46,7 +46,7 @@ def _seen(observed: Observed) -> bool:
     try:
         return observed()
     except PyMongoError:
-        return False  # the database is harmed, too
+        return False  # another fault harms the database just now
 
 
 def fixed(answer: bool) -> Observed:

@@ -7,11 +7,11 @@ from random import Random
 from tools.run.chaos.faults.fault import PATIENCE, Harm, Observed, fixed
 from tools.run.chaos.world import World
 
-RAM_MS = 1200  # a full flash as long as a board's RAM holds, above the batch that it may hold already
+RAM_MS = 1200  # of full flash: RAM holds the readings of this time beside a batch
 
 
 def by_harness(command: Callable[[Random], str], effect: str) -> Harm:
-    """Something that the board's harness does when it is told so, and that ends by itself."""
+    """A fault that the board's harness plays on `command`, and that ends by itself."""
 
     @contextmanager
     def harm(world: World, name: str, random: Random) -> Iterator[Observed]:

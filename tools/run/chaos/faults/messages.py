@@ -39,7 +39,7 @@ class Repeater:
         self._client.loop_start()
 
     def stop(self) -> None:
-        """Returns when the last of them has left."""
+        """Returns when the last repeated message has left."""
         for timer in list(self._timers):
             timer.join()
         time.sleep(0.2)
@@ -48,7 +48,7 @@ class Repeater:
 
     def _on_message(self, _: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
         key = (message.topic, bytes(message.payload))
-        if key in self._seen:  # as are those that we published
+        if key in self._seen:  # this also skips the messages that we published
             return
         self._seen.add(key)
         late = self._random.random() * LATEST_S

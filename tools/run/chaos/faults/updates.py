@@ -1,6 +1,4 @@
-"""Settings, models and releases over the air, while all else goes wrong: each comes to its end, or is no
-fault.
-"""
+"""Settings, models and releases over the air, during other faults; only an update that finishes counts."""
 
 import time
 from array import array
@@ -47,7 +45,7 @@ def settings(world: World, name: str, random: Random) -> Iterator[Observed]:
 
 @contextmanager
 def model(world: World, name: str, random: Random) -> Iterator[Observed]:
-    """A new one, whose forest calls nothing abnormal; the board goes on without a start."""
+    """A new model, whose forest calls nothing abnormal; the board goes on without a start."""
     data = _model(keys.device_key(world.secrets.master_key, world.site, name), random.randrange(1 << 30))
     chosen = bundle.model_id(data)
 
@@ -85,7 +83,7 @@ def _state(database: Database[Document], world: World, name: str) -> Document:
 
 
 def _board_says(world: World, name: str, what: str, identity_: str) -> bool:
-    """Whether the board says that it has it."""
+    """Whether the board reports this update as installed."""
     state = _state(world.reader.database, world, name)
     return any(each[:3] == [what, identity_, ""] for each in state.get("updates") or ())
 

@@ -1,4 +1,4 @@
-"""What happens to a connection; `name` is whose."""
+"""Faults of a connection; `name` is the part that owns it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ def scarred(kind: str) -> Harm:
 
 
 def _refuse(wire: Proxy, random: Random) -> None:
-    until(wire.carries, PATIENCE)  # a board that rests between two tries has nothing to lose
+    until(wire.carries, PATIENCE)  # a board that waits between two tries has no connection to lose
     wire.refuse()
 
 

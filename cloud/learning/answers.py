@@ -20,13 +20,13 @@ from device.judge.params import NEVER
 from device.judge.rhythm import LONGEST as LONGEST_OUTSIDE
 
 STEP = 1.2  # times the score of the harmless reading
-SMALL_STEPS = {"drift": 1.05, "forest": 1.02}  # raised further they would find half of what they find
+SMALL_STEPS = {"drift": 1.05, "forest": 1.02}  # larger steps would halve what they find
 DETECTORS = ("range", *THRESHOLDS, *PLANT.values(), "forest")
 
 
 @dataclass(frozen=True)
 class Span:
-    """An episode that a person has spoken of: Unix s of its first and its last abnormal reading."""
+    """An episode that a person has answered about: Unix s of its first and its last abnormal reading."""
 
     id: str
     first: float
@@ -38,13 +38,13 @@ class Span:
 
 
 def opens(flags: NDArray[np.uint16]) -> bool:
-    """Whether so many of these consecutive readings are abnormal that an episode begins."""
+    """Whether enough of these consecutive readings are abnormal to begin an episode."""
     abnormal = ((flags & codes.ABNORMAL) > 0).astype(np.int64)
     return bool(np.convolve(abnormal, np.ones(RULES.among, np.int64)).max(initial=0) >= RULES.abnormal)
 
 
 def mails(flags: NDArray[np.uint16], past: History) -> int:
-    """How many mails these verdicts on `past` bring, by the product's own episodes and policy."""
+    """How many mails these verdicts on `past` cause, by the product's own episodes and policy."""
     return len(hindsight.mails(flags, past.t, past.h, past.period))
 
 
@@ -69,9 +69,9 @@ def raised(  # noqa: PLR0917
     names: Sequence[str] = DETECTORS,
     part: float = 1.0,
 ) -> Known:
-    """The model in which none of the detectors `names` alarms in `spans`: each is set a step past its score.
+    """The model in which no detector of `names` alarms in `spans`: each threshold goes a step past its score.
 
-    `part` of the way there, for those that can go a part of it.
+    `part`: share of that way that a threshold goes. Range, rhythm and excursion move only for a whole one.
     """
     values, threshold, plant = known.values, known.threshold, known.plant
     for span in spans:
@@ -101,7 +101,7 @@ def raised(  # noqa: PLR0917
 
 
 def _wider(values: dict[str, int], past: History, rows: slice) -> dict[str, int]:
-    """Limits moved out by STEP times as much as the readings lay outside."""
+    """Range limits, moved out by STEP times the distance by which the readings exceeded them."""
     wider = {}
     for channel, sensor in (("t", SENSOR_T), ("h", SENSOR_H)):
         numbers = getattr(past, channel)[rows]
@@ -115,7 +115,7 @@ def _wider(values: dict[str, int], past: History, rows: slice) -> dict[str, int]
 
 
 def _longer_stays(excr: bytes, past: History, rows: slice) -> bytes:
-    """Stays as the board has them, where these readings were longer beyond a level than they may."""
+    """The section EXCR with longer allowed stays at each level where these readings stayed too long."""
     stays = Stays(excr)
     numbers = np.frombuffer(excr, "<i2").astype(np.int64)
     longest_of = 1 + WORDS + LEVELS  # where the limits begin

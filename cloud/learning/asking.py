@@ -6,7 +6,7 @@ from cloud.store.database import Board, Document
 
 
 def ask(post: Post, board: Board, known: Document) -> str:
-    """Ask about the next model of which `known` is known; the alert's id."""
+    """Ask whether the board may have the model in `known`, its document in `learning`. The alert's id."""
     result = known["result"]
     asked = NextModel(
         *board,

@@ -1,11 +1,10 @@
 """What is known of each board's next model: one document a board, in `learning`.
 
 _id "site/device" · at Unix s of the last try · tried ... of the last training anew · said how many answers
-there were · state: KEPT nothing changed, REFUSED it failed its trial, READY it passed, MEANT for its board
-since `meant` · why it was refused or not trained · base, model ids · result: what comparison.py found ·
-raised · alert: the mail that asks · candidate: what `models` will hold of it · shadow: how it does beside
-the running one · lesson: how many answers taught the board, since when, and the mails of how many days
-before
+there were by then · state: KEPT nothing changed, REFUSED it failed its trial, READY it passed, MEANT for its
+board since `meant` · why it was refused or not trained · base, model ids · result: what comparison.py found ·
+raised · alert: the mail that asks · candidate: its document for `models` · shadow: how it does beside the
+running one · lesson: how many answers taught the board, since when, and the mails of so many days before
 """
 
 from collections import Counter
@@ -32,7 +31,7 @@ class Book:
         return self._boards.find_one({"_id": device_id(*board)}, None if whole else LIGHT) or {}
 
     def ready(self) -> list[Document]:
-        """Those whose next model has passed and is not meant for the board yet."""
+        """Documents of boards whose next model has passed its trial and waits to be sent."""
         return list(self._boards.find({"state": READY}, LIGHT))
 
     def harmless_answers(self) -> dict[Board, int]:
@@ -48,6 +47,6 @@ class Book:
         self._boards.update_one({"_id": device_id(*board)}, {"$set": known}, upsert=True)
 
     def put(self, board: Board, known: Document) -> None:
-        """What one try gave. What was meant before, and since when, stays."""
+        """Store the result of one try; `model` and `meant` of an earlier one stay."""
         unset = {"shadow": "", "alert": "", **({} if "candidate" in known else {"candidate": ""})}
         self._boards.update_one({"_id": device_id(*board)}, {"$set": known, "$unset": unset}, upsert=True)

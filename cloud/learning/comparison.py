@@ -23,13 +23,13 @@ from cloud.training.thresholds import calibrate
 from cloud.training.thresholds.faults import QUIET, SIZES, Fault, inject
 from device import codes
 
-FAULTY = 25_000  # of the newest readings get faults put in, some sixty
-SEEDS = 6  # so many times, each time others
-WARM = 400  # readings before an episode, that fill the windows
-PARTS = (1.0, 0.5, 0.2)  # of the way to what would silence an episode, when all of it may not be
-ROUNDS = 4  # a detector that is quiet now may let another one speak
-LOST = 0.03  # of all faults: so many low ones, which a door is not smaller than, may be missed for answers
-Found = NDArray[np.bool_]  # of the faults that were put in
+FAULTY = 25_000  # newest readings into which some sixty faults are put
+SEEDS = 6  # times, each with other faults
+WARM = 400  # readings before an episode, which fill the windows
+PARTS = (1.0, 0.5, 0.2)  # shares of the way to silence, tried when the whole way would miss a fault
+ROUNDS = 4  # once a detector is silent, the next one may begin an episode
+LOST = 0.03  # share of all faults: so many low ones, no larger than a door, may be lost to answers
+Found = NDArray[np.bool_]  # for each fault that was put in: whether the model finds it
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ComparisonResult:
     days: float
     mails_before: int
     mails: int
-    harmless: int  # answers that call an episode harmless, of these days
+    harmless: int  # episodes of these days that answers call harmless
     silent_before: int
     silent: int  # of them
     real: int
@@ -57,7 +57,7 @@ class ComparisonResult:
 
     @property
     def quieter(self) -> bool:
-        """Whether a person notices: less is mailed."""
+        """Whether fewer mails go out, so that a person notices the difference."""
         return self.silent > self.silent_before or self.mails < self.mails_before
 
     def document(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class ComparisonResult:
 
 @dataclass(frozen=True)
 class ModelOutcome:
-    """What one model says of everything."""
+    """The verdicts of one model: on the last days, and which faults it finds."""
 
     judged: Judged
     faults: Found
@@ -74,8 +74,8 @@ class ModelOutcome:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a taught model must find: each fault that is found now (`before`), except for some low ones, the
-    share `allowed` of all; and, less as many, the number that was found before all answers (`least`)."""
+    """What a taught model must find: each fault that the running model finds (`before`), and as many as the
+    model before all answers (`least`). Of both, low faults up to the share `allowed` may be missing."""
 
     before: ModelOutcome
     least: Found
@@ -97,7 +97,7 @@ class Comparison:
 
     @cached_property
     def faulty(self) -> list[tuple[History, list[Fault]]]:
-        """The newest days with faults, each time others; none where a person has spoken of an episode."""
+        """The newest days, with other faults in each copy, and none near an episode with an answer."""
         past = self.past.part(max(0, len(self.past.t) - self._faulty), len(self.past.t))
         spoken = [each.rows(past) for each in (*self.harmless, *self.real)]
         histories = []
@@ -116,11 +116,11 @@ class Comparison:
         return histories
 
     def recall(self, known: Known) -> Found:
-        """Which of the faults it finds."""
+        """For each fault, whether the model finds it."""
         return np.concatenate(list(self._recalls(known)))
 
     def _recalls(self, known: Known) -> Iterator[Found]:
-        """The same for each history."""
+        """As `recall`, one history after the other."""
         for (past, faults), sums in zip(self.faulty, self._forest(known)[1:], strict=True):
             abnormal = (known.replay(past, sums).flags & codes.ABNORMAL) > 0
             yield np.array([abnormal[each.start : each.stop].any() for each in faults], np.bool_)
@@ -131,10 +131,10 @@ class Comparison:
     def taught(
         self, known: Known, before: ModelOutcome, least: Found | None = None
     ) -> tuple[Known, ModelOutcome]:
-        """The model with every detector raised past harmless episodes that can be without missing a fault.
+        """The model with each detector raised past harmless episodes as far as it misses no fault.
 
-        `before`: what `known` says. `least`: the faults that were found before all answers, if not these.
-        A few low faults are given up only for what falls silent by nothing else.
+        `before`: the outcome of `known`. `least`: the faults that the model before all answers finds.
+        It gives up a few low faults only for episodes that nothing else silences.
         """
         best, outcome = known, before
         for allowed in (0.0, LOST):
@@ -161,7 +161,7 @@ class Comparison:
     def _farthest(
         self, known: Known, judged: Judged, loud: Sequence[Span], names: Sequence[str], needs: Needs
     ) -> Known:
-        """Each of `names` raised for each of `loud`, as far as each may be."""
+        """`known` with each of `names` raised for each of `loud`, as far as it still finds what it must."""
         best = known
         for span in loud:
             for name in names:
@@ -173,7 +173,7 @@ class Comparison:
         return best
 
     def _finds(self, known: Known, needs: Needs) -> bool:
-        """Whether it finds what it must, and each real one that was found."""
+        """Whether the model finds what it must, and each real episode that was found before."""
         caught, done = needs.before.faults.copy(), 0
         for each in self._recalls(known):
             caught[done : done + len(each)] = each
@@ -189,13 +189,13 @@ class Comparison:
         return True
 
     def _forgets(self, caught: Found, needs: Needs) -> bool:
-        """Whether a medium or high fault is missed that is found now, or too many low ones."""
+        """Whether the model misses a medium or high fault that is found now, or too many low ones."""
         missed, large = self._fewer(caught & needs.before.faults, needs.before.faults)
         fewer, fewer_large = self._fewer(caught, needs.least)
         return max(large, fewer_large) > 0 or max(missed, fewer) > needs.allowed * len(caught)
 
     def _fewer(self, caught: Found, before: Found) -> tuple[int, int]:
-        """How many faults fewer are found: of all, of medium and high ones."""
+        """How many faults fewer are found than `before`: of all, and of medium and high ones."""
         low = np.array([each.size == SIZES[0] for _, faults in self.faulty for each in faults], np.bool_)
         lost = before.astype(np.int64) - caught
         return int(lost.sum()), int(lost[~low].sum())
@@ -250,7 +250,7 @@ class Comparison:
         return opens(outcome.judged.flags[span.rows(self.past)])
 
     def _forest(self, known: Known) -> list[NDArray[np.int32]]:
-        """Sums of its trees, which raising leaves as they are, on each of the histories."""
+        """The sums of its trees on each history, kept because raising thresholds does not change them."""
         trees = id(known.model.twin)
         if trees not in self._sums:
             histories = [self.past, *(past for past, _ in self.faulty)]
@@ -259,7 +259,7 @@ class Comparison:
 
 
 def changed(old: Known, new: Known) -> list[str]:
-    """The detectors that are set otherwise."""
+    """The detectors whose thresholds differ."""
     was, now = old.values, new.values
     names = {name for name in THRESHOLDS if was[name] != now[name]}
     if any(was[name] != now[name] for name in ("t_low", "t_high", "h_low", "h_high")):

@@ -1,4 +1,4 @@
-"""A model taken apart: what its detectors are set to, what it says of a history, and with other numbers."""
+"""A model taken apart: its thresholds, its verdicts on a history, and copies of it with other thresholds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from device.judge.stuck import ALWAYS
 
 RATES = ("rate_t", "rate_h", "rate_both")
 PLANT = {b"EXCR": "excursion", b"RHYT": "rhythm"}
-THRESHOLDS = detectors.LEARNED  # of `values`; NEVER = does not watch
+THRESHOLDS = detectors.LEARNED  # names in `values`; at NEVER a detector does not watch
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Known:
 
     @property
     def threshold(self) -> int:
-        """Of the forest: abnormal when the sum is less; 0 = it does not watch."""
+        """The forest's: a smaller sum is abnormal; 0 = the forest does not watch."""
         return int(HEADER.unpack_from(self.sections[b"FRST"])[3])
 
     @property
     def detectors(self) -> frozenset[str]:
-        """Those that watch."""
+        """The detectors that watch."""
         values = self.values
         watching = {"range"} | {name for name in THRESHOLDS if values[name] < NEVER}
         if min(values[name] for name in RATES) >= ALWAYS:
@@ -91,7 +91,7 @@ class Known:
         return blob, replace(self.model, model_id=bundle.model_id(blob))
 
     def replay(self, past: History, sums: NDArray[np.int32] | None = None) -> Judged:
-        """What the board would have said of `past`, to the bit. `sums`: of its forest, if they are known."""
+        """The board's verdicts on `past`, exact to the bit. `sums`: its forest's, if they are known."""
         judged = judge(past, self.sections[b"PARM"], self.plant)
         return judged.with_forest(self.sums(past) if sums is None else sums, self.threshold)
 

@@ -32,11 +32,11 @@ from cloud.updates.wanted import Wanted
 from device.judge.excursion import Stays
 
 DAYS = 30.0
-PACE = 60  # readings whose mean step, pauses aside, is their period
+PACE = 60  # readings in a row; their mean step without pauses is their period
 
 
 def main(argv: Sequence[str]) -> int:
-    """0 = looked at, 1 = it cannot be. Raises SettingsError and PyMongoError."""
+    """0 = the board was looked at, 1 = it could not be. Raises SettingsError and PyMongoError."""
     options = _options(argv)
     try:
         known = settings.read(settings.database, os.environ, ENV_FILE)
@@ -59,7 +59,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def learn(connected: Database[Document], master: bytes, board: Board, *, anew: bool, now: float) -> Document:
-    """Try for a next model and note what came of it. Raises HistoryError, PyMongoError."""
+    """Try for a next model and note the result. Raises HistoryError, PyMongoError."""
     book, reader = Book(connected), Reader(connected)
     noted: Document = {"at": now, "said": book.harmless_answers().get(board, 0)}
     running = _running(connected, master, board)
@@ -166,7 +166,7 @@ def _learned(
 
 
 def same_pace(ts: Floats) -> int:
-    """The first of the newest readings that were taken at one period: another one is another judge.
+    """The first of the newest readings with one period: after another period detectors judge differently.
 
     `ts`: Unix s, in order.
     """
@@ -182,7 +182,7 @@ def same_pace(ts: Floats) -> int:
 
 
 def status(board: Board, noted: Document) -> str:
-    """What came of it, in a line for a log."""
+    """The result of a try, in a line for a log."""
     name, result = "/".join(board), noted.get("result") or {}
     if noted["state"] == KEPT:
         return f"{name} keeps its model: no threshold can be raised without missing a fault, or none need be"

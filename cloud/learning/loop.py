@@ -40,7 +40,7 @@ LONGEST = 900.0  # s that a training may take
 SHADOW = DAY  # s beside the running model
 OLD = 7 * DAY  # s after which any model is trained anew
 UNKNOWN_PERIOD = 10.0
-NOT_A_MODELS = codes.LIMIT | codes.SENSOR_ERROR  # what the board says, and no model
+NOT_A_MODELS = codes.LIMIT | codes.SENSOR_ERROR  # flags that the board sets without a model
 LESSON = 28.0  # days before the first lesson whose mails are counted
 
 
@@ -113,7 +113,7 @@ class Learning:
         return boards
 
     def _is_due(self, board: Board, now: float) -> bool:
-        """A history has moved on when it is twice as long as what the model saw, and after a week."""
+        """A history has moved on when it is twice as long as the one the model saw, or after a week."""
         model = self._reader.model(*board)
         if model is not None:
             days = float((model.get("report") or {}).get("days") or 1.0)
@@ -153,8 +153,8 @@ class Learning:
         return False
 
     def advance(self, *, look: bool = True) -> None:
-        """Every model that has passed, one step on: its day in shadow, the question, the board. Raises
-        PyMongoError."""
+        """Take each model that has passed one step on: a day in shadow, the question, the board.
+        Raises PyMongoError."""
         for known in self._book.ready():
             step = partial(self._advance, board_of(known["_id"]), known, look=look)
             self._alone(f"the next model of {known['_id']}", step)
@@ -168,7 +168,7 @@ class Learning:
         self._mean(board, known)
 
     def _agreed(self, board: Board, known: Document) -> bool:
-        """Whether somebody has said yes to the mail about it, which is written if it is not yet."""
+        """Whether somebody has agreed to the mail about it; write the mail if there is none yet."""
         if "alert" not in known:
             if self._ask is not None:
                 self._book.note(board, alert=self._ask(board, known))
@@ -177,7 +177,7 @@ class Learning:
         return self._database["acknowledgements"].find_one(answer, {"_id": 1}) is not None
 
     def _shadowed(self, board: Board, known: Document) -> bool:
-        """Whether it has done well for a day beside the running model; what it did so far is noted."""
+        """Whether it has done well for a day beside the running model; note what it did so far."""
         now = self._clock()
         latest = self._database["latest"].find_one({"_id": known["_id"]}) or {}
         if (latest.get("reading") or {}).get("model") not in (known["base"], None):
@@ -221,7 +221,7 @@ class Learning:
         self._book.note(board, state=REFUSED, why=why)
 
     def _mean(self, board: Board, known: Document) -> None:
-        """From now on the board should have it."""
+        """Tell the board to fetch the model."""
         if self._candidate(board) is None:
             return
         now = self._clock()
@@ -238,6 +238,6 @@ class Learning:
         log.info(text, known["model"], name_of(board), board[1])
 
     def _lesson(self, board: Board, known: Document, now: float) -> Document:
-        """How many mails a person got about this board before it was taught."""
+        """The mails that people got about this board in the days before it was taught."""
         days = min(LESSON, known["result"]["days"])
         return {"since": now, "days": days, "mails": self._reader.mails(*board, now - days * DAY, now)}

@@ -16,7 +16,7 @@ from tools.board.deploy import Firmware
 from tools.process.child import ToolFailed
 
 SCRIPT = Path(__file__).parent / "on_board" / "bench_board.py"
-# Lets go of what the prompt has loaded; then bytes of heap free and taken, and the longest block beside it.
+# Unloads the prompt; prints bytes of heap free and taken, and the longest block for the network.
 FREE = """
 import gc, sys
 for name in sys.modules["device.console"].Console(None).names():
@@ -35,7 +35,7 @@ SCRIPT_S = 300.0  # of silence: twenty readings of a slow sensor
 
 
 def await_ack(wire: RawRepl) -> dict[str, float]:
-    """Seconds from the reset to each step of a start, the last is the first ack. Raises ToolFailed."""
+    """Seconds from reset to each step of a start, up to the first ack. Raises ToolFailed."""
     start = Start()
     wire.reset()
     began = time.monotonic()
@@ -55,7 +55,7 @@ def await_ack(wire: RawRepl) -> dict[str, float]:
 
 
 def measure(wire: RawRepl, seconds: float) -> dict[str, Any]:
-    """Its numbers: sizes in bytes, times in s, ms or us as their names say. Raises ToolFailed."""
+    """The numbers of a board: sizes in bytes, times in s, ms or us as their names say. Raises ToolFailed."""
     steps = await_ack(wire)
     end = time.monotonic() + seconds
     for _ in wire.lines(0.1):  # the board works; its lines are read, so that none fills the bridge

@@ -3,7 +3,7 @@
 A real Chromium opens each page of the real dashboard on a real mongod. First paint: the page's headline is on
 the screen, made of what the database said. Whole: its charts and tables are drawn too. The first visit loads
 Streamlit's own scripts; later ones have them in the browser's cache, as for anybody who opens it daily. The
-baseline is a page of Streamlit's that says one word, opened in turn with ours.
+baseline is an empty Streamlit page, opened in turn with ours.
 READINGS=100000 for a quick look.
 """
 

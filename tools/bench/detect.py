@@ -2,7 +2,7 @@
 
 Real traces of the Intel Berkeley Research Lab, faults put in by faults.py. Vigie is what a board would
 say: a model trained on the first 8,000 readings, thresholds from these alone, the board's code in its own
-interpreter. Everything else gets the best threshold it could have: the lowest with at most one false alarm a
+interpreter. Every rival gets the best threshold it could have: the lowest with at most one false alarm a
 day on the very stream that it is judged on. Levels are those of motes 01 and 19; mote 23 is reported
 apart, but rules and shares were chosen with a look at it too: none of the three is unseen.
 """
@@ -95,7 +95,7 @@ def load(folder: Path, mote: str, most: int | None = MOST) -> DetectStream:
 
 
 def vigie(stream: DetectStream, faulty: list[Injected], interpreter: str) -> DetectResult:
-    """The whole verdict of the board, thresholds from the training rows."""
+    """The whole verdict of the board, with thresholds from the training rows."""
     past = history(stream.ts[:TRAIN], stream.t[:TRAIN], stream.h[:TRAIN])
     bundle = fit.pack(replay.KEY, fit.fit(past), {})
 
@@ -126,7 +126,7 @@ def at_best(stream: DetectStream, faulty: list[Injected], score: Scorer) -> Dete
 
 
 def rivals(stream: DetectStream) -> dict[str, Scorer]:
-    """What the board's verdict is compared with, each trained on the same rows; higher = more abnormal."""
+    """The rivals' scores, each trained on the same rows; higher = more abnormal."""
     learned = _x(stream.t[:TRAIN], stream.h[:TRAIN])[100:].astype(np.float32)
     past = history(stream.ts[:TRAIN], stream.t[:TRAIN], stream.h[:TRAIN])
     packed = fit.fit(past).packed
@@ -275,7 +275,7 @@ def _lowest(scores: Floats, alarms: int) -> float:
 
 
 def _x(t: Floats, h: Floats) -> NDArray[np.int16]:
-    """Features of a trace; a value that no int16 holds is held at the edge, as rivals know no failed read."""
+    """Features of a trace; values are clipped to int16, because the rivals know no failed read."""
     (ct, good_t), (ch, good_h) = hundredths(t), hundredths(h)
     return features(np.where(good_t, ct, -32768), np.where(good_h, ch, -32768))
 

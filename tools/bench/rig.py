@@ -23,7 +23,7 @@ Spent = tuple[float, float, float]  # CPU s of the backends, the broker, mongod
 
 
 class Rig(Part):
-    """As long as the `with` lasts; `users`: those of the broker, the backend's left out."""
+    """Runs as long as the `with` lasts; `users`: those of the broker without the backend's."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class SiblingResult:
-    """Of one mote: which drifts the board, its siblings, both found, and alarms a day of the clean trace."""
+    """One mote: which drifts the board, its siblings or both found, and alarms a day on the clean trace."""
 
     drifts: list[tuple[str, bool, bool]]  # size, by the board, by the siblings
     board: float

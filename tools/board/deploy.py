@@ -121,9 +121,9 @@ class Firmware:
 class DeployPlan:
     """The changes of a deployment, as paths on the board, in order. `slot`: the one that runs afterwards.
 
-    `delete`: what is in the way; `folders`: to make; `take`: what another file on the board is already;
-    `copy`: over the cable. Then comes the switch, which is one step. `late`: what chooses the slot, each file
-    one step; `old`: what is of no use any more.
+    `delete`: what is in the way; `folders`: to make; `take`: files to copy from others on the board; `copy`:
+    files to send over the cable. Then comes the switch, which is one step. `late`: what chooses the slot,
+    each file one step; `old`: what nothing needs any more.
     """
 
     slot: str
@@ -214,7 +214,7 @@ def running(wire: RawRepl) -> str:
 def compare(wire: RawRepl, arch: str) -> tuple[DeployPlan, dict[str, bytes], dict[str, str]]:
     """(the plan for the board behind `wire`, path in a slot -> contents, what is on the board).
 
-    The idle slot is looked at only where something has changed.
+    It reads the idle slot only where something has changed.
     """
     starter = build.starter()
     with ThreadPoolExecutor(1) as beside:
@@ -261,7 +261,7 @@ def _delete(wire: RawRepl, paths: Sequence[str]) -> None:
 
 
 def is_foreign(wire: RawRepl, path: str) -> bool:
-    """Whether somebody wrote the board's boot.py or main.py: it is neither Vigie's nor MicroPython's own."""
+    """Whether a person wrote the board's boot.py or main.py: neither Vigie nor MicroPython did."""
     text = (wire.get(path) or b"").decode(errors="replace")
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
     return bool(lines) and "Vigie" not in text
@@ -297,7 +297,7 @@ def deploy(wire: RawRepl, *, dry_run: bool = False) -> None:
         screen.tick("dry run", f"{todo.same} files are the same; nothing was written", "plain")
         return
     if todo.differ:
-        wire.stop()  # copying wants the heap for itself
+        wire.stop()  # copying needs the whole heap
         set_aside(wire, foreign)
         apply(wire, todo, built, starter)
     gone = len(todo.delete) + len(todo.old)

@@ -29,7 +29,7 @@ DATE = "/date.txt"
 
 
 def environment() -> dict[str, str]:
-    """The environment, before the .env that the backend reads too."""
+    """The environment; below it, the .env that the backend also reads."""
     return {**{key: value for key, value in dotenv_values(".env").items() if value}, **os.environ}
 
 
@@ -42,7 +42,7 @@ def ask(question: str, secret: bool, default: str | None) -> str:
 
 
 def authority(wanted: Provision) -> bytes:
-    """The CA's DER for `wanted`, tried from here, so that the board does not fail with it. Raises ToolFailed.
+    """The CA's DER for `wanted`, tried from this computer before a board gets it. Raises ToolFailed.
 
     When the broker is given by its address, a name of its certificate becomes broker.name.
     """
@@ -75,7 +75,7 @@ def authority(wanted: Provision) -> bytes:
 
 
 def write(wire: RawRepl, wanted: Provision, ca: bytes) -> None:
-    """Onto the board, and read back. Raises ToolFailed."""
+    """Write to the board, and read back. Raises ToolFailed."""
     data = encoded(wanted.config)
     for path, body in ((CA, ca), (DATE, certificate.date(ca)), (CONFIG, data)):
         wire.put(path, body, whole=True)
@@ -153,7 +153,7 @@ def main(
             wire.stop()
             return show(wire, device)
     asks = sys.stdin.isatty()
-    with ExitStack() as opened:  # where somebody answers, the board is asked first which chip it has
+    with ExitStack() as opened:  # when a person can answer, ask the board first which chip it has
         board = connected(port_name, opened) if asks else None
         chip = pins.chip_of(board[1]) if board else None
         wanted = board_settings.gather(

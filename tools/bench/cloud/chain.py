@@ -24,7 +24,7 @@ from tools.local.users import BACKEND_USER
 from tools.process.child import Child, ToolFailed
 
 PATIENCE = 120.0  # s without a single new reading stored
-AGAIN = 20.0  # s without one, and the boards send again what is not acknowledged
+AGAIN = 20.0  # s without a new reading, then boards resend what is not acknowledged
 IN_FLIGHT = 2000  # messages that are published and not yet stored
 
 
@@ -46,7 +46,7 @@ class Cost:
 
     @property
     def all_in(self) -> float:
-        """CPU seconds of ingest, broker and database: what one pays for."""
+        """CPU seconds of ingest, broker and database together."""
         return self.ingest + self.broker + self.database
 
 
@@ -62,7 +62,7 @@ class Bench(Rig):
         workers: int,
         repeats: float = 0.0,
     ) -> Cost:
-        """Everything of `boards` through `workers` processes; then each reading is looked up in the database.
+        """Send all readings of `boards` through `workers` processes, then look each up in the database.
 
         `models`: the documents of those that judged them. The first message of each board makes a worker load
         its model, and with the first model all that forests need: they are not counted. `repeats`: share of
@@ -94,7 +94,7 @@ class Bench(Rig):
         return cost
 
     def naive(self, board: BenchBoard, count: int, history: np.ndarray[Any, Any]) -> Cost:
-        """`count` messages of one reading each through the naive chain."""
+        """Send `count` messages of one reading each through the naive chain."""
         forest = IsolationForest(n_estimators=TREES, max_samples=SAMPLES, random_state=0).fit(history)
         file = self.folder / "forest.joblib"
         joblib.dump(forest, file)
@@ -151,7 +151,7 @@ class _SentMessage(msgspec.Struct):
 
 
 class _Publisher:
-    """All boards at once: publishes their messages, hears their acks."""
+    """Plays all boards at once: publishes their messages, hears their acks."""
 
     def __init__(self, bench: Bench, streams: Mapping[str, str]) -> None:
         self._streams = streams
@@ -184,10 +184,10 @@ class _Publisher:
         self._client.publish(topic, payload, qos=1)
 
     def send(self, messages: Sequence[tuple[str, bytes]], readings: int) -> None:
-        """All of them, then wait until every reading is acknowledged as stored.
+        """Publish all messages, then wait until every reading is acknowledged as stored.
 
-        At most IN_FLIGHT messages are on their way: the broker lets go of what its queue cannot hold, and a
-        bench of readings that are sent twice would count them once.
+        At most IN_FLIGHT messages are on their way: the broker drops what its queue cannot hold, and a bench
+        would count readings once that it had to send twice.
         """
         due, new = float(self._count), set(messages)
         each = (readings - due) / len(new)
@@ -201,7 +201,7 @@ class _Publisher:
         _await(lambda: self._count, readings, step=0.05, again=lambda: self._send_again(messages))
 
     def _send_again(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """As a board does: an ack travels without a guarantee."""
+        """Send unacknowledged messages again, as a board does: an ack may get lost."""
         sent = [(self._sent.decode(payload), topic, payload) for topic, payload in messages]
         missing = [each for each in sent if not self._acked[each[0].stream].issuperset(each[0].seq)]
         print(f"{len(missing)} messages are not acknowledged: sent again", file=sys.stderr)
@@ -216,7 +216,7 @@ class _Publisher:
 def _await(
     count: Callable[[], int], wanted: int, *, step: float, again: Callable[[], object] = lambda: None
 ) -> None:
-    """Until `count` is `wanted`; `again` is called whenever it stands still for AGAIN. Raises ToolFailed."""
+    """Wait until `count` is `wanted`; call `again` whenever it stands still for AGAIN. Raises ToolFailed."""
     last, since, tries = -1, time.monotonic(), 0
     while (now := count()) < wanted:
         still = time.monotonic() - since

@@ -25,7 +25,7 @@ from tools.process.child import ToolFailed
 from tools.process.terminal import progress
 
 M0_BYTES = 500_000_000  # "512 MB", counted as data and indexes, uncompressed
-KEPT_FREE = 0.9  # the tenth left over is for models, episodes, quarantine
+KEPT_FREE = 0.9  # the last tenth is for models, episodes, quarantine
 A_MONTH = 30 * 86400 // PERIOD  # readings of one board
 DAY = 86400.0
 
@@ -130,7 +130,7 @@ def day_query_ms(
 
 
 def _packed(board: BenchBoard, first: int, count: int) -> Packed:
-    """Readings first..first + count - 1 of a board that goes on for longer than it was simulated."""
+    """Readings first..first + count - 1 of a board; after the simulated ones they begin again."""
     seq = np.arange(first, first + count)
     row = seq % len(board)
     record = np.zeros(count, packing.RECORD)

@@ -28,7 +28,7 @@ from tools.process.terminal import progress
 BOARDS, WORKERS, SECONDS = "100 1000 5000", "1 3", "180"
 A_PROCESS = 2500  # boards
 SILENCE = 100.0  # s after a power cut of all boards in which mails are counted
-CARRIED = 0.99  # of the messages acknowledged, or it was not carried
+CARRIED = 0.99  # share of messages acknowledged at which a fleet counts as carried
 DOCUMENT = ROOT / "docs" / "cloud.md"
 HEAD = (
     "| boards | workers | messages / s | acknowledged | publish to ack: median | p99 | CPU all in, of a core "
@@ -101,7 +101,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> in
 
 
 def run(folder: Path, boards: int, workers: int, seconds: int) -> Run:
-    """One fleet from its first login to its power cut."""
+    """Run one fleet from its first login to its power cut."""
     with Rig(folder, MASTER, {user(k): password(k) for k in range(boards)}) as rig, ExitStack() as parts:
         share = {"MQTT_SHARE": "fleet"} if workers > 1 else {}
         children = []

@@ -37,7 +37,7 @@ def password(number: int) -> str:
 
 
 class FleetBoard:
-    """One of them. `waits`: ms from publish to ack."""
+    """One board. `waits`: ms from publish to ack."""
 
     def __init__(self, number: int) -> None:
         self._user, self._number = user(number), number

@@ -15,7 +15,7 @@ Will = tuple[str, bytes]  # topic, payload
 
 
 class ConnectionRefused(Exception):
-    """The broker does not let this one in."""
+    """The broker refuses this login."""
 
 
 class MqttConnection(asyncio.Protocol):

@@ -1,6 +1,6 @@
 """What a board at work costs: run at its prompt, once Ctrl-C has stopped Vigie; its last line is JSON.
 
-Free heap is asked for before (FREE in tools/bench/board.py): this text itself takes some of it.
+tools/bench/board.py asks for the free heap (FREE) before, because this text itself takes some of it.
 """
 
 import gc

@@ -48,7 +48,7 @@ def forms():
     del raw
     from device.chip.lazy import borrow
 
-    __import__("device.chip.compat")  # every board has these without a forest too
+    __import__("device.chip.compat")  # a board has these also without a forest
     __import__("device.model")
 
     gc.collect()

@@ -1,4 +1,4 @@
-"""What is compared: Vigie as a board would be, a limit that a person sets, and detectors as people use them.
+"""Contestants: Vigie as a board would judge, a limit that a person sets, and detectors as people use them.
 
 A column turns a film into the flags of its rows. Vigie and the limits know what a user has: a healthy week,
 or food law. A score gets the best threshold it could have: the lowest with at most one false mail a

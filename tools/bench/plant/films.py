@@ -1,4 +1,4 @@
-"""A film: all that one room's board saw. A healthy part to learn from and be judged on, then the failures."""
+"""A film: all that one room's board measured: a healthy part to train and judge on, then the failures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Film:
 
     @property
     def parts(self) -> list[slice]:
-        """The stretches that have nothing to do with each other."""
+        """The stretches of rows that are independent of each other."""
         return [slice(0, self.judged), *(slice(each.start, each.stop) for each in self.scenes)]
 
     def recording(self) -> Recording:

@@ -40,7 +40,7 @@ class ForecastTally:
 
     ratio: list[float] = field(default_factory=list)
     lead: list[float] = field(default_factory=list)
-    never: list[bool] = field(default_factory=list)  # of failures without a breach: whether one was announced
+    never: list[bool] = field(default_factory=list)  # for each failure without a breach: was one announced
     false: int = 0
     months: float = 0.0
 

@@ -1,6 +1,6 @@
 """What a day brings to each room: weather outside, doors, deliveries, sun and work, drawn from the seed.
 
-A day hangs on the room and the day's number alone, so a failure changes nothing of it.
+A day depends only on the room and the day's number, so a failure does not change it.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def _day_of_room(rooms: Rooms, room: int, number: int) -> tuple[Floats, ...]:
 
 
 def _visits(p: dict[str, float], busy: Floats, random: np.random.Generator) -> tuple[Floats, Floats]:
-    """Door and deliveries. Each is drawn for any step, and happens as likely as that step is busy."""
+    """Door and deliveries. Each is drawn for every step; its probability follows how busy that step is."""
     door, load = np.zeros(STEPS), np.zeros(STEPS)
     part_of_day = 24 / (CLOSING - OPENING)
     for begin in random.integers(STEPS, size=random.poisson(p["openings"] * part_of_day)):

@@ -56,7 +56,7 @@ class RoomState:
 
 @dataclass(frozen=True)
 class Felt:
-    """What the sensor would say if it had no noise, and what it has; arrays [steps, rooms]."""
+    """What the sensor would say without noise, and its noise; arrays [steps, rooms]."""
 
     t: Floats  # degC
     water: Floats  # g/m3
@@ -78,7 +78,7 @@ def begin(rooms: Rooms) -> RoomState:
 
 
 def run(rooms: Rooms, state: RoomState, steps: int, failure: Failure | None = None) -> tuple[RoomState, Felt]:
-    """The next `steps` of STEP seconds. With a failure, it begins now."""
+    """The next `steps` of STEP seconds. A failure, if given, begins now."""
     first, felt = state.step, []
     while state.step < first + steps:
         number, at = divmod(state.step, STEPS)
@@ -132,7 +132,7 @@ def _within(  # noqa: PLR0917
         fan = health.fan * np.where(electric & (melting | (coil > air + 0.5)), 0.0, 1.0)
         flow = STILL + (1 - STILL) * fan
 
-        # Heat (W) and water (g/s) that go over.
+        # Heat (W) and water (g/s) that flow between parts.
         coil_air = p["coil_air"] * flow / (1 + ice / p["choked"])
         from_goods = p["goods_air"] * (0.4 + 0.6 * fan) * (t[GOODS] - air)
         from_shell = p["shell_air"] * (t[SHELL] - air)

@@ -1,4 +1,4 @@
-"""`python -m tools.bench.plant.picture` draws docs/img/plant.png: a compressor dies, and who says so when."""
+"""`python -m tools.bench.plant.picture` draws docs/img/plant.png: a compressor dies, the mails follow."""
 
 import sys
 

@@ -24,7 +24,7 @@ class FailureOutcome:
 
 @dataclass(frozen=True)
 class RoomResult:
-    """Of one film under one column."""
+    """The outcome of one film under one column."""
 
     kind: str
     false_mails: int
@@ -34,7 +34,7 @@ class RoomResult:
 
 
 def result(film: Film, verdicts: ColumnVerdicts) -> RoomResult:
-    """What a person would have got of this film."""
+    """The mails that a person would have got about this film."""
     healthy = _mails(film, verdicts, slice(0, film.judged))
     false = [mail for mail in healthy if mail.row >= film.train]
     outcomes = []

@@ -96,13 +96,13 @@ def _about(info: ListPortInfo) -> str:
 
 
 def driver(port: Port, tty: Path = TTY) -> str | None:
-    """The driver behind a port, None when it cannot be told (Linux only)."""
+    """The driver behind a port, None when unknown (Linux only)."""
     link = tty / Path(port.device).name / "device" / "driver"
     return link.resolve().name if link.exists() else None
 
 
 def without_driver(usb: Path = USB) -> str | None:
-    """What is wrong with a board that is plugged in but has no port; None = there is none (Linux only)."""
+    """The trouble with a board that is plugged in but has no port; None = no such board (Linux only)."""
     for vendor in sorted(usb.glob("*/idVendor")):
         name, module = BRIDGES.get(int(vendor.read_text(), 16), ("", ""))
         if name and not list(vendor.parent.rglob("tty*")):

@@ -73,14 +73,14 @@ class RawRepl:
     def __exit__(self, *error: object) -> None:
         if self._stopped and not self.stays_stopped:
             with contextlib.suppress(ToolFailed, OSError, TransportError, serial.SerialException):
-                self.pause(AGAIN_S)  # the way may have ended in the middle of a command
+                self.pause(AGAIN_S)  # the connection may have ended in the middle of a command
                 self.reset()
                 if error[0]:
                     screen.tick("restarted", "the board goes on as before", "plain")
         self.close()
 
     def close(self) -> None:
-        """Leave the REPL as a person expects it, and let go of the port."""
+        """Leave the REPL as a person expects it, and close the port."""
         with contextlib.suppress(OSError, TransportError, serial.SerialException):
             if self._transport.in_raw_repl:
                 self._transport.exit_raw_repl()
@@ -124,7 +124,7 @@ class RawRepl:
         self.pause()
 
     def pause(self, seconds: float = STOP_S) -> None:
-        """Interrupt what runs, for a few questions: Vigie's watchdog lets go for an hour.
+        """Interrupt what runs, for a few questions; Vigie's watchdog then waits for an hour.
 
         Raises ToolFailed.
         """
@@ -144,8 +144,8 @@ class RawRepl:
     def _settled(self) -> bool:
         """Whether exactly one prompt is left to read.
 
-        A slow board may still owe answers to earlier attempts. It answers in order, so everything before a
-        word that it is asked to print now is old.
+        A slow board may still send answers to earlier attempts. It answers in order, so this asks it to
+        print a word now: everything before that word is old.
         """
         word = f"{time.monotonic_ns():x}"
         self._transport.serial.write(f"print({word!r}, end='')\x04".encode())
@@ -155,7 +155,7 @@ class RawRepl:
         return settled
 
     def read_until(self, ending: bytes, seconds: float) -> bytes:
-        """What the board sends until `ending`, for at most `seconds`."""
+        """Read what the board sends until `ending`, for at most `seconds`."""
         line = self._transport.serial
         end = time.monotonic() + seconds
         data = b""
@@ -168,7 +168,7 @@ class RawRepl:
         return data
 
     def run(self, code: str, timeout: float = FLASH_S) -> str:
-        """Run `code`; what it prints. `timeout`: seconds of silence. Raises BoardError, Failed."""
+        """Run `code`; return what it prints. `timeout`: seconds of silence. Raises BoardError, Failed."""
         try:
             output, raised = self._transport.exec_raw(code, timeout=timeout)
         except (TransportError, serial.SerialException, OSError, struct.error) as error:

@@ -72,7 +72,7 @@ class Chip:
             self._chip._port.close()
 
     def holds_files(self) -> bool:
-        """Whether a MicroPython with files may be on the flash: then erasing would lose them."""
+        """Whether the flash may hold a MicroPython with files, which erasing would lose."""
         table = self._do(cmds.read_flash, image.TABLE_AT, image.TABLE_SIZE, None, no_progress=True)
         return image.has_files(table or b"")
 

@@ -32,7 +32,7 @@ class Advance(Protocol):
 
 @contextmanager
 def progress(text: str, total: int | None) -> Iterator[Advance]:
-    """A bar for what takes longer than a blink; `total` in bytes. Call what it gives with bytes done."""
+    """Show a progress bar; `total` in bytes. It yields a function that takes the bytes done."""
     columns = (
         TextColumn("  {task.description:<10}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
     )  # fmt: skip

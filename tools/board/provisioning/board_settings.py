@@ -110,7 +110,7 @@ def gather(
 
 
 def _answer(ask: Ask, values: dict[str, Any], name: str, about: Question) -> None:
-    """Ask until the answer is valid: now, and not after all the other questions."""
+    """Ask until the answer is valid, before the next question."""
     place, question, secret, default = about
     at = f"{name}: {'.'.join(place)} "
     asked = question
@@ -128,7 +128,7 @@ def _refuse(problems: Sequence[str], device: str, file: Path | None) -> None:
 
 
 def _problems(values: Mapping[str, Any], name: str) -> list[str]:
-    """Complaints about what the board would refuse, and what it would try in vain."""
+    """Complaints about what the board would refuse, or would try without success."""
     try:
         config.check(copy.deepcopy(dict(values)), name)
         problems = []

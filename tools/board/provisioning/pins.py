@@ -80,7 +80,7 @@ CHIPS = {
         {"data": 4, "scl": 7, "sda": 6},
     ),
 }
-# What some modules hang on GPIOs besides: a word of the firmware's or the chip's name, the GPIOs, what it is.
+# GPIOs that some modules use besides: a word of the firmware's or the chip's name, the GPIOs, for what.
 MODULES = (
     ("", "SPIRAM", (16, 17), "memory"),
     ("", "PICO", (16, 17), "flash"),
@@ -119,7 +119,7 @@ def shared(values: Mapping[str, Any]) -> list[str]:
 
 
 def problems(values: Mapping[str, Any], machine: str) -> list[str]:
-    """What the chip of `machine` cannot do of a whole configuration, each with its cure."""
+    """What a configuration asks that the chip of `machine` cannot do, each with its cure."""
     chip = chip_of(machine)
     wrong = []
     for key, gpio in used(values).items() if chip else ():
@@ -130,7 +130,7 @@ def problems(values: Mapping[str, Any], machine: str) -> list[str]:
 
 
 def fit(values: dict[str, Any], machine: str) -> None:
-    """Fill in the GPIOs that nobody named, as they are usual on the chip of `machine`. Raises ToolFailed.
+    """Fill in the missing GPIOs with those that are usual on the chip of `machine`. Raises ToolFailed.
 
     The board's own defaults are an ESP32's. Of a chip that is not in CHIPS nothing is known: they stay.
     """

@@ -57,7 +57,7 @@ def subject(letter: Letter, episodes: Sequence[Episode], words: Words, now: floa
     `episodes`: those of the letter that are still stored, then those of its lines.
     """
     if letter.kind == "rollout":
-        return letter.said
+        return letter.subject
     if letter.next is not None:
         return words("subject model", device=letter.next.device)
     if letter.kind == "budget":

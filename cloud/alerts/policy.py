@@ -105,7 +105,7 @@ class NextModel(msgspec.Struct, frozen=True):
     raised: tuple[str, ...] = ()  # detectors whose thresholds answers raised
 
 
-class Letter(msgspec.Struct, frozen=True):
+class Letter(msgspec.Struct, frozen=True, rename={"subject": "said"}):
     """A mail to be written. `second`: to the second address. `next`: what a mail about a model asks."""
 
     kind: Kind
@@ -115,7 +115,7 @@ class Letter(msgspec.Struct, frozen=True):
     left_out: int = 0
     held: Held | None = None  # why it did not go out earlier
     second: bool = False
-    said: str = ""  # the subject of one that is about no episode
+    subject: str = ""  # of a mail that is about no episode
     next: NextModel | None = None
 
 

@@ -32,12 +32,12 @@ log = logging.getLogger("siblings")
 EVERY = 300.0  # s between two looks: each reads two hours of every board, and Atlas M0 counts bytes
 NEARBY = 8  # boards that a board is compared with, those whose names come next: all of a site need memory
 DAY = 86400.0
-HISTORY, LEAST = 7 * DAY, DAY  # s that are learned from
+HISTORY, LEAST = 7 * DAY, DAY  # s of history that are learned from
 AGAIN, SOONER = DAY, 3600.0  # s until it is learned anew, and until a history that was refused is tried again
-LONGEST = DAY  # s: what has stayed away for so long is where it belongs now
-BACK = 0.5  # of the farthest that it was away: so near it is back
+LONGEST = DAY  # s: a board that has stayed away for so long belongs there now
+BACK = 0.5  # share of the farthest distance: a board within it is back
 HEARD = 3600.0  # s since the last sign of life of a board that is asked
-UNKNOWN_PERIOD = 60.0  # s, until two readings told it
+UNKNOWN_PERIOD = 60.0  # s, assumed until two readings show it
 TAIL = BLOCK * (BLOCKS + 1)  # readings of a window
 KEPT = 50  # stretches in which it was away
 
@@ -47,17 +47,17 @@ class Parting(msgspec.Struct, frozen=True):
 
     since: float
     names: tuple[str, ...]
-    level: Apart  # how it stood to them before it left
+    level: Apart  # its standing among them before it left
     farthest: float = 0.0  # since then (parting.distance)
     t: float = 0.0  # degC that it is away now, ...
     h: float = 0.0  # ... and %RH
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What is known of one board, as it stands in `siblings`."""
+    """What is known of one board: its document in `siblings`."""
 
     learned: Learned | None = None
-    learned_at: float = 0.0  # Unix s, also of a try in vain
+    learned_at: float = 0.0  # Unix s of the last try, also of a failed one
     note: str | None = None  # why there is nothing learned
     looked: float = 0.0  # Unix s of the newest reading that was looked at
     score: float = 0.0  # above 1 = away
@@ -89,7 +89,7 @@ class Look:
                 log.warning("looking at siblings waits for the database (%s)", brief(problem))
 
     def look(self, stop: threading.Event | None = None) -> None:
-        """At every site with three boards and more once. Raises PyMongoError."""
+        """Look once at every site with three boards or more. Raises PyMongoError."""
         now = self._clock()
         heard = self._database["latest"].find(
             {"received": {"$gt": now - HEARD}}, {"site": 1, "device": 1, "period": 1}

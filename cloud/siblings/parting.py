@@ -3,8 +3,8 @@
 In a window of 240 readings a board parts when it rises or falls steadily and its siblings do not: how much
 the difference changes, over the sum of its own unsteady steps and a floor. The difference is the board's
 value less a part (`slope`) of the sibling's. With fewer than four siblings the smallest of the pairwise
-scores counts: a board parts only when it leaves *each* of them, so that one which drifts accuses no other.
-From four on the median sibling is the other side. One sibling alone cannot say who of the two has left.
+scores counts: a board parts only when it leaves *each* of them, so that a drifting board accuses no other.
+From four on the board is compared with the median sibling. Two boards alone cannot tell which has left.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FARTHER = 1.5  # times the floor of the second nearest: beyond it a board is no 
 HALF = 15  # blocks over which slopes are measured
 SLOPE = 1.5  # at most
 LEAST_FLOOR = np.array((2.0, 0.5))  # % of the vapour pressure, degC
-SHARED = 0.2  # of what the sibling changed: no two boards change alike
+SHARED = 0.2  # share of the sibling's change: no two boards change alike
 NOISE = (0.2, 0.01)  # variances of their changes that are always there
 WEIGHT = np.array((1.0, 0.5))  # of vapour pressure and temperature
 HOURLY = 0.9  # quantile of the scores of an hour of the day
@@ -41,7 +41,7 @@ class TooLittle(ValueError):
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """A board against one sibling, or against the median of them: of vapour pressure and temperature."""
+    """A board against one sibling or their median: values for vapour pressure and for temperature."""
 
     slope: tuple[float, float]
     floor: tuple[float, float]
@@ -76,7 +76,7 @@ class Sides:
 
 
 def sides(own: Air, siblings: Mapping[str, Air]) -> Sides:
-    """On the blocks of `own`."""
+    """The windows of all boards on the blocks of `own`."""
     others = {name: windows(sibling.at(own.ts)) for name, sibling in siblings.items()}
     own_windows = windows(own.values)
     end = own.ts[BLOCK - 1 :: BLOCK][BLOCKS : BLOCKS + own_windows.shape[1]]
@@ -127,7 +127,7 @@ def apart(learned: Learned, both: Sides) -> tuple[Apart, Apart]:
 
 
 def distance(learned: Learned, gone: Apart) -> float:
-    """How far that is, in what is ordinary between this board and its nearest sibling."""
+    """How far that is, in units of the ordinary difference between this board and its nearest sibling."""
     nearest = next(iter(learned.pairs.values()))
     return max(abs(gone.vapour) / nearest.floor[0], abs(gone.t) / nearest.floor[1])
 
@@ -143,7 +143,7 @@ def _saturation(t: float) -> float:
 
 
 def spread(learned: Learned, own: Air, siblings: Mapping[str, Air]) -> Floats:
-    """float[len(own)]: the score that was known when each reading came."""
+    """float[len(own)]: the newest score at the time of each reading."""
     by_window = scores(learned, sides(own, siblings))
     by_block = np.concatenate((np.zeros(BLOCKS), by_window))[: len(own) // BLOCK]
     late = np.concatenate((np.zeros(BLOCK - 1), np.repeat(by_block, BLOCK)))[: len(own)]
@@ -203,7 +203,7 @@ def _change(window: Floats, blocks: int) -> Floats:
 
 
 def _median(others: Sequence[Floats]) -> Floats:
-    """Each sibling less its own first block, then the median of those that measured all through."""
+    """Subtract its first block from each sibling; then take the median of those that measured throughout."""
     each = np.stack(others)
     each = each - each[..., :1]
     whole = ~np.isnan(each).any(axis=(1, 3), keepdims=True)
@@ -224,7 +224,7 @@ def _nearest(fitted: Mapping[str, Pair]) -> dict[str, Pair]:
 
 
 def _hours(raw: Floats, end: Floats) -> Floats:
-    """float[24]: the square root of how much livelier an hour of the day is than all of them."""
+    """float[24]: the square root of how much more scores vary in an hour of the day than in all."""
     hour = _hour(end)
     usual = max(float(np.quantile(raw, HOURLY)), 1e-9)
     factors = np.ones(24)

@@ -54,7 +54,7 @@ SHARES = {
     "forest": 0.005,
     "zscore": 0.005,
 }
-# A jump that is larger than the smallest one worth a word may be given less: down to this.
+# Where even the smallest jump worth a mail scores high, the share of jumps may shrink to this.
 SELDOM_JUMP = 0.03
 # Tails on the tuning data (docs/detectors.md): log of the score that comes twice a day, and its slope. All
 # scores are relative to the sensor's own ordinary behaviour, so sensors can be compared.
@@ -71,7 +71,7 @@ PRIORS = {
 # the history (both scores are squares).
 CAPS = {"zscore": 16.0, "envelope": 16.0}
 LEAST = {"stuck": 22 * UNIT}  # fewer bits are seen by chance
-LONGER = 1.5  # a channel that rests for hours may rest this much longer than it ever did
+LONGER = 1.5  # times its longest rest that a channel which rests for hours may rest
 SELDOM = 0.2  # alarms a day that natural runs give: with more the channel rests
 REARMS = {"drift": BLOCK * BLOCKS}  # readings; its alarms are that far apart
 # All of a board's forest stays in RAM: a larger one would be read from flash for every score.
@@ -81,7 +81,7 @@ WHOLE_DAY = 0.98  # days: below it nothing that depends on the level or the hour
 RELATIVE = ("stuck", "zscore", "jump", "jitter")
 SETTLED = 6 * levels.LAG  # readings until a sensor that was just switched on says what is ordinary
 LEAST_READY = 240  # readings with full windows: fewer grow no forest
-MOST_ABNORMAL = 0.1  # of the history's readings
+MOST_ABNORMAL = 0.1  # share of the history's readings
 TIGHTEN = 0.6
 ROUNDS = 8
 Progress = Callable[[str], None]
@@ -139,9 +139,9 @@ def train(  # noqa: PLR0917
 ) -> Trained:
     """Train on `ts` (Unix s), `t` (degC), `h` (%RH), oldest first, for `budget` false mails a week in all.
 
-    `limits`: the user's own, as `state` has them: what they would have said is told. `key`: the device's 32
-    bytes, under which the bundle is authentic. Raises HistoryError for a history that cannot be used; one
-    shorter than a day gives a model that judges relative changes only.
+    `limits`: the user's own, as `state` has them; the report says how often they would have alarmed. `key`:
+    the device's 32 bytes, under which the bundle is authentic. Raises HistoryError for a history that cannot
+    be used; a history shorter than a day gives a model that judges relative changes only.
     """
     past = history(ts, t, h)
     fitted = fit(past, budget=budget, seed=seed, progress=progress)
@@ -297,7 +297,7 @@ def held_out(past: History, budget: float, seed: int) -> tuple[float, float] | N
 def _thresholds(
     judged: Judged, past: History, shares: dict[str, float], smallest: float | None
 ) -> dict[str, int]:
-    """Of each detector but the forest. `smallest`: what the smallest jump worth a word scores.
+    """The threshold of each detector but the forest. `smallest`: score of the smallest jump worth a mail.
 
     None in the first day, when no threshold is tighter than a board's without a model.
     """
@@ -324,7 +324,7 @@ def _thresholds(
 
 
 def _forest_threshold(sums: NDArray[np.int32], days: float, share: float) -> int:
-    """The sum that is undercut `share` times a day, but no lower than nine tenths of the lowest seen."""
+    """The sum below which `share` readings a day fall, but at least nine tenths of the lowest sum seen."""
     logs = -np.log(np.maximum(sums, 1))
     highest = calibrate.peaks(logs)
     level = min(calibrate.tail(highest, days, share, PRIORS["forest"]), float(highest[0]) - math.log(0.9))

@@ -34,7 +34,7 @@ class Judged:
         return np.asarray((self.flags & codes.WARMING_UP) == 0)
 
     def with_forest(self, sums: NDArray[np.int32], threshold: int) -> Judged:
-        """The same with the forest's word: its sums int32[n], abnormal below `threshold`."""
+        """The same with the forest's verdicts: its sums int32[n] are abnormal below `threshold`."""
         scores = self.scores.copy()
         scores[:, SCORES.index("forest")] = np.where(self.ready, sums, 0)
         strange = np.where(self.ready & (sums < threshold), codes.FOREST, 0).astype(np.uint16)
@@ -44,7 +44,7 @@ class Judged:
 def judge(history: History, params: bytes, plant: Mapping[bytes, bytes] = MappingProxyType({})) -> Judged:
     """Every reading of `history`, in order, through the board's judge with these parameters and no forest.
 
-    `params`: the body of the PARM section; `plant`: bodies of EXCR and RHYT by their tags, where they are.
+    `params`: the body of the PARM section; `plant`: the bodies of EXCR and RHYT, if any, by their tags.
     """
     stays = Stays(plant[b"EXCR"]) if b"EXCR" in plant else None
     bands = Bands(plant[b"RHYT"]) if b"RHYT" in plant else None

@@ -77,9 +77,9 @@ def alarms_by_detector(flags: NDArray[np.uint16]) -> dict[str, int]:
 
 
 def numbers(values: Mapping[str, int], threshold: int, stays: Any, period: float) -> dict[str, Any]:
-    """What the detectors are set to.
+    """The thresholds of the detectors.
 
-    `stays`: what watches excursions, as training or a board has it; None = nothing does. `period`: seconds
+    `stays`: the levels and limits of excursions; None = nothing watches them. `period`: seconds
     between readings.
     """
     return {
@@ -98,7 +98,7 @@ def numbers(values: Mapping[str, int], threshold: int, stays: Any, period: float
 
 
 def meta(text: Mapping[str, Any]) -> dict[str, Any]:
-    """What of it travels in the bundle."""
+    """The part of the report that travels in the bundle."""
     kept = ("site", "device", "readings", "from", "to", "days", "period", "budget", "whole")
     return {name: text[name] for name in kept}
 
@@ -188,7 +188,7 @@ def picture(past: History, fitted: Fitted, text: Mapping[str, Any]) -> bytes:
 
 
 def _stays(levels: Any, period: float) -> list[tuple[float, float]]:
-    """(degC, minutes): how long it may stay above some of the levels without coming back."""
+    """(degC, minutes): how long the temperature may stay above some of the levels."""
     if not levels:
         return []
     above = [i for i in range(SIDE) if levels.levels[i] < NOWHERE]

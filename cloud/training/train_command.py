@@ -30,7 +30,7 @@ Columns = tuple[Floats, Floats, Floats]  # ts, t, h
 
 
 def main(argv: Sequence[str]) -> int:
-    """0 = trained, 1 = it cannot be. Raises SettingsError and PyMongoError."""
+    """0 = trained, 1 = training is impossible. Raises SettingsError and PyMongoError."""
     options = _options(argv)
     try:
         if not options.csv:
@@ -110,7 +110,7 @@ def _stored(reader: Reader, site: str, device: str, days: float) -> Columns:
     readings = reader.readings(site, device, start=start)
     if not len(readings):
         raise HistoryError(f"no readings of {site}/{device} in the last {days:g} days are stored")
-    # While it was silent a board went on measuring: those readings are as good as any.
+    # A board goes on measuring while it is silent: those readings are good.
     faults = [
         each
         for each in reader.episodes(site, device, start=start, limit=MOST)
@@ -131,7 +131,7 @@ def outside(ts: Floats, episodes: Iterable[Episode]) -> NDArray[np.bool_]:
 
 
 def _recorded(options: argparse.Namespace) -> Columns:
-    """All files as one history, by time. Of several devices in one, the board's own, or --csv-device."""
+    """All files as one history, by time. Of several devices in a file: the board's own, or --csv-device."""
     wanted = description.of(options, device="--csv-device" if options.device else "--device")
     if wanted.device is None:
         wanted = replace(wanted, device=options.device)

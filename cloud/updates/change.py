@@ -9,15 +9,15 @@ from cloud.store.database import Board, Document
 from cloud.updates import settings
 from cloud.updates.wanted import Wanted, outcome
 
-TRIES = 5  # that a change is made anew because another one came between
+TRIES = 5  # tries, when another change comes between
 
 
 def earlier(
     database: Database[Document], board: Board, key: bytes, state: Document
 ) -> tuple[settings.Values, bytes | None]:
-    """(what was changed from here before, what of it the board is known to have used).
+    """(earlier changes from here, those of them that the board is known to have used).
 
-    A change that the board took back is none any more: a wrong password must not come again with each change.
+    A change that the board took back is left out: a wrong password must not come again with each change.
     """
     last = Wanted(database).settings(board)
     good = bytes(last["good"]) if last.get("good") else None
@@ -34,7 +34,7 @@ def earlier(
 def want_settings(
     database: Database[Document], board: Board, key: bytes, state: Document, asked: settings.Values
 ) -> int:
-    """Let the board have this change besides all earlier ones; the number of its settings."""
+    """Want this change, with all earlier ones, for the board; return the number of its settings."""
     wanted = Wanted(database)
     for _ in range(TRIES):
         number = wanted.next_number(board)
@@ -52,13 +52,13 @@ def want_settings(
 
 
 def want_model(database: Database[Document], board: Board, chosen: str, runs: str | None) -> int:
-    """Let the board have this model; what it `runs` now is the one to come back to."""
+    """Want this model for the board; it can come back to the model that it `runs` now."""
     more = {"before": runs} if runs else {}
     return Wanted(database).want(board, "model", chosen, now(database), **more)
 
 
 def now(database: Database[Document]) -> float:
-    """Unix s, as the database has them."""
+    """Unix s by the database's clock."""
     clock = DatabaseClock(database)
     clock.look()
     return clock()

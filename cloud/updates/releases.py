@@ -2,8 +2,8 @@
 
     _id its number · version · mpy the machine code that it is for · expires Unix s · blob the file
 
-The cloud cannot make one, and does not know the owner's key: a board checks the signature itself. What is
-checked here spares a person a refusal by the board, no more.
+The cloud cannot make one, and does not know the owner's key: a board checks the signature itself. The
+check here only spares a person a refusal by the board.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ class NoRelease(Exception):
 
 @dataclass(frozen=True)
 class Release:
-    """What a person may want to know of one."""
+    """What a person may want to know of a release."""
 
     number: int
     version: str
@@ -67,7 +67,7 @@ def read(path: Path) -> tuple[Release, bytes]:
 
 
 def _check(blob: bytes, begin: int, listed: int) -> None:
-    """ValueError where the files are not those of the list."""
+    """Raises ValueError when the files are not those of the list."""
     at = begin + listed + on_board.RSA
     for line in blob[begin : begin + listed].splitlines()[:-1]:
         digest, size, path = line.decode().split()
@@ -85,7 +85,7 @@ class Releases:
         self._all = database["releases"]
 
     def publish(self, release: Release, blob: bytes) -> None:
-        """Keep it; once is enough. NoRelease: there is another one with this number."""
+        """Store it; safe to repeat. Raises NoRelease when another release has this number."""
         document: Document = {"_id": release.number, "version": release.version, "mpy": release.mpy}
         try:
             self._all.insert_one({**document, "expires": release.expires, "blob": Binary(blob)})

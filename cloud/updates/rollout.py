@@ -1,13 +1,13 @@
 """When a roll-out goes on, and when it stops: pure decisions.
 
 One board first, then a tenth of all, then the others; between two of these waves all must have it and behave
-well for the whole pause. One that does not stops the roll-out for everybody else.
+well for the whole pause. A board that does not stops the roll-out for all others.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-SILENT = 900.0  # s, and four periods: a board that was online before and is not heard for so long
+SILENT = 900.0  # s, and four periods: an online board that is not heard for so long is silent
 
 
 @dataclass(frozen=True)
@@ -15,11 +15,11 @@ class Behaviour:
     """One board as the database has it."""
 
     has: bool  # what is rolled out runs on it
-    refused: str = ""  # why it does not take it, in its own words
+    refused: str = ""  # why the board refuses it, in its own words
     boots: int = 0  # its boot's number
-    episodes: int = 0  # begun since it has it
-    episodes_before: int = 0  # begun in as long a time before
-    twin_differs: int = 0  # readings since it has it that its twin judged otherwise
+    episodes: int = 0  # episodes that began since the board has it
+    episodes_before: int = 0  # episodes that began in as long a time before
+    twin_differs: int = 0  # readings since then that its twin judged otherwise
     silent: float = 0.0  # s since it was heard
     period: float = 10.0
     sleeps: bool = False
@@ -29,14 +29,14 @@ class Behaviour:
 class RolloutBoard:
     """What a roll-out remembers of a board it has begun with."""
 
-    told: float  # Unix s
-    settled: float | None = None  # since when it has it
+    asked_at: float  # Unix s; stored as `told`
+    settled: float | None = None  # Unix s since when it has the update
     boots: int = 0  # its boot's number then
 
 
 @dataclass(frozen=True)
 class Step:
-    """What to do: boards to begin with, boards that have it now, that it is over, or why it stops."""
+    """What to do: boards to ask, boards that have the update now, whether it is over, or why it stops."""
 
     begin: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ def decide(
     pause: float,
     now: float,
 ) -> Step:
-    """The next step. `order`: all boards, the first one first; `begun`: those that were told so far."""
+    """The next step. `order`: all boards, the first one first; `begun`: those that were asked so far."""
     for name, board in begun.items():
         if (name in behaviours) and (why := _trouble(board, behaviours[name], now)):
             return Step(halt=f"{name}: {why}")
@@ -79,11 +79,11 @@ def decide(
 
 
 def _trouble(board: RolloutBoard, behaviour: Behaviour, now: float) -> str:
-    """Why it is not well, or ""."""
+    """Why the board is not well, or ""."""
     if behaviour.refused:
         return behaviour.refused
     longest = max(SILENT, 4 * behaviour.period)
-    if not behaviour.sleeps and behaviour.silent > longest and now - board.told > longest:
+    if not behaviour.sleeps and behaviour.silent > longest and now - board.asked_at > longest:
         return f"it is silent for {behaviour.silent / 60:.0f} minutes"
     if board.settled is None:
         return ""

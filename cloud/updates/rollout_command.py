@@ -19,7 +19,7 @@ from cloud.updates.rollout import waves
 from cloud.updates.rollouts import Rollouts
 from cloud.updates.standing import TIMES, agreed, settings_text, state_of, with_secret
 
-# What each board is to have, what it has now, and lines for a person.
+# By board what it is to have and what it has now; lines for a person.
 Plan = tuple[dict[str, Any], dict[str, Any], list[str]]
 
 

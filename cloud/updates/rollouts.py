@@ -7,7 +7,7 @@
 
 Settings are sealed changes until their turn comes, then a number.
 
-A step may be made twice, by two processes: it changes nothing then.
+Two processes may make the same step: the second one changes nothing.
 """
 
 import logging
@@ -52,7 +52,7 @@ class Rollouts:
     def start(
         self, what: str, values: Mapping[str, Any], before: Mapping[str, Any], pause: float
     ) -> Document | None:
-        """A new one; None while another one runs. `values`, in the order of the waves."""
+        """A new roll-out; None while another one runs. `values`, in the order of the waves."""
         document = {
             "_id": self._clock(),
             "what": what,
@@ -75,12 +75,13 @@ class Rollouts:
         return self._all.find_one({}, sort=[("_id", -1)])
 
     def step(self) -> Step | None:
-        """Take the running one further. None when none runs."""
+        """Take the running roll-out a step further. None when none runs."""
         rollout = self._all.find_one({"state": RUNNING})
         if rollout is None:
             return None
         now = self._clock()
-        begun = {name: RolloutBoard(**each) for name, each in rollout["begun"].items()}
+        boards = rollout["begun"].items()
+        begun = {name: RolloutBoard(each["told"], each["settled"], each["boots"]) for name, each in boards}
         behaviours = {name: self._behaviour(rollout, name, each, now) for name, each in begun.items()}
         step = decide(rollout["order"], begun, behaviours, rollout["pause"], now)
         which = {"_id": rollout["_id"], "state": RUNNING}
@@ -113,7 +114,7 @@ class Rollouts:
         return boards
 
     def tell_halted(self, tell: Callable[[Document], None]) -> None:
-        """`tell` hears of each that has halted itself, again and again until it has returned once."""
+        """Call `tell` with each roll-out that has halted itself, again and again until the call returns."""
         for halted in self._all.find({"to_tell": True}):
             tell(halted)
             self._all.update_one({"_id": halted["_id"]}, {"$unset": {"to_tell": ""}})
@@ -171,7 +172,7 @@ class Rollouts:
             refused=became.text if became and not became.may_follow else "",
             boots=int(state.get("boot") or 0),
             episodes=self._episodes(name, since, now),
-            episodes_before=self._episodes(name, begun.told - span, begun.told),
+            episodes_before=self._episodes(name, begun.asked_at - span, begun.asked_at),
             twin_differs=twin_differs,
             silent=now - max(self._since, float(latest.get("received") or state.get("at") or now)),
             period=float(latest.get("period") or 10.0),
@@ -205,4 +206,5 @@ def mail(post: Post, halted: Document) -> None:
     """Tell people by one mail that a roll-out has halted itself."""
     words = post.words
     subject = words("subject rollout", what=words(f"rollout {halted['what']}"), why=halted["why"])
-    post(f"rollout-{halted['_id']:.0f}", Letter("rollout", "severe", (), said=subject), subject, plain=True)
+    letter = Letter("rollout", "severe", (), subject=subject)
+    post(f"rollout-{halted['_id']:.0f}", letter, subject, plain=True)

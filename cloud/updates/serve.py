@@ -27,10 +27,10 @@ from cloud.updates.wanted import Wanted, given_up, to_tell
 log = logging.getLogger("updates")
 
 LOOK_EVERY = 5.0  # s between two looks at what was changed
-AGAIN = 60.0  # s until a board is told again what it does not have yet: the word may have been lost
-LAST_CHANGES = 86400.0  # s for which that goes on; after that it hears of it with each `state`
-ONCE_MORE = 3600.0  # s after which a board may try once more what it gave up for no fault of the thing
-OVERLAP = 30.0  # s by which such a look goes back: a write takes its time
+AGAIN = 60.0  # s until a board that does not have it is told again, because the message may have been lost
+LAST_CHANGES = 86400.0  # s for which that goes on; afterwards only the answer to each `state` tells it
+ONCE_MORE = 3600.0  # s after which a board may try again what it gave up for a passing reason
+OVERLAP = 30.0  # s by which such a look reaches back, because a write takes time
 ROOM = 8 * 1024 * 1024  # bytes of what boards fetch that stay in memory
 Send = Callable[[str, bytes], None]
 
@@ -58,7 +58,7 @@ class Answers:
         self.parts = 0
 
     def states(self, states: Sequence[tuple[str, str, State]]) -> None:
-        """Tell the boards whose `state` this is what they should have."""
+        """Tell the boards that sent these `state` messages what they should have."""
         # Only these hear an answer and can read it.
         listening = [each for each in states if each[2].state == "online" and each[2].v > 1]
         awake = {(site, device): state for site, device, state in listening}
@@ -88,7 +88,7 @@ class Answers:
             log.warning("the database has no answer for a board now (%s): it asks again", brief(problem))
 
     def _look(self) -> None:
-        if self._newest is None:  # boards heard of what was there before in the answers to their states
+        if self._newest is None:  # the answers to their states already told boards of older changes
             self._newest = self._wanted.newest()
         again = time.monotonic() >= self._again_at
         if again:
@@ -111,7 +111,7 @@ class Answers:
                 self._publish(messages.topic_of("/".join(board), "ack"), payload)
 
     def _once_more(self, board: Board, document: Document, state: Mapping[str, Any]) -> Document:
-        """`document`, with what the board gave up meant once more, an hour after it was meant first."""
+        """`document`; an hour after the first try, what the board gave up is wanted once more."""
         for what in given_up(document, state):
             now = change.now(self._database)
             new = now - document["at"] >= ONCE_MORE and self._wanted.once_more(board, what, document, now)

@@ -1,4 +1,4 @@
-"""What commands about updates have in common: who a board is, what became of what it should have."""
+"""What commands about updates have in common: who a board is, and whether it has what it should have."""
 
 import getpass
 import json

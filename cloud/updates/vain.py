@@ -1,4 +1,4 @@
-"""Settings that a board would take and then try in vain, such as a password that no Wi-Fi has."""
+"""Settings that a board accepts but that cannot work, such as a password too short for any Wi-Fi."""
 
 import re
 import socket

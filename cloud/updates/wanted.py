@@ -53,7 +53,7 @@ class Wanted:
         return _number(document)
 
     def want(self, board: Board, what: str, value: str | int, at: float, **more: Any) -> int:
-        """From now on the board should have `value`; the number of this change."""
+        """Want `value` for the board from now on; return the number of this change."""
         document = self._boards.find_one_and_update(
             {"_id": device_id(*board)},
             _meant(what, {"at": at, f"want.{what}": value, **more}),
@@ -63,7 +63,7 @@ class Wanted:
         return _number(document)
 
     def once_more(self, board: Board, what: str, document: Document, at: float) -> Document | None:
-        """Ask for the same once more; the document then. None: it changed, or another worker did that."""
+        """Ask for the same once more; return the new document. None: it changed, or another worker asked."""
         which = {"_id": device_id(*board), "n": document["n"]}
         twice = {"at": at, f"once_more.{what}": identity(document["want"][what])}
         return self._boards.find_one_and_update(
@@ -71,7 +71,7 @@ class Wanted:
         )
 
     def want_settings(self, board: Board, number: int, settings: Mapping[str, Any], at: float) -> bool:
-        """The same for settings that were sealed under `number`; False when there was a change meanwhile."""
+        """As `want`, for settings that were sealed under `number`; False when something changed meanwhile."""
         change = {"at": at, "want.config": number, "asked.config": number, "settings": dict(settings)}
         key = {"_id": device_id(*board), "n": number}
         return self._boards.update_one(key, {"$set": change}).matched_count == 1
@@ -133,7 +133,7 @@ def outcome(
 
 
 def given_up(document: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
-    """What the board gave up, though it may be good, and was not asked for once more yet."""
+    """What the board gave up for a passing reason and was not asked for again yet."""
     wanted = (document.get("want") or {}).items()
     became = {what: outcome(document, state, what, value) for what, value in wanted}
     return [what for what, each in became.items() if each and each.may_follow]

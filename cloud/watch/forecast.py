@@ -14,15 +14,15 @@ LEAST = 2700.0  # s that the air has been away
 MINUTES = 300.0  # s of readings that are one point of the line
 POINTS = 6
 QUIETER = 0.35  # quantile of them, towards where the air came from
-RECENT = 0.5  # of the time since it left
+RECENT = 0.5  # share of the time since it left
 LONGEST = 4 * 3600.0  # s of a line
 SHORTEST, LEAST_LINE = 1800.0, 1500.0  # the younger parts' least
-# Times as long that the younger half of the line, its third, and all since the air left may say.
+# Times the line's estimate that its younger half, its third and the whole rise may give.
 HALF, THIRD, WHOLE = (0.95, 1.2), (0.9, 1.3), (0.4, 2.0)
-UPPER = 0.4  # of the scatter: readings so far above the line are past the limit
-SCATTER = 1.0  # of the way to the limit: nine points of ten are so near to the line
+UPPER = 0.4  # quantile of the scatter: readings so far above the line pass the limit first
+SCATTER = 1.0  # share of the way to the limit: nine points of ten lie so near the line
 NEAR = 12600.0  # s ahead
-FAR = 2.0  # times the way that the air has come, which is left at most
+FAR = 2.0  # times the way that the air has come: the way left may not be longer
 MOST = 0.9  # quantile of those distances
 USUAL = 0.9  # quantile of the day before: beyond it the air is away
 DAY = 86400.0
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 
 def forecast(ts: Floats, t: Floats, limit: float, side: int, opened: float) -> float | None:
-    """Unix s at which `t` passes `limit`; None where nobody can tell, or where it has.
+    """Unix s at which `t` passes `limit`; None where no estimate is safe, or where it has passed.
 
     `ts`, `t`: good readings of a day before `opened` (when the episode began) and of all since, oldest first.
     `side`: 1 for a limit above, -1 for one below.

@@ -1,4 +1,4 @@
-"""Whether a reading outside the user's limits is at their second stage, `severe`, too. Pure.
+"""Whether a reading outside the user's limits is also outside their second stage, `severe`. Pure.
 
 A board says LIMIT for either stage, so its readings are held against the second one here, by its own code.
 """

@@ -66,8 +66,8 @@ LISTEN = 2.0  # s between two looks for silent boards and for acknowledgements
 TRUSTED = 300.0  # s that a board's trained range and its severe limits are trusted
 BOARDS = 10_000  # ... of which so many are remembered
 FORECAST = 300.0  # s between two looks ahead
-STAGE = 900.0  # s before a severe stage's own time, from which readings are held against it
-LOOK_BACK = 90  # periods before an episode, that say where the values lay
+STAGE = 900.0  # s of readings before a severe stage's own time that are compared with it
+LOOK_BACK = 90  # periods before an episode that show where the values lay
 OVERLAP = 60.0  # s by which clocks of those who acknowledge may differ
 
 
@@ -95,7 +95,7 @@ class Watch:
         self._mail, self._alerts = mail, alerts
         self._words = Words(mail.language, mail.zone)
         self._clock = clock
-        self._listening = clock()  # since when silence would be heard
+        self._listening = clock()  # since when this process has listened for silence
         self._listened = 0.0
         self._ranges = lru_cache(BOARDS)(self._trained)  # by board and span of TRUSTED seconds
         self._stages = lru_cache(BOARDS)(self._severe_limits)
@@ -218,7 +218,7 @@ class Watch:
         return after, actions
 
     def _going_on(self, devices: dict[str, Device], now: float) -> list[str]:
-        """Those whose readings make an episode, when it is time to look ahead."""
+        """Boards with an open episode of readings, when it is time to look ahead."""
         if now - self._looked_ahead < FORECAST:
             return []
         self._looked_ahead = now

@@ -29,7 +29,7 @@ class Envelope:
 
 
 def fit(x: NDArray[np.int16]) -> Envelope:
-    """From the features int16[n, 8] of a history."""
+    """The envelope of the features int16[n, 8] of a history."""
     from sklearn.covariance import EmpiricalCovariance  # noqa: PLC0415  a backend only computes distances
 
     fitted = EmpiricalCovariance().fit(x.astype(np.float64))

@@ -2,12 +2,11 @@
 
 A stay may last as long as the one that comes once in so many days, by the tail of the history's own stays
 (calibrate.tail on their logarithm), and some minutes more. Where each day has the same half hours with
-defrosts and people, the others are quiet: there a stay that does not recover is given less. Whether a half
+defrosts and people, the others are quiet: there a stay without recovery may last less. Whether a half
 hour is quiet on one day is decided by the other days alone, so a place whose defrosts come at another time
 each day has no quiet half hours that would mean anything, and its limits stay where they are. At any time
-of the day a slow stay is given least: the longest stays of a healthy place begin with a door, a defrost or
-warm goods, which push the air; a compressor that does not come back lets it drift on as between two of its
-runs.
+of the day a slow stay gets the shortest limit: the longest stays of a healthy place begin with a door, a
+defrost or warm goods, which push the air; after a compressor fails, the air drifts on as between two runs.
 """
 
 import math
@@ -21,13 +20,13 @@ from cloud.training.thresholds import calibrate
 from device.judge.excursion import HALF_HOURS, LONGEST, PAST, SIDE, STILL
 from device.judge.reading import LONG_GAP
 
-QUANTILES = (0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 0.998)  # of the history; the last level lies beyond all of it
+QUANTILES = (0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 0.998)  # quantiles; the last level lies beyond all of it
 BEYOND = 0.1  # of the history's span, and at least a tenth of a degree
 LEAST_CYCLES = 10  # a day that the middle is crossed: a place with fewer has no plant that cycles
 LONGEST_CYCLE = 0.25  # days on one side of the middle: longer is no cycle
 MOST = 2.0  # times the longest stay of the history, at most
 RUSH = 0.9  # quantile of how far the air moves away in PAST steps: what is faster is pushed
-COLD_LONGER, COLD_SLACK = 1.5, 300.0  # times the longest stay of the history, below a level, and s more
+COLD_LONGER, COLD_SLACK = 1.5, 300.0  # times the longest stay below a level in the history, and s more
 STEP = 60.0  # s between two remembered temperatures
 QUIET_PART = 0.75  # of the half hours of the day
 QUIET_LEVEL = 0.7  # quantile: half hours are ranked by their longest stay above it
@@ -39,12 +38,12 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a kind of stay is given, from the history's own."""
+    """How the limit of one kind of stay follows from the stays of the history."""
 
     share: float  # stays a day, at each level, that the history lets expect to be longer
-    part: float  # of what it says, and
+    part: float  # times what the history says, and
     slack: float  # s, more
-    least: float  # s, whatever it says: people at the door and warm goods need so long
+    least: float  # s at least: people at the door and warm goods need so long
 
 
 LONG = Allowance(share=0.1, part=0.08, slack=200.0, least=1200.0)
@@ -54,8 +53,8 @@ SLOW = Allowance(share=0.2, part=0.2, slack=200.0, least=900.0)  # ... and that 
 
 @dataclass(frozen=True)
 class Excursions:
-    """`levels` hundredths, the limits periods: SIDE of each to be above of; then, of `levels` and `longest`,
-    SIDE to be below of."""
+    """`levels` in hundredths, limits in periods. Each begins with SIDE values for the warm side; `levels` and
+    `longest` go on with SIDE values for the cold side."""
 
     step: int  # periods
     busy: Mask  # [HALF_HOURS]
@@ -102,7 +101,7 @@ class StayWatch:
     moved: Ints
 
     def counted(self, rush: int) -> tuple[Ints, Ints, Ints]:
-        """Periods of each reading that count for any stay, for one without recovery, and for a slow one."""
+        """Periods that each reading adds to any stay, to one without recovery, and to a slow one."""
         still = np.where(self.moved >= -STILL, self.gaps, 0)
         return self.gaps, still, np.where(self.moved <= rush, still, 0)
 
@@ -135,7 +134,7 @@ def watch(past: History, step: int) -> StayWatch:
 
 
 def _before(t: Ints, periods: Ints, step: int) -> Ints:
-    """device.judge.excursion.Excursion._remember for a whole history."""
+    """As device.judge.excursion.Excursion._remember, for a whole history."""
     out = np.empty(len(t), np.int64)
     ring: list[int] = []
     at = since = 0
@@ -152,7 +151,7 @@ def _before(t: Ints, periods: Ints, step: int) -> Ints:
 
 
 def _busy(seen: StayWatch) -> tuple[Mask, Mask]:
-    """Which half hours of the day are not quiet; and which readings are in one, by the other days."""
+    """Which half hours of the day are not quiet, and which readings the other days put into one."""
     past = seen.past
     half = past.half_hours
     day = (past.ts // DAY).astype(np.int64)
@@ -168,7 +167,7 @@ def _busy(seen: StayWatch) -> tuple[Mask, Mask]:
 
 
 def _upper(longest_stays: Ints) -> Mask:
-    """The half hours with the longest stays: what is left of QUIET_PART of them."""
+    """The half hours with the longest stays; the share QUIET_PART of all counts as quiet."""
     busy: Mask = longest_stays > np.sort(longest_stays)[int(QUIET_PART * HALF_HOURS) - 1]
     return busy
 
@@ -176,7 +175,7 @@ def _upper(longest_stays: Ints) -> Mask:
 def _cycles(seen: StayWatch) -> bool:
     """Whether a plant brings the temperature across its middle again and again, from one side at least.
 
-    From the other side it may take its time: people at the door keep a cold room warm for hours.
+    The other side may last long: people at the door keep a cold room warm for hours.
     """
     past, middle = seen.past, int(np.median(seen.past.t))
     sides = [seen.longest(middle, sign, seen.gaps) for sign in (1, -1)]
@@ -204,7 +203,7 @@ def _above(seen: StayWatch, loud: Mask, rush: int) -> list[tuple[int, int, int, 
 
 
 def _below(seen: StayWatch) -> list[tuple[int, int]]:
-    """(level, longest). What is too cold for long is no emergency: the season may do it."""
+    """(level, longest). A long cold stay is no emergency: the season may cause it."""
     past, period = seen.past, seen.past.period
     steps = []
     for level in _levels(-past.t):
@@ -215,17 +214,17 @@ def _below(seen: StayWatch) -> list[tuple[int, int]]:
 
 
 def _levels(t: Ints) -> list[int]:
-    """To be above of, each higher than the one before."""
+    """The levels of the warm side, each higher than the one before."""
     return sorted(set(np.quantile(t, QUANTILES).astype(int).tolist()))
 
 
 def _beyond(t: Ints) -> int:
-    """A level above all of it."""
+    """A level above the whole history."""
     return min(int(t.max()) + max(10, round(BEYOND * (int(t.max()) - int(t.min())))), NOWHERE)
 
 
 def _limit(stays: Floats, days: float, allowed: Allowance, period: float) -> int:
-    """Periods that a stay may last, from those of the history, longest first."""
+    """Periods that a stay may last, from the stays of the history, longest first."""
     expected = float(stays[0]) if len(stays) else 0.0
     if len(stays) >= 2 * calibrate.LEAST_PEAKS:
         expected = max(expected, math.exp(calibrate.tail(np.log(stays), days, allowed.share)))

@@ -9,7 +9,7 @@ KINDS = ("spike", "stuck", "drift", "noise", "offset", "dropout")
 SIZES = ("low", "medium", "high")
 DEGREES = (0.5, 1.5, 4.0)  # degC of a low, medium, high fault
 PERCENT = (1.5, 5.0, 12.0)  # %RH
-QUIET = 120  # readings after a fault that count neither as normal nor as faulty
+QUIET = 120  # readings after a fault, which count as neither normal nor faulty
 BROKEN = ((-45.0, 0.0), (130.0, 100.0), (0.0, 0.0), (None, 0.0), (-999.0, -999.0))  # what dropouts read
 
 Floats = NDArray[np.float64]
@@ -71,7 +71,7 @@ def inject(t: Floats, h: Floats, start: int, seed: int) -> Injected:
 
 
 def alone(clean_t: Floats, clean_h: Floats, injected: Injected, kind: str) -> Injected:
-    """The faults of one kind alone in the clean trace: no fault before one of them lends it an alarm."""
+    """The faults of one kind, alone in the clean trace, so that no earlier fault causes their alarm."""
     t, h, normal = clean_t.copy(), clean_h.copy(), np.ones(len(clean_t), bool)
     faults = [fault for fault in injected.faults if fault.kind == kind]
     for fault in faults:

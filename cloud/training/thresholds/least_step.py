@@ -1,4 +1,4 @@
-"""How keen a board must be on jumps: the score that the smallest step worth a word would have here.
+"""How sensitive a board must be to jumps: the score that the smallest step worth a mail would have here.
 
 A threshold below it finds nothing more that anybody wants to know, and costs false alarms.
 """
@@ -21,7 +21,7 @@ STEPS = 2 * [(T, 0), (-T, 0), (0, H), (0, -H)] + [(T, H), (T, -H), (-T, H), (-T,
 
 
 def score(past: History, values: Mapping[str, int]) -> float:
-    """What all but MISSED of the smallest steps reach, each put alone at readings of the whole history.
+    """The score that all but the share MISSED of the smallest steps reach, each put alone into the history.
 
     `values`: the entries of device.judge.params.FIELDS that the jump measures against.
     """

@@ -16,7 +16,7 @@ LAG = 100  # readings over which humidity has followed temperature
 COUPLING_UNIT = float(1 << 22)  # of moisture's k per hundredth of a degree
 COUPLING = (0.02, 0.065)  # per degC: what air can do; the upper end is closed air at room temperature
 LEAST_STEP = (4.0, 8.0)  # eighths of a hundredth: mean |step| of a sensor whose resolution hides its noise
-LEAST_STEPS = 100  # fewer say nothing about a typical one
+LEAST_STEPS = 100  # steps; fewer do not show a typical one
 
 
 def levels(history: History, given_up: list[str] | None = None) -> dict[str, int]:
@@ -121,7 +121,7 @@ def _repeats(history: History, given_up: list[str]) -> tuple[int, int, int]:
 
 
 def _spread(m: Ints, periods: Ints) -> int:
-    """Half of what 20 ordinary increments of block sums add up to: it keeps still air from looking steady.
+    """Half the sum of 20 ordinary increments of block sums, so that still air does not look like a drift.
 
     Twice and four times as much find fewer drifts on motes 01 and 19 at the same number of alarms.
     """

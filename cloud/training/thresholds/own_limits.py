@@ -1,4 +1,4 @@
-"""The user's own limits against a history: how often they would have alarmed, and how long would not have."""
+"""The user's own limits against a history: how often they would have alarmed, and which minutes never."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cloud.training.history import History
 from device.judge.reading import LONG_GAP
 
 STEP = 5  # minutes: people count in fives
-MOST = 120  # minutes: what is out for longer is no mistake of the limit's minutes
+MOST = 120  # minutes: if a longer time is needed, the limit itself is wrong
 
 
 @dataclass(frozen=True)

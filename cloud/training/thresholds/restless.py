@@ -41,7 +41,7 @@ def learn(past: History, scores: NDArray[np.int64], threshold: Callable[[], int]
 
 
 def half_hours(values: Mapping[str, int]) -> list[int]:
-    """Those (UTC, 0 to 47) that a board with these `values` has."""
+    """The restless half hours (UTC, 0 to 47) of a board with these `values`."""
     words = values["restless_am"], values["restless_pm"]
     return [half for half in range(2 * HALF_DAY) if words[half // HALF_DAY] >> half % HALF_DAY & 1]
 

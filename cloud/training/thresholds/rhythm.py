@@ -1,7 +1,7 @@
 """Bands for each half hour of the day, where a history has a rhythm: what device/judge/rhythm.py watches.
 
 A band holds what the mean of 60 readings did in this half hour and its neighbours on all days. It is widened
-by what each day lay outside the band of the others: a place whose days are not alike gets wide bands, and
+by how far each day lay outside the band of the others: a place whose days are not alike gets wide bands, and
 none where the narrow ones are no narrower than half of all that it did.
 """
 
@@ -48,7 +48,7 @@ class Bands:
 
 
 def fit(past: History, x: NDArray[np.int16], ready: NDArray[np.bool_]) -> Bands | None:
-    """None for a place without a rhythm. `x`: the history's features; `ready`: where windows are full."""
+    """None: the place has no rhythm. `x`: the history's features; `ready`: where windows are full."""
     day = (past.ts // DAY).astype(np.int64)[ready]
     half = past.half_hours[ready]
     if past.days < WEEK:

@@ -1,7 +1,7 @@
 """`make plan DEVICES=10 PERIOD=10`: what each service has to carry, and which of its limits comes first.
 
-Sizes are those of this build: it writes a message, seals a bucket and measures both. cloud/plans/plans.toml
-has the plans and their limits, each with its source; the dashboard compares the running system with them.
+cloud/plans/plans.toml has the plans and their limits, each with its source; the dashboard compares the
+running system with them.
 `METRICS=http://…/metrics make plan` asks a running backend what it uses and compares that with the same
 limits.
 """
@@ -16,22 +16,20 @@ from dataclasses import replace
 from typing import Any
 
 from cloud.plans.plans import (
+    BUCKET_BYTES,
     CPU_USD,
     DAY,
     GB,
+    INDEX_BYTES,
     MEMORY_USD,
     MONTH,
     MQTT_BYTES,
     FleetSize,
-    Sizes,
     demand,
     first_limit,
     load,
-    measured,
 )
 from cloud.store.packing import SIZE
-from device.judge.window import SIZE as WARM_UP
-from tools.local.sensor.sensor_choice import SensorChoice
 from tools.process.child import ToolFailed, WrongUse
 
 LEAST_UPTIME = 60.0  # s; what a start costs is not what a month costs
@@ -89,47 +87,40 @@ def report_running(address: str) -> list[str]:
     return lines
 
 
-def weighed(fleet: FleetSize) -> Sizes:
-    """Of a simulated room's readings."""
-    _, t, h = SensorChoice().history(0, fleet.period, (SIZE + WARM_UP) * fleet.period)
-    return measured(fleet, t, h)
-
-
-def most_devices(plan: Mapping[str, Any], fleet: FleetSize, sizes: Sizes) -> int | None:
+def most_devices(plan: Mapping[str, Any], fleet: FleetSize) -> int | None:
     """How many boards of this period the plan carries; None = no limit of it depends on them."""
 
     boards = range(1, MANY + 1)
-    most = bisect_left(boards, True, key=lambda each: not _fits(plan, replace(fleet, devices=each), sizes))
+    most = bisect_left(boards, True, key=lambda each: not _fits(plan, replace(fleet, devices=each)))
     return None if most == MANY else most
 
 
-def _fits(plan: Mapping[str, Any], fleet: FleetSize, sizes: Sizes) -> bool:
-    nearest = first_limit(plan, demand(fleet, sizes))
+def _fits(plan: Mapping[str, Any], fleet: FleetSize) -> bool:
+    nearest = first_limit(plan, demand(fleet))
     return nearest is None or nearest[1] <= 1
 
 
-def advice(plan: Mapping[str, Any], fleet: FleetSize, sizes: Sizes) -> str:
+def advice(plan: Mapping[str, Any], fleet: FleetSize) -> str:
     """Settings with which it would fit, or what to buy."""
     for period in PERIODS:
-        if period > fleet.period and _fits(plan, replace(fleet, period=period), sizes):
+        if period > fleet.period and _fits(plan, replace(fleet, period=period)):
             return f"period_ms = {period * 1000} fits"
     for days in (21, 14, 7, 3):
-        if days < fleet.retention and _fits(plan, replace(fleet, retention=days), sizes):
+        if days < fleet.retention and _fits(plan, replace(fleet, retention=days)):
             return f"RETENTION_DAYS={days} fits"
     return f"next: {plan['beyond']}"
 
 
 def report(fleet: FleetSize) -> list[str]:
     """The lines for people."""
-    sizes = weighed(fleet)
-    wanted = demand(fleet, sizes)
-    a_day = fleet.readings(DAY) / SIZE * sizes.bucket
-    message = sizes.base + fleet.a_message * sizes.each
+    wanted = demand(fleet)
+    stored = (BUCKET_BYTES + INDEX_BYTES) / SIZE  # bytes a reading
+    a_day = fleet.readings(DAY) * stored
     readings = fleet.readings(MONTH)
     lines = [
         f"{fleet.devices} boards, a reading every {fleet.period:g} s, kept for {fleet.retention} days",
-        f"  a message of {fleet.a_message:g} readings: {message:.0f} bytes; "
-        f"a stored reading: {sizes.bucket / SIZE:.1f} bytes with its indexes",
+        f"  a message of {fleet.a_message:g} readings: {fleet.message_bytes:.0f} bytes; "
+        f"a stored reading: {stored:.1f} bytes with its indexes",
         f"  a month: {readings:,.0f} readings, {readings / fleet.a_message:,.0f} messages, "
         f"{wanted['traffic_gb']:.2f} GB at the broker",
         "",
@@ -137,7 +128,7 @@ def report(fleet: FleetSize) -> list[str]:
     carried: dict[str, tuple[float, str, str]] = {}  # by service, of its best free plan
     for plan in load():
         nearest = first_limit(plan, wanted)
-        most = most_devices(plan, fleet, sizes)
+        most = most_devices(plan, fleet)
         price = "free" if not plan["price"] else f"{plan['price']} $ a month"
         lines.append(f"{plan['service']}: {plan['name']} ({price})")
         if nearest is not None:
@@ -146,7 +137,7 @@ def report(fleet: FleetSize) -> list[str]:
             amount = f"{wanted[name]:.3g} of {plan['limits'][name]:g}"
             lines.append(f"    {verdict}: {used:.0%} of its {_words(name)} ({amount})")
             if used > 1:
-                lines.append(f"    {advice(plan, fleet, sizes)}")
+                lines.append(f"    {advice(plan, fleet)}")
         if "storage_gb" in plan["limits"]:
             full = plan["limits"]["storage_gb"] * 0.9 * GB / a_day
             limited = ", but nothing older is kept" if full > fleet.retention else ""
@@ -156,7 +147,7 @@ def report(fleet: FleetSize) -> list[str]:
         if not plan["price"]:
             boards = math.inf if most is None else most
             if boards > carried.get(plan["service"], (-1, "", ""))[0]:
-                beyond = demand(replace(fleet, devices=(most or 0) + 1), sizes)
+                beyond = demand(replace(fleet, devices=(most or 0) + 1))
                 reached = first_limit(plan, beyond)
                 carried[plan["service"]] = (boards, plan["name"], _words(reached[0]) if reached else "")
         lines.append(f"    {plan['note']}")

@@ -1,7 +1,7 @@
 """What a fleet needs of the services that it uses, and how much each of their plans allows.
 
-Sizes are those of this build: it writes a message, seals a bucket and measures both. plans.toml has the plans
-and their limits, each with its source.
+Sizes are those of this build, which tests/tools/test_plan.py measures. plans.toml has the plans and their
+limits, each with its source.
 """
 
 import tomllib
@@ -10,23 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import bson
-import numpy as np
-import numpy.typing as npt
-
-from cloud.contract import keys
-from cloud.contract.messages import Reading, acks, signed, topic_of
-from cloud.store import packing
-from cloud.store.database import bucket_id, device_id
+from cloud.contract.messages import topic_of
 from cloud.store.packing import SIZE
-from cloud.store.sealing import sealing
-from cloud.training.features import features
-from device.judge.window import SIZE as WARM_UP
 
 PLANS = Path(__file__).with_name("plans.toml")
 DAY, WEEK, MONTH = 86400, 7 * 86400, 30 * 86400
 GB = 1e9
+# Bytes of a simulated room's readings, one each 10 s; of slower boards they are up to a tenth more.
+MESSAGE_BYTES, READING_BYTES, ACK_BYTES = 134, 60.8, 71  # an `up` without readings, each in it, its ack
+WRITTEN_BYTES = 91  # a reading on its way to the database
 INDEX_BYTES = 400  # a sealed bucket in its two indexes, as make bench-cloud measures it
+BUCKET_BYTES = 2167  # a sealed bucket of 360 readings, without them
 MQTT_BYTES = 8  # of a PUBLISH, besides topic and payload, and its PUBACK
 WATCH_OPERATIONS = 8.0  # a second, whatever the boards send: watch, lease, house-keeping
 OPERATIONS_A_MESSAGE = 2.0  # its bucket, its board's `latest`
@@ -34,19 +28,6 @@ MEMORY_GB, MEMORY_USD = 0.2, 10.0  # the backend without models; price of a GB a
 MODEL_GB, MODEL_STORED_GB = 0.0043, 0.00012  # a model, one a board, in memory; in the database
 CPU_S_A_READING, CPU_USD = 60e-6, 20.0  # measured with a forest of 300 trees; price of a CPU and month
 MAILS_A_DAY = 1.0  # for each board, as the detectors are calibrated
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Bytes of this build: an `up` payload of n readings is `base + n * each`."""
-
-    base: float
-    each: float
-    ack: float
-    bucket: float  # a sealed bucket of 360 readings with its indexes
-    written: float  # a reading on its way to the database
 
 
 @dataclass(frozen=True)
@@ -60,56 +41,22 @@ class FleetSize:
         """Readings that share a message: a board waits six periods, but at least 5 s and at most a minute."""
         return max(1.0, min(60.0, max(5.0, 6 * self.period)) / self.period)
 
+    @property
+    def message_bytes(self) -> float:
+        return MESSAGE_BYTES + self.a_message * READING_BYTES
+
     def readings(self, seconds: float) -> float:
         return self.devices * seconds / self.period
 
 
-def measured(fleet: FleetSize, t: Floats, h: Floats) -> Sizes:
-    """Measure what this build sends and stores of these readings (degC, %RH; one bucket and a warm-up)."""
-    x = features(np.rint(t * 100).astype(np.int64), np.rint(h * 100).astype(np.int64))[WARM_UP:]
-    sums = 800_000 + np.random.default_rng(0).integers(-30_000, 30_000, SIZE)
-    began, period, key = 1_800_000_000, round(fleet.period), keys.device_key(bytes(32), "home", "C001")
-    rows = [
-        Reading(k, 7, began + k * period, k * period, tuple(x[k].tolist()), 0, int(sums[k]), None, "9f3a1c07")
-        for k in range(SIZE)
-    ]
-
-    def payload(count: int) -> int:
-        part = rows[:count]
-        columns = {name: [getattr(row, name) for row in part] for name in ("seq", "ts", "up", "x", "flags")}
-        tail: dict[str, Any] = {"score": [row.score for row in part], "why": [None] * count}
-        head = {"v": 2, "stream": "9f3a1c07", "boot": 7, "sensor": 0, "model": "9f3a1c07", "features": 1}
-        return len(signed(key, topic_of("home/C001", "up"), {**head, **columns, **tail}))
-
-    packed = {k: packing.pack(row, 0, 0.4 + int(sums[k]) % 97 / 1000) for k, row in enumerate(rows)}
-    document = {
-        "_id": bucket_id("home", "C001", "9f3a1c07", 1),
-        "d": device_id("home", "C001"),
-        "v": 60,
-        "w": began,
-        "a": began,
-        "z": began,
-        **sealing(packing.gather(packed), {bytes.fromhex("9f3a1c07"): 671_000.0})["$set"],
-    }
-    (ack,) = acks(key, "9f3a1c07", [(100_000, 100_005)])
-    each = (payload(40) - payload(10)) / 30
-    return Sizes(
-        base=payload(10) - 10 * each,
-        each=each,
-        ack=len(ack),
-        bucket=len(bson.encode(document)) + INDEX_BYTES,
-        written=len(packed[0]) + 60,  # its field, and its part in the condition
-    )
-
-
-def demand(fleet: FleetSize, sizes: Sizes) -> dict[str, float]:
-    """What `fleet` needs, by the name of the limit and in its unit (plans.toml)."""
+def demand(fleet: FleetSize, bucket: float = BUCKET_BYTES) -> dict[str, float]:
+    """What `fleet` needs, by the name of the limit and in its unit (plans.toml). `bucket`: its bytes."""
     messages = fleet.readings(1) / fleet.a_message  # a second
     topic = len(topic_of("home/C001", "up"))
-    up = sizes.base + fleet.a_message * sizes.each + topic + MQTT_BYTES
-    ack = sizes.ack + topic + MQTT_BYTES
-    written = sizes.written * fleet.a_message + 700  # an update of the bucket, one of `latest`
-    kept = fleet.readings(fleet.retention * DAY) / SIZE * sizes.bucket
+    up = fleet.message_bytes + topic + MQTT_BYTES
+    ack = ACK_BYTES + topic + MQTT_BYTES
+    written = WRITTEN_BYTES * fleet.a_message + 700  # an update of the bucket, one of `latest`
+    kept = fleet.readings(fleet.retention * DAY) / SIZE * (bucket + INDEX_BYTES)
     cpu = fleet.readings(1) * CPU_S_A_READING
     return {
         "sessions": fleet.devices + 1,

@@ -6,17 +6,14 @@ cloud/plans/plans.toml.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import numpy as np
-
 from cloud.plans import plans
-from cloud.plans.plans import DAY, FleetSize, Sizes
+from cloud.plans.plans import DAY, FleetSize
 from cloud.read.reader import Reader
 from cloud.read.rows import Latest
 from cloud.store.packing import SIZE
-from device.judge.window import SIZE as WARM_UP
 
 UNKNOWN_PERIOD = 10.0  # s
 REDUCED = 0.95  # of the quota: then the oldest readings become hourly values (cloud.store.quota)
@@ -51,7 +48,7 @@ class Usage:
 
     fleet: FleetSize
     stored: float  # data and indexes as the plan counts them
-    bucket: float | None  # bytes of a bucket of 360 readings
+    bucket: float  # bytes of a bucket of 360 readings
     mails_today: int
     first_mail: float | None  # when the first mail ever went out
     plans: tuple[str, ...] = ()  # names of the plans that the backend uses
@@ -78,7 +75,7 @@ def measure(reader: Reader, latest: Sequence[Latest], now: float) -> Usage:
     return Usage(
         fleet=fleet_of(latest, now, kept.get("retention_days", 30)),
         stored=float(whole["dataSize"] + whole["indexSize"]),
-        bucket=stats.get("avgObjSize"),
+        bucket=stats.get("avgObjSize", plans.BUCKET_BYTES),
         mails_today=int(sent.get("used", 0)),
         first_mail=first["created"] if first else None,
         plans=tuple(kept.get("plans", ())),
@@ -91,7 +88,7 @@ def measure(reader: Reader, latest: Sequence[Latest], now: float) -> Usage:
 
 def gauges(state: Usage, now: float) -> list[Gauge]:
     """One for each limit of each plan in use, else for the settings' own limits; the fullest first."""
-    wanted = plans.demand(state.fleet, sizes(state))
+    wanted = plans.demand(state.fleet, state.bucket)
     known = {
         "sessions": wanted["sessions"],
         "mails_a_day": float(state.mails_today),
@@ -128,14 +125,5 @@ def days_of_storage(state: Usage, kept: float, most: float) -> float | None:
     """Days until the oldest readings must be reduced; None = what is kept for good fits (`kept` in GB)."""
     if state.fleet.devices == 0 or kept <= REDUCED * most:
         return None
-    a_day = state.fleet.readings(DAY) / SIZE * sizes(state).bucket / plans.GB
+    a_day = state.fleet.readings(DAY) / SIZE * (state.bucket + plans.INDEX_BYTES) / plans.GB
     return max(0.0, (REDUCED * most - state.stored / plans.GB) / a_day) if a_day else None
-
-
-def sizes(state: Usage) -> Sizes:
-    """Of this build, with the weight of a bucket as the database has it."""
-    at = np.arange(SIZE + WARM_UP) * state.fleet.period
-    noise = np.random.default_rng(0).normal(0, 1, (2, len(at)))
-    t, h = 21 + np.sin(at / 4e3) + 0.03 * noise[0], 45 - 2 * np.sin(at / 4e3) + 0.2 * noise[1]
-    made = plans.measured(state.fleet, t, h)
-    return made if state.bucket is None else replace(made, bucket=state.bucket + plans.INDEX_BYTES)

@@ -67,20 +67,20 @@ def of_a_board(settings: BrokerSettings, its: BrokerSettings, board: str) -> Ite
     try:
         with _Login(settings) as backend, _Login(its) as mine:
             yield Finding("board", f"{board} logs in as {user}")
-            if mine.subscribe(own) and _passes(backend, mine, own):
-                yield Finding("board", "it hears its own acknowledgements")
-            elif mine.gone:
-                cure = "switch the board off while you ask"
-                yield Finding("board", f"somebody else logged in as {user} meanwhile: {cure}", "bad")
+            if not (mine.subscribe(own) and _passes(backend, mine, own)):
+                text = f"it does not hear {own}: give {user} publish and subscribe on {TOPICS}/{board}/#"
+                if mine.gone:
+                    text = f"somebody else logged in as {user} meanwhile: switch the board off while you ask"
+                yield Finding("board", text, "bad")
                 return
-            else:
-                cure = f"give {user} publish and subscribe on {TOPICS}/{board}/#"
-                yield Finding("board", f"it does not hear {own}: {cure}", "bad")
+            yield Finding("board", "it hears its own acknowledgements")
             heard = mine.subscribe(other) and _passes(backend, mine, other, after=own)
         yield from _over_the_air(settings, its, board)
         with _Login(settings) as backend, _Login(its) as mine:
             backend.subscribe(other)
-            forged = _passes(mine, backend, other)
+            passes = topic_of(board, "get")
+            backend.subscribe(passes)
+            forged = _passes(mine, backend, other, after=passes)
         bound = _are_ids_bound(settings, its)
     except _LoginRefused as refused:
         yield Finding("board", f"{user}: {refused}".replace("MQTT_", "BOARD_"), "bad")
@@ -218,7 +218,7 @@ def _passes(
     second message follows on it: once that has arrived, the first one will not."""
     sender.publish(topic, payload)
     if after:
-        sender.publish(after)
+        sender.publish(after, b"")
     while True:
         event, value = listener.next()
         if event == "message" and value in (topic, after):

@@ -10,7 +10,7 @@ import os
 import re
 
 COMPUTING = min(os.cpu_count() or 1, 4)  # workers
-OTHERS = 3  # workers; with more, parts that train a model or start a browser starve each other
+OTHERS = 5  # workers; with more, parts that train a model starve each other
 NICENESS = 5  # of those: a third of the time that the others get
 # By path from tests/, its beginning is enough. These start real parts and wait for them:
 WAITING = tuple(

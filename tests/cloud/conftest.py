@@ -43,6 +43,7 @@ def database(mongod):
     databases.prepare(made)
     yield made
     with pymongo.timeout(60):  # files are deleted, which takes its time on a busy machine
+        made.client.admin.command("killAllSessions", [])  # a backend that was killed may hold locks
         made.client.drop_database(made.name)
     made.client.close()
 

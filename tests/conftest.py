@@ -54,9 +54,9 @@ def pytest_ignore_collect(collection_path, config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What needs a browser or HiveMQ is long; what takes longest begins first."""
+    """What is heavy is long; what takes longest begins first."""
     for item in items:
-        if "chromium" in item.fixturenames or sharing.scope(item.nodeid) == "hivemq":
+        if "chromium" in item.fixturenames or sharing.scope(item.nodeid) == sharing.HEAVY:
             item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: sharing.rank(item.nodeid))
 

@@ -17,34 +17,35 @@ WAITING = tuple(
     "e2e/ board/ link/ deploy/ docs/test_secrets cloud/ingest/ cloud/whole/ cloud/updates/ cloud/test_doctor"
     " cloud/learning/test_loop tools/local/ tools/test_child tools/virtual_board/".split()
 )
-BROWSER = ("_browser.py", "_accessible.py")
-# Here each test is a world of its own, so that another worker may take the next one. (A flood is not: two at
-# once leave no machine on which the other board's reading could be acknowledged in time.)
+BROWSER = ("_browser.py", "_accessible.py", "_access.py")
+FLOOD = "cloud/ingest/test_flood.py"
+HEAVY = "heavy"  # the scope of what leaves no machine for another of its kind
+# Here each test is a world of its own, so that another worker may take the next one.
 ALONE = tuple(
     "e2e/ board/ interpreters/ link/ deploy/ docs/test_secrets cloud/test_doctor cloud/whole/test_backend"
     " cloud/whole/test_health".split()
 )
 # These take longest and begin first, in this order; the rest follows in the order of the files:
 FIRST = (
-    "e2e/test_one_click e2e/test_chaos hivemq browser cloud/learning/ e2e/ board/test_re board/test_over"
-    " cloud/whole/ cloud/ingest/test_flood board/cable/test_esptool board/ deploy/ interpreters/"
+    "e2e/test_one_click e2e/test_chaos heavy cloud/learning/ e2e/ board/test_re board/test_over"
+    " cloud/whole/ board/cable/test_esptool board/ deploy/ interpreters/"
     " cloud/training/ dashboard/"
 ).split()
 
 
 def scope(nodeid):
-    """Tests of one scope run in one worker, one after the other: those of a file; those that need HiveMQ or
-    the browser, which is then started once; or a test alone."""
+    """Tests of one scope run in one worker, one after the other: those of a file; or a test alone; or floods,
+    and all that need HiveMQ or the browser, each of which is then started once."""
     file, _, test = nodeid.removeprefix("tests/").partition("::")
     if "hivemq" in re.split(r"[][-]", test) and not file.startswith("e2e/"):
-        return "hivemq"
-    if file.endswith(BROWSER):
-        return "browser"
+        return HEAVY
+    if file.endswith(BROWSER) or file == FLOOD:
+        return HEAVY
     return f"{file}::{test}" if file.startswith(ALONE) else file
 
 
 def waits(scope):
-    return scope in ("hivemq", "browser") or waits_in(scope.partition("::")[0])
+    return scope == HEAVY or waits_in(scope.partition("::")[0])
 
 
 def waits_in(file):

@@ -8,7 +8,7 @@ TESTS = {path.relative_to(HERE).as_posix() for path in tree.files() if path.is_r
 
 def test_every_place_that_is_named_is_there():
     for named in (*sharing.WAITING, *sharing.ALONE, *sharing.FIRST):
-        assert named in ("hivemq", "browser") or any(file.startswith(named) for file in TESTS), named
+        assert named == sharing.HEAVY or any(file.startswith(named) for file in TESTS), named
 
 
 def test_what_needs_a_broker_a_board_or_a_browser_waits():
@@ -24,8 +24,8 @@ def test_a_scope_is_a_file_a_test_or_what_shares_a_start():
     alone = "board/test_boot.py::test_ctrl_c"
     assert sharing.scope("tests/" + alone) == alone and sharing.waits(alone)
     for test in ("cloud/test_doctor.py::test_it[hivemq]", "cloud/ingest/test_flood.py::test_it[x-hivemq]"):
-        assert sharing.scope("tests/" + test) == "hivemq"
+        assert sharing.scope("tests/" + test) == sharing.HEAVY
     assert (
         sharing.scope("tests/cloud/plans/test_plan.py::test_it[x.hivemq.cloud]") == "cloud/plans/test_plan.py"
     )
-    assert sharing.scope("tests/dashboard/test_dashboard_browser.py::test_it") == "browser"
+    assert sharing.scope("tests/dashboard/test_dashboard_browser.py::test_it") == sharing.HEAVY

@@ -18,7 +18,6 @@ from tests.cloud.ingest.flood import MODES
 
 ACKNOWLEDGED, MAILED = 2.0, 5.0  # s
 LASTS = 6.0  # s of flood before the other board speaks
-SHORT = "one stream"  # of readings
 
 
 @pytest.fixture
@@ -46,9 +45,7 @@ def flood(broker):
 
 
 @pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
-@pytest.mark.parametrize(
-    "mode", [pytest.param(mode, marks=() if mode == SHORT else pytest.mark.long) for mode in MODES]
-)
+@pytest.mark.parametrize("mode", MODES)
 def test_under_a_flood_of_one_board_another_ones_severe_reading_is_acknowledged_and_mailed(
     backend, board, database, sendgrid, flood, mode
 ):

@@ -38,10 +38,7 @@ PERIODS = (10, 15, 20, 30, 60, 120, 300, 600)
 
 
 def running(text: str) -> dict[str, float]:
-    """What a running backend asks of each limit, by its /metrics.
-
-    Raises ToolFailed when that says too little.
-    """
+    """What a running backend asks of each limit, by its /metrics. Raises ToolFailed if these lack it."""
     metrics: dict[str, float] = {}
     for line in text.splitlines():
         name, _, value = line.rpartition(" ")

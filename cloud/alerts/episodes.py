@@ -392,10 +392,7 @@ def _without_readings(about: _OfBoard, kind: Kind, since: float, **more: Any) ->
 
 
 def _missing(sign: Sign, now: float) -> str | None:
-    """Why it counts as silent; None while it does not.
-
-    While the cloud was not listening, no board is silent.
-    """
+    """Why it counts as silent; None while it does not, or while the cloud itself did not listen."""
     if sign.gone and sign.offline is not None:
         reason, begin, patience = "offline", sign.offline, RULES.offline_seconds
     elif sign.due is not None:

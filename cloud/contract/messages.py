@@ -95,10 +95,7 @@ class Verdict(NamedTuple):
 
 
 class Unfit(msgspec.Struct, frozen=True):
-    """One reading that goes to quarantine.
-
-    Its seq is known, so it is acknowledged once it is written there.
-    """
+    """One reading that goes to quarantine. Its seq is known: once it is written there, it is acknowledged."""
 
     seq: int
     reason: str
@@ -406,10 +403,7 @@ def decode_get(payload: bytes, version: int = VERSION) -> Get:
 
 
 def part(asked: Get, whole: bytes | None) -> bytes:
-    """The `part` that answers `asked`: PART_BYTES of `whole` from its offset.
-
-    A total of 0 = no such thing.
-    """
+    """The `part` that answers `asked`: PART_BYTES of `whole` from its offset. A total of 0: no such thing."""
     total = len(whole or b"")
     head = struct.pack(">B3x4sII", WHATS[asked.what], bytes.fromhex(asked.id), asked.offset, total)
     return head + (whole or b"")[asked.offset : asked.offset + PART_BYTES]

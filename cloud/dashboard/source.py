@@ -86,6 +86,8 @@ class Answer(Generic[T]):
 
 @dataclass(frozen=True)
 class FleetState:
+    """All boards now: their newest readings, their open episodes, and whether the backend lives."""
+
     latest: list[Latest]
     open_episodes: list[Episode]
     backend_seen: float | None  # Unix s; None = never

@@ -32,6 +32,7 @@ CONTAINER = 12  # hex digits in the host name of a container, which is new at ea
 
 
 def findings(settings: BrokerSettings) -> Iterator[Finding]:
+    """Test address, certificate, login and rights in turn; a failure ends it or skips what depends on it."""
     host = f"{settings.host}:{settings.port}"
     try:
         ends, version = _certificate(settings)

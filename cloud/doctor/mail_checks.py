@@ -20,6 +20,7 @@ EXAMPLE = "@example.org"  # of .env.example
 
 
 def findings(settings: MailSettings, *, send: bool = False) -> Iterator[Finding]:
+    """Test addresses, service and credential; with `send` also send one mail that says it is a test."""
     people = ", ".join(settings.to)
     if any(address.endswith(EXAMPLE) for address in (settings.sender, *settings.to)):
         text = f"from {settings.sender} to {people}: set MAIL_FROM and MAIL_TO to your own"

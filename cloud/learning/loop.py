@@ -153,8 +153,7 @@ class Learning:
         return False
 
     def advance(self, *, look: bool = True) -> None:
-        """Take each model that has passed one step on: a day in shadow, the question, the board.
-        Raises PyMongoError."""
+        """Take each model that has passed a step on: day in shadow, question, board. Raises PyMongoError."""
         for known in self._book.ready():
             step = partial(self._advance, board_of(known["_id"]), known, look=look)
             self._alone(f"the next model of {known['_id']}", step)

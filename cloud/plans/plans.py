@@ -32,6 +32,8 @@ MAILS_A_DAY = 1.0  # for each board, as the detectors are calibrated
 
 @dataclass(frozen=True)
 class FleetSize:
+    """How many boards, how often they measure, and how long their readings stay."""
+
     devices: int
     period: float  # s
     retention: int = 30  # days

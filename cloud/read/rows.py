@@ -216,6 +216,7 @@ def episode_row(
     acknowledged: Mapping[str, float],
     labels: Mapping[str, Document],
 ) -> Episode:
+    """`alerts`, `acknowledged`, `labels`: state of its mail, Unix s, last answer, by the episode's id."""
     name = document["_id"]
     answer = labels.get(name, {})
     values = {**document, "id": name, "acknowledged": acknowledged.get(name)}

@@ -18,10 +18,7 @@ _COLUMNS = [column.name for column in fields(Spans)]
 
 
 def spans(reader: Reader, site: str, device: str, start: float, end: float) -> Spans:
-    """Every stretch of [start, end) (Unix s): hours, sealed and open buckets; not undated buckets.
-
-    Raises PyMongoError.
-    """
+    """Each stretch of [start, end) (Unix s): hours, and buckets but undated ones. Raises PyMongoError."""
     hours = reader.hours(site, device, start=start, end=end)
     buckets = reader.database["buckets"]
     whole = {"d": device_id(site, device), "z": {"$gte": start}, "a": {"$lt": end}}

@@ -41,12 +41,10 @@ class StreamColumns:
 def to_readings(
     site: str, device: str, parts: list[StreamColumns], start: float | None, end: float | None
 ) -> Readings:
+    """The rows of all streams in one order; `start`, `end`: Unix s, None = no bound, `end` left out."""
     if not parts:
-        parts = [
-            StreamColumns(
-                "", np.zeros(0, np.int64), np.zeros(0, packing.RECORD), np.zeros(0, object), np.zeros(0)
-            )
-        ]
+        empty = np.zeros(0, np.int64), np.zeros(0, packing.RECORD), np.zeros(0, object), np.zeros(0)
+        parts = [StreamColumns("", *empty)]
     place = np.concatenate([part.place for part in parts])
     seq = np.concatenate([part.seq for part in parts])
     rank = np.concatenate([np.full(len(part.seq), k) for k, part in enumerate(parts)])

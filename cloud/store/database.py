@@ -95,10 +95,7 @@ def in_transaction(database: Database[Document], act: Callable[[ClientSession], 
 
 
 def prepare(database: Database[Document]) -> None:
-    """Make the indexes, before the first write. Safe to repeat, and in several workers at once.
-
-    Raises PyMongoError.
-    """
+    """Make the indexes; several workers may, again and again. Raises PyMongoError."""
     # A field that changes with every reading must not be in an index: half of the index's pages would stay
     # empty for ever. So an open bucket is only listed under its device; its dates are indexed once it is
     # sealed.

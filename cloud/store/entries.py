@@ -47,6 +47,8 @@ class Counts:
 
 @dataclass
 class Bucket:
+    """The readings of one batch that go into one bucket; `number`: seq // 360."""
+
     site: str
     device: str
     stream: str

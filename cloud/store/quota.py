@@ -71,10 +71,7 @@ class Keeper:
         self._bare = False  # nothing was left to reduce, and the log says so
 
     def look(self) -> int:
-        """Measure, log, and reduce if necessary; returns how many buckets became hours.
-
-        Raises PyMongoError.
-        """
+        """Measure, log, reduce if necessary; returns how many buckets became hours. Raises PyMongoError."""
         try:
             self._pay()
             return self._look()

@@ -45,10 +45,7 @@ def trim_episodes(database: Database[Document]) -> int:
 
 
 def trim_streams(database: Database[Document]) -> int:
-    """Delete the oldest streams without readings of boards with too many; returns how many.
-
-    Raises PyMongoError.
-    """
+    """Delete a board's oldest surplus streams without readings; returns how many. Raises PyMongoError."""
     streams = database["streams"]
     gone = 0
     for board, surplus in _too_many(database, "streams", ["d"], STREAMS_KEPT):

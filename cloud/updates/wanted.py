@@ -120,10 +120,7 @@ class Outcome:
 def outcome(
     document: Mapping[str, Any], state: Mapping[str, Any], what: str, value: str | int
 ) -> Outcome | None:
-    """What a board says in `state` of the `what` with this value, for which `document` asked it.
-
-    None: nothing yet.
-    """
+    """What `state` says of the `what` that `document` wants with this value; None = nothing yet."""
     wanted = identity(value)
     for kind, name, text, *rest in state.get("updates") or ():
         n, again = (*rest, None, False)[:2]

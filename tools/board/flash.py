@@ -17,10 +17,7 @@ RESET_S = 60.0
 
 
 def choose(chip: str, own: Path | None) -> tuple[firmware.FirmwareEntry, bytes]:
-    """The manifest's entry for `chip`, and its firmware: the file `own`, else downloaded.
-
-    Raises ToolFailed.
-    """
+    """The manifest's entry for `chip`, and its firmware: the file `own` or a download. Raises ToolFailed."""
     entry = firmware.entry_for(chip, firmware.manifest())
     if own:
         data = firmware.local(own, entry)

@@ -26,10 +26,7 @@ TRAIN = '`make train ARGS="--device C001"` makes one and names its file'
 
 
 def check(bundle: Path, key: str) -> str:
-    """The id of the model in the file, checked here with the board's own code and `key`.
-
-    Raises ToolFailed.
-    """
+    """The id of the model in the file, checked by the board's own code and `key`. Raises ToolFailed."""
     model, problem = on_board.load(str(bundle), bytes.fromhex(key))
     if model is None:
         raise ToolFailed(str(problem))

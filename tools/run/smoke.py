@@ -37,6 +37,8 @@ FIRST_SAMPLE_TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class SmokeResult:
+    """The outcome of a smoke run; `accounts` by board."""
+
     accounts: dict[str, BoardAccount]
     episodes: int
     emails: int

@@ -82,7 +82,7 @@ class VirtualBoard:
         self._firmware = folder / "firmware"
         self._interpreter = interpreter or find_micropython()
         self._command, self._ctrl_c = runner(self._interpreter)
-        self.history = BoardHistory()
+        self.history = BoardEventLog()
         self._line = partial(on_line, name)
         self._on_event = on_event
         self._powered = threading.Event()
@@ -254,7 +254,7 @@ class VirtualBoard:
         self._on_event(self.name, event)
 
 
-class BoardHistory:
+class BoardEventLog:
     """The events of a chip, for others to wait for; events of its pins are left out."""
 
     def __init__(self) -> None:

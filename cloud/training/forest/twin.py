@@ -87,6 +87,7 @@ class Trees:
 
     @classmethod
     def from_arrays(cls, name: str, arrays: Mapping[str, NDArray[Any]], lengths: Lengths) -> Trees:
+        """The trees of a stored model, whose arrays begin with `name`; the inverse of `arrays`."""
         from sklearn.tree._tree import NODE_DTYPE  # noqa: PLC0415
 
         counts = arrays[f"{name}.counts"]

@@ -124,10 +124,7 @@ class RawRepl:
         self.pause()
 
     def pause(self, seconds: float = STOP_S) -> None:
-        """Interrupt what runs, for a few questions; Vigie's watchdog then waits for an hour.
-
-        Raises ToolFailed.
-        """
+        """Interrupt what runs; Vigie's watchdog then waits for an hour. Raises ToolFailed."""
         end = time.monotonic() + seconds
         self._stopped = True
         while time.monotonic() < end:

@@ -59,9 +59,7 @@ class Database(Part):
         self.child: Child | None = None
 
     def start(self) -> None:
-        """Returns when the member is primary and writes would be taken. Raises ToolFailed with the log's last
-        lines.
-        """
+        """Returns when the member, as primary, takes writes. Raises ToolFailed with the log's last lines."""
         if self.outside:
             self._ask_outside()
             return

@@ -33,10 +33,7 @@ class SensorChoice:
 
     @classmethod
     def parse(cls, text: str) -> SensorChoice:
-        """Of SENSOR: "simulated", "replay:FILE" or "replay:FILE --unit F".
-
-        Raises ToolFailed with the cure.
-        """
+        """From "simulated", "replay:FILE" or "replay:FILE --unit F". Raises ToolFailed with the cure."""
         kind, _, rest = text.partition(":")
         if kind == "simulated" and not rest:
             return cls()

@@ -14,6 +14,8 @@ UPDATES = {"config": "settings", "model": "model", "app": "release"}
 
 @dataclass
 class ChaosOutcome:
+    """The outcome of a chaos run; `tallies` by board, `faults` and `unobserved` by kind."""
+
     seed: int
     broker: str
     batch: int  # readings that may be in RAM

@@ -1,1 +1,1 @@
-"""From abnormal readings to one mail that a person reads: episodes, what is said of them, how it is sent."""
+"""From abnormal readings to one mail that a person reads: episodes, their mails, and how mails are sent."""

@@ -92,7 +92,7 @@ def carry_out(steps: list[Deletion]) -> Iterator[Deletion]:
 def _deleting(
     collection: Collection[Document], about: Document, do: Callable[[], object] | None = None
 ) -> Deletion:
-    """Of the documents that `about` finds; `do` where they do not go as a whole."""
+    """A step for the documents that `about` finds; `do`, if given, replaces their deletion."""
     count = collection.count_documents(about)
     return Deletion(collection.name, count, do or partial(collection.delete_many, about))
 

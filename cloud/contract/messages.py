@@ -149,7 +149,7 @@ class Up(_Head, kw_only=True):
 
 
 class _Loose(_Head, kw_only=True):
-    """The same with the readings not decoded yet: it tells one bad reading from a bad message."""
+    """An `up` message whose readings are not decoded yet: it tells a bad reading from a bad message."""
 
     ts: list[msgspec.Raw]
     up: list[msgspec.Raw]
@@ -434,7 +434,7 @@ def acks(key: bytes, stream: str, runs: list[tuple[int, int]]) -> list[bytes]:
 
 
 def drop_acks(key: bytes, stream: str, runs: list[tuple[int, int]]) -> list[bytes]:
-    """The same for readings that the board says it dropped; the board deletes nothing for it."""
+    """The `ack` payloads for readings that the board says it dropped; the board deletes nothing for them."""
     return [
         encode({"stream": stream, "dropped": part, "mac": keys.ack_mac(key, stream, part, "drop")})
         for part in _parts(runs)

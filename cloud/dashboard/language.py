@@ -39,7 +39,7 @@ def spoken() -> str:
 
 
 def choice() -> None:
-    """At the foot of every page."""
+    """Show the choice of language at the foot of every page."""
     now = spoken()
     st.html(SAY_SO % now, unsafe_allow_javascript=True)
     st.selectbox(

@@ -38,12 +38,12 @@ def findings(
     key: bytes | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Finding]:
-    """As the backend. `quota`: bytes, 0 = none. `key`: the master secret, None = not set yet."""
+    """Test what the backend needs. `quota`: bytes, 0 = none. `key`: the master secret, None = not set yet."""
     yield from _examined(settings, clock, lambda database: _backend(database, quota, key))
 
 
 def of_the_dashboard(settings: DatabaseSettings, clock: Callable[[], float] = time.time) -> Iterator[Finding]:
-    """As the dashboard: it reads all, inserts labels and acknowledgements, and can do nothing else."""
+    """Test what the dashboard needs: it reads all, inserts labels and acknowledgements, and nothing else."""
     yield from _examined(settings, clock, _dashboard)
 
 

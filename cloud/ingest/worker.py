@@ -368,7 +368,7 @@ class Ingest:
     def _without_surplus(
         self, uplinks: list[Message], states: list[tuple[str, str, State]], unsigned: set[Whose]
     ) -> tuple[list[Message], list[tuple[str, str, State]]]:
-        """Without messages of surplus streams: these are held back, without an ack."""
+        """The messages without those of surplus streams, which are held back without an ack."""
         streams = {each.key for each in uplinks}
         streams |= {(site, device, state.stream) for site, device, state in states}
         surplus = self._store.surplus(streams, unsigned)

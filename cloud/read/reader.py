@@ -132,7 +132,7 @@ class Reader:
         return self._beside_siblings(made)
 
     def _beside_siblings(self, made: Readings) -> Readings:
-        """With the cloud's flag on those that were taken while the board was away from its siblings."""
+        """The readings with the cloud's flag SIBLINGS where the board was away from its siblings."""
         asked = {"stretches": 1, "away.since": 1}
         known = self.database["siblings"].find_one({"_id": device_id(made.site, made.device)}, asked) or {}
         stretches = self._alone(f"stretches of {made.site}/{made.device}", lambda: _stretches(known))

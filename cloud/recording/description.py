@@ -28,7 +28,7 @@ class Asked:
 
 
 def add_options(parser: argparse.ArgumentParser, device: str = "--device") -> None:
-    """The same options for every command that reads a recording."""
+    """Add the options of every command that reads a recording."""
     humid = ", ".join(units.H).replace("%", "%%")
     group = parser.add_argument_group(
         "what the file has, where it does not say so itself (docs/recordings.md)"
@@ -72,7 +72,7 @@ def of(options: argparse.Namespace, device: str = "--device") -> Asked:
 
 
 def parse(words: Sequence[str]) -> Asked:
-    """From the words of a command line. Raises RecordingRefused."""
+    """The options from a command line's arguments. Raises RecordingRefused."""
     parser = _Parser(prog="", add_help=False, allow_abbrev=False)
     add_options(parser)
     return of(parser.parse_args(words))

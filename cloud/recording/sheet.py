@@ -41,7 +41,7 @@ class Sheet:
     short: dict[int, int] = field(default_factory=dict)
 
     def filled(self, places: list[int]) -> list[int]:
-        """Those of these columns that are not empty."""
+        """The columns of `places` that are not empty."""
         return [place for place in places if any(row[place].strip() for row in self.rows)]
 
     def named(self, place: int) -> str:

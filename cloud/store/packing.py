@@ -163,7 +163,7 @@ def _tail(packed: bytes) -> tuple[int, str | None]:
 
 
 def merge(first: Packed, second: Packed) -> Packed:
-    """Both together; where both have a position, the reading of `first` wins."""
+    """Join both; where both have a position, the reading of `first` wins."""
     new = ~np.isin(second.position, first.position)
     position = np.concatenate([first.position, second.position[new]])
     record = np.concatenate([first.record, second.record[new]])

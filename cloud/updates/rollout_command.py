@@ -109,7 +109,7 @@ def _plan(
 
 
 def _plan_of_releases(files: Sequence[Path], database: Database[Document], boards: Sequence[Board]) -> Plan:
-    """The same for a release: each board gets the file for its chip, else the newest for it. NoRelease."""
+    """The plan for a release: each board gets the file for its chip, else the newest for it. NoRelease."""
     releases = Releases(database)
     read_files = [read(path) for path in files]
     for release, blob in read_files:

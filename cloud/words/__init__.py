@@ -52,7 +52,7 @@ _MONTHS = (
 
 
 def plain(text: str) -> str:
-    """With ordinary spaces: for subjects and plain text, where programs count and search."""
+    """`text` with ordinary spaces: for subjects and plain text, where programs count and search."""
     return text.replace(NBSP, " ").replace(THIN, " ")
 
 

@@ -271,7 +271,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "carried": ("These mails may not have reached you", "Ces e-mails ne vous sont peut-être pas parvenus"),
     "section open": ("Going on", "En cours"),
     "section closed": ("Over", "Terminés"),
-    "section late": ("Arrived late: noted, no alarm", "Arrivés en retard{nbsp}: notés, sans alarme"),
+    "section late": ("Arrived late: noted, no alarm", "Arrivés en retard{nbsp}: notés, sans alerte"),
     "for": ("for {length}", "pendant {length}"),
     "chart alt": (
         "Temperature and humidity of {device} around the episode",

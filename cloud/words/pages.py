@@ -237,7 +237,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "legend settling": ("Settling: normal again", "Retour au calme{nbsp}: de nouveau normal"),
     "settling": (
         "normal again; the detectors still remember the fault ({saw})",
-        "redevenu normal{nbsp}; les détecteurs gardent encore le défaut en mémoire ({saw})",
+        "redevenu normal{nbsp}; les détecteurs gardent encore la panne en mémoire ({saw})",
     ),
     "legend episode": ("Episode", "Épisode"),
     "legend normal": ("Normal for this board", "Normal pour cette carte"),
@@ -428,7 +428,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "why range": ("trained range {spans}", "plage apprise {spans}"),
     "why zscore": (
         "{t} deviations in temperature, {h} in humidity; the limit is {limit}",
-        "{t} écarts en température, {h} en humidité{nbsp}; la limite est {limit}",
+        "{t} écarts-types en température, {h} en humidité{nbsp}; la limite est {limit}",
     ),
     "why forest": (
         "sum of path lengths {value}; below {limit} is abnormal",

@@ -37,7 +37,7 @@ class SiblingResult:
 
 
 def bench(folder: Path, seeds: int, interpreter: str) -> dict[str, SiblingResult]:
-    """By mote."""
+    """The results by mote."""
     whole = {mote: load(folder, mote, most=None) for mote in MOTES}
     end = min(stream.ts[-1] for stream in whole.values())
     streams = {mote: _until(stream, end) for mote, stream in whole.items()}

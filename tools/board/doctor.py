@@ -121,7 +121,7 @@ def configuration(wire: RawRepl) -> bool:
 
 
 def examine_chip(device: Port) -> bool:
-    """Without a REPL: whether there is a chip at all."""
+    """When no REPL answers, test whether there is a chip at all."""
     try:
         with Chip(device) as chip:
             screen.tick("chip", f"{chip.about}, {chip.size}, in download mode")

@@ -100,7 +100,7 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """As `subprocess` gives it (negative = signal); None while it runs."""
+        """The exit code as `subprocess` gives it (negative = signal); None while it runs."""
         return self._process.returncode if self.exited.is_set() else None
 
     def send(self, number: int) -> None:

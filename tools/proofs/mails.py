@@ -41,7 +41,7 @@ class MailTally:
 
 
 def prove_all(progress: Progress) -> ProofResult:
-    """At full size."""
+    """Run the proof at full size."""
     tally = kill_while_sending(KILLS, progress)
     text = (
         f"{tally.kills} kills (SIGKILL) of the backend, each while a mail was being handed over, some before "

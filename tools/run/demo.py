@@ -31,7 +31,7 @@ LISTEN = ("127.0.0.1", "0.0.0.0")  # noqa: S104  boards on the network are let i
 
 
 def plan(environment: Mapping[str, str] = os.environ) -> StackPlan:
-    """From SENSOR, LISTEN and PORT_…. Raises ToolFailed."""
+    """The plan from SENSOR, LISTEN and PORT_…. Raises ToolFailed."""
     address = environment.get("LISTEN", "").strip() or LISTEN[0]
     if address not in LISTEN:
         raise WrongUse(

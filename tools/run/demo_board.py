@@ -84,7 +84,7 @@ def where(address: str) -> str:
 
 
 def await_login(port: int, ca: Path, user: str, password: str) -> None:
-    """Until the demo's broker lets the new user in. Raises ToolFailed."""
+    """Wait until the demo's broker lets the new user in. Raises ToolFailed."""
 
     def is_in() -> bool:
         try:

@@ -145,7 +145,7 @@ class _Panels:
         self._brush = alt.selection_interval(name=ZOOM, encodings=["x"], mark=mark)
 
     def of(self, summed: bool) -> list[Drawn]:
-        """All of them; `summed`: of sums over stretches of time, instead of single readings."""
+        """All panels; `summed`: they show sums over stretches of time instead of single readings."""
         say = self._say
         quantities = [self._quantity("t", say("panel zoom")), self._quantity("h")]
         if summed:

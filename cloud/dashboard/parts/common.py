@@ -39,7 +39,7 @@ def table(say: Words, titles: Sequence[str], rows: Sequence[Sequence[object]]) -
 
 
 def on_a_page(items: Sequence[Item], most: int, key: str) -> Sequence[Item]:
-    """Of `items` those on the page that the viewer chooses, when there are more than `most`."""
+    """The part of `items` that the viewer pages to, when there are more than `most`."""
     pages = -(-len(items) // most)
     number = st.pagination(pages, key=key) if pages > 1 else 1
     return items[(number - 1) * most : number * most]

@@ -64,7 +64,7 @@ def _is_keeper() -> bool:
 
 
 def _cookie() -> str:
-    """As the browser sent it when the page was loaded."""
+    """The cookie that the browser sent when the page was loaded."""
     return str(st.context.cookies.get(keeper.COOKIE, ""))
 
 

@@ -59,7 +59,7 @@ def integer_path_lengths(depth: NDArray[Any], samples: NDArray[Any], scale: int 
 
 
 def depths(tree: Tree) -> NDArray[np.int64]:
-    """Of every node of a scikit-learn tree; the root's is 0."""
+    """The depth of every node of a scikit-learn tree; the root's is 0."""
     return np.asarray(tree.compute_node_depths() - 1)
 
 

@@ -23,7 +23,7 @@ def micros(work, *what):
 
 
 def reading():
-    """From the sensor to flash, as in the loop."""
+    """Take one reading from the sensor to flash, as the loop does."""
     node.since_good = 1
     node.sample()
     node.outbox.flush()

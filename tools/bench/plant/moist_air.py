@@ -17,6 +17,6 @@ def saturation(t: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def over_water(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same over water, below zero too: a humidity sensor's 100 %."""
+    """As above, over water also below zero: a humidity sensor's 100 %."""
     grams: NDArray[np.float64] = 611.2 * np.exp(17.62 * t / (243.12 + t)) / (0.4615 * (273.15 + t))
     return grams

@@ -91,7 +91,7 @@ def run(rooms: Rooms, state: RoomState, steps: int, failure: Failure | None = No
 def _within(  # noqa: PLR0917
     rooms: Rooms, state: RoomState, today: Day, at: int, until: int, first: int, failure: Failure | None
 ) -> tuple[RoomState, Felt]:
-    """From step `at` to `until` of one day."""
+    """Simulate steps `at` to `until` of one day."""
     p, dt = rooms.p, float(STEP)
     held = np.stack([p[name] for name in ("air", "goods", "shell", "coil")])
     volume, every = p["volume"], np.where(p["defrost_every"] > 0, p["defrost_every"] * 3600, np.inf)

@@ -30,7 +30,7 @@ BEGIN = 1.75e9  # Unix s of the history's first reading
 
 @dataclass(frozen=True)
 class Played:
-    """Of one room, hundredths: what its model learns from, and what its board plays."""
+    """One room: the history that its model learns from, and what its board plays, in hundredths."""
 
     learned: tuple[Hundredths, Hundredths]
     played: tuple[Hundredths, Hundredths]
@@ -65,7 +65,7 @@ class ColdRooms(SensorChoice):
 
 @cache
 def rooms(count: int, patient: int) -> tuple[Played, ...]:
-    """The same each time. The failure comes after a defrost and a calm half hour."""
+    """Play the same rooms each time. The failure comes after a defrost and a calm half hour."""
     drawn = draw(SEED, count, (KIND,))
     state = traces.settled(drawn)
     states, parts = [state], []

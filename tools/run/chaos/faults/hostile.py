@@ -89,7 +89,7 @@ def forged(world: World, name: str, random: Random) -> Iterator[Observed]:
 
 @contextmanager
 def flood(world: World, name: str, random: Random) -> Iterator[Observed]:
-    """As many messages as go through, each of them well-formed."""
+    """Send as many well-formed messages as the broker takes."""
     if not _speaks_for_itself(world, name):
         yield fixed(False)
         return

@@ -143,10 +143,10 @@ def _shown(value: Any) -> str:
 
 
 def masked(values: Mapping[str, Any]) -> Values:
-    """A copy without secrets, which may be kept and shown."""
+    """A copy without secrets and key, which may be kept and shown."""
     made: Values = json.loads(json.dumps(values))
-    for place in SECRET:
-        if get(made, place) is not None:
+    for place in (("key",), *SECRET):
+        if get(made, place):
             put(made, place, HIDDEN)
     return made
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from dotenv import dotenv_values
 
-from cloud.updates.settings import encoded
+from cloud.updates.settings import encoded, masked
 from device.config import config
 from tools.board import arguments, release
 from tools.board.cable import port, screen
@@ -118,7 +118,7 @@ def show(wire: RawRepl, device: str = "") -> int:
     """Print the board's configuration without its secrets, and what is wrong with it. `device`: only this."""
     values = read_back(wire)
     refuse_other(values, device)
-    screen.say(json.dumps(board_settings.masked(values), indent=2, ensure_ascii=False))
+    screen.say(json.dumps(masked(values), indent=2, ensure_ascii=False))
     try:
         config.check(values)
     except config.ConfigError as error:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from cloud.updates.settings import masked
 from device.link import explain, stages
 from tests.device.model.test_bundle import bundle
 from tools.board import deploy, doctor, model, provision
@@ -415,7 +416,7 @@ def test_settings_come_from_file_then_environment_then_questions(tmp_path):
     assert made.config["broker"]["host"] == "broker.example" and made.config["broker"]["port"] == 8884
     assert [question for question, secret in asked if secret] == ["Broker's password of this board"]
     assert len(made.config["key"]) == 64
-    shown = json.dumps(board_settings.masked(made.config))
+    shown = json.dumps(masked(made.config))
     for secret in ("from-env", made.config["key"]):
         assert secret not in shown
     assert "from-env" not in repr(made)

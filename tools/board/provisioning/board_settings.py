@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud.contract.keys import device_key
+from cloud.updates.settings import get, put
 from cloud.updates.vain import in_vain
 from device.config import config
 from device.config.schema import SENSORS
@@ -43,7 +44,6 @@ QUESTIONS: tuple[Question, ...] = (
 )
 # A space at an end may belong to them.
 WITH_SPACES = (("wifi", "ssid"), ("wifi", "password"), ("broker", "password"))
-SECRETS = (("key",), ("wifi", "password"), ("wifi2", "password"), ("broker", "password"))
 NO_KEY = """\
 VIGIE_KEY is missing: the board's key, for models and acknowledgements, is made from it
     first time: python -c "import secrets; print('VIGIE_KEY=' + secrets.token_hex(32))" >> .env
@@ -198,29 +198,3 @@ def _key(values: Mapping[str, Any], device: str, environment: Mapping[str, str])
     if len(master) != 32:
         raise ToolFailed("VIGIE_KEY is no key: it takes 64 hex digits")
     return device_key(master, str(values.get("site")), device).hex()
-
-
-def masked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy that may be shown."""
-    shown: dict[str, Any] = copy.deepcopy(dict(values))
-    for place in SECRETS:
-        if get(shown, place):
-            put(shown, place, "•" * 8)
-    return shown
-
-
-def get(values: Mapping[str, Any], place: tuple[str, ...]) -> Any:
-    value: Any = values
-    for key in place:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(key)
-    return value
-
-
-def put(values: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
-    for key in place[:-1]:
-        values = values.setdefault(key, {})
-        if not isinstance(values, dict):
-            return  # wrong in the file: the check says so
-    values[place[-1]] = value

@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -24,6 +25,12 @@ from device import VERSION
 ENV_FILE = Path(".env")
 SECRETS_FILE = Path(".streamlit") / "secrets.toml"
 MODELS = Path("var") / "models"
+# Commands that read their options themselves, loaded when asked for: they take their time.
+OWN_OPTIONS = {
+    "train": "cloud.training.train_command",
+    "learn": "cloud.learning.learn_command",
+    "recording": "cloud.recording.recording_command",
+}
 
 
 def main(argv: list[str], prog: str = "python -m cloud") -> int:
@@ -47,18 +54,8 @@ def main(argv: list[str], prog: str = "python -m cloud") -> int:
 
 
 def _dispatch(argv: list[str], prog: str) -> int:
-    if argv[:1] == ["train"]:  # its own options
-        from cloud.training import train_command  # noqa: PLC0415  few commands need it
-
-        return int(train_command.main(argv[1:]))
-    if argv[:1] == ["learn"]:
-        from cloud.learning import learn_command as learning  # noqa: PLC0415  as above
-
-        return learning.main(argv[1:])
-    if argv[:1] == ["recording"]:
-        from cloud.recording import recording_command as recording  # noqa: PLC0415  pandas takes its time to load
-
-        return recording.main(argv[1:])
+    if argv and argv[0] in OWN_OPTIONS:
+        return int(importlib.import_module(OWN_OPTIONS[argv[0]]).main(argv[1:]))
     options = _parser(prog).parse_args(argv)
     return int(options.command(options))
 
@@ -211,10 +208,8 @@ def _explain(options: argparse.Namespace) -> int:
     from cloud.commands import explain  # noqa: PLC0415  few commands need it
     from cloud.ingest.rescore import Models  # noqa: PLC0415
 
-    known = settings.read(settings.database, os.environ, ENV_FILE)
+    reader = _reader()
     key = settings.read(settings.master_key, os.environ, ENV_FILE)
-    handle = database.connect(known.uri, known.name)
-    reader = Reader(handle)
     site, device = reader.board(options.device)
     readings = reader.readings(site, device)
     row = explain.find(readings, options.seq)
@@ -222,7 +217,7 @@ def _explain(options: argparse.Namespace) -> int:
         print(f"{site}/{device}: {explain.nothing(readings, options.seq)}", file=sys.stderr)
         return 1
     model_id = readings.model[row]
-    model = Models(handle, key).get(model_id) if model_id else None
+    model = Models(reader.database, key).get(model_id) if model_id else None
     print(printable("\n".join(explain.lines(explain.explain(readings, row, model))), keep="\n"))
     return 0
 

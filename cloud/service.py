@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from types import FrameType
@@ -174,30 +174,29 @@ def _outside(
     """Checks of what this process needs but does not control."""
 
     def store() -> str | None:
-        try:
-            with pymongo.timeout(CHECK_TIMEOUT):
-                database.client.admin.command("ping")
-        except PyMongoError as problem:
-            return f"the database does not answer ({type(problem).__name__})"
+        database.client.admin.command("ping")
         return None
 
     def watched() -> str | None:
         """Whether some process watches: this one, or the one for which it stands by."""
-        try:
-            with pymongo.timeout(CHECK_TIMEOUT):
-                lease = database["lease"].find_one({"_id": "watch"}, {"at": 1}) or {}
-        except PyMongoError as problem:
-            return f"the database does not answer ({type(problem).__name__})"
+        lease = database["lease"].find_one({"_id": "watch"}, {"at": 1}) or {}
         age = clock() - lease["at"].timestamp() if lease else None
         return "nobody watches" if age is None or age > WATCH_SILENT else None
 
-    checks: dict[str, Check] = {"store": store, "time": clock.trouble}
+    def answered(check: Check) -> str | None:
+        try:
+            with pymongo.timeout(CHECK_TIMEOUT):
+                return check()
+        except PyMongoError as problem:
+            return f"the database does not answer ({type(problem).__name__})"
+
+    checks: dict[str, Check] = {"store": partial(answered, store), "time": clock.trouble}
     if network is not None and worker is not None:
         connection, busy = network, worker.busy
         checks["broker"] = lambda: None if connection.subscribed.is_set() else "not connected"
         checks["ingesting"] = lambda: f"one batch takes {busy():.0f} s" if busy() > STUCK else None
     if watch:
-        checks["watching"] = watched
+        checks["watching"] = partial(answered, watched)
     return checks
 
 
@@ -220,8 +219,7 @@ def _connected(
     settings: WorkerSettings, operations: databases.Operations, stop: threading.Event
 ) -> Database[Document] | None:
     """A handle of the database; None when stopped before. mongodb+srv:// needs DNS, which may not answer."""
-    pause = 0.5
-    while not stop.is_set():
+    for _ in _attempts(stop):
         try:
             return databases.connect(settings.database.uri, settings.database.name, operations=operations)
         except InvalidURI as problem:
@@ -229,9 +227,16 @@ def _connected(
             return None
         except ConfigurationError as problem:
             log.warning("the database: %s; trying on", of_database(problem))
+    return None
+
+
+def _attempts(stop: threading.Event) -> Iterator[None]:
+    """One after the other until `stop`, with pauses that grow."""
+    pause = 0.5
+    while not stop.is_set():
+        yield
         stop.wait(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
-    return None
 
 
 def _prepare(database: Database[Document], settings: WorkerSettings, stop: threading.Event) -> str | None:
@@ -239,8 +244,7 @@ def _prepare(database: Database[Document], settings: WorkerSettings, stop: threa
 
     Returns our client id at the broker; None when stopped, or when the database refuses this user.
     """
-    pause = 0.5
-    while not stop.is_set():
+    for _ in _attempts(stop):
         try:
             _write_first(database, settings)
             client_id = databases.client_id(database, settings.broker.client_id)
@@ -260,8 +264,6 @@ def _prepare(database: Database[Document], settings: WorkerSettings, stop: threa
         else:
             log.info("connected to the database %s", database.name)
             return client_id
-        stop.wait(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
     return None
 
 

@@ -75,7 +75,12 @@ def main(argv: Sequence[str]) -> int:
 
 def keep(models: Collection[Document], trained: Trained, master: bytes) -> None:
     """Store the model for the cloud's own judging and the dashboard. Raises PyMongoError."""
-    document = {
+    models.replace_one({"_id": trained.model.model_id}, document(trained, master), upsert=True)
+
+
+def document(trained: Trained, master: bytes) -> Document:
+    """A model as `models` holds it, all but its `_id`."""
+    return {
         "site": trained.report["site"],
         "device": trained.report["device"],
         "created": trained.report["created"],
@@ -84,7 +89,6 @@ def keep(models: Collection[Document], trained: Trained, master: bytes) -> None:
         "report": trained.report,
         "png": trained.png,
     }
-    models.replace_one({"_id": trained.model.model_id}, document, upsert=True)
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:

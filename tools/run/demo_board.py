@@ -17,7 +17,7 @@ from tools.board import arguments
 from tools.board.cable import screen
 from tools.board.provisioning import certificate
 from tools.local import pki, secrets_file
-from tools.local.broker.broker import login
+from tools.local.broker.broker import lets_in
 from tools.local.stack import RUNNING, SITE, shown
 from tools.process.child import ToolFailed
 from tools.process.files import private_write
@@ -85,15 +85,8 @@ def where(address: str) -> str:
 
 def await_login(port: int, ca: Path, user: str, password: str) -> None:
     """Wait until the demo's broker lets the new user in. Raises ToolFailed."""
-
-    def is_in() -> bool:
-        try:
-            return login("localhost", port, ca, user, password)
-        except OSError:
-            return False  # it starts anew
-
     trouble = f"the demo's broker does not let {user} in: what does {FOLDER}/log/broker.log say?"
-    insist(is_in, ADMITTED_S, trouble, 0.3)
+    insist(lambda: lets_in("localhost", port, ca, user, password), ADMITTED_S, trouble, 0.3)
 
 
 @arguments.run

@@ -70,7 +70,6 @@ class VirtualBoard:
         *,
         on_line: Callable[[str, str], None] = lambda name, line: None,
         on_event: Callable[[str, str], None] = lambda name, event: None,
-        interpreter: str | None = None,
     ) -> None:
         folder = folder.resolve()  # the interpreter changes its own working directory
         self.name, self.folder, self.log = name, folder, log
@@ -80,7 +79,7 @@ class VirtualBoard:
         self._commands = folder / "commands"
         self._rtc = folder / "rtc"
         self._firmware = folder / "firmware"
-        self._interpreter = interpreter or find_micropython()
+        self._interpreter = find_micropython()
         self._command, self._ctrl_c = runner(self._interpreter)
         self.history = BoardEventLog()
         self._line = partial(on_line, name)

@@ -12,6 +12,7 @@ from cloud.contract.messages import signed, topic_of
 from cloud.training.features import features
 from cloud.training.fit import train
 from cloud.training.forest.twin import CloudModel
+from cloud.training.train_command import document
 from device import codes
 from device.judge.window import SIZE as WARM_UP
 from tools.local.sensor.sensor_choice import SensorChoice
@@ -71,17 +72,7 @@ def trained() -> BenchModel:
     """A model of the real size (300 x 256 in the cloud), trained on a day of the first room."""
     ts, t, h = SensorChoice().history(0, PERIOD, TRAINED_ON * PERIOD)
     made = train(SITE, "B000", device_key(MASTER, SITE, "B000"), ts, t, h)
-    document = {
-        "_id": made.model.model_id,
-        "site": SITE,
-        "device": "B000",
-        "created": made.report["created"],
-        "bundle": made.bundle,
-        "cloud": made.model.dumps(MASTER),
-        "report": made.report,
-        "png": made.png,
-    }
-    return BenchModel(made.model, document)
+    return BenchModel(made.model, {"_id": made.model.model_id, **document(made, MASTER)})
 
 
 def boards(count: int, readings: int, model: BenchModel, began: int) -> list[BenchBoard]:

@@ -80,10 +80,6 @@ class MqttConnection(asyncio.Protocol):
         self._send(0x82, b"\0\1" + _text(topic) + b"\0")
         await self._answered
 
-    def close(self) -> None:
-        self._send(0xE0, b"")
-        self._transport.close()
-
     async def accepted(self) -> None:
         if code := await self._answered:
             raise ConnectionRefused(f"the broker refuses {self._login[1]}: code {code}")

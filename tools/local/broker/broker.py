@@ -112,7 +112,6 @@ class Broker(Part):
         users: Mapping[str, str],
         *,
         port: int = 0,
-        backend_port: int = 0,
         address: str = "127.0.0.1",
         kind: str | None = None,
     ) -> None:
@@ -120,7 +119,7 @@ class Broker(Part):
         self.port, self.address = port or ports.free(), address
         mosquitto = find_mosquitto()
         self.kind = kind or ("mosquitto" if mosquitto else "iotcore")
-        self.backend_port = (backend_port or ports.free()) if self.kind == "mosquitto" else self.port
+        self.backend_port = ports.free() if self.kind == "mosquitto" else self.port
         self._mosquitto = mosquitto
         self.child: Child | None = None
 
@@ -138,11 +137,9 @@ class Broker(Part):
 
     def answers(self) -> bool:
         """Whether the backend's user can log in."""
-        try:
-            password = self.users[BACKEND_USER]
-            return login("127.0.0.1", self.backend_port, self.pki.ca_pem, BACKEND_USER, password)
-        except OSError:
-            return False
+        return lets_in(
+            "127.0.0.1", self.backend_port, self.pki.ca_pem, BACKEND_USER, self.users[BACKEND_USER]
+        )
 
     def stop(self) -> None:
         if self.child:
@@ -225,6 +222,14 @@ def login(host: str, port: int, ca: Path, user: str, password: str) -> bool:
     if not answers:
         raise ConnectionResetError("the broker hung up during the login, or said nothing")
     return not answers[0].is_failure
+
+
+def lets_in(host: str, port: int, ca: Path, user: str, password: str) -> bool:
+    """The same; False also when there is no broker to speak to."""
+    try:
+        return login(host, port, ca, user, password)
+    except OSError:
+        return False
 
 
 def _client(ca: Path, user: str, password: str, client_id: str) -> mqtt.Client:

@@ -15,11 +15,10 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from cloud.contract.messages import MAX_BYTES
-from tools.local.pki import Pki
+from tools.local.pki import Pki, read_key
 from tools.process.child import ToolFailed
 from tools.process.places import VAR
 
@@ -81,8 +80,8 @@ def configuration(folder: Path, pki: Pki, *, port: int, address: str) -> str:
     keystore = folder.resolve() / "server.p12"
     password = secrets.token_hex(16)
     certificates = x509.load_pem_x509_certificates(pki.server_pem.read_bytes())
-    key = serialization.load_pem_private_key(pki.server_key.read_bytes(), None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
+    key = read_key(pki.server_key)
+    if key is None:
         raise ToolFailed(f"{pki.server_key} holds no key of our own making: delete {pki.folder}")
     packed = pkcs12.serialize_key_and_certificates(
         b"vigie",

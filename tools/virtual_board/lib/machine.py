@@ -20,11 +20,6 @@ def reset():
     chip.halt()
 
 
-def soft_reset():
-    chip.tell("reset soft")
-    chip.halt()
-
-
 def deepsleep(ms=None):
     chip.tell("sleep" if ms is None else "sleep %d" % ms)
     chip.halt()
@@ -36,10 +31,6 @@ def reset_cause():
 
 def unique_id():
     return chip.unique_id
-
-
-def freq():
-    return 160000000
 
 
 class Pin:

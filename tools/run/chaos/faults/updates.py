@@ -18,6 +18,7 @@ from cloud.training.forest.assemble import IsolationForestAssembler
 from cloud.training.forest.interpret_packed import PackedForest, PackedInterpreter
 from cloud.updates import change
 from cloud.updates.releases import Release, Releases
+from cloud.updates.standing import state_of
 from cloud.updates.wanted import Wanted, identity
 from device import VERSION
 from device.judge.params import DEFAULTS, MEANS, WEIGHTS
@@ -38,7 +39,7 @@ def settings(world: World, name: str, random: Random) -> Iterator[Observed]:
     key = keys.device_key(world.secrets.master_key, *board)
     asked = {"limits": {"t_max": random.randrange(80, 120)}}
     number = world.do(
-        lambda database: change.want_settings(database, board, key, _state(database, world, name), asked)
+        lambda database: change.want_settings(database, board, key, state_of(database, board), asked)
     )
     yield lambda: _board_says(world, name, "config", identity(number))
 
@@ -50,7 +51,7 @@ def model(world: World, name: str, random: Random) -> Iterator[Observed]:
     chosen = bundle.model_id(data)
 
     def want(database: Database[Document]) -> int:
-        runs = _state(database, world, name).get("model")
+        runs = state_of(database, (world.site, name)).get("model")
         document = {"site": world.site, "device": name, "created": time.time(), "bundle": data}
         database["models"].update_one({"_id": chosen}, {"$setOnInsert": document}, upsert=True)
         return change.want_model(database, (world.site, name), chosen, runs)
@@ -77,14 +78,9 @@ def app(world: World, name: str, random: Random) -> Iterator[Observed]:
     yield lambda: _board_says(world, name, "app", identity(number))
 
 
-def _state(database: Database[Document], world: World, name: str) -> Document:
-    latest = database["latest"].find_one({"_id": f"{world.site}/{name}"}, {"state": 1}) or {}
-    return dict(latest.get("state") or {})
-
-
 def _board_says(world: World, name: str, what: str, identity_: str) -> bool:
     """Whether the board reports this update as installed."""
-    state = _state(world.reader.database, world, name)
+    state = state_of(world.reader.database, (world.site, name))
     return any(each[:3] == [what, identity_, ""] for each in state.get("updates") or ())
 
 

@@ -58,7 +58,6 @@ def replay(
     table: Recording,
     train_rows: int,
     interpreter: str = "cpython",
-    seed: int = 0,
     progress: Progress = lambda text: None,
 ) -> Verdicts:
     """The board's verdicts on all rows, judged with a model trained on the first `train_rows`.
@@ -66,7 +65,7 @@ def replay(
     `interpreter`: "cpython" or "micropython". Raises HistoryError when the rows cannot be trained on.
     """
     learned = history(table.ts[:train_rows], table.t[:train_rows], table.h[:train_rows])
-    fitted = fit.fit(learned, seed=seed, progress=lambda text: progress(f"training: {text}"))
+    fitted = fit.fit(learned, progress=lambda text: progress(f"training: {text}"))
     bundle = fit.pack(KEY, fitted, {"train_rows": train_rows})
     return judge(bundle, table, learned.period, interpreter, progress)
 

@@ -29,7 +29,7 @@ from cloud.read.reader import Reader, is_called
 from cloud.read.rows import Episode, FleetSummary, Latest
 from cloud.read.spans import spans
 from cloud.settings import Site
-from cloud.store.agreement import Agreement
+from cloud.store.agreement import Agreement, KnownUnits
 from cloud.store.database import Document, connect
 from cloud.training.features import features
 from cloud.words import Words
@@ -262,20 +262,11 @@ def history(  # noqa: PLR0917  these are the answer's name
     else:
         readings = asked.readings(site, device, start=begin, end=finish + 1)
         hours = asked.hours(site, device, start=begin, end=finish + 1)
-        units = _units(asked, {model for model in readings.model if model})
+        models = {bytes.fromhex(model) for model in readings.model if model}
+        units = {model.hex(): unit for model, unit in KnownUnits(asked.database).of_models(models).items()}
         drawn = curve.shape(say, readings, episodes, start=begin, end=finish, hours=hours, units=units)
     usual = normal(site, device)
     return BoardHistory(replace(drawn, normal=usual.table), usual, episodes, begin, finish)
-
-
-def _units(asked: Reader, models: set[str]) -> dict[str, float]:
-    """The units of the forests of these models, as far as they are known."""
-    documents = asked.database["models"].find({"_id": {"$in": sorted(models)}}, {"report.unit": 1})
-    return {
-        document["_id"]: document["report"]["unit"]
-        for document in documents
-        if document.get("report", {}).get("unit")
-    }
 
 
 @st.cache_resource(ttl=NORMAL_SHARED, max_entries=500, show_spinner=False)

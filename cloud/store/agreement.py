@@ -135,9 +135,12 @@ class KnownUnits:
     def of(self, record: Record) -> Units:
         """The units of the models that judged these readings, as far as they are known."""
         modelled = record["model"][(record["has"] & packing.MODELLED) > 0]
-        wanted = {bytes(model).ljust(4, b"\0") for model in np.unique(modelled).tolist()}
-        if unknown := wanted - self._known.keys():
-            names = [model.hex() for model in unknown]
+        return self.of_models(bytes(model).ljust(4, b"\0") for model in np.unique(modelled).tolist())
+
+    def of_models(self, models: Iterable[bytes]) -> Units:
+        """The same for these models."""
+        if unknown := set(models) - self._known.keys():
+            names = sorted(model.hex() for model in unknown)
             for document in self._models.find({"_id": {"$in": names}}, {"report.unit": 1}):
                 if unit := document.get("report", {}).get("unit"):
                     self._known[bytes.fromhex(document["_id"])] = float(unit)

@@ -68,8 +68,8 @@ class Fleet(Stack):
             made[name] = bundle.model_id(blob)
         return made
 
-    def start_backend(self, *, wait=True):
-        super().start_backend(wait=wait)
+    def start_backend(self):
+        super().start_backend()
         settings = {**self.environment(), "MQTT_CLIENT_ID": "second"}
         second = Backend("second backend", ["cloud", "run"], self.log("second"), settings)
         self._parts.callback(second.stop)

@@ -228,16 +228,14 @@ class Stack(Part):
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in self._settings().items()]
         private_write(self.settings_file, "".join(lines))
 
-    def start_backend(self, *, wait: bool = True) -> None:
-        """Returns when it listens to the boards, or at once."""
+    def start_backend(self) -> None:
+        """Returns when it listens to the boards."""
         self._write_settings()
         began = time.monotonic()
         self.backend = Backend(
             "backend", ["cloud", "run"], self.log("backend"), self._settings(), lambda: self._died("backend")
         )
         self._parts.callback(self.backend.stop)
-        if not wait:
-            return
         self.backend.wait()
         say("backend", f"listening, re-scoring, watching ({time.monotonic() - began:.1f} s)")
 

@@ -139,10 +139,10 @@ class World(Stack):
     def _make_models(self) -> None:
         """No models: rules and Z-score judge alone, which is enough to test whether readings get lost."""
 
-    def start_backend(self, *, wait: bool = True) -> None:
+    def start_backend(self) -> None:
         self._write_settings()
         for name in WORKERS:
-            self.start_worker(name, wait=wait)
+            self.start_worker(name)
 
     def start_worker(self, name: str, *, wait: bool = True) -> None:
         """Returns when it listens to the boards, or at once."""

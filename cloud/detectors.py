@@ -11,7 +11,7 @@ from device.judge.window import SIZE as WINDOW
 Texts = tuple[str, str]  # English, French
 
 
-class Detector(NamedTuple):
+class DetectorRow(NamedTuple):
     """`name`: of its score and its threshold. Of two that share a `flag`, the first has the words for it."""
 
     name: str
@@ -30,31 +30,31 @@ class Detector(NamedTuple):
 
 # What says most about a reading comes first.
 DETECTORS = (
-    Detector("range", codes.RANGE, ("Range", "Plage"), ("outside its range", "hors de sa plage")),
-    Detector(
+    DetectorRow("range", codes.RANGE, ("Range", "Plage"), ("outside its range", "hors de sa plage")),
+    DetectorRow(
         "limit", codes.LIMIT, ("Your limits", "Vos limites"), ("outside your limits", "hors de vos limites")
     ),
-    Detector(
+    DetectorRow(
         "sensor error",
         codes.SENSOR_ERROR,
         ("Sensor", "Capteur"),
         ("no reading from the sensor", "le capteur ne répond pas"),
         cloud=True,
     ),
-    Detector(
+    DetectorRow(
         "excursion",
         codes.EXCURSION,
         ("Excursion", "Excursion"),
         ("does not return to normal", "ne revient pas à la normale"),
     ),
-    Detector(
+    DetectorRow(
         "rhythm",
         codes.RHYTHM,
         ("Rhythm", "Rythme"),
         ("not as at this time of the day", "pas comme à cette heure du jour"),
     ),
-    Detector("stuck", codes.STUCK, ("Stuck", "Figé"), ("frozen value", "valeur figée"), learned=True),
-    Detector(
+    DetectorRow("stuck", codes.STUCK, ("Stuck", "Figé"), ("frozen value", "valeur figée"), learned=True),
+    DetectorRow(
         "zscore",
         codes.ZSCORE,
         ("Z-score", "Z-score"),
@@ -65,7 +65,7 @@ DETECTORS = (
         window=WINDOW,
         cloud=True,
     ),
-    Detector(
+    DetectorRow(
         "jump",
         codes.ZSCORE,
         ("Jump", "Saut"),
@@ -76,7 +76,7 @@ DETECTORS = (
         learned=True,
         window=STEPS,
     ),
-    Detector(
+    DetectorRow(
         "jitter",
         codes.JITTER,
         ("Jitter", "Bruit"),
@@ -86,7 +86,7 @@ DETECTORS = (
         learned=True,
         window=STEPS,
     ),
-    Detector(
+    DetectorRow(
         "drift",
         codes.DRIFT,
         ("Drift", "Dérive"),
@@ -96,7 +96,7 @@ DETECTORS = (
         digits=2,
         learned=True,
     ),
-    Detector(
+    DetectorRow(
         "siblings",
         SIBLINGS,
         ("Siblings", "Voisines"),
@@ -104,7 +104,7 @@ DETECTORS = (
         board=False,
         cloud=True,
     ),
-    Detector(
+    DetectorRow(
         "envelope",
         codes.ENVELOPE,
         ("Envelope", "Enveloppe"),
@@ -116,7 +116,7 @@ DETECTORS = (
         window=WINDOW,
         cloud=True,
     ),
-    Detector(
+    DetectorRow(
         "forest",
         codes.FOREST,
         ("Forest", "Forêt"),
@@ -125,7 +125,7 @@ DETECTORS = (
         cloud=True,
     ),
 )
-FLAGS: dict[int, Detector] = {}  # what each flag says, in the same order
+FLAGS: dict[int, DetectorRow] = {}  # what each flag says, in the same order
 for _each in DETECTORS:
     FLAGS.setdefault(_each.flag, _each)
 CLOUD = sum(flag for flag, each in FLAGS.items() if each.cloud)  # what the cloud looks for too

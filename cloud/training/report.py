@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.alerts import hindsight
-from cloud.detectors import DETECTORS, Detector, clock
+from cloud.detectors import DETECTORS, DetectorRow, clock
 from cloud.training.history import History
 from cloud.training.thresholds import calibrate, restless
 from cloud.training.thresholds.excursion import NOWHERE
@@ -209,7 +209,7 @@ def _stage(alarms: int, minutes: int | None) -> str:
     return f"would have alarmed {alarms} times in these days: {cure}"
 
 
-def _times(detector: Detector, threshold: int) -> float | None:
+def _times(detector: DetectorRow, threshold: int) -> float | None:
     """A threshold in the detector's units; None when it does not watch."""
     if threshold >= NEVER:
         return None
@@ -218,7 +218,7 @@ def _times(detector: Detector, threshold: int) -> float | None:
     )
 
 
-def _set_to(detector: Detector, times: float | None) -> str:
+def _set_to(detector: DetectorRow, times: float | None) -> str:
     assert detector.set_to
     return "does not watch yet" if times is None else detector.set_to[0].format(times=f"{times:g}")
 

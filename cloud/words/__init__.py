@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cloud.contract.messages import CLOUD_BITS, UNKNOWN
-from cloud.detectors import DETECTORS, FLAGS, Detector
+from cloud.detectors import DETECTORS, FLAGS, DetectorRow
 from cloud.process.printable import printable
 from cloud.words import answers, mails, pages
 
@@ -132,10 +132,10 @@ class Words:
         """Its own name, for people who look it up."""
         return FLAGS[bit].called[self._column]
 
-    def own_name(self, detector: Detector) -> str:
+    def own_name(self, detector: DetectorRow) -> str:
         return detector.called[self._column]
 
-    def set_to(self, detector: Detector, times: float) -> str:
+    def set_to(self, detector: DetectorRow, times: float) -> str:
         """What a threshold of so many `times` means."""
         assert detector.set_to
         return detector.set_to[self._column].format(times=self.number(times, detector.digits))

@@ -54,16 +54,16 @@ def _finish(pull, node):
         borrow("update.slots").take(node, pull._path, pull.name)
     else:
         borrow("update.settings_file").take(node, pull._path, pull.name)
-    pull._told(node, "")
+    pull._report(node, "")
 
 
 def _fail(pull, node, why, again=False):
     """Give it up, and say why. `again`: a later try may succeed."""
     remove(pull._path)
-    pull._told(node, why, again)
+    pull._report(node, why, again)
 
 
-def _told(pull, node, text, again=False):
+def _report(pull, node, text, again=False):
     try:
         borrow("update.notes").Notes().tell(pull.what, pull.name, text, again)
     except OSError:

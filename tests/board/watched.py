@@ -31,13 +31,13 @@ class Watched:
             config["device"],
             folder,
             folder / "log",
-            on_line=self._said,
-            on_event=lambda name, event: self._said(name, event),
+            on_line=self._on_line,
+            on_event=lambda name, event: self._on_line(name, event),
         )
         (folder / "ca.der").write_bytes(ca_der)
         self.board.install(config, folder / "ca.der")
 
-    def _said(self, _: str, line: str) -> None:
+    def _on_line(self, _: str, line: str) -> None:
         with self._more:
             self.lines.append(line)
             self._more.notify_all()

@@ -53,7 +53,7 @@ def begin(node, config, clock, sensor, judge, outbox, board):  # noqa: PLR0917 -
     node.minute_up = node._state_up = 0
     node.online_up = None  # when the broker was first there
     node._was_ready = False
-    node._published = None
+    node._told = None
     node._firsts = []  # lines that the console prints once
 
 
@@ -160,7 +160,7 @@ def _minute(node):
     text = "%s | %d of %d not acknowledged%s%s"
     log.info("node", text % (_values(node, 0), node.outbox.waiting(), node.outbox.kept(), free, more))
     news = (node.outbox.journal.dropped, sorted(node.sender.refused), log.last_error)
-    if news != node._published or up - node._state_up >= _STATE_S:
-        node._published = news
+    if news != node._told or up - node._state_up >= _STATE_S:
+        node._told = news
         node._state_up = up
         node.link.publish_state()

@@ -51,7 +51,7 @@ class Pubacks:
         return done
 
     def flush(self) -> None:
-        """Send what is ready."""
+        """Send the PUBACKs that are ready."""
         with self._lock:
             self._flush()
 

@@ -1,4 +1,4 @@
-"""One board's fault stops no other: what cannot be worked on is left out, logged once, and counted."""
+"""One board's fault stops no other: `Alone` leaves it out, logs it once and counts it."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping

@@ -30,13 +30,13 @@ from cloud.store.events import event
 log = logging.getLogger("siblings")
 
 EVERY = 300.0  # s between two looks: each reads two hours of every board, and Atlas M0 counts bytes
-NEARBY = 8  # boards that a board is compared with, those whose names come next: all of a site need memory
+NEARBY = 8  # boards, next by name, that a board is compared with: a whole site would need much memory
 DAY = 86400.0
 HISTORY, LEAST = 7 * DAY, DAY  # s of history that are learned from
 AGAIN, SOONER = DAY, 3600.0  # s until it is learned anew, and until a history that was refused is tried again
 LONGEST = DAY  # s: a board that has stayed away for so long belongs there now
 BACK = 0.5  # share of the farthest distance: a board within it is back
-HEARD = 3600.0  # s since the last sign of life of a board that is asked
+HEARD = 3600.0  # s: a board is looked at when its last sign of life is newer
 UNKNOWN_PERIOD = 60.0  # s, assumed until two readings show it
 TAIL = BLOCK * (BLOCKS + 1)  # readings of a window
 KEPT = 50  # stretches in which it was away

@@ -21,10 +21,10 @@ from cloud.training.history import DAY, HOUR, Floats
 from cloud.training.thresholds import calibrate
 from cloud.training.thresholds.calibrate import Prior
 
-PER_DAY = 0.2  # false alarms a day that are allowed for
+PER_DAY = 0.2  # false alarms a day that are allowed
 TAIL = Prior(level=-1.1, slope=0.25)  # of log scores: motes 01, 19, 23 of Intel's laboratory, and a margin
-LEAST, MEDIAN = 2, 4  # siblings; from MEDIAN on their median speaks
-MOST = 8  # siblings that are asked, the nearest
+LEAST, MEDIAN = 2, 4  # siblings; from MEDIAN on the board is compared with their median
+MOST = 8  # siblings, the nearest, that a board is compared with
 FARTHER = 1.5  # times the floor of the second nearest: beyond it a board is no sibling
 HALF = 15  # blocks over which slopes are measured
 SLOPE = 1.5  # at most

@@ -36,7 +36,7 @@ class Quarantined(NamedTuple):
 
 @dataclass
 class Counts:
-    """What became of one batch."""
+    """The outcome of storing one batch."""
 
     kept: int = 0  # stored now, or already stored with the same values
     conflicts: int = 0  # already stored with other values: these go into quarantine

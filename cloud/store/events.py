@@ -13,7 +13,7 @@ from cloud.store.entries import Bucket
 from cloud.store.packing import SIZE
 from device import codes
 
-REPORT_EVERY = 600  # s; `watch` hears of a flood, or of two boards under one name, once in this time
+REPORT_EVERY = 600  # s; one event in this time tells `watch` of a flood, or of two boards under one name
 
 
 def event_updates(bucket: Bucket, there: Mapping[int, bytes], position: int, at: datetime) -> list[UpdateOne]:

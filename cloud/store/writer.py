@@ -38,10 +38,10 @@ from device import codes
 KNOWN_SECONDS = 60.0  # how long a worker trusts what it knows of floors and of unknown flag bits
 QUARANTINE_KEPT = 500  # newest entries of each ring: whoever sends rubbish pushes out only their own
 STREAMS_A_DAY = 20  # new ones of a board in 24 hours; a stream is one install, made when a flash is new
-STRANGERS_A_DAY = 200  # ... of all boards together that were never heard before and send no mac
+STRANGERS_A_DAY = 200  # ... of all boards together that are new to the backend and send no mac
 DAY = 86400
 DROPPED_RUNS = 1000
-CAUSES, OTHER_CAUSE = 8, "other"  # of what a stream dropped; further ones are kept under one name
+CAUSES, OTHER_CAUSE = 8, "other"  # causes of drops kept for each stream; further ones share one name
 LAST_KNOWN = 20_000  # buckets of which a worker remembers its last addition
 STEADY = 60  # s over which a period is measured
 DUPLICATE_KEY = 11000
@@ -172,7 +172,7 @@ class Store:
     def surplus(
         self, streams: Iterable[StreamKey], unsigned: Collection[tuple[str, str]] = ()
     ) -> set[StreamKey]:
-        """Those of `streams` that are new and too many for their board today; it records the others.
+        """The new ones of `streams` that are too many for their board today; the others are recorded.
 
         So made-up streams do not grow the database without end. `unsigned`: the boards (site, device) that
         are believed without a mac. Streams begun in their name never keep out the board itself once it

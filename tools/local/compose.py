@@ -1,4 +1,4 @@
-"""`python -m tools compose …`: what the services of compose.yaml need and cannot make themselves.
+"""`python -m tools compose …`: what the services of compose.yaml need but cannot make themselves.
 
     files              certificates, passwords, keys, the broker's rules; kept when they are there
     users              the replica set, and the database's two users
@@ -84,7 +84,7 @@ def files(house: Path, boards: Sequence[str], names: Sequence[str], broker: tupl
 
 
 def users(house: Path, hosts: Sequence[str]) -> None:
-    """Begin the replica set of `hosts` and make both users; what works already stays. Raises ToolFailed."""
+    """Begin the replica set of `hosts` and make both users; keep what already works. Raises ToolFailed."""
     login = f"mongodb://root:{quote((house / 'database' / 'root-password').read_text())}@"
     first = f"{login}{hosts[0]}/admin?directConnection=true"
     uri = first if len(hosts) == 1 else f"{login}{','.join(hosts)}/admin?replicaSet={SET_NAME}"
@@ -172,7 +172,7 @@ def _connect(uri: str) -> MongoClient[roles.Document]:
 
 
 def _add_members(client: MongoClient[roles.Document], hosts: Sequence[str]) -> None:
-    """One at a time, as MongoDB wants it; each copies what there is."""
+    """Add one member at a time, as MongoDB demands; each copies what there is."""
     for host in hosts:
         config = client.admin.command("replSetGetConfig")["config"]
         if host not in {member["host"] for member in config["members"]}:

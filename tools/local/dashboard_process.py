@@ -14,7 +14,7 @@ TIMEOUT = 60.0
 
 
 class Dashboard(Child):
-    """Started at once; `app`: its script; `arguments`: more of Streamlit's own. `log` holds what it said."""
+    """Started at once; `app`: its script; `arguments`: more of Streamlit's own. `log`: its output's file."""
 
     def __init__(
         self,

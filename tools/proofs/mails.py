@@ -80,7 +80,7 @@ def kill_while_sending(kills: int, progress: Progress) -> MailTally:
             if chance.random() < 0.5:
                 _await(hand_over.is_set, "a mail was taken")
             else:  # somewhere between the claim and the answer
-                _await(lambda: database["alerts"].find_one({"state": "sending"}), "one was being sent")
+                _await(lambda: database["alerts"].find_one({"state": "sending"}), "a mail was being sent")
             backend.kill()
             gate.set()
             database["lease"].update_one({"_id": "watch"}, {"$unset": {"until": ""}})  # else wait 10 s

@@ -1,4 +1,4 @@
-"""`python -m tools.repo.pip_install ARGUMENTS`: `pip install ARGUMENTS`, in one line that moves.
+"""`python -m tools.repo.pip_install ARGUMENTS`: `pip install ARGUMENTS`, shown as one line of progress.
 
 It runs before anything is installed, so it needs only Python. It shows pip's output when pip fails.
 """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tools.bench.plant.rooms import KINDS
 
 HOUR = 3600.0
-AJAR = 0.25  # of what goes through the door when it is wide open
+AJAR = 0.25  # share of what goes through the door when it is wide open
 LEAKED = 6 * 24 * HOUR  # s after which no refrigerant is left
 BATTERY = 72 * HOUR  # s from the first sag to the end
 COMPRESSOR = ("fridge", "walk-in", "freezer", "pharmacy fridge", "wine cellar", "server room")
@@ -23,7 +23,7 @@ class PlantHealth:
     defrost: bool = True
     heater: float = 1.0
     humidifier: float = 1.0
-    fallen: float = 0.0  # of what the sensor feels is goods instead of air
+    fallen: float = 0.0  # share of goods, instead of air, in what the sensor feels
     sag: float = 0.0  # of its battery: 0 new, 1 dead
 
 
@@ -32,7 +32,7 @@ WELL = PlantHealth()
 
 @dataclass(frozen=True)
 class Failure:
-    """`health(age)`: s after it began. `hours`: how long it is looked at; what comes later is too late."""
+    """`health(age)`: s after it began. `hours`: a mail that comes later is too late."""
 
     name: str
     kinds: tuple[str, ...]

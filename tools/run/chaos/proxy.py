@@ -41,25 +41,25 @@ class Proxy:
         run(self._listen())
 
     def carries(self) -> bool:
-        """Whether there is a connection to harm."""
+        """Whether a connection is open that a fault can harm."""
         return bool(self._pairs)
 
     # Faults
 
     def black_hole(self) -> None:
-        """Nothing comes through, nothing is refused."""
+        """Let nothing through, and refuse nothing."""
         self._run(self._set(self._open.clear))
 
     def delay(self, seconds: float) -> None:
-        """Each chunk arrives `seconds` late."""
+        """Deliver each chunk `seconds` late."""
         self._delay = seconds
 
     def refuse(self) -> None:
-        """End all connections and listen no more."""
+        """End all connections and stop listening."""
         self._run(self._refuse())
 
     def scar(self, kind: str) -> None:
-        """What happens to the next chunk: "cut" (and its connection), "flip", "drop" or "duplicate"."""
+        """Harm the next chunk: "cut" (and its connection), "flip", "drop" or "duplicate"."""
         self._scar = kind
 
     def heal(self, *, forget: bool = False) -> None:
@@ -96,7 +96,7 @@ class Proxy:
                 reset(writer)
 
     async def close(self) -> None:
-        """For good; in the loop."""
+        """End the proxy for good; runs in the loop."""
         await self._refuse()
         self._open.set()
 

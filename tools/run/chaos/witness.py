@@ -24,7 +24,7 @@ def count(world: World, name: str, period: float) -> Tally:
 
 
 def alarms(world: World) -> list[str]:
-    """Boards that a mail called two, although there is only one."""
+    """Boards of which a mail said that there are two, although there is only one."""
     mailed = world.reader.database["episodes"].distinct("device", {"kind": "claim"})
     return [f"{name}: two boards were said to claim it" for name in mailed if not world.clones.get(name)]
 

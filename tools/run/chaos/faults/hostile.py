@@ -135,7 +135,7 @@ def session_lost(world: World, name: str, random: Random) -> Iterator[Observed]:
 
 
 def _speaks_for_itself(world: World, name: str) -> bool:
-    """Whether the cloud has heard the board; before, whoever has its password may be an older one of it."""
+    """Whether the cloud has heard the board sign. Until then it believes a thief with the broker password."""
     about = {"_id": device_id(world.site, name), "contract": 2}
     return world.do(lambda database: database["latest"].find_one(about)) is not None
 

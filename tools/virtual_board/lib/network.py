@@ -3,10 +3,12 @@
 import time
 
 STA_IF = 0
+AP_IF = 1
 STAT_IDLE = 1000
 STAT_CONNECTING = 1001
 STAT_GOT_IP = 1010
 STAT_NO_AP_FOUND = 201
+STAT_WRONG_PASSWORD = 202
 
 _JOIN_MS = 200
 
@@ -14,6 +16,7 @@ _JOIN_MS = 200
 class WLAN:
     """`in_reach` is set by the harness: False is a network that went away."""
 
+    IF_STA = STA_IF
     in_reach = True
 
     def __init__(self, interface=STA_IF):

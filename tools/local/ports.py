@@ -1,9 +1,14 @@
 """The port of each part, and the cure when it is taken."""
 
+import fcntl
 import os
 import secrets
 import socket
+import tempfile
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import IO
 
 from tools.process.child import ToolFailed
 
@@ -25,10 +30,25 @@ def is_free(port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
 
 
 def free(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port on which nobody listens."""
-    while not is_free(port := secrets.choice(OWN), kind):
+    """A port on which nobody listens, and that no process of this user that still runs was given here."""
+    while not (is_free(port := secrets.choice(OWN), kind) and _reserve(port)):
         pass
     return port
+
+
+def _reserve(port: int) -> bool:
+    """Lock the byte `port` of a file: the part that will listen there may start only seconds later."""
+    try:
+        fcntl.lockf(_reserved(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _reserved() -> IO[str]:
+    """The file, open as long as this process lives: then its locks end."""
+    return Path(tempfile.gettempdir(), f"vigie-ports-{os.getuid()}").open("w")
 
 
 def choose(defaults: Mapping[str, int], environment: Mapping[str, str] = os.environ) -> dict[str, int]:

@@ -1,6 +1,8 @@
 """Ports in use are told at once, all of them, each with its way out."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -41,3 +43,12 @@ def test_zero_means_any_free_port():
     chosen = ports.choose({}, {})
     assert set(chosen) == set(ports.PARTS)
     assert len(set(chosen.values())) == len(chosen)
+
+
+def test_a_port_that_another_process_was_given_is_not_given_again_before_its_part_listens(monkeypatch):
+    first = ports.free()
+    monkeypatch.setattr(ports, "OWN", range(first, first + 2))
+    program = f"from tools.local import ports; ports.OWN = range({first}, {first + 2}); print(ports.free())"
+    for _ in range(4):  # each would have taken the first one with a chance of a half
+        chosen = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert int(chosen.stdout) == first + 1

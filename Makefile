@@ -27,14 +27,16 @@ chaos: $(VENV)/local ## faults of every kind on the real parts, then every readi
 	@$(PY) -m tools chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(if $(BROKER),--broker $(BROKER))
 
 # Bytecode is kept: otherwise each of some hundred processes compiles what it imports.
-PYTEST = MAKEFLAGS= PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder
+ONE_PYTEST = MAKEFLAGS= PYTHONDONTWRITEBYTECODE= $(PY) -m pytest
+PYTEST = $(ONE_PYTEST) -n auto --dist loadscope --no-loadscope-reorder
 
 # The lint runs beside the tests.
 test: $(VENV)/local ## the tests: CPython, MicroPython, real broker and database; and lint
 	@make -s lint & linted=$$!; $(PYTEST) -m "not long"; passed=$$?; wait $$linted && exit $$passed
 
 test-long: $(VENV)/local ## the tests that `make test` leaves out, because they take long
-	@$(PYTEST) -m long
+	@$(PYTEST) -m "long and not alone"
+	@$(ONE_PYTEST) -m alone
 
 lint: $(VENV)/local ## ruff and mypy
 	@$(PY) -m ruff check .

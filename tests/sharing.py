@@ -10,7 +10,7 @@ import os
 import re
 
 COMPUTING = min(os.cpu_count() or 1, 4)  # workers
-OTHERS = 5  # workers; with more, parts that train a model starve each other
+OTHERS = 3  # workers; with more, parts that train a model or start a browser starve each other
 NICENESS = 5  # of those: a third of the time that the others get
 # By path from tests/, its beginning is enough. These start real parts and wait for them:
 WAITING = tuple(
@@ -18,7 +18,6 @@ WAITING = tuple(
     " cloud/learning/test_loop tools/local/ tools/test_child tools/virtual_board/".split()
 )
 BROWSER = ("_browser.py", "_accessible.py", "_access.py")
-FLOOD = "cloud/ingest/test_flood.py"
 HEAVY = "heavy"  # the scope of what leaves no machine for another of its kind
 # Here each test is a world of its own, so that another worker may take the next one.
 ALONE = tuple(
@@ -34,12 +33,12 @@ FIRST = (
 
 
 def scope(nodeid):
-    """Tests of one scope run in one worker, one after the other: those of a file; or a test alone; or floods,
-    and all that need HiveMQ or the browser, each of which is then started once."""
+    """Tests of one scope run in one worker, one after the other: those of a file; those that need HiveMQ or
+    the browser, each of which is then started once; or a test alone."""
     file, _, test = nodeid.removeprefix("tests/").partition("::")
     if "hivemq" in re.split(r"[][-]", test) and not file.startswith("e2e/"):
         return HEAVY
-    if file.endswith(BROWSER) or file == FLOOD:
+    if file.endswith(BROWSER):
         return HEAVY
     return f"{file}::{test}" if file.startswith(ALONE) else file
 

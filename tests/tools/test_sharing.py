@@ -23,7 +23,7 @@ def test_a_scope_is_a_file_a_test_or_what_shares_a_start():
     assert sharing.scope("tests/cloud/store/test_store.py::test_it[1]") == "cloud/store/test_store.py"
     alone = "board/test_boot.py::test_ctrl_c"
     assert sharing.scope("tests/" + alone) == alone and sharing.waits(alone)
-    for test in ("cloud/test_doctor.py::test_it[hivemq]", "cloud/ingest/test_flood.py::test_it[x-hivemq]"):
+    for test in ("cloud/test_doctor.py::test_it[hivemq]", "cloud/ingest/test_sessions.py::test_it[x-hivemq]"):
         assert sharing.scope("tests/" + test) == sharing.HEAVY
     assert (
         sharing.scope("tests/cloud/plans/test_plan.py::test_it[x.hivemq.cloud]") == "cloud/plans/test_plan.py"

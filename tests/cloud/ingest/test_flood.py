@@ -16,6 +16,7 @@ from device import codes
 from tests.cloud.conftest import ROOT, USERS, brokers_with_rules, wait_for
 from tests.cloud.ingest.flood import MODES
 
+pytestmark = [pytest.mark.long, pytest.mark.alone]
 ACKNOWLEDGED, MAILED = 2.0, 5.0  # s
 LASTS = 6.0  # s of flood before the other board speaks
 

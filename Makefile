@@ -34,8 +34,9 @@ PYTEST = $(ONE_PYTEST) -n auto --dist loadscope --no-loadscope-reorder
 test: $(VENV)/local ## the tests: CPython, MicroPython, real broker and database; and lint
 	@make -s lint & linted=$$!; $(PYTEST) -m "not long"; passed=$$?; wait $$linted && exit $$passed
 
+# Each of these fills a machine with processes of its own, so fewer run beside each other.
 test-long: $(VENV)/local ## the tests that `make test` leaves out, because they take long
-	@$(PYTEST) -m "long and not alone"
+	@$(PYTEST) --maxprocesses 3 -m "long and not alone"
 	@$(ONE_PYTEST) -m alone
 
 lint: $(VENV)/local ## ruff and mypy

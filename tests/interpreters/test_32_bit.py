@@ -77,7 +77,7 @@ def run(version: str, interpreters: Path, but: set[str]) -> None:
     modules = sorted(path.relative_to(DEVICE).with_suffix("").as_posix() for path in files)
     package = interpreters / f"micropython-{version}"
     program = ["node", HERE / "run.mjs", package, ROOT, json.dumps(modules), json.dumps(sorted(but))]
-    result = subprocess.run(program, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(program, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
